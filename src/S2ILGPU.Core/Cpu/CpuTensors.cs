@@ -1,3 +1,4 @@
+using S2ILGPU.Backends;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu;
@@ -11,6 +12,15 @@ internal readonly unsafe record struct Rows(nint Data, long Count, int Columns, 
 {
     /// <summary>First element of a row.</summary>
     public float* this[long row] => (float*)Data + row * Stride;
+}
+
+/// <summary>Rows that receive a gradient; without any when nobody needs it.</summary>
+internal readonly unsafe record struct RowTarget(Rows? Target, bool Accumulate)
+{
+    public static RowTarget Of(GradientTarget target) => new(target.Tensor is { } tensor ? CpuTensors.RowsOf(tensor) : null, target.Accumulate);
+
+    /// <summary>First element of a row, or null.</summary>
+    public float* this[long row] => Target is { } rows ? rows[row] : null;
 }
 
 /// <summary>From tensors to addresses, with the checks that keep a wrong tensor from becoming a wrong address.</summary>
