@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using S2ILGPU.Backends;
 using S2ILGPU.Tensors;
 
@@ -43,10 +42,12 @@ public readonly struct Side
     /// <summary>The engine to call.</summary>
     public IBackend Backend { get; }
 
+    /// <summary>The operand on this engine.</summary>
+    public Tensor this[TestTensor operand] => _isReference ? operand.Reference : operand.Tested;
+
     /// <summary>The operand on this engine; null for null.</summary>
-    [NotNullIfNotNull(nameof(operand))]
-    public Tensor? this[TestTensor? operand] => operand is null ? null : _isReference ? operand.Reference : operand.Tested;
+    public Tensor? Optional(TestTensor? operand) => operand is null ? null : this[operand];
 
     /// <summary>The operand as target of a gradient; none for null.</summary>
-    public GradientTarget Target(TestTensor? operand, bool accumulate) => operand is null ? GradientTarget.None : new GradientTarget(this[operand], accumulate);
+    public GradientTarget Target(TestTensor? operand, bool accumulate) => new(Optional(operand), accumulate);
 }
