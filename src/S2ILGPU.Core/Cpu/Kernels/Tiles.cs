@@ -106,22 +106,6 @@ internal readonly unsafe struct Rescale<T>(float* factor) : ITile<T>
     public void EndColumn(T max, nint column) { }
 }
 
-/// <summary><c>C = 2^(A B - shift_row)</c>: probabilities from scores and log-sum-exps (base 2), with queries as rows.</summary>
-internal readonly unsafe struct Exponential<T>(float* shift) : ITile<T>
-    where T : unmanaged, ISimd<T>
-{
-    public static bool NeedsColumnMax => false;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public T Begin(float* c, nint column) => T.Zero;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void End(T sum, float* c, nint row, nint column) => T.Store(SimdMath.Exp2(sum - T.Create(shift[row])), c);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void EndColumn(T max, nint column) { }
-}
-
 /// <summary><c>C = weight * (A B - shift_row)</c>: <c>dS = P (dP - delta)</c>; the weights lie like C.</summary>
 internal readonly unsafe struct WeightedDifference<T>(float* weight, nint weightStride, float* shift) : ITile<T>
     where T : unmanaged, ISimd<T>
