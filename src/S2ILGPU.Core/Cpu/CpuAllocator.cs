@@ -50,6 +50,9 @@ internal sealed unsafe class CpuAllocator : IDisposable
         return buffer;
     }
 
+    /// <summary>Scratch memory until the end of the caller's block.</summary>
+    public Scratch Borrow(long sizeBytes) => new(this, Rent(sizeBytes));
+
     /// <summary>Takes a buffer back.</summary>
     public void Return(CpuBuffer buffer)
     {
@@ -109,4 +112,14 @@ internal sealed unsafe class CpuAllocator : IDisposable
         classBytes = steps * step;
         return exponent * ClassesPerDoubling + (int)(steps - ClassesPerDoubling); // 8 steps are the next doubling's first class
     }
+}
+
+/// <summary>A buffer that goes back at the end of a block.</summary>
+internal readonly unsafe ref struct Scratch(CpuAllocator owner, CpuBuffer buffer)
+{
+    public float* Floats => (float*)buffer.Pointer;
+
+    public double* Doubles => (double*)buffer.Pointer;
+
+    public void Dispose() => owner.Return(buffer);
 }

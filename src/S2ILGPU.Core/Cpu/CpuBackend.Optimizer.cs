@@ -12,21 +12,13 @@ public sealed unsafe partial class CpuBackend
         if (result.Count != 1)
             throw new ShapeException(nameof(SumOfSquares), nameof(result), "one element", result.Shape.ToString());
         int chunks = checked((int)((x.Count + SumOfSquaresKernel.Grain - 1) / SumOfSquaresKernel.Grain));
-        var scratch = _memory.Rent((long)chunks * sizeof(double));
-        try
-        {
-            var partials = (double*)scratch.Pointer;
-            _runner.Run(new SumOfSquaresKernel(CpuTensors.Floats(x), partials), x.Count, SumOfSquaresKernel.Grain);
-            float* target = CpuTensors.Floats(result);
-            double sum = accumulate ? *target : 0;
-            for (int chunk = 0; chunk < chunks; chunk++)
-                sum += partials[chunk];
-            *target = (float)sum;
-        }
-        finally
-        {
-            _memory.Return(scratch);
-        }
+        using var partials = _memory.Borrow((long)chunks * sizeof(double));
+        _runner.Run(new SumOfSquaresKernel(CpuTensors.Floats(x), partials.Doubles), x.Count, SumOfSquaresKernel.Grain);
+        float* target = CpuTensors.Floats(result);
+        double sum = accumulate ? *target : 0;
+        for (int chunk = 0; chunk < chunks; chunk++)
+            sum += partials.Doubles[chunk];
+        *target = (float)sum;
     }
 
     /// <inheritdoc/>
