@@ -5,6 +5,8 @@ namespace S2ILGPU.Patterns;
 /// <summary>The rules that every pattern's parameters obey, each thrown from one place with the offending values.</summary>
 internal static class PatternRules
 {
+    public const int MaxStride = 1 << 20;
+
     public static void CheckHeads(int queryHeads, int keyValueHeads)
     {
         if (queryHeads < 1 || keyValueHeads < 1)
@@ -23,5 +25,12 @@ internal static class PatternRules
     {
         if (value < least)
             throw new ArgumentException($"{name} must be at least {least}, got {value}");
+    }
+
+    // Far beyond any useful stride, and small enough to list residues and to compute without overflow.
+    public static void CheckStride(string name, int stride)
+    {
+        if (stride is < 1 or > MaxStride)
+            throw new ArgumentException($"{name} must be 1 to {MaxStride}, got {stride}");
     }
 }
