@@ -22,6 +22,12 @@ internal abstract class CpuAttention : IDisposable
     /// <summary>See <see cref="IBackend.AttentionForward"/>.</summary>
     public abstract void Forward(in AttentionForwardArguments arguments);
 
+    /// <summary>See <see cref="IBackend.AttentionBackward"/>.</summary>
+    public abstract void Backward(in AttentionBackwardArguments arguments);
+
+    /// <summary>See <see cref="IBackend.MergePartitions"/>.</summary>
+    public abstract void Merge(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp);
+
     public abstract void Dispose();
 }
 
@@ -31,6 +37,7 @@ internal sealed class CpuAttention<T>(WorkerPool pool) : CpuAttention
 {
     private readonly PaddingRows _padding = new();
     private readonly ForwardWork<T> _forward = new(pool.Workers);
+    private readonly PartitionMerge<T> _merge = new();
 
     public override void Forward(in AttentionForwardArguments arguments)
     {
@@ -40,6 +47,11 @@ internal sealed class CpuAttention<T>(WorkerPool pool) : CpuAttention
             _padding.FillStatistics(logSumExp, float.NegativeInfinity);
         _forward.Run(arguments, pool);
     }
+
+    public override void Backward(in AttentionBackwardArguments arguments) => throw new NotSupportedException();
+
+    public override void Merge(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp) =>
+        _merge.Run(outputs, logSumExps, output, logSumExp, pool);
 
     public override void Dispose()
     {

@@ -99,7 +99,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         return new TileResult((nint)(_partialOutput + row * _headDim), _headDim, (nint)tokens * _headDim, (nint)(_partialLogSumExp + row), 1, tokens);
     }
 
-    /// <summary>Merges the parts of each sequence.</summary>
+    /// <summary>Merges the parts of the units, sequence by sequence.</summary>
     private sealed class PartMerge(ForwardWork<T> forward) : IParallelWork
     {
         public void Execute(int s, int worker)
@@ -107,17 +107,20 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
             ref readonly var plan = ref forward._plan.Sequences[s];
             if (plan.Parts < 2)
                 return;
-            int headDim = forward._headDim;
+            Span<nint> outputs = stackalloc nint[plan.Parts], logSumExps = stackalloc nint[plan.Parts];
             for (int unit = 0; unit < plan.Units; unit++)
             {
                 var queries = plan.Queries(unit, 0, forward.LayoutOf(s).BlockTokens);
-                TileResult first = forward.PartialResult(plan, unit * plan.Parts), final = forward.FinalResult(queries);
-                int rows = queries.Lanes;
-                for (int lane = 0; lane < rows; lane++)
+                var final = forward.FinalResult(queries);
+                for (int lane = 0; lane < queries.Lanes; lane++)
                 {
                     int head = lane / queries.Tokens, token = lane % queries.Tokens;
-                    var parts = new PartialRows((nint)first.Row(head, token), (nint)rows * headDim, first.LogSumExp + lane * sizeof(float), rows, plan.Parts);
-                    final.SetLogSumExp(head, token, PartialRows.Merge<T>(parts, headDim, final.Row(head, token)));
+                    for (int p = 0; p < plan.Parts; p++)
+                    {
+                        var part = forward.PartialResult(plan, unit * plan.Parts + p);
+                        (outputs[p], logSumExps[p]) = ((nint)part.Row(head, token), part.LogSumExp + lane * sizeof(float));
+                    }
+                    final.SetLogSumExp(head, token, PartialRows.Merge<T>(outputs, logSumExps, forward._headDim, final.Row(head, token)));
                 }
             }
         }
