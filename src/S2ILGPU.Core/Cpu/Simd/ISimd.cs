@@ -1,0 +1,57 @@
+using System.Numerics;
+
+namespace S2ILGPU.Cpu.Simd;
+
+/// <summary>A register of floats of one width. Kernels are written once over this interface; the JIT compiles one copy per width with every call inlined.</summary>
+/// <remarks>Measured: a 12x2 register kernel over <see cref="Simd512"/> runs at the speed of the same kernel over Vector512 (99 %).</remarks>
+internal unsafe interface ISimd<T> :
+    IAdditionOperators<T, T, T>, ISubtractionOperators<T, T, T>, IMultiplyOperators<T, T, T>, IDivisionOperators<T, T, T>
+    where T : unmanaged, ISimd<T>
+{
+    /// <summary>Floats per register.</summary>
+    static abstract int Count { get; }
+
+    /// <summary>Whether there are 32 registers (AVX-512, Arm) rather than 16, which decides the height of register tiles.</summary>
+    static abstract bool HasManyRegisters { get; }
+
+    static abstract T Zero { get; }
+
+    /// <summary>0, 1, 2, ...</summary>
+    static abstract T Iota { get; }
+
+    static abstract T Create(float value);
+
+    static abstract T Load(float* source);
+
+    static abstract void Store(T value, float* destination);
+
+    /// <summary>Widens <see cref="Count"/> bfloat16 values.</summary>
+    static abstract T LoadBFloat16(ushort* source);
+
+    /// <summary><c>a * b + c</c></summary>
+    static abstract T FusedMultiplyAdd(T a, T b, T c);
+
+    static abstract T Max(T a, T b);
+
+    static abstract T Min(T a, T b);
+
+    static abstract T Sqrt(T a);
+
+    /// <summary>Nearest integer, ties to even.</summary>
+    static abstract T Round(T a);
+
+    /// <summary><c>a * 2^n</c> for integral n; 0 where the result underflows.</summary>
+    static abstract T ScaleByPowerOfTwo(T a, T n);
+
+    /// <summary><c>a >= b ? ifTrue : ifFalse</c> per lane; false for NaN.</summary>
+    static abstract T SelectGreaterOrEqual(T a, T b, T ifTrue, T ifFalse);
+
+    /// <summary>Sum of the lanes, always in the same order.</summary>
+    static abstract float Sum(T a);
+
+    /// <summary>Largest lane.</summary>
+    static abstract float MaxElement(T a);
+
+    /// <summary><c>destination[c][r] = source[r][c] * factor</c> for a square of <see cref="Count"/> rows and columns.</summary>
+    static abstract void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride, T factor);
+}

@@ -1,0 +1,105 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+
+namespace S2ILGPU.Cpu.Simd;
+
+/// <summary>4 floats in a 128-bit register.</summary>
+internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
+{
+    private readonly Vector128<float> _v = value;
+
+    public static int Count => 4;
+
+    public static bool HasManyRegisters => Vector512.IsHardwareAccelerated || AdvSimd.IsSupported;
+
+    public static Simd128 Zero { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector128<float>.Zero); }
+
+    public static Simd128 Iota { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector128.Create(0f, 1, 2, 3)); }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Create(float value) => new(Vector128.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Load(float* source) => new(Vector128.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Simd128 value, float* destination) => Vector128.Store(value._v, destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 LoadBFloat16(ushort* source) => new(Vector128.ShiftLeft(Vector128.WidenLower(Vector128.Create(Vector64.Load(source), Vector64<ushort>.Zero)), 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 FusedMultiplyAdd(Simd128 a, Simd128 b, Simd128 c) => new(Vector128.FusedMultiplyAdd(a._v, b._v, c._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Max(Simd128 a, Simd128 b) => new(Vector128.MaxNative(a._v, b._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Min(Simd128 a, Simd128 b) => new(Vector128.MinNative(a._v, b._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Sqrt(Simd128 a) => new(Vector128.Sqrt(a._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Round(Simd128 a) => new(Vector128.Round(a._v));
+
+    // The exponent goes straight into the bits; -127 gives a factor of 0, so that far underflow is an exact 0 and nothing needs a clamp before.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 ScaleByPowerOfTwo(Simd128 a, Simd128 n) => new(a._v * Vector128.ShiftLeft(Vector128.ConvertToInt32(Vector128.Max(n._v, Vector128.Create(-127f))) + Vector128.Create(127), 23).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 SelectGreaterOrEqual(Simd128 a, Simd128 b, Simd128 ifTrue, Simd128 ifFalse) =>
+        new(Vector128.ConditionalSelect(Vector128.GreaterThanOrEqual(a._v, b._v), ifTrue._v, ifFalse._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Simd128 a)
+    {
+        return Vector128.Sum(a._v);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MaxElement(Simd128 a)
+    {
+        var pairs = Vector128.Max(a._v, Vector128.Shuffle(a._v, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.Max(pairs, Vector128.Shuffle(pairs, Vector128.Create(1, 0, 3, 2))).ToScalar();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride, Simd128 factor)
+    {
+        var (a, b, c, d) = (Vector128.Load(source), Vector128.Load(source + sourceStride), Vector128.Load(source + 2 * sourceStride), Vector128.Load(source + 3 * sourceStride));
+        var (ac0, ac1, bd0, bd1) = (Low(a, c), High(a, c), Low(b, d), High(b, d));
+        Vector128.Store(Low(ac0, bd0) * factor._v, destination);
+        Vector128.Store(High(ac0, bd0) * factor._v, destination + destinationStride);
+        Vector128.Store(Low(ac1, bd1) * factor._v, destination + 2 * destinationStride);
+        Vector128.Store(High(ac1, bd1) * factor._v, destination + 3 * destinationStride);
+    }
+
+    // a0 b0 a1 b1
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Low(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackLow(a, b)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipLow(a, b)
+        : Vector128.Create(a[0], b[0], a[1], b[1]);
+
+    // a2 b2 a3 b3
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> High(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackHigh(a, b)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(a, b)
+        : Vector128.Create(a[2], b[2], a[3], b[3]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 operator +(Simd128 left, Simd128 right) => new(left._v + right._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 operator -(Simd128 left, Simd128 right) => new(left._v - right._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 operator *(Simd128 left, Simd128 right) => new(left._v * right._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 operator /(Simd128 left, Simd128 right) => new(left._v / right._v);
+}

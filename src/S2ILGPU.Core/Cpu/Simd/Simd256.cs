@@ -1,0 +1,85 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace S2ILGPU.Cpu.Simd;
+
+/// <summary>8 floats in a 256-bit register.</summary>
+internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
+{
+    private readonly Vector256<float> _v = value;
+
+    public static int Count => 8;
+
+    public static bool HasManyRegisters => Vector512.IsHardwareAccelerated;
+
+    public static Simd256 Zero { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector256<float>.Zero); }
+
+    public static Simd256 Iota { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector256.Create(0f, 1, 2, 3, 4, 5, 6, 7)); }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 Create(float value) => new(Vector256.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 Load(float* source) => new(Vector256.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Simd256 value, float* destination) => Vector256.Store(value._v, destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 LoadBFloat16(ushort* source) => new(Vector256.ShiftLeft(Vector256.WidenLower(Vector256.Create(Vector128.Load(source), Vector128<ushort>.Zero)), 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 FusedMultiplyAdd(Simd256 a, Simd256 b, Simd256 c) => new(Vector256.FusedMultiplyAdd(a._v, b._v, c._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 Max(Simd256 a, Simd256 b) => new(Vector256.MaxNative(a._v, b._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 Min(Simd256 a, Simd256 b) => new(Vector256.MinNative(a._v, b._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 Sqrt(Simd256 a) => new(Vector256.Sqrt(a._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 Round(Simd256 a) => new(Vector256.Round(a._v));
+
+    // The exponent goes straight into the bits; -127 gives a factor of 0, so that far underflow is an exact 0 and nothing needs a clamp before.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 ScaleByPowerOfTwo(Simd256 a, Simd256 n) => new(a._v * Vector256.ShiftLeft(Vector256.ConvertToInt32(Vector256.Max(n._v, Vector256.Create(-127f))) + Vector256.Create(127), 23).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 SelectGreaterOrEqual(Simd256 a, Simd256 b, Simd256 ifTrue, Simd256 ifFalse) =>
+        new(Vector256.ConditionalSelect(Vector256.GreaterThanOrEqual(a._v, b._v), ifTrue._v, ifFalse._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Simd256 a)
+    {
+        return Vector128.Sum(a._v.GetLower() + a._v.GetUpper());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MaxElement(Simd256 a)
+    {
+        return Simd128.MaxElement(new(Vector128.Max(a._v.GetLower(), a._v.GetUpper())));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride, Simd256 factor)
+    {
+        for (nint r = 0; r < 8; r += 4)
+            for (nint c = 0; c < 8; c += 4)
+                Simd128.Transpose(source + r * sourceStride + c, sourceStride, destination + c * destinationStride + r, destinationStride, new(factor._v.GetLower()));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 operator +(Simd256 left, Simd256 right) => new(left._v + right._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 operator -(Simd256 left, Simd256 right) => new(left._v - right._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 operator *(Simd256 left, Simd256 right) => new(left._v * right._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 operator /(Simd256 left, Simd256 right) => new(left._v / right._v);
+}

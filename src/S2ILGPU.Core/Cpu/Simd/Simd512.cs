@@ -1,0 +1,123 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace S2ILGPU.Cpu.Simd;
+
+/// <summary>16 floats in a 512-bit register.</summary>
+internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
+{
+    private readonly Vector512<float> _v = value;
+
+    public static int Count => 16;
+
+    public static bool HasManyRegisters => true;
+
+    public static Simd512 Zero { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector512<float>.Zero); }
+
+    public static Simd512 Iota { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector512.Create(0f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)); }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Create(float value) => new(Vector512.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Load(float* source) => new(Vector512.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Simd512 value, float* destination) => Vector512.Store(value._v, destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 LoadBFloat16(ushort* source) => new(Vector512.ShiftLeft(Vector512.WidenLower(Vector512.Create(Vector256.Load(source), Vector256<ushort>.Zero)), 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 FusedMultiplyAdd(Simd512 a, Simd512 b, Simd512 c) => new(Vector512.FusedMultiplyAdd(a._v, b._v, c._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Max(Simd512 a, Simd512 b) => new(Vector512.MaxNative(a._v, b._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Min(Simd512 a, Simd512 b) => new(Vector512.MinNative(a._v, b._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Sqrt(Simd512 a) => new(Vector512.Sqrt(a._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Round(Simd512 a) => new(Vector512.Round(a._v));
+
+    // The exponent goes straight into the bits; -127 gives a factor of 0, so that far underflow is an exact 0 and nothing needs a clamp before.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 ScaleByPowerOfTwo(Simd512 a, Simd512 n) => Avx512F.IsSupported
+            ? new(Avx512F.Scale(a._v, n._v))
+            : new(a._v * Vector512.ShiftLeft(Vector512.ConvertToInt32(Vector512.Max(n._v, Vector512.Create(-127f))) + Vector512.Create(127), 23).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 SelectGreaterOrEqual(Simd512 a, Simd512 b, Simd512 ifTrue, Simd512 ifFalse) =>
+        new(Vector512.ConditionalSelect(Vector512.GreaterThanOrEqual(a._v, b._v), ifTrue._v, ifFalse._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Simd512 a)
+    {
+        var half = a._v.GetLower() + a._v.GetUpper();
+        return Vector128.Sum(half.GetLower() + half.GetUpper());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MaxElement(Simd512 a)
+    {
+        var half = Vector256.Max(a._v.GetLower(), a._v.GetUpper());
+        return Simd128.MaxElement(new(Vector128.Max(half.GetLower(), half.GetUpper())));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride, Simd512 factor)
+    {
+        if (!Avx512F.IsSupported)
+        {
+            for (nint r = 0; r < 16; r += 8)
+                for (nint c = 0; c < 16; c += 8)
+                    Simd256.Transpose(source + r * sourceStride + c, sourceStride, destination + c * destinationStride + r, destinationStride, new(factor._v.GetLower()));
+            return;
+        }
+        // 4x4 transpositions inside the 128-bit lanes of four rows each, then the lanes change places.
+        var (a0, a1, a2, a3) = TransposeLanes(source, sourceStride);
+        var (b0, b1, b2, b3) = TransposeLanes(source + 4 * sourceStride, sourceStride);
+        var (c0, c1, c2, c3) = TransposeLanes(source + 8 * sourceStride, sourceStride);
+        var (d0, d1, d2, d3) = TransposeLanes(source + 12 * sourceStride, sourceStride);
+        StoreLanes(a0, b0, c0, d0, destination, destinationStride, factor._v);
+        StoreLanes(a1, b1, c1, d1, destination + destinationStride, destinationStride, factor._v);
+        StoreLanes(a2, b2, c2, d2, destination + 2 * destinationStride, destinationStride, factor._v);
+        StoreLanes(a3, b3, c3, d3, destination + 3 * destinationStride, destinationStride, factor._v);
+    }
+
+    // Lane L of result q holds column 4L + q of four rows.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector512<float>, Vector512<float>, Vector512<float>, Vector512<float>) TransposeLanes(float* source, nint stride)
+    {
+        var (a, b, c, d) = (Vector512.Load(source), Vector512.Load(source + stride), Vector512.Load(source + 2 * stride), Vector512.Load(source + 3 * stride));
+        var (ab0, ab1, cd0, cd1) = (Avx512F.UnpackLow(a, b), Avx512F.UnpackHigh(a, b), Avx512F.UnpackLow(c, d), Avx512F.UnpackHigh(c, d));
+        return (Avx512F.Shuffle(ab0, cd0, 0x44), Avx512F.Shuffle(ab0, cd0, 0xEE), Avx512F.Shuffle(ab1, cd1, 0x44), Avx512F.Shuffle(ab1, cd1, 0xEE));
+    }
+
+    // Lane L of a, b, c, d: column 4L + q of rows 0-3, 4-7, 8-11, 12-15. Writes columns q, 4 + q, 8 + q, 12 + q.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreLanes(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* destination, nint stride, Vector512<float> factor)
+    {
+        var (ab0, ab1, cd0, cd1) = (Avx512F.Shuffle4x128(a, b, 0x44), Avx512F.Shuffle4x128(a, b, 0xEE), Avx512F.Shuffle4x128(c, d, 0x44), Avx512F.Shuffle4x128(c, d, 0xEE));
+        Vector512.Store(Avx512F.Shuffle4x128(ab0, cd0, 0x88) * factor, destination);
+        Vector512.Store(Avx512F.Shuffle4x128(ab0, cd0, 0xDD) * factor, destination + 4 * stride);
+        Vector512.Store(Avx512F.Shuffle4x128(ab1, cd1, 0x88) * factor, destination + 8 * stride);
+        Vector512.Store(Avx512F.Shuffle4x128(ab1, cd1, 0xDD) * factor, destination + 12 * stride);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 operator +(Simd512 left, Simd512 right) => new(left._v + right._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 operator -(Simd512 left, Simd512 right) => new(left._v - right._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 operator *(Simd512 left, Simd512 right) => new(left._v * right._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 operator /(Simd512 left, Simd512 right) => new(left._v / right._v);
+}

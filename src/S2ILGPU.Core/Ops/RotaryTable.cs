@@ -1,0 +1,53 @@
+using S2ILGPU.Backends;
+using S2ILGPU.Tensors;
+
+namespace S2ILGPU.Ops;
+
+/// <summary>Cosines and sines of the rotary angles <c>position * theta^(-2c / D)</c>, computed in double precision.</summary>
+public sealed class RotaryTable : IDisposable
+{
+    /// <summary>Computes the table on a device.</summary>
+    /// <param name="backend">The engine.</param>
+    /// <param name="maxPositions">Number of positions, from 0.</param>
+    /// <param name="headDim">D, even.</param>
+    /// <param name="theta">Base of the angles, usually 10000; above 0.</param>
+    /// <exception cref="ArgumentException">A count is negative, the head dimension is odd or below 2, or theta is not above 0.</exception>
+    public RotaryTable(IBackend backend, int maxPositions, int headDim, double theta)
+    {
+        ArgumentNullException.ThrowIfNull(backend);
+        if (maxPositions < 0 || headDim < 2 || headDim % 2 != 0 || !(theta > 0))
+            throw new ArgumentException($"a rotary table needs positions >= 0, an even head dimension and theta > 0, got {maxPositions}, {headDim}, {theta}");
+        (MaxPositions, HeadDim) = (maxPositions, headDim);
+        int half = headDim / 2;
+        var (cosine, sine) = (new float[checked(maxPositions * half)], new float[maxPositions * half]);
+        for (int c = 0; c < half; c++)
+        {
+            double frequency = Math.Pow(theta, -2.0 * c / headDim);
+            for (int p = 0; p < maxPositions; p++)
+                (sine[p * half + c], cosine[p * half + c]) = ((float, float))Math.SinCos(p * frequency);
+        }
+        var shape = new Shape(maxPositions, half);
+        (Cosine, Sine) = (backend.Allocate(shape, backend.FloatType), backend.Allocate(shape, backend.FloatType));
+        backend.Upload(cosine, Cosine);
+        backend.Upload(sine, Sine);
+    }
+
+    /// <summary>Number of positions.</summary>
+    public int MaxPositions { get; }
+
+    /// <summary>D.</summary>
+    public int HeadDim { get; }
+
+    /// <summary>Cosines [maxPositions, D/2].</summary>
+    public Tensor Cosine { get; }
+
+    /// <summary>Sines [maxPositions, D/2].</summary>
+    public Tensor Sine { get; }
+
+    /// <summary>Releases the table.</summary>
+    public void Dispose()
+    {
+        Cosine.Dispose();
+        Sine.Dispose();
+    }
+}

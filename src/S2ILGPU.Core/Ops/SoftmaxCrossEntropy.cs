@@ -1,0 +1,39 @@
+using S2ILGPU.Autograd;
+using S2ILGPU.Backends;
+using S2ILGPU.Tensors;
+
+namespace S2ILGPU.Ops;
+
+public static partial class Operations
+{
+    /// <summary><c>loss_t = ln sum_v exp(logits_tv) - logits[t, targets_t]</c>, 0 where the target is -1.</summary>
+    /// <param name="tape">The tape.</param>
+    /// <param name="logits">[T, V]. Kept.</param>
+    /// <param name="targets">Int32 with T elements, -1 or 0 to V exclusive. Kept.</param>
+    /// <param name="overwriteLogits">Let the gradient take the memory of the logits, so that they are never in memory twice. Only where no other gradient needs their value.</param>
+    /// <returns>Losses [T] in natural units; seed the backward walk with 1 / (number of counted targets) for their mean.</returns>
+    /// <exception cref="ShapeException">The shapes do not fit.</exception>
+    public static Variable SoftmaxCrossEntropy(this Tape tape, Variable logits, Variable targets, bool overwriteLogits = false)
+    {
+        ShapeRules.Rank(nameof(SoftmaxCrossEntropy), nameof(logits), logits.Shape, 2);
+        ShapeRules.Integers(nameof(SoftmaxCrossEntropy), nameof(targets), targets, logits.Shape[0]);
+        var flat = tape.Flat(targets);
+        var losses = tape.New(new Shape(logits.Shape[0]));
+        var logSumExp = tape.NewTensor(losses.Shape);
+        tape.Backend.SoftmaxCrossEntropy(logits.Value, flat.Value, losses.Value, logSumExp);
+        if (tape.Needs(logits))
+            RecordSoftmaxCrossEntropy(tape, logits, flat, logSumExp, losses, overwriteLogits);
+        return losses;
+    }
+
+    private static void RecordSoftmaxCrossEntropy(Tape tape, Variable logits, Variable targets, Tensor logSumExp, Variable losses, bool overwriteLogits) => tape.Record(losses, () =>
+    {
+        if (overwriteLogits && !logits.IsParameter && !logits.HasGradient && logits.Whole is null)
+        {
+            tape.Backend.SoftmaxCrossEntropyBackward(logits.Value, targets.Value, logSumExp, losses.Gradient!, GradientTarget.Into(logits.Value));
+            logits.SetGradient(logits.Value.Share());
+            return;
+        }
+        tape.Backend.SoftmaxCrossEntropyBackward(logits.Value, targets.Value, logSumExp, losses.Gradient!, tape.GradientOf(logits));
+    });
+}

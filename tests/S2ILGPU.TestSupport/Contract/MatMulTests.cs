@@ -1,0 +1,84 @@
+using S2ILGPU.Backends;
+using S2ILGPU.Tensors;
+using Xunit;
+
+namespace S2ILGPU.TestSupport;
+
+/// <summary>Products of every transposition, at sizes around the register tiles, with strided rows, and beyond the blocking sizes.</summary>
+public abstract class MatMulTests(Func<IBackend> create) : BackendTest(create)
+{
+    private static readonly int[] s_edges = [1, 2, 5, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 31, 32, 33, 63, 64, 65];
+
+    public static TheoryData<bool, bool, bool> Forms => new(from a in (bool[])[false, true] from b in (bool[])[false, true] from c in (bool[])[false, true] select (a, b, c));
+
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public void EveryEdgeInEveryDimension(bool transposeA, bool transposeB, bool accumulate)
+    {
+        foreach (int edge in s_edges)
+        {
+            Product(edge, 20, 20, transposeA, transposeB, accumulate);
+            Product(20, edge, 20, transposeA, transposeB, accumulate);
+            Product(20, 20, edge, transposeA, transposeB, accumulate);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public void NothingTimesAnything(bool transposeA, bool transposeB, bool accumulate)
+    {
+        Product(0, 5, 7, transposeA, transposeB, accumulate);
+        Product(5, 0, 7, transposeA, transposeB, accumulate);
+        Product(5, 7, 0, transposeA, transposeB, accumulate); // C becomes 0, or stays
+    }
+
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public void RandomSizes(bool transposeA, bool transposeB, bool accumulate)
+    {
+        for (int n = 0; n < RandomCases; n++)
+            Product(Random.Pick(s_edges), Random.Pick(s_edges), Random.Pick(s_edges), transposeA, transposeB, accumulate);
+    }
+
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public void RowsMayBeStrided(bool transposeA, bool transposeB, bool accumulate)
+    {
+        foreach (var (m, n, k) in ((int, int, int)[])[(1, 1, 1), (3, 40, 17), (33, 15, 64), (70, 67, 66)])
+            Product(m, n, k, transposeA, transposeB, accumulate, isStrided: true);
+    }
+
+    [Theory]
+    [InlineData(513, 129, 257)]
+    [InlineData(129, 257, 513)]
+    [InlineData(1, 1025, 300)]
+    [InlineData(1025, 1, 300)]
+    [InlineData(40, 33, 2049)]
+    public void LargerThanTheBlocking(int m, int n, int k)
+    {
+        SkipAbove((long)m * n * k);
+        foreach (var form in Forms)
+            if (form.Data is var (a, b, accumulate) && (accumulate == (a ^ b)))
+                Product(m, n, k, a, b, accumulate);
+    }
+
+    // B is scaled by 1 / sqrt(K), so that the products are N(0, 1) and the tolerance means the same for every K.
+    private void Product(int m, int n, int k, bool transposeA, bool transposeB, bool accumulate, bool isStrided = false)
+    {
+        var a = Operand("A", transposeA ? k : m, transposeA ? m : k, 1);
+        var b = Operand("B", transposeB ? n : k, transposeB ? k : n, 1 / Math.Sqrt(Math.Max(1, k)));
+        var c = isStrided ? StridedRows("C", m, n, 2, 5, isWritten: true) : accumulate ? Normal("C", new Shape(m, n)) : Output("C", new Shape(m, n));
+        Check($"{m}x{n}x{k}{(transposeA ? " A^T" : "")}{(transposeB ? " B^T" : "")}{(accumulate ? " accumulate" : "")}{(isStrided ? " strided" : "")}", Forward,
+            e => e.Backend.MatMul(new MatMulArguments(e[a], e[b], e[c], transposeA, transposeB, accumulate)));
+        Release();
+
+        TestTensor Operand(string name, int rows, int columns, double scale)
+        {
+            if (!isStrided)
+                return Normal(name, new Shape(rows, columns), scale);
+            var view = StridedRows(name, rows, columns, 3, 4, isWritten: false);
+            view.Values = Random.Normal(view.Shape.Count, scale);
+            return view;
+        }
+    }
+}

@@ -1,0 +1,208 @@
+using S2ILGPU.Backends;
+using S2ILGPU.Layouts;
+using S2ILGPU.Tensors;
+
+namespace S2ILGPU.TestSupport;
+
+public sealed partial class ReferenceBackend
+{
+    public void AttentionForward(in AttentionForwardArguments arguments)
+    {
+        var a = arguments;
+        CheckForward(a);
+        Fill(a.Output, 0);
+        if (a.LogSumExp is not null)
+            Fill(a.LogSumExp, float.NegativeInfinity);
+        int heads = a.Query.Shape[2], group = heads / (a.Pages?.KeyValueHeads ?? a.Key.Shape[2]);
+        for (int s = 0; s < a.Sequences.Sequences.Length; s++)
+        {
+            var sequence = a.Sequences.Sequences[s];
+            var layout = a.Layouts?[s] ?? a.Layout;
+            CheckCovers(nameof(AttentionForward), layout, sequence);
+            for (int head = 0; head < heads; head++)
+            {
+                var keys = KeyRows(a.Key, a.Pages, s, sequence, head / group);
+                var values = KeyRows(a.Value, a.Pages, s, sequence, head / group);
+                for (int i = 0; i < sequence.QueryCount; i++)
+                    ForwardRow(a, sequence, head, i, VisibleKeys(layout, sequence, head, i), keys, values);
+            }
+        }
+    }
+
+    public void AttentionBackward(in AttentionBackwardArguments arguments)
+    {
+        var a = arguments;
+        CheckBackward(a);
+        foreach (var gradient in (Tensor[])[a.QueryGradient, a.KeyGradient, a.ValueGradient])
+            Fill(gradient, 0);
+        int heads = a.Query.Shape[2], group = heads / a.Key.Shape[2];
+        foreach (var sequence in a.Sequences.Sequences)
+        {
+            CheckCovers(nameof(AttentionBackward), a.Layout, sequence);
+            for (int head = 0; head < heads; head++)
+            {
+                var keys = KeyRows(a.Key, null, 0, sequence, head / group);
+                var values = KeyRows(a.Value, null, 0, sequence, head / group);
+                for (int i = 0; i < sequence.QueryCount; i++)
+                    BackwardRow(a, sequence, head, i, VisibleKeys(a.Layout, sequence, head, i), keys, values);
+            }
+        }
+    }
+
+    public void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp)
+    {
+        Contract.Require(outputs.Count == logSumExps.Count && outputs.Count > 0, nameof(MergePartitions), $"{outputs.Count} outputs, {logSumExps.Count} log-sum-exps");
+        var (parts, lses) = (outputs.Select(o => new Elements(o)).ToArray(), logSumExps.Select(l => new Elements(l)).ToArray());
+        var (merged, mergedLse) = (new Elements(output), new Elements(logSumExp));
+        int batch = output.Shape[0], tokens = output.Shape[1], heads = output.Shape[2], headDim = output.Shape[3];
+        Contract.Shape(nameof(MergePartitions), nameof(logSumExp), logSumExp, batch, heads, tokens);
+        for (int p = 0; p < parts.Length; p++)
+        {
+            ShapeException.ThrowUnless(nameof(MergePartitions), $"outputs[{p}]", outputs[p], output.Shape);
+            ShapeException.ThrowUnless(nameof(MergePartitions), $"logSumExps[{p}]", logSumExps[p], logSumExp.Shape);
+        }
+        for (int b = 0; b < batch; b++)
+            for (int n = 0; n < tokens; n++)
+                for (int h = 0; h < heads; h++)
+                {
+                    double lse = LogSumExp(lses.Select(part => part[b, h, n]).ToArray());
+                    mergedLse[b, h, n] = lse;
+                    for (int d = 0; d < headDim; d++)
+                    {
+                        double sum = 0;
+                        for (int p = 0; p < parts.Length; p++)
+                            if (lses[p][b, h, n] != double.NegativeInfinity)
+                                sum += Math.Exp(lses[p][b, h, n] - lse) * parts[p][b, n, h, d];
+                        merged[b, n, h, d] = sum;
+                    }
+                }
+    }
+
+    // s_j = scale q k_j, lse = ln sum_j exp(s_j), o = sum_j exp(s_j - lse) v_j
+    private static void ForwardRow(in AttentionForwardArguments a, Sequence sequence, int head, int i, List<int> visible, double[]?[] keys, double[]?[] values)
+    {
+        int row = sequence.QueryStart + i;
+        var query = Row(new Elements(a.Query), sequence.Batch, row, head, a.Query.Shape[3]);
+        var scores = new double[visible.Count];
+        for (int n = 0; n < scores.Length; n++)
+            scores[n] = a.Scale * Dot(query, Existing(keys, visible[n]));
+        double lse = LogSumExp(scores);
+        var result = new double[query.Length];
+        for (int n = 0; n < scores.Length; n++)
+            for (int d = 0; d < result.Length; d++)
+                result[d] += Math.Exp(scores[n] - lse) * Existing(values, visible[n])[d];
+        var output = new Elements(a.Output);
+        for (int d = 0; d < result.Length; d++)
+            output[sequence.Batch, row, head, d] = result[d];
+        if (a.LogSumExp is not null)
+            new Elements(a.LogSumExp)[sequence.Batch, head, row] = lse;
+    }
+
+    // delta = o do - dlse; p_j = exp(scale q k_j - lse), ds_j = p_j (do v_j - delta) scale; dq = sum_j ds_j k_j; dk_j += ds_j q; dv_j += p_j do
+    private static void BackwardRow(in AttentionBackwardArguments a, Sequence sequence, int head, int i, List<int> visible, double[]?[] keys, double[]?[] values)
+    {
+        int row = sequence.QueryStart + i, headDim = a.Query.Shape[3], keyHead = head / (a.Query.Shape[2] / a.Key.Shape[2]);
+        var query = Row(new Elements(a.Query), sequence.Batch, row, head, headDim);
+        var output = Row(new Elements(a.Output), sequence.Batch, row, head, headDim);
+        var outputGradient = Row(new Elements(a.OutputGradient), sequence.Batch, row, head, headDim);
+        var (queryGradient, keyGradient, valueGradient) = (new Elements(a.QueryGradient), new Elements(a.KeyGradient), new Elements(a.ValueGradient));
+        double lse = new Elements(a.LogSumExp)[sequence.Batch, head, row];
+        double delta = Dot(output, outputGradient) - (a.LogSumExpGradient is null ? 0 : new Elements(a.LogSumExpGradient)[sequence.Batch, head, row]);
+        foreach (int j in visible)
+        {
+            var (key, value) = (Existing(keys, j), Existing(values, j));
+            double p = Math.Exp(a.Scale * Dot(query, key) - lse);
+            double ds = p * (Dot(outputGradient, value) - delta) * a.Scale;
+            for (int d = 0; d < headDim; d++)
+            {
+                queryGradient[sequence.Batch, row, head, d] += ds * key[d];
+                keyGradient[sequence.Batch, sequence.KeyStart + j, keyHead, d] += ds * query[d];
+                valueGradient[sequence.Batch, sequence.KeyStart + j, keyHead, d] += p * outputGradient[d];
+            }
+        }
+    }
+
+    // The key positions that query i of a sequence sees: in a kept block and, if causal, not after the query.
+    private static List<int> VisibleKeys(BlockLayout layout, Sequence sequence, int queryHead, int i)
+    {
+        int position = sequence.FirstQueryPosition + i, block = layout.BlockTokens, head = layout.Pattern.PatternHeadOf(queryHead);
+        bool[] kept = KeptBlocks(layout, head, position / block);
+        var visible = new List<int>();
+        for (int j = 0; j < sequence.KeyCount; j++)
+            if (kept[j / block] && (!layout.IsCausal || j <= position))
+                visible.Add(j);
+        return visible;
+    }
+
+    // The kept key blocks of a query block, from the layout and again from the pattern.
+    private static bool[] KeptBlocks(BlockLayout layout, int head, int queryBlock)
+    {
+        var kept = new bool[layout.KeyBlocks];
+        var row = layout.Row(head, queryBlock);
+        foreach (int keyBlock in row.Full)
+            kept[keyBlock] = true;
+        foreach (int keyBlock in row.Partial)
+            kept[keyBlock] = true;
+        for (int keyBlock = 0; keyBlock < kept.Length; keyBlock++)
+        {
+            bool keeps = (!layout.IsCausal || keyBlock <= queryBlock) && layout.Pattern.Keeps(head, queryBlock, keyBlock);
+            if (keeps != kept[keyBlock])
+                throw new InvalidOperationException($"head {head}, query block {queryBlock}, key block {keyBlock}: kept by layout {kept[keyBlock]}, by pattern {keeps}");
+        }
+        return kept;
+    }
+
+    // The rows of one KV head of a sequence by key position, from a plain tensor or from pages; null where there is no page.
+    private static double[]?[] KeyRows(Tensor tensor, PageTable? pages, int s, Sequence sequence, int head)
+    {
+        var elements = new Elements(tensor);
+        var rows = new double[]?[sequence.KeyCount];
+        int headDim = tensor.Shape[-1];
+        for (int j = 0; j < rows.Length; j++)
+        {
+            if (pages is null)
+            {
+                rows[j] = Row(elements, sequence.Batch, sequence.KeyStart + j, head, headDim);
+                continue;
+            }
+            int blockTokens = tensor.Shape[1], page = pages[s, head, j / blockTokens];
+            if (page == PageTable.None)
+                continue;
+            rows[j] = new double[headDim];
+            for (int d = 0; d < headDim; d++)
+                rows[j]![d] = elements[page, j % blockTokens, d];
+        }
+        return rows;
+    }
+
+    private static double[] Existing(double[]?[] rows, int j) => rows[j] ?? throw new InvalidOperationException($"key {j} lies in a kept block without a page");
+
+    private static double[] Row(Elements elements, int b, int n, int h, int headDim)
+    {
+        var row = new double[headDim];
+        for (int d = 0; d < headDim; d++)
+            row[d] = elements[b, n, h, d];
+        return row;
+    }
+
+    private static double Dot(double[] a, double[] b)
+    {
+        double sum = 0;
+        for (int d = 0; d < a.Length; d++)
+            sum += a[d] * b[d];
+        return sum;
+    }
+
+    // -inf for nothing, or for nothing but -inf
+    private static double LogSumExp(double[] scores)
+    {
+        double max = double.NegativeInfinity, sum = 0;
+        foreach (double score in scores)
+            max = Math.Max(max, score);
+        if (max == double.NegativeInfinity)
+            return max;
+        foreach (double score in scores)
+            sum += Math.Exp(score - max);
+        return max + Math.Log(sum);
+    }
+}
