@@ -6,7 +6,6 @@ namespace S2ILGPU.Cpu;
 #pragma warning disable CS1591
 public sealed unsafe partial class CpuBackend
 {
-    public void MatMul(in MatMulArguments arguments) => throw new NotSupportedException();
     public void AttentionForward(in AttentionForwardArguments arguments) => throw new NotSupportedException();
     public void AttentionBackward(in AttentionBackwardArguments arguments) => throw new NotSupportedException();
     public void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp) => throw new NotSupportedException();
