@@ -51,4 +51,7 @@ internal unsafe interface ISimd<T> :
 
     /// <summary>Largest lane.</summary>
     static abstract float MaxElement(T a);
+
+    /// <summary><c>destination[c][r] = source[r][c] * factor</c> for a square of <see cref="Count"/> rows and columns.</summary>
+    static abstract void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride, T factor);
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 
 namespace S2ILGPU.Cpu.Simd;
 
@@ -64,6 +65,31 @@ internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
         var pairs = Vector128.Max(a._v, Vector128.Shuffle(a._v, Vector128.Create(2, 3, 0, 1)));
         return Vector128.Max(pairs, Vector128.Shuffle(pairs, Vector128.Create(1, 0, 3, 2))).ToScalar();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride, Simd128 factor)
+    {
+        var (a, b, c, d) = (Vector128.Load(source), Vector128.Load(source + sourceStride), Vector128.Load(source + 2 * sourceStride), Vector128.Load(source + 3 * sourceStride));
+        var (ac0, ac1, bd0, bd1) = (Low(a, c), High(a, c), Low(b, d), High(b, d));
+        Vector128.Store(Low(ac0, bd0) * factor._v, destination);
+        Vector128.Store(High(ac0, bd0) * factor._v, destination + destinationStride);
+        Vector128.Store(Low(ac1, bd1) * factor._v, destination + 2 * destinationStride);
+        Vector128.Store(High(ac1, bd1) * factor._v, destination + 3 * destinationStride);
+    }
+
+    // a0 b0 a1 b1
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Low(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackLow(a, b)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipLow(a, b)
+        : Vector128.Create(a[0], b[0], a[1], b[1]);
+
+    // a2 b2 a3 b3
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> High(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackHigh(a, b)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(a, b)
+        : Vector128.Create(a[2], b[2], a[3], b[3]);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 operator +(Simd128 left, Simd128 right) => new(left._v + right._v);

@@ -64,6 +64,14 @@ internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride, Simd256 factor)
+    {
+        for (nint r = 0; r < 8; r += 4)
+            for (nint c = 0; c < 8; c += 4)
+                Simd128.Transpose(source + r * sourceStride + c, sourceStride, destination + c * destinationStride + r, destinationStride, new(factor._v.GetLower()));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 operator +(Simd256 left, Simd256 right) => new(left._v + right._v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

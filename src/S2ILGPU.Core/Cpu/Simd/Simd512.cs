@@ -69,6 +69,47 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride, Simd512 factor)
+    {
+        if (!Avx512F.IsSupported)
+        {
+            for (nint r = 0; r < 16; r += 8)
+                for (nint c = 0; c < 16; c += 8)
+                    Simd256.Transpose(source + r * sourceStride + c, sourceStride, destination + c * destinationStride + r, destinationStride, new(factor._v.GetLower()));
+            return;
+        }
+        // 4x4 transpositions inside the 128-bit lanes of four rows each, then the lanes change places.
+        var (a0, a1, a2, a3) = TransposeLanes(source, sourceStride);
+        var (b0, b1, b2, b3) = TransposeLanes(source + 4 * sourceStride, sourceStride);
+        var (c0, c1, c2, c3) = TransposeLanes(source + 8 * sourceStride, sourceStride);
+        var (d0, d1, d2, d3) = TransposeLanes(source + 12 * sourceStride, sourceStride);
+        StoreLanes(a0, b0, c0, d0, destination, destinationStride, factor._v);
+        StoreLanes(a1, b1, c1, d1, destination + destinationStride, destinationStride, factor._v);
+        StoreLanes(a2, b2, c2, d2, destination + 2 * destinationStride, destinationStride, factor._v);
+        StoreLanes(a3, b3, c3, d3, destination + 3 * destinationStride, destinationStride, factor._v);
+    }
+
+    // Lane L of result q holds column 4L + q of four rows.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector512<float>, Vector512<float>, Vector512<float>, Vector512<float>) TransposeLanes(float* source, nint stride)
+    {
+        var (a, b, c, d) = (Vector512.Load(source), Vector512.Load(source + stride), Vector512.Load(source + 2 * stride), Vector512.Load(source + 3 * stride));
+        var (ab0, ab1, cd0, cd1) = (Avx512F.UnpackLow(a, b), Avx512F.UnpackHigh(a, b), Avx512F.UnpackLow(c, d), Avx512F.UnpackHigh(c, d));
+        return (Avx512F.Shuffle(ab0, cd0, 0x44), Avx512F.Shuffle(ab0, cd0, 0xEE), Avx512F.Shuffle(ab1, cd1, 0x44), Avx512F.Shuffle(ab1, cd1, 0xEE));
+    }
+
+    // Lane L of a, b, c, d: column 4L + q of rows 0-3, 4-7, 8-11, 12-15. Writes columns q, 4 + q, 8 + q, 12 + q.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreLanes(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* destination, nint stride, Vector512<float> factor)
+    {
+        var (ab0, ab1, cd0, cd1) = (Avx512F.Shuffle4x128(a, b, 0x44), Avx512F.Shuffle4x128(a, b, 0xEE), Avx512F.Shuffle4x128(c, d, 0x44), Avx512F.Shuffle4x128(c, d, 0xEE));
+        Vector512.Store(Avx512F.Shuffle4x128(ab0, cd0, 0x88) * factor, destination);
+        Vector512.Store(Avx512F.Shuffle4x128(ab0, cd0, 0xDD) * factor, destination + 4 * stride);
+        Vector512.Store(Avx512F.Shuffle4x128(ab1, cd1, 0x88) * factor, destination + 8 * stride);
+        Vector512.Store(Avx512F.Shuffle4x128(ab1, cd1, 0xDD) * factor, destination + 12 * stride);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 operator +(Simd512 left, Simd512 right) => new(left._v + right._v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -47,6 +47,9 @@ internal readonly unsafe struct SimdScalar(float value) : ISimd<SimdScalar>
     public static float MaxElement(SimdScalar a) => a._v;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride, SimdScalar factor) => *destination = *source * factor._v;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdScalar operator +(SimdScalar left, SimdScalar right) => new(left._v + right._v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,0 +1,52 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using S2ILGPU.Cpu.Simd;
+
+namespace S2ILGPU.Cpu.Elementwise;
+
+/// <summary>Counts NaN and infinities: <c>x - x</c> is 0 for every other number.</summary>
+internal readonly unsafe struct CountNonFiniteKernel(float* x, long* count) : IRangeKernel
+{
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Execute<T>(long start, long end) where T : unmanaged, ISimd<T>
+    {
+        // A chunk is far shorter than 2^24, up to which floats count exactly.
+        var found = T.Zero;
+        var foundInRest = SimdScalar.Zero;
+        long index = start;
+        for (; index + T.Count <= end; index += T.Count)
+            found += IsNonFinite(T.Load(x + index));
+        for (; index < end; index++)
+            foundInRest += IsNonFinite(SimdScalar.Load(x + index));
+        Interlocked.Add(ref *count, (long)(T.Sum(found) + SimdScalar.Sum(foundInRest)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static T IsNonFinite<T>(T value) where T : unmanaged, ISimd<T> => T.SelectGreaterOrEqual(value - value, T.Zero, T.Zero, T.Create(1f));
+}
+
+/// <summary><c>partial_i = sum x^2</c> over the i-th chunk, in double precision. One code for all register widths.</summary>
+internal readonly unsafe struct SumOfSquaresKernel(float* x, double* partials) : IRangeKernel
+{
+    public const int Grain = 16 * 1024;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Execute<T>(long start, long end) where T : unmanaged, ISimd<T>
+    {
+        Vector256<double> a = default, b = default, c = default, d = default;
+        double rest = 0;
+        long index = start;
+        for (; index + 16 <= end; index += 16)
+        {
+            var (x0, x1) = Vector256.Widen(Vector256.Load(x + index));
+            var (x2, x3) = Vector256.Widen(Vector256.Load(x + index + 8));
+            a += x0 * x0;
+            b += x1 * x1;
+            c += x2 * x2;
+            d += x3 * x3;
+        }
+        for (; index < end; index++)
+            rest += (double)x[index] * x[index];
+        partials[start / Grain] = Vector256.Sum(a + b + (c + d)) + rest;
+    }
+}

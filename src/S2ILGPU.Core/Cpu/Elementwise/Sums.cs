@@ -1,0 +1,32 @@
+using System.Runtime.CompilerServices;
+using S2ILGPU.Cpu.Simd;
+
+namespace S2ILGPU.Cpu.Elementwise;
+
+/// <summary><c>sum = a + b</c></summary>
+internal readonly unsafe struct AddOperation(float* a, float* b, float* sum) : IElementwiseOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Apply<T>(long index) where T : unmanaged, ISimd<T> => T.Store(T.Load(a + index) + T.Load(b + index), sum + index);
+}
+
+/// <summary><c>accumulator += factor x</c></summary>
+internal readonly unsafe struct AddScaledOperation(float* x, float factor, float* accumulator) : IElementwiseOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Apply<T>(long index) where T : unmanaged, ISimd<T> =>
+        T.Store(T.FusedMultiplyAdd(T.Load(x + index), T.Create(factor), T.Load(accumulator + index)), accumulator + index);
+}
+
+/// <summary><c>sum = sum_i terms_i</c> over rows of terms, in the order of i; the index is the column.</summary>
+internal readonly unsafe struct SumOfRowsOperation(float* terms, int rows, int columns, float* sum, bool accumulate) : IElementwiseOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Apply<T>(long index) where T : unmanaged, ISimd<T>
+    {
+        var total = T.Zero;
+        for (int row = 0; row < rows; row++)
+            total += T.Load(terms + (long)row * columns + index);
+        T.Store(accumulate ? T.Load(sum + index) + total : total, sum + index);
+    }
+}

@@ -1,0 +1,73 @@
+using System.Runtime.CompilerServices;
+using S2ILGPU.Cpu.Simd;
+
+namespace S2ILGPU.Cpu.Kernels;
+
+/// <summary>Small blocks of floats, copied and transposed between memory and scratch.</summary>
+internal static unsafe class BlockMoves<T>
+    where T : unmanaged, ISimd<T>
+{
+    /// <summary><c>destination[c][r] = source[r][c] * factor</c> for any number of rows and columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Transpose(float* source, nint sourceStride, nint rows, nint columns, float* destination, nint destinationStride, float factor)
+    {
+        nint row = 0;
+        T wide = T.Create(factor);
+        for (; row + T.Count <= rows; row += T.Count)
+        {
+            nint column = 0;
+            for (; column + T.Count <= columns; column += T.Count)
+                T.Transpose(source + row * sourceStride + column, sourceStride, destination + column * destinationStride + row, destinationStride, wide);
+            TransposeRest(source + row * sourceStride + column, sourceStride, T.Count, columns - column, destination + column * destinationStride + row, destinationStride, factor);
+        }
+        TransposeRest(source + row * sourceStride, sourceStride, rows - row, columns, destination + row, destinationStride, factor);
+    }
+
+    /// <summary>Copies rows of <paramref name="columns"/> floats, a multiple of 4, and fills up with zeros to <paramref name="paddedColumns"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Copy(float* source, nint sourceStride, nint rows, nint columns, float* destination, nint destinationStride, nint paddedColumns)
+    {
+        for (nint row = 0; row < rows; row++, source += sourceStride, destination += destinationStride)
+        {
+            nint column = 0;
+            for (; column + T.Count <= columns; column += T.Count)
+                T.Store(T.Load(source + column), destination + column);
+            for (; column < columns; column += Simd128.Count)
+                Simd128.Store(Simd128.Load(source + column), destination + column);
+            for (; column < paddedColumns; column++)
+                destination[column] = 0;
+        }
+    }
+
+    /// <summary><c>destination = source * factor</c>, row by row; the columns are a multiple of 4.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Scale(float* source, nint sourceStride, nint rows, nint columns, float* destination, nint destinationStride, float factor)
+    {
+        T wide = T.Create(factor);
+        for (nint row = 0; row < rows; row++, source += sourceStride, destination += destinationStride)
+        {
+            nint column = 0;
+            for (; column + T.Count <= columns; column += T.Count)
+                T.Store(T.Load(source + column) * wide, destination + column);
+            for (; column < columns; column += Simd128.Count)
+                Simd128.Store(Simd128.Load(source + column) * Simd128.Create(factor), destination + column);
+        }
+    }
+
+    private static void TransposeRest(float* source, nint sourceStride, nint rows, nint columns, float* destination, nint destinationStride, float factor)
+    {
+        nint row = 0;
+        for (; row + Simd128.Count <= rows; row += Simd128.Count)
+        {
+            nint column = 0;
+            for (; column + Simd128.Count <= columns; column += Simd128.Count)
+                Simd128.Transpose(source + row * sourceStride + column, sourceStride, destination + column * destinationStride + row, destinationStride, Simd128.Create(factor));
+            for (; column < columns; column++)
+                for (nint r = row; r < row + Simd128.Count; r++)
+                    destination[column * destinationStride + r] = source[r * sourceStride + column] * factor;
+        }
+        for (; row < rows; row++)
+            for (nint column = 0; column < columns; column++)
+                destination[column * destinationStride + row] = source[row * sourceStride + column] * factor;
+    }
+}

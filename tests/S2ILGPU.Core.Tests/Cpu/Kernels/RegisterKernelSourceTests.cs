@@ -1,0 +1,20 @@
+using System.Runtime.CompilerServices;
+using Xunit;
+
+namespace S2ILGPU.Core.Tests.Cpu.Kernels;
+
+public sealed class RegisterKernelSourceTests
+{
+    /// <summary>Set S2ILGPU_WRITE_KERNELS=1 to rewrite the file after a change of the generator.</summary>
+    [Fact]
+    public void TheCheckedInKernelsAreWhatTheGeneratorWrites()
+    {
+        string file = Path.Combine(Path.GetDirectoryName(ThisFile())!, "../../../../src/S2ILGPU.Core/Cpu/Kernels/RegisterKernels.g.cs");
+        string source = RegisterKernelSource.Write();
+        if (Environment.GetEnvironmentVariable("S2ILGPU_WRITE_KERNELS") == "1")
+            File.WriteAllText(file, source);
+        Assert.Equal(source, File.ReadAllText(file));
+    }
+
+    private static string ThisFile([CallerFilePath] string path = "") => path;
+}
