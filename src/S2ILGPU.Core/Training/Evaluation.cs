@@ -16,15 +16,10 @@ public static class Evaluation
     /// <exception cref="ArgumentException">The dataset has no window, or its tokens are not in the vocabulary.</exception>
     public static double MeanLoss(TransformerModel model, TokenDataset data, int contextTokens, int maxWindows = int.MaxValue)
     {
-        using var tape = new Tape(model.Backend, recording: false);
-        return MeanLoss(model, data, contextTokens, maxWindows, tape);
-    }
-
-    internal static double MeanLoss(TransformerModel model, TokenDataset data, int contextTokens, int maxWindows, Tape tape)
-    {
         int windows = data.WindowCount(contextTokens), read = Math.Min(windows, maxWindows);
         if (read == 0)
             throw new ArgumentException($"{data.TokenCount} tokens of text are not enough to measure a loss");
+        using var tape = new Tape(model.Backend, recording: false);
         double sum = 0;
         long count = 0;
         for (int w = 0; w < read; w++)

@@ -15,7 +15,7 @@ namespace S2ILGPU.Training;
 public sealed class Trainer : IDisposable
 {
     private readonly TokenDataset _training, _validation;
-    private readonly Tape _tape, _reading;
+    private readonly Tape _tape;
     private readonly int[] _windows, _inputs, _targets;
     private readonly float[] _losses;
 
@@ -40,7 +40,6 @@ public sealed class Trainer : IDisposable
         (Model, _training, _validation) = (model, training, validation);
         Optimizer = new AdamWOptimizer(model.Backend, model.Parameters, options);
         _tape = new Tape(model.Backend, recording: true, recompute: options.Recompute);
-        _reading = new Tape(model.Backend, recording: false);
         int tokens = options.BatchSequences * options.ContextTokens;
         _windows = new int[tokens + options.BatchSequences];
         (_inputs, _targets, _losses) = (new int[tokens], new int[tokens], new float[tokens]);
@@ -89,13 +88,12 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Mean loss over validation windows spread evenly over the validation text, in nats per token.</summary>
-    public double Validate() => Evaluation.MeanLoss(Model, _validation, Options.ContextTokens, Options.ValidationSequences, _reading);
+    public double Validate() => Evaluation.MeanLoss(Model, _validation, Options.ContextTokens, Options.ValidationSequences);
 
     /// <summary>Frees the optimizer's moments and the activations.</summary>
     public void Dispose()
     {
         _tape.Dispose();
-        _reading.Dispose();
         Optimizer.Dispose();
     }
 
