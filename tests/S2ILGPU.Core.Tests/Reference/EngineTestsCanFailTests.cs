@@ -18,6 +18,7 @@ public sealed class EngineTestsCanFailTests
     private sealed class Decoding(Func<IBackend> create) : DecodeTests(create);
     private sealed class Merging(Func<IBackend> create) : MergeTests(create);
     private sealed class Optimizer(Func<IBackend> create) : OptimizerTests(create);
+    private sealed class ThreadCounts(params Func<IBackend>[] engines) : ThreadCountTests(engines);
 
     private static readonly Dictionary<string, Action<Func<IBackend>>> s_tests = new()
     {
@@ -68,6 +69,21 @@ public sealed class EngineTestsCanFailTests
                 values[0] += 1e-6; // within the tolerance
             ReferenceBackend.SetValues(tensor, values);
         });
+    }
+
+    [Fact]
+    public void OtherBitsWithOtherThreadsFail()
+    {
+        static void NudgeOneBit(Tensor tensor)
+        {
+            var values = ReferenceBackend.Values(tensor);
+            values[^1] = MathF.BitIncrement((float)values[^1]);
+            ReferenceBackend.SetValues(tensor, values);
+        }
+
+        static IBackend Right() => new ReferenceBackend();
+        new ThreadCounts(Right, Right).RowsAndTheirSums();
+        Assert.ThrowsAny<Exception>(() => new ThreadCounts(Right, () => new BrokenBackend(nameof(IBackend.RmsNormBackward), NudgeOneBit)).RowsAndTheirSums());
     }
 
     [Fact]
