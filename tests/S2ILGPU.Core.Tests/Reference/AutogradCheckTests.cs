@@ -19,7 +19,8 @@ public sealed class AutogradCheckTests
     });
 
     [Fact]
-    public void AWrongGradientIsFound() => Assert.ThrowsAny<Exception>(() => AutogradCheck.Run("doubled", _random, [new(3, 5)], (tape, x) => [Doubled(tape, x[0])]));
+    public void AWrongGradientIsFound() =>
+        Assert.ThrowsAny<Exception>(() => AutogradCheck.Run("doubled", _random, [new(3, 5)], (tape, x) => [Doubled(tape, x[0])]));
 
     // y = x + x, whose recorded gradient forgets one of the two.
     private static Variable Doubled(Tape tape, Variable x)

@@ -87,7 +87,8 @@ public sealed class EngineTestsCanFailTests
     }
 
     [Fact]
-    public void MissingGradientAccumulationFails() => AssertFails(nameof(IBackend.GeluBackward), tensor => ReferenceBackend.SetValues(tensor, new double[tensor.Count]));
+    public void MissingGradientAccumulationFails() => AssertFails(nameof(IBackend.GeluBackward), tensor =>
+        ReferenceBackend.SetValues(tensor, new double[tensor.Count]));
 
     [Fact]
     public void TheSameTestsPassOnTheReference()
@@ -99,7 +100,8 @@ public sealed class EngineTestsCanFailTests
     [Fact]
     public void TheMessageHasIndexValuesAndSeed()
     {
-        var exception = Assert.ThrowsAny<Exception>(() => MaximumError.AssertWithin(new Tolerance(0.1), "sum", new Shape(2, 3), [1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5.5, 6.2]));
+        var exception = Assert.ThrowsAny<Exception>(() => MaximumError.AssertWithin(new Tolerance(0.1), "sum", new Shape(2, 3), [1, 2, 3, 4, 5, 6],
+            [1, 2, 3, 4, 5.5, 6.2]));
         Assert.Contains("[1, 1]", exception.Message);
         Assert.Contains("expected 5, got 5.5", exception.Message);
         Assert.Contains($"S2_SEED={Seeds.Current}", exception.Message);

@@ -5,7 +5,10 @@ using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>The contract promises the same bits for any number of threads: engines that differ in nothing else give the same results, on work that is large enough to be split.</summary>
+/// <summary>
+/// The contract promises the same bits for any number of threads: engines that differ in nothing else give the same results, on work that is large
+/// enough to be split.
+/// </summary>
 /// <param name="engines">The same engine with different numbers of threads.</param>
 public abstract class ThreadCountTests(params Func<IBackend>[] engines)
 {
@@ -17,7 +20,8 @@ public abstract class ThreadCountTests(params Func<IBackend>[] engines)
     public void MatMul(int m, int n, int k) => AssertSameBits($"product {m}x{n}x{k}", work =>
     {
         foreach (var (transposeA, transposeB) in ((bool, bool)[])[(false, false), (false, true), (true, false)])
-            work.Backend.MatMul(new MatMulArguments(work.Normal(transposeA ? [k, m] : [m, k]), work.Normal(transposeB ? [n, k] : [k, n]), work.Result(m, n), transposeA, transposeB));
+            work.Backend.MatMul(new MatMulArguments(work.Normal(transposeA ? [k, m] : [m, k]), work.Normal(transposeB ? [n, k] : [k, n]), work.Result(m, n),
+                transposeA, transposeB));
     });
 
     [Fact]
@@ -33,7 +37,8 @@ public abstract class ThreadCountTests(params Func<IBackend>[] engines)
         work.Backend.SoftmaxCrossEntropy(x, targets, work.Result(rows), logSumExp);
         work.Backend.SoftmaxCrossEntropyBackward(x, targets, logSumExp, work.Normal(rows), GradientTarget.Into(work.Result(rows, columns)));
         work.Backend.SwiGlu(x, dy, work.Result(rows, columns));
-        work.Backend.SwiGluBackward(x, dy, work.Normal(rows, columns), GradientTarget.Into(work.Result(rows, columns)), GradientTarget.Into(work.Result(rows, columns)));
+        work.Backend.SwiGluBackward(x, dy, work.Normal(rows, columns), GradientTarget.Into(work.Result(rows, columns)),
+            GradientTarget.Into(work.Result(rows, columns)));
     });
 
     [Theory]
@@ -62,11 +67,13 @@ public abstract class ThreadCountTests(params Func<IBackend>[] engines)
         const int tokens = 500, headDim = 64;
         var layout = BlockLayout.Create(PatternCatalog.Create(pattern, heads, keyValueHeads, 32), tokens);
         var sequences = SequenceBatch.Packed([tokens - 170, 170], [tokens - 170, 170]);
-        var (query, key, value) = (work.Normal(1, tokens, heads, headDim), work.Normal(1, tokens, keyValueHeads, headDim), work.Normal(1, tokens, keyValueHeads, headDim));
+        var (query, key, value) = (work.Normal(1, tokens, heads, headDim), work.Normal(1, tokens, keyValueHeads, headDim),
+            work.Normal(1, tokens, keyValueHeads, headDim));
         var (output, logSumExp) = (work.Result(1, tokens, heads, headDim), work.Result(1, heads, tokens));
         work.Backend.AttentionForward(new AttentionForwardArguments(query, key, value, output, logSumExp, layout, sequences, 0.125f));
         work.Backend.AttentionBackward(new AttentionBackwardArguments(query, key, value, output, logSumExp, work.Normal(1, tokens, heads, headDim), null,
-            work.Result(1, tokens, heads, headDim), work.Result(1, tokens, keyValueHeads, headDim), work.Result(1, tokens, keyValueHeads, headDim), layout, sequences, 0.125f));
+            work.Result(1, tokens, heads, headDim), work.Result(1, tokens, keyValueHeads, headDim), work.Result(1, tokens, keyValueHeads, headDim),
+            layout, sequences, 0.125f));
     });
 
     [Theory]
@@ -76,8 +83,9 @@ public abstract class ThreadCountTests(params Func<IBackend>[] engines)
     {
         const int tokens = 5000, headDim = 64;
         var layout = BlockLayout.Create(PatternCatalog.Create("dense", 4, 2, 64), tokens, queries);
-        work.Backend.AttentionForward(new AttentionForwardArguments(work.Normal(1, queries, 4, headDim), work.Normal(1, tokens, 2, headDim), work.Normal(1, tokens, 2, headDim),
-            work.Result(1, queries, 4, headDim), work.Result(1, 4, queries), layout, SequenceBatch.Uniform(1, queries, tokens), 0.125f));
+        work.Backend.AttentionForward(new AttentionForwardArguments(work.Normal(1, queries, 4, headDim), work.Normal(1, tokens, 2, headDim),
+            work.Normal(1, tokens, 2, headDim), work.Result(1, queries, 4, headDim), work.Result(1, 4, queries), layout,
+            SequenceBatch.Uniform(1, queries, tokens), 0.125f));
     });
 
     private void AssertSameBits(string what, Action<Workload> run)
