@@ -80,8 +80,10 @@ public sealed class BlockLayout
         int keyBlocks = BlocksOf(tokens, pattern.BlockTokens), first = queries == 0 ? keyBlocks : (tokens - queries) / pattern.BlockTokens;
         if (keyBlocks > pattern.MaxBlocks)
             throw new ArgumentException($"the pattern has {pattern.MaxBlocks} blocks of {pattern.BlockTokens} tokens, {tokens} tokens need {keyBlocks}");
+        if ((long)pattern.PatternHeads * keyBlocks >= Array.MaxLength)
+            throw new ArgumentException($"a layout of {pattern.PatternHeads} heads with {keyBlocks} blocks each does not fit into an array");
 
-        var rowStarts = new int[checked(pattern.PatternHeads * (keyBlocks - first) + 1)];
+        var rowStarts = new int[pattern.PatternHeads * (keyBlocks - first) + 1];
         var entries = new BlockRowBuilder();
         for (int head = 0, row = 0; head < pattern.PatternHeads; head++)
         {
