@@ -70,7 +70,7 @@ public sealed class BlockLayout
     /// <param name="queryTokens">Number of query positions, the last ones of the context; null for all. Only their rows are built.</param>
     /// <exception cref="ArgumentException">A count is negative, there are more queries than keys or more blocks than the pattern has, the kept blocks do not fit into
     /// an array, or a row breaks the pattern's own contract (unordered, out of range, not causal).</exception>
-    /// <remarks>Cost O(kept blocks) for patterns that enumerate their rows: about a nanosecond each, plus as much for the CSC half.</remarks>
+    /// <remarks>Cost O(kept blocks) for patterns that enumerate their rows, a few nanoseconds each, and as much again for the CSC half when it is asked for.</remarks>
     public static BlockLayout Create(AttentionPattern pattern, int tokens, int? queryTokens = null)
     {
         ArgumentNullException.ThrowIfNull(pattern);
