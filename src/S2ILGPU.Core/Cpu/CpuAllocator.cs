@@ -29,29 +29,20 @@ internal sealed unsafe class CpuAllocator : IDisposable
     /// <summary>A buffer of at least the given size, from the cache where possible.</summary>
     public CpuBuffer Rent(long sizeBytes)
     {
-        ObjectDisposedException.ThrowIf(_disposed, typeof(CpuBackend));
-        int sizeClass = SizeClass(sizeBytes, out long classBytes);
-        CpuBuffer buffer;
-        if (_idle[sizeClass] is { Count: > 0 } stack)
-        {
-            buffer = stack.Pop();
-            _idleBytes -= buffer.SizeBytes;
-        }
-        else
-        {
-            if (_idleBytes > PeakBytes / 2 + IdleAllowanceBytes)
-                Trim();
-            buffer = new CpuBuffer(this, Allocate(classBytes), classBytes);
-            _all.Add(buffer);
-        }
+        var buffer = Take(sizeBytes);
         buffer.HeldBytes = sizeBytes;
         UsedBytes += sizeBytes;
         PeakBytes = Math.Max(PeakBytes, UsedBytes);
         return buffer;
     }
 
-    /// <summary>Scratch memory until the end of the caller's block.</summary>
-    public Scratch Borrow(long sizeBytes) => new(this, Rent(sizeBytes));
+    /// <summary>Scratch memory until the end of the caller's block; not counted as used.</summary>
+    public Scratch Borrow(long sizeBytes)
+    {
+        var buffer = Take(sizeBytes);
+        buffer.HeldBytes = 0;
+        return new Scratch(this, buffer);
+    }
 
     /// <summary>Takes a buffer back.</summary>
     public void Return(CpuBuffer buffer)
@@ -80,6 +71,23 @@ internal sealed unsafe class CpuAllocator : IDisposable
     {
         FreeAll();
         GC.SuppressFinalize(this);
+    }
+
+    private CpuBuffer Take(long sizeBytes)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, typeof(CpuBackend));
+        int sizeClass = SizeClass(sizeBytes, out long classBytes);
+        if (_idle[sizeClass] is { Count: > 0 } stack)
+        {
+            var idle = stack.Pop();
+            _idleBytes -= idle.SizeBytes;
+            return idle;
+        }
+        if (_idleBytes > PeakBytes / 2 + IdleAllowanceBytes)
+            Trim();
+        var buffer = new CpuBuffer(this, Allocate(classBytes), classBytes);
+        _all.Add(buffer);
+        return buffer;
     }
 
     private byte* Allocate(long sizeBytes)

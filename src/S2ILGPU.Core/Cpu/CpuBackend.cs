@@ -34,6 +34,7 @@ public sealed unsafe partial class CpuBackend : IBackend
         _simd = SimdWidths.Resolve(options.Simd);
         _pool = new WorkerPool(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
         _runner = new RangeRunner(_simd, _pool);
+        _product = CreateProduct(_simd, _pool, _memory);
     }
 
     /// <inheritdoc/>
@@ -105,6 +106,7 @@ public sealed unsafe partial class CpuBackend : IBackend
     /// <inheritdoc/>
     public void Dispose()
     {
+        _attention?.Dispose();
         _pool.Dispose();
         _memory.Dispose();
     }

@@ -52,16 +52,16 @@ public abstract class AttentionForwardTests(Func<IBackend> create, ElementType? 
     }
 
     [Theory]
-    [InlineData(Storage.TokenMajor)]
-    [InlineData(Storage.HeadMajor)]
-    [InlineData(Storage.PackedQueryKeyValue)]
-    [InlineData(Storage.PackedKeyValue)]
-    public void StorageOrders(Storage storage)
+    [InlineData(MemoryOrder.TokenMajor)]
+    [InlineData(MemoryOrder.HeadMajor)]
+    [InlineData(MemoryOrder.PackedQueryKeyValue)]
+    [InlineData(MemoryOrder.PackedKeyValue)]
+    public void MemoryOrders(MemoryOrder order)
     {
         foreach (int headDim in (int[])[24, 64])
             CheckForward(s_case with
             {
-                Storage = storage,
+                Order = order,
                 HeadDim = headDim,
                 QueryHeads = 4,
                 KeyValueHeads = 2,

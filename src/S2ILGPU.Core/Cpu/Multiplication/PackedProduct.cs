@@ -1,0 +1,175 @@
+using System.Runtime.CompilerServices;
+using S2ILGPU.Cpu.Kernels;
+using S2ILGPU.Cpu.Simd;
+
+namespace S2ILGPU.Cpu.Multiplication;
+
+/// <summary><c>C (+)= op(A) op(B)</c>, packed and blocked for the caches, for any sizes and any number of threads.</summary>
+/// <remarks>
+/// <para>For every block of columns and of steps: all workers pack B into panels two registers wide (together at most 4 MB, in the last-level cache), then each takes chunks of rows,
+/// packs them (300 KB, in its second-level cache) and multiplies them with every panel. A panel is read from the second level, a tile of rows from the first.</para>
+/// <para>An element of C is a sum over steps in order, cut at fixed steps, whatever tile, chunk or worker it falls to: same bits for any number of threads.</para>
+/// </remarks>
+internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memory) : IMatrixProduct, IParallelWork where T : unmanaged, ISimd<T>
+{
+    private const int MaxSteps = 512, MaxColumns = 2048, MaxTiles = 12, StepsPerPacking = 32;
+
+    // Less work than this is not worth waking anybody.
+    private const long AloneMultiplyAdds = 1 << 18;
+
+    private PanelSource _a, _b;
+    private Rows _c;
+    private float* _packedA, _packedB;
+    private int _firstColumn, _columns, _steps, _chunkRows, _rowChunks, _chunkPanels;
+    private long _firstStep;
+    private bool _packing, _accumulate;
+
+    // Width of a panel of B, and rows of a tile of A.
+    private static int Width => RegisterKernels<T>.PairWidth;
+
+    private static int Height => RegisterKernels<T>.PackedHeight;
+
+    /// <summary>Multiplies; <paramref name="steps"/> is at least 1.</summary>
+    public void Multiply(in PanelSource a, in PanelSource b, in Rows c, int steps, bool accumulate)
+    {
+        (_a, _b, _c, _accumulate) = (a, b, c, accumulate);
+        int stepBlocks = (steps + MaxSteps - 1) / MaxSteps, blockSteps = (steps + stepBlocks - 1) / stepBlocks;
+        SetChunks();
+        int widestColumns = Math.Min(MaxColumns, (c.Columns + Width - 1) / Width * Width);
+        using var packedB = memory.Borrow((long)widestColumns * blockSteps * sizeof(float));
+        using var packedA = memory.Borrow((long)pool.Workers * ChunkElements(blockSteps) * sizeof(float));
+        _packedA = packedA.Floats;
+        _packedB = packedB.Floats;
+        for (_firstColumn = 0; _firstColumn < c.Columns; _firstColumn += MaxColumns)
+            for (_firstStep = 0; _firstStep < steps; _firstStep += blockSteps)
+            {
+                _columns = Math.Min(MaxColumns, c.Columns - _firstColumn);
+                _steps = (int)Math.Min(blockSteps, steps - _firstStep);
+                MultiplyBlock();
+            }
+    }
+
+    void IParallelWork.Execute(int item, int worker)
+    {
+        if (_packing)
+            PackColumns(item);
+        else
+            MultiplyChunk(item % _rowChunks, item / _rowChunks, worker);
+    }
+
+    // Chunks of equal size, as many for each worker; with few rows the columns are cut as well.
+    private void SetChunks()
+    {
+        long tiles = (_c.Count + Height - 1) / Height, rounds = (tiles + (long)pool.Workers * MaxTiles - 1) / ((long)pool.Workers * MaxTiles);
+        int chunkTiles = (int)((tiles + pool.Workers * rounds - 1) / (pool.Workers * rounds));
+        _chunkRows = chunkTiles * Height;
+        _rowChunks = (int)((tiles + chunkTiles - 1) / chunkTiles);
+    }
+
+    private void MultiplyBlock()
+    {
+        int panels = (_columns + Width - 1) / Width;
+        int columnChunks = Math.Clamp((pool.Workers + _rowChunks - 1) / _rowChunks, 1, panels);
+        _chunkPanels = (panels + columnChunks - 1) / columnChunks;
+        long work = _c.Count * _columns * _steps;
+        _packing = true;
+        Run(_b.LanesAdjacent ? (_steps + StepsPerPacking - 1) / StepsPerPacking : panels, work);
+        _packing = false;
+        Run(_rowChunks * ((panels + _chunkPanels - 1) / _chunkPanels), work);
+    }
+
+    private void Run(int items, long work)
+    {
+        if (work > AloneMultiplyAdds)
+            pool.Run(items, this);
+        else
+            for (int item = 0; item < items; item++)
+                ((IParallelWork)this).Execute(item, 0);
+    }
+
+    // All columns of some steps where those are rows of B, one panel otherwise: what lies together is read together.
+    private void PackColumns(int item)
+    {
+        var (columns, steps) = (new Stretch(_firstColumn, _columns), new Stretch(_firstStep, _steps));
+        float* panels = _packedB;
+        if (_b.LanesAdjacent)
+        {
+            int skipped = item * StepsPerPacking;
+            steps = new Stretch(_firstStep + skipped, Math.Min(StepsPerPacking, _steps - skipped));
+            panels += (nint)skipped * Width;
+        }
+        else
+        {
+            columns = new Stretch(_firstColumn + item * Width, Math.Min(Width, _columns - item * Width));
+            panels = Panel(item);
+        }
+        _b.Pack<T>(columns, steps, panels, Width, (nint)Width * _steps);
+    }
+
+    private void MultiplyChunk(int rowChunk, int columnChunk, int worker)
+    {
+        long firstRow = (long)rowChunk * _chunkRows;
+        int rows = (int)Math.Min(_chunkRows, _c.Count - firstRow), panels = (_columns + Width - 1) / Width;
+        float* packed = _packedA + worker * ChunkElements(_steps);
+        _a.Pack<T>(new Stretch(firstRow, rows), new Stretch(_firstStep, _steps), packed, Height, (nint)Height * _steps);
+        var p = new Product { BStride = Width, CStride = _c.Stride, Steps = _steps };
+        for (int panel = columnChunk * _chunkPanels; panel < Math.Min(panels, (columnChunk + 1) * _chunkPanels); panel++)
+        {
+            int columns = Math.Min(Width, _columns - panel * Width);
+            p.B = Panel(panel);
+            for (int row = 0; row < rows; row += Height)
+            {
+                p.A = packed + (nint)row * _steps;
+                p.C = _c[firstRow + row] + _firstColumn + panel * Width;
+                MultiplyTile(p, Math.Min(Height, rows - row), columns);
+            }
+        }
+    }
+
+    // What sticks out of C is computed in a tile on the stack.
+    private void MultiplyTile(in Product p, int rows, int columns)
+    {
+        bool add = _accumulate || _firstStep > 0;
+        if (rows == Height && columns == Width)
+        {
+            if (add)
+                MultiplyRows<AccumulateLate<T>>(p, rows);
+            else
+                MultiplyRows<Overwrite<T>>(p, rows);
+            return;
+        }
+        float* tile = stackalloc float[Height * Width];
+        var inside = p with { C = tile, CStride = Width };
+        MultiplyRows<Overwrite<T>>(inside, rows);
+        for (int row = 0; row < rows; row++)
+            for (int column = 0; column < columns; column++)
+            {
+                float sum = tile[row * Width + column];
+                float* c = p.C + row * p.CStride + column;
+                *c = add ? *c + sum : sum;
+            }
+    }
+
+    private static void MultiplyRows<TTile>(in Product p, int rows) where TTile : struct, ITile<T>
+    {
+        if (rows <= 4)
+            RegisterKernels<T>.Tile4x2<UnitStride, PackedStep<T>, TTile>(p, 0, 0, default);
+        else if (!T.HasManyRegisters)
+            RegisterKernels<T>.Tile6x2<UnitStride, PackedStep<T>, TTile>(p, 0, 0, default);
+        else if (rows <= 8)
+            RegisterKernels<T>.Tile8x2<UnitStride, PackedStep<T>, TTile>(p, 0, 0, default);
+        else
+            RegisterKernels<T>.Tile12x2<UnitStride, PackedStep<T>, TTile>(p, 0, 0, default);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private float* Panel(int panel) => _packedB + (nint)panel * Width * _steps;
+
+    private nint ChunkElements(int steps) => (nint)_chunkRows * steps;
+}
+
+/// <summary>Distance between steps of a packed tile of A.</summary>
+internal readonly struct PackedStep<T> : IStride where T : unmanaged, ISimd<T>
+{
+    public static nint Of(nint operandStride) => RegisterKernels<T>.PackedHeight;
+}
