@@ -37,6 +37,7 @@ internal sealed class CpuAttention<T>(WorkerPool pool) : CpuAttention
 {
     private readonly PaddingRows _padding = new();
     private readonly ForwardWork<T> _forward = new(pool.Workers);
+    private readonly BackwardWork<T> _backward = new(pool.Workers);
     private readonly PartitionMerge<T> _merge = new();
 
     public override void Forward(in AttentionForwardArguments arguments)
@@ -48,7 +49,15 @@ internal sealed class CpuAttention<T>(WorkerPool pool) : CpuAttention
         _forward.Run(arguments, pool);
     }
 
-    public override void Backward(in AttentionBackwardArguments arguments) => throw new NotSupportedException();
+    public override void Backward(in AttentionBackwardArguments arguments)
+    {
+        _padding.OfQueries(arguments.Sequences, arguments.Query.Shape);
+        _padding.Fill(arguments.QueryGradient, 0);
+        _padding.OfKeys(arguments.Sequences, arguments.Key.Shape);
+        _padding.Fill(arguments.KeyGradient, 0);
+        _padding.Fill(arguments.ValueGradient, 0);
+        _backward.Run(arguments, pool);
+    }
 
     public override void Merge(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp) =>
         _merge.Run(outputs, logSumExps, output, logSumExp, pool);
@@ -56,5 +65,6 @@ internal sealed class CpuAttention<T>(WorkerPool pool) : CpuAttention
     public override void Dispose()
     {
         _forward.Dispose();
+        _backward.Dispose();
     }
 }

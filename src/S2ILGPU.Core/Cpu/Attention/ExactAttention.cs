@@ -6,7 +6,7 @@ namespace S2ILGPU.Cpu.Attention;
 internal static unsafe class ExactAttention
 {
     /// <summary>The result of one lane of a tile.</summary>
-    public static void Row(in TileQueries queries, int lane, HeadTensor query, float scale, KeyWalk walk, bool isCausal, in KeyRows keys, in KeyRows values, in TileResult result)
+    public static void Row(in TileQueries queries, int lane, HeadTensor query, float scale, TokenWalk walk, bool isCausal, in TokenRows keys, in TokenRows values, in TileResult result)
     {
         int headDim = keys.HeadDim, head = lane / queries.Tokens, token = lane % queries.Tokens, position = queries.PositionOf(lane), block = queries.BlockOf(lane);
         float* q = query.Row(queries.Batch, queries.FirstRow + token, queries.FirstHead + head);
@@ -14,7 +14,7 @@ internal static unsafe class ExactAttention
         new Span<double>(o, headDim).Clear();
         double max = double.NegativeInfinity, sum = 0;
         while (walk.MoveNext())
-            for (int key = walk.FirstKey; key < walk.FirstKey + walk.Count; key++)
+            for (int key = walk.First; key < walk.First + walk.Count; key++)
             {
                 if ((walk.Mask >> block & 1) == 0 || (isCausal && key > position))
                     break;

@@ -12,9 +12,9 @@ namespace S2ILGPU.Cpu.Attention;
 internal sealed unsafe class ForwardTile<T>
     where T : unmanaged, ISimd<T>
 {
-    private const int Lanes = TileQueries.MaxLanes, Keys = KeyGroup.MaxKeys;
+    private const int Lanes = TileQueries.MaxLanes, Keys = TokenGroup.MaxTokens;
 
-    private readonly KeyGroup _group = new();
+    private readonly TokenGroup _group = new();
     private float* _query, _scores, _output, _keyCopy, _valueCopy;              // [D, lanes], [keys, lanes], [D, lanes], [keys, D], [keys, D]
     private float* _max, _sum, _factor, _groupMax, _limit;                       // [lanes]
     private int _headDim, _columns, _seenBlocks;
@@ -39,7 +39,7 @@ internal sealed unsafe class ForwardTile<T>
     }
 
     /// <summary>Attention of the tile over all keys of a walk.</summary>
-    public void Run(in TileQueries queries, HeadTensor query, float scale, KeyWalk walk, bool isCausal, in KeyRows keys, in KeyRows values, in TileResult result)
+    public void Run(in TileQueries queries, HeadTensor query, float scale, TokenWalk walk, bool isCausal, in TokenRows keys, in TokenRows values, in TileResult result)
     {
         var replay = walk;
         Begin(queries, query, scale);
@@ -47,8 +47,8 @@ internal sealed unsafe class ForwardTile<T>
         {
             Scores(queries, isCausal, keys);
             Softmax();
-            var product = new Product { B = _scores, BStride = Lanes, C = _output, CStride = Lanes, Steps = _group.Keys };
-            product.A = values.Rows<T>(_group, _valueCopy, out product.StepStride);
+            var product = new Product { B = _scores, BStride = Lanes, C = _output, CStride = Lanes, Steps = _group.Tokens };
+            product.A = values.Rows<T>(_group, _headDim, _valueCopy, out product.StepStride);
             RegisterKernels<T>.Multiply<UnitStride, AnyStride, Rescale<T>>(product, _headDim, _columns, new Rescale<T>(_factor));
         }
         if (Finish(queries, result))
@@ -80,11 +80,11 @@ internal sealed unsafe class ForwardTile<T>
     }
 
     // S^T = K Q^T of the group, and the largest score of every lane.
-    private void Scores(in TileQueries queries, bool isCausal, in KeyRows keys)
+    private void Scores(in TileQueries queries, bool isCausal, in TokenRows keys)
     {
         new Span<float>(_groupMax, Lanes).Fill(OnlineSoftmax<T>.Masked);
         var product = new Product { B = _query, BStride = Lanes, C = _scores, CStride = Lanes, Steps = _headDim };
-        product.A = keys.Rows<T>(_group, _keyCopy, out product.RowStride);
+        product.A = keys.Rows<T>(_group, _headDim, _keyCopy, out product.RowStride);
         int allBlocks = (1 << queries.Blocks) - 1;
         for (int piece = 0; piece < _group.Pieces;)
         {
@@ -98,7 +98,7 @@ internal sealed unsafe class ForwardTile<T>
                 continue;
             int count = _group.Count[piece];
             RegisterKernels<T>.Multiply<AnyStride, UnitStride, Overwrite<T>>(product, count, _columns, default);
-            SetLimits(queries, _group.FirstKey[piece], _group.Mask[piece++], isCausal);
+            SetLimits(queries, _group.First[piece], _group.Mask[piece++], isCausal);
             MaskAndMax(product.C, count);
             product.A += count * product.RowStride;
             product.C += count * Lanes;
@@ -108,7 +108,7 @@ internal sealed unsafe class ForwardTile<T>
     private bool NeedsMask(in TileQueries queries, int piece, int allBlocks, bool isCausal)
     {
         _seenBlocks |= _group.Mask[piece];
-        return _group.Mask[piece] != allBlocks || (isCausal && _group.FirstKey[piece] + _group.Count[piece] - 1 > queries.FirstPosition);
+        return _group.Mask[piece] != allBlocks || (isCausal && _group.First[piece] + _group.Count[piece] - 1 > queries.FirstPosition);
     }
 
     // The last key of a piece that each lane sees, counted from the piece's first key; -1 for none.
@@ -147,7 +147,7 @@ internal sealed unsafe class ForwardTile<T>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Softmax()
     {
-        int keys = _group.Keys;
+        int keys = _group.Tokens;
         for (int lane = 0; lane < _columns; lane += T.Count)
         {
             var softmax = new OnlineSoftmax<T>(T.Load(_max + lane), T.Load(_sum + lane));

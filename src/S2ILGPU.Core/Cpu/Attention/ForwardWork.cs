@@ -56,9 +56,9 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         if (part > 0)
             blocks.Skip(part * plan.PartBlocks);
         int keyEnd = layout.IsCausal ? queries.FirstPosition + queries.Tokens : plan.Sequence.KeyCount;
-        var walk = new KeyWalk(blocks, layout.BlockTokens, keyEnd, plan.Parts > 1 ? plan.PartBlocks : int.MaxValue);
+        var walk = new TokenWalk(blocks, layout.BlockTokens, 0, keyEnd, plan.Parts > 1 ? plan.PartBlocks : int.MaxValue);
         int keyValueHead = queries.FirstHead / (_arguments.Query.Shape[2] / layout.Pattern.KeyValueHeads);
-        KeyRows keys = RowsOf(_key, s, plan.Sequence, layout, keyValueHead), values = RowsOf(_value, s, plan.Sequence, layout, keyValueHead);
+        TokenRows keys = RowsOf(_key, s, plan.Sequence, layout, keyValueHead), values = RowsOf(_value, s, plan.Sequence, layout, keyValueHead);
         var result = plan.Parts > 1 ? PartialResult(plan, index) : FinalResult(queries);
         _tiles[worker].Run(queries, _query, _arguments.Scale, walk, layout.IsCausal, keys, values, result);
     }
@@ -84,9 +84,9 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
     // Pages [P, blockTokens, D] are read as one head each; the table finds them.
     private HeadTensor KeysOf(Tensor tensor) => _arguments.Pages is null ? HeadTensor.Of(tensor) : HeadTensor.OfPages(tensor);
 
-    private KeyRows RowsOf(HeadTensor tensor, int s, in Sequence sequence, BlockLayout layout, int head) => _arguments.Pages is { } pages
-        ? new KeyRows((float*)tensor.Start, tensor.TokenStride, _headDim, tensor.BatchStride, layout.BlockTokens, pages.Row(s, head))
-        : new KeyRows(tensor.Row(sequence.Batch, sequence.KeyStart, head), tensor.TokenStride, _headDim);
+    private TokenRows RowsOf(HeadTensor tensor, int s, in Sequence sequence, BlockLayout layout, int head) => _arguments.Pages is { } pages
+        ? new TokenRows((float*)tensor.Start, tensor.TokenStride, _headDim, tensor.BatchStride, layout.BlockTokens, pages.Row(s, head))
+        : new TokenRows(tensor.Row(sequence.Batch, sequence.KeyStart, head), tensor.TokenStride, _headDim);
 
     private TileResult FinalResult(in TileQueries queries) => new(
         (nint)_output.Row(queries.Batch, queries.FirstRow, queries.FirstHead), _output.TokenStride, _output.HeadStride,

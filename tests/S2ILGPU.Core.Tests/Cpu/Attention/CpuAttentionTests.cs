@@ -14,6 +14,14 @@ public sealed class Simd256AttentionForwardTests() : AttentionForwardTests(() =>
 
 public sealed class Simd512AttentionForwardTests() : AttentionForwardTests(() => Engines.Create(SimdWidth.Bits512, 2));
 
+public sealed class ScalarAttentionBackwardTests() : AttentionBackwardTests(() => Engines.Create(SimdWidth.Scalar, 3));
+
+public sealed class Simd128AttentionBackwardTests() : AttentionBackwardTests(() => Engines.Create(SimdWidth.Bits128, 1));
+
+public sealed class Simd256AttentionBackwardTests() : AttentionBackwardTests(() => Engines.Create(SimdWidth.Bits256, 2));
+
+public sealed class Simd512AttentionBackwardTests() : AttentionBackwardTests(() => Engines.Create(SimdWidth.Bits512, 2));
+
 public sealed class ScalarDecodeTests() : DecodeTests(() => Engines.Create(SimdWidth.Scalar, 3));
 
 public sealed class Simd128DecodeTests() : DecodeTests(() => Engines.Create(SimdWidth.Bits128, 1));

@@ -4,10 +4,10 @@ using S2ILGPU.Cpu.Simd;
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
-/// The keys (or values) of one KV head of one sequence: rows of D floats, evenly spaced in a tensor or in the pages of a cache. The only place that knows how they are stored:
-/// kernels read them in place or from the copy that <see cref="Rows{T}"/> makes.
+/// The rows of D floats of one head of one sequence (queries, keys, values), by position; evenly spaced in a tensor or in the pages of a cache.
+/// The only place that knows how they are stored: kernels read them in place or from the copy that <see cref="Rows{T}"/> makes.
 /// </summary>
-internal readonly unsafe ref struct KeyRows
+internal readonly unsafe ref struct TokenRows
 {
     private readonly float* _start;
     private readonly nint _pageStride;
@@ -15,7 +15,7 @@ internal readonly unsafe ref struct KeyRows
     private readonly ReadOnlySpan<int> _pages;
 
     /// <summary>Rows in a tensor.</summary>
-    public KeyRows(float* start, nint stride, int headDim)
+    public TokenRows(float* start, nint stride, int headDim)
     {
         _start = start;
         Stride = stride;
@@ -24,7 +24,7 @@ internal readonly unsafe ref struct KeyRows
     }
 
     /// <summary>Rows in the pages of a cache: block b is at page <c>pages[b]</c>.</summary>
-    public KeyRows(float* start, nint stride, int headDim, nint pageStride, int blockTokens, ReadOnlySpan<int> pages)
+    public TokenRows(float* start, nint stride, int headDim, nint pageStride, int blockTokens, ReadOnlySpan<int> pages)
         : this(start, stride, headDim)
     {
         _pageStride = pageStride;
@@ -41,39 +41,40 @@ internal readonly unsafe ref struct KeyRows
     /// <summary>Whether a block of rows stays in the first-level cache where it lies.</summary>
     public bool ReadsWellInPlace { get; }
 
-    /// <summary>The row of a key position.</summary>
-    public float* At(int key)
+    /// <summary>The row of a position.</summary>
+    public float* At(int position)
     {
         if (_pages.IsEmpty)
-            return _start + key * Stride;
-        int block = key / _blockTokens, page = block < _pages.Length ? _pages[block] : -1;
+            return _start + position * Stride;
+        int block = position / _blockTokens, page = block < _pages.Length ? _pages[block] : -1;
         if (page < 0)
             throw new ArgumentException($"key block {block} is kept by the layout but has no page");
-        return _start + page * _pageStride + key % _blockTokens * Stride;
+        return _start + page * _pageStride + position % _blockTokens * Stride;
     }
 
-    /// <summary>The rows of a group of keys one after the other: in place where they lie so, otherwise copied to scratch.</summary>
-    /// <param name="group">The keys.</param>
-    /// <param name="scratch">Room for the rows of a group.</param>
+    /// <summary>The rows of a group of tokens one after the other: in place where they lie so, otherwise copied to scratch.</summary>
+    /// <param name="group">The tokens.</param>
+    /// <param name="paddedDim">Floats that will be read of each row; those beyond D are 0.</param>
+    /// <param name="scratch">Room for <paramref name="paddedDim"/> floats per token of a group.</param>
     /// <param name="stride">Floats from one row to the next.</param>
-    public float* Rows<T>(KeyGroup group, float* scratch, out nint stride)
+    public float* Rows<T>(TokenGroup group, int paddedDim, float* scratch, out nint stride)
         where T : unmanaged, ISimd<T>
     {
-        float* first = At(group.FirstKey[0]);
+        float* first = At(group.First[0]);
         stride = Stride;
-        if (ReadsWellInPlace && IsOneRun(group, first))
+        if (ReadsWellInPlace && paddedDim == HeadDim && IsOneRun(group, first))
             return first;
-        stride = HeadDim;
+        stride = paddedDim;
         float* destination = scratch;
         for (int piece = 0; piece < group.Pieces; destination += group.Count[piece] * stride, piece++)
-            BlockMoves<T>.Copy(At(group.FirstKey[piece]), Stride, group.Count[piece], HeadDim, destination, stride, HeadDim);
+            BlockMoves<T>.Copy(At(group.First[piece]), Stride, group.Count[piece], HeadDim, destination, stride, paddedDim);
         return scratch;
     }
 
-    private bool IsOneRun(KeyGroup group, float* first)
+    private bool IsOneRun(TokenGroup group, float* first)
     {
-        for (int piece = 1, keys = group.Count[0]; piece < group.Pieces; keys += group.Count[piece], piece++)
-            if (At(group.FirstKey[piece]) != first + keys * Stride)
+        for (int piece = 1, tokens = group.Count[0]; piece < group.Pieces; tokens += group.Count[piece], piece++)
+            if (At(group.First[piece]) != first + tokens * Stride)
                 return false;
         return true;
     }
