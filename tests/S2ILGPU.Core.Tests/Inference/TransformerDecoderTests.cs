@@ -128,6 +128,26 @@ public sealed class TransformerDecoderTests
     }
 
     [Fact]
+    public void AHalfPrecisionCacheIsAQuarterAndStaysClose()
+    {
+        using var model = TinyModels.Create(_backend, Config("hybrid"), _random);
+        int[] tokens = TinyModels.Tokens(_random, 70, 11);
+        using TransformerDecoder full = new(model), half = new(model, new KeyValueCacheOptions { ElementType = ElementType.BFloat16 });
+        float[] expected = new float[11], actual = new float[11];
+        foreach (var decoder in (TransformerDecoder[])[full, half])
+            decoder.Append(tokens.AsSpan(0, 50), decoder == full ? expected : actual);
+        Assert.Equal(expected, actual); // a prompt attends to its own keys, not to rounded ones
+        foreach (int token in tokens.AsSpan(50))
+        {
+            full.Append([token], expected);
+            half.Append([token], actual);
+        }
+        MaximumError.AssertWithin(new Tolerance(0.25, true), "logits", new Shape(11), [.. expected.Select(x => (double)x)], [.. actual.Select(x => (double)x)]);
+        Assert.NotEqual(expected, actual);
+        Assert.Equal(full.Cache.UsedBytes, 4 * half.Cache.UsedBytes);
+    }
+
+    [Fact]
     public void EverythingIsReleased()
     {
         using var model = TinyModels.Create(_backend, Config("hybrid"), _random);
