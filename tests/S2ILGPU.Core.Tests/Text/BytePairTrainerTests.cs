@@ -76,6 +76,18 @@ public sealed class BytePairTrainerTests
     }
 
     [Fact]
+    public void LongPiecesAreCountedInParts()
+    {
+        byte[] letters = [.. Enumerable.Range(0, 200).Select(i => (byte)('a' + i % 23))];
+        var pieces = new PieceCounter();
+        pieces.AddText(letters);
+        pieces.AddText(letters);
+        Assert.Equal([64, 64, 64, 8], Enumerable.Range(0, pieces.Count).Select(p => pieces.Bytes(p).Length));
+        Assert.Equal(letters, Enumerable.Range(0, pieces.Count).SelectMany(p => pieces.Bytes(p).ToArray()));
+        Assert.All(Enumerable.Range(0, pieces.Count), p => Assert.Equal(2, pieces.Occurrences(p)));
+    }
+
+    [Fact]
     public void WithoutTextTheBytesRemain()
     {
         var tokenizer = new BytePairTrainer().Train(5000);

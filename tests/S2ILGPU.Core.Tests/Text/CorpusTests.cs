@@ -105,6 +105,14 @@ public sealed class CorpusTests : IDisposable
         }
     }
 
+    [Fact]
+    public void OfManySmallFilesSomeComeWhole()
+    {
+        long[] parts = TextFiles.ChooseParts([.. Enumerable.Repeat(10_000L, 100)], 205_000);
+        Assert.Equal([(0L, 79), (5_000L, 1), (10_000L, 20)], parts.GroupBy(p => p).Select(g => (g.Key, g.Count())).Order());
+        Assert.True(Array.FindLastIndex(parts, p => p > 0) > 50, "only the first files were taken");
+    }
+
     [Theory]
     [InlineData("aé", 2, 1)]
     [InlineData("a😀b", 4, 1)]
