@@ -1,4 +1,5 @@
 using S2ILGPU.Backends;
+using S2ILGPU.Cpu.Elementwise;
 using S2ILGPU.Cpu.Transfer;
 using S2ILGPU.Tensors;
 
@@ -9,6 +10,11 @@ public sealed unsafe partial class CpuBackend
     /// <inheritdoc/>
     public void Fill(Tensor tensor, float value)
     {
+        if (tensor.ElementType == ElementType.Float32 && tensor.IsContiguous)
+        {
+            RunElementwise(new FillOperation(CpuTensors.Floats(tensor), value), tensor.Count);
+            return;
+        }
         // One element with strides 0 is a source of every shape.
         var bits = stackalloc byte[sizeof(int)];
         if (tensor.ElementType == ElementType.Int32)

@@ -140,7 +140,8 @@ public sealed class MergedTiles
             for (int rest = mask; rest != 0; rest &= rest - 1)
                 next[BitOperations.TrailingZeroCount(rest)]++;
 
-            bool onDiagonal = Layout.IsCausal && block >= firstLine && block < firstLine + LinesPerTile;
+            int ownLine = block - firstLine;
+            bool onDiagonal = Layout.IsCausal && (uint)ownLine < (uint)LinesPerTile && (mask >> ownLine & 1) != 0;
             if (mask == all && !onDiagonal)
                 full.Add(block);
             else

@@ -67,21 +67,17 @@ public sealed class LocalStridePattern : AttentionPattern
     {
         ArgumentNullException.ThrowIfNull(row);
         int end = RowEnd(queryBlock, keyBlockEnd);
-        int windowStart = Math.Clamp(queryBlock - LocalBlocks + 1, 0, end);
         if (IsDense(head) || VerticalStride == 1)
+        {
             row.AddRange(0, end);
-        else if (IsCausal)
-        {
-            row.AddRange(StripeResidue(head), windowStart, VerticalStride);
-            row.AddRange(windowStart, end);
+            return;
         }
-        else
-        {
-            int windowEnd = (int)Math.Min((long)queryBlock + LocalBlocks, end);
-            row.AddRange(windowStart % VerticalStride, windowStart, VerticalStride);
-            row.AddRange(windowStart, windowEnd);
-            row.AddRange((int)Math.Min(windowEnd - 1L + VerticalStride, end), end, VerticalStride);
-        }
+        int windowStart = Math.Max(queryBlock - LocalBlocks + 1, 0), windowEnd = (int)Math.Min((long)queryBlock + LocalBlocks, end);
+        int firstStripe = IsCausal ? StripeResidue(head) : windowStart % VerticalStride;
+        row.AddRange(firstStripe, Math.Min(windowStart, end), VerticalStride);
+        row.AddRange(windowStart, windowEnd);
+        if (!IsCausal)
+            row.AddRange(windowEnd - 1 + VerticalStride, end, VerticalStride);
     }
 
     /// <summary>The parameters in words.</summary>

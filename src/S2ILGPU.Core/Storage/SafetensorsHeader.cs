@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Buffers.Binary;
+using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -169,7 +171,7 @@ internal sealed class SafetensorsHeader
 
     private static string Kind(ref Utf8JsonReader reader) => reader.TokenType switch
     {
-        JsonTokenType.Number => System.Text.Encoding.UTF8.GetString(reader.ValueSpan[..Math.Min(reader.ValueSpan.Length, 40)]),
+        JsonTokenType.Number => Encoding.UTF8.GetString(reader.ValueSpan[..Math.Min(reader.ValueSpan.Length, 40)]),
         JsonTokenType.None => "nothing",
         var token => token.ToString(),
     };
@@ -177,8 +179,8 @@ internal sealed class SafetensorsHeader
     /// <summary>The length prefix and the JSON for tensors in the given order, padded with spaces to a multiple of 8 bytes.</summary>
     public static byte[] Write(IReadOnlyList<SafetensorsTensor> tensors, IReadOnlyDictionary<string, string>? metadata)
     {
-        var buffer = new System.Buffers.ArrayBufferWriter<byte>();
-        buffer.Advance(InitialPrefix(buffer.GetSpan(sizeof(ulong))));
+        var buffer = new ArrayBufferWriter<byte>();
+        buffer.Write(new byte[sizeof(ulong)]); // the length, filled in below
         using (var writer = new Utf8JsonWriter(buffer))
         {
             writer.WriteStartObject();
@@ -190,19 +192,12 @@ internal sealed class SafetensorsHeader
             writer.WriteEndObject();
         }
         int padding = -buffer.WrittenCount & 7;
-        buffer.GetSpan(padding)[..padding].Fill((byte)' ');
-        buffer.Advance(padding);
+        buffer.Write("        "u8[..padding]);
         byte[] header = buffer.WrittenSpan.ToArray();
         if (header.Length - sizeof(ulong) > MaxHeaderBytes)
             throw new ArgumentException($"{tensors.Count} tensors and their metadata need a header of {header.Length} bytes, at most {MaxHeaderBytes} are allowed");
         BinaryPrimitives.WriteUInt64LittleEndian(header, (ulong)(header.Length - sizeof(ulong)));
         return header;
-
-        static int InitialPrefix(Span<byte> prefix)
-        {
-            prefix[..sizeof(ulong)].Clear();
-            return sizeof(ulong);
-        }
     }
 
     private static void WriteMetadata(Utf8JsonWriter writer, IReadOnlyDictionary<string, string> metadata)

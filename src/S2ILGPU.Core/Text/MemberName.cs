@@ -53,6 +53,8 @@ internal static class MemberName
             if (mark >= 0)
                 AppendTypeParameters(text, segments[s], s == lastGeneric, scope);
         }
+        if (id.StartsWith("M:", StringComparison.Ordinal) && !parameters.StartsWith('('))
+            text.Append("()"); // ids leave out an empty list
         AppendParameters(text, parameters, scope);
         return text.ToString();
     }

@@ -34,7 +34,7 @@ internal static class ReferencePacks
     {
         if (!Directory.Exists(folder))
             return null;
-        return Directory.GetDirectories(folder, pattern).OrderBy(VersionOf).ThenByDescending(path => path.Contains('-')).ThenBy(path => path, StringComparer.Ordinal).LastOrDefault();
+        return Directory.GetDirectories(folder, pattern).OrderBy(VersionOf).ThenByDescending(path => Path.GetFileName(path).Contains('-')).ThenBy(path => path, StringComparer.Ordinal).LastOrDefault();
 
         static Version VersionOf(string path)
         {

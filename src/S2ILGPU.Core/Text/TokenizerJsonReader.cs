@@ -69,7 +69,7 @@ internal sealed class TokenizerJsonReader
         if (Optional(root, "added_tokens") is { } added)
             ReadAddedTokens(added);
         byte[][] tokens = TokensById();
-        return new BytePairVocabulary { Tokens = tokens, Merges = ReadMerges(Required(model, "merges", "model.merges", JsonValueKind.Array)), SpecialTokens = _specials };
+        return new BytePairVocabulary { Tokens = tokens, Merges = ReadMerges(Required(model, "merges", "model.merges", JsonValueKind.Array), tokens), SpecialTokens = _specials };
     }
 
     // ByteLevel with its own regex, or a Split by the same regex before a ByteLevel without.
@@ -90,8 +90,9 @@ internal sealed class TokenizerJsonReader
     private void CheckSplit(JsonElement split)
     {
         var pattern = Required(split, "pattern", "pre_tokenizer Split.pattern", JsonValueKind.Object);
-        if (Optional(pattern, "Regex") is not { ValueKind: JsonValueKind.String } regex || regex.GetString() != PieceScanner.Pattern)
-            throw Bad($"pre_tokenizer: splitting by the pattern {Quote(pattern)} is not supported, only by GPT-2's {PieceScanner.Pattern}");
+        string found = Optional(pattern, "Regex") is { ValueKind: JsonValueKind.String } regex ? regex.GetString()! : Quote(pattern);
+        if (found != PieceScanner.Pattern)
+            throw Bad($"pre_tokenizer: splitting by the pattern {found} is not supported, only by GPT-2's {PieceScanner.Pattern}");
         if (Optional(split, "behavior") is not { ValueKind: JsonValueKind.String } behavior || behavior.GetString() != "Isolated" || IsTrue(split, "invert", otherwise: false))
             throw Bad($"pre_tokenizer {Quote(split)} is not supported: behavior must be Isolated, invert false");
     }
@@ -168,7 +169,7 @@ internal sealed class TokenizerJsonReader
         return tokens;
     }
 
-    private List<(int, int, int)> ReadMerges(JsonElement array)
+    private List<(int, int, int)> ReadMerges(JsonElement array, byte[][] tokens)
     {
         var merges = new List<(int, int, int)>(Math.Min(array.GetArrayLength(), MaxTokens));
         var pairs = new HashSet<(int, int)>();
@@ -177,6 +178,8 @@ internal sealed class TokenizerJsonReader
             var (left, right) = Sides(merge, merges.Count);
             if (!_ids.TryGetValue(left, out int leftId) || !_ids.TryGetValue(right, out int rightId) || !_ids.TryGetValue(left + right, out int merged))
                 throw Bad($"model.merges[{merges.Count}]: '{left}', '{right}' and '{left + right}' must all be in model.vocab");
+            if (!tokens[merged].AsSpan().SequenceEqual([.. tokens[leftId], .. tokens[rightId]]))
+                throw Bad($"model.merges[{merges.Count}]: '{left + right}' is an added token with other bytes than '{left}' and '{right}' make");
             if (!pairs.Add((leftId, rightId)))
                 throw Bad($"model.merges[{merges.Count}]: '{left}' and '{right}' are merged twice");
             merges.Add((leftId, rightId, merged));
@@ -203,7 +206,7 @@ internal sealed class TokenizerJsonReader
     {
         if (Optional(parent, name) is { } value && value.ValueKind == kind)
             return value;
-        throw Bad($"{where} must be {(kind == JsonValueKind.Array ? "an" : "a")} {kind}, got {(parent.TryGetProperty(name, out var other) ? Quote(other) : "nothing")}");
+        throw Bad($"{where} must be {(kind is JsonValueKind.Array or JsonValueKind.Object ? "an" : "a")} {kind.ToString().ToLowerInvariant()}, got {(parent.TryGetProperty(name, out var other) ? Quote(other) : "nothing")}");
     }
 
     private bool IsTrue(JsonElement parent, string name, bool otherwise) => Optional(parent, name) switch

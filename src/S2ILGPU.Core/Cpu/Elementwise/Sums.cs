@@ -3,6 +3,13 @@ using S2ILGPU.Cpu.Simd;
 
 namespace S2ILGPU.Cpu.Elementwise;
 
+/// <summary><c>y = value</c></summary>
+internal readonly unsafe struct FillOperation(float* y, float value) : IElementwiseOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Apply<T>(long index) where T : unmanaged, ISimd<T> => T.Store(T.Create(value), y + index);
+}
+
 /// <summary><c>sum = a + b</c></summary>
 internal readonly unsafe struct AddOperation(float* a, float* b, float* sum) : IElementwiseOperation
 {

@@ -12,7 +12,7 @@ namespace S2ILGPU.Cpu.Multiplication;
 /// </remarks>
 internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memory) : IMatrixProduct, IParallelWork where T : unmanaged, ISimd<T>
 {
-    private const int MaxSteps = 512, MaxColumns = 2048, MaxTiles = 12;
+    private const int MaxSteps = 512, MaxColumns = 2048, MaxTiles = 12, StepsPerPacking = 32;
 
     // Less work than this is not worth waking anybody.
     private const long AloneMultiplyAdds = 1 << 18;
@@ -35,8 +35,8 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
         (_a, _b, _c, _accumulate) = (a, b, c, accumulate);
         int stepBlocks = (steps + MaxSteps - 1) / MaxSteps, blockSteps = (steps + stepBlocks - 1) / stepBlocks;
         SetChunks();
-        int widestColumns = Math.Min(MaxColumns, (c.Columns + Width - 1) / Width * Width);
-        using var packedB = memory.Borrow((long)widestColumns * blockSteps * sizeof(float));
+        int widestPanels = (Math.Min(MaxColumns, c.Columns) + Width - 1) / Width;
+        using var packedB = memory.Borrow(widestPanels * PanelStride(Width, blockSteps) * sizeof(float));
         using var packedA = memory.Borrow((long)pool.Workers * ChunkElements(blockSteps) * sizeof(float));
         _packedA = packedA.Floats;
         _packedB = packedB.Floats;
@@ -52,7 +52,7 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
     void IParallelWork.Execute(int item, int worker)
     {
         if (_packing)
-            _b.Pack<T>(_firstColumn + item * Width, Math.Min(Width, _columns - item * Width), _firstStep, _steps, Panel(item), Width);
+            PackColumns(item);
         else
             MultiplyChunk(item % _rowChunks, item / _rowChunks, worker);
     }
@@ -73,7 +73,7 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
         _chunkPanels = (panels + columnChunks - 1) / columnChunks;
         long work = _c.Count * _columns * _steps;
         _packing = true;
-        Run(panels, work);
+        Run(_b.LanesAdjacent ? (_steps + StepsPerPacking - 1) / StepsPerPacking : panels, work);
         _packing = false;
         Run(_rowChunks * ((panels + _chunkPanels - 1) / _chunkPanels), work);
     }
@@ -87,13 +87,31 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
                 ((IParallelWork)this).Execute(item, 0);
     }
 
+    // All columns of some steps where those are rows of B, one panel otherwise: what lies together is read together.
+    private void PackColumns(int item)
+    {
+        var (columns, steps) = (new Stretch(_firstColumn, _columns), new Stretch(_firstStep, _steps));
+        float* panels = _packedB;
+        if (_b.LanesAdjacent)
+        {
+            int skipped = item * StepsPerPacking;
+            steps = new Stretch(_firstStep + skipped, Math.Min(StepsPerPacking, _steps - skipped));
+            panels += (nint)skipped * Width;
+        }
+        else
+        {
+            columns = new Stretch(_firstColumn + item * Width, Math.Min(Width, _columns - item * Width));
+            panels = Panel(item);
+        }
+        _b.Pack<T>(columns, steps, panels, Width, PanelStride(Width, _steps));
+    }
+
     private void MultiplyChunk(int rowChunk, int columnChunk, int worker)
     {
         long firstRow = (long)rowChunk * _chunkRows;
         int rows = (int)Math.Min(_chunkRows, _c.Count - firstRow), panels = (_columns + Width - 1) / Width;
         float* packed = _packedA + worker * ChunkElements(_steps);
-        for (int row = 0; row < rows; row += Height)
-            _a.Pack<T>(firstRow + row, Math.Min(Height, rows - row), _firstStep, _steps, packed + (nint)row * _steps, Height);
+        _a.Pack<T>(new Stretch(firstRow, rows), new Stretch(_firstStep, _steps), packed, Height, PanelStride(Height, _steps));
         var p = new Product { BStride = Width, CStride = _c.Stride, Steps = _steps };
         for (int panel = columnChunk * _chunkPanels; panel < Math.Min(panels, (columnChunk + 1) * _chunkPanels); panel++)
         {
@@ -101,7 +119,7 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
             p.B = Panel(panel);
             for (int row = 0; row < rows; row += Height)
             {
-                p.A = packed + (nint)row * _steps;
+                p.A = packed + row / Height * PanelStride(Height, _steps);
                 p.C = _c[firstRow + row] + _firstColumn + panel * Width;
                 MultiplyTile(p, Math.Min(Height, rows - row), columns);
             }
@@ -145,9 +163,12 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private float* Panel(int panel) => _packedB + (nint)panel * Width * _steps;
+    private float* Panel(int panel) => _packedB + panel * PanelStride(Width, _steps);
 
-    private nint ChunkElements(int steps) => (nint)_chunkRows * steps;
+    // A cache line apart, because panels a power of two apart would fight for the same places in the caches.
+    private static nint PanelStride(int width, int steps) => (nint)width * steps + NativePages.CacheLine / sizeof(float);
+
+    private nint ChunkElements(int steps) => _chunkRows / Height * PanelStride(Height, steps);
 }
 
 /// <summary>Distance between steps of a packed tile of A.</summary>

@@ -67,11 +67,14 @@ internal readonly unsafe struct SoftmaxCrossEntropyBackwardKernel(Rows logits, i
     {
         for (long t = start; t < end; t++)
         {
+            int correct = targets[t];
             float* target = dlogits[t];
-            if (targets[t] != SoftmaxCrossEntropyKernel.Ignored)
+            if (correct != SoftmaxCrossEntropyKernel.Ignored)
             {
+                // Read before the loop writes, and not as p g - g: the gradient of a certain target is exactly 0.
+                float before = accumulate ? target[correct] : 0, probability = MathF.Exp(logits[t][correct] - logSumExp[t]);
                 new ElementwiseKernel<Gradient>(new Gradient(logits[t], logSumExp[t], dlosses[t], target, accumulate)).Execute<T>(0, logits.Columns);
-                target[targets[t]] -= dlosses[t];
+                target[correct] = before + dlosses[t] * (probability - 1);
             }
             else if (!accumulate)
                 new Span<float>(target, logits.Columns).Clear();

@@ -88,11 +88,8 @@ internal unsafe struct CopyKernel : IRangeKernel
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CopyStrided<TBits>(TBits* from, nint fromStride, TBits* to, nint toStride, long count) where TBits : unmanaged
     {
-        if (fromStride == 0 && toStride == 1)
-            new Span<TBits>(to, checked((int)count)).Fill(*from);
-        else
-            for (; count > 0; count--, from += fromStride, to += toStride)
-                *to = *from;
+        for (; count > 0; count--, from += fromStride, to += toStride)
+            *to = *from;
     }
 
     private static void ConvertFrom<TTo>(byte* from, ElementType fromType, nint fromStride, TTo* to, nint toStride, long count) where TTo : unmanaged, IStoredFloat<TTo>
