@@ -26,7 +26,7 @@ public sealed class OverflowTests
         const int keys = 90, headDim = 16;
         foreach (var simd in SimdWidths.Available)
         {
-            using var engine = Engines.Create(simd, 1);
+            using var engine = CpuEngines.Create(simd, 1);
             using var reference = new ReferenceBackend();
             var random = Seeds.NewRandom();
             double[] q = random.Normal(queries * headDim, scoreMagnitude), k = random.Normal(keys * headDim, scoreMagnitude), v = random.Normal(keys * headDim, valueMagnitude);
