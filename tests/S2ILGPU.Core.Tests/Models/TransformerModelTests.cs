@@ -79,6 +79,17 @@ public sealed class TransformerModelTests
     }
 
     [Fact]
+    public void PackedSequencesMayTogetherBeLongerThanTheContext()
+    {
+        using var model = TinyModels.Create(_backend, TinyModels.Config(TinyModels.Sparse), _random);
+        int[] tokens = TinyModels.Tokens(_random, 200, 11);
+        using var tape = new Tape(_backend, recording: false);
+        double[] packed = ReferenceBackend.Values(model.Forward(tape, tokens, 1, SequenceBatch.Packed([100, 100], [100, 100])).Value);
+        double[] second = ReferenceBackend.Values(model.Forward(tape, tokens.AsSpan(100), 1).Value);
+        MaximumError.AssertWithin(new Tolerance(1e-12, true), "second sequence", new Tensors.Shape(100, 11), second, packed.AsSpan(100 * 11));
+    }
+
+    [Fact]
     public void FileNamesAreThoseOfLlamaAndCoverEveryParameterOnce()
     {
         using var model = new TransformerModel(_backend, TinyModels.Config(TinyModels.Sparse) with { TiedEmbeddings = false });
