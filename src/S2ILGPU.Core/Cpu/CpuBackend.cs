@@ -38,7 +38,7 @@ public sealed unsafe partial class CpuBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public string Name => $"CPU ({SimdName(_simd)}, {(Threads == 1 ? "1 thread" : $"{Threads} threads")})";
+    public string Name => DeviceName(SimdName(_simd), Threads);
 
     /// <inheritdoc/>
     public ElementType FloatType => ElementType.Float32;
@@ -54,6 +54,9 @@ public sealed unsafe partial class CpuBackend : IBackend
 
     /// <inheritdoc/>
     public long PeakBytes => _memory.PeakBytes;
+
+    /// <summary>What a person calls an engine.</summary>
+    internal static string DeviceName(string simdName, int threads) => $"CPU ({simdName}, {(threads == 1 ? "1 thread" : $"{threads} threads")})";
 
     /// <summary>The name that people use for a width, as in <c>AVX-512</c>.</summary>
     /// <param name="width">A resolved width.</param>

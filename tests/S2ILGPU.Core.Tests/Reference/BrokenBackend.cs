@@ -62,7 +62,8 @@ internal sealed class BrokenBackend(string operation, Action<Tensor> spoil) : IB
     public void Rotary(Tensor x, Tensor cosine, Tensor sine, Tensor positions, GradientTarget y, bool inverse) =>
         Then(nameof(Rotary), y.Tensor, () => _inner.Rotary(x, cosine, sine, positions, y, inverse));
     public void Embedding(Tensor table, Tensor ids, Tensor y) => Then(nameof(Embedding), y, () => _inner.Embedding(table, ids, y));
-    public void EmbeddingBackward(Tensor ids, Tensor dy, GradientTarget dtable) => Then(nameof(EmbeddingBackward), dtable.Tensor, () => _inner.EmbeddingBackward(ids, dy, dtable));
+    public void EmbeddingBackward(Tensor ids, Tensor dy, GradientTarget dtable) =>
+        Then(nameof(EmbeddingBackward), dtable.Tensor, () => _inner.EmbeddingBackward(ids, dy, dtable));
     public void SoftmaxCrossEntropy(Tensor logits, Tensor targets, Tensor losses, Tensor logSumExp) =>
         Then(nameof(SoftmaxCrossEntropy), losses, () => _inner.SoftmaxCrossEntropy(logits, targets, losses, logSumExp));
     public void SoftmaxCrossEntropyBackward(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dlosses, GradientTarget dlogits) =>

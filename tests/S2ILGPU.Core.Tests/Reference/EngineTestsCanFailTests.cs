@@ -18,6 +18,7 @@ public sealed class EngineTestsCanFailTests
     private sealed class Decoding(Func<IBackend> create) : DecodeTests(create);
     private sealed class Merging(Func<IBackend> create) : MergeTests(create);
     private sealed class Optimizer(Func<IBackend> create) : OptimizerTests(create);
+    private sealed class ThreadCounts(params Func<IBackend>[] engines) : ThreadCountTests(engines);
 
     private static readonly Dictionary<string, Action<Func<IBackend>>> s_tests = new()
     {
@@ -71,7 +72,23 @@ public sealed class EngineTestsCanFailTests
     }
 
     [Fact]
-    public void MissingGradientAccumulationFails() => AssertFails(nameof(IBackend.GeluBackward), tensor => ReferenceBackend.SetValues(tensor, new double[tensor.Count]));
+    public void OtherBitsWithOtherThreadsFail()
+    {
+        static void NudgeOneBit(Tensor tensor)
+        {
+            var values = ReferenceBackend.Values(tensor);
+            values[^1] = MathF.BitIncrement((float)values[^1]);
+            ReferenceBackend.SetValues(tensor, values);
+        }
+
+        static IBackend Right() => new ReferenceBackend();
+        new ThreadCounts(Right, Right).RowsAndTheirSums();
+        Assert.ThrowsAny<Exception>(() => new ThreadCounts(Right, () => new BrokenBackend(nameof(IBackend.RmsNormBackward), NudgeOneBit)).RowsAndTheirSums());
+    }
+
+    [Fact]
+    public void MissingGradientAccumulationFails() => AssertFails(nameof(IBackend.GeluBackward), tensor =>
+        ReferenceBackend.SetValues(tensor, new double[tensor.Count]));
 
     [Fact]
     public void TheSameTestsPassOnTheReference()
@@ -83,7 +100,8 @@ public sealed class EngineTestsCanFailTests
     [Fact]
     public void TheMessageHasIndexValuesAndSeed()
     {
-        var exception = Assert.ThrowsAny<Exception>(() => MaximumError.AssertWithin(new Tolerance(0.1), "sum", new Shape(2, 3), [1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5.5, 6.2]));
+        var exception = Assert.ThrowsAny<Exception>(() => MaximumError.AssertWithin(new Tolerance(0.1), "sum", new Shape(2, 3), [1, 2, 3, 4, 5, 6],
+            [1, 2, 3, 4, 5.5, 6.2]));
         Assert.Contains("[1, 1]", exception.Message);
         Assert.Contains("expected 5, got 5.5", exception.Message);
         Assert.Contains($"S2_SEED={Seeds.Current}", exception.Message);

@@ -51,7 +51,8 @@ public sealed class ReferenceAttentionTests : IDisposable
         var pattern = new LocalStridePattern(heads, heads, block, localBlocks: 2, verticalStride: 4);
         var (q, k, v) = (Normal(1, tokens, heads, headDim), Normal(1, tokens, heads, headDim), Normal(1, tokens, heads, headDim));
         var (output, lse) = (_backend.Allocate(q.Shape, ElementType.Float64), _backend.Allocate(new Shape(1, heads, tokens), ElementType.Float64));
-        _backend.AttentionForward(new AttentionForwardArguments(q, k, v, output, lse, BlockLayout.Create(pattern, tokens), SequenceBatch.Uniform(1, tokens, tokens), 0.5f));
+        _backend.AttentionForward(new AttentionForwardArguments(q, k, v, output, lse, BlockLayout.Create(pattern, tokens),
+            SequenceBatch.Uniform(1, tokens, tokens), 0.5f));
         double[] qs = ReferenceBackend.Values(q), ks = ReferenceBackend.Values(k), vs = ReferenceBackend.Values(v);
         double[] outputs = ReferenceBackend.Values(output), lses = ReferenceBackend.Values(lse);
         for (int head = 0; head < golden.Length; head++)
@@ -61,10 +62,12 @@ public sealed class ReferenceAttentionTests : IDisposable
                 var weights = new double[tokens];
                 for (int j = 0; j <= i; j++)
                     if (row[j / block] == '1')
-                        weights[j] = Math.Exp(0.5 * Enumerable.Range(0, headDim).Sum(d => qs[(i * heads + head) * headDim + d] * ks[(j * heads + head) * headDim + d]));
+                        weights[j] = Math.Exp(0.5 * Enumerable.Range(0, headDim).Sum(d =>
+                            qs[(i * heads + head) * headDim + d] * ks[(j * heads + head) * headDim + d]));
                 Assert.Equal(Math.Log(weights.Sum()), lses[head * tokens + i], 1e-12);
                 for (int d = 0; d < headDim; d++)
-                    Assert.Equal(Enumerable.Range(0, tokens).Sum(j => weights[j] * vs[(j * heads + head) * headDim + d]) / weights.Sum(), outputs[(i * heads + head) * headDim + d], 1e-12);
+                    Assert.Equal(Enumerable.Range(0, tokens).Sum(j => weights[j] * vs[(j * heads + head) * headDim + d]) / weights.Sum(),
+                        outputs[(i * heads + head) * headDim + d], 1e-12);
             }
     }
 
@@ -77,7 +80,8 @@ public sealed class ReferenceAttentionTests : IDisposable
         var (q, k, v) = (Normal(1, tokens, heads, headDim), Normal(1, tokens, 1, headDim), Normal(1, tokens, 1, headDim));
         var (whole, part) = (_backend.Allocate(q.Shape, ElementType.Float64), _backend.Allocate(new Shape(1, last, heads, headDim), ElementType.Float64));
         _backend.AttentionForward(new AttentionForwardArguments(q, k, v, whole, null, layout, SequenceBatch.Uniform(1, tokens, tokens), 1));
-        _backend.AttentionForward(new AttentionForwardArguments(q.Slice(1, tokens - last, last), k, v, part, null, layout, SequenceBatch.Uniform(1, last, tokens), 1));
+        _backend.AttentionForward(new AttentionForwardArguments(q.Slice(1, tokens - last, last), k, v, part, null, layout,
+            SequenceBatch.Uniform(1, last, tokens), 1));
         Assert.Equal(ReferenceBackend.Values(whole.Slice(1, tokens - last, last)), ReferenceBackend.Values(part));
     }
 
@@ -113,7 +117,8 @@ public sealed class ReferenceAttentionTests : IDisposable
     {
         var layout = BlockLayout.Create(PatternCatalog.Create("dense", 1, 1, 16), 20);
         var (x, y) = (Normal(1, 30, 1, 8), Normal(1, 30, 1, 8));
-        Assert.Throws<ArgumentException>(() => _backend.AttentionForward(new AttentionForwardArguments(x, x, x, y, null, layout, SequenceBatch.Uniform(1, 30, 30), 1)));
+        Assert.Throws<ArgumentException>(() => _backend.AttentionForward(new AttentionForwardArguments(x, x, x, y, null, layout,
+            SequenceBatch.Uniform(1, 30, 30), 1)));
         Assert.Throws<ArgumentException>(() => _backend.AttentionForward(new AttentionForwardArguments(x, x, x, y, null, layout,
             new SequenceBatch(new Sequence(0, 0, 10, 0, 10), new Sequence(0, 9, 5, 10, 5)), 1)));
         Assert.Throws<ShapeException>(() => _backend.Add(x, x.Slice(1, 0, 29), y));

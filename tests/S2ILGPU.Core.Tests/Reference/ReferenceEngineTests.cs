@@ -3,7 +3,8 @@ using S2ILGPU.TestSupport;
 namespace S2ILGPU.Core.Tests.Reference;
 
 // The engine tests on the reference itself: that the tests ask nothing the contract does not promise.
-public sealed class ReferenceMemoryTests() : MemoryTests(() => new ReferenceBackend(), Tensors.ElementType.Float32, Tensors.ElementType.Float16, Tensors.ElementType.BFloat16);
+public sealed class ReferenceMemoryTests() : MemoryTests(() => new ReferenceBackend(), Tensors.ElementType.Float32, Tensors.ElementType.Float16,
+    Tensors.ElementType.BFloat16);
 
 public sealed class ReferenceElementwiseTests() : ElementwiseTests(() => new ReferenceBackend());
 

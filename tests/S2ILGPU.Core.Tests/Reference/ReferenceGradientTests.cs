@@ -66,13 +66,18 @@ public sealed class ReferenceGradientTests : IDisposable
     [InlineData(false, true)]
     [InlineData(true, false)]
     [InlineData(true, true)]
-    public void MatMul(bool transposeA, bool transposeB) => Check("product", [transposeA ? new(4, 3) : new(3, 4), transposeB ? new(5, 4) : new(4, 5)], new(3, 5),
+    public void MatMul(bool transposeA, bool transposeB) => Check("product", [transposeA ? new(4, 3) : new(3, 4), transposeB ? new(5, 4) : new(4, 5)],
+        new(3, 5),
         (x, y) => _backend.MatMul(new MatMulArguments(x[0], x[1], y, transposeA, transposeB)),
         (x, y, dy, dx) =>
         {
             // dA = dC B^T and dB = A^T dC, transposed where the operand was.
-            _backend.MatMul(transposeA ? new MatMulArguments(x[1], dy, dx[0].Tensor!, transposeB, true, true) : new MatMulArguments(dy, x[1], dx[0].Tensor!, false, !transposeB, true));
-            _backend.MatMul(transposeB ? new MatMulArguments(dy, x[0], dx[1].Tensor!, true, transposeA, true) : new MatMulArguments(x[0], dy, dx[1].Tensor!, !transposeA, false, true));
+            _backend.MatMul(transposeA
+                ? new MatMulArguments(x[1], dy, dx[0].Tensor!, transposeB, true, true)
+                : new MatMulArguments(dy, x[1], dx[0].Tensor!, false, !transposeB, true));
+            _backend.MatMul(transposeB
+                ? new MatMulArguments(dy, x[0], dx[1].Tensor!, true, transposeA, true)
+                : new MatMulArguments(x[0], dy, dx[1].Tensor!, !transposeA, false, true));
         });
 
     // The loss weighs outputs and log-sum-exps (of rows that keep something), so dLSE is checked with dO.
@@ -123,7 +128,8 @@ public sealed class ReferenceGradientTests : IDisposable
     }
 
     // loss = sum of weights * y(x); the gradient is added to 1, so that accumulation is checked too.
-    private void Check(string what, Shape[] shapes, Shape outputShape, Action<Tensor[], Tensor> forward, Action<Tensor[], Tensor, Tensor, GradientTarget[]> backward)
+    private void Check(string what, Shape[] shapes, Shape outputShape, Action<Tensor[], Tensor> forward,
+        Action<Tensor[], Tensor, Tensor, GradientTarget[]> backward)
     {
         double[][] inputs = [.. shapes.Select(shape => _random.Normal(shape.Count))];
         double[] weights = _random.Normal(outputShape.Count);
@@ -154,5 +160,6 @@ public sealed class ReferenceGradientTests : IDisposable
     })];
 
     // Rows without keys have a log-sum-exp of -inf, which no input moves.
-    private static double Weigh(Tensor tensor, double[] weights) => ReferenceBackend.Values(tensor).Zip(weights, (value, w) => double.IsFinite(value) ? w * value : 0).Sum();
+    private static double Weigh(Tensor tensor, double[] weights) =>
+        ReferenceBackend.Values(tensor).Zip(weights, (value, w) => double.IsFinite(value) ? w * value : 0).Sum();
 }

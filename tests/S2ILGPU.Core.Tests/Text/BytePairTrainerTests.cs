@@ -45,7 +45,8 @@ public sealed class BytePairTrainerTests
             trainer.Add(Encoding.UTF8.GetBytes(text));
             var actual = trainer.Train(256 + 80 + 1).Vocabulary.Merges;
             var expected = LearnByDefinition(Encoding.UTF8.GetBytes(text), 80);
-            Assert.True(expected.SequenceEqual(actual), $"seed {seed}: merge {expected.Zip(actual).TakeWhile(p => p.First == p.Second).Count()} differs of {expected.Count} and {actual.Count}");
+            Assert.True(expected.SequenceEqual(actual),
+                $"seed {seed}: merge {expected.Zip(actual).TakeWhile(p => p.First == p.Second).Count()} differs of {expected.Count} and {actual.Count}");
         }
     }
 
@@ -73,6 +74,18 @@ public sealed class BytePairTrainerTests
         var tokenizer = trainer.Train(270, ["end"]);
         Assert.Equal(1, tokenizer.Vocabulary.Tokens.Count(bytes => bytes.AsSpan().SequenceEqual("end"u8)));
         Assert.Equal([tokenizer.SpecialTokens["end"]], tokenizer.Encode("end", allowSpecial: true));
+    }
+
+    [Fact]
+    public void LongPiecesAreCountedInParts()
+    {
+        byte[] letters = [.. Enumerable.Range(0, 200).Select(i => (byte)('a' + i % 23))];
+        var pieces = new PieceCounter();
+        pieces.AddText(letters);
+        pieces.AddText(letters);
+        Assert.Equal([64, 64, 64, 8], Enumerable.Range(0, pieces.Count).Select(p => pieces.Bytes(p).Length));
+        Assert.Equal(letters, Enumerable.Range(0, pieces.Count).SelectMany(p => pieces.Bytes(p).ToArray()));
+        Assert.All(Enumerable.Range(0, pieces.Count), p => Assert.Equal(2, pieces.Occurrences(p)));
     }
 
     [Fact]

@@ -86,7 +86,9 @@ public sealed record AttentionCase
         var sequences = new Sequence[QueryCounts.Length];
         for (int s = 0, query = 0, key = 0; s < sequences.Length; s++)
         {
-            sequences[s] = Batching == Batching.Packed ? new Sequence(0, query, QueryCounts[s], key, KeyCounts[s]) : new Sequence(s, 0, QueryCounts[s], 0, KeyCounts[s]);
+            sequences[s] = Batching == Batching.Packed
+                ? new Sequence(0, query, QueryCounts[s], key, KeyCounts[s])
+                : new Sequence(s, 0, QueryCounts[s], 0, KeyCounts[s]);
             (query, key) = (query + QueryCounts[s] + PaddingRows, key + KeyCounts[s] + PaddingRows);
         }
         return new SequenceBatch(sequences);
@@ -104,9 +106,10 @@ public sealed record AttentionCase
         LayoutPerSequence ? [.. KeyCounts.Zip(QueryCounts, (keys, queries) => BlockLayout.Create(CreatePattern(), keys, queries))] : null;
 
     public override string ToString() =>
-        $"attention '{Pattern}' H{QueryHeads}/{KeyValueHeads} D{HeadDim} block {BlockTokens}, queries [{string.Join(' ', QueryCounts)}] keys [{string.Join(' ', KeyCounts)}] "
-        + $"{Batching} +{PaddingRows} {Order}, layout +{ExtraLayoutTokens}{(LayoutPerSequence ? " per sequence" : "")}, magnitude {Magnitude:g3}, scale x{RelativeScale:g3}, "
-        + $"{(WithLogSumExp ? "with" : "without")} LSE";
+        $"attention '{Pattern}' H{QueryHeads}/{KeyValueHeads} D{HeadDim} block {BlockTokens}, "
+        + $"queries [{string.Join(' ', QueryCounts)}] keys [{string.Join(' ', KeyCounts)}] "
+        + $"{Batching} +{PaddingRows} {Order}, layout +{ExtraLayoutTokens}{(LayoutPerSequence ? " per sequence" : "")}, "
+        + $"magnitude {Magnitude:g3}, scale x{RelativeScale:g3}, {(WithLogSumExp ? "with" : "without")} LSE";
 
     /// <summary>A random problem of at most the given work.</summary>
     public static AttentionCase CreateRandom(Random random, long workLimit)

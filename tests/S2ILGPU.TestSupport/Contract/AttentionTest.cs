@@ -84,7 +84,8 @@ public abstract class AttentionTest(Func<IBackend> create, ElementType? type) : 
             : Whole(name, problem, rows, heads);
     }
 
-    private TestTensor Whole(string name, AttentionCase problem, int rows, int heads) => Output(name, new Shape(problem.BatchExtent, rows, heads, problem.HeadDim), Type);
+    private TestTensor Whole(string name, AttentionCase problem, int rows, int heads) =>
+        Output(name, new Shape(problem.BatchExtent, rows, heads, problem.HeadDim), Type);
 
     private TestTensor Heads(TestTensor packed, int start, int count) => View(packed, t => t.Slice(2, start, count));
 

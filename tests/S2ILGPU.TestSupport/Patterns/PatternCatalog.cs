@@ -15,9 +15,11 @@ public static class PatternCatalog
         ["L1 s2"] = (h, kv, b) => new LocalStridePattern(h, kv, b, localBlocks: 1, verticalStride: 2),
         ["L2 s3"] = (h, kv, b) => new LocalStridePattern(h, kv, b, localBlocks: 2, verticalStride: 3),
         ["L2 s4 offset 1"] = (h, kv, b) => new LocalStridePattern(h, kv, b, localBlocks: 2, verticalStride: 4, new StripeOptions { HeadOffset = 1 }),
-        ["L3 s8 homogeneous"] = (h, kv, b) => new LocalStridePattern(h, kv, b, localBlocks: 3, verticalStride: 8, new StripeOptions { HomogeneousHeads = true }),
+        ["L3 s8 homogeneous"] = (h, kv, b) => new LocalStridePattern(h, kv, b, localBlocks: 3, verticalStride: 8,
+            new StripeOptions { HomogeneousHeads = true }),
         ["L1 s4 dense head"] = (h, kv, b) => new LocalStridePattern(h, kv, b, localBlocks: 1, verticalStride: 4, new StripeOptions { DenseHeads = 1 }),
-        ["L1 s3 by query head"] = (h, kv, b) => new LocalStridePattern(h, kv, b, localBlocks: 1, verticalStride: 3, new StripeOptions { SlideByQueryHead = true }),
+        ["L1 s3 by query head"] = (h, kv, b) => new LocalStridePattern(h, kv, b, localBlocks: 1, verticalStride: 3,
+            new StripeOptions { SlideByQueryHead = true }),
         ["L2 s3 non-causal"] = (h, kv, b) => new LocalStridePattern(h, kv, b, localBlocks: 2, verticalStride: 3, isCausal: false),
         ["two ranges"] = (h, kv, b) => new TwoRangePattern(h, kv, localBlocks: 1, nearBlocks: 4, nearStride: 2, farStride: 4, b),
         ["window with sink"] = (h, kv, b) => new SlidingWindowPattern(h, kv, windowBlocks: 2, sinkBlocks: 1, b),
@@ -38,5 +40,6 @@ public static class PatternCatalog
     public static TheoryData<string> Data => [.. Names];
 
     /// <summary>The pattern of a name. The random ones depend on the seed of the run.</summary>
-    public static AttentionPattern Create(string name, int queryHeads, int keyValueHeads, int blockTokens) => s_factories[name](queryHeads, keyValueHeads, blockTokens);
+    public static AttentionPattern Create(string name, int queryHeads, int keyValueHeads, int blockTokens) =>
+        s_factories[name](queryHeads, keyValueHeads, blockTokens);
 }

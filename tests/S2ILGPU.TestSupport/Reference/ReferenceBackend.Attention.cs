@@ -55,7 +55,8 @@ public sealed partial class ReferenceBackend
 
     public void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp)
     {
-        Contract.Require(outputs.Count == logSumExps.Count && outputs.Count > 0, nameof(MergePartitions), $"{outputs.Count} outputs, {logSumExps.Count} log-sum-exps");
+        Contract.Require(outputs.Count == logSumExps.Count && outputs.Count > 0, nameof(MergePartitions),
+            $"{outputs.Count} outputs, {logSumExps.Count} log-sum-exps");
         var (parts, lses) = (outputs.Select(o => new Elements(o)).ToArray(), logSumExps.Select(l => new Elements(l)).ToArray());
         var (merged, mergedLse) = (new Elements(output), new Elements(logSumExp));
         int batch = output.Shape[0], tokens = output.Shape[1], heads = output.Shape[2], headDim = output.Shape[3];
@@ -155,7 +156,8 @@ public sealed partial class ReferenceBackend
         {
             bool keeps = (!layout.IsCausal || keyBlock <= queryBlock) && layout.Pattern.Keeps(head, queryBlock, keyBlock);
             if (keeps != kept[keyBlock])
-                throw new InvalidOperationException($"head {head}, query block {queryBlock}, key block {keyBlock}: kept by layout {kept[keyBlock]}, by pattern {keeps}");
+                throw new InvalidOperationException(
+                    $"head {head}, query block {queryBlock}, key block {keyBlock}: kept by layout {kept[keyBlock]}, by pattern {keeps}");
         }
         return kept;
     }

@@ -3,7 +3,10 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>The device contract in scalar double precision: every method the formula of <see cref="IBackend"/> as nested loops, written to be obviously right.</summary>
+/// <summary>
+/// The device contract in scalar double precision: every method the formula of <see cref="IBackend"/> as nested loops, written to be
+/// obviously right.
+/// </summary>
 /// <remarks>
 /// Tensors of 16 and 32 bit types hold doubles that are rounded to the type on every write. The reference is strict: a caller that breaks the contract gets an
 /// exception, and uninitialised memory is NaN.

@@ -35,8 +35,8 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
         (_a, _b, _c, _accumulate) = (a, b, c, accumulate);
         int stepBlocks = (steps + MaxSteps - 1) / MaxSteps, blockSteps = (steps + stepBlocks - 1) / stepBlocks;
         SetChunks();
-        int widestColumns = Math.Min(MaxColumns, (c.Columns + Width - 1) / Width * Width);
-        using var packedB = memory.Borrow((long)widestColumns * blockSteps * sizeof(float));
+        int widestPanels = (Math.Min(MaxColumns, c.Columns) + Width - 1) / Width;
+        using var packedB = memory.Borrow(widestPanels * PanelStride(Width, blockSteps) * sizeof(float));
         using var packedA = memory.Borrow((long)pool.Workers * ChunkElements(blockSteps) * sizeof(float));
         _packedA = packedA.Floats;
         _packedB = packedB.Floats;
@@ -103,7 +103,7 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
             columns = new Stretch(_firstColumn + item * Width, Math.Min(Width, _columns - item * Width));
             panels = Panel(item);
         }
-        _b.Pack<T>(columns, steps, panels, Width, (nint)Width * _steps);
+        _b.Pack<T>(columns, steps, panels, Width, PanelStride(Width, _steps));
     }
 
     private void MultiplyChunk(int rowChunk, int columnChunk, int worker)
@@ -111,7 +111,7 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
         long firstRow = (long)rowChunk * _chunkRows;
         int rows = (int)Math.Min(_chunkRows, _c.Count - firstRow), panels = (_columns + Width - 1) / Width;
         float* packed = _packedA + worker * ChunkElements(_steps);
-        _a.Pack<T>(new Stretch(firstRow, rows), new Stretch(_firstStep, _steps), packed, Height, (nint)Height * _steps);
+        _a.Pack<T>(new Stretch(firstRow, rows), new Stretch(_firstStep, _steps), packed, Height, PanelStride(Height, _steps));
         var p = new Product { BStride = Width, CStride = _c.Stride, Steps = _steps };
         for (int panel = columnChunk * _chunkPanels; panel < Math.Min(panels, (columnChunk + 1) * _chunkPanels); panel++)
         {
@@ -119,7 +119,7 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
             p.B = Panel(panel);
             for (int row = 0; row < rows; row += Height)
             {
-                p.A = packed + (nint)row * _steps;
+                p.A = packed + row / Height * PanelStride(Height, _steps);
                 p.C = _c[firstRow + row] + _firstColumn + panel * Width;
                 MultiplyTile(p, Math.Min(Height, rows - row), columns);
             }
@@ -163,9 +163,12 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private float* Panel(int panel) => _packedB + (nint)panel * Width * _steps;
+    private float* Panel(int panel) => _packedB + panel * PanelStride(Width, _steps);
 
-    private nint ChunkElements(int steps) => (nint)_chunkRows * steps;
+    // A cache line apart, because panels a power of two apart would fight for the same places in the caches.
+    private static nint PanelStride(int width, int steps) => (nint)width * steps + NativePages.CacheLine / sizeof(float);
+
+    private nint ChunkElements(int steps) => _chunkRows / Height * PanelStride(Height, steps);
 }
 
 /// <summary>Distance between steps of a packed tile of A.</summary>

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using S2ILGPU.Cpu.Kernels;
 using S2ILGPU.Cpu.Simd;
 
@@ -24,11 +25,15 @@ internal readonly unsafe record struct PanelSource(nint Data, nint Stride, bool 
     {
         int stepsAtOnce = LanesAdjacent ? StepsAtOnce : steps.Count;
         for (int step = 0; step < steps.Count; step += stepsAtOnce)
+        {
+            if (LanesAdjacent)
+                Prefetch(lanes, steps.First + step + StepsAtOnce, Math.Min(StepsAtOnce, steps.Count - step - StepsAtOnce));
             for (int lane = 0; lane < lanes.Count; lane += width)
             {
                 float* panel = panels + lane / width * panelStride + (nint)step * width;
                 PackPanel<T>(lanes.First + lane, Math.Min(width, lanes.Count - lane), steps.First + step, Math.Min(stepsAtOnce, steps.Count - step), panel, width);
             }
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -45,6 +50,16 @@ internal readonly unsafe record struct PanelSource(nint Data, nint Stride, bool 
         if (lanes < width)
             for (int step = 0; step < steps; step++)
                 new Span<float>(panel + (nint)step * width + lanes, width - lanes).Clear();
+    }
+
+    // The rows are too short for the hardware to notice.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Prefetch(Stretch lanes, long firstStep, int steps)
+    {
+        if (Sse.IsSupported)
+            for (int step = 0; step < steps; step++)
+                for (int lane = 0; lane < lanes.Count; lane += NativePages.CacheLine / sizeof(float))
+                    Sse.Prefetch0((float*)Data + (firstStep + step) * Stride + lanes.First + lane);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
