@@ -116,7 +116,8 @@ public sealed class TransformerModelTests
     [Fact]
     public void InitialWeightsDependOnSeedAndNameOnly()
     {
-        using TransformerModel a = new(_backend, TinyModels.Config(TinyModels.Sparse), 5), b = new(_backend, TinyModels.Config(TinyModels.Dense, TinyModels.Dense), 5),
+        using TransformerModel a = new(_backend, TinyModels.Config(TinyModels.Sparse), 5),
+            b = new(_backend, TinyModels.Config(TinyModels.Dense, TinyModels.Dense), 5),
             c = new(_backend, TinyModels.Config(TinyModels.Sparse), 6);
         double[] Query(TransformerModel m) => ReferenceBackend.Values(m.StoredTensors.Single(s => s.Name == "model.layers.0.self_attn.q_proj.weight").Tensor);
         Assert.Equal(Query(a), Query(b));
