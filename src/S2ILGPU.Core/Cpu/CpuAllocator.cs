@@ -12,7 +12,6 @@ internal sealed unsafe class CpuAllocator : IDisposable
 
     private readonly Stack<CpuBuffer>?[] _idle = new Stack<CpuBuffer>?[64 * ClassesPerDoubling];
     private readonly HashSet<CpuBuffer> _all = [];
-    private long _idleBytes;
     private bool _disposed;
 
     ~CpuAllocator() => FreeAll();
@@ -22,6 +21,9 @@ internal sealed unsafe class CpuAllocator : IDisposable
 
     /// <summary>The most that <see cref="UsedBytes"/> ever was.</summary>
     public long PeakBytes { get; private set; }
+
+    /// <summary>Bytes that wait for their next use.</summary>
+    public long IdleBytes { get; private set; }
 
     /// <summary>Number of pieces taken from the system, in use and idle.</summary>
     public int Pieces => _all.Count;
@@ -50,7 +52,7 @@ internal sealed unsafe class CpuAllocator : IDisposable
         if (_disposed)
             return;
         UsedBytes -= buffer.HeldBytes;
-        _idleBytes += buffer.SizeBytes;
+        IdleBytes += buffer.SizeBytes;
         (_idle[SizeClass(buffer.SizeBytes, out _)] ??= new Stack<CpuBuffer>()).Push(buffer);
     }
 
@@ -64,7 +66,7 @@ internal sealed unsafe class CpuAllocator : IDisposable
                 _all.Remove(buffer);
                 buffer.Free();
             }
-        _idleBytes = 0;
+        IdleBytes = 0;
     }
 
     public void Dispose()
@@ -80,10 +82,10 @@ internal sealed unsafe class CpuAllocator : IDisposable
         if (_idle[sizeClass] is { Count: > 0 } stack)
         {
             var idle = stack.Pop();
-            _idleBytes -= idle.SizeBytes;
+            IdleBytes -= idle.SizeBytes;
             return idle;
         }
-        if (_idleBytes > PeakBytes / 2 + IdleAllowanceBytes)
+        if (IdleBytes > PeakBytes / 2 + IdleAllowanceBytes)
             Trim();
         var buffer = new CpuBuffer(this, Allocate(classBytes), classBytes);
         _all.Add(buffer);
