@@ -109,6 +109,7 @@ public sealed unsafe partial class CpuBackend : IBackend
     /// <inheritdoc/>
     public void Dispose()
     {
+        _attention?.Dispose();
         _pool.Dispose();
         _memory.Dispose();
     }

@@ -1,0 +1,174 @@
+using System.Runtime.CompilerServices;
+using S2ILGPU.Cpu.Kernels;
+using S2ILGPU.Cpu.Simd;
+
+namespace S2ILGPU.Cpu.Attention;
+
+/// <summary>The queries of one head as the backward pass reads them.</summary>
+/// <param name="query">Rows of Q.</param>
+/// <param name="outputGradient">Rows of dO.</param>
+/// <param name="shift">LSE in base 2 of each query, by row.</param>
+/// <param name="delta">delta of each query, by row.</param>
+/// <param name="gradient">dQ / scale of each query, by row, <c>[Nq, paddedDim]</c>; added to.</param>
+/// <param name="firstPosition">Position of the first row.</param>
+internal readonly unsafe ref struct BackwardQueries(TokenRows query, TokenRows outputGradient, float* shift, float* delta, float* gradient, int firstPosition)
+{
+    public readonly TokenRows Query = query, OutputGradient = outputGradient;
+    public readonly float* Shift = shift, Delta = delta, Gradient = gradient;
+    public readonly int FirstPosition = firstPosition;
+}
+
+/// <summary>
+/// The gradients that a tile of up to 64 keys takes part in. Lanes are keys: <c>P = exp(scale Q K^T - LSE), dS = P (dO V^T - delta)</c>, then
+/// <c>dV += P^T dO, dK += dS^T Q, dQ += dS K</c>. Queries come in groups of up to 64.
+/// </summary>
+/// <remarks>Belongs to one worker.</remarks>
+internal sealed unsafe class BackwardTile<T>
+    where T : unmanaged, ISimd<T>
+{
+    /// <summary>The most keys of a tile.</summary>
+    public const int MaxKeys = 64;
+
+    private const int Lanes = MaxKeys, Queries = TokenGroup.MaxTokens;
+
+    private readonly TokenGroup _keys = new(), _group = new();
+    private float* _keyTransposed, _valueTransposed;                              // [D, lanes]
+    private float* _keyCopy, _queryCopy, _gradientCopy;                           // [64, padded D]
+    private float* _probability, _scoreGradient;                                  // [queries, lanes]
+    private float* _keyGradient, _valueGradient;                                  // [keys, padded D]
+    private float* _shift, _delta, _firstQuery;                                   // [queries], [queries], [lanes]
+    private float* _key;
+    private nint _keyStride;
+    private int _headDim, _paddedDim, _firstKey, _keyCount, _columns, _blocks;
+
+    /// <summary>D rounded up to whole registers.</summary>
+    public static int PaddedDim(int headDim) => (headDim + T.Count - 1) / T.Count * T.Count;
+
+    /// <summary>Floats of scratch memory for a head size.</summary>
+    public static long ScratchFloats(int headDim) => 2L * headDim * Lanes + 5L * Queries * PaddedDim(headDim) + 2 * Queries * Lanes + 3 * Lanes;
+
+    /// <summary>Gives the tile its scratch memory.</summary>
+    public void Prepare(float* scratch, int headDim)
+    {
+        _headDim = headDim;
+        _paddedDim = PaddedDim(headDim);
+        _keyTransposed = scratch;
+        _valueTransposed = _keyTransposed + headDim * Lanes;
+        _probability = _valueTransposed + headDim * Lanes;
+        _scoreGradient = _probability + Queries * Lanes;
+        _keyCopy = _scoreGradient + Queries * Lanes;
+        _queryCopy = _keyCopy + Queries * _paddedDim;
+        _gradientCopy = _queryCopy + Queries * _paddedDim;
+        _keyGradient = _gradientCopy + Queries * _paddedDim;
+        _valueGradient = _keyGradient + Queries * _paddedDim;
+        _shift = _valueGradient + Queries * _paddedDim;
+        _delta = _shift + Queries;
+        _firstQuery = _delta + Queries;
+    }
+
+    /// <summary>Takes the keys <paramref name="firstKey"/> to <paramref name="keyEnd"/>, in blocks of <paramref name="blockTokens"/>.</summary>
+    public void Begin(in TokenRows keys, in TokenRows values, int firstKey, int keyEnd, int blockTokens, float scale)
+    {
+        (_firstKey, _keyCount) = (firstKey, keyEnd - firstKey);
+        _columns = (_keyCount + T.Count - 1) / T.Count * T.Count;
+        _blocks = (_keyCount + blockTokens - 1) / blockTokens;
+        if (_columns != _keyCount)
+            new Span<float>(_keyTransposed, 2 * _headDim * Lanes).Clear();
+        BlockMoves<T>.Transpose(keys.At(firstKey), keys.Stride, _keyCount, _headDim, _keyTransposed, Lanes, scale * SimdMath.Log2E);
+        BlockMoves<T>.Transpose(values.At(firstKey), values.Stride, _keyCount, _headDim, _valueTransposed, Lanes, 1);
+        _keys.SetRange(firstKey, _keyCount);
+        _key = keys.Rows<T>(_keys, _paddedDim, _keyCopy, out _keyStride);
+        new Span<float>(_keyGradient, 2 * Queries * _paddedDim).Clear();
+    }
+
+    /// <summary>Adds what the queries of one head contribute.</summary>
+    public void Add(in BackwardQueries queries, TokenWalk walk, bool isCausal, int blockTokens)
+    {
+        while (_group.Fill(ref walk))
+        {
+            float* query = queries.Query.Rows<T>(_group, _paddedDim, _queryCopy, out nint queryStride);
+            float* gradient = queries.OutputGradient.Rows<T>(_group, _paddedDim, _gradientCopy, out nint gradientStride);
+            GatherStatistics(queries);
+            int rows = _group.Tokens;
+            var scores = new Product { A = query, RowStride = queryStride, B = _keyTransposed, BStride = Lanes, C = _probability, CStride = Lanes, Steps = _headDim };
+            RegisterKernels<T>.Multiply<AnyStride, UnitStride, Overwrite<T>>(scores, rows, _columns, default);
+            Probabilities(isCausal, blockTokens);
+            var differences = new Product { A = gradient, RowStride = gradientStride, B = _valueTransposed, BStride = Lanes, C = _scoreGradient, CStride = Lanes, Steps = _headDim };
+            RegisterKernels<T>.Multiply<AnyStride, UnitStride, WeightedDifference<T>>(differences, rows, _columns, new WeightedDifference<T>(_probability, Lanes, _delta));
+            var values = new Product { A = _probability, StepStride = Lanes, B = gradient, BStride = gradientStride, C = _valueGradient, CStride = _paddedDim, Steps = rows };
+            RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(values, _keyCount, _paddedDim, default);
+            var keys = new Product { A = _scoreGradient, StepStride = Lanes, B = query, BStride = queryStride, C = _keyGradient, CStride = _paddedDim, Steps = rows };
+            RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(keys, _keyCount, _paddedDim, default);
+            AddQueryGradients(queries);
+        }
+    }
+
+    /// <summary>Writes dK and dV of the tile's keys.</summary>
+    public void End(float* keyGradient, nint keyStride, float* valueGradient, nint valueStride, float scale)
+    {
+        BlockMoves<T>.Scale(_keyGradient, _paddedDim, _keyCount, _headDim, keyGradient, keyStride, scale);
+        BlockMoves<T>.Scale(_valueGradient, _paddedDim, _keyCount, _headDim, valueGradient, valueStride, 1);
+    }
+
+    private void GatherStatistics(in BackwardQueries queries)
+    {
+        for (int piece = 0, row = 0; piece < _group.Pieces; row += _group.Count[piece++])
+        {
+            int from = _group.First[piece] - queries.FirstPosition, bytes = _group.Count[piece] * sizeof(float);
+            Buffer.MemoryCopy(queries.Shift + from, _shift + row, bytes, bytes);
+            Buffer.MemoryCopy(queries.Delta + from, _delta + row, bytes, bytes);
+        }
+    }
+
+    // P = 2^(S - shift), 0 where the query does not see the key.
+    private void Probabilities(bool isCausal, int blockTokens)
+    {
+        for (int piece = 0, row = 0; piece < _group.Pieces; row += _group.Count[piece++])
+        {
+            int first = _group.First[piece], count = _group.Count[piece], mask = _group.Mask[piece];
+            if (mask == (1 << _blocks) - 1 && !(isCausal && first < _firstKey + _keyCount - 1))
+            {
+                Exponentials(row, count);
+                continue;
+            }
+            for (int lane = 0; lane < _columns; lane++)
+                _firstQuery[lane] = (mask >> lane / blockTokens & 1) == 0 ? float.MaxValue : isCausal ? lane : 0;
+            MaskedExponentials(row, count, isCausal ? first - _firstKey : 0);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Exponentials(int firstRow, int rows)
+    {
+        for (int row = firstRow; row < firstRow + rows; row++)
+        {
+            T shift = T.Create(_shift[row]);
+            float* p = _probability + row * Lanes;
+            for (int lane = 0; lane < _columns; lane += T.Count)
+                T.Store(SimdMath.Exp2(T.Load(p + lane) - shift), p + lane);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void MaskedExponentials(int firstRow, int rows, int position)
+    {
+        for (int row = firstRow; row < firstRow + rows; row++, position++)
+        {
+            T shift = T.Create(_shift[row]), query = T.Create(position);
+            float* p = _probability + row * Lanes;
+            for (int lane = 0; lane < _columns; lane += T.Count)
+                T.Store(T.SelectGreaterOrEqual(query, T.Load(_firstQuery + lane), SimdMath.Exp2(T.Load(p + lane) - shift), T.Zero), p + lane);
+        }
+    }
+
+    // dQ += dS K, piece by piece because the rows of dQ are apart.
+    private void AddQueryGradients(in BackwardQueries queries)
+    {
+        var product = new Product { A = _scoreGradient, RowStride = Lanes, B = _key, BStride = _keyStride, CStride = _paddedDim, Steps = _keyCount };
+        for (int piece = 0; piece < _group.Pieces; product.A += _group.Count[piece++] * Lanes)
+        {
+            product.C = queries.Gradient + (nint)(_group.First[piece] - queries.FirstPosition) * _paddedDim;
+            RegisterKernels<T>.Multiply<AnyStride, UnitStride, Accumulate<T>>(product, _group.Count[piece], _paddedDim, default);
+        }
+    }
+}

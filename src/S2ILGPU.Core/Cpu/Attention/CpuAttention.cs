@@ -1,0 +1,70 @@
+using S2ILGPU.Backends;
+using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Tensors;
+
+namespace S2ILGPU.Cpu.Attention;
+
+/// <summary>Sparse attention on the CPU: forward (decoding too), backward and the merge of partitions.</summary>
+/// <remarks>Driven by one thread at a time. Deterministic for any number of workers. Allocates nothing managed once the shapes have been seen.</remarks>
+internal abstract class CpuAttention : IDisposable
+{
+    /// <summary>The attention of a register width.</summary>
+    /// <param name="simd">A resolved width.</param>
+    /// <param name="pool">The workers; stays with the caller.</param>
+    public static CpuAttention Create(SimdWidth simd, WorkerPool pool) => simd switch
+    {
+        SimdWidth.Bits512 => new CpuAttention<Simd512>(pool),
+        SimdWidth.Bits256 => new CpuAttention<Simd256>(pool),
+        SimdWidth.Bits128 => new CpuAttention<Simd128>(pool),
+        _ => new CpuAttention<SimdScalar>(pool),
+    };
+
+    /// <summary>See <see cref="IBackend.AttentionForward"/>.</summary>
+    public abstract void Forward(in AttentionForwardArguments arguments);
+
+    /// <summary>See <see cref="IBackend.AttentionBackward"/>.</summary>
+    public abstract void Backward(in AttentionBackwardArguments arguments);
+
+    /// <summary>See <see cref="IBackend.MergePartitions"/>.</summary>
+    public abstract void Merge(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp);
+
+    public abstract void Dispose();
+}
+
+/// <summary>Attention over registers of one width.</summary>
+internal sealed class CpuAttention<T>(WorkerPool pool) : CpuAttention
+    where T : unmanaged, ISimd<T>
+{
+    private readonly PaddingRows _padding = new();
+    private readonly ForwardWork<T> _forward = new(pool.Workers);
+    private readonly BackwardWork<T> _backward = new(pool.Workers);
+    private readonly PartitionMerge<T> _merge = new();
+
+    public override void Forward(in AttentionForwardArguments arguments)
+    {
+        _padding.OfQueries(arguments.Sequences, arguments.Query.Shape);
+        _padding.Fill(arguments.Output, 0);
+        if (arguments.LogSumExp is { } logSumExp)
+            _padding.FillStatistics(logSumExp, float.NegativeInfinity);
+        _forward.Run(arguments, pool);
+    }
+
+    public override void Backward(in AttentionBackwardArguments arguments)
+    {
+        _padding.OfQueries(arguments.Sequences, arguments.Query.Shape);
+        _padding.Fill(arguments.QueryGradient, 0);
+        _padding.OfKeys(arguments.Sequences, arguments.Key.Shape);
+        _padding.Fill(arguments.KeyGradient, 0);
+        _padding.Fill(arguments.ValueGradient, 0);
+        _backward.Run(arguments, pool);
+    }
+
+    public override void Merge(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp) =>
+        _merge.Run(outputs, logSumExps, output, logSumExp, pool);
+
+    public override void Dispose()
+    {
+        _forward.Dispose();
+        _backward.Dispose();
+    }
+}

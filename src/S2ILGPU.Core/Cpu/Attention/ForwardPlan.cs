@@ -1,0 +1,112 @@
+using S2ILGPU.Backends;
+using S2ILGPU.Layouts;
+
+namespace S2ILGPU.Cpu.Attention;
+
+/// <summary>
+/// The work items of a forward pass, fixed by the shapes alone. A sequence with many queries has one item per (head, query tile), the tiles with the most keys first.
+/// A sequence with few queries (decoding) has its query heads packed per KV head into one tile, and its keys cut into parts of a fixed size that are merged afterwards.
+/// </summary>
+internal sealed class ForwardPlan
+{
+    /// <summary>Keys of a part, when a tile's keys are cut.</summary>
+    private const int PartKeys = 1024;
+
+    private SequencePlan[] _sequences = [];
+    private int _count;
+
+    /// <summary>Number of items.</summary>
+    public int Items { get; private set; }
+
+    /// <summary>Rows of partial results, all sequences together.</summary>
+    public long PartialRows { get; private set; }
+
+    /// <summary>The sequences, in order.</summary>
+    public ReadOnlySpan<SequencePlan> Sequences => _sequences.AsSpan(0, _count);
+
+    /// <summary>Plans a call; allocates only when there are more sequences than ever before.</summary>
+    public void Make(in AttentionForwardArguments a)
+    {
+        var sequences = a.Sequences.Sequences;
+        if (_sequences.Length < sequences.Length)
+            _sequences = new SequencePlan[sequences.Length];
+        (_count, Items, PartialRows) = (sequences.Length, 0, 0);
+        int heads = a.Query.Shape[2];
+        for (int s = 0; s < _count; s++)
+        {
+            _sequences[s] = Plan(a.Layouts?[s] ?? a.Layout, sequences[s], heads, Items, PartialRows);
+            Items = checked(Items + _sequences[s].Items);
+            PartialRows += _sequences[s].PartialRows;
+        }
+    }
+
+    /// <summary>The sequence that an item belongs to.</summary>
+    public int SequenceOf(int item)
+    {
+        int low = 0, high = _count - 1;
+        while (low < high)
+        {
+            int middle = (low + high + 1) / 2;
+            (low, high) = _sequences[middle].FirstItem <= item ? (middle, high) : (low, middle - 1);
+        }
+        return low;
+    }
+
+    /// <summary>The union of the layout's rows that a tile touches.</summary>
+    public static BlockUnion Rows(BlockLayout layout, in TileQueries queries)
+    {
+        int first = layout.Pattern.PatternHeadOf(queries.FirstHead) * layout.QueryBlocks + queries.FirstBlock - layout.FirstQueryBlock;
+        return new BlockUnion(layout.RowStarts, layout.Columns, first, queries.Blocks);
+    }
+
+    private static SequencePlan Plan(BlockLayout layout, Sequence sequence, int heads, int firstItem, long firstPartialRow)
+    {
+        int keyValueHeads = layout.Pattern.KeyValueHeads, group = layout.Heads == heads ? 1 : heads / keyValueHeads;
+        if (sequence.QueryCount == 0)
+            return new SequencePlan(sequence, firstItem, firstPartialRow, 1, 0, 0, 0);
+        if (sequence.QueryCount * group > TileQueries.MaxLanes)
+        {
+            int firstTile = sequence.FirstQueryPosition / TileQueries.MaxLanes, endTile = (sequence.KeyCount - 1) / TileQueries.MaxLanes + 1;
+            return new SequencePlan(sequence, firstItem, firstPartialRow, 1, heads, endTile - firstTile, 1);
+        }
+        int partBlocks = PartKeys / layout.BlockTokens, keyBlocks = (sequence.KeyCount + layout.BlockTokens - 1) / layout.BlockTokens, parts = 1;
+        for (int head = 0; head < heads; head += group)
+        {
+            var queries = new TileQueries(sequence.Batch, sequence.QueryStart, sequence.FirstQueryPosition, sequence.QueryCount, head, group, layout.BlockTokens);
+            parts = Math.Max(parts, (Rows(layout, queries).Count(keyBlocks) + partBlocks - 1) / partBlocks);
+        }
+        return new SequencePlan(sequence, firstItem, firstPartialRow, group, heads / group, 1, parts) { PartBlocks = partBlocks };
+    }
+}
+
+/// <summary>The items of one sequence: (head unit, tile, part), the last two counted as <c>tile * Parts + part</c>.</summary>
+/// <param name="Sequence">The sequence.</param>
+/// <param name="FirstItem">Its first item.</param>
+/// <param name="FirstPartialRow">Its first row of partial results.</param>
+/// <param name="UnitHeads">Query heads of a unit: 1, or the heads that share a KV head.</param>
+/// <param name="Units">Number of head units.</param>
+/// <param name="Tiles">Query tiles.</param>
+/// <param name="Parts">Parts that the keys of a tile are cut into; above 1 there are partial results.</param>
+internal readonly record struct SequencePlan(Sequence Sequence, int FirstItem, long FirstPartialRow, int UnitHeads, int Units, int Tiles, int Parts)
+{
+    /// <summary>Blocks of a part.</summary>
+    public int PartBlocks { get; init; } = int.MaxValue;
+
+    public int Items => Units * Tiles * Parts;
+
+    /// <summary>Rows of the partial results: part by part, unit by unit, lane by lane.</summary>
+    public long PartialRows => Parts > 1 ? (long)Items * UnitHeads * Sequence.QueryCount : 0;
+
+    /// <summary>The queries of an item. Tiles begin at multiples of 64 positions, the last one first.</summary>
+    public TileQueries Queries(int unit, int tile, int blockTokens)
+    {
+        int firstPosition = Sequence.FirstQueryPosition, end = Sequence.KeyCount;
+        if (UnitHeads * Sequence.QueryCount > TileQueries.MaxLanes)
+        {
+            int start = (firstPosition / TileQueries.MaxLanes + Tiles - 1 - tile) * TileQueries.MaxLanes;
+            end = Math.Min(end, start + TileQueries.MaxLanes);
+            firstPosition = Math.Max(firstPosition, start);
+        }
+        return new TileQueries(Sequence.Batch, Sequence.QueryStart + firstPosition - Sequence.FirstQueryPosition, firstPosition, end - firstPosition, unit * UnitHeads, UnitHeads, blockTokens);
+    }
+}

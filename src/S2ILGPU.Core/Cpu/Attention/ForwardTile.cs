@@ -1,0 +1,219 @@
+using System.Runtime.CompilerServices;
+using S2ILGPU.Cpu.Kernels;
+using S2ILGPU.Cpu.Simd;
+
+namespace S2ILGPU.Cpu.Attention;
+
+/// <summary>
+/// <c>O = softmax(scale Q K^T) V</c> for a tile of up to 64 queries. Lanes are queries: <c>S^T = K Q^T</c> and <c>O^T = V^T P^T</c>, so softmax has no step across lanes;
+/// the column maximum is found while scores are stored, and O is rescaled while it is loaded. Keys come in groups of up to 64.
+/// </summary>
+/// <remarks>Belongs to one worker.</remarks>
+internal sealed unsafe class ForwardTile<T>
+    where T : unmanaged, ISimd<T>
+{
+    private const int Lanes = TileQueries.MaxLanes, Keys = TokenGroup.MaxTokens;
+
+    private readonly TokenGroup _group = new();
+    private float* _query, _scores, _output, _keyCopy, _valueCopy;              // [D, lanes], [keys, lanes], [D, lanes], [keys, D], [keys, D]
+    private float* _max, _sum, _factor, _groupMax, _limit;                       // [lanes]
+    private int _headDim, _columns, _seenBlocks;
+
+    /// <summary>Floats of scratch memory for a head size.</summary>
+    public static long ScratchFloats(int headDim) => 2L * headDim * Lanes + 2L * Keys * headDim + Keys * Lanes + 5 * Lanes;
+
+    /// <summary>Gives the tile its scratch memory.</summary>
+    public void Prepare(float* scratch, int headDim)
+    {
+        _headDim = headDim;
+        _query = scratch;
+        _scores = _query + headDim * Lanes;
+        _output = _scores + Keys * Lanes;
+        _keyCopy = _output + headDim * Lanes;
+        _valueCopy = _keyCopy + Keys * headDim;
+        _max = _valueCopy + Keys * headDim;
+        _sum = _max + Lanes;
+        _factor = _sum + Lanes;
+        _groupMax = _factor + Lanes;
+        _limit = _groupMax + Lanes;
+    }
+
+    /// <summary>Attention of the tile over all keys of a walk.</summary>
+    public void Run(in TileQueries queries, HeadTensor query, float scale, TokenWalk walk, bool isCausal, in TokenRows keys, in TokenRows values, in TileResult result)
+    {
+        var replay = walk;
+        Begin(queries, query, scale);
+        while (_group.Fill(ref walk))
+        {
+            Scores(queries, isCausal, keys);
+            Softmax();
+            var product = new Product { B = _scores, BStride = Lanes, C = _output, CStride = Lanes, Steps = _group.Tokens };
+            product.A = values.Rows<T>(_group, _headDim, _valueCopy, out product.StepStride);
+            RegisterKernels<T>.Multiply<UnitStride, AnyStride, Rescale<T>>(product, _headDim, _columns, new Rescale<T>(_factor));
+        }
+        if (Finish(queries, result))
+            return;
+        for (int lane = 0; lane < queries.Lanes; lane++)
+            ExactAttention.Row(queries, lane, query, scale, replay, isCausal, keys, values, result);
+    }
+
+    private void Begin(in TileQueries queries, HeadTensor query, float scale)
+    {
+        int lanes = queries.Lanes;
+        _columns = (lanes + T.Count - 1) / T.Count * T.Count;
+        _seenBlocks = 0;
+        if (_columns != lanes)
+            new Span<float>(_query, _headDim * Lanes).Clear();
+        float* first = query.Row(queries.Batch, queries.FirstRow, queries.FirstHead);
+        if (queries.Tokens == 1)
+            BlockMoves<T>.Transpose(first, query.HeadStride, queries.Heads, _headDim, _query, Lanes, scale * SimdMath.Log2E);
+        else
+            for (int head = 0; head < queries.Heads; head++)
+                BlockMoves<T>.Transpose(first + head * query.HeadStride, query.TokenStride, queries.Tokens, _headDim, _query + head * queries.Tokens, Lanes, scale * SimdMath.Log2E);
+        new Span<float>(_output, _headDim * Lanes).Clear();
+        var empty = OnlineSoftmax<T>.Empty;
+        for (int lane = 0; lane < _columns; lane += T.Count)
+        {
+            T.Store(empty.Max, _max + lane);
+            T.Store(empty.Sum, _sum + lane);
+        }
+    }
+
+    // S^T = K Q^T of the group, and the largest score of every lane.
+    private void Scores(in TileQueries queries, bool isCausal, in TokenRows keys)
+    {
+        new Span<float>(_groupMax, Lanes).Fill(OnlineSoftmax<T>.Masked);
+        var product = new Product { B = _query, BStride = Lanes, C = _scores, CStride = Lanes, Steps = _headDim };
+        product.A = keys.Rows<T>(_group, _headDim, _keyCopy, out product.RowStride);
+        int allBlocks = (1 << queries.Blocks) - 1;
+        for (int piece = 0; piece < _group.Pieces;)
+        {
+            int run = 0;
+            for (; piece < _group.Pieces && !NeedsMask(queries, piece, allBlocks, isCausal); piece++)
+                run += _group.Count[piece];
+            RegisterKernels<T>.Multiply<AnyStride, UnitStride, TrackMax<T>>(product, run, _columns, new TrackMax<T>(_groupMax));
+            product.A += run * product.RowStride;
+            product.C += run * Lanes;
+            if (run > 0)
+                continue;
+            int count = _group.Count[piece];
+            RegisterKernels<T>.Multiply<AnyStride, UnitStride, Overwrite<T>>(product, count, _columns, default);
+            SetLimits(queries, _group.First[piece], _group.Mask[piece++], isCausal);
+            MaskAndMax(product.C, count);
+            product.A += count * product.RowStride;
+            product.C += count * Lanes;
+        }
+    }
+
+    private bool NeedsMask(in TileQueries queries, int piece, int allBlocks, bool isCausal)
+    {
+        _seenBlocks |= _group.Mask[piece];
+        return _group.Mask[piece] != allBlocks || (isCausal && _group.First[piece] + _group.Count[piece] - 1 > queries.FirstPosition);
+    }
+
+    // The last key of a piece that each lane sees, counted from the piece's first key; -1 for none.
+    private void SetLimits(in TileQueries queries, int firstKey, int mask, bool isCausal)
+    {
+        int lane = 0;
+        for (int head = 0; head < queries.Heads; head++)
+            for (int token = 0; token < queries.Tokens; token++, lane++)
+            {
+                int position = queries.FirstPosition + token, block = position / queries.BlockTokens - queries.FirstBlock;
+                _limit[lane] = (mask >> block & 1) == 0 ? -1 : isCausal ? position - firstKey : Keys;
+            }
+        for (; lane < _columns; lane++)
+            _limit[lane] = Keys;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void MaskAndMax(float* scores, int keys)
+    {
+        T masked = T.Create(OnlineSoftmax<T>.Masked);
+        for (int lane = 0; lane < _columns; lane += T.Count)
+        {
+            T limit = T.Load(_limit + lane), max = T.Load(_groupMax + lane);
+            float* score = scores + lane;
+            for (int key = 0; key < keys; key++, score += Lanes)
+            {
+                T s = T.SelectGreaterOrEqual(limit, T.Create(key), T.Load(score), masked);
+                max = T.Max(max, s);
+                T.Store(s, score);
+            }
+            T.Store(max, _groupMax + lane);
+        }
+    }
+
+    // P = 2^(S - m), l and the factor of what came before, lane by lane.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Softmax()
+    {
+        int keys = _group.Tokens;
+        for (int lane = 0; lane < _columns; lane += T.Count)
+        {
+            var softmax = new OnlineSoftmax<T>(T.Load(_max + lane), T.Load(_sum + lane));
+            T.Store(softmax.Raise(T.Load(_groupMax + lane)), _factor + lane);
+            T sum0 = T.Zero, sum1 = T.Zero, sum2 = T.Zero, sum3 = T.Zero;
+            float* p = _scores + lane;
+            int key = 0;
+            for (; key + 4 <= keys; key += 4, p += 4 * Lanes)
+            {
+                T p0 = softmax.Weigh(T.Load(p)), p1 = softmax.Weigh(T.Load(p + Lanes)), p2 = softmax.Weigh(T.Load(p + 2 * Lanes)), p3 = softmax.Weigh(T.Load(p + 3 * Lanes));
+                T.Store(p0, p);
+                T.Store(p1, p + Lanes);
+                T.Store(p2, p + 2 * Lanes);
+                T.Store(p3, p + 3 * Lanes);
+                (sum0, sum1, sum2, sum3) = (sum0 + p0, sum1 + p1, sum2 + p2, sum3 + p3);
+            }
+            for (; key < keys; key++, p += Lanes)
+            {
+                T weight = softmax.Weigh(T.Load(p));
+                T.Store(weight, p);
+                sum0 += weight;
+            }
+            softmax.Add(sum0 + sum1 + (sum2 + sum3));
+            T.Store(softmax.Max, _max + lane);
+            T.Store(softmax.Sum, _sum + lane);
+        }
+    }
+
+    // Writes O and LSE. False, with nothing useful written, when a score or a sum left the range of ordinary numbers.
+    private bool Finish(in TileQueries queries, in TileResult result)
+    {
+        for (int lane = 0; lane < queries.Lanes; lane++)
+        {
+            bool isEmpty = (_seenBlocks >> queries.BlockOf(lane) & 1) == 0;
+            if (!isEmpty && !(_max[lane] > OnlineSoftmax<T>.Seen && _sum[lane] > 0 && float.IsFinite(_sum[lane])))
+                return false;
+            result.SetLogSumExp(lane / queries.Tokens, lane % queries.Tokens, isEmpty ? float.NegativeInfinity : (_max[lane] + MathF.Log2(_sum[lane])) * SimdMath.Ln2);
+            _factor[lane] = isEmpty ? 0 : 1 / _sum[lane];
+        }
+        new Span<float>(_factor + queries.Lanes, Lanes - queries.Lanes).Clear();
+        if (!Normalize())
+            return false;
+        if (queries.Tokens == 1)
+            BlockMoves<T>.Transpose(_output, Lanes, _headDim, queries.Heads, result.Row(0, 0), result.HeadStride, 1);
+        else
+            for (int head = 0; head < queries.Heads; head++)
+                BlockMoves<T>.Transpose(_output + head * queries.Tokens, Lanes, _headDim, queries.Tokens, result.Row(head, 0), result.TokenStride, 1);
+        return true;
+    }
+
+    // O *= 1 / l. False when an element is not finite.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private bool Normalize()
+    {
+        T zeros = T.Zero;
+        for (int lane = 0; lane < _columns; lane += T.Count)
+        {
+            T factor = T.Load(_factor + lane);
+            float* o = _output + lane;
+            for (int d = 0; d < _headDim; d++, o += Lanes)
+            {
+                T value = T.Load(o) * factor;
+                zeros = T.FusedMultiplyAdd(value, T.Zero, zeros);
+                T.Store(value, o);
+            }
+        }
+        return T.Sum(zeros) == 0;
+    }
+}

@@ -1,0 +1,128 @@
+using S2ILGPU.Backends;
+using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Layouts;
+using S2ILGPU.Tensors;
+
+namespace S2ILGPU.Cpu.Attention;
+
+/// <summary>The forward pass as parallel work: the items of a <see cref="ForwardPlan"/>.</summary>
+internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
+    where T : unmanaged, ISimd<T>
+{
+    private readonly ForwardPlan _plan = new();
+    private readonly ForwardTile<T>[] _tiles;
+    private readonly ScratchMemory _tileScratch = new(), _partialScratch = new();
+    private readonly PartMerge _merge;
+    private AttentionForwardArguments _arguments;
+    private HeadTensor _query, _key, _value, _output;
+    private RowStatistics _logSumExp;
+    private int _headDim;
+    private float* _partialOutput, _partialLogSumExp;                             // [rows, D], [rows]
+
+    public ForwardWork(int workers)
+    {
+        _tiles = new ForwardTile<T>[workers];
+        for (int w = 0; w < workers; w++)
+            _tiles[w] = new ForwardTile<T>();
+        _merge = new PartMerge(this);
+    }
+
+    /// <summary>Computes O and LSE of all sequences; rows of padding are not touched.</summary>
+    public void Run(in AttentionForwardArguments arguments, WorkerPool pool)
+    {
+        _arguments = arguments;
+        _headDim = arguments.Query.Shape[3];
+        _query = HeadTensor.Of(arguments.Query);
+        _output = HeadTensor.Of(arguments.Output);
+        _logSumExp = RowStatistics.Of(arguments.LogSumExp);
+        _key = KeysOf(arguments.Key);
+        _value = KeysOf(arguments.Value);
+        _plan.Make(arguments);
+        Reserve();
+        pool.Run(_plan.Items, this);
+        if (_plan.PartialRows > 0)
+            pool.Run(_plan.Sequences.Length, _merge);
+        _arguments = default;
+    }
+
+    public void Execute(int item, int worker)
+    {
+        int s = _plan.SequenceOf(item);
+        ref readonly var plan = ref _plan.Sequences[s];
+        var layout = LayoutOf(s);
+        int index = item - plan.FirstItem, unit = index / (plan.Tiles * plan.Parts), part = index % plan.Parts, tile = index / plan.Parts % plan.Tiles;
+        var queries = plan.Queries(unit, tile, layout.BlockTokens);
+        var blocks = ForwardPlan.Rows(layout, queries);
+        if (part > 0)
+            blocks.Skip(part * plan.PartBlocks);
+        int keyEnd = layout.IsCausal ? queries.FirstPosition + queries.Tokens : plan.Sequence.KeyCount;
+        var walk = new TokenWalk(blocks, layout.BlockTokens, 0, keyEnd, plan.Parts > 1 ? plan.PartBlocks : int.MaxValue);
+        int keyValueHead = queries.FirstHead / (_arguments.Query.Shape[2] / layout.Pattern.KeyValueHeads);
+        TokenRows keys = RowsOf(_key, s, plan.Sequence, layout, keyValueHead), values = RowsOf(_value, s, plan.Sequence, layout, keyValueHead);
+        var result = plan.Parts > 1 ? PartialResult(plan, index) : FinalResult(queries);
+        _tiles[worker].Run(queries, _query, _arguments.Scale, walk, layout.IsCausal, keys, values, result);
+    }
+
+    public void Dispose()
+    {
+        _tileScratch.Dispose();
+        _partialScratch.Dispose();
+    }
+
+    private void Reserve()
+    {
+        long floats = ScratchMemory.Aligned(ForwardTile<T>.ScratchFloats(_headDim));
+        float* scratch = _tileScratch.Take(floats * _tiles.Length);
+        for (int w = 0; w < _tiles.Length; w++)
+            _tiles[w].Prepare(scratch + w * floats, _headDim);
+        _partialOutput = _partialScratch.Take(_plan.PartialRows * (_headDim + 1));
+        _partialLogSumExp = _partialOutput + _plan.PartialRows * _headDim;
+    }
+
+    private BlockLayout LayoutOf(int sequence) => _arguments.Layouts?[sequence] ?? _arguments.Layout;
+
+    // Pages [P, blockTokens, D] are read as one head each; the table finds them.
+    private HeadTensor KeysOf(Tensor tensor) => _arguments.Pages is null ? HeadTensor.Of(tensor) : HeadTensor.OfPages(tensor);
+
+    private TokenRows RowsOf(HeadTensor tensor, int s, in Sequence sequence, BlockLayout layout, int head) => _arguments.Pages is { } pages
+        ? new TokenRows((float*)tensor.Start, tensor.TokenStride, _headDim, tensor.BatchStride, layout.BlockTokens, pages.Row(s, head))
+        : new TokenRows(tensor.Row(sequence.Batch, sequence.KeyStart, head), tensor.TokenStride, _headDim);
+
+    private TileResult FinalResult(in TileQueries queries) => new(
+        (nint)_output.Row(queries.Batch, queries.FirstRow, queries.FirstHead), _output.TokenStride, _output.HeadStride,
+        _logSumExp.Exists ? (nint)_logSumExp.At(queries.Batch, queries.FirstHead, queries.FirstRow) : 0, _logSumExp.TokenStride, _logSumExp.HeadStride);
+
+    private TileResult PartialResult(in SequencePlan plan, int index)
+    {
+        int tokens = plan.Sequence.QueryCount;
+        long row = plan.FirstPartialRow + (long)index * plan.UnitHeads * tokens;
+        return new TileResult((nint)(_partialOutput + row * _headDim), _headDim, (nint)tokens * _headDim, (nint)(_partialLogSumExp + row), 1, tokens);
+    }
+
+    /// <summary>Merges the parts of the units, sequence by sequence.</summary>
+    private sealed class PartMerge(ForwardWork<T> forward) : IParallelWork
+    {
+        public void Execute(int s, int worker)
+        {
+            ref readonly var plan = ref forward._plan.Sequences[s];
+            if (plan.Parts < 2)
+                return;
+            Span<nint> outputs = stackalloc nint[plan.Parts], logSumExps = stackalloc nint[plan.Parts];
+            for (int unit = 0; unit < plan.Units; unit++)
+            {
+                var queries = plan.Queries(unit, 0, forward.LayoutOf(s).BlockTokens);
+                var final = forward.FinalResult(queries);
+                for (int lane = 0; lane < queries.Lanes; lane++)
+                {
+                    int head = lane / queries.Tokens, token = lane % queries.Tokens;
+                    for (int p = 0; p < plan.Parts; p++)
+                    {
+                        var part = forward.PartialResult(plan, unit * plan.Parts + p);
+                        (outputs[p], logSumExps[p]) = ((nint)part.Row(head, token), part.LogSumExp + lane * sizeof(float));
+                    }
+                    final.SetLogSumExp(head, token, PartialRows.Merge<T>(outputs, logSumExps, forward._headDim, final.Row(head, token)));
+                }
+            }
+        }
+    }
+}
