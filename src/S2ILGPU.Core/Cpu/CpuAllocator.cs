@@ -14,8 +14,6 @@ internal sealed unsafe class CpuAllocator : IDisposable
     private readonly HashSet<CpuBuffer> _all = [];
     private bool _disposed;
 
-    ~CpuAllocator() => FreeAll();
-
     /// <summary>Bytes that were asked for and not returned.</summary>
     public long UsedBytes { get; private set; }
 
@@ -69,10 +67,13 @@ internal sealed unsafe class CpuAllocator : IDisposable
         IdleBytes = 0;
     }
 
+    /// <summary>Frees everything, buffers in use too.</summary>
     public void Dispose()
     {
-        FreeAll();
-        GC.SuppressFinalize(this);
+        _disposed = true;
+        foreach (var buffer in _all)
+            buffer.Free();
+        _all.Clear();
     }
 
     private CpuBuffer Take(long sizeBytes)
@@ -103,14 +104,6 @@ internal sealed unsafe class CpuAllocator : IDisposable
             Trim();
             return NativePages.Allocate(sizeBytes);
         }
-    }
-
-    private void FreeAll()
-    {
-        _disposed = true;
-        foreach (var buffer in _all)
-            buffer.Free();
-        _all.Clear();
     }
 
     // Class boundaries are 2^e * (4, 5, 6, 7) / 4.
