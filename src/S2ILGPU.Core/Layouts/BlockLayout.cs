@@ -70,7 +70,7 @@ public sealed class BlockLayout
     /// <param name="queryTokens">Number of query positions, the last ones of the context; null for all. Only their rows are built.</param>
     /// <exception cref="ArgumentException">A count is negative, there are more queries than keys or more blocks than the pattern has, the kept blocks do not fit into
     /// an array, or a row breaks the pattern's own contract (unordered, out of range, not causal).</exception>
-    /// <remarks>Cost O(kept blocks) for patterns that enumerate their rows: about a nanosecond each, plus as much for the CSC half.</remarks>
+    /// <remarks>Cost O(kept blocks) for patterns that enumerate their rows, a few nanoseconds each, and as much again for the CSC half when it is asked for.</remarks>
     public static BlockLayout Create(AttentionPattern pattern, int tokens, int? queryTokens = null)
     {
         ArgumentNullException.ThrowIfNull(pattern);
@@ -80,8 +80,10 @@ public sealed class BlockLayout
         int keyBlocks = BlocksOf(tokens, pattern.BlockTokens), first = queries == 0 ? keyBlocks : (tokens - queries) / pattern.BlockTokens;
         if (keyBlocks > pattern.MaxBlocks)
             throw new ArgumentException($"the pattern has {pattern.MaxBlocks} blocks of {pattern.BlockTokens} tokens, {tokens} tokens need {keyBlocks}");
+        if ((long)pattern.PatternHeads * keyBlocks >= Array.MaxLength)
+            throw new ArgumentException($"a layout of {pattern.PatternHeads} heads with {keyBlocks} blocks each does not fit into an array");
 
-        var rowStarts = new int[checked(pattern.PatternHeads * (keyBlocks - first) + 1)];
+        var rowStarts = new int[pattern.PatternHeads * (keyBlocks - first) + 1];
         var entries = new BlockRowBuilder();
         for (int head = 0, row = 0; head < pattern.PatternHeads; head++)
         {

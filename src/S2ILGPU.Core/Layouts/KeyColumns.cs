@@ -12,7 +12,7 @@ internal sealed class KeyColumns(int[] starts, int[] rows)
     public static KeyColumns Of(BlockLayout layout)
     {
         int keyBlocks = layout.KeyBlocks, queryBlocks = layout.QueryBlocks;
-        var starts = new int[checked(layout.Heads * keyBlocks + 1)];
+        var starts = new int[layout.Heads * keyBlocks + 1];
         var rows = GC.AllocateUninitializedArray<int>(layout.Columns.Length);
         var next = new int[keyBlocks];
         for (int head = 0; head < layout.Heads; head++)

@@ -1,12 +1,16 @@
+using System.Buffers;
 using System.Buffers.Binary;
+using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 
 namespace S2ILGPU.Storage;
 
-/// <summary>The JSON at the start of a safetensors file: <c>{"name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},...,"__metadata__":{"key":"value"}}</c>.</summary>
+/// <summary>The JSON at the start of a safetensors file:
+/// <c>{"name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},...,"__metadata__":{"key":"value"}}</c>.</summary>
 /// <remarks>
-/// Strict, as files come from anywhere: every size is checked before it is believed. The data of the tensors must follow each other from offset 0 to the end of the file without gap or overlap.
+/// Strict, as files come from anywhere: every size is checked before it is believed. The data of the tensors must follow each other from offset 0 to the end
+/// of the file without gap or overlap.
 /// </remarks>
 internal sealed class SafetensorsHeader
 {
@@ -127,19 +131,22 @@ internal sealed class SafetensorsHeader
         if (!SafetensorsEntry.TrySizeBytes(type, shape, out long sizeBytes))
             throw Bad($"tensor '{name}': the size of shape {shapeText} in {typeName} overflows 63 bits");
         if (offsets[1] - offsets[0] != sizeBytes)
-            throw Bad($"tensor '{name}': shape {shapeText} in {typeName} needs {sizeBytes} bytes, but data_offsets {offsetText} span {offsets[1] - offsets[0]}");
+            throw Bad($"tensor '{name}': shape {shapeText} in {typeName} needs {sizeBytes} bytes, "
+                + $"but data_offsets {offsetText} span {offsets[1] - offsets[0]}");
         return new SafetensorsEntry(name, type, shape, offsets[0], sizeBytes);
     }
 
     // Sorts the entries by where they lie; each must begin where the one before ends.
     private void CheckDataIsCovered(long dataBytes)
     {
-        Entries.Sort((a, b) => a.Start != b.Start ? a.Start.CompareTo(b.Start) : a.SizeBytes != b.SizeBytes ? a.SizeBytes.CompareTo(b.SizeBytes) : string.CompareOrdinal(a.Name, b.Name));
+        // An empty tensor comes before the one that begins at the same place.
+        Entries.Sort((a, b) => (a.Start, a.SizeBytes).CompareTo((b.Start, b.SizeBytes)) is not 0 and int order ? order : string.CompareOrdinal(a.Name, b.Name));
         long end = 0;
         foreach (var entry in Entries)
         {
             if (entry.Start != end)
-                throw Bad($"tensor '{entry.Name}': its data begin at {entry.Start}, {(entry.Start < end ? "overlapping what ends" : "leaving a gap after what ends")} at {end}");
+                throw Bad($"tensor '{entry.Name}': its data begin at {entry.Start}, "
+                    + $"{(entry.Start < end ? "overlapping" : "leaving a gap after")} what ends at {end}");
             end += entry.SizeBytes;
             if (end > dataBytes)
                 throw Bad($"tensor '{entry.Name}': its data end at {end}, but only {dataBytes} bytes follow the header (truncated file?)");
@@ -169,7 +176,7 @@ internal sealed class SafetensorsHeader
 
     private static string Kind(ref Utf8JsonReader reader) => reader.TokenType switch
     {
-        JsonTokenType.Number => System.Text.Encoding.UTF8.GetString(reader.ValueSpan[..Math.Min(reader.ValueSpan.Length, 40)]),
+        JsonTokenType.Number => Encoding.UTF8.GetString(reader.ValueSpan[..Math.Min(reader.ValueSpan.Length, 40)]),
         JsonTokenType.None => "nothing",
         var token => token.ToString(),
     };
@@ -177,8 +184,8 @@ internal sealed class SafetensorsHeader
     /// <summary>The length prefix and the JSON for tensors in the given order, padded with spaces to a multiple of 8 bytes.</summary>
     public static byte[] Write(IReadOnlyList<SafetensorsTensor> tensors, IReadOnlyDictionary<string, string>? metadata)
     {
-        var buffer = new System.Buffers.ArrayBufferWriter<byte>();
-        buffer.Advance(InitialPrefix(buffer.GetSpan(sizeof(ulong))));
+        var buffer = new ArrayBufferWriter<byte>();
+        buffer.Write(new byte[sizeof(ulong)]); // the length, filled in below
         using (var writer = new Utf8JsonWriter(buffer))
         {
             writer.WriteStartObject();
@@ -190,19 +197,12 @@ internal sealed class SafetensorsHeader
             writer.WriteEndObject();
         }
         int padding = -buffer.WrittenCount & 7;
-        buffer.GetSpan(padding)[..padding].Fill((byte)' ');
-        buffer.Advance(padding);
+        buffer.Write("        "u8[..padding]);
         byte[] header = buffer.WrittenSpan.ToArray();
         if (header.Length - sizeof(ulong) > MaxHeaderBytes)
-            throw new ArgumentException($"{tensors.Count} tensors and their metadata need a header of {header.Length} bytes, at most {MaxHeaderBytes} are allowed");
+            throw new ArgumentException($"{tensors.Count} tensors and metadata need a header of {header.Length} bytes, at most {MaxHeaderBytes} are allowed");
         BinaryPrimitives.WriteUInt64LittleEndian(header, (ulong)(header.Length - sizeof(ulong)));
         return header;
-
-        static int InitialPrefix(Span<byte> prefix)
-        {
-            prefix[..sizeof(ulong)].Clear();
-            return sizeof(ulong);
-        }
     }
 
     private static void WriteMetadata(Utf8JsonWriter writer, IReadOnlyDictionary<string, string> metadata)

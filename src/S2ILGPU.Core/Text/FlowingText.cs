@@ -44,7 +44,7 @@ internal sealed class FlowingText
     /// <summary>Adds lines as they are, as a paragraph of their own; only what all of them are indented by goes.</summary>
     public void AppendVerbatim(string text)
     {
-        string[] lines = text.ReplaceLineEndings("\n").Trim('\n').Split('\n').Select(line => line.TrimEnd()).ToArray();
+        string[] lines = text.TrimEnd().ReplaceLineEndings("\n").TrimStart('\n').Split('\n').Select(line => line.TrimEnd()).ToArray();
         int indent = lines.Where(line => line.Length > 0).Select(line => line.Length - line.TrimStart().Length).DefaultIfEmpty().Min();
         Break();
         WriteSpace();

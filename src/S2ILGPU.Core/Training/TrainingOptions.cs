@@ -54,7 +54,14 @@ public sealed record TrainingOptions
     /// <summary>Recompute each layer's activations during the backward pass instead of keeping them.</summary>
     public bool Recompute { get; init; }
 
+    /// <summary>Files, folders and patterns of the text; empty for the documentation of .NET. Kept so that a run can be resumed without naming them again.</summary>
+    public IReadOnlyList<string> Data { get; init; } = [];
+
+    /// <summary>The most bytes of text to read.</summary>
+    public int CorpusBytes { get; init; } = Text.Corpus.DefaultMaxBytes;
+
     /// <summary>Tokens that one optimizer step learns from.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
     public long TokensPerStep => (long)BatchSequences * ContextTokens * AccumulationSteps;
 
     /// <summary>Checks every value.</summary>
@@ -70,6 +77,8 @@ public sealed record TrainingOptions
         AtLeast(nameof(ValidationInterval), ValidationInterval, 0);
         AtLeast(nameof(ValidationSequences), ValidationSequences, 1);
         AtLeast(nameof(CheckpointInterval), CheckpointInterval, 0);
+        AtLeast(nameof(CorpusBytes), CorpusBytes, 1);
+        ArgumentNullException.ThrowIfNull(Data);
         Within(nameof(LearningRate), LearningRate, 0, 10);
         Within(nameof(FinalLearningRateFraction), FinalLearningRateFraction, 0, 1);
         Within(nameof(Beta1), Beta1, 0, 0.999999f);

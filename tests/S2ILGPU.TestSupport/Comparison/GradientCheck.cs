@@ -7,7 +7,10 @@ public static class GradientCheck
 {
     private const double Step = 1e-5;
 
-    /// <summary>Fails unless the gradients agree with the differences of the loss, at random coordinates of every input and along one random direction of all inputs together.</summary>
+    /// <summary>
+    /// Fails unless the gradients agree with the differences of the loss, at random coordinates of every input and along one random direction of all
+    /// inputs together.
+    /// </summary>
     /// <param name="what">Name for the failure message.</param>
     /// <param name="loss">f: a scalar of all inputs; must not keep or change the arrays. Smooth near the inputs.</param>
     /// <param name="inputs">x, one array per input.</param>

@@ -48,20 +48,21 @@ public abstract class AttentionBackwardTests(Func<IBackend> create, ElementType?
     public void Patterns(string pattern)
     {
         foreach (int blockTokens in (int[])[16, 32, 64, 128])
-            CheckBackward(s_case.OfLength(Math.Min(4 * blockTokens + 3, 140)) with { Pattern = pattern, BlockTokens = blockTokens, QueryHeads = 4, KeyValueHeads = 2, HeadDim = 16 });
+            CheckBackward(s_case.OfLength(Math.Min(4 * blockTokens + 3, 140)) with { Pattern = pattern, BlockTokens = blockTokens, QueryHeads = 4,
+                KeyValueHeads = 2, HeadDim = 16 });
     }
 
     [Theory]
-    [InlineData(Storage.TokenMajor)]
-    [InlineData(Storage.HeadMajor)]
-    [InlineData(Storage.PackedQueryKeyValue)]
-    [InlineData(Storage.PackedKeyValue)]
-    public void StorageOrders(Storage storage)
+    [InlineData(MemoryOrder.TokenMajor)]
+    [InlineData(MemoryOrder.HeadMajor)]
+    [InlineData(MemoryOrder.PackedQueryKeyValue)]
+    [InlineData(MemoryOrder.PackedKeyValue)]
+    public void MemoryOrders(MemoryOrder order)
     {
         foreach (int headDim in (int[])[24, 64])
             CheckBackward(s_case with
             {
-                Storage = storage,
+                Order = order,
                 HeadDim = headDim,
                 QueryHeads = 4,
                 KeyValueHeads = 2,
@@ -90,7 +91,8 @@ public abstract class AttentionBackwardTests(Func<IBackend> create, ElementType?
     public void FewerQueriesThanKeys(Batching batching)
     {
         foreach (string pattern in (string[])["L2 s3", "dense", "dense non-causal", "L1 s3 by query head", "random"])
-            CheckBackward(s_case with { QueryCounts = [1, 5, 17, 64, 0], KeyCounts = [90, 32, 50, 100, 20], Batching = batching, Pattern = pattern, HeadDim = 16 });
+            CheckBackward(s_case with { QueryCounts = [1, 5, 17, 64, 0], KeyCounts = [90, 32, 50, 100, 20], Batching = batching, Pattern = pattern,
+                HeadDim = 16 });
     }
 
     [Fact]

@@ -14,7 +14,7 @@ public enum Batching
 }
 
 /// <summary>How the operands of attention lie in memory.</summary>
-public enum Storage
+public enum MemoryOrder
 {
     /// <summary>[B, N, H, D], dense.</summary>
     TokenMajor,
@@ -54,7 +54,7 @@ public sealed record AttentionCase
     /// <summary>Padding rows behind each sequence; they hold NaN.</summary>
     public int PaddingRows { get; init; }
 
-    public Storage Storage { get; init; } = Storage.TokenMajor;
+    public MemoryOrder Order { get; init; } = MemoryOrder.TokenMajor;
 
     /// <summary>Tokens that the layout covers beyond the longest sequence.</summary>
     public int ExtraLayoutTokens { get; init; }
@@ -73,8 +73,8 @@ public sealed record AttentionCase
 
     public float Scale => (float)(RelativeScale / Math.Sqrt(HeadDim));
 
-    /// <summary>The size of the scores, when it is above the usual: rounding errors of a score grow with it.</summary>
-    public double Conditioning => Math.Max(1, 4 * Magnitude * Magnitude * RelativeScale);
+    /// <summary>The size of the scores where it is above the usual N(0, 1): rounding errors of a score grow with it.</summary>
+    public double Conditioning => Math.Max(1, Magnitude * Magnitude * RelativeScale);
 
     public long MultiplyAdds => QueryCounts.Zip(KeyCounts, (q, k) => 2L * q * k * QueryHeads * HeadDim).Sum();
 
@@ -86,7 +86,9 @@ public sealed record AttentionCase
         var sequences = new Sequence[QueryCounts.Length];
         for (int s = 0, query = 0, key = 0; s < sequences.Length; s++)
         {
-            sequences[s] = Batching == Batching.Packed ? new Sequence(0, query, QueryCounts[s], key, KeyCounts[s]) : new Sequence(s, 0, QueryCounts[s], 0, KeyCounts[s]);
+            sequences[s] = Batching == Batching.Packed
+                ? new Sequence(0, query, QueryCounts[s], key, KeyCounts[s])
+                : new Sequence(s, 0, QueryCounts[s], 0, KeyCounts[s]);
             (query, key) = (query + QueryCounts[s] + PaddingRows, key + KeyCounts[s] + PaddingRows);
         }
         return new SequenceBatch(sequences);
@@ -94,7 +96,7 @@ public sealed record AttentionCase
 
     public int BatchExtent => Batching == Batching.Packed ? 1 : QueryCounts.Length;
 
-    public int QueryRows => Rows(Storage == Storage.PackedQueryKeyValue ? KeyCounts : QueryCounts);
+    public int QueryRows => Rows(Order == MemoryOrder.PackedQueryKeyValue ? KeyCounts : QueryCounts);
 
     public int KeyRows => Rows(KeyCounts);
 
@@ -104,17 +106,18 @@ public sealed record AttentionCase
         LayoutPerSequence ? [.. KeyCounts.Zip(QueryCounts, (keys, queries) => BlockLayout.Create(CreatePattern(), keys, queries))] : null;
 
     public override string ToString() =>
-        $"attention '{Pattern}' H{QueryHeads}/{KeyValueHeads} D{HeadDim} block {BlockTokens}, queries [{string.Join(' ', QueryCounts)}] keys [{string.Join(' ', KeyCounts)}] "
-        + $"{Batching} +{PaddingRows} {Storage}, layout +{ExtraLayoutTokens}{(LayoutPerSequence ? " per sequence" : "")}, magnitude {Magnitude:g3}, scale x{RelativeScale:g3}, "
-        + $"{(WithLogSumExp ? "with" : "without")} LSE";
+        $"attention '{Pattern}' H{QueryHeads}/{KeyValueHeads} D{HeadDim} block {BlockTokens}, "
+        + $"queries [{string.Join(' ', QueryCounts)}] keys [{string.Join(' ', KeyCounts)}] "
+        + $"{Batching} +{PaddingRows} {Order}, layout +{ExtraLayoutTokens}{(LayoutPerSequence ? " per sequence" : "")}, "
+        + $"magnitude {Magnitude:g3}, scale x{RelativeScale:g3}, {(WithLogSumExp ? "with" : "without")} LSE";
 
     /// <summary>A random problem of at most the given work.</summary>
     public static AttentionCase CreateRandom(Random random, long workLimit)
     {
         var (heads, keyValueHeads) = random.Pick((1, 1), (2, 2), (2, 1), (4, 2), (4, 1), (6, 2));
-        var storage = random.Pick(Storage.TokenMajor, Storage.HeadMajor, Storage.PackedQueryKeyValue, Storage.PackedKeyValue);
+        var order = random.Pick(MemoryOrder.TokenMajor, MemoryOrder.HeadMajor, MemoryOrder.PackedQueryKeyValue, MemoryOrder.PackedKeyValue);
         int[] keys = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => random.Pick(random.Next(0, 40), random.Next(0, 170), 16 * random.Next(0, 9)))];
-        int[] queries = storage == Storage.PackedQueryKeyValue || random.Next(2) == 0 ? keys : [.. keys.Select(count => random.Next(0, count + 1))];
+        int[] queries = order == MemoryOrder.PackedQueryKeyValue || random.Next(2) == 0 ? keys : [.. keys.Select(count => random.Next(0, count + 1))];
         var result = new AttentionCase
         {
             Pattern = PatternCatalog.Names[random.Next(PatternCatalog.Names.Count)],
@@ -126,7 +129,7 @@ public sealed record AttentionCase
             KeyCounts = keys,
             Batching = random.Pick(Batching.Padded, Batching.Packed),
             PaddingRows = random.Pick(0, 0, 1, 7, 20),
-            Storage = storage,
+            Order = order,
             ExtraLayoutTokens = random.Pick(0, 0, 1, 100),
             WithLogSumExp = random.Next(4) > 0,
         };

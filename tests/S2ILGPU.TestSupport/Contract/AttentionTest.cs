@@ -54,12 +54,12 @@ public abstract class AttentionTest(Func<IBackend> create, ElementType? type) : 
     {
         int h = problem.QueryHeads, kv = problem.KeyValueHeads;
         TestTensor query, key, value;
-        if (problem.Storage == Storage.PackedQueryKeyValue)
+        if (problem.Order == MemoryOrder.PackedQueryKeyValue)
         {
             var packed = Whole("packed QKV", problem, problem.KeyRows, h + 2 * kv);
             (query, key, value) = (Heads(packed, 0, h), Heads(packed, h, kv), Heads(packed, h + kv, kv));
         }
-        else if (problem.Storage == Storage.PackedKeyValue)
+        else if (problem.Order == MemoryOrder.PackedKeyValue)
         {
             var packed = Whole("packed KV", problem, problem.KeyRows, 2 * kv);
             (query, key, value) = (Whole("query", problem, problem.QueryRows, h), Heads(packed, 0, kv), Heads(packed, kv, kv));
@@ -79,12 +79,13 @@ public abstract class AttentionTest(Func<IBackend> create, ElementType? type) : 
     private TestTensor Result(string name, AttentionCase problem, bool isQuery)
     {
         var (rows, heads) = isQuery ? (problem.QueryRows, problem.QueryHeads) : (problem.KeyRows, problem.KeyValueHeads);
-        return problem.Storage == Storage.HeadMajor
+        return problem.Order == MemoryOrder.HeadMajor
             ? View(Output(name, new Shape(problem.BatchExtent, heads, rows, problem.HeadDim), Type), t => t.Permute(0, 2, 1, 3))
             : Whole(name, problem, rows, heads);
     }
 
-    private TestTensor Whole(string name, AttentionCase problem, int rows, int heads) => Output(name, new Shape(problem.BatchExtent, rows, heads, problem.HeadDim), Type);
+    private TestTensor Whole(string name, AttentionCase problem, int rows, int heads) =>
+        Output(name, new Shape(problem.BatchExtent, rows, heads, problem.HeadDim), Type);
 
     private TestTensor Heads(TestTensor packed, int start, int count) => View(packed, t => t.Slice(2, start, count));
 

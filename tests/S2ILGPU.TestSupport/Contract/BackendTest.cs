@@ -5,7 +5,10 @@ using Xunit;
 namespace S2ILGPU.TestSupport;
 
 /// <summary>Base of the tests that every engine inherits: the same call on the engine under test and on the reference, compared by the maximum error.</summary>
-/// <remarks>An engine variant is one line: <c>public sealed class CpuScalarMatMulTests() : MatMulTests(() => new CpuBackend(...));</c>. Where a device may be missing, the factory calls Assert.Skip.</remarks>
+/// <remarks>
+/// An engine variant is one line: <c>public sealed class CpuScalarMatMulTests() : MatMulTests(() => new CpuBackend(...));</c>.
+/// Where a device may be missing, the factory calls Assert.Skip.
+/// </remarks>
 public abstract class BackendTest : IDisposable
 {
     private readonly List<TestTensor> _owned = [], _views = [];
@@ -49,7 +52,8 @@ public abstract class BackendTest : IDisposable
     }
 
     /// <summary>An operand N(0, scale^2).</summary>
-    protected TestTensor Normal(string name, Shape shape, double scale = 1, ElementType? type = null) => With(name, shape, Random.Normal(shape.Count, scale), type);
+    protected TestTensor Normal(string name, Shape shape, double scale = 1, ElementType? type = null) =>
+        With(name, shape, Random.Normal(shape.Count, scale), type);
 
     /// <summary>An operand that the call overwrites: full of NaN before, so that a read or an element left out shows.</summary>
     protected TestTensor Output(string name, Shape shape, ElementType? type = null) => Constant(name, shape, double.NaN, type);
@@ -89,8 +93,8 @@ public abstract class BackendTest : IDisposable
     }
 
     /// <summary>
-    /// Runs a call on the reference and twice on the engine under test. Fails unless every operand is within the tolerance, operands that the call only reads are untouched,
-    /// and the second run gives the same bits as the first.
+    /// Runs a call on the reference and twice on the engine under test. Fails unless every operand is within the tolerance, operands that the call only
+    /// reads are untouched, and the second run gives the same bits as the first.
     /// </summary>
     protected void Check(string what, Tolerance tolerance, Action<Side> call)
     {
@@ -187,7 +191,11 @@ public abstract class BackendTest : IDisposable
         }
         var wanted = operand.Tolerance ?? tolerance;
         if (wanted == Tolerance.Exact)
-            expected = [.. expected.Select(x => ElementRounding.Round(x, operand.Tested.ElementType == ElementType.Float64 ? ElementType.Float32 : operand.Tested.ElementType))];
+        {
+            // A download has single precision, even of doubles.
+            var type = operand.Tested.ElementType == ElementType.Float64 ? ElementType.Float32 : operand.Tested.ElementType;
+            expected = [.. expected.Select(x => ElementRounding.Round(x, type))];
+        }
         // Where the call leaves NaN as it was (around a view), NaN is right.
         for (int n = 0; n < expected.Length; n++)
             if (double.IsNaN(before[n]) && double.IsNaN(expected[n]) && double.IsNaN(actual[n]))

@@ -51,24 +51,30 @@ public abstract class DecodeTests(Func<IBackend> create, ElementType? cacheType 
         const int heads = 4, keyValueHeads = 2, headDim = 64, keys = 500;
         var layout = BlockLayout.Create(PatternCatalog.Create("L2 s3", heads, keyValueHeads, 16), keys, 1);
         var query = Normal("query", new Shape(2, 1, heads, headDim), type: QueryType);
-        var (key, value) = (Normal("key", new Shape(2, keys, keyValueHeads, headDim), type: CacheType), Normal("value", new Shape(2, keys, keyValueHeads, headDim), type: CacheType));
+        var (key, value) = (Normal("key", new Shape(2, keys, keyValueHeads, headDim), type: CacheType),
+            Normal("value", new Shape(2, keys, keyValueHeads, headDim), type: CacheType));
         var (output, logSumExp) = (Output("output", query.Shape, QueryType), Output("log-sum-exp", new Shape(2, heads, 1)));
-        Check("decode of plain tensors", Tolerance.Forward(QueryType), e => e.Backend.AttentionForward(new AttentionForwardArguments(e[query], e[key], e[value], e[output],
-            e[logSumExp], layout, SequenceBatch.Uniform(2, 1, keys), 1 / MathF.Sqrt(headDim))));
+        Check("decode of plain tensors", Tolerance.Forward(QueryType), e => e.Backend.AttentionForward(new AttentionForwardArguments(
+            e[query], e[key], e[value], e[output], e[logSumExp], layout, SequenceBatch.Uniform(2, 1, keys), 1 / MathF.Sqrt(headDim))));
     }
 
-    private void Decode(string pattern, int queryHeads, int keyValueHeads, int headDim, int blockTokens, int[] queryCounts, int[] keyCounts, bool isLayoutShared = false)
+    private void Decode(string pattern, int queryHeads, int keyValueHeads, int headDim, int blockTokens, int[] queryCounts, int[] keyCounts,
+        bool isLayoutShared = false)
     {
-        BlockLayout LayoutOf(int keys, int? queries) => BlockLayout.Create(PatternCatalog.Create(pattern, queryHeads, keyValueHeads, blockTokens), keys, queries);
+        BlockLayout LayoutOf(int keys, int? queries) =>
+            BlockLayout.Create(PatternCatalog.Create(pattern, queryHeads, keyValueHeads, blockTokens), keys, queries);
         BlockLayout[] layouts = [.. keyCounts.Zip(queryCounts, (keys, queries) => LayoutOf(keys, queries))];
         var shared = LayoutOf(keyCounts.Max(), null);
         var table = PagedCache.Table(Random, keyValueHeads, keyCounts, blockTokens, (s, head, block) => IsRead(layouts[s], head, block), out int pageCount);
         var query = Normal("query", new Shape(queryCounts.Length, queryCounts.Max(), queryHeads, headDim), type: QueryType);
         var (key, value) = (Pages("key pages"), Pages("value pages"));
-        var (output, logSumExp) = (Output("output", query.Shape, QueryType), Output("log-sum-exp", new Shape(queryCounts.Length, queryHeads, queryCounts.Max())));
-        string what = $"decode '{pattern}' H{queryHeads}/{keyValueHeads} D{headDim} block {blockTokens}, queries [{string.Join(' ', queryCounts)}], keys [{string.Join(' ', keyCounts)}]";
-        Check(what, Tolerance.Forward(QueryType), e => e.Backend.AttentionForward(new AttentionForwardArguments(e[query], e[key], e[value], e[output], e[logSumExp], shared,
-            SequenceBatch.Padded(queryCounts, keyCounts), 1 / MathF.Sqrt(headDim), table, isLayoutShared ? null : layouts)));
+        var output = Output("output", query.Shape, QueryType);
+        var logSumExp = Output("log-sum-exp", new Shape(queryCounts.Length, queryHeads, queryCounts.Max()));
+        string what = $"decode '{pattern}' H{queryHeads}/{keyValueHeads} D{headDim} block {blockTokens}, "
+            + $"queries [{string.Join(' ', queryCounts)}], keys [{string.Join(' ', keyCounts)}]";
+        Check(what, Tolerance.Forward(QueryType), e => e.Backend.AttentionForward(new AttentionForwardArguments(
+            e[query], e[key], e[value], e[output], e[logSumExp], shared, SequenceBatch.Padded(queryCounts, keyCounts),
+            1 / MathF.Sqrt(headDim), table, isLayoutShared ? null : layouts)));
         Release();
 
         // NaN in pages that nobody owns and behind the last key.

@@ -9,7 +9,10 @@ public abstract class MatMulTests(Func<IBackend> create) : BackendTest(create)
 {
     private static readonly int[] s_edges = [1, 2, 5, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 31, 32, 33, 63, 64, 65];
 
-    public static TheoryData<bool, bool, bool> Forms => new(from a in (bool[])[false, true] from b in (bool[])[false, true] from c in (bool[])[false, true] select (a, b, c));
+    private static readonly bool[] s_either = [false, true];
+
+    /// <summary>Transpose A, transpose B, accumulate.</summary>
+    public static TheoryData<bool, bool, bool> Forms => new(from a in s_either from b in s_either from c in s_either select (a, b, c));
 
     [Theory]
     [MemberData(nameof(Forms))]

@@ -39,7 +39,8 @@ public abstract class MergeTests(Func<IBackend> create) : BackendTest(create)
         var (firstLse, secondLse) = (Normal("first log-sum-exp", new Shape(1, 2, 4)), Normal("second log-sum-exp", new Shape(1, 2, 4)));
         secondLse.Values = [.. secondLse.Values.Select(x => x + shift)];
         var (output, logSumExp) = (Output("output", shape), Output("log-sum-exp", new Shape(1, 2, 4)));
-        Check($"merge with a shift of {shift}", Forward.Relative, e => e.Backend.MergePartitions([e[first], e[second]], [e[firstLse], e[secondLse]], e[output], e[logSumExp]));
+        Check($"merge with a shift of {shift}", Forward.Relative, e => e.Backend.MergePartitions([e[first], e[second]], [e[firstLse], e[secondLse]], e[output],
+            e[logSumExp]));
     }
 
     /// <summary>The vector of SEMANTICS section 4, its two coordinates padded with zeros to a head dimension of 8.</summary>
@@ -87,13 +88,15 @@ public abstract class MergeTests(Func<IBackend> create) : BackendTest(create)
         using var value = Uploaded(values, headDim);
         using var output = Tested.Allocate(query.Shape, Tested.FloatType);
         using var lse = Tested.Allocate(new Shape(1, 1, 1), Tested.FloatType);
-        Tested.AttentionForward(new AttentionForwardArguments(query, key, value, output, lse, layout, SequenceBatch.Uniform(1, 1, keys.Length), (float)(1 / Math.Sqrt(2))));
+        Tested.AttentionForward(new AttentionForwardArguments(query, key, value, output, lse, layout, SequenceBatch.Uniform(1, 1, keys.Length),
+            (float)(1 / Math.Sqrt(2))));
         return (Downloaded(output), Downloaded(lse));
     }
 
     private (float[] Output, float[] LogSumExp) Merge(float[][] outputs, float[][] logSumExps)
     {
-        Tensor[] parts = [.. outputs.Select(o => Uploaded(o, new Shape(1, 1, 1, o.Length)))], lses = [.. logSumExps.Select(l => Uploaded(l, new Shape(1, 1, 1)))];
+        Tensor[] parts = [.. outputs.Select(o => Uploaded(o, new Shape(1, 1, 1, o.Length)))],
+            lses = [.. logSumExps.Select(l => Uploaded(l, new Shape(1, 1, 1)))];
         using var output = Tested.Allocate(parts[0].Shape, Tested.FloatType);
         using var lse = Tested.Allocate(new Shape(1, 1, 1), Tested.FloatType);
         Tested.MergePartitions(parts, lses, output, lse);

@@ -159,8 +159,11 @@ public abstract class RowTests(Func<IBackend> create) : BackendTest(create)
         return view;
     }
 
-    private TestTensor Targets(int rows, int classes, bool withIgnored) =>
-        Integers("targets", new Shape(rows), (int[])[.. Enumerable.Range(0, rows).Select(t => withIgnored && t % 3 == 1 ? -1 : t == 0 ? classes - 1 : Random.Next(classes))]);
+    private TestTensor Targets(int rows, int classes, bool withIgnored)
+    {
+        int Target(int t) => withIgnored && t % 3 == 1 ? -1 : t == 0 ? classes - 1 : Random.Next(classes);
+        return Integers("targets", new Shape(rows), (int[])[.. Enumerable.Range(0, rows).Select(Target)]);
+    }
 
     private (TestTensor Cosine, TestTensor Sine) Angles(int positions, int headDim)
     {
@@ -174,7 +177,8 @@ public abstract class RowTests(Func<IBackend> create) : BackendTest(create)
     private static double[] InverseRms(TestTensor x, double epsilon) =>
         [.. Rows(x).Select(row => 1 / Math.Sqrt(row.Sum(value => value * value) / row.Length + epsilon))];
 
-    private static double[] LogSumExp(TestTensor logits) => [.. Rows(logits).Select(row => row.Max() + Math.Log(row.Sum(value => Math.Exp(value - row.Max()))))];
+    private static double[] LogSumExp(TestTensor logits) => [.. Rows(logits).Select(row =>
+        row.Max() + Math.Log(row.Sum(value => Math.Exp(value - row.Max()))))];
 
     private static IEnumerable<double[]> Rows(TestTensor x) => x.Values.Chunk(Math.Max(1, x.Shape[1]));
 }

@@ -21,10 +21,9 @@ public sealed partial class ReferenceBackend
             CheckCovers(nameof(AttentionForward), layout, sequence);
             for (int head = 0; head < heads; head++)
             {
-                var keys = KeyRows(a.Key, a.Pages, s, sequence, head / group);
-                var values = KeyRows(a.Value, a.Pages, s, sequence, head / group);
+                var rows = new HeadRows(KeyRows(a.Key, a.Pages, s, sequence, head / group), KeyRows(a.Value, a.Pages, s, sequence, head / group));
                 for (int i = 0; i < sequence.QueryCount; i++)
-                    ForwardRow(a, sequence, head, i, VisibleKeys(layout, sequence, head, i), keys, values);
+                    ForwardRow(a, layout, sequence, head, i, rows);
             }
         }
     }
@@ -41,17 +40,23 @@ public sealed partial class ReferenceBackend
             CheckCovers(nameof(AttentionBackward), a.Layout, sequence);
             for (int head = 0; head < heads; head++)
             {
-                var keys = KeyRows(a.Key, null, 0, sequence, head / group);
-                var values = KeyRows(a.Value, null, 0, sequence, head / group);
+                var rows = new HeadRows(KeyRows(a.Key, null, 0, sequence, head / group), KeyRows(a.Value, null, 0, sequence, head / group));
+                var gradients = new HeadRows(Zeros(sequence.KeyCount, a.Query.Shape[3]), Zeros(sequence.KeyCount, a.Query.Shape[3]));
                 for (int i = 0; i < sequence.QueryCount; i++)
-                    BackwardRow(a, sequence, head, i, VisibleKeys(a.Layout, sequence, head, i), keys, values);
+                    BackwardRow(a, sequence, head, i, rows, gradients);
+                for (int j = 0; j < sequence.KeyCount; j++) // added, because the query heads of a group share the KV head
+                {
+                    AddRow(gradients.Keys[j]!, a.KeyGradient, sequence.Batch, sequence.KeyStart + j, head / group);
+                    AddRow(gradients.Values[j]!, a.ValueGradient, sequence.Batch, sequence.KeyStart + j, head / group);
+                }
             }
         }
     }
 
     public void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp)
     {
-        Contract.Require(outputs.Count == logSumExps.Count && outputs.Count > 0, nameof(MergePartitions), $"{outputs.Count} outputs, {logSumExps.Count} log-sum-exps");
+        Contract.Require(outputs.Count == logSumExps.Count && outputs.Count > 0, nameof(MergePartitions),
+            $"{outputs.Count} outputs, {logSumExps.Count} log-sum-exps");
         var (parts, lses) = (outputs.Select(o => new Elements(o)).ToArray(), logSumExps.Select(l => new Elements(l)).ToArray());
         var (merged, mergedLse) = (new Elements(output), new Elements(logSumExp));
         int batch = output.Shape[0], tokens = output.Shape[1], heads = output.Shape[2], headDim = output.Shape[3];
@@ -79,47 +84,51 @@ public sealed partial class ReferenceBackend
     }
 
     // s_j = scale q k_j, lse = ln sum_j exp(s_j), o = sum_j exp(s_j - lse) v_j
-    private static void ForwardRow(in AttentionForwardArguments a, Sequence sequence, int head, int i, List<int> visible, double[]?[] keys, double[]?[] values)
+    private static void ForwardRow(in AttentionForwardArguments a, BlockLayout layout, Sequence sequence, int head, int i, HeadRows rows)
     {
         int row = sequence.QueryStart + i;
-        var query = Row(new Elements(a.Query), sequence.Batch, row, head, a.Query.Shape[3]);
+        var query = Row(a.Query, sequence.Batch, row, head);
+        var visible = VisibleKeys(layout, sequence, head, i);
         var scores = new double[visible.Count];
         for (int n = 0; n < scores.Length; n++)
-            scores[n] = a.Scale * Dot(query, Existing(keys, visible[n]));
+            scores[n] = a.Scale * Dot(query, Existing(rows.Keys, visible[n]));
         double lse = LogSumExp(scores);
-        var result = new double[query.Length];
+        var output = new double[query.Length];
         for (int n = 0; n < scores.Length; n++)
-            for (int d = 0; d < result.Length; d++)
-                result[d] += Math.Exp(scores[n] - lse) * Existing(values, visible[n])[d];
-        var output = new Elements(a.Output);
-        for (int d = 0; d < result.Length; d++)
-            output[sequence.Batch, row, head, d] = result[d];
+        {
+            double p = Math.Exp(scores[n] - lse);
+            var value = Existing(rows.Values, visible[n]);
+            for (int d = 0; d < output.Length; d++)
+                output[d] += p * value[d];
+        }
+        AddRow(output, a.Output, sequence.Batch, row, head);
         if (a.LogSumExp is not null)
             new Elements(a.LogSumExp)[sequence.Batch, head, row] = lse;
     }
 
     // delta = o do - dlse; p_j = exp(scale q k_j - lse), ds_j = p_j (do v_j - delta) scale; dq = sum_j ds_j k_j; dk_j += ds_j q; dv_j += p_j do
-    private static void BackwardRow(in AttentionBackwardArguments a, Sequence sequence, int head, int i, List<int> visible, double[]?[] keys, double[]?[] values)
+    private static void BackwardRow(in AttentionBackwardArguments a, Sequence sequence, int head, int i, HeadRows rows, HeadRows gradients)
     {
-        int row = sequence.QueryStart + i, headDim = a.Query.Shape[3], keyHead = head / (a.Query.Shape[2] / a.Key.Shape[2]);
-        var query = Row(new Elements(a.Query), sequence.Batch, row, head, headDim);
-        var output = Row(new Elements(a.Output), sequence.Batch, row, head, headDim);
-        var outputGradient = Row(new Elements(a.OutputGradient), sequence.Batch, row, head, headDim);
-        var (queryGradient, keyGradient, valueGradient) = (new Elements(a.QueryGradient), new Elements(a.KeyGradient), new Elements(a.ValueGradient));
+        int row = sequence.QueryStart + i;
+        var query = Row(a.Query, sequence.Batch, row, head);
+        var output = Row(a.Output, sequence.Batch, row, head);
+        var outputGradient = Row(a.OutputGradient, sequence.Batch, row, head);
         double lse = new Elements(a.LogSumExp)[sequence.Batch, head, row];
         double delta = Dot(output, outputGradient) - (a.LogSumExpGradient is null ? 0 : new Elements(a.LogSumExpGradient)[sequence.Batch, head, row]);
-        foreach (int j in visible)
+        var queryGradient = new double[query.Length];
+        foreach (int j in VisibleKeys(a.Layout, sequence, head, i))
         {
-            var (key, value) = (Existing(keys, j), Existing(values, j));
+            var (key, value, keyGradient, valueGradient) = (rows.Keys[j]!, rows.Values[j]!, gradients.Keys[j]!, gradients.Values[j]!);
             double p = Math.Exp(a.Scale * Dot(query, key) - lse);
             double ds = p * (Dot(outputGradient, value) - delta) * a.Scale;
-            for (int d = 0; d < headDim; d++)
+            for (int d = 0; d < query.Length; d++)
             {
-                queryGradient[sequence.Batch, row, head, d] += ds * key[d];
-                keyGradient[sequence.Batch, sequence.KeyStart + j, keyHead, d] += ds * query[d];
-                valueGradient[sequence.Batch, sequence.KeyStart + j, keyHead, d] += p * outputGradient[d];
+                queryGradient[d] += ds * key[d];
+                keyGradient[d] += ds * query[d];
+                valueGradient[d] += p * outputGradient[d];
             }
         }
+        AddRow(queryGradient, a.QueryGradient, sequence.Batch, row, head);
     }
 
     // The key positions that query i of a sequence sees: in a kept block and, if causal, not after the query.
@@ -147,7 +156,8 @@ public sealed partial class ReferenceBackend
         {
             bool keeps = (!layout.IsCausal || keyBlock <= queryBlock) && layout.Pattern.Keeps(head, queryBlock, keyBlock);
             if (keeps != kept[keyBlock])
-                throw new InvalidOperationException($"head {head}, query block {queryBlock}, key block {keyBlock}: kept by layout {kept[keyBlock]}, by pattern {keeps}");
+                throw new InvalidOperationException(
+                    $"head {head}, query block {queryBlock}, key block {keyBlock}: kept by layout {kept[keyBlock]}, by pattern {keeps}");
         }
         return kept;
     }
@@ -162,7 +172,7 @@ public sealed partial class ReferenceBackend
         {
             if (pages is null)
             {
-                rows[j] = Row(elements, sequence.Batch, sequence.KeyStart + j, head, headDim);
+                rows[j] = Row(tensor, sequence.Batch, sequence.KeyStart + j, head);
                 continue;
             }
             int blockTokens = tensor.Shape[1], page = pages[s, head, j / blockTokens];
@@ -177,12 +187,28 @@ public sealed partial class ReferenceBackend
 
     private static double[] Existing(double[]?[] rows, int j) => rows[j] ?? throw new InvalidOperationException($"key {j} lies in a kept block without a page");
 
-    private static double[] Row(Elements elements, int b, int n, int h, int headDim)
+    private static double[] Row(Tensor tensor, int b, int n, int h)
     {
-        var row = new double[headDim];
-        for (int d = 0; d < headDim; d++)
+        var elements = new Elements(tensor);
+        var row = new double[tensor.Shape[3]];
+        for (int d = 0; d < row.Length; d++)
             row[d] = elements[b, n, h, d];
         return row;
+    }
+
+    private static void AddRow(double[] row, Tensor tensor, int b, int n, int h)
+    {
+        var elements = new Elements(tensor);
+        for (int d = 0; d < row.Length; d++)
+            elements[b, n, h, d] += row[d];
+    }
+
+    private static double[][] Zeros(int rows, int columns)
+    {
+        var zeros = new double[rows][];
+        for (int j = 0; j < rows; j++)
+            zeros[j] = new double[columns];
+        return zeros;
     }
 
     private static double Dot(double[] a, double[] b)
@@ -205,4 +231,7 @@ public sealed partial class ReferenceBackend
             sum += Math.Exp(score - max);
         return max + Math.Log(sum);
     }
+
+    /// <summary>Keys and values (or their gradients) of one head of one sequence, by key position; null where a position has no page.</summary>
+    private readonly record struct HeadRows(double[]?[] Keys, double[]?[] Values);
 }

@@ -36,10 +36,12 @@ public sealed partial class ReferenceBackend
         Contract.Rank(operation, "query", a.Query, 4);
         int batch = a.Query.Shape[0], queries = a.Query.Shape[1], heads = a.Query.Shape[2], headDim = a.Query.Shape[3];
         Contract.Shape(operation, "key", a.Key, batch, a.Key.Shape[1], a.Layout.Pattern.KeyValueHeads, headDim);
-        foreach (var (name, tensor) in (IEnumerable<(string, Tensor)>)[("output", a.Output), ("output gradient", a.OutputGradient), ("query gradient", a.QueryGradient)])
-            ShapeException.ThrowUnless(operation, name, tensor, a.Query.Shape);
-        foreach (var (name, tensor) in (IEnumerable<(string, Tensor)>)[("value", a.Value), ("key gradient", a.KeyGradient), ("value gradient", a.ValueGradient)])
-            ShapeException.ThrowUnless(operation, name, tensor, a.Key.Shape);
+        ShapeException.ThrowUnless(operation, "output", a.Output, a.Query.Shape);
+        ShapeException.ThrowUnless(operation, "output gradient", a.OutputGradient, a.Query.Shape);
+        ShapeException.ThrowUnless(operation, "query gradient", a.QueryGradient, a.Query.Shape);
+        ShapeException.ThrowUnless(operation, "value", a.Value, a.Key.Shape);
+        ShapeException.ThrowUnless(operation, "key gradient", a.KeyGradient, a.Key.Shape);
+        ShapeException.ThrowUnless(operation, "value gradient", a.ValueGradient, a.Key.Shape);
         Contract.Shape(operation, "log-sum-exp", a.LogSumExp, batch, heads, queries);
         if (a.LogSumExpGradient is not null)
             Contract.Shape(operation, "log-sum-exp gradient", a.LogSumExpGradient, batch, heads, queries);
@@ -52,7 +54,8 @@ public sealed partial class ReferenceBackend
         Contract.Require(layout.Pattern.QueryHeads == heads, operation, $"{heads} query heads, but the pattern has {layout.Pattern.QueryHeads}");
 
     private static void CheckCovers(string operation, BlockLayout layout, Sequence sequence) =>
-        Contract.Require(sequence.KeyCount <= layout.Tokens && (sequence.QueryCount == 0 || sequence.FirstQueryPosition / layout.BlockTokens >= layout.FirstQueryBlock),
+        Contract.Require(sequence.KeyCount <= layout.Tokens
+            && (sequence.QueryCount == 0 || sequence.FirstQueryPosition / layout.BlockTokens >= layout.FirstQueryBlock),
             operation, $"a layout of {layout.Tokens} tokens from query block {layout.FirstQueryBlock} does not cover {sequence}");
 
     private static void CheckRowsDisjoint(string operation, SequenceBatch sequences, int batch, int queryRows, int keyRows, bool keysInTensor)

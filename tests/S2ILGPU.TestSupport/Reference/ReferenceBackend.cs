@@ -3,7 +3,10 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>The device contract in scalar double precision: every method the formula of <see cref="IBackend"/> as nested loops, written to be obviously right.</summary>
+/// <summary>
+/// The device contract in scalar double precision: every method the formula of <see cref="IBackend"/> as nested loops, written to be
+/// obviously right.
+/// </summary>
 /// <remarks>
 /// Tensors of 16 and 32 bit types hold doubles that are rounded to the type on every write. The reference is strict: a caller that breaks the contract gets an
 /// exception, and uninitialised memory is NaN.
@@ -21,10 +24,10 @@ public sealed partial class ReferenceBackend : IBackend
     /// <summary>The elements of a float tensor, row-major, exactly.</summary>
     public static double[] Values(Tensor tensor)
     {
-        var values = new double[tensor.Count];
+        var (values, buffer) = (new double[tensor.Count], BufferOf(tensor).Reals);
         int n = 0;
         foreach (long offset in Offsets(tensor))
-            values[n++] = BufferOf(tensor).Reals[offset];
+            values[n++] = buffer[offset];
         return values;
     }
 
@@ -32,9 +35,10 @@ public sealed partial class ReferenceBackend : IBackend
     public static void SetValues(Tensor tensor, ReadOnlySpan<double> values)
     {
         Contract.Require(values.Length == tensor.Count, nameof(SetValues), $"{values.Length} values for {tensor}");
+        var buffer = BufferOf(tensor).Reals;
         int n = 0;
         foreach (long offset in Offsets(tensor))
-            BufferOf(tensor).Reals[offset] = ElementRounding.Round(values[n++], tensor.ElementType);
+            buffer[offset] = ElementRounding.Round(values[n++], tensor.ElementType);
     }
 
     public void Dispose()
@@ -49,13 +53,14 @@ public sealed partial class ReferenceBackend : IBackend
     // Positions in the buffer of all elements, in row-major order; missing outer dimensions count as one.
     private static IEnumerable<long> Offsets(Tensor tensor)
     {
-        int missing = Shape.MaxRank - tensor.Shape.Rank;
-        int Extent(int d) => d < missing ? 1 : tensor.Shape[d - missing];
-        long Stride(int d) => d < missing ? 0 : tensor.Stride(d - missing);
-        for (int i = 0; i < Extent(0); i++)
-            for (int j = 0; j < Extent(1); j++)
-                for (int k = 0; k < Extent(2); k++)
-                    for (int l = 0; l < Extent(3); l++)
-                        yield return tensor.OffsetElements + i * Stride(0) + j * Stride(1) + k * Stride(2) + l * Stride(3);
+        int[] extents = [1, 1, 1, 1];
+        long[] strides = [0, 0, 0, 0];
+        for (int d = 0, at = Shape.MaxRank - tensor.Shape.Rank; d < tensor.Shape.Rank; d++, at++)
+            (extents[at], strides[at]) = (tensor.Shape[d], tensor.Stride(d));
+        for (int i = 0; i < extents[0]; i++)
+            for (int j = 0; j < extents[1]; j++)
+                for (int k = 0; k < extents[2]; k++)
+                    for (int l = 0; l < extents[3]; l++)
+                        yield return tensor.OffsetElements + i * strides[0] + j * strides[1] + k * strides[2] + l * strides[3];
     }
 }

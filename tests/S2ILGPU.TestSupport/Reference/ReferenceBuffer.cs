@@ -2,7 +2,10 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>The memory of the reference: an array of doubles, or of integers. New memory is NaN or int.MinValue, so that a read before the first write shows.</summary>
+/// <summary>
+/// The memory of the reference: an array of doubles, or of integers. New memory is NaN or int.MinValue, so that a read before the
+/// first write shows.
+/// </summary>
 internal sealed class ReferenceBuffer : DeviceBuffer
 {
     private readonly ReferenceBackend _owner;

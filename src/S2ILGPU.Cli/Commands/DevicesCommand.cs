@@ -1,0 +1,51 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using S2ILGPU.Backends;
+
+namespace S2ILGPU.Cli.Commands;
+
+/// <summary><c>s2 devices</c>: what this machine can run on, fastest first.</summary>
+internal static class DevicesCommand
+{
+    public static Command Create()
+    {
+        var json = new Option<bool>("--json") { Description = "print a JSON array" };
+        var command = new Command("devices", "List the devices of this machine, fastest first.") { json };
+        command.SetAction(parsed =>
+        {
+            var output = parsed.InvocationConfiguration.Output;
+            var devices = Engine.Devices();
+            if (parsed.GetValue(json))
+                WriteJson(output, devices);
+            else
+                foreach (var device in devices)
+                    output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{device.Id,-10} {device.Name}, {device.MemoryBytes / 1e9:0.0} GB"));
+            return 0;
+        });
+        return command;
+    }
+
+    private static void WriteJson(TextWriter output, IReadOnlyList<DeviceInfo> devices)
+    {
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartArray();
+            foreach (var device in devices)
+            {
+                writer.WriteStartObject();
+                writer.WriteString("id", device.Id);
+                writer.WriteString("name", device.Name);
+                writer.WriteString("kind", device.Kind.ToString().ToLowerInvariant());
+                writer.WriteNumber("memoryBytes", device.MemoryBytes);
+                writer.WriteNumber("parallelism", device.Parallelism);
+                writer.WriteString("instructionSet", device.InstructionSet);
+                writer.WriteEndObject();
+            }
+            writer.WriteEndArray();
+        }
+        output.WriteLine(Encoding.UTF8.GetString(buffer.ToArray()));
+    }
+}

@@ -1,0 +1,42 @@
+using S2ILGPU.Backends;
+using S2ILGPU.Layouts;
+using S2ILGPU.Patterns;
+
+namespace S2ILGPU.Inference;
+
+/// <summary>The rows of a pattern that the newest tokens of each sequence need, built anew only when a sequence enters another block. Shared by all layers of the pattern.</summary>
+internal sealed class TailLayouts
+{
+    private readonly AttentionPattern _pattern;
+    private readonly BlockLayout[] _layouts;
+
+    public TailLayouts(AttentionPattern pattern, int sequences)
+    {
+        _pattern = pattern;
+        _layouts = new BlockLayout[sequences];
+        Array.Fill(_layouts, BlockLayout.Create(pattern, 0));
+    }
+
+    /// <summary>One layout per sequence, covering its queries. The array is the same every time.</summary>
+    public BlockLayout[] For(SequenceBatch sequences)
+    {
+        int block = _pattern.BlockTokens;
+        for (int i = 0; i < _layouts.Length; i++)
+        {
+            var s = sequences.Sequences[i];
+            int first = s.FirstQueryPosition / block, end = BlockLayout.BlocksOf(s.KeyCount, block);
+            if (s.QueryCount > 0 && (_layouts[i].FirstQueryBlock != first || _layouts[i].KeyBlocks != end))
+                _layouts[i] = Shared(i, first, end) ?? BlockLayout.Create(_pattern, end * block, (end - first) * block);
+        }
+        return _layouts;
+    }
+
+    // Sequences of a batch often stand in the same block.
+    private BlockLayout? Shared(int before, int first, int end)
+    {
+        for (int i = 0; i < before; i++)
+            if (_layouts[i].FirstQueryBlock == first && _layouts[i].KeyBlocks == end)
+                return _layouts[i];
+        return null;
+    }
+}

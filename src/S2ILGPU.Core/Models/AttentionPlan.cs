@@ -1,0 +1,66 @@
+using System.Collections;
+
+namespace S2ILGPU.Models;
+
+/// <summary>The attention of every layer: one entry for all of them, or one entry each. An immutable value, compared by its entries.</summary>
+public sealed class AttentionPlan : IReadOnlyList<AttentionConfig>, IEquatable<AttentionPlan>
+{
+    private readonly AttentionConfig[] _entries;
+
+    /// <summary>Creates a plan.</summary>
+    /// <param name="entries">One entry for all layers, or one per layer.</param>
+    /// <exception cref="ArgumentException">There is no entry.</exception>
+    public AttentionPlan(params IEnumerable<AttentionConfig> entries)
+    {
+        _entries = [.. entries];
+        if (_entries.Length == 0)
+            throw new ArgumentException("an attention plan needs at least one entry");
+    }
+
+    /// <summary>Dense attention in every layer.</summary>
+    public static AttentionPlan Dense { get; } = new(new DenseAttention());
+
+    /// <summary>The default S2 attention in every layer.</summary>
+    public static AttentionPlan Sparse { get; } = new(new LocalStrideAttention());
+
+    /// <summary>Number of entries: 1, or the number of layers.</summary>
+    public int Count => _entries.Length;
+
+    /// <summary>The attention of a layer.</summary>
+    /// <param name="layer">The layer, from 0.</param>
+    public AttentionConfig this[int layer] => _entries.Length == 1 ? _entries[0] : _entries[layer];
+
+    /// <summary>The first layers dense, the others sparse.</summary>
+    /// <param name="layers">Number of layers.</param>
+    /// <param name="denseLayers">How many of them are dense.</param>
+    /// <param name="sparse">Attention of the others.</param>
+    public static AttentionPlan FirstDense(int layers, int denseLayers, AttentionConfig sparse) =>
+        new(Enumerable.Range(0, layers).Select(layer => layer < denseLayers ? new DenseAttention { BlockTokens = sparse.BlockTokens } : sparse));
+
+    /// <summary>Every n-th layer dense (layers n-1, 2n-1, ...), the others sparse; n = 2 is Phi-3-small.</summary>
+    /// <param name="layers">Number of layers.</param>
+    /// <param name="n">Distance of the dense layers, at least 1.</param>
+    /// <param name="sparse">Attention of the others.</param>
+    public static AttentionPlan EveryDense(int layers, int n, AttentionConfig sparse)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(n, 1);
+        return new(Enumerable.Range(0, layers).Select(layer => (layer + 1) % n == 0 ? new DenseAttention { BlockTokens = sparse.BlockTokens } : sparse));
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(AttentionPlan? other) => other is not null && _entries.AsSpan().SequenceEqual(other._entries);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as AttentionPlan);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => _entries.Aggregate(_entries.Length, HashCode.Combine);
+
+    /// <inheritdoc/>
+    public IEnumerator<AttentionConfig> GetEnumerator() => _entries.AsEnumerable().GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>The kinds, as in <c>dense, local_stride, local_stride</c>.</summary>
+    public override string ToString() => string.Join(", ", _entries.Select(entry => entry.Kind));
+}

@@ -1,0 +1,150 @@
+using S2ILGPU.Autograd;
+using S2ILGPU.Backends;
+using S2ILGPU.Nn;
+using S2ILGPU.Ops;
+using S2ILGPU.Patterns;
+using S2ILGPU.Tensors;
+
+namespace S2ILGPU.Models;
+
+/// <summary>A decoder-only transformer: pre-norm RMSNorm, rotary positions, grouped-query attention with a pattern per layer, SwiGLU or GELU. The shape of Llama.</summary>
+/// <remarks>Not thread-safe: one thread drives a model and its engine. Dispose it before the engine.</remarks>
+public sealed class TransformerModel : IDisposable
+{
+    private readonly ParameterSet _parameters;
+    private readonly RotaryTable _rotary;
+    private readonly LayoutCache _layouts = new();
+    private readonly TransformerLayer[] _layers;
+    private readonly Variable _embedding, _norm, _head;
+
+    /// <summary>Creates a model.</summary>
+    /// <param name="backend">The engine that holds it.</param>
+    /// <param name="config">Its shape.</param>
+    /// <param name="seed">Seed of the initial weights, N(0, 0.02^2) with residual products scaled by 1 / sqrt(2 layers), the same on every platform; null leaves the matrices
+    /// uninitialised, to be filled through <see cref="StoredTensors"/>.</param>
+    /// <exception cref="ArgumentException">The configuration breaks a rule.</exception>
+    public TransformerModel(IBackend backend, TransformerConfig config, ulong? seed = 1)
+    {
+        ArgumentNullException.ThrowIfNull(backend);
+        ArgumentNullException.ThrowIfNull(config);
+        (Backend, Config) = (backend, config.Validate());
+        _parameters = new ParameterSet(backend, seed);
+        _rotary = new RotaryTable(backend, config.ContextTokens, config.HeadDim, config.RopeTheta);
+        _embedding = _parameters.Matrix("model.embed_tokens.weight", config.VocabularySize, config.Dim, 0.02);
+        var patterns = config.Attention.Distinct().ToDictionary(a => a, a => a.CreatePattern(config.QueryHeads, config.KeyValueHeads));
+        _layers = new TransformerLayer[config.Layers];
+        for (int i = 0; i < _layers.Length; i++)
+            _layers[i] = new TransformerLayer(config, i, patterns[config.Attention[i]], _rotary, _parameters);
+        _norm = _parameters.Ones("model.norm.weight", config.Dim);
+        _head = config.TiedEmbeddings ? _embedding : _parameters.Matrix("lm_head.weight", config.VocabularySize, config.Dim, 0.02);
+    }
+
+    /// <summary>The engine.</summary>
+    public IBackend Backend { get; }
+
+    /// <summary>The shape.</summary>
+    public TransformerConfig Config { get; }
+
+    /// <summary>What an optimizer updates, in a fixed order, with unique names; products of one input are fused into one matrix.</summary>
+    public IReadOnlyList<Variable> Parameters => _parameters.Parameters;
+
+    /// <summary>What a file holds: views of the parameters under the names of Hugging Face Llama checkpoints, fused matrices taken apart; no <c>lm_head.weight</c> when tied.</summary>
+    public IReadOnlyList<StoredTensor> StoredTensors => _parameters.Stored;
+
+    /// <summary>The pattern of each layer.</summary>
+    /// <param name="layer">The layer, from 0.</param>
+    public AttentionPattern Pattern(int layer) => _layers[layer].Pattern;
+
+    /// <summary>Logits of every position.</summary>
+    /// <param name="tape">Where results live.</param>
+    /// <param name="tokens">B N token ids, row-major.</param>
+    /// <param name="batch">B.</param>
+    /// <param name="sequences">Padded or packed sequences, each its own context with positions from 0; null when every row is one sequence of N tokens.</param>
+    /// <returns>[B N, V]. The tape owns it.</returns>
+    /// <exception cref="ArgumentException">An id is outside the vocabulary, a sequence is longer than the context or has more keys than queries, or the counts do not fit.</exception>
+    public Variable Forward(Tape tape, ReadOnlySpan<int> tokens, int batch, SequenceBatch? sequences = null)
+    {
+        int count = CheckTokens(tokens, batch);
+        sequences ??= SequenceBatch.Uniform(batch, count, count);
+        var pass = new ForwardPass(batch, count, tape.Upload(PositionsOf(sequences, batch, count), new Shape(batch, count)), sequences, _layouts, null);
+        return tape.Linear(Hidden(tape, tokens, pass), _head);
+    }
+
+    /// <summary>The loss of every position: <c>-ln p(target | tokens up to the position)</c>.</summary>
+    /// <param name="tape">Where results live.</param>
+    /// <param name="tokens">B N token ids, row-major.</param>
+    /// <param name="targets">B N ids of the tokens that follow; -1 where nothing is asked (padding).</param>
+    /// <param name="batch">B.</param>
+    /// <param name="sequences">As for <see cref="Forward"/>.</param>
+    /// <returns>[B N], 0 where the target is -1; <c>tape.Backward(losses, 1f / counted)</c> gives the gradient of the mean.</returns>
+    /// <exception cref="ArgumentException">As for <see cref="Forward"/>; or a target is neither -1 nor in the vocabulary, or there are not as many as tokens.</exception>
+    public Variable Loss(Tape tape, ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, int batch, SequenceBatch? sequences = null)
+    {
+        if (targets.Length != tokens.Length)
+            throw new ArgumentException($"{tokens.Length} tokens but {targets.Length} targets");
+        CheckIds("target", targets, -1);
+        var logits = Forward(tape, tokens, batch, sequences);
+        return tape.SoftmaxCrossEntropy(logits, tape.Upload(targets, new Shape(targets.Length)), overwriteLogits: true);
+    }
+
+    /// <summary>Forgets the gradients of all parameters; their memory stays.</summary>
+    public void ZeroGradients()
+    {
+        foreach (var parameter in Parameters)
+            parameter.ZeroGradient();
+    }
+
+    /// <summary>Releases parameters, gradients and tables.</summary>
+    public void Dispose()
+    {
+        _parameters.Dispose();
+        _rotary.Dispose();
+    }
+
+    internal LayoutCache Layouts => _layouts;
+
+    /// <summary>The residual stream after the last norm, [B N, C].</summary>
+    internal Variable Hidden(Tape tape, ReadOnlySpan<int> tokens, in ForwardPass pass)
+    {
+        var x = tape.Embedding(_embedding, tape.Upload(tokens, new Shape(tokens.Length)));
+        foreach (var layer in _layers)
+            x = tape.Segment(x, (layer, pass), static (tape, x, state) => state.layer.Run(tape, x, state.pass));
+        return tape.RmsNorm(x, _norm, Config.NormEpsilon);
+    }
+
+    /// <summary>Logits [rows, V] of chosen rows of the residual stream.</summary>
+    internal Variable Logits(Tape tape, Variable hidden, ReadOnlySpan<int> rows) =>
+        tape.Linear(tape.Embedding(hidden, tape.Upload(rows, new Shape(rows.Length))), _head);
+
+    internal void CheckIds(string what, ReadOnlySpan<int> ids, int least = 0)
+    {
+        for (int i = 0; i < ids.Length; i++)
+            if (ids[i] < least || ids[i] >= Config.VocabularySize)
+                throw new ArgumentException($"{what} {i} is {ids[i]}, outside {least} to {Config.VocabularySize - 1}");
+    }
+
+    private int CheckTokens(ReadOnlySpan<int> tokens, int batch)
+    {
+        if (batch < 1 || tokens.Length == 0 || tokens.Length % batch != 0)
+            throw new ArgumentException($"{tokens.Length} tokens do not make {batch} rows of at least one token");
+        CheckIds("token", tokens);
+        return tokens.Length / batch;
+    }
+
+    private int[] PositionsOf(SequenceBatch sequences, int batch, int count)
+    {
+        var positions = new int[batch * count];
+        foreach (var s in sequences.Sequences)
+        {
+            if (s.QueryCount != s.KeyCount || s.QueryStart != s.KeyStart)
+                throw new ArgumentException($"a whole sequence has as many queries as keys in the same rows, got {s}");
+            if (s.Batch >= batch || s.QueryCount > count - s.QueryStart)
+                throw new ArgumentException($"{s} leaves {batch} rows of {count} tokens");
+            if (s.QueryCount > Config.ContextTokens)
+                throw new ArgumentException($"a sequence of {s.QueryCount} tokens is longer than the context of {Config.ContextTokens}");
+            for (int i = 0; i < s.QueryCount; i++)
+                positions[s.Batch * count + s.QueryStart + i] = i;
+        }
+        return positions;
+    }
+}

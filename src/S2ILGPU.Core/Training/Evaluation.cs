@@ -1,0 +1,37 @@
+using S2ILGPU.Autograd;
+using S2ILGPU.Models;
+using S2ILGPU.Text;
+
+namespace S2ILGPU.Training;
+
+/// <summary>Measures a model on text.</summary>
+public static class Evaluation
+{
+    /// <summary>Mean cross-entropy of a dataset in nats per token.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">The text; at least two tokens.</param>
+    /// <param name="contextTokens">N, tokens of a window.</param>
+    /// <param name="maxWindows">The most windows to read, spread evenly; every token but the first is a target once when all are read.</param>
+    /// <returns>The mean over the targets of the windows read.</returns>
+    /// <exception cref="ArgumentException">The dataset has no window, or its tokens are not in the vocabulary.</exception>
+    public static double MeanLoss(TransformerModel model, TokenDataset data, int contextTokens, int maxWindows = int.MaxValue)
+    {
+        int windows = data.WindowCount(contextTokens), read = Math.Min(windows, maxWindows);
+        if (read == 0)
+            throw new ArgumentException($"{data.TokenCount} tokens of text are not enough to measure a loss");
+        using var tape = new Tape(model.Backend, recording: false);
+        double sum = 0;
+        long count = 0;
+        for (int w = 0; w < read; w++)
+        {
+            var window = data.Window((int)((long)w * windows / read), contextTokens);
+            float[] losses = new float[window.Length - 1];
+            model.Backend.Download(model.Loss(tape, window[..^1], window[1..], batch: 1).Value, losses);
+            tape.Reset();
+            foreach (float loss in losses)
+                sum += loss;
+            count += losses.Length;
+        }
+        return sum / count;
+    }
+}

@@ -1,0 +1,113 @@
+using S2ILGPU.Autograd;
+using S2ILGPU.Backends;
+using S2ILGPU.Cpu;
+using S2ILGPU.Inference;
+using S2ILGPU.Models;
+using S2ILGPU.Tensors;
+using S2ILGPU.TestSupport;
+using Xunit;
+
+namespace S2ILGPU.Core.Tests.Models;
+
+/// <summary>The same model on the CPU engine and on the reference in double precision.</summary>
+public sealed class EngineAgreementTests : IDisposable
+{
+    private static readonly TransformerConfig Config = TinyModels.Config(TinyModels.Sparse, TinyModels.Dense, TinyModels.ByQueryHead) with { Dim = 40, HeadDim = 16, FeedForwardDim = 56 };
+
+    private readonly Random _random = Seeds.NewRandom();
+    private readonly ReferenceBackend _reference = new();
+    private readonly CpuBackend _engine = new();
+
+    public void Dispose() => _engine.Dispose();
+
+    [Fact]
+    public void LossesAndGradients()
+    {
+        using var pair = Models();
+        var (reference, tested) = pair;
+        int[] tokens = TinyModels.Tokens(_random, 2 * 70, 11), targets = TinyModels.Tokens(_random, tokens.Length, 11);
+        targets[5] = -1;
+        foreach (bool recompute in (bool[])[false, true])
+        {
+            reference.ZeroGradients();
+            tested.ZeroGradients();
+            double[] expected = Losses(reference, tokens, targets, recompute), actual = Losses(tested, tokens, targets, recompute);
+            MaximumError.AssertWithin(new Tolerance(1e-4, true), "losses", new Shape(tokens.Length), expected, actual);
+            for (int p = 0; p < reference.Parameters.Count; p++)
+                MaximumError.AssertWithin(new Tolerance(1e-4, true), reference.Parameters[p].Name!, reference.Parameters[p].Shape,
+                    Values(reference.Backend, reference.Parameters[p].Gradient!), Values(tested.Backend, tested.Parameters[p].Gradient!));
+        }
+    }
+
+    [Fact]
+    public void Decoding()
+    {
+        using var pair = Models();
+        var (reference, tested) = pair;
+        int[] tokens = TinyModels.Tokens(_random, 100, 11);
+        using var tape = new Tape(_reference, recording: false);
+        double[] expected = Values(_reference, reference.Forward(tape, tokens, 1).Value);
+        using var decoder = new TransformerDecoder(tested);
+        var logits = new float[11];
+        decoder.Append(tokens.AsSpan(0, 30), logits);
+        for (int at = 30; at < tokens.Length; at++)
+        {
+            MaximumError.AssertWithin(new Tolerance(1e-4, true), $"logits at {at}", new Shape(11), expected.AsSpan((at - 1) * 11, 11), [.. logits.Select(x => (double)x)]);
+            decoder.Append(tokens.AsSpan(at, 1), logits);
+        }
+    }
+
+    [Fact]
+    public void SteadyDecodingAllocatesOnlyItsSequenceList()
+    {
+        using var model = new TransformerModel(_engine, Config);
+        using var decoder = new TransformerDecoder(model);
+        var logits = new float[11];
+        decoder.Append(new int[65], logits);
+        decoder.Append([1], logits);
+        decoder.Append([1], logits);
+        int[] token = [1];
+        long before = GC.GetAllocatedBytesForCurrentThread(), device = _engine.UsedBytes;
+        for (int i = 0; i < 10; i++) // positions 67 to 76: within one block
+            decoder.Append(token, logits);
+        long perStep = (GC.GetAllocatedBytesForCurrentThread() - before) / 10;
+        Assert.InRange(perStep, 1, 128);
+        Assert.Equal(device, _engine.UsedBytes);
+    }
+
+    private static double[] Losses(TransformerModel model, int[] tokens, int[] targets, bool recompute)
+    {
+        using var tape = new Tape(model.Backend, recording: true, recompute);
+        var losses = model.Loss(tape, tokens, targets, 2);
+        tape.Backward(losses, 1f / tokens.Length);
+        return Values(model.Backend, losses.Value);
+    }
+
+    private static double[] Values(IBackend backend, Tensor tensor)
+    {
+        if (backend is ReferenceBackend)
+            return ReferenceBackend.Values(tensor);
+        var values = new float[tensor.Count];
+        backend.Download(tensor, values);
+        return [.. values.Select(x => (double)x)];
+    }
+
+    // The reference rounds to nothing, so both start from the same single-precision weights.
+    private ModelPair Models()
+    {
+        var reference = TinyModels.Create(_reference, Config, _random);
+        var tested = new TransformerModel(_engine, Config, seed: null);
+        foreach (var (from, to) in reference.StoredTensors.Zip(tested.StoredTensors))
+            _engine.Upload([.. Values(_reference, from.Tensor).Select(x => (float)x)], to.Tensor);
+        return new ModelPair(reference, tested);
+    }
+
+    private sealed record ModelPair(TransformerModel Reference, TransformerModel Tested) : IDisposable
+    {
+        public void Dispose()
+        {
+            Reference.Dispose();
+            Tested.Dispose();
+        }
+    }
+}

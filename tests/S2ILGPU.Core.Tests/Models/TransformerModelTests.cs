@@ -1,0 +1,157 @@
+using S2ILGPU.Autograd;
+using S2ILGPU.Backends;
+using S2ILGPU.Models;
+using S2ILGPU.TestSupport;
+using Xunit;
+
+namespace S2ILGPU.Core.Tests.Models;
+
+public sealed class TransformerModelTests
+{
+    private readonly Random _random = Seeds.NewRandom();
+    private readonly ReferenceBackend _backend = new();
+
+    [Fact]
+    public void GradientsOfEveryParameterTied() =>
+        CheckGradients(TinyModels.Config(TinyModels.Sparse, TinyModels.Dense), 2, 37, null);
+
+    [Fact]
+    public void GradientsOfEveryParameterUntiedWithGelu() =>
+        CheckGradients(TinyModels.Config(TinyModels.ByQueryHead) with { TiedEmbeddings = false, Activation = Activation.Gelu }, 1, 50, null);
+
+    [Fact]
+    public void GradientsOfPackedSequences() =>
+        CheckGradients(TinyModels.Config(TinyModels.Window, TinyModels.Sparse), 1, 45, SequenceBatch.Packed([19, 0, 24], [19, 0, 24]));
+
+    [Fact]
+    public void RecomputationGivesTheSameBits()
+    {
+        using var model = TinyModels.Create(_backend, TinyModels.Config(TinyModels.Sparse, TinyModels.Dense, TinyModels.Sparse), _random);
+        int[] tokens = TinyModels.Tokens(_random, 40, 11), targets = TinyModels.Tokens(_random, 40, 11);
+        double[][] expected = Gradients(model, tokens, targets, 2, null, recompute: false);
+        model.ZeroGradients();
+        Assert.Equal(expected, Gradients(model, tokens, targets, 2, null, recompute: true));
+    }
+
+    [Fact]
+    public void MicroBatchesAddUpToTheWholeBatch()
+    {
+        using var model = TinyModels.Create(_backend, TinyModels.Config(TinyModels.Sparse), _random);
+        int[] tokens = TinyModels.Tokens(_random, 60, 11), targets = TinyModels.Tokens(_random, 60, 11);
+        double[][] whole = Gradients(model, tokens, targets, 3, null, recompute: false);
+        model.ZeroGradients();
+        double[][] sum = [];
+        for (int b = 0; b < 3; b++)
+            sum = Gradients(model, tokens[(b * 20)..(b * 20 + 20)], targets[(b * 20)..(b * 20 + 20)], 1, null, recompute: false);
+        for (int p = 0; p < whole.Length; p++)
+            MaximumError.AssertWithin(new Tolerance(1e-12, true), model.Parameters[p].Name!, model.Parameters[p].Shape, whole[p], sum[p]);
+    }
+
+    [Fact]
+    public void EveryThingIsReleased()
+    {
+        var model = TinyModels.Create(_backend, TinyModels.Config(TinyModels.Sparse, TinyModels.Dense), _random);
+        long parameters = _backend.UsedBytes;
+        using (var tape = new Tape(_backend, recording: true, recompute: true))
+        {
+            model.Loss(tape, TinyModels.Tokens(_random, 20, 11), TinyModels.Tokens(_random, 20, 11), 1);
+            tape.Reset(); // an abandoned forward pass
+            Assert.Equal(parameters, _backend.UsedBytes);
+            tape.Backward(model.Loss(tape, TinyModels.Tokens(_random, 20, 11), TinyModels.Tokens(_random, 20, 11), 1));
+            tape.Reset();
+            Assert.Equal(parameters + model.Config.ParameterCount * sizeof(double), _backend.UsedBytes);
+        }
+        model.Dispose();
+        Assert.Equal(0, _backend.UsedBytes);
+    }
+
+    [Fact]
+    public void PaddingAndIgnoredTargetsCountNothing()
+    {
+        using var model = TinyModels.Create(_backend, TinyModels.Config(TinyModels.Sparse, TinyModels.Dense), _random);
+        int[] tokens = TinyModels.Tokens(_random, 30, 11), targets = TinyModels.Tokens(_random, 30, 11);
+        double[][] expected = Gradients(model, tokens, targets, 1, null, recompute: false);
+        model.ZeroGradients();
+        int[] padded = [.. tokens, .. TinyModels.Tokens(_random, 10, 11)], ignored = [.. targets, .. Enumerable.Repeat(-1, 10)];
+        double[][] actual = Gradients(model, padded, ignored, 1, SequenceBatch.Padded([30], [30]), recompute: false);
+        for (int p = 0; p < expected.Length; p++)
+            MaximumError.AssertWithin(new Tolerance(1e-12, true), model.Parameters[p].Name!, model.Parameters[p].Shape, expected[p], actual[p]);
+    }
+
+    [Fact]
+    public void FileNamesAreThoseOfLlamaAndCoverEveryParameterOnce()
+    {
+        using var model = new TransformerModel(_backend, TinyModels.Config(TinyModels.Sparse) with { TiedEmbeddings = false });
+        Assert.Equal(
+        [
+            "model.embed_tokens.weight [11, 12]",
+            "model.layers.0.input_layernorm.weight [12]",
+            "model.layers.0.self_attn.q_proj.weight [32, 12]",
+            "model.layers.0.self_attn.k_proj.weight [16, 12]",
+            "model.layers.0.self_attn.v_proj.weight [16, 12]",
+            "model.layers.0.self_attn.o_proj.weight [12, 32]",
+            "model.layers.0.post_attention_layernorm.weight [12]",
+            "model.layers.0.mlp.gate_proj.weight [10, 12]",
+            "model.layers.0.mlp.up_proj.weight [10, 12]",
+            "model.layers.0.mlp.down_proj.weight [12, 10]",
+            "model.norm.weight [12]",
+            "lm_head.weight [11, 12]",
+        ], model.StoredTensors.Select(s => $"{s.Name} {s.Tensor.Shape}"));
+        Assert.Equal(model.Config.ParameterCount, model.StoredTensors.Sum(s => s.Tensor.Count));
+        Assert.Equal(model.Config.ParameterCount, model.Parameters.Sum(p => p.Value.Count));
+        Assert.Equal(model.Parameters.Count, model.Parameters.Select(p => p.Name).Distinct().Count());
+    }
+
+    [Fact]
+    public void InitialWeightsDependOnSeedAndNameOnly()
+    {
+        using TransformerModel a = new(_backend, TinyModels.Config(TinyModels.Sparse), 5), b = new(_backend, TinyModels.Config(TinyModels.Dense, TinyModels.Dense), 5),
+            c = new(_backend, TinyModels.Config(TinyModels.Sparse), 6);
+        double[] Query(TransformerModel m) => ReferenceBackend.Values(m.StoredTensors.Single(s => s.Name == "model.layers.0.self_attn.q_proj.weight").Tensor);
+        Assert.Equal(Query(a), Query(b));
+        Assert.NotEqual(Query(a), Query(c));
+    }
+
+    [Fact]
+    public void BadInputIsNamed()
+    {
+        using var model = new TransformerModel(_backend, TinyModels.Config(TinyModels.Sparse));
+        using var tape = new Tape(_backend);
+        void Refused(string part, Action action) => Assert.Contains(part, Assert.Throws<ArgumentException>(action).Message);
+        Refused("token 2 is 11", () => model.Forward(tape, [0, 1, 11], 1));
+        Refused("token 0 is -1", () => model.Forward(tape, [-1], 1));
+        Refused("target 1 is 99", () => model.Loss(tape, [0, 1], [0, 99], 1));
+        Refused("2 tokens but 1 targets", () => model.Loss(tape, [0, 1], [0], 1));
+        Refused("3 tokens do not make 2 rows", () => model.Forward(tape, [0, 1, 2], 2));
+        Refused("longer than the context of 160", () => model.Forward(tape, new int[161], 1));
+        Refused("leaves", () => model.Forward(tape, new int[10], 1, SequenceBatch.Packed([11], [11])));
+        Refused("as many queries as keys", () => model.Forward(tape, new int[10], 1, SequenceBatch.Packed([3], [10])));
+        Refused("overlap", () => model.Forward(tape, new int[10], 1, new SequenceBatch(new Sequence(0, 0, 6, 0, 6), new Sequence(0, 5, 5, 5, 5))));
+    }
+
+    private void CheckGradients(TransformerConfig config, int batch, int tokensPerRow, SequenceBatch? sequences)
+    {
+        using var model = TinyModels.Create(_backend, config, _random);
+        int[] tokens = TinyModels.Tokens(_random, batch * tokensPerRow, 11), targets = TinyModels.Tokens(_random, tokens.Length, 11);
+        targets[3] = -1;
+        if (sequences is not null)
+            Array.Fill(targets, -1, tokensPerRow - 2, 2); // rows of no sequence
+        double Loss(double[][] values)
+        {
+            for (int p = 0; p < values.Length; p++)
+                ReferenceBackend.SetValues(model.Parameters[p].Value, values[p]);
+            using var tape = new Tape(_backend, recording: false);
+            return ReferenceBackend.Values(model.Loss(tape, tokens, targets, batch, sequences).Value).Sum();
+        }
+        double[][] inputs = [.. model.Parameters.Select(p => ReferenceBackend.Values(p.Value))];
+        double[][] gradients = Gradients(model, tokens, targets, batch, sequences, recompute: false);
+        GradientCheck.Run("transformer", Loss, inputs, gradients, _random, coordinates: 3);
+    }
+
+    private static double[][] Gradients(TransformerModel model, int[] tokens, int[] targets, int batch, SequenceBatch? sequences, bool recompute)
+    {
+        using var tape = new Tape(model.Backend, recording: true, recompute);
+        tape.Backward(model.Loss(tape, tokens, targets, batch, sequences));
+        return [.. model.Parameters.Select(p => ReferenceBackend.Values(p.Gradient!))];
+    }
+}

@@ -1,0 +1,113 @@
+using S2ILGPU.Autograd;
+using S2ILGPU.Backends;
+using S2ILGPU.Layouts;
+using S2ILGPU.Ops;
+using S2ILGPU.Patterns;
+using S2ILGPU.Tensors;
+using S2ILGPU.TestSupport;
+using Xunit;
+
+namespace S2ILGPU.Core.Tests.Ops;
+
+public sealed class OperationGradientTests
+{
+    private readonly Random _random = Seeds.NewRandom();
+
+    [Fact]
+    public void Add() => Check((t, x) => t.Add(x[0], x[1]), new Shape(2, 3), new Shape(2, 3));
+
+    [Fact]
+    public void AddOfOneInputWithItself() => Check((t, x) => t.Add(x[0], x[0]), new Shape(2, 3));
+
+    [Fact]
+    public void SumsThatShareAGradientAndAddToIt() => Check((t, x) =>
+    {
+        var (a, b) = (t.Add(x[0], x[1]), t.Gelu(x[1]));
+        var c = t.Add(a, b);
+        return t.Add(t.Add(c, t.Gelu(b)), t.Add(a, t.Gelu(c)));
+    }, new Shape(2, 3), new Shape(2, 3));
+
+    [Fact]
+    public void AddInto() => Check((t, x) => t.AddInto(t.Add(x[0], x[1]), x[1]), new Shape(3, 2), new Shape(3, 2));
+
+    [Fact]
+    public void LinearOfRows() => Check((t, x) => t.Linear(x[0], x[1]), new Shape(5, 3), new Shape(4, 3));
+
+    [Fact]
+    public void LinearOfABatch() => Check((t, x) => t.Linear(x[0], x[1]), new Shape(2, 3, 4), new Shape(5, 4));
+
+    [Fact]
+    public void LinearTwiceWithOneWeight() => Check((t, x) => t.Linear(t.Linear(x[0], x[1]), x[1]), new Shape(2, 3), new Shape(3, 3));
+
+    [Fact]
+    public void RmsNormOfRows() => Check((t, x) => t.RmsNorm(x[0], x[1], 1e-5f), new Shape(4, 6), new Shape(6));
+
+    [Fact]
+    public void RmsNormOfABatch() => Check((t, x) => t.RmsNorm(x[0], x[1], 1e-2f), new Shape(2, 3, 6), new Shape(6));
+
+    [Fact]
+    public void Gelu() => Check((t, x) => t.Gelu(x[0]), new Shape(3, 5));
+
+    [Fact]
+    public void SwiGluOfSeparateInputs() => Check((t, x) => t.SwiGlu(x[0], x[1]), new Shape(3, 5), new Shape(3, 5));
+
+    [Fact]
+    public void SwiGluOfHalves() => Check((t, x) =>
+    {
+        var (gate, up) = t.Halves(x[0]);
+        return t.SwiGlu(gate, up);
+    }, new Shape(3, 8));
+
+    [Fact]
+    public void HalvesOfWhichOneIsUnusedAndTheWholeIsReadElsewhere() => Check((t, x) =>
+    {
+        var whole = t.Gelu(x[0]);
+        var (gate, _) = t.Halves(whole);
+        return t.Add(t.SwiGlu(gate, gate), t.SwiGlu(t.Halves(whole).Second, t.Halves(t.Gelu(whole)).First));
+    }, new Shape(3, 8));
+
+    [Fact]
+    public void Embedding() => Check((t, x) => t.Embedding(x[0], t.Upload([1, 0, 1, 3], new Shape(2, 2))), new Shape(4, 3));
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void SoftmaxCrossEntropy(bool overwrite) => Check((t, x) =>
+        t.SoftmaxCrossEntropy(t.Linear(x[0], x[1]), t.Upload([2, -1, 0], new Shape(3)), overwrite), new Shape(3, 4), new Shape(5, 4));
+
+    [Fact]
+    public void ReshapeAndBack() => Check((t, x) => t.Reshape(t.Gelu(t.Reshape(x[0], new Shape(6))), new Shape(3, 2)), new Shape(2, 3));
+
+    [Fact]
+    public void RotaryOfTheFirstHeads()
+    {
+        using var engine = new ReferenceBackend(); // the table may live on another instance of the same engine
+        using var table = new RotaryTable(engine, 20, 8, 100);
+        Check((t, x) => t.RotaryInPlace(t.Add(x[0], x[0]), 2, table, t.Upload([0, 7, 19, 3, 4, 5], new Shape(2, 3))), new Shape(2, 3, 3, 8));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AttentionOverAFusedProduct(bool slideByQueryHead)
+    {
+        var pattern = new LocalStridePattern(4, 2, 16, 1, 2, new StripeOptions { SlideByQueryHead = slideByQueryHead });
+        var layout = BlockLayout.Create(pattern, 64);
+        Check((t, x) =>
+        {
+            var (q, k, v) = t.SplitHeads(x[0], 4, 2);
+            return t.Attention(q, k, v, layout);
+        }, new Shape(2, 49, 8, 8));
+    }
+
+    [Fact]
+    public void AttentionOverPaddedAndPackedSequencesWithSharedInputs()
+    {
+        var layout = BlockLayout.Create(new LocalStridePattern(2, 2, 16, 1, 2), 64);
+        var packed = SequenceBatch.Packed([20, 33], [20, 33]);
+        Check((t, x) => t.Attention(x[0], x[1], x[1], layout, packed, 0.3f), new Shape(1, 60, 2, 8), new Shape(1, 60, 2, 8));
+    }
+
+    private void Check(Func<Tape, Variable[], Variable> operation, params Shape[] shapes) =>
+        OperationCheck.Gradients(TestContext.Current.Test?.TestDisplayName ?? "operation", _random, operation, shapes);
+}
