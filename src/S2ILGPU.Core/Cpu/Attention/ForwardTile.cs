@@ -48,7 +48,7 @@ internal sealed unsafe class ForwardTile<T>
             Scores(queries, isCausal, keys);
             Softmax();
             var product = new Product { B = _scores, BStride = Lanes, C = _output, CStride = Lanes, Steps = _group.Tokens };
-            product.A = values.Rows<T>(_group, _headDim, _valueCopy, out product.StepStride);
+            product.A = values.Rows<T>(_group, _headDim, _valueCopy, out product.StepStride, IsDecoding(queries));
             RegisterKernels<T>.Multiply<UnitStride, AnyStride, Rescale<T>>(product, _headDim, _columns, new Rescale<T>(_factor));
         }
         if (Finish(queries, result))
@@ -56,6 +56,9 @@ internal sealed unsafe class ForwardTile<T>
         for (int lane = 0; lane < queries.Lanes; lane++)
             ExactAttention.Row(queries, lane, query, scale, replay, isCausal, keys, values, result);
     }
+
+    // Few queries, whose keys no other tile reads.
+    private static bool IsDecoding(in TileQueries queries) => queries.Lanes < TileQueries.MaxLanes / 2;
 
     private void Begin(in TileQueries queries, HeadTensor query, float scale)
     {
@@ -84,7 +87,7 @@ internal sealed unsafe class ForwardTile<T>
     {
         new Span<float>(_groupMax, Lanes).Fill(OnlineSoftmax<T>.Masked);
         var product = new Product { B = _query, BStride = Lanes, C = _scores, CStride = Lanes, Steps = _headDim };
-        product.A = keys.Rows<T>(_group, _headDim, _keyCopy, out product.RowStride);
+        product.A = keys.Rows<T>(_group, _headDim, _keyCopy, out product.RowStride, IsDecoding(queries));
         int allBlocks = (1 << queries.Blocks) - 1;
         for (int piece = 0; piece < _group.Pieces;)
         {

@@ -11,6 +11,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
 {
     private readonly ForwardPlan _plan = new();
     private readonly ForwardTile<T>[] _tiles;
+    private readonly DecodeTile<T>[] _decodeTiles;
     private readonly ScratchMemory _tileScratch = new(), _partialScratch = new();
     private readonly PartMerge _merge;
     private AttentionForwardArguments _arguments;
@@ -22,8 +23,9 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
     public ForwardWork(int workers)
     {
         _tiles = new ForwardTile<T>[workers];
+        _decodeTiles = new DecodeTile<T>[workers];
         for (int w = 0; w < workers; w++)
-            _tiles[w] = new ForwardTile<T>();
+            (_tiles[w], _decodeTiles[w]) = (new ForwardTile<T>(), new DecodeTile<T>());
         _merge = new PartMerge(this);
     }
 
@@ -41,7 +43,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         Reserve();
         pool.Run(_plan.Items, this);
         if (_plan.PartialRows > 0)
-            pool.Run(_plan.Sequences.Length, _merge);
+            pool.Run(_plan.Sequences.Length * arguments.Query.Shape[2], _merge);
         _arguments = default;
     }
 
@@ -60,7 +62,10 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         int keyValueHead = queries.FirstHead / (_arguments.Query.Shape[2] / layout.Pattern.KeyValueHeads);
         TokenRows keys = RowsOf(_key, s, plan.Sequence, layout, keyValueHead), values = RowsOf(_value, s, plan.Sequence, layout, keyValueHead);
         var result = plan.Parts > 1 ? PartialResult(plan, index) : FinalResult(queries);
-        _tiles[worker].Run(queries, _query, _arguments.Scale, walk, layout.IsCausal, keys, values, result);
+        if (DecodeTile<T>.Takes(queries, _headDim))
+            _decodeTiles[worker].Run(queries, _query, _arguments.Scale, walk, layout.IsCausal, keys, values, result);
+        else
+            _tiles[worker].Run(queries, _query, _arguments.Scale, walk, layout.IsCausal, keys, values, result);
     }
 
     public void Dispose()
@@ -71,10 +76,13 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
 
     private void Reserve()
     {
-        long floats = ScratchMemory.Aligned(ForwardTile<T>.ScratchFloats(_headDim));
+        long floats = ScratchMemory.Aligned(Math.Max(ForwardTile<T>.ScratchFloats(_headDim), DecodeTile<T>.ScratchFloats(_headDim)));
         float* scratch = _tileScratch.Take(floats * _tiles.Length);
         for (int w = 0; w < _tiles.Length; w++)
+        {
             _tiles[w].Prepare(scratch + w * floats, _headDim);
+            _decodeTiles[w].Prepare(scratch + w * floats, _headDim);
+        }
         _partialOutput = _partialScratch.Take(_plan.PartialRows * (_headDim + 1));
         _partialLogSumExp = _partialOutput + _plan.PartialRows * _headDim;
     }
@@ -99,29 +107,27 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         return new TileResult((nint)(_partialOutput + row * _headDim), _headDim, (nint)tokens * _headDim, (nint)(_partialLogSumExp + row), 1, tokens);
     }
 
-    /// <summary>Merges the parts of the units, sequence by sequence.</summary>
+    /// <summary>Merges the parts of a unit; items are (sequence, head), where a unit goes by its number.</summary>
     private sealed class PartMerge(ForwardWork<T> forward) : IParallelWork
     {
-        public void Execute(int s, int worker)
+        public void Execute(int item, int worker)
         {
+            int heads = forward._arguments.Query.Shape[2], s = item / heads, unit = item % heads;
             ref readonly var plan = ref forward._plan.Sequences[s];
-            if (plan.Parts < 2)
+            if (plan.Parts < 2 || unit >= plan.Units)
                 return;
             Span<nint> outputs = stackalloc nint[plan.Parts], logSumExps = stackalloc nint[plan.Parts];
-            for (int unit = 0; unit < plan.Units; unit++)
+            var queries = plan.Queries(unit, 0, forward.LayoutOf(s).BlockTokens);
+            var final = forward.FinalResult(queries);
+            for (int lane = 0; lane < queries.Lanes; lane++)
             {
-                var queries = plan.Queries(unit, 0, forward.LayoutOf(s).BlockTokens);
-                var final = forward.FinalResult(queries);
-                for (int lane = 0; lane < queries.Lanes; lane++)
+                int head = lane / queries.Tokens, token = lane % queries.Tokens;
+                for (int p = 0; p < plan.Parts; p++)
                 {
-                    int head = lane / queries.Tokens, token = lane % queries.Tokens;
-                    for (int p = 0; p < plan.Parts; p++)
-                    {
-                        var part = forward.PartialResult(plan, unit * plan.Parts + p);
-                        (outputs[p], logSumExps[p]) = ((nint)part.Row(head, token), part.LogSumExp + lane * sizeof(float));
-                    }
-                    final.SetLogSumExp(head, token, PartialRows.Merge<T>(outputs, logSumExps, forward._headDim, final.Row(head, token)));
+                    var part = forward.PartialResult(plan, unit * plan.Parts + p);
+                    (outputs[p], logSumExps[p]) = ((nint)part.Row(head, token), part.LogSumExp + lane * sizeof(float));
                 }
+                final.SetLogSumExp(head, token, PartialRows.Merge<T>(outputs, logSumExps, forward._headDim, final.Row(head, token)));
             }
         }
     }

@@ -438,4 +438,90 @@ internal static unsafe partial class RegisterKernels<T>
             tile.EndColumn(T.Max(T.Max(T.Max(c0_1, T.Max(c1_1, c2_1)), T.Max(c3_1, T.Max(c4_1, c5_1))), T.Max(T.Max(c6_1, T.Max(c7_1, c8_1)), T.Max(c9_1, T.Max(c10_1, c11_1)))), column + T.Count);
         }
     }
+
+    /// <summary>1 rows, 4 registers wide, at (row, column) of C.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining), SkipLocalsInit]
+    public static void Tile1x4<TRow, TStep, TTile>(in Product p, nint row, nint column, TTile tile)
+        where TRow : struct, IStride where TStep : struct, IStride where TTile : struct, ITile<T>
+    {
+        nint stride = TRow.Of(p.RowStride), step = TStep.Of(p.StepStride), bStride = p.BStride, cStride = p.CStride;
+        float* b = p.B + column, c = p.C + row * cStride + column, a0 = p.A + row * stride;
+        T c0_0 = tile.Begin(c, column); T c0_1 = tile.Begin(c + T.Count, column + T.Count); T c0_2 = tile.Begin(c + 2 * T.Count, column + 2 * T.Count); T c0_3 = tile.Begin(c + 3 * T.Count, column + 3 * T.Count);
+        for (nint k = p.Steps; k > 0; k--)
+        {
+            T b0 = T.Load(b); T b1 = T.Load(b + T.Count); T b2 = T.Load(b + 2 * T.Count); T b3 = T.Load(b + 3 * T.Count);
+            T x0 = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x0, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x0, b1, c0_1); c0_2 = T.FusedMultiplyAdd(x0, b2, c0_2); c0_3 = T.FusedMultiplyAdd(x0, b3, c0_3);
+            a0 += step; b += bStride;
+        }
+        tile.End(c0_0, c, row, column); tile.End(c0_1, c + T.Count, row, column + T.Count); tile.End(c0_2, c + 2 * T.Count, row, column + 2 * T.Count); tile.End(c0_3, c + 3 * T.Count, row, column + 3 * T.Count);
+        if (TTile.NeedsColumnMax)
+        {
+            tile.EndColumn(c0_0, column);
+            tile.EndColumn(c0_1, column + T.Count);
+            tile.EndColumn(c0_2, column + 2 * T.Count);
+            tile.EndColumn(c0_3, column + 3 * T.Count);
+        }
+    }
+
+    /// <summary>2 rows, 4 registers wide, at (row, column) of C.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining), SkipLocalsInit]
+    public static void Tile2x4<TRow, TStep, TTile>(in Product p, nint row, nint column, TTile tile)
+        where TRow : struct, IStride where TStep : struct, IStride where TTile : struct, ITile<T>
+    {
+        nint stride = TRow.Of(p.RowStride), step = TStep.Of(p.StepStride), bStride = p.BStride, cStride = p.CStride;
+        float* b = p.B + column, c = p.C + row * cStride + column, a0 = p.A + row * stride;
+        T c0_0 = tile.Begin(c, column); T c0_1 = tile.Begin(c + T.Count, column + T.Count); T c0_2 = tile.Begin(c + 2 * T.Count, column + 2 * T.Count); T c0_3 = tile.Begin(c + 3 * T.Count, column + 3 * T.Count);
+        T c1_0 = tile.Begin(c + 1 * cStride, column); T c1_1 = tile.Begin(c + 1 * cStride + T.Count, column + T.Count); T c1_2 = tile.Begin(c + 1 * cStride + 2 * T.Count, column + 2 * T.Count); T c1_3 = tile.Begin(c + 1 * cStride + 3 * T.Count, column + 3 * T.Count);
+        for (nint k = p.Steps; k > 0; k--)
+        {
+            T b0 = T.Load(b); T b1 = T.Load(b + T.Count); T b2 = T.Load(b + 2 * T.Count); T b3 = T.Load(b + 3 * T.Count);
+            T x0 = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x0, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x0, b1, c0_1); c0_2 = T.FusedMultiplyAdd(x0, b2, c0_2); c0_3 = T.FusedMultiplyAdd(x0, b3, c0_3);
+            T x1 = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x1, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x1, b1, c1_1); c1_2 = T.FusedMultiplyAdd(x1, b2, c1_2); c1_3 = T.FusedMultiplyAdd(x1, b3, c1_3);
+            a0 += step; b += bStride;
+        }
+        tile.End(c0_0, c, row, column); tile.End(c0_1, c + T.Count, row, column + T.Count); tile.End(c0_2, c + 2 * T.Count, row, column + 2 * T.Count); tile.End(c0_3, c + 3 * T.Count, row, column + 3 * T.Count);
+        tile.End(c1_0, c + 1 * cStride, row + 1, column); tile.End(c1_1, c + 1 * cStride + T.Count, row + 1, column + T.Count); tile.End(c1_2, c + 1 * cStride + 2 * T.Count, row + 1, column + 2 * T.Count); tile.End(c1_3, c + 1 * cStride + 3 * T.Count, row + 1, column + 3 * T.Count);
+        if (TTile.NeedsColumnMax)
+        {
+            tile.EndColumn(T.Max(c0_0, c1_0), column);
+            tile.EndColumn(T.Max(c0_1, c1_1), column + T.Count);
+            tile.EndColumn(T.Max(c0_2, c1_2), column + 2 * T.Count);
+            tile.EndColumn(T.Max(c0_3, c1_3), column + 3 * T.Count);
+        }
+    }
+
+    /// <summary>4 rows, 4 registers wide, at (row, column) of C.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining), SkipLocalsInit]
+    public static void Tile4x4<TRow, TStep, TTile>(in Product p, nint row, nint column, TTile tile)
+        where TRow : struct, IStride where TStep : struct, IStride where TTile : struct, ITile<T>
+    {
+        nint stride = TRow.Of(p.RowStride), step = TStep.Of(p.StepStride), bStride = p.BStride, cStride = p.CStride;
+        float* b = p.B + column, c = p.C + row * cStride + column, a0 = p.A + row * stride;
+        nint stride2 = 2 * stride;
+        nint stride3 = 3 * stride;
+        T c0_0 = tile.Begin(c, column); T c0_1 = tile.Begin(c + T.Count, column + T.Count); T c0_2 = tile.Begin(c + 2 * T.Count, column + 2 * T.Count); T c0_3 = tile.Begin(c + 3 * T.Count, column + 3 * T.Count);
+        T c1_0 = tile.Begin(c + 1 * cStride, column); T c1_1 = tile.Begin(c + 1 * cStride + T.Count, column + T.Count); T c1_2 = tile.Begin(c + 1 * cStride + 2 * T.Count, column + 2 * T.Count); T c1_3 = tile.Begin(c + 1 * cStride + 3 * T.Count, column + 3 * T.Count);
+        T c2_0 = tile.Begin(c + 2 * cStride, column); T c2_1 = tile.Begin(c + 2 * cStride + T.Count, column + T.Count); T c2_2 = tile.Begin(c + 2 * cStride + 2 * T.Count, column + 2 * T.Count); T c2_3 = tile.Begin(c + 2 * cStride + 3 * T.Count, column + 3 * T.Count);
+        T c3_0 = tile.Begin(c + 3 * cStride, column); T c3_1 = tile.Begin(c + 3 * cStride + T.Count, column + T.Count); T c3_2 = tile.Begin(c + 3 * cStride + 2 * T.Count, column + 2 * T.Count); T c3_3 = tile.Begin(c + 3 * cStride + 3 * T.Count, column + 3 * T.Count);
+        for (nint k = p.Steps; k > 0; k--)
+        {
+            T b0 = T.Load(b); T b1 = T.Load(b + T.Count); T b2 = T.Load(b + 2 * T.Count); T b3 = T.Load(b + 3 * T.Count);
+            T x0 = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x0, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x0, b1, c0_1); c0_2 = T.FusedMultiplyAdd(x0, b2, c0_2); c0_3 = T.FusedMultiplyAdd(x0, b3, c0_3);
+            T x1 = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x1, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x1, b1, c1_1); c1_2 = T.FusedMultiplyAdd(x1, b2, c1_2); c1_3 = T.FusedMultiplyAdd(x1, b3, c1_3);
+            T x2 = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x2, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x2, b1, c2_1); c2_2 = T.FusedMultiplyAdd(x2, b2, c2_2); c2_3 = T.FusedMultiplyAdd(x2, b3, c2_3);
+            T x3 = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x3, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x3, b1, c3_1); c3_2 = T.FusedMultiplyAdd(x3, b2, c3_2); c3_3 = T.FusedMultiplyAdd(x3, b3, c3_3);
+            a0 += step; b += bStride;
+        }
+        tile.End(c0_0, c, row, column); tile.End(c0_1, c + T.Count, row, column + T.Count); tile.End(c0_2, c + 2 * T.Count, row, column + 2 * T.Count); tile.End(c0_3, c + 3 * T.Count, row, column + 3 * T.Count);
+        tile.End(c1_0, c + 1 * cStride, row + 1, column); tile.End(c1_1, c + 1 * cStride + T.Count, row + 1, column + T.Count); tile.End(c1_2, c + 1 * cStride + 2 * T.Count, row + 1, column + 2 * T.Count); tile.End(c1_3, c + 1 * cStride + 3 * T.Count, row + 1, column + 3 * T.Count);
+        tile.End(c2_0, c + 2 * cStride, row + 2, column); tile.End(c2_1, c + 2 * cStride + T.Count, row + 2, column + T.Count); tile.End(c2_2, c + 2 * cStride + 2 * T.Count, row + 2, column + 2 * T.Count); tile.End(c2_3, c + 2 * cStride + 3 * T.Count, row + 2, column + 3 * T.Count);
+        tile.End(c3_0, c + 3 * cStride, row + 3, column); tile.End(c3_1, c + 3 * cStride + T.Count, row + 3, column + T.Count); tile.End(c3_2, c + 3 * cStride + 2 * T.Count, row + 3, column + 2 * T.Count); tile.End(c3_3, c + 3 * cStride + 3 * T.Count, row + 3, column + 3 * T.Count);
+        if (TTile.NeedsColumnMax)
+        {
+            tile.EndColumn(T.Max(T.Max(c0_0, c1_0), T.Max(c2_0, c3_0)), column);
+            tile.EndColumn(T.Max(T.Max(c0_1, c1_1), T.Max(c2_1, c3_1)), column + T.Count);
+            tile.EndColumn(T.Max(T.Max(c0_2, c1_2), T.Max(c2_2, c3_2)), column + 2 * T.Count);
+            tile.EndColumn(T.Max(T.Max(c0_3, c1_3), T.Max(c2_3, c3_3)), column + 3 * T.Count);
+        }
+    }
 }

@@ -7,7 +7,7 @@ internal static class RegisterKernelSource
 {
     /// <summary>Rows and registers of the tiles.</summary>
     private static readonly (int Rows, int Registers)[] Tiles =
-        [(1, 1), (4, 1), (8, 1), (1, 2), (2, 2), (3, 2), (4, 2), (5, 2), (6, 2), (7, 2), (8, 2), (12, 2)];
+        [(1, 1), (4, 1), (8, 1), (1, 2), (2, 2), (3, 2), (4, 2), (5, 2), (6, 2), (7, 2), (8, 2), (12, 2), (1, 4), (2, 4), (4, 4)];
 
     /// <summary>Rows of A that share a base pointer; the others are reached by one, two and three strides.</summary>
     private const int RowsPerPointer = 4;
@@ -40,8 +40,8 @@ internal static class RegisterKernelSource
     {
         void Line(int depth, string text) => source.Append(' ', 4 * depth).Append(text).Append('\n');
         string EachRegister(Func<int, string> text) => string.Join(" ", Enumerable.Range(0, registers).Select(text));
-        string Column(int r) => r == 0 ? "column" : "column + T.Count";
-        string At(int i, int r) => (i == 0 ? "c" : $"c + {i} * cStride") + (r == 0 ? "" : " + T.Count");
+        string Column(int r) => r switch { 0 => "column", 1 => "column + T.Count", _ => $"column + {r} * T.Count" };
+        string At(int i, int r) => (i == 0 ? "c" : $"c + {i} * cStride") + (r == 0 ? "" : Column(r)["column".Length..]);
         int[] pointers = [.. Enumerable.Range(0, (rows + RowsPerPointer - 1) / RowsPerPointer).Select(p => p * RowsPerPointer)];
 
         Line(1, $"/// <summary>{rows} rows, {registers} register{(registers > 1 ? "s" : "")} wide, at (row, column) of C.</summary>");
@@ -61,7 +61,7 @@ internal static class RegisterKernelSource
             Line(2, EachRegister(r => $"T c{i}_{r} = tile.Begin({At(i, r)}, {Column(r)});"));
         Line(2, "for (nint k = p.Steps; k > 0; k--)");
         Line(2, "{");
-        Line(3, EachRegister(r => $"T b{r} = T.Load({(r == 0 ? "b" : "b + T.Count")});"));
+        Line(3, EachRegister(r => $"T b{r} = T.Load(b{Column(r)["column".Length..]});"));
         for (int i = 0; i < rows; i++)
         {
             string index = (i % RowsPerPointer) switch { 0 => "0", 1 => "stride", 2 => "stride2", _ => "stride3" };

@@ -1,0 +1,228 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+using S2ILGPU.Cpu.Kernels;
+using S2ILGPU.Cpu.Simd;
+
+namespace S2ILGPU.Cpu.Attention;
+
+/// <summary>
+/// <c>O = softmax(scale Q K^T) V</c> for a handful of queries, bound by the speed at which keys and values come from memory: every row of K and V is read once, in place and in order,
+/// for all queries of the tile. Lanes are elements of a row: scores are dot products.
+/// </summary>
+/// <remarks>Belongs to one worker. Measured against lanes of queries (<see cref="ForwardTile{T}"/>): faster up to 8 queries.</remarks>
+internal sealed unsafe class DecodeTile<T>
+    where T : unmanaged, ISimd<T>
+{
+    /// <summary>The most queries of a tile.</summary>
+    public const int MaxRows = 8;
+
+    private const int Keys = TokenGroup.MaxTokens;
+
+    private TokenGroup _group = new(), _next = new();
+    private readonly OnlineSoftmax<SimdScalar>[] _softmax = new OnlineSoftmax<SimdScalar>[MaxRows];
+    private float* _query, _output, _scores;                                      // [rows, D], [rows, D], [rows, keys]
+    private int _headDim, _rows, _seenBlocks;
+
+    /// <summary>Whether the tile suits these queries: few of them, and rows of whole registers.</summary>
+    public static bool Takes(in TileQueries queries, int headDim) => queries.Lanes <= MaxRows && headDim % T.Count == 0;
+
+    /// <summary>Floats of scratch memory for a head size.</summary>
+    public static long ScratchFloats(int headDim) => 2L * MaxRows * headDim + MaxRows * Keys;
+
+    /// <summary>Gives the tile its scratch memory.</summary>
+    public void Prepare(float* scratch, int headDim)
+    {
+        _headDim = headDim;
+        _scores = scratch;
+        _query = _scores + MaxRows * Keys;
+        _output = _query + MaxRows * headDim;
+    }
+
+    /// <summary>Attention of the tile over all keys of a walk.</summary>
+    public void Run(in TileQueries queries, HeadTensor query, float scale, TokenWalk walk, bool isCausal, in TokenRows keys, in TokenRows values, in TileResult result)
+    {
+        var replay = walk;
+        Begin(queries, query, scale);
+        for (bool any = _group.Fill(ref walk); any; (_group, _next) = (_next, _group))
+        {
+            any = _next.Fill(ref walk);
+            for (int piece = 0, offset = 0; piece < _group.Pieces; offset += _group.Count[piece++])
+            {
+                int first = _group.First[piece];
+                bool isJump = any && piece < _next.Pieces && _next.First[piece] != first + Keys;
+                if (isJump)
+                    Prefetch(keys, values, _next.First[piece], _next.Count[piece]);
+                Dots(keys.At(first), keys.Stride, _group.Count[piece], _scores + offset);
+                Mask(queries, piece, offset, isCausal);
+            }
+            Softmax();
+            var product = new Product { A = _scores, RowStride = Keys, BStride = values.Stride, C = _output, CStride = _headDim };
+            for (int piece = 0; piece < _group.Pieces; product.A += _group.Count[piece++])
+            {
+                product.B = values.At(_group.First[piece]);
+                product.Steps = _group.Count[piece];
+                RegisterKernels<T>.MultiplyFlat<AnyStride, UnitStride, Accumulate<T>>(product, _rows, _headDim, default);
+            }
+        }
+        if (Finish(queries, result))
+            return;
+        for (int row = 0; row < _rows; row++)
+            ExactAttention.Row(queries, row, query, scale, replay, isCausal, keys, values, result);
+    }
+
+    private void Begin(in TileQueries queries, HeadTensor query, float scale)
+    {
+        (_rows, _seenBlocks) = (queries.Lanes, 0);
+        for (int row = 0; row < _rows; row++)
+        {
+            float* source = query.Row(queries.Batch, queries.FirstRow + row % queries.Tokens, queries.FirstHead + row / queries.Tokens);
+            BlockMoves<T>.Scale(source, 0, 1, _headDim, _query + row * _headDim, 0, scale * SimdMath.Log2E);
+            _softmax[row] = OnlineSoftmax<SimdScalar>.Empty;
+        }
+        new Span<float>(_output, _rows * _headDim).Clear();
+    }
+
+    // The pattern jumps, so the hardware loses the stream at the end of a run of blocks: the next rows are asked for by hand.
+    private void Prefetch(in TokenRows keys, in TokenRows values, int first, int count)
+    {
+        if (!Sse.IsSupported)
+            return;
+        float* key = keys.At(first), value = values.At(first);
+        for (int row = 0; row < count; row++, key += keys.Stride, value += values.Stride)
+            for (int d = 0; d < _headDim; d += NativePages.CacheLine / sizeof(float))
+            {
+                Sse.Prefetch1(key + d);
+                Sse.Prefetch1(value + d);
+            }
+    }
+
+    // S = Q K^T: two queries against four keys at a time.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Dots(float* key, nint stride, int count, float* scores)
+    {
+        int headDim = _headDim, rows = _rows, j = 0;
+        for (; j + 4 <= count; j += 4, key += 4 * stride)
+        {
+            int row = 0;
+            for (; row + 2 <= rows; row += 2)
+                DotTwo(_query + row * headDim, key, stride, headDim, scores + row * Keys + j);
+            if (row < rows)
+                DotOne(_query + row * headDim, key, stride, headDim, scores + row * Keys + j);
+        }
+        for (; j < count; j++, key += stride)
+            for (int row = 0; row < rows; row++)
+            {
+                T sum = T.Zero;
+                for (int d = 0; d < headDim; d += T.Count)
+                    sum = T.FusedMultiplyAdd(T.Load(_query + row * headDim + d), T.Load(key + d), sum);
+                scores[row * Keys + j] = T.Sum(sum);
+            }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void DotOne(float* query, float* key, nint stride, int headDim, float* scores)
+    {
+        T s0 = T.Zero, s1 = T.Zero, s2 = T.Zero, s3 = T.Zero;
+        float* k2 = key + 2 * stride;
+        for (int d = 0; d < headDim; d += T.Count)
+        {
+            T q = T.Load(query + d);
+            s0 = T.FusedMultiplyAdd(q, T.Load(key + d), s0);
+            s1 = T.FusedMultiplyAdd(q, T.Load(key + stride + d), s1);
+            s2 = T.FusedMultiplyAdd(q, T.Load(k2 + d), s2);
+            s3 = T.FusedMultiplyAdd(q, T.Load(k2 + stride + d), s3);
+        }
+        (scores[0], scores[1], scores[2], scores[3]) = (T.Sum(s0), T.Sum(s1), T.Sum(s2), T.Sum(s3));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void DotTwo(float* query, float* key, nint stride, int headDim, float* scores)
+    {
+        T s0 = T.Zero, s1 = T.Zero, s2 = T.Zero, s3 = T.Zero, t0 = T.Zero, t1 = T.Zero, t2 = T.Zero, t3 = T.Zero;
+        float* k2 = key + 2 * stride;
+        for (int d = 0; d < headDim; d += T.Count)
+        {
+            T q = T.Load(query + d), r = T.Load(query + headDim + d), k = T.Load(key + d);
+            (s0, t0) = (T.FusedMultiplyAdd(q, k, s0), T.FusedMultiplyAdd(r, k, t0));
+            k = T.Load(key + stride + d);
+            (s1, t1) = (T.FusedMultiplyAdd(q, k, s1), T.FusedMultiplyAdd(r, k, t1));
+            k = T.Load(k2 + d);
+            (s2, t2) = (T.FusedMultiplyAdd(q, k, s2), T.FusedMultiplyAdd(r, k, t2));
+            k = T.Load(k2 + stride + d);
+            (s3, t3) = (T.FusedMultiplyAdd(q, k, s3), T.FusedMultiplyAdd(r, k, t3));
+        }
+        (scores[0], scores[1], scores[2], scores[3]) = (T.Sum(s0), T.Sum(s1), T.Sum(s2), T.Sum(s3));
+        scores += Keys;
+        (scores[0], scores[1], scores[2], scores[3]) = (T.Sum(t0), T.Sum(t1), T.Sum(t2), T.Sum(t3));
+    }
+
+    // Scores of keys that a query does not see.
+    private void Mask(in TileQueries queries, int piece, int offset, bool isCausal)
+    {
+        int first = _group.First[piece], count = _group.Count[piece], mask = _group.Mask[piece];
+        _seenBlocks |= mask;
+        if (mask == (1 << queries.Blocks) - 1 && !(isCausal && first + count - 1 > queries.FirstPosition))
+            return;
+        for (int row = 0; row < _rows; row++)
+        {
+            int visible = (mask >> queries.BlockOf(row) & 1) == 0 ? 0 : isCausal ? Math.Clamp(queries.PositionOf(row) + 1 - first, 0, count) : count;
+            new Span<float>(_scores + row * Keys + offset + visible, count - visible).Fill(OnlineSoftmax<T>.Masked);
+        }
+    }
+
+    // P = 2^(S - m), l, and O rescaled where m rose.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Softmax()
+    {
+        int keys = (_group.Tokens + T.Count - 1) / T.Count * T.Count;
+        for (int row = 0; row < _rows; row++)
+        {
+            float* scores = _scores + row * Keys;
+            for (int key = _group.Tokens; key < keys; key++)
+                scores[key] = OnlineSoftmax<T>.Masked;
+            T largest = T.Load(scores);
+            for (int key = T.Count; key < keys; key += T.Count)
+                largest = T.Max(largest, T.Load(scores + key));
+            ref var softmax = ref _softmax[row];
+            float factor = SimdScalar.Sum(softmax.Raise(SimdScalar.Create(T.MaxElement(largest))));
+            if (factor != 1)
+                BlockMoves<T>.Scale(_output + row * _headDim, 0, 1, _headDim, _output + row * _headDim, 0, factor);
+            var wide = new OnlineSoftmax<T>(T.Create(SimdScalar.Sum(softmax.Max)), T.Zero);
+            for (int key = 0; key < keys; key += T.Count)
+            {
+                T weight = wide.Weigh(T.Load(scores + key));
+                T.Store(weight, scores + key);
+                wide.Add(weight);
+            }
+            softmax.Add(SimdScalar.Create(T.Sum(wide.Sum)));
+        }
+    }
+
+    // Writes O and LSE. False, with nothing useful written, when a score or a sum left the range of ordinary numbers.
+    private bool Finish(in TileQueries queries, in TileResult result)
+    {
+        for (int row = 0; row < _rows; row++)
+        {
+            float max = SimdScalar.Sum(_softmax[row].Max), sum = SimdScalar.Sum(_softmax[row].Sum);
+            int head = row / queries.Tokens, token = row % queries.Tokens;
+            float* o = _output + row * _headDim;
+            bool isEmpty = (_seenBlocks >> queries.BlockOf(row) & 1) == 0;
+            if (!isEmpty && !(max > OnlineSoftmax<T>.Seen && sum > 0 && float.IsFinite(sum) && IsFinite(o)))
+                return false;
+            result.SetLogSumExp(head, token, isEmpty ? float.NegativeInfinity : (max + MathF.Log2(sum)) * SimdMath.Ln2);
+            if (isEmpty)
+                new Span<float>(result.Row(head, token), _headDim).Clear();
+            else
+                BlockMoves<T>.Scale(o, 0, 1, _headDim, result.Row(head, token), 0, 1 / sum);
+        }
+        return true;
+    }
+
+    private bool IsFinite(float* row)
+    {
+        T zeros = T.Zero;
+        for (int d = 0; d < _headDim; d += T.Count)
+            zeros = T.FusedMultiplyAdd(T.Load(row + d), T.Zero, zeros);
+        return T.Sum(zeros) == 0;
+    }
+}

@@ -1,0 +1,112 @@
+using S2ILGPU.Backends;
+using S2ILGPU.Cpu;
+using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Layouts;
+using S2ILGPU.Patterns;
+using S2ILGPU.Tensors;
+using S2ILGPU.TestSupport;
+using Xunit;
+
+namespace S2ILGPU.Core.Tests.Cpu.Attention;
+
+/// <summary>Results do not depend on the number of threads, and repeated calls allocate nothing.</summary>
+public sealed class SteadyStateTests
+{
+    [Theory]
+    [InlineData(SimdWidth.Scalar)]
+    [InlineData(SimdWidth.Bits128)]
+    [InlineData(SimdWidth.Bits256)]
+    [InlineData(SimdWidth.Bits512)]
+    public void OneTwoAndThreeThreadsGiveTheSameBits(SimdWidth simd)
+    {
+        var expected = Results(simd, 1);
+        foreach (int threads in (int[])[2, 3])
+        {
+            var actual = Results(simd, threads);
+            for (int n = 0; n < expected.Count; n++)
+                Assert.True(expected[n].AsSpan().SequenceEqual(actual[n]), $"{simd}: result {n} differs between 1 and {threads} threads; {Seeds.Text}");
+        }
+    }
+
+    [Fact]
+    public void RepeatedCallsAllocateNothing()
+    {
+        using var engine = Engines.Create(SimdWidth.Auto, 1);
+        using var problem = new Problem(engine, queries: 300, keys: 300);
+        using var decoding = new Problem(engine, queries: 1, keys: 3000);
+        for (int n = 0; n < 2; n++)
+        {
+            problem.RunAll();
+            decoding.RunAll();
+        }
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        problem.RunAll();
+        decoding.RunAll();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    // Forward, decoding in parts, and backward in ranges.
+    private static List<float[]> Results(SimdWidth simd, int threads)
+    {
+        using var engine = Engines.Create(simd, threads);
+        var results = new List<float[]>();
+        foreach (var (queries, keys) in ((int, int)[])[(200, 330), (2, 3000), (1100, 1100)])
+        {
+            using var problem = new Problem(engine, queries, keys);
+            problem.RunAll();
+            results.AddRange(problem.Results());
+        }
+        return results;
+    }
+
+    // Attention of 4 query heads and 1 KV head, forward, backward and a merge of the result with itself.
+    private sealed class Problem : IDisposable
+    {
+        private readonly CpuBackend _engine;
+        private readonly Tensor _query, _key, _value, _output, _logSumExp, _gradient, _queryGradient, _keyGradient, _valueGradient, _merged, _mergedLogSumExp;
+        private readonly Tensor[] _outputs, _logSumExps;
+        private readonly BlockLayout _layout;
+        private readonly SequenceBatch _sequences;
+
+        public Problem(CpuBackend engine, int queries, int keys)
+        {
+            var random = Seeds.NewRandom();
+            Tensor Random(params int[] shape)
+            {
+                var tensor = engine.Allocate(new Shape(shape), ElementType.Float32);
+                engine.Upload(random.Normal(tensor.Count).Select(x => (float)x).ToArray(), tensor);
+                return tensor;
+            }
+            _engine = engine;
+            (_query, _output, _gradient, _queryGradient, _merged) = (Random(1, queries, 4, 16), Random(1, queries, 4, 16), Random(1, queries, 4, 16), Random(1, queries, 4, 16), Random(1, queries, 4, 16));
+            (_key, _value, _keyGradient, _valueGradient) = (Random(1, keys, 1, 16), Random(1, keys, 1, 16), Random(1, keys, 1, 16), Random(1, keys, 1, 16));
+            (_logSumExp, _mergedLogSumExp) = (Random(1, 4, queries), Random(1, 4, queries));
+            (_outputs, _logSumExps) = ([_output, _output], [_logSumExp, _logSumExp]);
+            _layout = BlockLayout.Create(new LocalStridePattern(4, 1, blockTokens: 16, localBlocks: 4, verticalStride: 2), keys, queries);
+            _sequences = SequenceBatch.Uniform(1, queries, keys);
+        }
+
+        public void RunAll()
+        {
+            _engine.AttentionForward(new(_query, _key, _value, _output, _logSumExp, _layout, _sequences, 0.25f));
+            _engine.AttentionBackward(new(_query, _key, _value, _output, _logSumExp, _gradient, null, _queryGradient, _keyGradient, _valueGradient, _layout, _sequences, 0.25f));
+            _engine.MergePartitions(_outputs, _logSumExps, _merged, _mergedLogSumExp);
+        }
+
+        public IEnumerable<float[]> Results()
+        {
+            foreach (var tensor in (Tensor[])[_output, _logSumExp, _queryGradient, _keyGradient, _valueGradient, _merged, _mergedLogSumExp])
+            {
+                var values = new float[tensor.Count];
+                _engine.Download(tensor, values);
+                yield return values;
+            }
+        }
+
+        public void Dispose()
+        {
+            foreach (var tensor in (Tensor[])[_query, _key, _value, _output, _logSumExp, _gradient, _queryGradient, _keyGradient, _valueGradient, _merged, _mergedLogSumExp])
+                tensor.Dispose();
+        }
+    }
+}

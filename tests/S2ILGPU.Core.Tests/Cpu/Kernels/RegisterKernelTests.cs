@@ -1,0 +1,163 @@
+using System.Runtime.InteropServices;
+using S2ILGPU.Cpu.Kernels;
+using S2ILGPU.Cpu.Simd;
+using S2ILGPU.TestSupport;
+using Xunit;
+
+namespace S2ILGPU.Core.Tests.Cpu.Kernels;
+
+/// <summary>Every height and width of tile, every way in which it begins and ends, against double precision.</summary>
+public sealed class RegisterKernelTests
+{
+    public static TheoryData<SimdWidth> Widths => [.. SimdWidths.Available];
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void ProductsOfAnyHeight(SimdWidth simd) => Run(simd, check => check.ProductsOfAnyHeight());
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void TheHighestTile(SimdWidth simd) => Run(simd, check => check.TheHighestTile());
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void ScoresTrackTheLargestOfEveryColumn(SimdWidth simd) => Run(simd, check => check.ScoresTrackTheLargestOfEveryColumn());
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void ScoreGradientsAreWeightedDifferences(SimdWidth simd) => Run(simd, check => check.ScoreGradientsAreWeightedDifferences());
+
+    private static void Run(SimdWidth simd, Action<RegisterKernelCheck> test)
+    {
+        using RegisterKernelCheck check = simd switch
+        {
+            SimdWidth.Bits512 => new RegisterKernelCheck<Simd512>(),
+            SimdWidth.Bits256 => new RegisterKernelCheck<Simd256>(),
+            SimdWidth.Bits128 => new RegisterKernelCheck<Simd128>(),
+            _ => new RegisterKernelCheck<SimdScalar>(),
+        };
+        test(check);
+    }
+}
+
+/// <summary>The checks of one register width.</summary>
+internal abstract class RegisterKernelCheck : IDisposable
+{
+    public abstract void ProductsOfAnyHeight();
+
+    public abstract void TheHighestTile();
+
+    public abstract void ScoresTrackTheLargestOfEveryColumn();
+
+    public abstract void ScoreGradientsAreWeightedDifferences();
+
+    public abstract void Dispose();
+}
+
+internal sealed unsafe class RegisterKernelCheck<T> : RegisterKernelCheck
+    where T : unmanaged, ISimd<T>
+{
+    private const int Floats = 1 << 14, Border = 3;
+
+    private readonly Random _random = Seeds.NewRandom();
+    private readonly float*[] _memory = new float*[5];
+    private readonly List<nint> _owned = [];
+
+    public RegisterKernelCheck()
+    {
+        for (int n = 0; n < _memory.Length; n++)
+        {
+            _memory[n] = (float*)NativeMemory.AlignedAlloc(Floats * sizeof(float), 64);
+            _owned.Add((nint)_memory[n]);
+            foreach (ref float x in new Span<float>(_memory[n], Floats))
+                x = (float)(_random.NextDouble() * 2 - 1);
+        }
+    }
+
+    public override void ProductsOfAnyHeight()
+    {
+        for (int rows = 0; rows <= 20; rows++)
+            ProductsOf(rows);
+    }
+
+    private void ProductsOf(int rows)
+    {
+        foreach (int registers in (int[])[1, 2, 3, 4, 5])
+            foreach (int steps in (int[])[0, 1, 7])
+            {
+                int columns = registers * T.Count;
+                var rowMajor = new Product { A = _memory[0], RowStride = 33, B = _memory[1], BStride = columns + 5, C = _memory[2], CStride = columns + Border, Steps = steps };
+                var columnMajor = rowMajor with { RowStride = 0, StepStride = 37 };
+                Check(rowMajor, 33, 1, rows, columns, 0, 0, p => RegisterKernels<T>.Multiply<AnyStride, UnitStride, Overwrite<T>>(p, rows, columns, default));
+                Check(columnMajor, 1, 37, rows, columns, 1, 0, p => RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(p, rows, columns, default));
+                Check(columnMajor, 1, 37, rows, columns, 1, 0, p => RegisterKernels<T>.Multiply<UnitStride, AnyStride, AccumulateLate<T>>(p, rows, columns, default));
+                Check(rowMajor, 33, 1, rows, columns, 1, 0, p => RegisterKernels<T>.MultiplyFlat<AnyStride, UnitStride, Accumulate<T>>(p, rows, columns, default));
+                Check(columnMajor, 1, 37, rows, columns, 0, 1, p => RegisterKernels<T>.Multiply<UnitStride, AnyStride, Rescale<T>>(p, rows, columns, new Rescale<T>(_memory[3])));
+            }
+    }
+
+    public override void TheHighestTile()
+    {
+        int columns = 2 * T.Count;
+        var packed = new Product { A = _memory[0], StepStride = 12, B = _memory[1], BStride = columns, C = _memory[2], CStride = columns + Border, Steps = 19 };
+        Check(packed, 1, 12, 12, columns, 1, 0, p => RegisterKernels<T>.Tile12x2<UnitStride, AnyStride, Accumulate<T>>(p, 0, 0, default));
+    }
+
+    public override void ScoresTrackTheLargestOfEveryColumn()
+    {
+        int rows = 13, columns = 3 * T.Count;
+        var p = new Product { A = _memory[0], RowStride = 33, B = _memory[1], BStride = columns, C = _memory[2], CStride = columns, Steps = 9 };
+        float* max = _memory[3];
+        new Span<float>(max, columns).Fill(0.25f);
+        RegisterKernels<T>.Multiply<AnyStride, UnitStride, TrackMax<T>>(p, rows, columns, new TrackMax<T>(max));
+        for (int j = 0; j < columns; j++)
+        {
+            float expected = 0.25f;
+            for (int i = 0; i < rows; i++)
+                expected = Math.Max(expected, p.C[i * columns + j]);
+            Assert.Equal(expected, max[j]);
+        }
+    }
+
+    public override void ScoreGradientsAreWeightedDifferences()
+    {
+        int rows = 13, columns = 3 * T.Count;
+        var p = new Product { A = _memory[0], RowStride = 33, B = _memory[1], BStride = columns, C = _memory[2], CStride = columns, Steps = 9 };
+        float* weight = _memory[3], shift = _memory[4];
+        RegisterKernels<T>.Multiply<AnyStride, UnitStride, WeightedDifference<T>>(p, rows, columns, new WeightedDifference<T>(weight, columns + 1, shift));
+        for (int i = 0; i < rows; i++)
+            for (int j = 0; j < columns; j++)
+                Assert.Equal(weight[i * (columns + 1) + j] * (Sum(p, 33, 1, i, j) - shift[i]), p.C[i * columns + j], 1e-5);
+    }
+
+    public override void Dispose()
+    {
+        foreach (nint memory in _owned)
+            NativeMemory.AlignedFree((void*)memory);
+    }
+
+    private delegate void Kernel(Product product);
+
+    // C = plain * C + rescaled * (C * factor) + A B; what is right of the columns stays as it was.
+    private void Check(Product p, int rowStride, int stepStride, int rows, int columns, int plain, int rescaled, Kernel kernel)
+    {
+        float[] before = new Span<float>(p.C, Floats).ToArray();
+        kernel(p);
+        for (int i = 0; i < rows; i++)
+            for (int j = 0; j < p.CStride; j++)
+            {
+                float old = before[i * p.CStride + j];
+                double expected = j >= columns ? old : Sum(p, rowStride, stepStride, i, j) + plain * old + rescaled * old * _memory[3][j];
+                Assert.Equal(expected, p.C[i * p.CStride + j], 1e-5);
+            }
+        Assert.True(before.AsSpan(Math.Max(0, rows * (int)p.CStride - Border)..).SequenceEqual(new Span<float>(p.C, Floats)[Math.Max(0, rows * (int)p.CStride - Border)..]), Seeds.Text);
+    }
+
+    private static double Sum(in Product p, int rowStride, int stepStride, int row, int column)
+    {
+        double sum = 0;
+        for (int k = 0; k < p.Steps; k++)
+            sum += (double)p.A[row * rowStride + k * stepStride] * p.B[k * p.BStride + column];
+        return sum;
+    }
+}
