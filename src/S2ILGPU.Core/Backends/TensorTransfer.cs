@@ -13,6 +13,7 @@ public static class TensorTransfer
     /// <exception cref="ArgumentException">There are more or fewer values than the shape has elements.</exception>
     public static Tensor FromArray(this IBackend engine, ReadOnlySpan<float> values, params ReadOnlySpan<int> shape)
     {
+        ArgumentNullException.ThrowIfNull(engine);
         var tensor = engine.Allocate(ShapeOf(values.Length, shape), engine.FloatType);
         engine.Upload(values, tensor);
         return tensor;
@@ -26,6 +27,7 @@ public static class TensorTransfer
     /// <exception cref="ArgumentException">There are more or fewer values than the shape has elements.</exception>
     public static Tensor FromArray(this IBackend engine, ReadOnlySpan<int> values, params ReadOnlySpan<int> shape)
     {
+        ArgumentNullException.ThrowIfNull(engine);
         var tensor = engine.Allocate(ShapeOf(values.Length, shape), ElementType.Int32);
         engine.Upload(values, tensor);
         return tensor;

@@ -12,16 +12,16 @@ internal sealed unsafe class CpuAllocator : IDisposable
 
     private readonly Stack<CpuBuffer>?[] _idle = new Stack<CpuBuffer>?[64 * ClassesPerDoubling];
     private readonly HashSet<CpuBuffer> _all = [];
-    private long _idleBytes;
     private bool _disposed;
-
-    ~CpuAllocator() => FreeAll();
 
     /// <summary>Bytes that were asked for and not returned.</summary>
     public long UsedBytes { get; private set; }
 
     /// <summary>The most that <see cref="UsedBytes"/> ever was.</summary>
     public long PeakBytes { get; private set; }
+
+    /// <summary>Bytes that wait for their next use.</summary>
+    public long IdleBytes { get; private set; }
 
     /// <summary>Number of pieces taken from the system, in use and idle.</summary>
     public int Pieces => _all.Count;
@@ -50,7 +50,7 @@ internal sealed unsafe class CpuAllocator : IDisposable
         if (_disposed)
             return;
         UsedBytes -= buffer.HeldBytes;
-        _idleBytes += buffer.SizeBytes;
+        IdleBytes += buffer.SizeBytes;
         (_idle[SizeClass(buffer.SizeBytes, out _)] ??= new Stack<CpuBuffer>()).Push(buffer);
     }
 
@@ -64,13 +64,16 @@ internal sealed unsafe class CpuAllocator : IDisposable
                 _all.Remove(buffer);
                 buffer.Free();
             }
-        _idleBytes = 0;
+        IdleBytes = 0;
     }
 
+    /// <summary>Frees everything, buffers in use too.</summary>
     public void Dispose()
     {
-        FreeAll();
-        GC.SuppressFinalize(this);
+        _disposed = true;
+        foreach (var buffer in _all)
+            buffer.Free();
+        _all.Clear();
     }
 
     private CpuBuffer Take(long sizeBytes)
@@ -80,10 +83,10 @@ internal sealed unsafe class CpuAllocator : IDisposable
         if (_idle[sizeClass] is { Count: > 0 } stack)
         {
             var idle = stack.Pop();
-            _idleBytes -= idle.SizeBytes;
+            IdleBytes -= idle.SizeBytes;
             return idle;
         }
-        if (_idleBytes > PeakBytes / 2 + IdleAllowanceBytes)
+        if (IdleBytes > PeakBytes / 2 + IdleAllowanceBytes)
             Trim();
         var buffer = new CpuBuffer(this, Allocate(classBytes), classBytes);
         _all.Add(buffer);
@@ -101,14 +104,6 @@ internal sealed unsafe class CpuAllocator : IDisposable
             Trim();
             return NativePages.Allocate(sizeBytes);
         }
-    }
-
-    private void FreeAll()
-    {
-        _disposed = true;
-        foreach (var buffer in _all)
-            buffer.Free();
-        _all.Clear();
     }
 
     // Class boundaries are 2^e * (4, 5, 6, 7) / 4.

@@ -2,7 +2,8 @@ using System.Text;
 
 namespace S2ILGPU.Storage;
 
-/// <summary>Writes files so that a reader sees the old content or the whole new content, never half of it: write to a temporary name in the same folder, flush to disk, rename.</summary>
+/// <summary>Writes files so that a reader sees the old content or the whole new content, never half of it: write to a temporary name in the same folder,
+/// flush to disk, rename.</summary>
 public static class AtomicFile
 {
     /// <summary>Writes a file; whatever stood there is replaced at the very end.</summary>

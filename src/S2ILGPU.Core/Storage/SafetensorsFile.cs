@@ -28,10 +28,12 @@ public sealed class SafetensorsFile : IDisposable
         ReadExactly(prefix, 0, "the header length");
         ulong headerBytes = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (headerBytes > SafetensorsHeader.MaxHeaderBytes)
-            throw new InvalidDataException($"{path}: the header length {headerBytes} is more than the {SafetensorsHeader.MaxHeaderBytes} bytes allowed (not a safetensors file?)");
+            throw new InvalidDataException($"{path}: the header length {headerBytes} is more than the {SafetensorsHeader.MaxHeaderBytes} bytes allowed "
+                + "(not a safetensors file?)");
         _dataStart = sizeof(ulong) + (long)headerBytes;
         if (_dataStart > fileBytes)
-            throw new InvalidDataException($"{path}: the header length is {headerBytes}, but only {fileBytes - sizeof(ulong)} bytes follow it (truncated file?)");
+            throw new InvalidDataException($"{path}: the header length is {headerBytes}, but only {fileBytes - sizeof(ulong)} bytes follow it "
+                + "(truncated file?)");
         byte[] json = new byte[headerBytes];
         ReadExactly(json, sizeof(ulong), "the header");
         var header = SafetensorsHeader.Parse(path, json, fileBytes - _dataStart);
@@ -56,7 +58,8 @@ public sealed class SafetensorsFile : IDisposable
     /// <param name="path">The file.</param>
     /// <returns>The open file; dispose it to close it.</returns>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is truncated, or its header is not what the format asks for: the message names the file, the tensor and the values.</exception>
+    /// <exception cref="InvalidDataException">The file is truncated, or its header is not what the format asks for: the message names the file, the tensor
+    /// and the values.</exception>
     public static SafetensorsFile Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -114,7 +117,8 @@ public sealed class SafetensorsFile : IDisposable
         if (!FloatConversion.IsFloat(entry.Type))
             throw new InvalidDataException($"{FilePath}: tensor {entry} does not hold floats (F32, F16, BF16 or F64)");
         if (firstElement < 0 || firstElement > entry.Count - destination.Length)
-            throw new ArgumentException($"{FilePath}: tensor {entry} has {entry.Count} elements, asked for {destination.Length} from {firstElement}", nameof(firstElement));
+            throw new ArgumentException($"{FilePath}: tensor {entry} has {entry.Count} elements, asked for {destination.Length} from {firstElement}",
+                nameof(firstElement));
         int elementBytes = entry.Type.SizeBytes();
         long position = _dataStart + entry.Start + firstElement * elementBytes;
         if (entry.Type == SafetensorsType.Float32)
@@ -136,7 +140,8 @@ public sealed class SafetensorsFile : IDisposable
 
     /// <summary>Reads a whole tensor as a new array of floats.</summary>
     /// <param name="name">The tensor's name.</param>
-    /// <exception cref="InvalidDataException">The file holds no such tensor, it holds no floats or more than an array can, or the file became shorter.</exception>
+    /// <exception cref="InvalidDataException">The file holds no such tensor, it holds no floats or more than an array can, or the file became
+    /// shorter.</exception>
     public float[] ReadSingles(string name)
     {
         var entry = Info(name);
@@ -179,10 +184,11 @@ public sealed class SafetensorsFile : IDisposable
             stream.Write(header);
             foreach (var tensor in ordered)
             {
-                long before = stream.Position;
+                long start = stream.Position;
                 tensor.WriteData(stream);
-                if (stream.Position - before != tensor.SizeBytes)
-                    throw new InvalidOperationException($"{path}: tensor '{tensor.Name}' has {tensor.SizeBytes} bytes, but {stream.Position - before} were written");
+                long written = stream.Position - start;
+                if (written != tensor.SizeBytes)
+                    throw new InvalidOperationException($"{path}: tensor '{tensor.Name}' has {tensor.SizeBytes} bytes, but {written} were written");
             }
         });
     }

@@ -6,9 +6,11 @@ using System.Text.Unicode;
 
 namespace S2ILGPU.Storage;
 
-/// <summary>The JSON at the start of a safetensors file: <c>{"name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},...,"__metadata__":{"key":"value"}}</c>.</summary>
+/// <summary>The JSON at the start of a safetensors file:
+/// <c>{"name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},...,"__metadata__":{"key":"value"}}</c>.</summary>
 /// <remarks>
-/// Strict, as files come from anywhere: every size is checked before it is believed. The data of the tensors must follow each other from offset 0 to the end of the file without gap or overlap.
+/// Strict, as files come from anywhere: every size is checked before it is believed. The data of the tensors must follow each other from offset 0 to the end
+/// of the file without gap or overlap.
 /// </remarks>
 internal sealed class SafetensorsHeader
 {
@@ -129,19 +131,22 @@ internal sealed class SafetensorsHeader
         if (!SafetensorsEntry.TrySizeBytes(type, shape, out long sizeBytes))
             throw Bad($"tensor '{name}': the size of shape {shapeText} in {typeName} overflows 63 bits");
         if (offsets[1] - offsets[0] != sizeBytes)
-            throw Bad($"tensor '{name}': shape {shapeText} in {typeName} needs {sizeBytes} bytes, but data_offsets {offsetText} span {offsets[1] - offsets[0]}");
+            throw Bad($"tensor '{name}': shape {shapeText} in {typeName} needs {sizeBytes} bytes, "
+                + $"but data_offsets {offsetText} span {offsets[1] - offsets[0]}");
         return new SafetensorsEntry(name, type, shape, offsets[0], sizeBytes);
     }
 
     // Sorts the entries by where they lie; each must begin where the one before ends.
     private void CheckDataIsCovered(long dataBytes)
     {
-        Entries.Sort((a, b) => a.Start != b.Start ? a.Start.CompareTo(b.Start) : a.SizeBytes != b.SizeBytes ? a.SizeBytes.CompareTo(b.SizeBytes) : string.CompareOrdinal(a.Name, b.Name));
+        // An empty tensor comes before the one that begins at the same place.
+        Entries.Sort((a, b) => (a.Start, a.SizeBytes).CompareTo((b.Start, b.SizeBytes)) is not 0 and int order ? order : string.CompareOrdinal(a.Name, b.Name));
         long end = 0;
         foreach (var entry in Entries)
         {
             if (entry.Start != end)
-                throw Bad($"tensor '{entry.Name}': its data begin at {entry.Start}, {(entry.Start < end ? "overlapping what ends" : "leaving a gap after what ends")} at {end}");
+                throw Bad($"tensor '{entry.Name}': its data begin at {entry.Start}, "
+                    + $"{(entry.Start < end ? "overlapping" : "leaving a gap after")} what ends at {end}");
             end += entry.SizeBytes;
             if (end > dataBytes)
                 throw Bad($"tensor '{entry.Name}': its data end at {end}, but only {dataBytes} bytes follow the header (truncated file?)");
@@ -195,7 +200,7 @@ internal sealed class SafetensorsHeader
         buffer.Write("        "u8[..padding]);
         byte[] header = buffer.WrittenSpan.ToArray();
         if (header.Length - sizeof(ulong) > MaxHeaderBytes)
-            throw new ArgumentException($"{tensors.Count} tensors and their metadata need a header of {header.Length} bytes, at most {MaxHeaderBytes} are allowed");
+            throw new ArgumentException($"{tensors.Count} tensors and metadata need a header of {header.Length} bytes, at most {MaxHeaderBytes} are allowed");
         BinaryPrimitives.WriteUInt64LittleEndian(header, (ulong)(header.Length - sizeof(ulong)));
         return header;
     }

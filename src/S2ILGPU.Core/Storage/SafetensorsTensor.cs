@@ -24,7 +24,8 @@ public sealed class SafetensorsTensor
         if (!Enum.IsDefined(type))
             throw new ArgumentException($"tensor '{name}': {(int)type} is no element type", nameof(type));
         if (shape.Length > SafetensorsHeader.MaxRank || !SafetensorsEntry.TrySizeBytes(type, shape, out long sizeBytes))
-            throw new ArgumentException($"tensor '{name}': shape {SafetensorsEntry.ShapeText(shape)} is negative, too large or of more than {SafetensorsHeader.MaxRank} dimensions", nameof(shape));
+            throw new ArgumentException($"tensor '{name}': shape {SafetensorsEntry.ShapeText(shape)} is negative, too large "
+                + $"or of more than {SafetensorsHeader.MaxRank} dimensions", nameof(shape));
         Name = name;
         Type = type;
         _shape = shape.ToArray();
@@ -43,8 +44,10 @@ public sealed class SafetensorsTensor
     {
         if (!FloatConversion.IsFloat(type))
             throw new ArgumentException($"tensor '{name}': floats cannot be written as {type.FileName()}", nameof(type));
-        if (values.Length != SizeBytes / type.SizeBytes())
-            throw new ArgumentException($"tensor '{name}': shape {SafetensorsEntry.ShapeText(shape)} needs {SizeBytes / type.SizeBytes()} values, got {values.Length}", nameof(values));
+        long count = SizeBytes / type.SizeBytes();
+        if (values.Length != count)
+            throw new ArgumentException($"tensor '{name}': shape {SafetensorsEntry.ShapeText(shape)} needs {count} values, got {values.Length}",
+                nameof(values));
     }
 
     /// <summary>The name.</summary>

@@ -30,7 +30,7 @@ public sealed class BytePairTokenizer
         for (int rank = 0; rank < vocabulary.Merges.Count; rank++)
             _merges.TryAdd(vocabulary.Merges[rank].Left, vocabulary.Merges[rank].Right, rank, vocabulary.Merges[rank].Merged);
         // Longest first, so that of two special tokens that begin alike the longer one is found.
-        _specials = vocabulary.SpecialTokens.Select(p => (Encoding.UTF8.GetBytes(p.Key), p.Value)).OrderByDescending(p => p.Item1.Length).ThenBy(p => p.Value).ToArray();
+        _specials = [.. vocabulary.SpecialTokens.Select(p => (Encoding.UTF8.GetBytes(p.Key), p.Value)).OrderByDescending(p => p.Item1.Length)];
         EndOfText = vocabulary.SpecialTokens.TryGetValue(EndOfTextToken, out int endOfText) ? endOfText : null;
     }
 
@@ -48,7 +48,8 @@ public sealed class BytePairTokenizer
     /// <summary>Reads a Hugging Face <c>tokenizer.json</c> of a byte-level BPE tokenizer with GPT-2's splitting.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is damaged, too large, or describes another kind of tokenizer; the message says what and where.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged, too large, or describes another kind of tokenizer; the message says what and
+    /// where.</exception>
     public static BytePairTokenizer Load(string path) => new(TokenizerJsonReader.Read(path));
 
     /// <summary>Writes a Hugging Face <c>tokenizer.json</c>, replacing the file only when it is complete.</summary>
@@ -58,7 +59,8 @@ public sealed class BytePairTokenizer
 
     /// <summary>Encodes text.</summary>
     /// <param name="text">Any text; half a surrogate pair becomes U+FFFD.</param>
-    /// <param name="allowSpecial">Whether the text of a special token becomes that token. False for text from outside: it is then encoded like any other text.</param>
+    /// <param name="allowSpecial">Whether the text of a special token becomes that token. False for text from outside: it is then encoded like any other
+    /// text.</param>
     /// <returns>The token ids.</returns>
     public int[] Encode(string text, bool allowSpecial = false)
     {

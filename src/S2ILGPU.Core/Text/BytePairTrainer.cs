@@ -30,7 +30,8 @@ public sealed class BytePairTrainer
     public void Add(ReadOnlySpan<byte> document) => _pieces.AddText(document);
 
     /// <summary>Learns a tokenizer from what was added.</summary>
-    /// <param name="vocabularySize">V, number of token ids with bytes and special tokens. Fewer come out when the text has not enough pairs that occur twice.</param>
+    /// <param name="vocabularySize">V, number of token ids with bytes and special tokens. Fewer come out when the text has not enough pairs that occur
+    /// twice.</param>
     /// <param name="specialTokens">Texts of the special tokens; null for <see cref="BytePairTokenizer.EndOfTextToken"/> alone.</param>
     /// <exception cref="ArgumentException">A special token has less than two characters or stands twice.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The vocabulary is too small for the bytes and the special tokens.</exception>
@@ -38,9 +39,11 @@ public sealed class BytePairTrainer
     {
         specialTokens ??= [BytePairTokenizer.EndOfTextToken];
         if (specialTokens.Any(token => token is null or { Length: < 2 }) || specialTokens.Distinct().Count() != specialTokens.Count)
-            throw new ArgumentException($"special tokens must be different and have at least two characters, got '{string.Join("', '", specialTokens)}'", nameof(specialTokens));
+            throw new ArgumentException($"special tokens must be different and have at least two characters, got '{string.Join("', '", specialTokens)}'",
+                nameof(specialTokens));
         if (vocabularySize < 256 + specialTokens.Count)
-            throw new ArgumentOutOfRangeException(nameof(vocabularySize), $"a vocabulary holds 256 bytes and {specialTokens.Count} special tokens, got {vocabularySize}");
+            throw new ArgumentOutOfRangeException(nameof(vocabularySize),
+                $"a vocabulary holds 256 bytes and {specialTokens.Count} special tokens, got {vocabularySize}");
 
         var tokens = new List<byte[]>(vocabularySize);
         for (int b = 0; b < 256; b++)

@@ -37,8 +37,10 @@ public sealed class Corpus
     public ReadOnlySpan<byte> Document(int index) => _bytes.Span[_starts[index].._starts[index + 1]];
 
     /// <summary>Reads the files, folders and glob patterns that a user names, or, when none is named, the documentation of .NET.</summary>
-    /// <param name="paths">Files, folders (read with their subfolders) and patterns with <c>*</c>, <c>?</c> and <c>**</c>; empty for <see cref="ReadReferencePacks"/>.</param>
-    /// <param name="maxBytes">Bytes to read at most; of more, a fixed sample over all files is taken: small files whole or not at all, of large ones the beginning.</param>
+    /// <param name="paths">Files, folders (read with their subfolders) and patterns with <c>*</c>, <c>?</c> and <c>**</c>; empty for
+    /// <see cref="ReadReferencePacks"/>.</param>
+    /// <param name="maxBytes">Bytes to read at most; of more, a fixed sample over all files is taken: small files whole or not at all, of large ones the
+    /// beginning.</param>
     /// <exception cref="FileNotFoundException">A path or pattern names nothing.</exception>
     /// <exception cref="InvalidDataException">There is no text in what was named.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxBytes"/> is not from 1 to <see cref="LargestMaxBytes"/>.</exception>
@@ -68,7 +70,8 @@ public sealed class Corpus
     /// <param name="seed">Chooses the documents.</param>
     /// <returns>The two parts; together they are the corpus.</returns>
     /// <remarks>
-    /// Of every 20 consecutive documents one, chosen by a hash, is for validation. With fewer than 20 documents the last twentieth of each is, cut after a line end,
+    /// Of every 20 consecutive documents one, chosen by a hash, is for validation. With fewer than 20 documents the last twentieth of each is, cut after a
+    /// line end,
     /// or at least after a character. Only an almost empty corpus gives an empty validation part.
     /// </remarks>
     public (Corpus Training, Corpus Validation) Split(long seed = 0)

@@ -31,7 +31,8 @@ internal static class CorpusPaths
     // All files below a folder but hidden ones, sorted; links to folders are not followed, they may go in circles.
     private static List<string> FilesBelow(string folder)
     {
-        var files = new FileSystemEnumerable<string>(folder, (ref FileSystemEntry entry) => entry.ToSpecifiedFullPath(), new EnumerationOptions { RecurseSubdirectories = true })
+        var options = new EnumerationOptions { RecurseSubdirectories = true };
+        var files = new FileSystemEnumerable<string>(folder, (ref FileSystemEntry entry) => entry.ToSpecifiedFullPath(), options)
         {
             ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory && !entry.IsHidden,
             ShouldRecursePredicate = (ref FileSystemEntry entry) => !entry.IsHidden && (entry.Attributes & FileAttributes.ReparsePoint) == 0,
@@ -62,6 +63,7 @@ internal static class CorpusPaths
             return path.IsEmpty;
         if (pattern[0] == "**")
             return Matches(pattern[1..], path) || (!path.IsEmpty && Matches(pattern, path[1..]));
-        return !path.IsEmpty && FileSystemName.MatchesSimpleExpression(pattern[0], path[0], ignoreCase: OperatingSystem.IsWindows()) && Matches(pattern[1..], path[1..]);
+        return !path.IsEmpty && FileSystemName.MatchesSimpleExpression(pattern[0], path[0], ignoreCase: OperatingSystem.IsWindows())
+            && Matches(pattern[1..], path[1..]);
     }
 }

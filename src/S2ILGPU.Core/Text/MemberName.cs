@@ -2,7 +2,8 @@ using System.Text;
 
 namespace S2ILGPU.Text;
 
-/// <summary>Turns the ids of XML documentation into names that people read: <c>M:System.String.Join(System.String,System.Collections.Generic.IEnumerable{System.String})</c>
+/// <summary>Turns the ids of XML documentation into names that people read:
+/// <c>M:System.String.Join(System.String,System.Collections.Generic.IEnumerable{System.String})</c>
 /// into <c>System.String.Join(String, IEnumerable&lt;String&gt;)</c>.</summary>
 internal static class MemberName
 {
@@ -21,7 +22,11 @@ internal static class MemberName
         Format(id, int.MaxValue, typeParameters, methodParameters);
 
     /// <summary>The name as it stands in a sentence: <c>String</c>, <c>Int32.MaxValue</c>, <c>String.Join(String, Object[])</c>.</summary>
-    public static string Short(string id) => Format(id, id.StartsWith("T:", StringComparison.Ordinal) ? 1 : id.StartsWith("N:", StringComparison.Ordinal) ? int.MaxValue : 2, [], []);
+    public static string Short(string id)
+    {
+        int kept = id.AsSpan(0, Math.Min(id.Length, 2)) switch { "T:" => 1, "N:" => int.MaxValue, _ => 2 };
+        return Format(id, kept, [], []);
+    }
 
     private static string NameOf(string id, out string parameters)
     {
@@ -49,7 +54,8 @@ internal static class MemberName
         for (int s = Math.Max(0, segments.Length - keptSegments); s < segments.Length; s++)
         {
             int mark = segments[s].IndexOf('`');
-            text.Append(text.Length > 0 ? "." : "").Append((mark < 0 ? segments[s] : segments[s][..mark]).Replace('#', '.').Replace('{', '<').Replace('}', '>'));
+            string plain = mark < 0 ? segments[s] : segments[s][..mark];
+            text.Append(text.Length > 0 ? "." : "").Append(plain.Replace('#', '.').Replace('{', '<').Replace('}', '>'));
             if (mark >= 0)
                 AppendTypeParameters(text, segments[s], s == lastGeneric, scope);
         }
@@ -63,7 +69,8 @@ internal static class MemberName
     {
         bool isMethod = segment.Contains("``", StringComparison.Ordinal);
         int arity = Arity(segment, isMethod ? "``" : "`");
-        var names = Enumerable.Range(0, Math.Min(arity, 32)).Select(i => isMethod ? scope.MethodParameter(i) : isDeclaringType ? scope.TypeParameter(i) : GenericScope.Default("T", i, arity));
+        var names = Enumerable.Range(0, Math.Min(arity, 32)).Select(i =>
+            isMethod ? scope.MethodParameter(i) : isDeclaringType ? scope.TypeParameter(i) : GenericScope.Default("T", i, arity));
         text.Append('<').AppendJoin(", ", names).Append('>');
     }
 

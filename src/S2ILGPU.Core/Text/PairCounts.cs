@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace S2ILGPU.Text;
 
 /// <summary>How often each pair of neighbouring tokens occurs in the counted pieces, kept up to date while pairs are merged.</summary>
-/// <remarks>A merge costs the pieces that hold the pair, not the corpus: each pair knows its pieces, and the queue of pairs is corrected only when a pair comes up.</remarks>
+/// <remarks>A merge costs the pieces that hold the pair, not the corpus: each pair knows its pieces, and the queue of pairs is corrected only when a pair
+/// comes up.</remarks>
 internal sealed class PairCounts
 {
     private readonly Dictionary<long, Pair> _pairs = [];
@@ -43,7 +44,8 @@ internal sealed class PairCounts
         QueueChanged();
     }
 
-    /// <summary>The pair that occurs most often, of equals the one with the smallest left id, then the smallest right id; false when none occurs twice.</summary>
+    /// <summary>The pair that occurs most often, of equals the one with the smallest left id, then the smallest right id; false when none occurs
+    /// twice.</summary>
     public bool TryTakeBest(out int left, out int right)
     {
         while (_queue.TryDequeue(out long key, out var priority))

@@ -17,7 +17,8 @@ internal static class PieceScanner
 
     private static readonly byte[] Classes = CreateClasses();
 
-    /// <summary>Exclusive end of the piece that begins at <paramref name="start"/>, which must be inside the text and the start or the end of another piece.</summary>
+    /// <summary>Exclusive end of the piece that begins at <paramref name="start"/>, which must be inside the text and the start or the end of another
+    /// piece.</summary>
     public static int NextEnd(ReadOnlySpan<byte> text, int start)
     {
         byte first = text[start];
@@ -85,7 +86,14 @@ internal static class PieceScanner
     {
         var classes = new byte[256];
         for (int b = 0; b < 256; b++)
-            classes[b] = b >= 0x80 ? NotAscii : char.IsAsciiLetter((char)b) ? Letter : char.IsAsciiDigit((char)b) ? Number : char.IsWhiteSpace((char)b) ? Space : Punctuation;
+            classes[b] = (char)b switch
+            {
+                >= (char)0x80 => NotAscii,
+                var c when char.IsAsciiLetter(c) => Letter,
+                var c when char.IsAsciiDigit(c) => Number,
+                var c when char.IsWhiteSpace(c) => Space,
+                _ => Punctuation,
+            };
         return classes;
     }
 }

@@ -13,7 +13,8 @@ internal static class ReferencePacks
         foreach (string root in roots)
             if (FilesOf(root) is { Count: > 0 } files)
                 return files;
-        throw new FileNotFoundException($"no .NET reference packs with documentation (packs/*.Ref/*/ref/net*/*.xml) found in {(roots.Length == 0 ? "any known place" : string.Join(", ", roots))}: "
+        string places = roots.Length == 0 ? "any known place" : string.Join(", ", roots);
+        throw new FileNotFoundException($"no .NET reference packs with documentation (packs/*.Ref/*/ref/net*/*.xml) found in {places}: "
             + "install a .NET SDK, or name text files to learn from with --data");
     }
 
@@ -34,7 +35,8 @@ internal static class ReferencePacks
     {
         if (!Directory.Exists(folder))
             return null;
-        return Directory.GetDirectories(folder, pattern).OrderBy(VersionOf).ThenByDescending(path => Path.GetFileName(path).Contains('-')).ThenBy(path => path, StringComparer.Ordinal).LastOrDefault();
+        return Directory.GetDirectories(folder, pattern)
+            .OrderBy(VersionOf).ThenByDescending(path => Path.GetFileName(path).Contains('-')).ThenBy(path => path, StringComparer.Ordinal).LastOrDefault();
 
         static Version VersionOf(string path)
         {

@@ -34,7 +34,8 @@ public sealed class TokenDataset
     /// <summary>Index of each document's first token, ascending.</summary>
     public ReadOnlySpan<int> DocumentStarts => _documentStarts;
 
-    /// <summary>Entropy of single tokens, <c>-sum p log2 p</c>: what a model that knows only how frequent each token is needs per token. A model that learned anything needs less.</summary>
+    /// <summary>Entropy of single tokens, <c>-sum p log2 p</c>: what a model that knows only how frequent each token is needs per token. A model that
+    /// learned anything needs less.</summary>
     public double EntropyBitsPerToken { get; }
 
     /// <summary><see cref="EntropyBitsPerToken"/> per byte of text.</summary>
@@ -48,7 +49,8 @@ public sealed class TokenDataset
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(corpus);
-        int endOfText = tokenizer.EndOfText ?? throw new ArgumentException($"the tokenizer has no token {BytePairTokenizer.EndOfTextToken} to put between documents", nameof(tokenizer));
+        int endOfText = tokenizer.EndOfText
+            ?? throw new ArgumentException($"the tokenizer has no token {BytePairTokenizer.EndOfTextToken} to put between documents", nameof(tokenizer));
         var tokens = new List<int>(corpus.SizeBytes / 3 + 1);
         var starts = new int[corpus.DocumentCount];
         for (int d = 0; d < starts.Length; d++)
@@ -72,7 +74,8 @@ public sealed class TokenDataset
         if (context < 1 || batch.Length % window != 0)
             throw new ArgumentException($"a batch holds windows of context + 1 tokens, got {batch.Length} tokens for a context of {context}", nameof(batch));
         if (_tokens.Length < window)
-            throw new ArgumentException($"a window needs {window} tokens, the dataset has {_tokens.Length}: use a shorter context or more text", nameof(context));
+            throw new ArgumentException($"a window needs {window} tokens, the dataset has {_tokens.Length}: use a shorter context or more text",
+                nameof(context));
         ulong drawn = StableHash.Combine((ulong)seed, (ulong)step);
         for (int row = 0; row * window < batch.Length; row++)
         {

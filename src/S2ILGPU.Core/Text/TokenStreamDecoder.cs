@@ -2,7 +2,8 @@ using System.Text;
 
 namespace S2ILGPU.Text;
 
-/// <summary>Decodes tokens one by one, as they are generated: text comes out when its characters are complete, also where a character is spread over several tokens.</summary>
+/// <summary>Decodes tokens one by one, as they are generated: text comes out when its characters are complete, also where a character is spread over several
+/// tokens.</summary>
 /// <param name="tokenizer">The tokenizer of the ids.</param>
 /// <remarks>Not safe to share between threads.</remarks>
 public sealed class TokenStreamDecoder(BytePairTokenizer tokenizer)

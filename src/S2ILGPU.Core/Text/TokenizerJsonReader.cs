@@ -4,7 +4,8 @@ using System.Text.Unicode;
 
 namespace S2ILGPU.Text;
 
-/// <summary>Reads Hugging Face's <c>tokenizer.json</c>: a BPE model over the byte-level alphabet with GPT-2's splitting. Whatever would change the ids and is not supported is an error, not ignored.</summary>
+/// <summary>Reads Hugging Face's <c>tokenizer.json</c>: a BPE model over the byte-level alphabet with GPT-2's splitting. Whatever would change the ids and
+/// is not supported is an error, not ignored.</summary>
 /// <remarks>Truncation and padding settings do not belong to the tokens and are not applied.</remarks>
 internal sealed class TokenizerJsonReader
 {
@@ -69,14 +70,16 @@ internal sealed class TokenizerJsonReader
         if (Optional(root, "added_tokens") is { } added)
             ReadAddedTokens(added);
         byte[][] tokens = TokensById();
-        return new BytePairVocabulary { Tokens = tokens, Merges = ReadMerges(Required(model, "merges", "model.merges", JsonValueKind.Array), tokens), SpecialTokens = _specials };
+        var merges = ReadMerges(Required(model, "merges", "model.merges", JsonValueKind.Array), tokens);
+        return new BytePairVocabulary { Tokens = tokens, Merges = merges, SpecialTokens = _specials };
     }
 
     // ByteLevel with its own regex, or a Split by the same regex before a ByteLevel without.
     private void CheckPreTokenizer(JsonElement root)
     {
         var pre = Required(root, "pre_tokenizer", "pre_tokenizer", JsonValueKind.Object);
-        JsonElement[] steps = TypeOf(pre) == "Sequence" ? [.. Required(pre, "pretokenizers", "pre_tokenizer.pretokenizers", JsonValueKind.Array).EnumerateArray()] : [pre];
+        JsonElement[] steps = TypeOf(pre) == "Sequence"
+            ? [.. Required(pre, "pretokenizers", "pre_tokenizer.pretokenizers", JsonValueKind.Array).EnumerateArray()] : [pre];
         if (steps.Length is 0 or > 2 || TypeOf(steps[^1]) != "ByteLevel" || (steps.Length == 2 && TypeOf(steps[0]) != "Split"))
             throw Bad($"pre_tokenizer {Quote(pre)} is not supported, only ByteLevel, or a Split by GPT-2's pattern and ByteLevel");
         if (IsTrue(steps[^1], "add_prefix_space", otherwise: true))
@@ -93,7 +96,8 @@ internal sealed class TokenizerJsonReader
         string found = Optional(pattern, "Regex") is { ValueKind: JsonValueKind.String } regex ? regex.GetString()! : Quote(pattern);
         if (found != PieceScanner.Pattern)
             throw Bad($"pre_tokenizer: splitting by the pattern {found} is not supported, only by GPT-2's {PieceScanner.Pattern}");
-        if (Optional(split, "behavior") is not { ValueKind: JsonValueKind.String } behavior || behavior.GetString() != "Isolated" || IsTrue(split, "invert", otherwise: false))
+        if (Optional(split, "behavior") is not { ValueKind: JsonValueKind.String } behavior || behavior.GetString() != "Isolated"
+            || IsTrue(split, "invert", otherwise: false))
             throw Bad($"pre_tokenizer {Quote(split)} is not supported: behavior must be Isolated, invert false");
     }
 
@@ -160,12 +164,14 @@ internal sealed class TokenizerJsonReader
             if (tokens[id] is not null)
                 throw Bad($"two tokens have the id {id}; one of them is '{text}'");
             bool special = _specials.ContainsKey(text);
-            tokens[id] = special ? Encoding.UTF8.GetBytes(text) : ByteLevelAlphabet.TryDecode(text) ?? throw Bad($"model.vocab: token '{text}' holds a character that is not in the byte-level alphabet");
+            tokens[id] = (special ? Encoding.UTF8.GetBytes(text) : ByteLevelAlphabet.TryDecode(text))
+                ?? throw Bad($"model.vocab: token '{text}' holds a character that is not in the byte-level alphabet");
             if (tokens[id].Length == 1 && !special)
                 isByte[tokens[id][0]] = true;
         }
         if (Array.IndexOf(isByte, false) is >= 0 and int missing)
-            throw Bad($"model.vocab lacks the token '{ByteLevelAlphabet.Encode([(byte)missing])}' of the single byte 0x{missing:X2}: not every text could be encoded");
+            throw Bad($"model.vocab lacks the token '{ByteLevelAlphabet.Encode([(byte)missing])}' of the single byte 0x{missing:X2}: "
+                + "not every text could be encoded");
         return tokens;
     }
 
@@ -193,20 +199,24 @@ internal sealed class TokenizerJsonReader
         string[] sides = merge.ValueKind switch
         {
             JsonValueKind.String => merge.GetString()!.Split(' '),
-            JsonValueKind.Array when merge.EnumerateArray().All(side => side.ValueKind == JsonValueKind.String) => [.. merge.EnumerateArray().Select(side => side.GetString()!)],
+            JsonValueKind.Array => [.. merge.EnumerateArray().Where(side => side.ValueKind == JsonValueKind.String).Select(side => side.GetString()!)],
             _ => [],
         };
-        return sides.Length == 2 ? (sides[0], sides[1]) : throw Bad($"model.merges[{index}] must be \"left right\" or [\"left\", \"right\"], got {Quote(merge)}");
+        bool isPair = sides.Length == 2 && (merge.ValueKind == JsonValueKind.String || merge.GetArrayLength() == 2);
+        return isPair ? (sides[0], sides[1]) : throw Bad($"model.merges[{index}] must be \"left right\" or [\"left\", \"right\"], got {Quote(merge)}");
     }
 
     // A member that is there and not null.
-    private static JsonElement? Optional(JsonElement parent, string name) => parent.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+    private static JsonElement? Optional(JsonElement parent, string name) =>
+        parent.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
     private JsonElement Required(JsonElement parent, string name, string where, JsonValueKind kind)
     {
         if (Optional(parent, name) is { } value && value.ValueKind == kind)
             return value;
-        throw Bad($"{where} must be {(kind is JsonValueKind.Array or JsonValueKind.Object ? "an" : "a")} {kind.ToString().ToLowerInvariant()}, got {(parent.TryGetProperty(name, out var other) ? Quote(other) : "nothing")}");
+        string article = kind is JsonValueKind.Array or JsonValueKind.Object ? "an" : "a";
+        string found = parent.TryGetProperty(name, out var other) ? Quote(other) : "nothing";
+        throw Bad($"{where} must be {article} {kind.ToString().ToLowerInvariant()}, got {found}");
     }
 
     private bool IsTrue(JsonElement parent, string name, bool otherwise) => Optional(parent, name) switch

@@ -6,7 +6,12 @@ namespace S2ILGPU.Text;
 /// <summary>Reads XML documentation files into a corpus: a document per type with its members, in the order of the files.</summary>
 internal static class XmlDocumentation
 {
-    private static readonly XmlReaderSettings Settings = new() { DtdProcessing = DtdProcessing.Prohibit, IgnoreComments = true, IgnoreProcessingInstructions = true };
+    private static readonly XmlReaderSettings Settings = new()
+    {
+        DtdProcessing = DtdProcessing.Prohibit,
+        IgnoreComments = true,
+        IgnoreProcessingInstructions = true,
+    };
 
     private sealed record TypeText(int File, string Type, byte[] Text);
 

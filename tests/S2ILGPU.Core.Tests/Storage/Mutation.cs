@@ -5,7 +5,11 @@ namespace S2ILGPU.Storage;
 /// <summary>Damages good files at random, for tests that only documented exceptions come out of a reader.</summary>
 internal static class Mutation
 {
-    private static readonly string[] Scraps = ["\"", "{", "}", "[", "]", ",", ":", "-1", "0", "1e9", "9223372036854775807", "18446744073709551616", "null", "true", "\\ud800", "\\u0000", "\0", "\n", " ", "\uFEFF", "é", "x"];
+    private static readonly string[] Scraps =
+    [
+        "\"", "{", "}", "[", "]", ",", ":", "-1", "0", "1e9", "9223372036854775807", "18446744073709551616", "null", "true",
+        "\\ud800", "\\u0000", "\0", "\n", " ", "\uFEFF", "é", "x",
+    ];
 
     /// <summary>Feeds damaged copies of the samples to <paramref name="read"/> for a fixed time.</summary>
     /// <param name="samples">Good files.</param>
@@ -34,7 +38,8 @@ internal static class Mutation
             }
             allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
             if (allocated > 4_000_000 + 400L * damaged.Length || watch.ElapsedMilliseconds - started > 20_000)
-                throw new InvalidOperationException($"seed {seed}, trial {trial}: {damaged.Length} bytes of input took {allocated} bytes and {watch.ElapsedMilliseconds - started} ms");
+                throw new InvalidOperationException($"seed {seed}, trial {trial}: {damaged.Length} bytes of input took {allocated} bytes of memory, "
+                    + $"{watch.ElapsedMilliseconds - started} ms");
         }
     }
 

@@ -29,8 +29,13 @@ public sealed class SafetensorsFuzzTests : IDisposable
 
     private byte[] Good()
     {
-        SafetensorsFile.Write(_folder["good"], [new("wte.weight", SafetensorsType.Float32, [2, 3], new float[6]), new("é", SafetensorsType.BFloat16, [3], new float[3]), new("n", SafetensorsType.Int64, [], s => s.Write(new byte[8]))],
-            new Dictionary<string, string> { ["format"] = "pt", ["step"] = "12" });
+        SafetensorsTensor[] tensors =
+        [
+            new("wte.weight", SafetensorsType.Float32, [2, 3], new float[6]),
+            new("é", SafetensorsType.BFloat16, [3], new float[3]),
+            new("n", SafetensorsType.Int64, [], stream => stream.Write(new byte[8])),
+        ];
+        SafetensorsFile.Write(_folder["good"], tensors, new Dictionary<string, string> { ["format"] = "pt", ["step"] = "12" });
         return File.ReadAllBytes(_folder["good"]);
     }
 

@@ -45,7 +45,8 @@ public sealed class BytePairTrainerTests
             trainer.Add(Encoding.UTF8.GetBytes(text));
             var actual = trainer.Train(256 + 80 + 1).Vocabulary.Merges;
             var expected = LearnByDefinition(Encoding.UTF8.GetBytes(text), 80);
-            Assert.True(expected.SequenceEqual(actual), $"seed {seed}: merge {expected.Zip(actual).TakeWhile(p => p.First == p.Second).Count()} differs of {expected.Count} and {actual.Count}");
+            Assert.True(expected.SequenceEqual(actual),
+                $"seed {seed}: merge {expected.Zip(actual).TakeWhile(p => p.First == p.Second).Count()} differs of {expected.Count} and {actual.Count}");
         }
     }
 

@@ -99,7 +99,8 @@ public sealed class CorpusTests : IDisposable
             long cap = (long)Math.Pow(10, 1 + random.NextDouble() * 7);
             long[] parts = TextFiles.ChooseParts(lengths, cap);
             // The level is rounded down, so a byte per file may stay unused.
-            Assert.True(Math.Abs(parts.Sum() - Math.Min(cap, lengths.Sum())) <= lengths.Length, $"seed {seed}, trial {trial}: {parts.Sum()} of {lengths.Sum()} with a cap of {cap}");
+            Assert.True(Math.Abs(parts.Sum() - Math.Min(cap, lengths.Sum())) <= lengths.Length,
+                $"seed {seed}, trial {trial}: {parts.Sum()} of {lengths.Sum()} with a cap of {cap}");
             Assert.True(parts.Sum() <= cap && parts.Zip(lengths).All(p => p.First >= 0 && p.First <= p.Second), $"seed {seed}, trial {trial}");
             Assert.True(parts.SequenceEqual(TextFiles.ChooseParts(lengths, cap)), $"seed {seed}, trial {trial}");
         }
@@ -120,7 +121,8 @@ public sealed class CorpusTests : IDisposable
     [InlineData("abcdefgh\nij", 10, 9)]
     [InlineData("a\nbcdefghij", 10, 10)]
     [InlineData("abc", 3, 3)]
-    public void CutsAfterALineOrBetweenCharacters(string text, int length, int cut) => Assert.Equal(cut, TextFiles.CutLength(Encoding.UTF8.GetBytes(text), length));
+    public void CutsAfterALineOrBetweenCharacters(string text, int length, int cut) =>
+        Assert.Equal(cut, TextFiles.CutLength(Encoding.UTF8.GetBytes(text), length));
 
     [Fact]
     public void SplitsManyDocumentsOneOfTwenty()
@@ -152,7 +154,8 @@ public sealed class CorpusTests : IDisposable
     [Fact]
     public void ReadsReferencePacks()
     {
-        void Pack(string path, string type, string text) => _folder.Write($"packs/{path}", $"<doc><members><member name=\"T:{type}\"><summary>{text}</summary></member></members></doc>");
+        void Pack(string path, string type, string text) =>
+            _folder.Write($"packs/{path}", $"<doc><members><member name=\"T:{type}\"><summary>{text}</summary></member></members></doc>");
         Pack("A.Ref/9.0.11/ref/net9.0/a.xml", "A", "old");
         Pack("A.Ref/10.0.2/ref/net10.0/a.xml", "A", "new");
         Pack("A.Ref/10.0.2/ref/net10.0/c.xml", "C", "c");

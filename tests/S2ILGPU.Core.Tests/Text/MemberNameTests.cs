@@ -6,7 +6,8 @@ public sealed class MemberNameTests
 {
     [Theory]
     [InlineData("T:System.String", "System.String", "String")]
-    [InlineData("M:System.String.Join(System.String,System.Collections.Generic.IEnumerable{System.String})", "System.String.Join(String, IEnumerable<String>)", "String.Join(String, IEnumerable<String>)")]
+    [InlineData("M:System.String.Join(System.String,System.Collections.Generic.IEnumerable{System.String})",
+        "System.String.Join(String, IEnumerable<String>)", "String.Join(String, IEnumerable<String>)")]
     [InlineData("M:System.String.Trim", "System.String.Trim()", "String.Trim()")]
     [InlineData("P:System.String.Length", "System.String.Length", "String.Length")]
     [InlineData("F:System.Int32.MaxValue", "System.Int32.MaxValue", "Int32.MaxValue")]
@@ -16,11 +17,15 @@ public sealed class MemberNameTests
     [InlineData("T:System.Collections.Generic.IEnumerable`1", "System.Collections.Generic.IEnumerable<T>", "IEnumerable<T>")]
     [InlineData("T:System.Func`3", "System.Func<T1, T2, T3>", "Func<T1, T2, T3>")]
     [InlineData("M:System.Collections.Generic.List`1.Add(`0)", "System.Collections.Generic.List<T>.Add(T)", "List<T>.Add(T)")]
-    [InlineData("M:System.Collections.Generic.Dictionary`2.KeyCollection.CopyTo(`0[],System.Int32)", "System.Collections.Generic.Dictionary<T1, T2>.KeyCollection.CopyTo(T1[], Int32)", "KeyCollection.CopyTo(T1[], Int32)")]
-    [InlineData("M:System.Linq.Enumerable.Select``2(System.Collections.Generic.IEnumerable{``0},System.Func{``0,System.Int32,``1})", "System.Linq.Enumerable.Select<U1, U2>(IEnumerable<U1>, Func<U1, Int32, U2>)",
+    [InlineData("M:System.Collections.Generic.Dictionary`2.KeyCollection.CopyTo(`0[],System.Int32)",
+        "System.Collections.Generic.Dictionary<T1, T2>.KeyCollection.CopyTo(T1[], Int32)", "KeyCollection.CopyTo(T1[], Int32)")]
+    [InlineData("M:System.Linq.Enumerable.Select``2(System.Collections.Generic.IEnumerable{``0},System.Func{``0,System.Int32,``1})",
+        "System.Linq.Enumerable.Select<U1, U2>(IEnumerable<U1>, Func<U1, Int32, U2>)",
         "Enumerable.Select<U1, U2>(IEnumerable<U1>, Func<U1, Int32, U2>)")]
-    [InlineData("M:A.B.C(System.Int32@,System.Byte*,System.Int32[0:,0:],A.D{A.E}.F)", "A.B.C(ref Int32, Byte*, Int32[,], F)", "B.C(ref Int32, Byte*, Int32[,], F)")]
-    [InlineData("M:System.Decimal.op_Explicit(System.Decimal)~System.Byte", "System.Decimal.op_Explicit(Decimal) : Byte", "Decimal.op_Explicit(Decimal) : Byte")]
+    [InlineData("M:A.B.C(System.Int32@,System.Byte*,System.Int32[0:,0:],A.D{A.E}.F)", "A.B.C(ref Int32, Byte*, Int32[,], F)",
+        "B.C(ref Int32, Byte*, Int32[,], F)")]
+    [InlineData("M:System.Decimal.op_Explicit(System.Decimal)~System.Byte", "System.Decimal.op_Explicit(Decimal) : Byte",
+        "Decimal.op_Explicit(Decimal) : Byte")]
     [InlineData("M:A.B.System#Collections#IList#Add(System.Object)", "A.B.System.Collections.IList.Add(Object)", "B.System.Collections.IList.Add(Object)")]
     [InlineData("", "", "")]
     [InlineData("x", "x", "x")]

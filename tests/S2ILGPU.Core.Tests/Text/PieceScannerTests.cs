@@ -20,7 +20,8 @@ public sealed class PieceScannerTests
     [InlineData("½Ⅷ٣ ½", "½Ⅷ٣", " ½")]
     [InlineData("a\u00A0b \u00A0b", "a", "\u00A0", "b", " ", "\u00A0", "b")]
     [InlineData("😀😀!a", "😀😀!", "a")]
-    public void SplitsLikeGpt2(string text, params string[] pieces) => Assert.Equal(pieces, Split(Encoding.UTF8.GetBytes(text)).Select(Encoding.UTF8.GetString));
+    public void SplitsLikeGpt2(string text, params string[] pieces) =>
+        Assert.Equal(pieces, Split(Encoding.UTF8.GetBytes(text)).Select(Encoding.UTF8.GetString));
 
     // .NET's regular expressions agree with the pattern as long as no letter or number needs a surrogate pair.
     [Fact]

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using S2ILGPU.Storage;
@@ -41,7 +42,9 @@ public sealed class TokenizerJsonTests : IDisposable
         using var document = JsonDocument.Parse(File.ReadAllBytes(_folder["t"]));
         var root = document.RootElement;
         Assert.Equal("1.0", root.GetProperty("version").GetString());
-        Assert.Equal("""{"id":257,"content":"<|endoftext|>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}""", Compact(root.GetProperty("added_tokens")[0]));
+        Assert.Equal(
+            """{"id":257,"content":"<|endoftext|>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}""",
+            Compact(root.GetProperty("added_tokens")[0]));
         Assert.Equal("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}""", Compact(root.GetProperty("pre_tokenizer")));
         Assert.Equal("ByteLevel", root.GetProperty("decoder").GetProperty("type").GetString());
         var model = root.GetProperty("model");
@@ -83,7 +86,7 @@ public sealed class TokenizerJsonTests : IDisposable
         {
             ["type"] = "Sequence",
             ["pretokenizers"] = new JsonArray(
-                new JsonObject { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = PieceScanner.Pattern }, ["behavior"] = "Isolated", ["invert"] = false },
+                new JsonObject { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = PieceScanner.Pattern }, ["behavior"] = "Isolated" },
                 JsonNode.Parse("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}""")),
         };
         Assert.Equal([258], BytePairTokenizer.Load(_folder.Write("b", "\uFEFF" + json.ToJsonString())).Encode(" the"));
@@ -98,7 +101,8 @@ public sealed class TokenizerJsonTests : IDisposable
     [InlineData("pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":true}""", "add_prefix_space must be false")]
     [InlineData("pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}""", "exactly one step must split")]
     [InlineData("pre_tokenizer", """{"type":"Sequence","pretokenizers":[]}""", "is not supported")]
-    [InlineData("pre_tokenizer", """{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"(?i:'s|'t)|\\p{N}{1,3}"},"behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}""",
+    [InlineData("pre_tokenizer",
+        """{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"(?i:'s|'t)|\\p{N}{1,3}"}},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}""",
         "splitting by the pattern (?i:'s|'t)|\\p{N}{1,3} is not supported, only by GPT-2's 's|'t|")]
     [InlineData("decoder", """{"type":"Metaspace"}""", "decoder {\"type\":\"Metaspace\"} is not supported")]
     [InlineData("post_processor", """{"type":"TemplateProcessing"}""", "post_processor {\"type\":\"TemplateProcessing\"} is not supported")]
@@ -127,7 +131,8 @@ public sealed class TokenizerJsonTests : IDisposable
     [InlineData("added_tokens", """[{"id":259,"content":""}]""", "added_tokens[0] needs a text")]
     [InlineData("added_tokens", """[{"id":5,"content":"<|endoftext|>"}]""", "added_tokens[0] '<|endoftext|>' has the id 5, but 259 in model.vocab")]
     [InlineData("added_tokens", """[{"id":259,"content":"<|endoftext|>","lstrip":true}]""", "'<|endoftext|>': lstrip true is not supported")]
-    [InlineData("added_tokens", """[{"id":259,"content":"<|endoftext|>"},{"id":259,"content":"<|endoftext|>"}]""", "added_tokens[1] '<|endoftext|>' stands twice")]
+    [InlineData("added_tokens", """[{"id":259,"content":"<|endoftext|>"},{"id":259,"content":"<|endoftext|>"}]""",
+        "added_tokens[1] '<|endoftext|>' stands twice")]
     public void SaysWhatIsNotSupportedAndWhere(string where, string value, string expected)
     {
         JsonNode json = HandMade(false), parent = json;
@@ -197,12 +202,18 @@ public sealed class TokenizerJsonTests : IDisposable
              "added_tokens":[{"id":259,"special":true,"content":"<|endoftext|>","single_word":false,"lstrip":false,"rstrip":false,"normalized":true}],
              "pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true},
              "decoder":{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true},
-             "model":{"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":"","end_of_word_suffix":"","fuse_unk":false,"byte_fallback":false}}
+             "model":{"type":"BPE","dropout":null,"unk_token":null,
+                      "continuing_subword_prefix":"","end_of_word_suffix":"","fuse_unk":false,"byte_fallback":false}}
             """)!.AsObject();
         json["model"]!["vocab"] = vocabulary;
-        json["model"]!["merges"] = new JsonArray([.. merges.Select(m => mergesAsPairs ? (JsonNode)new JsonArray(m.Item1, m.Item2) : JsonValue.Create($"{m.Item1} {m.Item2}"))]);
+        json["model"]!["merges"] = new JsonArray([.. merges.Select(Merge)]);
         return json;
+
+        JsonNode Merge((string Left, string Right) merge) =>
+            mergesAsPairs ? new JsonArray(merge.Left, merge.Right) : JsonValue.Create($"{merge.Left} {merge.Right}");
     }
 
-    private static string Compact(JsonElement element) => JsonNode.Parse(element.GetRawText())!.ToJsonString(new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    private static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private static string Compact(JsonElement element) => JsonNode.Parse(element.GetRawText())!.ToJsonString(Relaxed);
 }

@@ -7,7 +7,8 @@ namespace S2ILGPU.Cpu.Multiplication;
 /// <summary><c>C (+)= op(A) op(B)</c>, packed and blocked for the caches, for any sizes and any number of threads.</summary>
 /// <remarks>
 /// <para>For every block of columns and of steps: all workers pack B into panels two registers wide (together at most 4 MB, in the last-level cache), then each takes chunks of rows,
-/// packs them (300 KB, in its second-level cache) and multiplies them with every panel. A panel is read from the second level, a tile of rows from the first.</para>
+/// packs them (300 KB, in its second-level cache) and multiplies them with every panel. A panel is read from the second level, a tile of rows from the first.
+/// Rows that make a single chunk are packed by all workers, who then take some of the columns each.</para>
 /// <para>An element of C is a sum over steps in order, cut at fixed steps, whatever tile, chunk or worker it falls to: same bits for any number of threads.</para>
 /// </remarks>
 internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memory) : IMatrixProduct, IParallelWork where T : unmanaged, ISimd<T>
@@ -20,7 +21,7 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
     private PanelSource _a, _b;
     private Rows _c;
     private float* _packedA, _packedB;
-    private int _firstColumn, _columns, _steps, _chunkRows, _rowChunks, _chunkPanels;
+    private int _firstColumn, _columns, _steps, _chunkRows, _rowChunks, _chunkPanels, _sharedTiles;
     private long _firstStep;
     private bool _packing, _accumulate;
 
@@ -51,17 +52,20 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
 
     void IParallelWork.Execute(int item, int worker)
     {
-        if (_packing)
-            PackColumns(item);
-        else
+        if (!_packing)
             MultiplyChunk(item % _rowChunks, item / _rowChunks, worker);
+        else if (item < _sharedTiles)
+            PackRows(item * Height, Math.Min(Height, (int)_c.Count - item * Height), _packedA + item * PanelStride(Height, _steps));
+        else
+            PackColumns(item - _sharedTiles);
     }
 
-    // Chunks of equal size, as many for each worker; with few rows the columns are cut as well.
+    // Chunks of equal size, as many for each worker; where there are fewer chunks than workers, the columns are cut as well.
     private void SetChunks()
     {
         long tiles = (_c.Count + Height - 1) / Height, rounds = (tiles + (long)pool.Workers * MaxTiles - 1) / ((long)pool.Workers * MaxTiles);
-        int chunkTiles = (int)((tiles + pool.Workers * rounds - 1) / (pool.Workers * rounds));
+        _sharedTiles = tiles <= MaxTiles ? (int)tiles : 0;
+        int chunkTiles = _sharedTiles > 0 ? _sharedTiles : (int)((tiles + pool.Workers * rounds - 1) / (pool.Workers * rounds));
         _chunkRows = chunkTiles * Height;
         _rowChunks = (int)((tiles + chunkTiles - 1) / chunkTiles);
     }
@@ -69,11 +73,11 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
     private void MultiplyBlock()
     {
         int panels = (_columns + Width - 1) / Width;
-        int columnChunks = Math.Clamp((pool.Workers + _rowChunks - 1) / _rowChunks, 1, panels);
-        _chunkPanels = (panels + columnChunks - 1) / columnChunks;
+        int columnChunks = _sharedTiles > 0 ? pool.Workers * 4 : (pool.Workers + _rowChunks - 1) / _rowChunks;
+        _chunkPanels = Math.Max(1, panels / columnChunks);
         long work = _c.Count * _columns * _steps;
         _packing = true;
-        Run(_b.LanesAdjacent ? (_steps + StepsPerPacking - 1) / StepsPerPacking : panels, work);
+        Run(_sharedTiles + (_b.LanesAdjacent ? (_steps + StepsPerPacking - 1) / StepsPerPacking : panels), work);
         _packing = false;
         Run(_rowChunks * ((panels + _chunkPanels - 1) / _chunkPanels), work);
     }
@@ -86,6 +90,9 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
             for (int item = 0; item < items; item++)
                 ((IParallelWork)this).Execute(item, 0);
     }
+
+    private void PackRows(long firstRow, int rows, float* packed) =>
+        _a.Pack<T>(new Stretch(firstRow, rows), new Stretch(_firstStep, _steps), packed, Height, PanelStride(Height, _steps));
 
     // All columns of some steps where those are rows of B, one panel otherwise: what lies together is read together.
     private void PackColumns(int item)
@@ -110,8 +117,9 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
     {
         long firstRow = (long)rowChunk * _chunkRows;
         int rows = (int)Math.Min(_chunkRows, _c.Count - firstRow), panels = (_columns + Width - 1) / Width;
-        float* packed = _packedA + worker * ChunkElements(_steps);
-        _a.Pack<T>(new Stretch(firstRow, rows), new Stretch(_firstStep, _steps), packed, Height, PanelStride(Height, _steps));
+        float* packed = _packedA;
+        if (_sharedTiles == 0)
+            PackRows(firstRow, rows, packed += worker * ChunkElements(_steps));
         var p = new Product { BStride = Width, CStride = _c.Stride, Steps = _steps };
         for (int panel = columnChunk * _chunkPanels; panel < Math.Min(panels, (columnChunk + 1) * _chunkPanels); panel++)
         {

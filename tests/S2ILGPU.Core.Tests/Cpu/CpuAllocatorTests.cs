@@ -1,0 +1,55 @@
+using S2ILGPU.Cpu;
+using S2ILGPU.TestSupport;
+using Xunit;
+
+namespace S2ILGPU.Core.Tests.Cpu;
+
+public sealed unsafe class CpuAllocatorTests
+{
+    [Fact]
+    public void AReturnedBufferIsHandedOutAgain()
+    {
+        using var allocator = new CpuAllocator();
+        var first = allocator.Rent(1000);
+        allocator.Return(first);
+        Assert.Same(first, allocator.Rent(900)); // the same size class
+        Assert.NotSame(first, allocator.Rent(1000));
+        Assert.Equal(2, allocator.Pieces);
+    }
+
+    [Fact]
+    public void BuffersAreAlignedLargeEnoughAndNotMuchLarger()
+    {
+        using var allocator = new CpuAllocator();
+        var random = Seeds.NewRandom();
+        foreach (long size in (long[])[0, 1, 255, 256, 257, 4095, 4096, 4097, 5 << 20, .. Enumerable.Range(0, 200).Select(_ => (long)random.Next(1 << random.Next(1, 22)))])
+        {
+            var buffer = allocator.Rent(size);
+            Assert.Equal(0, (nint)buffer.Pointer % 64);
+            Assert.InRange(buffer.SizeBytes, size, Math.Max(256, size * 5 / 4));
+            new Span<byte>(buffer.Pointer, checked((int)buffer.SizeBytes)).Fill(0xCD);
+            if (random.Next(2) == 0)
+                allocator.Return(buffer);
+        }
+    }
+
+    [Fact]
+    public void UsedBytesCountWhatWasAskedForAndScratchNotAtAll()
+    {
+        using var allocator = new CpuAllocator();
+        var buffer = allocator.Rent(1000);
+        using (allocator.Borrow(5000))
+            Assert.Equal((1000, 1000), (allocator.UsedBytes, allocator.PeakBytes));
+        allocator.Return(buffer);
+        Assert.Equal((0, 1000), (allocator.UsedBytes, allocator.PeakBytes));
+    }
+
+    [Fact]
+    public void IdleMemoryOfOtherSizesDoesNotPileUp()
+    {
+        using var allocator = new CpuAllocator();
+        for (int n = 1; n <= 300; n++)
+            allocator.Return(allocator.Rent(n << 20));
+        Assert.InRange(allocator.IdleBytes, 0, allocator.PeakBytes * 2 + (64 << 20));
+    }
+}

@@ -1,0 +1,27 @@
+using System.Diagnostics;
+using Xunit;
+
+namespace S2ILGPU.Core.Tests.Cpu;
+
+/// <summary>The contract on machines with less than this one: 16 registers instead of 32, no fused multiply-add, no SIMD. The runtime pretends, in a process of its own.</summary>
+public sealed class SmallerMachineTests
+{
+    [Theory]
+    [InlineData("DOTNET_EnableAVX512")]
+    [InlineData("DOTNET_EnableAVX2")]
+    [InlineData("DOTNET_EnableHWIntrinsic")]
+    public async Task TheContractHoldsWithout(string instructions)
+    {
+        string[] families = ["MatMul", "Row", "Elementwise"];
+        string[] arguments = [typeof(SmallerMachineTests).Assembly.Location, .. families.SelectMany(family => (string[])["-class", $"*{family}Tests"])];
+        var start = new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment[instructions] = "0";
+        using var process = Process.Start(start)!;
+        var error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        string output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.True(process.ExitCode == 0, $"without {instructions}:\n{output}\n{await error}");
+        Assert.Contains("Failed: 0", output);
+        Assert.DoesNotContain("Total: 0", output);
+    }
+}

@@ -1,0 +1,163 @@
+using S2ILGPU.Cpu;
+using Xunit;
+
+namespace S2ILGPU.Core.Tests.Cpu;
+
+public sealed class WorkerPoolTests
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(16)] // more than there are processors
+    public void EveryItemRunsExactlyOnceInEveryRun(int workers)
+    {
+        using var pool = new WorkerPool(workers);
+        var work = new Count(100);
+        for (int run = 1; run <= 300; run++)
+        {
+            int items = run % 101;
+            Array.Clear(work.Runs);
+            pool.Run(items, work);
+            Assert.All(work.Runs[..items], count => Assert.Equal(1, count));
+            Assert.All(work.Runs[items..], count => Assert.Equal(0, count));
+        }
+        Assert.InRange(work.HighestWorker, 0, workers - 1);
+    }
+
+    [Fact]
+    public void WorkersThatParkedWakeUpAgain()
+    {
+        using var pool = new WorkerPool(3);
+        for (int run = 0; run < 10; run++)
+        {
+            Thread.Sleep(5); // far longer than they spin
+            // Items wait for each other, so a run ends only with three workers in it.
+            pool.Run(3, new Meeting(3));
+        }
+    }
+
+    [Fact]
+    public void NoTwoItemsShareAWorkerAtATime()
+    {
+        using var pool = new WorkerPool(4);
+        var work = new Exclusive(4);
+        for (int run = 0; run < 50; run++)
+            pool.Run(64, work);
+        Assert.False(work.Overlapped);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    public void AnExceptionReachesTheCallerAndThePoolLivesOn(int workers)
+    {
+        using var pool = new WorkerPool(workers);
+        for (int run = 0; run < 50; run++)
+        {
+            var exception = Assert.Throws<FormatException>(() => pool.Run(200, new Failing(run)));
+            Assert.Equal($"item {run}", exception.Message);
+            var count = new Count(20);
+            pool.Run(20, count);
+            Assert.All(count.Runs, runs => Assert.Equal(1, runs));
+        }
+    }
+
+    [Fact]
+    public void ANestedRunIsRefused()
+    {
+        using var pool = new WorkerPool(2);
+        Assert.Throws<InvalidOperationException>(() => pool.Run(5, new Nested(pool)));
+        pool.Run(5, new Count(5));
+    }
+
+    [Fact]
+    public void DisposalEndsParkedSpinningAndFreshWorkers()
+    {
+        for (int n = 0; n < 30; n++)
+        {
+            var pool = new WorkerPool(4);
+            if (n % 3 > 0)
+                pool.Run(8, new Count(8));
+            if (n % 3 > 1)
+                Thread.Sleep(2);
+            pool.Dispose();
+            pool.Dispose();
+            var alone = new Count(5);
+            pool.Run(5, alone);
+            Assert.All(alone.Runs, runs => Assert.Equal(1, runs));
+        }
+    }
+
+    [Fact]
+    public void SeveralBusyPoolsFinish()
+    {
+        Parallel.For(0, 4, _ =>
+        {
+            using var pool = new WorkerPool(4);
+            var work = new Count(32);
+            for (int run = 0; run < 200; run++)
+                pool.Run(32, work);
+            Assert.All(work.Runs, runs => Assert.Equal(200, runs));
+        });
+    }
+
+    [Fact]
+    public void ThereIsAtLeastOneWorker() => Assert.Throws<ArgumentOutOfRangeException>(() => new WorkerPool(0));
+
+    private sealed class Count(int items) : IParallelWork
+    {
+        private int _highestWorker;
+
+        public int[] Runs { get; } = new int[items];
+
+        public int HighestWorker => _highestWorker;
+
+        public void Execute(int item, int worker)
+        {
+            Interlocked.Increment(ref Runs[item]);
+            InterlockedMax(ref _highestWorker, worker);
+        }
+
+        private static void InterlockedMax(ref int target, int value)
+        {
+            for (int seen = target; value > seen; seen = target)
+                Interlocked.CompareExchange(ref target, value, seen);
+        }
+    }
+
+    private sealed class Meeting(int size) : IParallelWork
+    {
+        private readonly Barrier _barrier = new(size);
+
+        public void Execute(int item, int worker) => Assert.True(_barrier.SignalAndWait(TimeSpan.FromSeconds(30)), "a worker did not come");
+    }
+
+    private sealed class Exclusive(int workers) : IParallelWork
+    {
+        private readonly int[] _inside = new int[workers];
+
+        public bool Overlapped { get; private set; }
+
+        public void Execute(int item, int worker)
+        {
+            Overlapped |= Interlocked.Increment(ref _inside[worker]) != 1;
+            Thread.SpinWait(20);
+            Interlocked.Decrement(ref _inside[worker]);
+        }
+    }
+
+    private sealed class Failing(int failing) : IParallelWork
+    {
+        public void Execute(int item, int worker)
+        {
+            if (item == failing)
+                throw new FormatException($"item {item}");
+        }
+    }
+
+    private sealed class Nested(WorkerPool pool) : IParallelWork
+    {
+        public void Execute(int item, int worker) => pool.Run(2, new Count(2));
+    }
+}

@@ -1,0 +1,26 @@
+using System.Runtime.CompilerServices;
+
+namespace S2ILGPU.Core.Tests.House;
+
+/// <summary>The checkout that the tests were built from.</summary>
+internal static class Repository
+{
+    public static string Root { get; } = FindRoot();
+
+    public static string PathOf(params ReadOnlySpan<string> parts) => Path.Combine([Root, .. parts]);
+
+    /// <summary>The C# files below a folder, without build outputs, with their paths relative to the root.</summary>
+    public static IEnumerable<(string Path, string Text)> Sources(string folder) => Directory.EnumerateFiles(PathOf(folder), "*.cs", SearchOption.AllDirectories)
+        .Select(file => Path.GetRelativePath(Root, file).Replace('\\', '/'))
+        .Where(file => !file.Split('/').Any(part => part is "bin" or "obj"))
+        .Order(StringComparer.Ordinal)
+        .Select(file => (file, File.ReadAllText(PathOf(file))));
+
+    private static string FindRoot([CallerFilePath] string thisFile = "")
+    {
+        for (var folder = Directory.GetParent(thisFile); folder is not null; folder = folder.Parent)
+            if (File.Exists(Path.Combine(folder.FullName, "S2ILGPU.sln")))
+                return folder.FullName;
+        throw new DirectoryNotFoundException($"no S2ILGPU.sln above {thisFile}");
+    }
+}
