@@ -92,13 +92,16 @@ internal sealed unsafe class BackwardTile<T>
             GatherStatistics(queries);
             int rows = _group.Tokens;
             SetSpan(blockTokens);
-            var scores = new Product { A = query, RowStride = queryStride, B = _keyTransposed + _spanStart, BStride = Lanes, C = _probability + _spanStart, CStride = Lanes, Steps = _headDim };
+            var scores = new Product { A = query, RowStride = queryStride, B = _keyTransposed + _spanStart, BStride = Lanes,
+                C = _probability + _spanStart, CStride = Lanes, Steps = _headDim };
             RegisterKernels<T>.Multiply<AnyStride, UnitStride, Overwrite<T>>(scores, rows, _spanColumns, default);
             Probabilities(isCausal, blockTokens);
             var differences = scores with { A = gradient, RowStride = gradientStride, B = _valueTransposed + _spanStart, C = _scoreGradient + _spanStart };
-            RegisterKernels<T>.Multiply<AnyStride, UnitStride, WeightedDifference<T>>(differences, rows, _spanColumns, new(_probability + _spanStart, Lanes, _delta));
+            RegisterKernels<T>.Multiply<AnyStride, UnitStride, WeightedDifference<T>>(differences, rows, _spanColumns,
+                new(_probability + _spanStart, Lanes, _delta));
             int offset = _spanStart * _paddedDim;
-            var values = new Product { A = _probability + _spanStart, StepStride = Lanes, B = gradient, BStride = gradientStride, C = _valueGradient + offset, CStride = _paddedDim, Steps = rows };
+            var values = new Product { A = _probability + _spanStart, StepStride = Lanes, B = gradient, BStride = gradientStride,
+                C = _valueGradient + offset, CStride = _paddedDim, Steps = rows };
             RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(values, _spanKeys, _paddedDim, default);
             var keys = values with { A = _scoreGradient + _spanStart, B = query, BStride = queryStride, C = _keyGradient + offset };
             RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(keys, _spanKeys, _paddedDim, default);
@@ -188,7 +191,8 @@ internal sealed unsafe class BackwardTile<T>
     // dQ += dS K, piece by piece because the rows of dQ are apart.
     private void AddQueryGradients(in BackwardQueries queries)
     {
-        var product = new Product { A = _scoreGradient + _spanStart, RowStride = Lanes, B = _key + _spanStart * _keyStride, BStride = _keyStride, CStride = _paddedDim, Steps = _spanKeys };
+        var product = new Product { A = _scoreGradient + _spanStart, RowStride = Lanes, B = _key + _spanStart * _keyStride, BStride = _keyStride,
+            CStride = _paddedDim, Steps = _spanKeys };
         for (int piece = 0; piece < _group.Pieces; product.A += _group.Count[piece++] * Lanes)
         {
             product.C = queries.Gradient + (nint)(_group.First[piece] - queries.FirstPosition) * _paddedDim;

@@ -77,7 +77,8 @@ public sealed class SteadyStateTests
                 return tensor;
             }
             _engine = engine;
-            (_query, _output, _gradient, _queryGradient, _merged) = (Random(1, queries, 4, 16), Random(1, queries, 4, 16), Random(1, queries, 4, 16), Random(1, queries, 4, 16), Random(1, queries, 4, 16));
+            Tensor Queries() => Random(1, queries, 4, 16);
+            (_query, _output, _gradient, _queryGradient, _merged) = (Queries(), Queries(), Queries(), Queries(), Queries());
             (_key, _value, _keyGradient, _valueGradient) = (Random(1, keys, 1, 16), Random(1, keys, 1, 16), Random(1, keys, 1, 16), Random(1, keys, 1, 16));
             (_logSumExp, _mergedLogSumExp) = (Random(1, 4, queries), Random(1, 4, queries));
             (_outputs, _logSumExps) = ([_output, _output], [_logSumExp, _logSumExp]);
@@ -88,7 +89,8 @@ public sealed class SteadyStateTests
         public void RunAll()
         {
             _engine.AttentionForward(new(_query, _key, _value, _output, _logSumExp, _layout, _sequences, 0.25f));
-            _engine.AttentionBackward(new(_query, _key, _value, _output, _logSumExp, _gradient, null, _queryGradient, _keyGradient, _valueGradient, _layout, _sequences, 0.25f));
+            _engine.AttentionBackward(new(_query, _key, _value, _output, _logSumExp, _gradient, null, _queryGradient, _keyGradient, _valueGradient,
+                _layout, _sequences, 0.25f));
             _engine.MergePartitions(_outputs, _logSumExps, _merged, _mergedLogSumExp);
         }
 
@@ -104,7 +106,8 @@ public sealed class SteadyStateTests
 
         public void Dispose()
         {
-            foreach (var tensor in (Tensor[])[_query, _key, _value, _output, _logSumExp, _gradient, _queryGradient, _keyGradient, _valueGradient, _merged, _mergedLogSumExp])
+            foreach (var tensor in (Tensor[])[_query, _key, _value, _output, _logSumExp, _gradient, _queryGradient, _keyGradient, _valueGradient,
+                _merged, _mergedLogSumExp])
                 tensor.Dispose();
         }
     }
