@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using S2ILGPU.Cli.Commands;
 
 namespace S2ILGPU.Cli;
@@ -12,8 +13,8 @@ internal static class CommandLine
     public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error)
     {
         var parsed = Root().Parse(args);
-        if (parsed.Errors.Count > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
-            return Report(error, parsed.Errors[0].Message, BadInput);
+        if (parsed.Errors.Count > 0 && parsed.Action is not HelpAction)
+            return Report(error, (parsed.Errors.FirstOrDefault(e => parsed.UnmatchedTokens.Any(e.Message.Contains)) ?? parsed.Errors[0]).Message, BadInput);
         try
         {
             var configuration = new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(2) };

@@ -5,14 +5,18 @@ namespace S2ILGPU.Autograd;
 
 /// <summary>Owns what a forward pass creates and, when it records, knows how to walk it backwards.</summary>
 /// <remarks>
-/// <para>Ops create their results with <see cref="New(Shape)"/> and leave their gradient with <see cref="Record"/>. Results and scratch lie on one stack; what was created between two
-/// recorded ops belongs to the later one, because only ops that come after it read it and their gradients run first. So the backward walk pops the stack, and memory falls while it runs.</para>
-/// <para>A tape that does not record serves inference: it creates no closures, and variables go to a pool when their segment ends, so that a decoding step after the first creates nothing.</para>
+/// <para>Ops create their results with <see cref="New(Shape)"/> and leave their gradient with <see cref="Record"/>. Results and scratch lie on one stack;
+/// what was created between two
+/// recorded ops belongs to the later one, because only ops that come after it read it and their gradients run first. So the backward walk pops the stack,
+/// and memory falls while it runs.</para>
+/// <para>A tape that does not record serves inference: it creates no closures, and variables go to a pool when their segment ends, so that a decoding step
+/// after the first creates nothing.</para>
 /// <para>Not thread-safe; no hidden global state.</para>
 /// </remarks>
 /// <param name="backend">The engine; not disposed.</param>
 /// <param name="recording">Whether gradients will be wanted.</param>
-/// <param name="recompute">Keep only the inputs and outputs of segments and run each again during the backward walk: less memory, about a third more work, the same gradients to the bit.</param>
+/// <param name="recompute">Keep only the inputs and outputs of segments and run each again during the backward walk: less memory, about a third more work,
+/// the same gradients to the bit.</param>
 public sealed class Tape(IBackend backend, bool recording = true, bool recompute = false) : IDisposable
 {
     private readonly List<Node> _nodes = [];
@@ -76,7 +80,8 @@ public sealed class Tape(IBackend backend, bool recording = true, bool recompute
 
     /// <summary>Records an op: the backward walk calls it when its output has a gradient.</summary>
     /// <param name="output">The result; requires a gradient from now on.</param>
-    /// <param name="backward">Reads <c>output.Gradient</c> and writes the inputs' gradients through <see cref="GradientOf"/> or <see cref="GiveGradient"/>.</param>
+    /// <param name="backward">Reads <c>output.Gradient</c> and writes the inputs' gradients through <see cref="GradientOf"/> or
+    /// <see cref="GiveGradient"/>.</param>
     /// <remarks>Call it from a method of its own behind <see cref="Needs"/>, so that inference does not allocate the closure.</remarks>
     public void Record(Variable output, Action backward)
     {
@@ -124,7 +129,8 @@ public sealed class Tape(IBackend backend, bool recording = true, bool recompute
     }
 
     /// <summary>Walks backwards from a loss and adds to the gradients of all parameters that it depends on.</summary>
-    /// <param name="loss">The loss, of any shape; its value stays readable until <see cref="Reset"/>, everything else that the tape created is released.</param>
+    /// <param name="loss">The loss, of any shape; its value stays readable until <see cref="Reset"/>, everything else that the tape created is
+    /// released.</param>
     /// <param name="seed">Gradient of every element of the loss, as in 1 / tokens for a mean.</param>
     /// <exception cref="InvalidOperationException">The tape does not record, or the loss depends on nothing that requires a gradient.</exception>
     public void Backward(Variable loss, float seed = 1)

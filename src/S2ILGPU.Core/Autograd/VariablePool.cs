@@ -2,7 +2,8 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Autograd;
 
-/// <summary>Variables that inference has finished with, kept by shape for the next layer and the next token, so that steady decoding creates no objects.</summary>
+/// <summary>Variables that inference has finished with, kept by shape for the next layer and the next token, so that steady decoding creates no
+/// objects.</summary>
 internal sealed class VariablePool : IDisposable
 {
     private readonly Dictionary<(Shape Shape, ElementType ElementType), Bucket> _buckets = [];

@@ -7,9 +7,11 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Inference;
 
-/// <summary>Keys and values of earlier tokens, paged per layer, sequence, KV head and block. Pages that a head's pattern will never read again are freed at once.</summary>
+/// <summary>Keys and values of earlier tokens, paged per layer, sequence, KV head and block. Pages that a head's pattern will never read again are freed at
+/// once.</summary>
 /// <remarks>
-/// <para>With a cache-efficient pattern (dense, window, local-stride) a block that a head drops below the diagonal never returns. So after each step the pages that no query head of
+/// <para>With a cache-efficient pattern (dense, window, local-stride) a block that a head drops below the diagonal never returns. So after each step the
+/// pages that no query head of
 /// a KV head's group reads from the next position on go back to the pool: at 32K tokens (B64, L8, s16) a head holds 7.5 % of its blocks.</para>
 /// <para>A prompt into an empty cache attends to its own keys directly, and only the blocks that survive it are written to pages at all.</para>
 /// </remarks>
@@ -37,7 +39,8 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
         for (int i = 0; i < _layers.Length; i++)
         {
             var pattern = model.Pattern(i);
-            _layers[i] = new LayerCache(model.Backend, pattern, config.HeadDim, options.ElementType ?? model.Backend.FloatType, options.Sequences, MaxTokens, _counter);
+            var elementType = options.ElementType ?? model.Backend.FloatType;
+            _layers[i] = new LayerCache(model.Backend, pattern, config.HeadDim, elementType, options.Sequences, MaxTokens, _counter);
             if (!tails.TryGetValue(pattern, out _tails[i]!))
                 tails.Add(pattern, _tails[i] = new TailLayouts(pattern, options.Sequences));
         }
@@ -109,7 +112,8 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
         {
             int length = _lengths[s] + newTokens[s];
             if (length > MaxTokens)
-                throw new ArgumentException($"sequence {s} has {_lengths[s]} tokens, {newTokens[s]} more are beyond the {MaxTokens} that the cache or the model's context has room for");
+                throw new ArgumentException(
+                    $"sequence {s} has {_lengths[s]} tokens, {newTokens[s]} more are beyond the {MaxTokens} that there is room for");
             _step[s] = newTokens[s] == 0 ? new Sequence(s, 0, 0, 0, 0) : new Sequence(s, 0, newTokens[s], 0, length);
             _startsEmpty &= newTokens[s] == 0 || _lengths[s] == 0;
         }
@@ -140,7 +144,8 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
             return output;
         }
         var tails = _tails[layer].For(_sequences);
-        tape.Backend.AttentionForward(new AttentionForwardArguments(query.Value, cache.Keys, cache.Values, output.Value, null, tails[0], _sequences, scale, cache.Table, tails));
+        tape.Backend.AttentionForward(new AttentionForwardArguments(query.Value, cache.Keys, cache.Values, output.Value, null, tails[0], _sequences, scale,
+            cache.Table, tails));
         cache.ReleaseDead(_sequences);
         return output;
     }

@@ -14,7 +14,8 @@ public sealed record KeyValueCacheOptions
     /// <summary>The most bytes that keys and values in use may take, over all layers and sequences.</summary>
     public long MaxBytes { get; init; } = long.MaxValue;
 
-    /// <summary>Element type of the cached keys and values, where the engine's attention reads it; null for the type of its activations. BFloat16 halves the memory and, where decoding is bound by reading it, the time.</summary>
+    /// <summary>Element type of the cached keys and values, where the engine's attention reads it; null for the type of its activations. BFloat16 halves the
+    /// memory and, where decoding is bound by reading it, the time.</summary>
     public ElementType? ElementType { get; init; }
 
     /// <summary>A longer prompt is read in chunks of this many tokens, which bounds the memory of its activations.</summary>

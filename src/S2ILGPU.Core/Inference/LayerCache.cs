@@ -19,7 +19,8 @@ internal sealed class PageCounter
     }
 }
 
-/// <summary>Keys and values of one layer in pages [P, blockTokens, D]; each page holds one block of one KV head, and a head's dead pages are used again.</summary>
+/// <summary>Keys and values of one layer in pages [P, blockTokens, D]; each page holds one block of one KV head, and a head's dead pages are used
+/// again.</summary>
 internal sealed class LayerCache : IDisposable
 {
     private const int SmallestGrowth = 16;

@@ -7,7 +7,8 @@ namespace S2ILGPU.Inference;
 
 /// <summary>Feeds tokens to a model step by step, prompts and single tokens alike, and returns the logits of the next token.</summary>
 /// <remarks>
-/// <para>The results equal those of one forward pass over the whole sequence. A step after the first of its shape allocates one small sequence list on the managed heap and nothing on
+/// <para>The results equal those of one forward pass over the whole sequence. A step after the first of its shape allocates one small sequence list on the
+/// managed heap and nothing on
 /// the device, except where a sequence enters a new block.</para>
 /// <para>Not thread-safe. Dispose it before the model.</para>
 /// </remarks>
@@ -41,7 +42,8 @@ public sealed class TransformerDecoder : IDisposable
     /// <summary>Adds tokens to the only sequence.</summary>
     /// <param name="tokens">At least one token id.</param>
     /// <param name="logits">Receives the logits [V] of the token that follows.</param>
-    /// <exception cref="ArgumentException">There are several sequences or no tokens, an id is outside the vocabulary, the context is full, or the target is not V long.</exception>
+    /// <exception cref="ArgumentException">There are several sequences or no tokens, an id is outside the vocabulary, the context is full, or the target is
+    /// not V long.</exception>
     /// <exception cref="InvalidOperationException">The cache may not take that much memory.</exception>
     public void Append(ReadOnlySpan<int> tokens, Span<float> logits) => Append(tokens, [tokens.Length], logits);
 
@@ -49,7 +51,8 @@ public sealed class TransformerDecoder : IDisposable
     /// <param name="tokens">S rows of T token ids; those beyond a sequence's count are padding and not read.</param>
     /// <param name="counts">How many tokens each sequence gets, 0 to T; a sequence with 0 rests.</param>
     /// <param name="logits">Receives S rows of logits [V] of the tokens that follow; the rows of resting sequences stay as they are.</param>
-    /// <exception cref="ArgumentException">The counts do not fit, an id is outside the vocabulary, a context is full, or the target is not S V long.</exception>
+    /// <exception cref="ArgumentException">The counts do not fit, an id is outside the vocabulary, a context is full, or the target is not S V
+    /// long.</exception>
     /// <exception cref="InvalidOperationException">The cache may not take that much memory; what was read of the tokens so far stays.</exception>
     public void Append(ReadOnlySpan<int> tokens, ReadOnlySpan<int> counts, Span<float> logits)
     {

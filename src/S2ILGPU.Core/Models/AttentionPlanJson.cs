@@ -9,8 +9,8 @@ internal static class AttentionPlanJson
     public const string Field = "s2_attention";
 
     private const int MaxEntries = 1024;
-    private const string Kind = "kind", BlockTokens = "block_tokens", LocalBlocks = "local_blocks", VerticalStride = "vertical_stride", WindowBlocks = "window_blocks",
-        SinkBlocks = "sink_blocks", NearBlocks = "near_blocks", NearStride = "near_stride", FarStride = "far_stride", HeadOffset = "head_offset",
+    private const string Kind = "kind", BlockTokens = "block_tokens", LocalBlocks = "local_blocks", VerticalStride = "vertical_stride",
+        WindowBlocks = "window_blocks", SinkBlocks = "sink_blocks", NearBlocks = "near_blocks", NearStride = "near_stride", FarStride = "far_stride", HeadOffset = "head_offset",
         HomogeneousHeads = "homogeneous_heads", DenseHeads = "dense_heads", SlideBy = "slide_by", ByQuery = "query", ByKeyValue = "kv";
 
     public static void Write(Utf8JsonWriter writer, AttentionPlan plan)

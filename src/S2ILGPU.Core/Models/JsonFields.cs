@@ -31,7 +31,9 @@ internal readonly struct JsonFields
     {
         if (Optional(name) is not { } value)
             return absent;
-        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number) ? number : throw Wrong(name, "a finite number", value);
+        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number)
+            ? number
+            : throw Wrong(name, "a finite number", value);
     }
 
     public bool Boolean(string name, bool absent)

@@ -81,7 +81,7 @@ public sealed record TransformerConfig
         if (QueryHeads % KeyValueHeads != 0)
             throw new ArgumentException($"{nameof(KeyValueHeads)} must divide {nameof(QueryHeads)}, got {KeyValueHeads} and {QueryHeads}");
         if (HeadDim is < AttentionRules.MinHeadDim or > AttentionRules.MaxHeadDim || HeadDim % AttentionRules.HeadDimMultiple != 0)
-            throw new ArgumentException($"{nameof(HeadDim)} must be a multiple of {AttentionRules.HeadDimMultiple} from {AttentionRules.MinHeadDim} to {AttentionRules.MaxHeadDim}, got {HeadDim}");
+            throw new ArgumentException($"{nameof(HeadDim)} must be {AttentionRules.HeadDimRule}, got {HeadDim}");
         if (!(RopeTheta >= 1 && RopeTheta <= 1e12))
             throw new ArgumentException($"{nameof(RopeTheta)} must be 1 to 1e12, got {RopeTheta}");
         if (!(NormEpsilon > 0 && NormEpsilon <= 1))

@@ -5,8 +5,10 @@ namespace S2ILGPU.Models;
 
 /// <summary><c>config.json</c> in the shape of Hugging Face Llama models, with <c>s2_attention</c> naming the pattern of each layer.</summary>
 /// <remarks>
-/// <para>A model whose layers are all dense is written as <c>"model_type": "llama"</c> and loads elsewhere. One with sparse layers is <c>"s2"</c>, so that no other tool runs it densely by mistake.</para>
-/// <para>Reading is strict: fields that would change the arithmetic in a way that this library does not compute (biases, scaled rotary angles, other activations) are refused;
+/// <para>A model whose layers are all dense is written as <c>"model_type": "llama"</c> and loads elsewhere. One with sparse layers is <c>"s2"</c>, so that
+/// no other tool runs it densely by mistake.</para>
+/// <para>Reading is strict: fields that would change the arithmetic in a way that this library does not compute (biases, scaled rotary angles, other
+/// activations) are refused;
 /// fields that do not concern it are ignored.</para>
 /// </remarks>
 public static class TransformerConfigFile
@@ -14,12 +16,13 @@ public static class TransformerConfigFile
     /// <summary>The largest file that is read.</summary>
     public const int MaxBytes = 1 << 20;
 
-    private const string DenseModelType = "llama", SparseModelType = "s2";
+    private const string DenseModelType = "llama", SparseModelType = "s2", Silu = "silu", GeluTanh = "gelu_pytorch_tanh";
 
     /// <summary>Reads a configuration.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is larger than <see cref="MaxBytes"/>, is not valid JSON, or a field is missing, has a wrong type or value; the message has file, field and value.</exception>
+    /// <exception cref="InvalidDataException">The file is larger than <see cref="MaxBytes"/>, is not valid JSON, or a field is missing, has a wrong type or
+    /// value; the message has file, field and value.</exception>
     public static TransformerConfig Read(string path)
     {
         if (!File.Exists(path))
@@ -91,7 +94,7 @@ public static class TransformerConfigFile
         writer.WriteNumber("max_position_embeddings", config.ContextTokens);
         writer.WriteNumber("rope_theta", config.RopeTheta);
         writer.WriteNumber("rms_norm_eps", config.NormEpsilon);
-        writer.WriteString("hidden_act", ActivationName(config.Activation));
+        writer.WriteString("hidden_act", config.Activation == Activation.Gelu ? GeluTanh : Silu);
         writer.WriteBoolean("tie_word_embeddings", config.TiedEmbeddings);
         writer.WriteString("torch_dtype", "float32");
     }
@@ -116,9 +119,7 @@ public static class TransformerConfigFile
             RopeTheta = fields.Optional("rope_parameters") is { } rope ? RopeTheta(fields.Object("rope_parameters", rope)) : fields.Number("rope_theta", 10000),
             NormEpsilon = (float)fields.Number("rms_norm_eps", 1e-6),
             TiedEmbeddings = fields.Boolean("tie_word_embeddings", false),
-            Activation = fields.Text("hidden_act", ActivationName(Activation.SwiGlu), [.. Enum.GetValues<Activation>().Select(ActivationName)]) == ActivationName(Activation.Gelu)
-                ? Activation.Gelu
-                : Activation.SwiGlu,
+            Activation = fields.Text("hidden_act", Silu, Silu, GeluTanh) == GeluTanh ? Activation.Gelu : Activation.SwiGlu,
             Attention = modelType == SparseModelType ? AttentionPlanJson.Read(fields) : DenseWithout(fields),
         };
     }
@@ -144,6 +145,4 @@ public static class TransformerConfigFile
         if (fields.Number("partial_rotary_factor", 1) is var factor and not 1)
             throw fields.Wrong("partial_rotary_factor", "1", factor);
     }
-
-    private static string ActivationName(Activation activation) => activation == Activation.Gelu ? "gelu_pytorch_tanh" : "silu";
 }

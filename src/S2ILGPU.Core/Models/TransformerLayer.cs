@@ -26,7 +26,8 @@ internal sealed class TransformerLayer
         _attentionOut = parameters.Matrix($"{attention}.o_proj.weight", dim, queries, residualDeviation);
         _feedForwardNorm = parameters.Ones($"{name}.post_attention_layernorm.weight", dim);
         _feedForwardIn = config.Activation == Activation.SwiGlu
-            ? parameters.Fused($"{feedForward}.gate_up_proj.weight", dim, deviation, ($"{feedForward}.gate_proj.weight", inner), ($"{feedForward}.up_proj.weight", inner))
+            ? parameters.Fused($"{feedForward}.gate_up_proj.weight", dim, deviation,
+                ($"{feedForward}.gate_proj.weight", inner), ($"{feedForward}.up_proj.weight", inner))
             : parameters.Matrix($"{feedForward}.up_proj.weight", inner, dim, deviation);
         _feedForwardOut = parameters.Matrix($"{feedForward}.down_proj.weight", dim, inner, residualDeviation);
     }

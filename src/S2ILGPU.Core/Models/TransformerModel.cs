@@ -7,7 +7,8 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Models;
 
-/// <summary>A decoder-only transformer: pre-norm RMSNorm, rotary positions, grouped-query attention with a pattern per layer, SwiGLU or GELU. The shape of Llama.</summary>
+/// <summary>A decoder-only transformer: pre-norm RMSNorm, rotary positions, grouped-query attention with a pattern per layer, SwiGLU or GELU. The shape of
+/// Llama.</summary>
 /// <remarks>Not thread-safe: one thread drives a model and its engine. Dispose it before the engine.</remarks>
 public sealed class TransformerModel : IDisposable
 {
@@ -20,7 +21,8 @@ public sealed class TransformerModel : IDisposable
     /// <summary>Creates a model.</summary>
     /// <param name="backend">The engine that holds it.</param>
     /// <param name="config">Its shape.</param>
-    /// <param name="seed">Seed of the initial weights, N(0, 0.02^2) with residual products scaled by 1 / sqrt(2 layers), the same on every platform; null leaves the matrices
+    /// <param name="seed">Seed of the initial weights, N(0, 0.02^2) with residual products scaled by 1 / sqrt(2 layers), the same on every platform; null
+    /// leaves the matrices
     /// uninitialised, to be filled through <see cref="StoredTensors"/>.</param>
     /// <exception cref="ArgumentException">The configuration breaks a rule.</exception>
     public TransformerModel(IBackend backend, TransformerConfig config, ulong? seed = 1)
@@ -48,7 +50,8 @@ public sealed class TransformerModel : IDisposable
     /// <summary>What an optimizer updates, in a fixed order, with unique names; products of one input are fused into one matrix.</summary>
     public IReadOnlyList<Variable> Parameters => _parameters.Parameters;
 
-    /// <summary>What a file holds: views of the parameters under the names of Hugging Face Llama checkpoints, fused matrices taken apart; no <c>lm_head.weight</c> when tied.</summary>
+    /// <summary>What a file holds: views of the parameters under the names of Hugging Face Llama checkpoints, fused matrices taken apart; no
+    /// <c>lm_head.weight</c> when tied.</summary>
     public IReadOnlyList<StoredTensor> StoredTensors => _parameters.Stored;
 
     /// <summary>The pattern of each layer.</summary>
@@ -61,7 +64,8 @@ public sealed class TransformerModel : IDisposable
     /// <param name="batch">B.</param>
     /// <param name="sequences">Padded or packed sequences, each its own context with positions from 0; null when every row is one sequence of N tokens.</param>
     /// <returns>[B N, V]. The tape owns it.</returns>
-    /// <exception cref="ArgumentException">An id is outside the vocabulary, a sequence is longer than the context or has more keys than queries, or the counts do not fit.</exception>
+    /// <exception cref="ArgumentException">An id is outside the vocabulary, a sequence is longer than the context or has more keys than queries, or the
+    /// counts do not fit.</exception>
     public Variable Forward(Tape tape, ReadOnlySpan<int> tokens, int batch, SequenceBatch? sequences = null)
     {
         int count = CheckTokens(tokens, batch);
@@ -77,7 +81,8 @@ public sealed class TransformerModel : IDisposable
     /// <param name="batch">B.</param>
     /// <param name="sequences">As for <see cref="Forward"/>.</param>
     /// <returns>[B N], 0 where the target is -1; <c>tape.Backward(losses, 1f / counted)</c> gives the gradient of the mean.</returns>
-    /// <exception cref="ArgumentException">As for <see cref="Forward"/>; or a target is neither -1 nor in the vocabulary, or there are not as many as tokens.</exception>
+    /// <exception cref="ArgumentException">As for <see cref="Forward"/>; or a target is neither -1 nor in the vocabulary, or there are not as many as
+    /// tokens.</exception>
     public Variable Loss(Tape tape, ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, int batch, SequenceBatch? sequences = null)
     {
         if (targets.Length != tokens.Length)

@@ -6,7 +6,8 @@ namespace S2ILGPU.Nn;
 
 /// <summary>The parameters of a model, by name, with their initial values.</summary>
 /// <remarks>
-/// Products that read the same input are one matrix (queries, keys and values; gate and up): one large matmul instead of three small ones. Files keep them apart under the
+/// Products that read the same input are one matrix (queries, keys and values; gate and up): one large matmul instead of three small ones. Files keep them
+/// apart under the
 /// standard names, so that checkpoints are exchangeable with other tools; as the parts are row ranges of the fused matrix, that costs nothing.
 /// </remarks>
 /// <param name="backend">Where the parameters live.</param>
@@ -23,7 +24,8 @@ internal sealed class ParameterSet(IBackend backend, ulong? seed) : IDisposable
     /// <summary>A matrix [rows, columns] with values N(0, deviation^2).</summary>
     public Variable Matrix(string name, int rows, int columns, double deviation) => Fused(name, columns, deviation, (name, rows));
 
-    /// <summary>Matrices of the same number of columns, one under the other. Every part has a random stream of its own name, so that fusing changes no value.</summary>
+    /// <summary>Matrices of the same number of columns, one under the other. Every part has a random stream of its own name, so that fusing changes no
+    /// value.</summary>
     public Variable Fused(string name, int columns, double deviation, params ReadOnlySpan<(string Name, int Rows)> parts)
     {
         int rows = 0;

@@ -3,7 +3,8 @@ using System.Numerics;
 namespace S2ILGPU.Nn;
 
 /// <summary>A small random generator that gives the same bits on every platform: xoshiro256**, seeded through splitmix64.</summary>
-/// <remarks>Not for secrets. Normal values use only additions, multiplications, divisions and square roots, which IEEE arithmetic rounds alike everywhere; the logarithm of a C library does not.</remarks>
+/// <remarks>Not for secrets. Normal values use only additions, multiplications, divisions and square roots, which IEEE arithmetic rounds alike everywhere;
+/// the logarithm of a C library does not.</remarks>
 /// <seealso href="https://prng.di.unimi.it">Blackman and Vigna, Scrambled linear pseudorandom number generators</seealso>
 public sealed class RandomSource
 {

@@ -18,7 +18,8 @@ public static partial class Operations
     /// <returns>O [B, Nq, H, D]; kept for the gradient together with the log-sum-exp [B, H, Nq].</returns>
     /// <exception cref="ArgumentException">Shapes, heads or lengths do not fit each other or the layout.</exception>
     /// <remarks>Gradients of parts of one fused product are written straight into its gradient.</remarks>
-    public static Variable Attention(this Tape tape, Variable query, Variable key, Variable value, BlockLayout layout, SequenceBatch? sequences = null, float? scale = null)
+    public static Variable Attention(this Tape tape, Variable query, Variable key, Variable value, BlockLayout layout, SequenceBatch? sequences = null,
+        float? scale = null)
     {
         AttentionRules.CheckTensors(nameof(Attention), query.Value, key.Value, value.Value, layout);
         sequences = AttentionRules.CheckSequences(nameof(Attention), sequences, query.Value, key.Value, layout);

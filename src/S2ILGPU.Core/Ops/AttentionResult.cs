@@ -54,6 +54,7 @@ public sealed record AttentionOptions
     /// <summary>Padded or packed sequences; null when all have the tensors' length.</summary>
     public SequenceBatch? Sequences { get; init; }
 
-    /// <summary>Look for NaN and infinity in q, k and v first, at the price of reading them once more and waiting for the device. Without it they spread as IEEE arithmetic has them.</summary>
+    /// <summary>Look for NaN and infinity in q, k and v first, at the price of reading them once more and waiting for the device. Without it they spread as
+    /// IEEE arithmetic has them.</summary>
     public bool CheckFinite { get; init; }
 }

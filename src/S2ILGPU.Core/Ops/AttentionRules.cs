@@ -8,6 +8,7 @@ namespace S2ILGPU.Ops;
 internal static class AttentionRules
 {
     public const int MinHeadDim = 8, MaxHeadDim = 256, HeadDimMultiple = 8;
+    public const string HeadDimRule = "a multiple of 8 from 8 to 256";
 
     /// <summary>Checks queries [B, Nq, H, D], keys and values [B, Nk, Hkv, D] against each other and against the layout's heads.</summary>
     public static void CheckTensors(string operation, Tensor query, Tensor key, Tensor value, BlockLayout layout)
@@ -19,10 +20,12 @@ internal static class AttentionRules
         CheckHeadDim(operation, query);
         var pattern = layout.Pattern;
         if (query.Shape[2] != pattern.QueryHeads)
-            throw new ShapeException(operation, nameof(query), $"[B, Nq, {pattern.QueryHeads}, D], the query heads of the layout's pattern", query.Shape.ToString());
+            throw new ShapeException(operation, nameof(query), $"[B, Nq, {pattern.QueryHeads}, D], the query heads of the layout's pattern",
+                query.Shape.ToString());
         var expected = new Shape(batch, key.Shape[1], pattern.KeyValueHeads, headDim);
         if (key.Shape != expected)
-            throw new ShapeException(operation, nameof(key), $"{expected} for a query {query.Shape} and {pattern.KeyValueHeads} key/value heads", key.Shape.ToString());
+            throw new ShapeException(operation, nameof(key), $"{expected} for a query {query.Shape} and {pattern.KeyValueHeads} key/value heads",
+                key.Shape.ToString());
         ShapeException.ThrowUnless(operation, nameof(value), value, key.Shape);
         SameType(operation, nameof(key), key, query);
         SameType(operation, nameof(value), value, query);
@@ -63,14 +66,15 @@ internal static class AttentionRules
         if (s.KeyCount > layout.Tokens)
             throw new ArgumentException($"{operation}: the layout covers {layout.Tokens} tokens, a sequence has {s.KeyCount} keys");
         if (s.QueryCount > 0 && s.FirstQueryPosition / layout.BlockTokens < layout.FirstQueryBlock)
-            throw new ArgumentException($"{operation}: the layout's rows start at position {layout.FirstQueryBlock * layout.BlockTokens}, the first query is at {s.FirstQueryPosition}");
+            throw new ArgumentException(
+                $"{operation}: the layout's rows start at position {layout.FirstQueryBlock * layout.BlockTokens}, a first query is at {s.FirstQueryPosition}");
     }
 
     private static void CheckHeadDim(string operation, Tensor query)
     {
         int headDim = query.Shape[3];
         if (headDim is < MinHeadDim or > MaxHeadDim || headDim % HeadDimMultiple != 0)
-            throw new ShapeException(operation, nameof(query), $"of a head dimension {MinHeadDim} to {MaxHeadDim} that is a multiple of {HeadDimMultiple}", query.Shape.ToString());
+            throw new ShapeException(operation, nameof(query), $"of a head dimension that is {HeadDimRule}", query.Shape.ToString());
     }
 
     private static bool HasOverlap(SequenceBatch sequences, bool keys)

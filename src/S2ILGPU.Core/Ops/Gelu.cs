@@ -17,5 +17,6 @@ public static partial class Operations
         return y;
     }
 
-    private static void RecordGelu(Tape tape, Variable x, Variable y) => tape.Record(y, () => tape.Backend.GeluBackward(x.Value, y.Gradient!, tape.GradientOf(x)));
+    private static void RecordGelu(Tape tape, Variable x, Variable y) => tape.Record(y, () =>
+        tape.Backend.GeluBackward(x.Value, y.Gradient!, tape.GradientOf(x)));
 }

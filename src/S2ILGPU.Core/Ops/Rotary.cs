@@ -6,7 +6,8 @@ namespace S2ILGPU.Ops;
 
 public static partial class Operations
 {
-    /// <summary>Rotates the first heads of each token by the angles of its position, in place: <c>y_c = x_c cos - x_{c+D/2} sin, y_{c+D/2} = x_{c+D/2} cos + x_c sin</c>.</summary>
+    /// <summary>Rotates the first heads of each token by the angles of its position, in place: <c>y_c = x_c cos - x_{c+D/2} sin, y_{c+D/2} = x_{c+D/2} cos +
+    /// x_c sin</c>.</summary>
     /// <param name="tape">The tape.</param>
     /// <param name="x">[B, N, G, D]. Its value is overwritten, so no other gradient may need it (that of a linear layer does not need its output).</param>
     /// <param name="rotatedHeads">How many heads turn, from the first: query and key heads of a fused product; the others stay as they are.</param>

@@ -18,8 +18,10 @@ public static class SparseAttention
     /// <param name="options">Scale, sequences, checks; null for the defaults.</param>
     /// <returns>O [B, Nq, H, D] and LSE [B, H, Nq] on the engine; the caller disposes it.</returns>
     /// <exception cref="ShapeException">A tensor's rank, extent or element type does not fit; the message has both sides.</exception>
-    /// <exception cref="ArgumentException">The layout does not cover a sequence, sequences leave the tensors or overlap, or (with <see cref="AttentionOptions.CheckFinite"/>) an input is not finite.</exception>
-    /// <remarks>4 D multiplications and additions per query and kept key. Rows that keep nothing give 0 and -infinity, never NaN; empty tensors give empty results.</remarks>
+    /// <exception cref="ArgumentException">The layout does not cover a sequence, sequences leave the tensors or overlap, or (with
+    /// <see cref="AttentionOptions.CheckFinite"/>) an input is not finite.</exception>
+    /// <remarks>4 D multiplications and additions per query and kept key. Rows that keep nothing give 0 and -infinity, never NaN; empty tensors give empty
+    /// results.</remarks>
     public static AttentionResult Forward(IBackend engine, Tensor query, Tensor key, Tensor value, BlockLayout layout, AttentionOptions? options = null)
     {
         const string operation = $"{nameof(SparseAttention)}.{nameof(Forward)}";
@@ -54,8 +56,8 @@ public static class SparseAttention
     /// <exception cref="ShapeException">A tensor's rank, extent or element type does not fit; the message has both sides.</exception>
     /// <exception cref="ArgumentException">The layout does not cover a sequence.</exception>
     /// <remarks>10 D multiplications and additions per query and kept key. No atomics: the same bits on every run.</remarks>
-    public static AttentionGradients Backward(IBackend engine, Tensor query, Tensor key, Tensor value, AttentionResult result, Tensor outputGradient, BlockLayout layout,
-        Tensor? logSumExpGradient = null)
+    public static AttentionGradients Backward(IBackend engine, Tensor query, Tensor key, Tensor value, AttentionResult result, Tensor outputGradient,
+        BlockLayout layout, Tensor? logSumExpGradient = null)
     {
         const string operation = $"{nameof(SparseAttention)}.{nameof(Backward)}";
         ArgumentNullException.ThrowIfNull(engine);
@@ -100,14 +102,16 @@ public static class SparseAttention
         foreach (var part in parts)
         {
             AttentionRules.CheckShape(operation, nameof(part.Output), part.Output, first.Output.Shape, first.Output.ElementType);
-            AttentionRules.CheckShape(operation, nameof(part.LogSumExp), part.LogSumExp, LogSumExpShape(first.Output), AttentionRules.LogSumExpType(first.Output));
+            AttentionRules.CheckShape(operation, nameof(part.LogSumExp), part.LogSumExp, LogSumExpShape(first.Output),
+                AttentionRules.LogSumExpType(first.Output));
             if (part.Scale != first.Scale)
                 throw new ArgumentException($"{operation}: parts have scales {first.Scale} and {part.Scale}");
         }
-        var merged = new AttentionResult(engine.Allocate(first.Output.Shape, first.Output.ElementType), engine.Allocate(first.LogSumExp.Shape, first.LogSumExp.ElementType), first.Scale);
+        var output = engine.Allocate(first.Output.Shape, first.Output.ElementType);
+        var logSumExp = engine.Allocate(first.LogSumExp.Shape, first.LogSumExp.ElementType);
         if (first.Output.Count > 0)
-            engine.MergePartitions([.. parts.Select(p => p.Output)], [.. parts.Select(p => p.LogSumExp)], merged.Output, merged.LogSumExp);
-        return merged;
+            engine.MergePartitions([.. parts.Select(p => p.Output)], [.. parts.Select(p => p.LogSumExp)], output, logSumExp);
+        return new AttentionResult(output, logSumExp, first.Scale);
     }
 
     /// <summary>1 / sqrt(D).</summary>

@@ -28,7 +28,8 @@ public static partial class Operations
     /// <param name="x">[B, N, H + 2 Hkv, D]: query heads, then key heads, then value heads.</param>
     /// <param name="queryHeads">H.</param>
     /// <param name="keyValueHeads">Hkv.</param>
-    /// <returns>Views [B, N, H, D], [B, N, Hkv, D] and [B, N, Hkv, D]; their gradients lie in one tensor, which becomes the gradient of <paramref name="x"/>.</returns>
+    /// <returns>Views [B, N, H, D], [B, N, Hkv, D] and [B, N, Hkv, D]; their gradients lie in one tensor, which becomes the gradient of
+    /// <paramref name="x"/>.</returns>
     /// <exception cref="ShapeException">The heads are not H + 2 Hkv.</exception>
     public static (Variable Query, Variable Key, Variable Value) SplitHeads(this Tape tape, Variable x, int queryHeads, int keyValueHeads)
     {

@@ -14,7 +14,6 @@ namespace S2ILGPU.Training;
 /// </remarks>
 public sealed class Trainer : IDisposable
 {
-    private readonly TokenDataset _training, _validation;
     private readonly Tape _tape;
     private readonly int[] _windows, _inputs, _targets;
     private readonly float[] _losses;
@@ -37,7 +36,7 @@ public sealed class Trainer : IDisposable
             throw new ArgumentException($"{training.TokenCount} tokens of training text are not enough for a context of {options.ContextTokens}: give more text or a shorter context");
         if (validation.TokenCount < 2)
             throw new ArgumentException($"{validation.TokenCount} tokens of validation text are not enough: give more text");
-        (Model, _training, _validation) = (model, training, validation);
+        (Model, Data, ValidationData) = (model, training, validation);
         Optimizer = new AdamWOptimizer(model.Backend, model.Parameters, options);
         _tape = new Tape(model.Backend, recording: true, recompute: options.Recompute);
         int tokens = options.BatchSequences * options.ContextTokens;
@@ -55,7 +54,10 @@ public sealed class Trainer : IDisposable
     public TrainingOptions Options { get; }
 
     /// <summary>Text to learn from.</summary>
-    public TokenDataset Data => _training;
+    public TokenDataset Data { get; }
+
+    /// <summary>Text to measure with.</summary>
+    public TokenDataset ValidationData { get; }
 
     /// <summary>Steps done.</summary>
     public int CompletedSteps { get; private set; }
@@ -88,7 +90,7 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Mean loss over validation windows spread evenly over the validation text, in nats per token.</summary>
-    public double Validate() => Evaluation.MeanLoss(Model, _validation, Options.ContextTokens, Options.ValidationSequences);
+    public double Validate() => Evaluation.MeanLoss(Model, ValidationData, Options.ContextTokens, Options.ValidationSequences);
 
     /// <summary>Frees the optimizer's moments and the activations.</summary>
     public void Dispose()
@@ -104,7 +106,7 @@ public sealed class Trainer : IDisposable
     private double Learn(long draw)
     {
         int context = Options.ContextTokens;
-        _training.Sample(_windows, context, Options.Seed, draw);
+        Data.Sample(_windows, context, Options.Seed, draw);
         for (int row = 0; row < Options.BatchSequences; row++)
         {
             var window = _windows.AsSpan(row * (context + 1), context + 1);

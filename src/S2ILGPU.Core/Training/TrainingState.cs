@@ -27,7 +27,7 @@ public static class TrainingState
             [FormatKey] = Format,
             [StepKey] = trainer.CompletedSteps.ToString(CultureInfo.InvariantCulture),
             [OptionsKey] = JsonSerializer.Serialize(trainer.Options, TrainingJson.Default.TrainingOptions),
-            [DataKey] = Fingerprint(trainer.Data.Tokens),
+            [DataKey] = Fingerprint(trainer),
         });
     }
 
@@ -60,8 +60,8 @@ public static class TrainingState
         string text = Entry(file, StepKey);
         if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int step))
             throw new InvalidDataException($"{path}: step '{text}' is not a number");
-        if (Entry(file, DataKey) is var data && data != Fingerprint(trainer.Data.Tokens))
-            throw new InvalidDataException($"{path}: the run saw other data (fingerprint {data}, here {Fingerprint(trainer.Data.Tokens)}); resume with the same --data and tokenizer");
+        if (Entry(file, DataKey) is var data && data != Fingerprint(trainer))
+            throw new InvalidDataException($"{path}: the run saw other data (fingerprint {data}, here {Fingerprint(trainer)}); a run continues on the text and with the tokenizer that it began with");
         var tensors = Tensors(trainer).ToArray();
         foreach (var (name, tensor) in tensors)
             ModelFolder.CheckStored(file, name, tensor.Shape);
@@ -86,10 +86,12 @@ public static class TrainingState
         : throw new InvalidDataException($"{file.FilePath} is not a training state of this version ('{Format}'), it says '{format ?? "nothing"}'");
 
     // FNV-1a over the token ids: tells other data from the same data, not more.
-    private static string Fingerprint(ReadOnlySpan<int> tokens)
+    private static string Fingerprint(Trainer trainer)
     {
         ulong hash = 14695981039346656037;
-        foreach (int token in tokens)
+        foreach (int token in trainer.Data.Tokens)
+            hash = (hash ^ (uint)token) * 1099511628211;
+        foreach (int token in trainer.ValidationData.Tokens)
             hash = (hash ^ (uint)token) * 1099511628211;
         return hash.ToString("x16", CultureInfo.InvariantCulture);
     }

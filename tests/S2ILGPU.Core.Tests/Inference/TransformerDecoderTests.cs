@@ -107,9 +107,11 @@ public sealed class TransformerDecoderTests
         var logits = new float[22];
         decoder.Append([.. first, .. second], [40, 40], logits);
         Check("second", Forward(model, second), 39, logits.AsSpan(11));
+        decoder.Append([1, 2], [1, 1], logits);
         decoder.Clear(0);
-        decoder.Append([.. second[..35], .. first[..35]], [35, 0], logits);
+        decoder.Append([.. second[..35], .. first[..35]], [35, 1], logits); // one sequence starts, the other one goes on
         Check("first again", Forward(model, second), 34, logits.AsSpan(0, 11));
+        Check("second goes on", Forward(model, [.. second, 2, first[0]]), 41, logits.AsSpan(11));
     }
 
     [Fact]

@@ -12,7 +12,8 @@ namespace S2ILGPU.Core.Tests.Models;
 /// <summary>The same model on the CPU engine and on the reference in double precision.</summary>
 public sealed class EngineAgreementTests : IDisposable
 {
-    private static readonly TransformerConfig Config = TinyModels.Config(TinyModels.Sparse, TinyModels.Dense, TinyModels.ByQueryHead) with { Dim = 40, HeadDim = 16, FeedForwardDim = 56 };
+    private static readonly TransformerConfig Config = TinyModels.Config(TinyModels.Sparse, TinyModels.Dense, TinyModels.ByQueryHead)
+        with { Dim = 40, HeadDim = 16, FeedForwardDim = 56 };
 
     private readonly Random _random = Seeds.NewRandom();
     private readonly ReferenceBackend _reference = new();
@@ -52,7 +53,8 @@ public sealed class EngineAgreementTests : IDisposable
         decoder.Append(tokens.AsSpan(0, 30), logits);
         for (int at = 30; at < tokens.Length; at++)
         {
-            MaximumError.AssertWithin(new Tolerance(1e-4, true), $"logits at {at}", new Shape(11), expected.AsSpan((at - 1) * 11, 11), [.. logits.Select(x => (double)x)]);
+            MaximumError.AssertWithin(new Tolerance(1e-4, true), $"logits at {at}", new Shape(11), expected.AsSpan((at - 1) * 11, 11),
+                [.. logits.Select(x => (double)x)]);
             decoder.Append(tokens.AsSpan(at, 1), logits);
         }
     }

@@ -9,7 +9,11 @@ internal static class TinyModels
 {
     public static readonly LocalStrideAttention Sparse = new() { BlockTokens = 16, LocalBlocks = 1, VerticalStride = 2 };
 
-    public static readonly LocalStrideAttention ByQueryHead = Sparse with { VerticalStride = 3, Stripes = new StripeOptions { SlideByQueryHead = true, HeadOffset = 1 } };
+    public static readonly LocalStrideAttention ByQueryHead = Sparse with
+    {
+        VerticalStride = 3,
+        Stripes = new StripeOptions { SlideByQueryHead = true, HeadOffset = 1 },
+    };
 
     public static readonly DenseAttention Dense = new() { BlockTokens = 16 };
 

@@ -8,6 +8,8 @@ namespace S2ILGPU.Core.Tests.Models;
 
 public sealed class TransformerConfigTests
 {
+    private static readonly LocalStrideAttention Phi = new() { Stripes = new StripeOptions { SlideByQueryHead = true, HeadOffset = 1 } };
+
     private readonly Random _random = Seeds.NewRandom();
 
     public static TheoryData<TransformerConfig> Configurations =>
@@ -15,7 +17,7 @@ public sealed class TransformerConfigTests
         new TransformerConfig(),
         new TransformerConfig { Attention = AttentionPlan.Dense, TiedEmbeddings = false, RopeTheta = 500000.5, NormEpsilon = 1e-6f },
         new TransformerConfig { Activation = Activation.Gelu, HeadDim = 40, KeyValueHeads = 1 },
-        new TransformerConfig { Attention = AttentionPlan.FirstDense(8, 3, new LocalStrideAttention { BlockTokens = 32, Stripes = new StripeOptions { SlideByQueryHead = true, HeadOffset = 1 } }) },
+        new TransformerConfig { Attention = AttentionPlan.FirstDense(8, 3, Phi with { BlockTokens = 32 }) },
         new TransformerConfig { Attention = AttentionPlan.EveryDense(8, 2, new SlidingWindowAttention { WindowBlocks = 3, SinkBlocks = 1 }) },
         new TransformerConfig { Attention = new AttentionPlan(new TwoRangeAttention { Stripes = new StripeOptions { HomogeneousHeads = true, DenseHeads = 2 } }) },
         new TransformerConfig { Attention = new AttentionPlan(new DenseAttention { BlockTokens = 128 }) },
@@ -30,7 +32,8 @@ public sealed class TransformerConfigTests
     {
         Assert.Contains("\"model_type\": \"llama\"", TransformerConfigFile.Format(new TransformerConfig { Attention = AttentionPlan.Dense }));
         Assert.Contains("\"model_type\": \"s2\"", TransformerConfigFile.Format(new TransformerConfig()));
-        Assert.Contains("\"model_type\": \"s2\"", TransformerConfigFile.Format(new TransformerConfig { Attention = AttentionPlan.Dense, Activation = Activation.Gelu }));
+        var gelu = new TransformerConfig { Attention = AttentionPlan.Dense, Activation = Activation.Gelu };
+        Assert.Contains("\"model_type\": \"s2\"", TransformerConfigFile.Format(gelu));
     }
 
     [Fact]
@@ -43,8 +46,8 @@ public sealed class TransformerConfigTests
             """);
         Assert.Equal(new TransformerConfig
         {
-            VocabularySize = 100, Dim = 64, Layers = 2, QueryHeads = 4, KeyValueHeads = 4, HeadDim = 16, FeedForwardDim = 96, ContextTokens = 512, RopeTheta = 5000,
-            NormEpsilon = 1e-6f, TiedEmbeddings = false, Attention = AttentionPlan.Dense,
+            VocabularySize = 100, Dim = 64, Layers = 2, QueryHeads = 4, KeyValueHeads = 4, HeadDim = 16, FeedForwardDim = 96, ContextTokens = 512,
+            RopeTheta = 5000, NormEpsilon = 1e-6f, TiedEmbeddings = false, Attention = AttentionPlan.Dense,
         }, config);
     }
 

@@ -79,6 +79,17 @@ public sealed class TransformerModelTests
     }
 
     [Fact]
+    public void PackedSequencesMayTogetherBeLongerThanTheContext()
+    {
+        using var model = TinyModels.Create(_backend, TinyModels.Config(TinyModels.Sparse), _random);
+        int[] tokens = TinyModels.Tokens(_random, 200, 11);
+        using var tape = new Tape(_backend, recording: false);
+        double[] packed = ReferenceBackend.Values(model.Forward(tape, tokens, 1, SequenceBatch.Packed([100, 100], [100, 100])).Value);
+        double[] second = ReferenceBackend.Values(model.Forward(tape, tokens.AsSpan(100), 1).Value);
+        MaximumError.AssertWithin(new Tolerance(1e-12, true), "second sequence", new Tensors.Shape(100, 11), second, packed.AsSpan(100 * 11));
+    }
+
+    [Fact]
     public void FileNamesAreThoseOfLlamaAndCoverEveryParameterOnce()
     {
         using var model = new TransformerModel(_backend, TinyModels.Config(TinyModels.Sparse) with { TiedEmbeddings = false });
@@ -105,7 +116,8 @@ public sealed class TransformerModelTests
     [Fact]
     public void InitialWeightsDependOnSeedAndNameOnly()
     {
-        using TransformerModel a = new(_backend, TinyModels.Config(TinyModels.Sparse), 5), b = new(_backend, TinyModels.Config(TinyModels.Dense, TinyModels.Dense), 5),
+        using TransformerModel a = new(_backend, TinyModels.Config(TinyModels.Sparse), 5),
+            b = new(_backend, TinyModels.Config(TinyModels.Dense, TinyModels.Dense), 5),
             c = new(_backend, TinyModels.Config(TinyModels.Sparse), 6);
         double[] Query(TransformerModel m) => ReferenceBackend.Values(m.StoredTensors.Single(s => s.Name == "model.layers.0.self_attn.q_proj.weight").Tensor);
         Assert.Equal(Query(a), Query(b));

@@ -11,7 +11,8 @@ public sealed class RandomSourceTests
         for (double x = 1e-300; x < 1; x *= 1.7)
         {
             double expected = Math.Log(x);
-            Assert.True(Math.Abs(RandomSource.NaturalLogarithm(x) - expected) <= 4e-16 * Math.Max(1, Math.Abs(expected)), $"ln {x:r}: {RandomSource.NaturalLogarithm(x):r}, expected {expected:r}");
+            Assert.True(Math.Abs(RandomSource.NaturalLogarithm(x) - expected) <= 4e-16 * Math.Max(1, Math.Abs(expected)),
+                $"ln {x:r}: {RandomSource.NaturalLogarithm(x):r}, expected {expected:r}");
         }
     }
 
@@ -48,7 +49,9 @@ public sealed class RandomSourceTests
     [Fact]
     public void SeedsAndStreamsDiffer()
     {
-        ulong[] first = [.. from seed in new ulong[] { 0, 1, 2, ulong.MaxValue } from stream in new[] { "", "a", "b", "ab", "ba" } select new RandomSource(seed, stream).NextBits()];
+        ulong[] seeds = [0, 1, 2, ulong.MaxValue];
+        string[] streams = ["", "a", "b", "ab", "ba"];
+        ulong[] first = [.. from seed in seeds from stream in streams select new RandomSource(seed, stream).NextBits()];
         Assert.Equal(first.Length, first.Distinct().Count());
         Assert.Equal(new RandomSource(5, "w").NextNormal(), new RandomSource(5, "w").NextNormal());
     }

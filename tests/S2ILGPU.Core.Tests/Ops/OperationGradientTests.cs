@@ -84,6 +84,11 @@ public sealed class OperationGradientTests
         using var engine = new ReferenceBackend(); // the table may live on another instance of the same engine
         using var table = new RotaryTable(engine, 20, 8, 100);
         Check((t, x) => t.RotaryInPlace(t.Add(x[0], x[0]), 2, table, t.Upload([0, 7, 19, 3, 4, 5], new Shape(2, 3))), new Shape(2, 3, 3, 8));
+        Check((t, x) => // a gradient that the rotation shares with somebody who has not read it yet
+        {
+            var other = t.Gelu(x[1]);
+            return t.Add(t.RotaryInPlace(t.Add(x[0], x[0]), 3, table, t.Upload([2], new Shape(1, 1))), other);
+        }, new Shape(1, 1, 3, 8), new Shape(1, 1, 3, 8));
     }
 
     [Theory]

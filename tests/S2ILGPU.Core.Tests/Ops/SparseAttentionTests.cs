@@ -86,7 +86,7 @@ public sealed class SparseAttentionTests : IDisposable
         Tensor q = Zeros(1, 20, 4, 8), k = Zeros(1, 20, 2, 8);
         Refused(["query", "[batch, tokens, heads, head dimension]", "[20, 4, 8]"], () => Forward(Zeros(20, 4, 8), k, k));
         Refused(["query", "multiple of 8", "[1, 20, 4, 12]"], () => Forward(Zeros(1, 20, 4, 12), Zeros(1, 20, 2, 12), Zeros(1, 20, 2, 12)));
-        Refused(["query", "8 to 256", "[1, 1, 4, 264]"], () => Forward(Zeros(1, 1, 4, 264), k, k));
+        Refused(["query", "from 8 to 256", "[1, 1, 4, 264]"], () => Forward(Zeros(1, 1, 4, 264), k, k));
         Refused(["query", "[B, Nq, 4, D]", "[1, 20, 2, 8]"], () => Forward(Zeros(1, 20, 2, 8), k, k));
         Refused(["key", "[1, 20, 2, 8]", "[1, 20, 4, 8]"], () => Forward(q, q, q));
         Refused(["key", "[1, 20, 2, 8]", "[2, 20, 2, 8]"], () => Forward(q, Zeros(2, 20, 2, 8), k));
@@ -102,7 +102,7 @@ public sealed class SparseAttentionTests : IDisposable
     {
         Tensor q = Zeros(1, 20, 4, 8), k = Zeros(1, 20, 2, 8), longer = Zeros(1, 49, 2, 8);
         Refused(["covers 48 tokens", "49 keys"], () => Forward(q, longer, longer));
-        Refused(["rows start at position 32", "first query is at 0"], () => SparseAttention.Forward(_engine, q, k, k, BlockLayout.Create(Pattern, 48, 10)));
+        Refused(["rows start at position 32", "a first query is at 0"], () => SparseAttention.Forward(_engine, q, k, k, BlockLayout.Create(Pattern, 48, 10)));
         Refused(["leaves the query"], () => Forward(q, k, k, SequenceBatch.Packed([10, 11], [10, 10 + 1])));
         Refused(["leaves the query"], () => Forward(q, k, k, SequenceBatch.Uniform(2, 5, 5)));
         Refused(["overlap"], () => Forward(q, k, k, new SequenceBatch(new Sequence(0, 0, 5, 0, 10), new Sequence(0, 5, 5, 9, 10))));
@@ -117,7 +117,8 @@ public sealed class SparseAttentionTests : IDisposable
         double[] bad = new double[48];
         (bad[3], bad[7], bad[40]) = (double.NaN, double.PositiveInfinity, double.NegativeInfinity);
         ReferenceBackend.SetValues(v, bad);
-        Refused(["0 elements of the query, 0 of the key, 3 of the value"], () => SparseAttention.Forward(_engine, q, k, v, Layout, new AttentionOptions { CheckFinite = true }));
+        Refused(["0 elements of the query, 0 of the key, 3 of the value"], () =>
+            SparseAttention.Forward(_engine, q, k, v, Layout, new AttentionOptions { CheckFinite = true }));
         Forward(q, k, v);
     }
 

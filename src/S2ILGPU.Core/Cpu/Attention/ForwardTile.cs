@@ -48,7 +48,7 @@ internal sealed unsafe class ForwardTile<T>
             Scores(queries, isCausal, keys);
             Softmax();
             var product = new Product { B = _scores, BStride = Lanes, C = _output, CStride = Lanes, Steps = _group.Tokens };
-            product.A = values.Rows<T>(_group, _headDim, _valueCopy, out product.StepStride, IsDecoding(queries));
+            product.A = values.Rows<T>(_group, _headDim, _valueCopy, out product.StepStride, isReadOnce: IsDecoding(queries));
             RegisterKernels<T>.Multiply<UnitStride, AnyStride, Rescale<T>>(product, _headDim, _columns, new Rescale<T>(_factor));
         }
         if (Finish(queries, result))
@@ -82,36 +82,28 @@ internal sealed unsafe class ForwardTile<T>
         }
     }
 
-    // S^T = K Q^T of the group, and the largest score of every lane.
+    // S^T = K Q^T of the group, and the largest score of every lane. A tile of keys is read for all queries at once, so that keys may lie anywhere.
     private void Scores(in TileQueries queries, bool isCausal, in TokenRows keys)
     {
         new Span<float>(_groupMax, Lanes).Fill(OnlineSoftmax<T>.Masked);
-        var product = new Product { B = _query, BStride = Lanes, C = _scores, CStride = Lanes, Steps = _headDim };
-        product.A = keys.Rows<T>(_group, _headDim, _keyCopy, out product.RowStride, IsDecoding(queries));
+        var product = new Product { RowStride = keys.Stride, B = _query, BStride = Lanes, C = _scores, CStride = Lanes, Steps = _headDim };
+        float* copy = IsDecoding(queries) ? keys.Rows<T>(_group, _headDim, _keyCopy, out product.RowStride, isReadOnce: true) : null;
         int allBlocks = (1 << queries.Blocks) - 1;
-        for (int piece = 0; piece < _group.Pieces;)
+        for (int piece = 0, row = 0; piece < _group.Pieces; row += _group.Count[piece++])
         {
-            int run = 0;
-            for (; piece < _group.Pieces && !NeedsMask(queries, piece, allBlocks, isCausal); piece++)
-                run += _group.Count[piece];
-            RegisterKernels<T>.Multiply<AnyStride, UnitStride, TrackMax<T>>(product, run, _columns, new TrackMax<T>(_groupMax));
-            product.A += run * product.RowStride;
-            product.C += run * Lanes;
-            if (run > 0)
+            int first = _group.First[piece], count = _group.Count[piece], mask = _group.Mask[piece];
+            product.A = copy == null ? keys.At(first) : copy + row * _headDim;
+            product.C = _scores + row * Lanes;
+            _seenBlocks |= mask;
+            if (mask == allBlocks && !(isCausal && first + count - 1 > queries.FirstPosition))
+            {
+                RegisterKernels<T>.MultiplyByRows<AnyStride, UnitStride, TrackMax<T>>(product, count, _columns, new TrackMax<T>(_groupMax));
                 continue;
-            int count = _group.Count[piece];
-            RegisterKernels<T>.Multiply<AnyStride, UnitStride, Overwrite<T>>(product, count, _columns, default);
-            SetLimits(queries, _group.First[piece], _group.Mask[piece++], isCausal);
+            }
+            RegisterKernels<T>.MultiplyByRows<AnyStride, UnitStride, Overwrite<T>>(product, count, _columns, default);
+            SetLimits(queries, first, mask, isCausal);
             MaskAndMax(product.C, count);
-            product.A += count * product.RowStride;
-            product.C += count * Lanes;
         }
-    }
-
-    private bool NeedsMask(in TileQueries queries, int piece, int allBlocks, bool isCausal)
-    {
-        _seenBlocks |= _group.Mask[piece];
-        return _group.Mask[piece] != allBlocks || (isCausal && _group.First[piece] + _group.Count[piece] - 1 > queries.FirstPosition);
     }
 
     // The last key of a piece that each lane sees, counted from the piece's first key; -1 for none.

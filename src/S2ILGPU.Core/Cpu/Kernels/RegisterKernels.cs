@@ -43,6 +43,28 @@ internal static unsafe partial class RegisterKernels<T>
             SingleColumn<TRow, TStep, TTile>(p, rows, column, tile);
     }
 
+    /// <summary>A whole product, row tile by row tile: each row of A is read once, for all columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void MultiplyByRows<TRow, TStep, TTile>(in Product p, nint rows, nint columns, TTile tile)
+        where TRow : struct, IStride where TStep : struct, IStride where TTile : struct, ITile<T>
+    {
+        nint row = 0;
+        for (; row < rows; row += Height)
+        {
+            nint height = Math.Min(Height, rows - row), column = 0;
+            for (; column + PairWidth <= columns; column += PairWidth)
+                if (height < Height)
+                    LastRows<TRow, TStep, TTile>(p, row, height, column, tile);
+                else if (T.HasManyRegisters)
+                    Tile8x2<TRow, TStep, TTile>(p, row, column, tile);
+                else
+                    Tile6x2<TRow, TStep, TTile>(p, row, column, tile);
+        }
+        nint rest = columns / PairWidth * PairWidth;
+        if (rest < columns)
+            SingleColumn<TRow, TStep, TTile>(p, rows, rest, tile);
+    }
+
     /// <summary>A product of few rows, in tiles that are as wide as possible so that B is read in long runs.</summary>
     /// <param name="p">The operands.</param>
     /// <param name="rows">A few rows.</param>

@@ -1,0 +1,130 @@
+using S2ILGPU.Layouts;
+using S2ILGPU.Ops;
+using S2ILGPU.Patterns;
+using S2ILGPU.Storage;
+using S2ILGPU.Tensors;
+using S2ILGPU.TestSupport;
+using Xunit;
+
+namespace S2ILGPU.Cli.Tests;
+
+public sealed class AttendCommandTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("s2-attend-").FullName;
+
+    private string Input => Path.Combine(_folder, "in.safetensors");
+
+    private string Output => Path.Combine(_folder, "out.safetensors");
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData(SafetensorsType.Float32, 1, 100, 100, 4, 4, 16, "", true)]
+    [InlineData(SafetensorsType.Float32, 2, 70, 133, 4, 2, 24, "--slide-by query --scale 0.3", true)]
+    [InlineData(SafetensorsType.Float32, 1, 1, 90, 2, 1, 32, "", false)]
+    [InlineData(SafetensorsType.Float32, 1, 80, 80, 2, 2, 8, "--non-causal", true)]
+    [InlineData(SafetensorsType.BFloat16, 1, 65, 65, 4, 2, 64, "", true)]
+    [InlineData(SafetensorsType.Float16, 1, 65, 65, 4, 2, 64, "", true)]
+    public async Task Agrees_with_the_reference(SafetensorsType type, int batch, int queries, int keys, int heads, int kvHeads, int headDim, string more, bool backward)
+    {
+        var random = Seeds.NewRandom();
+        Shape q = new(batch, queries, heads, headDim), k = new(batch, keys, kvHeads, headDim), l = new(batch, heads, queries);
+        var inputs = new List<SafetensorsTensor> { Random("q", type, q), Random("k", type, k), Random("v", type, k) };
+        if (backward)
+            inputs.AddRange([Random("dout", type, q), Random("dlse", SafetensorsType.Float32, l)]);
+        SafetensorsFile.Write(Input, inputs);
+        await Tool.SucceedAsync($"attend --input {Input} --output {Output} --block-size 16 --local-blocks 1 --vert-stride 3 {more}");
+
+        using var reference = new ReferenceBackend();
+        using var file = SafetensorsFile.Open(Input);
+        using var result = SafetensorsFile.Open(Output);
+        Assert.Equal(backward ? ["dk", "dq", "dv", "lse", "out"] : ["lse", "out"], result.Names.Order());
+        var pattern = new LocalStridePattern(heads, kvHeads, 16, 1, 3, new StripeOptions { SlideByQueryHead = more.Contains("query") }, isCausal: !more.Contains("non-causal"));
+        var layout = BlockLayout.Create(pattern, keys);
+        float? scale = more.Contains("0.3") ? 0.3f : null;
+        using Tensor query = Load("q", q), key = Load("k", k), value = Load("v", k);
+        using var expected = SparseAttention.Forward(reference, query, key, value, layout, new AttentionOptions { Scale = scale });
+        Compare("out", expected.Output, type, Tolerance.Forward(Element(type)));
+        Compare("lse", expected.LogSumExp, SafetensorsType.Float32, Tolerance.Forward(ElementType.Float32));
+        if (!backward)
+            return;
+        using Tensor dOut = Load("dout", q), dLse = Load("dlse", l);
+        using var gradients = SparseAttention.Backward(reference, query, key, value, expected, dOut, layout, dLse);
+        Compare("dq", gradients.Query, type, Tolerance.Backward(Element(type)).Relative);
+        Compare("dk", gradients.Key, type, Tolerance.Backward(Element(type)).Relative);
+        Compare("dv", gradients.Value, type, Tolerance.Backward(Element(type)).Relative);
+
+        SafetensorsTensor Random(string name, SafetensorsType t, Shape shape) => new(name, t, LongShape(shape), random.Normal(shape.Count).Select(x => (float)x).ToArray());
+
+        Tensor Load(string name, Shape shape)
+        {
+            var tensor = reference.Allocate(shape, ElementType.Float64);
+            ReferenceBackend.SetValues(tensor, [.. file.ReadSingles(name).Select(x => (double)x)]);
+            return tensor;
+        }
+
+        void Compare(string name, Tensor wanted, SafetensorsType t, Tolerance tolerance)
+        {
+            Assert.Equal(t, result.Info(name).Type);
+            Assert.Equal(LongShape(wanted.Shape), result.Info(name).Shape.ToArray());
+            MaximumError.AssertWithin(tolerance, name, wanted.Shape, ReferenceBackend.Values(wanted), [.. result.ReadSingles(name).Select(x => (double)x)]);
+        }
+    }
+
+    [Fact]
+    public async Task Dtype_rounds_inputs_and_outputs()
+    {
+        Shape q = new(1, 32, 1, 8);
+        float[] values = [.. Seeds.NewRandom().Normal(q.Count).Select(x => (float)x)];
+        SafetensorsFile.Write(Input, [.. new[] { "q", "k", "v" }.Select(n => new SafetensorsTensor(n, SafetensorsType.Float32, LongShape(q), values))]);
+        await Tool.SucceedAsync($"attend --input {Input} --output {Output} --dtype bf16");
+        using var result = SafetensorsFile.Open(Output);
+        Assert.Equal(SafetensorsType.BFloat16, result.Info("out").Type);
+        Assert.Equal(SafetensorsType.Float32, result.Info("lse").Type);
+        // The first query sees only itself: its output is its value, rounded.
+        Assert.All(result.ReadSingles("out")[..8].Zip(values), pair => Assert.Equal(pair.Second, pair.First, Math.Abs(pair.Second) / 256 + 1e-30f));
+    }
+
+    [Fact]
+    public async Task Bad_input_is_refused_and_nothing_is_written()
+    {
+        await Tool.RefuseAsync($"attend --input {_folder}/missing --output {Output}", "missing");
+        Write(new(1, 32, 4, 16), new(1, 32, 3, 16));
+        await Refuse("", "3", "4");
+        Write(new(1, 32, 4, 16), new(1, 32, 4, 24));
+        await Refuse("", "24", "16");
+        Write(new(1, 64, 4, 16), new(1, 32, 4, 16));
+        await Refuse("", "64", "32");
+        Write(new(1, 32, 4, 12), new(1, 32, 4, 12));
+        await Refuse("", "12");
+        Write(new(1, 32, 4, 16), new(1, 32, 4, 16));
+        await Refuse("--block-size 48", "48");
+        await Refuse("--heads 8", "8", "4");
+        await Refuse("--device cuda:7", "cuda:7");
+        await Refuse("--dtype fp8", "fp8");
+        Write(new(1, 32, 4, 16), new(1, 32, 4, 16), nan: true);
+        await Refuse("--check-finite", "NaN");
+        SafetensorsFile.Write(Input, [new SafetensorsTensor("q", SafetensorsType.Float32, [1, 2, 1, 8], new float[16])]);
+        await Refuse("", "'k'");
+        byte[] whole = File.ReadAllBytes(Input);
+        File.WriteAllBytes(Input, whole[..(whole.Length - 10)]);
+        await Refuse("", Input);
+
+        Task Refuse(string more, params string[] parts)
+        {
+            Assert.False(File.Exists(Output));
+            return Tool.RefuseAsync($"attend --input {Input} --output {Output} {more}", parts);
+        }
+
+        void Write(Shape q, Shape k, bool nan = false)
+        {
+            float[] values = new float[q.Count];
+            values[^1] = nan ? float.NaN : 1;
+            SafetensorsFile.Write(Input, [new("q", SafetensorsType.Float32, LongShape(q), values), new("k", SafetensorsType.Float32, LongShape(k), new float[k.Count]), new("v", SafetensorsType.Float32, LongShape(k), new float[k.Count])]);
+        }
+    }
+
+    private static long[] LongShape(Shape shape) => [.. Enumerable.Range(0, shape.Rank).Select(d => (long)shape[d])];
+
+    private static ElementType Element(SafetensorsType type) => type switch { SafetensorsType.Float16 => ElementType.Float16, SafetensorsType.BFloat16 => ElementType.BFloat16, _ => ElementType.Float32 };
+}

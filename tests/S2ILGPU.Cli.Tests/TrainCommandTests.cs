@@ -1,0 +1,146 @@
+using System.Diagnostics;
+using System.Text;
+using System.Text.Json;
+using System.Xml.Linq;
+using S2ILGPU.Training;
+using Xunit;
+
+namespace S2ILGPU.Cli.Tests;
+
+public sealed class TrainCommandTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("s2-train-").FullName;
+
+    private string Model => Path.Combine(_folder, "model");
+
+    private string Text { get; }
+
+    public TrainCommandTests()
+    {
+        Text = Path.Combine(_folder, "text.txt");
+        var text = new StringBuilder();
+        for (int i = 0; i < 600; i++)
+            text.Append($"Line {i}: the quick brown fox jumps over {i * 7 % 100} lazy dogs.\n");
+        File.WriteAllText(Text, text.ToString());
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData("hybrid")]
+    [InlineData("s2")]
+    [InlineData("dense")]
+    public async Task Trains_evaluates_and_generates(string attention)
+    {
+        string output = await Tool.SucceedAsync($"train --preset tiny --steps 60 --attention {attention} --data {Text} --out {Model}");
+        Assert.Contains("unigram entropy", output);
+        Assert.Contains("sample", output);
+        string[] files = [ModelFolder.Config, ModelFolder.LossCurve, ModelFolder.Weights, ModelFolder.Tokenizer, ModelFolder.State, ModelFolder.Log];
+        Assert.Equal(files.Order(), Directory.GetFiles(Model).Select(Path.GetFileName).Order());
+        Assert.Equal(60, File.ReadLines(Path.Combine(Model, ModelFolder.Log)).Count());
+        foreach (string line in File.ReadLines(Path.Combine(Model, ModelFolder.Log)))
+        {
+            using var json = JsonDocument.Parse(line);
+            Assert.All(new[] { "step", "loss", "tokens" }, name => Assert.Equal(JsonValueKind.Number, json.RootElement.GetProperty(name).ValueKind));
+        }
+        Assert.Equal("svg", XDocument.Load(Path.Combine(Model, ModelFolder.LossCurve)).Root!.Name.LocalName);
+
+        using var evaluated = JsonDocument.Parse(await Tool.SucceedAsync($"eval --model {Model} --data {Text} --json"));
+        double bits = evaluated.RootElement.GetProperty("bitsPerByte").GetDouble(), unigram = evaluated.RootElement.GetProperty("unigramBitsPerByte").GetDouble();
+        Assert.True(bits < 0.85 * unigram, $"{bits} bits per byte, unigram {unigram}");
+
+        string generated = await Tool.SucceedAsync($"generate --model {Model} --prompt Line --max-tokens 40");
+        Assert.StartsWith("Line", generated);
+        Assert.True(generated.Length > 20, generated);
+        Assert.Equal(generated, await Tool.SucceedAsync($"generate --model {Model} --prompt Line --max-tokens 40"));
+        Assert.NotEqual(generated, await Tool.SucceedAsync($"generate --model {Model} --prompt Line --max-tokens 40 --seed 2 --temperature 2"));
+    }
+
+    [Fact]
+    public async Task A_run_that_is_interrupted_saves_and_continues_to_the_bits_of_one_that_is_not()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGINT");
+        string whole = Path.Combine(_folder, "whole"), options = $"--preset tiny --data {Text} --steps 400";
+        await Tool.SucceedAsync($"train {options} --out {whole}");
+
+        using (var process = Start($"train {options} --out {Model}"))
+        {
+            string log = Path.Combine(Model, ModelFolder.Log);
+            for (int wait = 0; wait < 1200 && !(File.Exists(log) && new FileInfo(log).Length > 300); wait++)
+                await Task.Delay(50, TestContext.Current.CancellationToken);
+            using var signal = Process.Start("kill", ["-INT", $"{process.Id}"]);
+            string output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+            await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+            Assert.Equal(0, process.ExitCode);
+            Assert.Contains("--resume", output);
+        }
+        int stopped = File.ReadLines(Path.Combine(Model, ModelFolder.Log)).Count();
+        Assert.InRange(stopped, 1, 399);
+        await Tool.SucceedAsync($"train --resume --out {Model}");
+        Assert.Equal(400, File.ReadLines(Path.Combine(Model, ModelFolder.Log)).Count());
+        Assert.Equal(File.ReadAllBytes(Path.Combine(whole, ModelFolder.Weights)), File.ReadAllBytes(Path.Combine(Model, ModelFolder.Weights)));
+    }
+
+    [Fact]
+    public async Task Bad_input_is_refused_and_nothing_is_written()
+    {
+        string empty = Path.Combine(_folder, "empty.txt");
+        File.WriteAllText(empty, "");
+        await Tool.RefuseAsync($"train --data {empty} --out {Model}", "empty.txt");
+        await Tool.RefuseAsync($"train --data {_folder}/missing.txt --out {Model}", "missing.txt");
+        await Tool.RefuseAsync($"train --preset huge --out {Model}", "huge", "tiny");
+        await Tool.RefuseAsync($"train --attention some --data {Text} --out {Model}", "some");
+        await Tool.RefuseAsync($"train --steps 0 --data {Text} --out {Model}", "got 0");
+        await Tool.RefuseAsync($"train --steps many --data {Text} --out {Model}", "many");
+        await Tool.RefuseAsync($"train --device cuda:9 --data {Text} --out {Model}", "cuda:9");
+        await Tool.RefuseAsync($"train --context 100000 --data {Text} --out {Model}", "100000");
+        await Tool.RefuseAsync($"train --resume --out {Model}", Model);
+        Assert.False(Directory.Exists(Model));
+    }
+
+    [Fact]
+    public async Task A_folder_that_holds_a_model_is_not_overwritten_and_not_resumed_as_another_one()
+    {
+        await Tool.SucceedAsync($"train --preset tiny --steps 2 --data {Text} --out {Model}");
+        byte[] weights = File.ReadAllBytes(Path.Combine(Model, ModelFolder.Weights));
+        await Tool.RefuseAsync($"train --preset tiny --steps 2 --data {Text} --out {Model}", Model, "--resume");
+        await Tool.RefuseAsync($"train --resume --seed 5 --out {Model}", "--seed");
+        File.AppendAllText(Text, "One more line.\n");
+        await Tool.RefuseAsync($"train --resume --steps 3 --out {Model}", "other data");
+        Assert.Equal(weights, File.ReadAllBytes(Path.Combine(Model, ModelFolder.Weights)));
+    }
+
+    [Fact]
+    public async Task Damaged_model_folders_are_refused()
+    {
+        await Tool.RefuseAsync($"generate --model {Model} --prompt x", Model);
+        await Tool.SucceedAsync($"train --preset tiny --steps 2 --data {Text} --out {Model}");
+        await Tool.RefuseAsync($"eval --model {Model} --data {Text} --context 4096", "4096", "128");
+        await Tool.RefuseAsync($"generate --model {Model} --prompt x --temperature -1", "-1");
+        string weights = Path.Combine(Model, ModelFolder.Weights);
+        byte[] whole = File.ReadAllBytes(weights);
+        File.WriteAllBytes(weights, whole[..1000]);
+        await Tool.RefuseAsync($"generate --model {Model} --prompt x", ModelFolder.Weights);
+        File.WriteAllText(Path.Combine(Model, ModelFolder.Config), "{\"hidden_size\": -1}");
+        await Tool.RefuseAsync($"generate --model {Model} --prompt x", ModelFolder.Config);
+        File.Delete(Path.Combine(Model, ModelFolder.Tokenizer));
+        await Tool.RefuseAsync($"generate --model {Model} --prompt x", ModelFolder.Tokenizer);
+    }
+
+    [Fact]
+    public async Task Devices_are_listed()
+    {
+        Assert.Contains("cpu", await Tool.SucceedAsync("devices"));
+        using var json = JsonDocument.Parse(await Tool.SucceedAsync("devices --json"));
+        Assert.Contains(json.RootElement.EnumerateArray(), device => device.GetProperty("id").GetString() == "cpu");
+        await Tool.RefuseAsync("devices --nonsense", "--nonsense");
+        await Tool.RefuseAsync("nonsense", "nonsense");
+    }
+
+    private static Process Start(string arguments)
+    {
+        string host = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+        var start = new ProcessStartInfo(host, ["exec", typeof(CommandLine).Assembly.Location, .. arguments.Split(' ')]) { RedirectStandardOutput = true };
+        return Process.Start(start)!;
+    }
+}
