@@ -45,6 +45,8 @@ internal readonly unsafe record struct PanelSource(nint Data, nint Stride, bool 
             for (int step = 0; step < steps; step++)
                 CopyLanes<T>(source + step * Stride, lanes, panel + (nint)step * width);
         }
+        else if (lanes < T.Count)
+            BlockMoves<Simd128>.Transpose((float*)Data + firstLane * Stride + firstStep, Stride, lanes, steps, panel, width, 1);
         else
             BlockMoves<T>.Transpose((float*)Data + firstLane * Stride + firstStep, Stride, lanes, steps, panel, width, 1);
         if (lanes < width)
