@@ -110,11 +110,10 @@ internal sealed unsafe class BackwardTile<T>
     }
 
     /// <summary>Writes dK and dV of the tile's keys.</summary>
-    public void End(float* keyGradient, nint keyStride, float* valueGradient, nint valueStride, float scale)
-    {
-        BlockMoves<T>.Scale(_keyGradient, _paddedDim, _keyCount, _headDim, keyGradient, keyStride, scale);
-        BlockMoves<T>.Scale(_valueGradient, _paddedDim, _keyCount, _headDim, valueGradient, valueStride, 1);
-    }
+    /// <returns>Whether all of them are finite.</returns>
+    public bool End(float* keyGradient, nint keyStride, float* valueGradient, nint valueStride, float scale) =>
+        BlockMoves<T>.Scale(_keyGradient, _paddedDim, _keyCount, _headDim, keyGradient, keyStride, scale)
+        & BlockMoves<T>.Scale(_valueGradient, _paddedDim, _keyCount, _headDim, valueGradient, valueStride, 1);
 
     // The lanes between the first and the last block of keys that the group sees: of a tile of small blocks often only one.
     private void SetSpan(int blockTokens)

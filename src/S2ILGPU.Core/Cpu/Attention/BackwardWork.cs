@@ -15,6 +15,8 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
     private readonly ScratchMemory _tileScratch = new(), _rowScratch = new(), _gradientScratch = new();
     private readonly StatisticsPass _statistics;
     private readonly RangeSum _rangeSum;
+    private readonly ExactPass _exact;
+    private bool[] _isBeyondRange = [];                                           // [sequences, KV heads]
     private AttentionBackwardArguments _arguments;
     private HeadTensor _query, _key, _value, _outputGradient, _queryGradient, _keyGradient, _valueGradient;
     private float* _shift, _delta, _gradients;                                    // [rows], [rows], [gradient rows, padded D]
@@ -27,6 +29,7 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
             _tiles[w] = new BackwardTile<T>();
         _statistics = new StatisticsPass(this);
         _rangeSum = new RangeSum(this);
+        _exact = new ExactPass(this);
     }
 
     /// <summary>Computes dQ, dK and dV of all sequences; rows of padding are not touched.</summary>
@@ -41,28 +44,38 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         (_keyGradient, _valueGradient) = (HeadTensor.Of(arguments.KeyGradient), HeadTensor.Of(arguments.ValueGradient));
         _plan.Make(arguments);
         Reserve();
+        int units = _plan.Sequences.Length * (_heads / _group);
+        if (_isBeyondRange.Length < units)
+            _isBeyondRange = new bool[units];
+        _isBeyondRange.AsSpan(0, units).Clear();
         _statistics.Begin();
         pool.Run(_plan.Sequences.Length * _heads, _statistics);
         pool.Run(_plan.Items, this);
         if (_plan.HasRanges)
             pool.Run(_plan.Sequences.Length * _heads, _rangeSum);
+        if (_isBeyondRange.AsSpan(0, units).Contains(true))
+            pool.Run(units, _exact);
         _arguments = default;
     }
 
     public void Execute(int item, int worker)
     {
-        ref readonly var plan = ref _plan.Sequences[_plan.SequenceOf(item)];
+        int s = _plan.SequenceOf(item);
+        ref readonly var plan = ref _plan.Sequences[s];
         int head = (item - plan.FirstItem) / plan.Ranges, range = (item - plan.FirstItem) % plan.Ranges;
         int patternHead = _arguments.Layout.Pattern.PatternHeadOf(head * _group);
         var (start, end) = BackwardPlan.TilesOf(_arguments.Layout, plan, patternHead, range);
         float* gradients = _plan.HasRanges ? RangeGradients(plan, head, range) : _gradients + worker * _plan.GradientRows * _paddedDim;
         var sequence = plan.Sequence;
         Clear(gradients, (long)_group * sequence.QueryCount * _paddedDim);
+        bool isFinite = true;
         for (int tile = start; tile < end; tile++)
-            Tile(plan, head, tile, gradients, _tiles[worker]);
+            isFinite &= Tile(plan, head, tile, gradients, _tiles[worker]);
         for (int h = 0; h < _group && !_plan.HasRanges; h++)
-            BlockMoves<T>.Scale(gradients + (long)h * sequence.QueryCount * _paddedDim, _paddedDim, sequence.QueryCount, _headDim,
+            isFinite &= BlockMoves<T>.Scale(gradients + (long)h * sequence.QueryCount * _paddedDim, _paddedDim, sequence.QueryCount, _headDim,
                 _queryGradient.Row(sequence.Batch, sequence.QueryStart, head * _group + h), _queryGradient.TokenStride, _arguments.Scale);
+        if (!isFinite)
+            SetBeyondRange(s, head * _group);
     }
 
     public void Dispose()
@@ -83,8 +96,11 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         _gradients = _gradientScratch.Take(_plan.GradientRows * _paddedDim * (_plan.HasRanges ? 1 : _tiles.Length));
     }
 
-    // dK and dV of one tile of keys, and its share of dQ, over the query heads of the KV head.
-    private void Tile(in BackwardSequence plan, int keyValueHead, int tile, float* gradients, BackwardTile<T> work)
+    // Items of several workers may say so of the same heads.
+    private void SetBeyondRange(int sequence, int head) => _isBeyondRange[(sequence * _heads + head) / _group] = true;
+
+    // dK and dV of one tile of keys, and its share of dQ, over the query heads of the KV head. False when one of dK and dV is not finite.
+    private bool Tile(in BackwardSequence plan, int keyValueHead, int tile, float* gradients, BackwardTile<T> work)
     {
         var sequence = plan.Sequence;
         var layout = _arguments.Layout;
@@ -105,7 +121,7 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
             var rows = new BlockUnion(layout.ColumnStarts, layout.Rows, layout.Pattern.PatternHeadOf(head) * layout.KeyBlocks + firstBlock, blocks);
             work.Add(queries, new TokenWalk(rows, layout.BlockTokens, firstVisible, sequence.KeyCount), layout.IsCausal, layout.BlockTokens);
         }
-        work.End(_keyGradient.Row(sequence.Batch, sequence.KeyStart + firstKey, keyValueHead), _keyGradient.TokenStride,
+        return work.End(_keyGradient.Row(sequence.Batch, sequence.KeyStart + firstKey, keyValueHead), _keyGradient.TokenStride,
             _valueGradient.Row(sequence.Batch, sequence.KeyStart + firstKey, keyValueHead), _valueGradient.TokenStride, _arguments.Scale);
     }
 
@@ -120,6 +136,9 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
     /// <summary><c>delta = rowsum(O dO) - dLSE</c> and LSE in base 2; items are (sequence, head).</summary>
     private sealed class StatisticsPass(BackwardWork<T> backward) : IParallelWork
     {
+        // Where scores are larger, their rounding errors make probabilities above 1.
+        private const float LargestScore = 1e6f;
+
         // Rows with nothing kept get a shift that makes every probability 0.
         private const float NothingKept = 1e38f;
 
@@ -145,6 +164,8 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
                 float lse = *_logSumExp.At(sequence.Batch, head, at);
                 float dot = Dot(_output.Row(sequence.Batch, at, head), backward._outputGradient.Row(sequence.Batch, at, head), backward._headDim);
                 backward._shift[row] = float.IsNegativeInfinity(lse) ? NothingKept : lse * SimdMath.Log2E;
+                if (Math.Abs(lse) > LargestScore && float.IsFinite(lse))
+                    backward.SetBeyondRange(item / backward._heads, head);
                 backward._delta[row] = dot - (_logSumExpGradient.Exists ? *_logSumExpGradient.At(sequence.Batch, head, at) : 0);
             }
         }
@@ -178,8 +199,21 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
                 for (long i = 0; i < floats; i += T.Count)
                     T.Store(T.Load(sum + i) + T.Load(part + i), sum + i);
             }
-            BlockMoves<T>.Scale(sum, backward._paddedDim, sequence.QueryCount, backward._headDim,
+            bool isFinite = BlockMoves<T>.Scale(sum, backward._paddedDim, sequence.QueryCount, backward._headDim,
                 backward._queryGradient.Row(sequence.Batch, sequence.QueryStart, head), backward._queryGradient.TokenStride, backward._arguments.Scale);
+            if (!isFinite)
+                backward.SetBeyondRange(item / backward._heads, head);
+        }
+    }
+
+    /// <summary>Computes again, in double precision, what left the range of float32; items are (sequence, KV head).</summary>
+    private sealed class ExactPass(BackwardWork<T> backward) : IParallelWork
+    {
+        public void Execute(int item, int worker)
+        {
+            int keyValueHeads = backward._heads / backward._group;
+            if (backward._isBeyondRange[item])
+                new ExactBackward(backward._arguments, backward._plan.Sequences[item / keyValueHeads].Sequence, item % keyValueHeads).Run();
         }
     }
 }

@@ -60,18 +60,29 @@ internal static unsafe class BlockMoves<T>
     }
 
     /// <summary><c>destination = source * factor</c>, row by row; the columns are a multiple of 4.</summary>
+    /// <returns>Whether all results are finite.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Scale(float* source, nint sourceStride, nint rows, nint columns, float* destination, nint destinationStride, float factor)
+    public static bool Scale(float* source, nint sourceStride, nint rows, nint columns, float* destination, nint destinationStride, float factor)
     {
-        T wide = T.Create(factor);
+        T wide = T.Create(factor), zeros = T.Zero;
+        Simd128 narrowZeros = Simd128.Zero;
         for (nint row = 0; row < rows; row++, source += sourceStride, destination += destinationStride)
         {
             nint column = 0;
             for (; column + T.Count <= columns; column += T.Count)
-                T.Store(T.Load(source + column) * wide, destination + column);
+            {
+                T value = T.Load(source + column) * wide;
+                zeros = T.FusedMultiplyAdd(value, T.Zero, zeros);
+                T.Store(value, destination + column);
+            }
             for (; column < columns; column += Simd128.Count)
-                Simd128.Store(Simd128.Load(source + column) * Simd128.Create(factor), destination + column);
+            {
+                Simd128 value = Simd128.Load(source + column) * Simd128.Create(factor);
+                narrowZeros = Simd128.FusedMultiplyAdd(value, Simd128.Zero, narrowZeros);
+                Simd128.Store(value, destination + column);
+            }
         }
+        return T.Sum(zeros) + Simd128.Sum(narrowZeros) == 0;
     }
 
     private static void TransposeRest(float* source, nint sourceStride, nint rows, nint columns, float* destination, nint destinationStride, float factor)

@@ -1,0 +1,111 @@
+using S2ILGPU.Backends;
+using S2ILGPU.Layouts;
+
+namespace S2ILGPU.Cpu.Attention;
+
+/// <summary>
+/// Gradients of the heads that share a KV head in double precision, for the rare case that scores or gradients leave the range of float32. Finite inputs give
+/// finite results: <c>P = exp(min(0, S - LSE)) &lt;= 1</c>, and what is beyond the largest float becomes the largest float.
+/// </summary>
+/// <param name="arguments">The call.</param>
+/// <param name="sequence">The sequence.</param>
+/// <param name="keyValueHead">The KV head.</param>
+internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments, Sequence sequence, int keyValueHead)
+{
+    private readonly int _headDim = arguments.Query.Shape[3], _group = arguments.Query.Shape[2] / arguments.Key.Shape[2];
+    private readonly HeadTensor _query = HeadTensor.Of(arguments.Query), _key = HeadTensor.Of(arguments.Key), _value = HeadTensor.Of(arguments.Value);
+    private readonly HeadTensor _output = HeadTensor.Of(arguments.Output), _outputGradient = HeadTensor.Of(arguments.OutputGradient);
+    private readonly RowStatistics _logSumExp = RowStatistics.Of(arguments.LogSumExp), _logSumExpGradient = RowStatistics.Of(arguments.LogSumExpGradient);
+    private readonly double[] _keyGradient = new double[(long)sequence.KeyCount * arguments.Query.Shape[3]];
+    private readonly double[] _valueGradient = new double[(long)sequence.KeyCount * arguments.Query.Shape[3]];
+    private readonly double[] _scores = new double[sequence.KeyCount];
+
+    /// <summary>Writes dQ, dK and dV; leaves them as they are when an input is not finite.</summary>
+    public void Run()
+    {
+        if (!HasFiniteInputs())
+            return;
+        for (int head = keyValueHead * _group; head < (keyValueHead + 1) * _group; head++)
+            for (int token = 0; token < sequence.QueryCount; token++)
+                AddQuery(head, token);
+        Write(_keyGradient, HeadTensor.Of(arguments.KeyGradient));
+        Write(_valueGradient, HeadTensor.Of(arguments.ValueGradient));
+    }
+
+    private void AddQuery(int head, int token)
+    {
+        int row = sequence.QueryStart + token, position = sequence.FirstQueryPosition + token;
+        float* q = _query.Row(sequence.Batch, row, head), dO = _outputGradient.Row(sequence.Batch, row, head);
+        double delta = ExactAttention.Dot(_output.Row(sequence.Batch, row, head), dO, _headDim)
+            - (_logSumExpGradient.Exists ? *_logSumExpGradient.At(sequence.Batch, head, row) : 0);
+        double lse = LogSumExp(head, q, position, *_logSumExp.At(sequence.Batch, head, row));
+        var gradient = new double[_headDim];
+        for (var walk = Keys(head, position); walk.MoveNext();)
+            for (int key = walk.First; key < walk.First + walk.Count; key++)
+            {
+                float* k = _key.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead), v = _value.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead);
+                double p = Math.Exp(Math.Min(0, _scores[key] - lse));
+                double scoreGradient = p * (ExactAttention.Dot(dO, v, _headDim) - delta) * arguments.Scale;
+                for (int d = 0, at = key * _headDim; d < _headDim; d++, at++)
+                {
+                    gradient[d] += scoreGradient * k[d];
+                    _keyGradient[at] += scoreGradient * q[d];
+                    _valueGradient[at] += p * dO[d];
+                }
+            }
+        float* result = HeadTensor.Of(arguments.QueryGradient).Row(sequence.Batch, row, head);
+        for (int d = 0; d < _headDim; d++)
+            result[d] = ExactAttention.Saturate(gradient[d]);
+    }
+
+    // Computes the scores and their log-sum-exp. That of the forward pass is of other keys too where partitions were merged; where it is the same up to its
+    // rounding, the one of double precision replaces it.
+    private double LogSumExp(int head, float* q, int position, float given)
+    {
+        double max = double.NegativeInfinity, sum = 0;
+        for (var walk = Keys(head, position); walk.MoveNext();)
+            for (int key = walk.First; key < walk.First + walk.Count; key++)
+            {
+                double score = arguments.Scale * ExactAttention.Dot(q, _key.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead), _headDim);
+                double raised = Math.Max(max, score);
+                (_scores[key], max, sum) = (score, raised, sum * Math.Exp(max - raised) + Math.Exp(score - raised));
+            }
+        double own = max + Math.Log(sum);
+        return Math.Abs(ExactAttention.Saturate(own) - given) <= 1e-5 * Math.Abs(given) ? own : given;
+    }
+
+    private TokenWalk Keys(int head, int position)
+    {
+        var layout = arguments.Layout;
+        int row = layout.Pattern.PatternHeadOf(head) * layout.QueryBlocks + position / layout.BlockTokens - layout.FirstQueryBlock;
+        return new TokenWalk(new BlockUnion(layout.RowStarts, layout.Columns, row, 1), layout.BlockTokens, 0, layout.IsCausal ? position + 1 : sequence.KeyCount);
+    }
+
+    private void Write(double[] gradient, HeadTensor to)
+    {
+        for (int key = 0; key < sequence.KeyCount; key++)
+            for (int d = 0; d < _headDim; d++)
+                to.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead)[d] = ExactAttention.Saturate(gradient[key * _headDim + d]);
+    }
+
+    private bool HasFiniteInputs()
+    {
+        for (int key = 0; key < sequence.KeyCount; key++)
+            if (!IsFinite(_key, sequence.KeyStart + key, keyValueHead) || !IsFinite(_value, sequence.KeyStart + key, keyValueHead))
+                return false;
+        for (int head = keyValueHead * _group; head < (keyValueHead + 1) * _group; head++)
+            for (int row = sequence.QueryStart; row < sequence.QueryStart + sequence.QueryCount; row++)
+                if (!IsFinite(_query, row, head) || !IsFinite(_output, row, head) || !IsFinite(_outputGradient, row, head)
+                    || float.IsNaN(*_logSumExp.At(sequence.Batch, head, row)))
+                    return false;
+        return true;
+    }
+
+    private bool IsFinite(HeadTensor tensor, int row, int head)
+    {
+        foreach (float x in new ReadOnlySpan<float>(tensor.Row(sequence.Batch, row, head), _headDim))
+            if (!float.IsFinite(x))
+                return false;
+        return true;
+    }
+}
