@@ -46,12 +46,15 @@ internal sealed class BenchMachine : IDisposable
     /// <summary>Billions of bytes per second that all threads read, the median over the whole run.</summary>
     public double ReadGBs => MedianOf(_readRate);
 
+    /// <summary>How much the peak of all threads varied over the whole run: width of the middle half of its measurements, of their median. Above a few percent something else was running.</summary>
+    public double PeakVariation => _peakAll.Count == 0 ? 0 : new Samples([.. _peakAll]).Spread / 1e9 / MedianOf(_peakAll);
+
     /// <summary>Measures variants in turn, and the yardsticks with them in every round.</summary>
     public Timings Time(Rounds rounds, Yardsticks yardsticks, params Action[] variants)
     {
         var measured = new List<Action>(variants);
         int one = Add(Yardsticks.PeakOneThread, _one.MultiplyAdd), all = Add(Yardsticks.PeakAllThreads, _all.MultiplyAdd), read = Add(Yardsticks.ReadRate, _all.Read);
-        var seconds = Alternating.Time(rounds, Settings.WarmUpRounds, [.. measured]);
+        var seconds = Alternating.Time(rounds, [.. measured]);
         return new Timings(seconds[..variants.Length])
         {
             PeakOneThread = Rate(one, _one.MultiplyAddFlops, _peakOne),

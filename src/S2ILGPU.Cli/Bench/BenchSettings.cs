@@ -11,12 +11,12 @@ internal sealed record BenchSettings
     {
         AttentionTokens = [4096],
         SpeedUpTokens = [1024, 4096, 16384],
-        MatMulRounds = new Rounds(5, 20, 0.25),
+        MatMulRounds = new Rounds(7, 20, 0.3),
         AttentionRounds = new Rounds(3, 12, 1.5),
         SpeedUpRounds = new Rounds(3, 12, 0.5),
         DecodeRounds = new Rounds(10, 100, 1),
         TrainingRounds = new Rounds(4, 6, 2),
-        PeerRounds = new Rounds(3, 10, 0.3),
+        PeerRounds = new Rounds(3, 10, 0.15, WarmUpSeconds: 0.05),
     };
 
     /// <summary>Heads of the attention figures, as many query as key/value heads.</summary>
@@ -48,8 +48,6 @@ internal sealed record BenchSettings
 
     /// <summary>Whether to look for other implementations.</summary>
     public bool HasPeers { get; init; } = true;
-
-    public int WarmUpRounds { get; init; } = 2;
 
     public Rounds MatMulRounds { get; init; } = new(7, 60, 1);
 

@@ -30,9 +30,10 @@ internal sealed unsafe partial class OpenBlas
     /// <summary>Loads the library; null where there is none.</summary>
     public static OpenBlas? Load()
     {
-        // Versions older than the processor fall back to kernels for half the register width. Read when the library is loaded, from the native environment.
+        // Versions older than the processor fall back to kernels for half the register width. Read when the library is loaded, from the native environment,
+        // which .NET's own setter does not reach.
         if (OperatingSystem.IsLinux() && Vector512.IsHardwareAccelerated && RuntimeInformation.ProcessArchitecture == Architecture.X64)
-            _ = SetEnvironment("OPENBLAS_CORETYPE", "SkylakeX", overwrite: 0);
+            _ = SetEnvironment("OPENBLAS_CORETYPE", "SkylakeX", overwrite: 1);
         foreach (string file in (string[])["libopenblas.so.0", "libopenblas.dylib", "libopenblas.dll"])
             if (NativeLibrary.TryLoad(file, out nint library) && NativeLibrary.TryGetExport(library, "cblas_sgemm", out nint sgemm)
                 && NativeLibrary.TryGetExport(library, "openblas_set_num_threads", out nint setThreads))

@@ -24,9 +24,9 @@ internal static class SpeedUpBench
 
     private static string Unit(double ceiling) => string.Create(CultureInfo.InvariantCulture, $"of the ceiling {ceiling:0.00}x");
 
-    // More than the ceiling says something about dense attention, which waits for memory, and nothing good about the sparse one.
+    // More than the ceiling says that dense attention waited (for memory, for a busy machine), and nothing good about the sparse one.
     private static string Note(double ratio, double ceiling) => ratio > ceiling
-        ? string.Create(CultureInfo.InvariantCulture, $"above the ceiling {ceiling:0.00}x: dense attention waits for memory")
+        ? string.Create(CultureInfo.InvariantCulture, $"no better than the ceiling {ceiling:0.00}x: dense attention waited for memory or a busy machine")
         : string.Create(CultureInfo.InvariantCulture, $"{ratio:0.00}x of at most {ceiling:0.00}x");
 
     private static List<(string Pattern, Samples Ratio, double Ceiling)> Measure(BenchMachine machine, int tokens)
