@@ -6,8 +6,8 @@ using S2ILGPU.Cpu.Simd;
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
-/// <c>O = softmax(scale Q K^T) V</c> for a handful of queries, bound by the speed at which keys and values come from memory: every row of K and V is read once, in place and in order,
-/// for all queries of the tile. Lanes are elements of a row: scores are dot products.
+/// <c>O = softmax(scale Q K^T) V</c> for a handful of queries, bound by the speed at which keys and values come from memory: every row of K and V is
+/// read once, in place and in order, for all queries of the tile. Lanes are elements of a row: scores are dot products.
 /// </summary>
 /// <remarks>Belongs to one worker. Measured against lanes of queries (<see cref="ForwardTile{T}"/>): faster up to 8 queries.</remarks>
 internal sealed unsafe class DecodeTile<T>
@@ -39,7 +39,8 @@ internal sealed unsafe class DecodeTile<T>
     }
 
     /// <summary>Attention of the tile over all keys of a walk.</summary>
-    public void Run(in TileQueries queries, HeadTensor query, float scale, TokenWalk walk, bool isCausal, in TokenRows keys, in TokenRows values, in TileResult result)
+    public void Run(in TileQueries queries, HeadTensor query, float scale, TokenWalk walk, bool isCausal, in TokenRows keys, in TokenRows values,
+        in TileResult result)
     {
         var replay = walk;
         Begin(queries, query, scale);

@@ -5,8 +5,8 @@ using S2ILGPU.Cpu.Simd;
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
-/// <c>O = softmax(scale Q K^T) V</c> for a tile of up to 64 queries. Lanes are queries: <c>S^T = K Q^T</c> and <c>O^T = V^T P^T</c>, so softmax has no step across lanes;
-/// the column maximum is found while scores are stored, and O is rescaled while it is loaded. Keys come in groups of up to 64.
+/// <c>O = softmax(scale Q K^T) V</c> for a tile of up to 64 queries. Lanes are queries: <c>S^T = K Q^T</c> and <c>O^T = V^T P^T</c>, so softmax has no step
+/// across lanes; the column maximum is found while scores are stored, and O is rescaled while it is loaded. Keys come in groups of up to 64.
 /// </summary>
 /// <remarks>Belongs to one worker.</remarks>
 internal sealed unsafe class ForwardTile<T>
@@ -39,7 +39,8 @@ internal sealed unsafe class ForwardTile<T>
     }
 
     /// <summary>Attention of the tile over all keys of a walk.</summary>
-    public void Run(in TileQueries queries, HeadTensor query, float scale, TokenWalk walk, bool isCausal, in TokenRows keys, in TokenRows values, in TileResult result)
+    public void Run(in TileQueries queries, HeadTensor query, float scale, TokenWalk walk, bool isCausal, in TokenRows keys, in TokenRows values,
+        in TileResult result)
     {
         var replay = walk;
         Begin(queries, query, scale);
@@ -72,7 +73,8 @@ internal sealed unsafe class ForwardTile<T>
             BlockMoves<T>.Transpose(first, query.HeadStride, queries.Heads, _headDim, _query, Lanes, scale * SimdMath.Log2E);
         else
             for (int head = 0; head < queries.Heads; head++)
-                BlockMoves<T>.Transpose(first + head * query.HeadStride, query.TokenStride, queries.Tokens, _headDim, _query + head * queries.Tokens, Lanes, scale * SimdMath.Log2E);
+                BlockMoves<T>.Transpose(first + head * query.HeadStride, query.TokenStride, queries.Tokens, _headDim,
+                    _query + head * queries.Tokens, Lanes, scale * SimdMath.Log2E);
         new Span<float>(_output, _headDim * Lanes).Clear();
         var empty = OnlineSoftmax<T>.Empty;
         for (int lane = 0; lane < _columns; lane += T.Count)
@@ -152,7 +154,8 @@ internal sealed unsafe class ForwardTile<T>
             int key = 0;
             for (; key + 4 <= keys; key += 4, p += 4 * Lanes)
             {
-                T p0 = softmax.Weigh(T.Load(p)), p1 = softmax.Weigh(T.Load(p + Lanes)), p2 = softmax.Weigh(T.Load(p + 2 * Lanes)), p3 = softmax.Weigh(T.Load(p + 3 * Lanes));
+                T p0 = softmax.Weigh(T.Load(p)), p1 = softmax.Weigh(T.Load(p + Lanes)), p2 = softmax.Weigh(T.Load(p + 2 * Lanes)),
+                    p3 = softmax.Weigh(T.Load(p + 3 * Lanes));
                 T.Store(p0, p);
                 T.Store(p1, p + Lanes);
                 T.Store(p2, p + 2 * Lanes);
@@ -179,7 +182,8 @@ internal sealed unsafe class ForwardTile<T>
             bool isEmpty = (_seenBlocks >> queries.BlockOf(lane) & 1) == 0;
             if (!isEmpty && !(_max[lane] > OnlineSoftmax<T>.Seen && _sum[lane] > 0 && float.IsFinite(_sum[lane])))
                 return false;
-            result.SetLogSumExp(lane / queries.Tokens, lane % queries.Tokens, isEmpty ? float.NegativeInfinity : (_max[lane] + MathF.Log2(_sum[lane])) * SimdMath.Ln2);
+            float logSumExp = isEmpty ? float.NegativeInfinity : (_max[lane] + MathF.Log2(_sum[lane])) * SimdMath.Ln2;
+            result.SetLogSumExp(lane / queries.Tokens, lane % queries.Tokens, logSumExp);
             _factor[lane] = isEmpty ? 0 : 1 / _sum[lane];
         }
         new Span<float>(_factor + queries.Lanes, Lanes - queries.Lanes).Clear();

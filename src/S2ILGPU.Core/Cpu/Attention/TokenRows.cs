@@ -57,7 +57,8 @@ internal readonly unsafe ref struct TokenRows
     /// <param name="paddedDim">Floats that will be read of each row; those beyond D are 0.</param>
     /// <param name="scratch">Room for <paramref name="paddedDim"/> floats per token of a group.</param>
     /// <param name="stride">Floats from one row to the next.</param>
-    /// <param name="isReadOnce">Copy in any case, because nothing else has the rows in the cache: a copy streams, while kernels read several rows at a time.</param>
+    /// <param name="isReadOnce">Copy in any case, because nothing else has the rows in the cache: a copy streams, while kernels read several rows at a
+    /// time.</param>
     public float* Rows<T>(TokenGroup group, int paddedDim, float* scratch, out nint stride, bool isReadOnce = false)
         where T : unmanaged, ISimd<T>
     {

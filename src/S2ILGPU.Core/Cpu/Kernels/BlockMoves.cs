@@ -18,7 +18,8 @@ internal static unsafe class BlockMoves<T>
             nint column = 0;
             for (; column + T.Count <= columns; column += T.Count)
                 T.Transpose(source + row * sourceStride + column, sourceStride, destination + column * destinationStride + row, destinationStride, wide);
-            TransposeRest(source + row * sourceStride + column, sourceStride, T.Count, columns - column, destination + column * destinationStride + row, destinationStride, factor);
+            TransposeRest(source + row * sourceStride + column, sourceStride, T.Count, columns - column,
+                destination + column * destinationStride + row, destinationStride, factor);
         }
         TransposeRest(source + row * sourceStride, sourceStride, rows - row, columns, destination + row, destinationStride, factor);
     }
@@ -61,7 +62,8 @@ internal static unsafe class BlockMoves<T>
         {
             nint column = 0;
             for (; column + Simd128.Count <= columns; column += Simd128.Count)
-                Simd128.Transpose(source + row * sourceStride + column, sourceStride, destination + column * destinationStride + row, destinationStride, Simd128.Create(factor));
+                Simd128.Transpose(source + row * sourceStride + column, sourceStride, destination + column * destinationStride + row,
+                    destinationStride, Simd128.Create(factor));
             for (; column < columns; column++)
                 for (nint r = row; r < row + Simd128.Count; r++)
                     destination[column * destinationStride + r] = source[r * sourceStride + column] * factor;
