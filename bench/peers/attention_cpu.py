@@ -3,7 +3,8 @@
     python3 attention_cpu.py THREADS HEADS SECONDS TOKENSxHEADDIM...
 
 prints {"version": "2.6.0", "figures": [{"tokens": 4096, "headDim": 64, "seconds": 0.021}, ...]}: medians, [1, HEADS, TOKENS, HEADDIM] each.
-Exits with code 3 when PyTorch is not installed. `s2 bench cpu` runs it when it finds python3.
+Versions before 2.2 have no flash kernel for CPUs and hold all scores in memory: sizes that would need more than 4 GB are left out there.
+Exits with code 3 when PyTorch is not installed or has no such function (before 2.0). `s2 bench cpu` runs it when it finds python3.
 """
 
 import json
@@ -13,8 +14,12 @@ import time
 
 try:
     import torch
+    from torch.nn.functional import scaled_dot_product_attention
 except ImportError:
     sys.exit(3)
+
+HAS_FLASH = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 2)
+MOST_SCORE_BYTES = 4e9
 
 
 def median_seconds(run, patience):
@@ -33,8 +38,10 @@ def main(threads, heads, patience, sizes):
     figures = []
     with torch.no_grad():
         for tokens, head_dim in sizes:
+            if not HAS_FLASH and heads * tokens * tokens * 4 > MOST_SCORE_BYTES:
+                continue
             query, key, value = (torch.randn(1, heads, tokens, head_dim) for _ in range(3))
-            attend = lambda: torch.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+            attend = lambda: scaled_dot_product_attention(query, key, value, is_causal=True)
             figures.append({"tokens": tokens, "headDim": head_dim, "seconds": median_seconds(attend, patience)})
     print(json.dumps({"version": torch.__version__, "figures": figures}))
 

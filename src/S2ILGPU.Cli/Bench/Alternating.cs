@@ -6,15 +6,15 @@ namespace S2ILGPU.Cli.Bench;
 /// <param name="Least">Rounds that are measured in any case.</param>
 /// <param name="Most">Rounds after which enough is known.</param>
 /// <param name="Seconds">Time after which no further round begins.</param>
-/// <param name="WarmUpSeconds">Time to call the variants before the first round, twice each at least. A quarter of a second lets the compiler's background tiers replace what
-/// they compiled quickly.</param>
+/// <param name="WarmUpSeconds">Time to call the variants before the first round, twice each at least. A quarter of a second lets the compiler's background
+/// tiers replace what they compiled quickly.</param>
 internal readonly record struct Rounds(int Least, int Most, double Seconds, double WarmUpSeconds = 0.25);
 
 /// <summary>A stopwatch for several variants that are to be compared: A B C A B C ..., so that a machine that becomes slower does so for all of them.</summary>
 internal static class Alternating
 {
     // Short variants are called several times per measurement: what the variant before left behind (spinning workers, cold caches) then weighs little.
-    private const double LeastSecondsPerMeasurement = 0.005;
+    private const double LeastSecondsPerMeasurement = 0.01;
 
     /// <summary>Measures the variants in turn.</summary>
     /// <param name="rounds">How often.</param>

@@ -19,11 +19,13 @@ internal static class AttentionBench
     private static IEnumerable<Figure> Measure(BenchMachine machine, int headDim, int tokens, bool isBackward)
     {
         var patterns = BenchPatterns.All(machine.Settings.Heads);
-        using var inputs = new AttentionInputs(machine.All, new AttentionSize(tokens, machine.Settings.Heads, machine.Settings.Heads, headDim, HasGradients: isBackward));
+        var size = new AttentionSize(tokens, machine.Settings.Heads, machine.Settings.Heads, headDim, HasGradients: isBackward);
+        using var inputs = new AttentionInputs(machine.All, size);
         AttentionWork[] work = [.. patterns.Select(p => new AttentionWork(inputs, p.Pattern))];
         foreach (var w in work)
             w.Forward();
-        var timings = machine.Time(machine.Settings.AttentionRounds, Yardsticks.PeakAllThreads, [.. work.Select(w => isBackward ? (Action)w.Backward : w.Forward)]);
+        Action[] variants = [.. work.Select(w => isBackward ? (Action)w.Backward : w.Forward)];
+        var timings = machine.Time(machine.Settings.AttentionRounds, Yardsticks.PeakAllThreads, variants);
         var figures = new List<Figure>();
         for (int i = 0; i < work.Length; i++)
         {

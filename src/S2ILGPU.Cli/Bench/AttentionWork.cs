@@ -14,7 +14,8 @@ namespace S2ILGPU.Cli.Bench;
 /// <param name="HasGradients">Whether there is a backward pass.</param>
 internal readonly record struct AttentionSize(int Tokens, int Heads, int KeyValueHeads, int HeadDim, bool IsFused = false, bool HasGradients = false);
 
-/// <summary>Queries, keys and values [1, N, H, D] and, for the backward pass, the gradient of the output and room for theirs; shared by several patterns.</summary>
+/// <summary>Queries, keys and values [1, N, H, D] and, for the backward pass, the gradient of the output and room for theirs; shared by several
+/// patterns.</summary>
 internal sealed class AttentionInputs : IDisposable
 {
     private readonly List<Tensor> _owned = [];
@@ -100,8 +101,8 @@ internal sealed class AttentionWork : IDisposable
     /// <summary>Multiplications and additions of five products per kept block.</summary>
     public double BackwardFlops { get; }
 
-    public void Forward() =>
-        _inputs.Engine.AttentionForward(new AttentionForwardArguments(_inputs.Query, _inputs.Key, _inputs.Value, _output, _logSumExp, _layout, _sequences, _scale));
+    public void Forward() => _inputs.Engine.AttentionForward(
+        new AttentionForwardArguments(_inputs.Query, _inputs.Key, _inputs.Value, _output, _logSumExp, _layout, _sequences, _scale));
 
     /// <summary>Needs a forward pass before it, and inputs with gradients.</summary>
     public void Backward() => _inputs.Engine.AttentionBackward(new AttentionBackwardArguments(_inputs.Query, _inputs.Key, _inputs.Value, _output, _logSumExp,
@@ -122,8 +123,13 @@ internal static class BenchPatterns
 
     /// <summary>Dense first, then the sparse ones, over blocks of 64 tokens.</summary>
     public static (string Name, AttentionPattern Pattern)[] All(int heads) =>
-        [("dense", new DensePattern(heads, heads)), (Sparse[0], L16S8(heads, heads)), (Sparse[1], new LocalStridePattern(heads, heads, 64, localBlocks: 8, verticalStride: 16))];
+    [
+        ("dense", new DensePattern(heads, heads)),
+        (Sparse[0], L16S8(heads, heads)),
+        (Sparse[1], new LocalStridePattern(heads, heads, 64, localBlocks: 8, verticalStride: 16)),
+    ];
 
     /// <summary>16 local blocks, one remote block of every 8, or the same span in smaller blocks.</summary>
-    public static LocalStridePattern L16S8(int heads, int keyValueHeads, int blockTokens = 64) => new(heads, keyValueHeads, blockTokens, 16 * 64 / blockTokens, 8);
+    public static LocalStridePattern L16S8(int heads, int keyValueHeads, int blockTokens = 64) =>
+        new(heads, keyValueHeads, blockTokens, localBlocks: 16 * 64 / blockTokens, verticalStride: 8);
 }

@@ -46,14 +46,16 @@ internal sealed class BenchMachine : IDisposable
     /// <summary>Billions of bytes per second that all threads read, the median over the whole run.</summary>
     public double ReadGBs => MedianOf(_readRate);
 
-    /// <summary>How much the peak of all threads varied over the whole run: width of the middle half of its measurements, of their median. Above a few percent something else was running.</summary>
+    /// <summary>How much the peak of all threads varied over the whole run: width of the middle half of its measurements, of their median. Above a few
+    /// percent something else was running.</summary>
     public double PeakVariation => _peakAll.Count == 0 ? 0 : new Samples([.. _peakAll]).Spread / 1e9 / MedianOf(_peakAll);
 
     /// <summary>Measures variants in turn, and the yardsticks with them in every round.</summary>
     public Timings Time(Rounds rounds, Yardsticks yardsticks, params Action[] variants)
     {
         var measured = new List<Action>(variants);
-        int one = Add(Yardsticks.PeakOneThread, _one.MultiplyAdd), all = Add(Yardsticks.PeakAllThreads, _all.MultiplyAdd), read = Add(Yardsticks.ReadRate, _all.Read);
+        int one = Add(Yardsticks.PeakOneThread, _one.MultiplyAdd), all = Add(Yardsticks.PeakAllThreads, _all.MultiplyAdd);
+        int read = Add(Yardsticks.ReadRate, _all.Read);
         var seconds = Alternating.Time(rounds, [.. measured]);
         return new Timings(seconds[..variants.Length])
         {
@@ -92,9 +94,10 @@ internal sealed class BenchMachine : IDisposable
     /// <summary>What the processor calls itself, and how many cores of it there are.</summary>
     public string Describe()
     {
-        const string cpuInfo = "/proc/cpuinfo";
-        string? model = File.Exists(cpuInfo) ? File.ReadLines(cpuInfo).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[^1].Trim() : null;
-        return $"{model ?? Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER") ?? "unknown processor"}, {All.Threads} {(All.Threads == 1 ? "core" : "cores")}, {All.Name}, .NET {Environment.Version}";
+        const string CpuInfo = "/proc/cpuinfo";
+        string? line = File.Exists(CpuInfo) ? File.ReadLines(CpuInfo).FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal)) : null;
+        string processor = line?.Split(':', 2)[^1].Trim() ?? Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER") ?? "unknown processor";
+        return $"{processor}, {All.Threads} {(All.Threads == 1 ? "core" : "cores")}, {All.Name}, .NET {Environment.Version}";
     }
 
     /// <summary>The commit of the working directory; null where there is none, or no git.</summary>
@@ -102,7 +105,8 @@ internal sealed class BenchMachine : IDisposable
     {
         try
         {
-            using var git = Process.Start(new ProcessStartInfo("git", ["rev-parse", "--short", "HEAD"]) { RedirectStandardOutput = true, RedirectStandardError = true });
+            var start = new ProcessStartInfo("git", ["rev-parse", "--short", "HEAD"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+            using var git = Process.Start(start);
             string? commit = git?.StandardOutput.ReadToEnd().Trim();
             git?.WaitForExit();
             return git?.ExitCode == 0 ? commit : null;

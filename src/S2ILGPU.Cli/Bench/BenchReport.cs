@@ -27,7 +27,8 @@ internal sealed record BenchReport(string Machine, DateOnly Date, string? Commit
     {
         get
         {
-            int met = Figures.Count(f => f.IsMet == true), missed = Figures.Count(f => f.IsMet == false), none = Figures.Count(f => f is { Value: null, Target: not null });
+            int met = Figures.Count(f => f.IsMet == true), missed = Figures.Count(f => f.IsMet == false);
+            int none = Figures.Count(f => f is { Value: null, Target: not null });
             return $"{met} of {met + missed + none} targets met, {missed} missed, {none} without a value";
         }
     }

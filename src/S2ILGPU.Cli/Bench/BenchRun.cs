@@ -46,7 +46,9 @@ internal static class BenchRun
             show(group);
         }
         if (machine.PeakVariation > TolerableVariation)
-            notes.Add(string.Create(CultureInfo.InvariantCulture, $"The machine was busy: its own peak varied by {machine.PeakVariation:P0} during the run. Do not quote these figures."));
-        return new BenchReport(words, DateOnly.FromDateTime(DateTime.UtcNow), BenchMachine.Commit(), machine.PeakGflops, machine.ReadGBs, groups, speedUps, notes);
+            notes.Add(string.Create(CultureInfo.InvariantCulture,
+                $"The machine was busy: its own peak varied by {machine.PeakVariation:P0} during the run. Do not quote these figures."));
+        var today = DateOnly.FromDateTime(DateTime.UtcNow);
+        return new BenchReport(words, today, BenchMachine.Commit(), machine.PeakGflops, machine.ReadGBs, groups, speedUps, notes);
     }
 }

@@ -9,11 +9,11 @@ internal static class FigureText
 {
     /// <summary>A value in the unit of its figure: fractions in percent, times with an x.</summary>
     public static string Value(Figure figure, double? value) => value is not { } number ? "-"
-        : figure.Unit.StartsWith("of ", StringComparison.Ordinal) ? string.Create(CultureInfo.InvariantCulture, $"{number * 100:0.0} %")
+        : IsFraction(figure) ? string.Create(CultureInfo.InvariantCulture, $"{number * 100:0.0} %")
         : string.Create(CultureInfo.InvariantCulture, $"{number:0.00}{figure.Unit}");
 
     /// <summary>The unit where the value alone does not say it, and the note.</summary>
-    public static string Remarks(Figure figure) => string.Join("; ", new[] { figure.Unit.StartsWith("of ", StringComparison.Ordinal) ? figure.Unit : "", figure.Note }.Where(s => s.Length > 0));
+    public static string Remarks(Figure figure) => string.Join("; ", new[] { IsFraction(figure) ? figure.Unit : "", figure.Note }.Where(s => s.Length > 0));
 
     /// <summary>Writes a group as lines of columns.</summary>
     public static void WriteLines(FigureGroup group, TextWriter output)
@@ -48,10 +48,14 @@ internal static class FigureText
     {
         var page = new StringBuilder();
         page.AppendLine("# CPU benchmarks").AppendLine();
-        page.AppendLine($"`s2 bench cpu{(isQuick ? " --quick" : "")}`, {report.Date:yyyy-MM-dd}{(report.Commit is null ? "" : $", commit {report.Commit}")}.").AppendLine();
+        string commit = report.Commit is null ? "" : $", commit {report.Commit}";
+        page.AppendLine($"`s2 bench cpu{(isQuick ? " --quick" : "")}`, {report.Date:yyyy-MM-dd}{commit}.").AppendLine();
         page.AppendLine($"Machine: {report.Machine}. Its own limits, measured in the same rounds: {report.Limits}.").AppendLine();
-        page.AppendLine("Medians; the spread is the width of the middle half of the measurements. Variants take turns in one process, so that ratios hold when the machine drifts. Multiplications and");
-        page.AppendLine("additions are counted over kept blocks: 4 x rows x columns x D forward, 10 x rows x columns x D backward. A speed-up stands beside its ceiling: blocks of dense over blocks of sparse attention.");
+        page.AppendLine("""
+            Medians; the spread is the width of the middle half of the measurements. Variants take turns in one process, so that ratios hold when the machine
+            drifts. Multiplications and additions are counted over kept blocks: 4 x rows x columns x D forward, 10 x rows x columns x D backward.
+            A speed-up stands beside its ceiling: blocks of dense over blocks of sparse attention.
+            """);
         page.AppendLine().AppendLine($"{report.Summary}.").AppendLine();
         foreach (var (file, title) in plots)
             page.AppendLine($"![{title}]({file})").AppendLine();
@@ -70,6 +74,9 @@ internal static class FigureText
             page.AppendLine($"| {f.Name} | {Value(f, f.Value)} | {(f.Target is null ? "" : Value(f, f.Target))} | {f.Mark} | {Spread(f)} | {Remarks(f)} |");
         page.AppendLine();
     }
+
+    // Units such as "of peak".
+    private static bool IsFraction(Figure figure) => figure.Unit.StartsWith("of ", StringComparison.Ordinal);
 
     private static string Target(Figure figure) => figure.Target is null ? "" : $">= {Value(figure, figure.Target)}";
 

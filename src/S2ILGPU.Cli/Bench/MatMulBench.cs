@@ -17,7 +17,7 @@ internal sealed record MatMulShape(string Name, int M, int N, int K, bool Transp
 {
     public double Flops => 2.0 * M * N * K;
 
-    public override string ToString() => $"{Name}, {M} x {N} x {K}";
+    public override string ToString() => $"SGEMM {Name}, {M} x {N} x {K}";
 
     /// <summary>The products of the presets' layers and, of the wider one, the gradients of the widest.</summary>
     /// <param name="rows">Tokens of a step.</param>
@@ -53,9 +53,12 @@ internal static class MatMulBench
         {
             using MatMulWork one = new(machine.One, shape), all = new(machine.All, shape);
             var timings = machine.Time(machine.Settings.MatMulRounds, Yardsticks.PeakOneThread | Yardsticks.PeakAllThreads, one.Run, all.Run);
-            figures.Add(Figure.Of($"{shape}, 1 thread", timings.Fraction(0, shape.Flops, timings.PeakOneThread), Targets.MatMulOneThread, Figure.OfPeak));
-            if (machine.All.Threads > 1)
-                figures.Add(Figure.Of($"{shape}, {machine.All.Threads} threads", timings.Fraction(1, shape.Flops, timings.PeakAllThreads), Targets.MatMulAllThreads, Figure.OfPeak));
+            var onOne = timings.Fraction(0, shape.Flops, timings.PeakOneThread);
+            figures.Add(Figure.Of($"{shape}, 1 thread", onOne, Targets.MatMulOneThread, Figure.OfPeak));
+            if (machine.All.Threads == 1)
+                continue;
+            var onAll = timings.Fraction(1, shape.Flops, timings.PeakAllThreads);
+            figures.Add(Figure.Of($"{shape}, {machine.All.Threads} threads", onAll, Targets.MatMulAllThreads, Figure.OfPeak));
         }
         return new FigureGroup("matrix products", figures);
     }

@@ -42,8 +42,12 @@ internal sealed unsafe partial class OpenBlas
     }
 
     /// <summary><c>C = op(A) op(B)</c> on dense row-major matrices.</summary>
-    public void Multiply(MatMulShape shape, float* a, float* b, float* c) => _sgemm(RowMajor, shape.TransposeA ? Transposed : AsIs, shape.TransposeB ? Transposed : AsIs,
-        shape.M, shape.N, shape.K, 1, a, shape.TransposeA ? shape.M : shape.K, b, shape.TransposeB ? shape.K : shape.N, 0, c, shape.N);
+    public void Multiply(MatMulShape shape, float* a, float* b, float* c)
+    {
+        var (operationA, strideA) = shape.TransposeA ? (Transposed, shape.M) : (AsIs, shape.K);
+        var (operationB, strideB) = shape.TransposeB ? (Transposed, shape.K) : (AsIs, shape.N);
+        _sgemm(RowMajor, operationA, operationB, shape.M, shape.N, shape.K, 1, a, strideA, b, strideB, 0, c, shape.N);
+    }
 
     private static string NameOf(nint library)
     {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using S2ILGPU.Patterns;
 
 namespace S2ILGPU.Cli.Bench;
@@ -17,12 +18,26 @@ internal static class PeerBench
                 figures.AddRange(OverOpenBlas(machine, blas, shape));
         else
             notes.Add("OpenBLAS is not installed: no comparison of matrix products.");
-        (int, int)[] sizes = [.. from tokens in machine.Settings.AttentionTokens from headDim in machine.Settings.HeadDims select (tokens, headDim)];
-        if (PyTorch.Measure(machine.All.Threads, machine.Settings.Heads, machine.Settings.PeerRounds.Seconds, sizes) is { } torch)
+        if (MeasurePyTorch(machine, notes) is { } torch)
             figures.AddRange(torch.Seconds.Select(peer => OverPyTorch(machine, torch.Version, peer.Key, peer.Value)));
-        else
-            notes.Add("PyTorch is not installed: no comparison of attention.");
         return new FigureGroup("peers", figures);
+    }
+
+    private static PyTorchResult? MeasurePyTorch(BenchMachine machine, List<string> notes)
+    {
+        var settings = machine.Settings;
+        (int, int)[] sizes = [.. from tokens in settings.AttentionTokens from headDim in settings.HeadDims select (tokens, headDim)];
+        try
+        {
+            if (PyTorch.Measure(machine.All.Threads, settings.Heads, settings.PeerRounds.Seconds, sizes) is { } result)
+                return result;
+            notes.Add("PyTorch is not installed: no comparison of attention.");
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or JsonException)
+        {
+            notes.Add($"PyTorch failed, no comparison of attention: {e.Message}");
+        }
+        return null;
     }
 
     private static unsafe List<Figure> OverOpenBlas(BenchMachine machine, OpenBlas blas, MatMulShape shape)
@@ -37,7 +52,8 @@ internal static class PeerBench
             using var work = new MatMulWork(engine, shape);
             blas.Threads = engine.Threads;
             var timings = machine.Time(machine.Settings.PeerRounds, Yardsticks.None, work.Run, () => blas.Multiply(shape, a, b, c));
-            figures.Add(Figure.Of($"{shape}, {engine.Threads} {(engine.Threads == 1 ? "thread" : "threads")}, over {blas.Name}", timings.Ratio(0, baseline: 1), null, "x"));
+            string threads = engine.Threads == 1 ? "1 thread" : $"{engine.Threads} threads";
+            figures.Add(Figure.Of($"{shape}, {threads}, over {blas.Name}", timings.Ratio(0, baseline: 1), null, "x"));
         }
         NativeMemory.AlignedFree(memory);
         return figures;
@@ -50,6 +66,7 @@ internal static class PeerBench
         using var inputs = new AttentionInputs(machine.All, new AttentionSize(size.Tokens, heads, heads, size.HeadDim));
         using var work = new AttentionWork(inputs, new DensePattern(heads, heads));
         var timings = machine.Time(machine.Settings.PeerRounds, Yardsticks.None, work.Forward);
-        return Figure.Of($"dense forward D{size.HeadDim}, {size.Tokens} tokens, over PyTorch {version}", timings[0].Each(s => seconds / s), null, "x", "not in turn");
+        string name = $"dense forward D{size.HeadDim}, {size.Tokens} tokens, over PyTorch {version}";
+        return Figure.Of(name, timings[0].Each(s => seconds / s), null, "x", "not in turn");
     }
 }

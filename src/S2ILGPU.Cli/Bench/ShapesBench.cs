@@ -7,12 +7,13 @@ internal static class ShapesBench
 {
     private const int HeadDim = 64;
 
-    public static FigureGroup Measure(BenchMachine machine) => new("odd shapes", [.. Measure(machine, isBackward: false), .. Measure(machine, isBackward: true)]);
+    public static FigureGroup Measure(BenchMachine machine) =>
+        new("odd shapes", [.. Measure(machine, isBackward: false), .. Measure(machine, isBackward: true)]);
 
     private static List<Figure> Measure(BenchMachine machine, bool isBackward)
     {
         int tokens = machine.Settings.ShapeTokens, heads = machine.Settings.Heads, keyValueHeads = Math.Max(1, heads / 4);
-        var full = BenchPatterns.L16S8(heads, heads);
+        LocalStridePattern full = BenchPatterns.L16S8(heads, heads), shared = BenchPatterns.L16S8(heads, keyValueHeads);
         var aligned = new AttentionSize(tokens, heads, heads, HeadDim, HasGradients: isBackward);
         using AttentionInputs plain = new(machine.All, aligned), odd = new(machine.All, aligned with { Tokens = tokens - 37 }),
             grouped = new(machine.All, aligned with { KeyValueHeads = keyValueHeads }), fused = new(machine.All, aligned with { IsFused = true });
@@ -20,14 +21,15 @@ internal static class ShapesBench
         [
             ("aligned", new AttentionWork(plain, full), null),
             ($"{tokens - 37} tokens", new AttentionWork(odd, full), Targets.OddShapes),
-            ($"{heads} query heads on {keyValueHeads} key/value heads", new AttentionWork(grouped, BenchPatterns.L16S8(heads, keyValueHeads)), Targets.OddShapes),
+            ($"{heads} query heads on {keyValueHeads} key/value heads", new AttentionWork(grouped, shared), Targets.OddShapes),
             ("packed sequences", new AttentionWork(plain, full, Lengths(tokens)), Targets.OddShapes),
             ("views of one fused tensor", new AttentionWork(fused, full), Targets.OddShapes),
             ("blocks of 16 tokens", new AttentionWork(plain, BenchPatterns.L16S8(heads, heads, blockTokens: 16)), null),
         ];
         foreach (var (_, work, _) in cases)
             work.Forward();
-        var timings = machine.Time(machine.Settings.AttentionRounds, Yardsticks.None, [.. cases.Select(c => isBackward ? (Action)c.Work.Backward : c.Work.Forward)]);
+        Action[] variants = [.. cases.Select(c => isBackward ? (Action)c.Work.Backward : c.Work.Forward)];
+        var timings = machine.Time(machine.Settings.AttentionRounds, Yardsticks.None, variants);
         var figures = new List<Figure>();
         for (int i = 1; i < cases.Length; i++)
         {

@@ -17,7 +17,8 @@ internal static class SpeedUpBench
             {
                 points.Add(new SpeedUp(pattern, tokens, ratio.Median, ceiling));
                 double? target = tokens >= Targets.SpeedUpTokens ? Targets.SpeedUpOfCeiling : null;
-                figures.Add(Figure.Of($"sparse over dense forward D{HeadDim}, {tokens} tokens, {pattern}", ratio.Each(r => r / ceiling), target, Unit(ceiling), Note(ratio.Median, ceiling)));
+                string name = $"sparse over dense forward D{HeadDim}, {tokens} tokens, {pattern}";
+                figures.Add(Figure.Of(name, ratio.Each(r => r / ceiling), target, Unit(ceiling), Note(ratio.Median, ceiling)));
             }
         return (new FigureGroup("sparse over dense attention", figures), points);
     }

@@ -22,12 +22,15 @@ internal static class TrainingBench
         using var trainer = new Trainer(model, data, data, options);
         var timings = machine.Time(machine.Settings.TrainingRounds, Yardsticks.PeakAllThreads, () => trainer.RunStep());
         double flops = Flops(model, options);
-        string note = string.Create(CultureInfo.InvariantCulture, $"{options.TokensPerStep / timings[0].Median:#,0} tokens/s, {flops / 1e9:0.0} GFLOP per step");
+        string note = string.Create(CultureInfo.InvariantCulture,
+            $"{options.TokensPerStep / timings[0].Median:#,0} tokens/s, {flops / 1e9:0.0} GFLOP per step");
         string name = $"training step, preset {preset.Name}, {options.BatchSequences} x {options.ContextTokens} tokens";
-        return new FigureGroup("training", [Figure.Of(name, timings.Fraction(0, flops, timings.PeakAllThreads), Targets.TrainingStep, Figure.OfPeak, note)]);
+        var fraction = timings.Fraction(0, flops, timings.PeakAllThreads);
+        return new FigureGroup("training", [Figure.Of(name, fraction, Targets.TrainingStep, Figure.OfPeak, note)]);
     }
 
-    /// <summary>Multiplications and additions of the matrix products (2 per weight and token forward, 4 backward) and of the kept attention blocks (4 D and 10 D per score).</summary>
+    /// <summary>Multiplications and additions of the matrix products (2 per weight and token forward, 4 backward) and of the kept attention blocks (4 D and
+    /// 10 D per score).</summary>
     private static double Flops(TransformerModel model, TrainingOptions options)
     {
         var config = model.Config;

@@ -54,8 +54,9 @@ internal static class BenchCommand
         AtomicFile.WriteText(Path.Combine(folder, "cpu.json"), Json(report) + "\n");
         AtomicFile.WriteText(Path.Combine(folder, SpeedUpPlot), BenchPlots.SpeedUps(report.SpeedUps));
         AtomicFile.WriteText(Path.Combine(folder, PeakPlot), BenchPlots.FractionsOfPeak(report.Figures));
-        AtomicFile.WriteText(Path.Combine(folder, "cpu.md"),
-            FigureText.Markdown(report, isQuick, (SpeedUpPlot, "Sparse over dense attention against the length, with its ceiling"), (PeakPlot, "Fraction of the machine's peak")));
+        string page = FigureText.Markdown(report, isQuick, (SpeedUpPlot, "Sparse over dense attention against the length, with its ceiling"),
+            (PeakPlot, "Fraction of the machine's peak"));
+        AtomicFile.WriteText(Path.Combine(folder, "cpu.md"), page);
     }
 
     /// <summary>The report as JSON text.</summary>

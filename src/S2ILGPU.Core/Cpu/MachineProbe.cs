@@ -3,7 +3,8 @@ using S2ILGPU.Cpu.Simd;
 
 namespace S2ILGPU.Cpu;
 
-/// <summary>What a number of threads of this machine can do at most: fused multiply-adds in registers, bytes read from memory. Yardsticks for benchmarks.</summary>
+/// <summary>What a number of threads of this machine can do at most: fused multiply-adds in registers, bytes read from memory. Yardsticks for
+/// benchmarks.</summary>
 /// <remarks>Runs through the engine's own worker pool, in items of some 30 microseconds, so that a worker that comes late costs little.</remarks>
 internal abstract unsafe class MachineProbe : IParallelWork, IDisposable
 {
