@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using S2ILGPU.Cpu.Kernels;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu.Attention;
 
@@ -89,12 +90,14 @@ internal sealed unsafe class ForwardTile<T>
     {
         new Span<float>(_groupMax, Lanes).Fill(OnlineSoftmax<T>.Masked);
         var product = new Product { RowStride = keys.Stride, B = _query, BStride = Lanes, C = _scores, CStride = Lanes, Steps = _headDim };
-        float* copy = IsDecoding(queries) ? keys.Rows<T>(_group, _headDim, _keyCopy, out product.RowStride, isReadOnce: true) : null;
+        float* copy = IsDecoding(queries) || keys.ElementType != ElementType.Float32
+            ? keys.Rows<T>(_group, _headDim, _keyCopy, out product.RowStride, isReadOnce: true)
+            : null;
         int allBlocks = (1 << queries.Blocks) - 1;
         for (int piece = 0, row = 0; piece < _group.Pieces; row += _group.Count[piece++])
         {
             int first = _group.First[piece], count = _group.Count[piece], mask = _group.Mask[piece];
-            product.A = copy == null ? keys.At(first) : copy + row * _headDim;
+            product.A = copy == null ? (float*)keys.At(first) : copy + row * _headDim;
             product.C = _scores + row * Lanes;
             _seenBlocks |= mask;
             if (mask == allBlocks && !(isCausal && first + count - 1 > queries.FirstPosition))
