@@ -15,7 +15,7 @@ public readonly record struct Sequence(int Batch, int QueryStart, int QueryCount
 }
 
 /// <summary>The sequences of a batch: all of one length, padded to one length, or packed one after the other (varlen).</summary>
-/// <remarks>An immutable value. Token rows that belong to no sequence are padding: output 0, log-sum-exp -inf, gradients 0.</remarks>
+/// <remarks>Immutable for its users. Token rows that belong to no sequence are padding: output 0, log-sum-exp -inf, gradients 0.</remarks>
 public sealed class SequenceBatch
 {
     private readonly Sequence[] _sequences;
@@ -25,10 +25,17 @@ public sealed class SequenceBatch
     /// <exception cref="ArgumentException">A sequence has a negative count or start, or more queries than keys.</exception>
     public SequenceBatch(params ReadOnlySpan<Sequence> sequences)
     {
-        _sequences = sequences.ToArray();
-        foreach (var s in _sequences)
+        _sequences = new Sequence[sequences.Length];
+        Update(sequences);
+    }
+
+    /// <summary>Replaces the sequences by as many others, for the one batch that a cache keeps so that a decoding step allocates nothing. Engines keep no batch beyond a call.</summary>
+    internal void Update(ReadOnlySpan<Sequence> sequences)
+    {
+        foreach (var s in sequences)
             if (s.Batch < 0 || s.QueryStart < 0 || s.KeyStart < 0 || s.QueryCount < 0 || s.KeyCount < s.QueryCount)
                 throw new ArgumentException($"a sequence needs starts >= 0 and 0 <= queries <= keys, got {s}");
+        sequences.CopyTo(_sequences);
     }
 
     /// <summary>The sequences.</summary>

@@ -29,7 +29,10 @@ public sealed unsafe partial class CpuBackend
         else if (columns <= DotProductsKernel.MaxVectors && !transposeA)
             MultiplyFewColumns(left, right, product, transposeB, accumulate);
         else
-            _product.Multiply(new PanelSource(left.Data, left.Stride, transposeA), new PanelSource(right.Data, right.Stride, !transposeB), product, steps, accumulate);
+        {
+            var (lanesOfA, lanesOfB) = (new PanelSource(left.Data, left.Stride, transposeA), new PanelSource(right.Data, right.Stride, !transposeB));
+            _product.Multiply(lanesOfA, lanesOfB, product, steps, accumulate);
+        }
     }
 
     private static IMatrixProduct CreateProduct(SimdWidth simd, WorkerPool pool, CpuAllocator memory) => simd switch

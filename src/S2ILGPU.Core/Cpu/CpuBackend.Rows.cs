@@ -34,8 +34,8 @@ public sealed unsafe partial class CpuBackend
         var kernel = new RmsNormBackwardKernel(rows, CpuTensors.Floats(weight), CpuTensors.Floats(inverseRms), CpuTensors.RowsOf(dy), RowTarget.Of(dx),
             dweight.Tensor is null ? null : partials.Floats, grain);
         _runner.Run(kernel, rows.Count, grain);
-        if (dweight.Tensor is not null)
-            RunElementwise(new SumOfRowsOperation(partials.Floats, (int)chunks, rows.Columns, CpuTensors.Floats(dweight.Tensor), dweight.Accumulate), rows.Columns);
+        if (dweight.Tensor is { } sum)
+            RunElementwise(new SumOfRowsOperation(partials.Floats, (int)chunks, rows.Columns, CpuTensors.Floats(sum), dweight.Accumulate), rows.Columns);
     }
 
     /// <inheritdoc/>

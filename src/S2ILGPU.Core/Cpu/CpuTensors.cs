@@ -41,7 +41,8 @@ internal static unsafe class CpuTensors
     public static int* Ints(Tensor tensor) => (int*)Dense(tensor, ElementType.Int32);
 
     /// <summary>A float32 tensor as rows; any row stride.</summary>
-    /// <exception cref="ArgumentException">The tensor has another element type, its rows are not evenly spaced or their elements not adjacent, or it lives on another device.</exception>
+    /// <exception cref="ArgumentException">The tensor has another element type, its rows are not evenly spaced or their elements not adjacent, or it
+    /// lives on another device.</exception>
     public static Rows RowsOf(Tensor tensor)
     {
         var shape = tensor.Shape;

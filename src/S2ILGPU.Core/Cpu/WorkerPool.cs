@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 
 namespace S2ILGPU.Cpu;
@@ -11,12 +12,16 @@ internal interface IParallelWork
     void Execute(int item, int worker);
 }
 
-/// <summary>Fork-join over persistent threads. Items are handed out one by one, the caller takes part and can finish everything alone, so that a busy machine never makes it wait for a sleeper.</summary>
+/// <summary>Fork-join over persistent threads. Items are handed out one by one, the caller takes part and can finish everything alone, so that a busy
+/// machine never makes it wait for a sleeper.</summary>
 /// <remarks>One <see cref="Run"/> at a time. Allocates nothing per run. Workers spin shortly for the next run, then park.</remarks>
 internal sealed class WorkerPool : IDisposable
 {
-    // A worker spins for about 100 microseconds, longer than the pauses inside a step of training or decoding.
-    private const int SpinsBeforeParking = 500;
+    private const int SpinsBeforeYielding = 500;
+
+    // Longer than the pauses inside a step of training or decoding. By the clock: the length of a SpinWait differs by ten between processes, and waking a
+    // worker costs 50 microseconds.
+    private static readonly long s_spinTicks = Stopwatch.Frequency / 5000;
 
     private readonly Thread[] _threads;
     private readonly SemaphoreSlim[] _wake;
@@ -98,7 +103,7 @@ internal sealed class WorkerPool : IDisposable
         _open = false;
         Interlocked.MemoryBarrier();
         for (int spins = 0; Volatile.Read(ref _active) != 0; spins++)
-            if (spins < SpinsBeforeParking)
+            if (spins < SpinsBeforeYielding)
                 Thread.SpinWait(4);
             else
                 Thread.Yield();
@@ -139,9 +144,10 @@ internal sealed class WorkerPool : IDisposable
     private void WaitForRun(int worker, int seen)
     {
         ref int parked = ref _parked[worker - 1];
-        for (int spins = 0; Volatile.Read(ref _epoch) == seen && !_stop; spins++)
+        long parkAt = Stopwatch.GetTimestamp() + s_spinTicks;
+        while (Volatile.Read(ref _epoch) == seen && !_stop)
         {
-            if (spins < SpinsBeforeParking)
+            if (Stopwatch.GetTimestamp() < parkAt)
             {
                 Thread.SpinWait(8);
                 continue;

@@ -11,8 +11,7 @@ namespace S2ILGPU.Inference;
 /// once.</summary>
 /// <remarks>
 /// <para>With a cache-efficient pattern (dense, window, local-stride) a block that a head drops below the diagonal never returns. So after each step the
-/// pages that no query head of
-/// a KV head's group reads from the next position on go back to the pool: at 32K tokens (B64, L8, s16) a head holds 7.5 % of its blocks.</para>
+/// pages that no query head of a KV head's group reads from the next position on go back to the pool: at 32K tokens (B64, L8, s16) a head holds 7.5 % of its blocks.</para>
 /// <para>A prompt into an empty cache attends to its own keys directly, and only the blocks that survive it are written to pages at all.</para>
 /// </remarks>
 public sealed class KeyValueCache : IAttentionMemory, IDisposable
@@ -24,7 +23,7 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
     private readonly PageCounter _counter = new();
     private readonly int[] _lengths;
     private readonly Sequence[] _step;
-    private SequenceBatch _sequences = new();
+    private readonly SequenceBatch _sequences;
     private bool _startsEmpty;
 
     internal KeyValueCache(TransformerModel model, KeyValueCacheOptions options)
@@ -33,6 +32,7 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
         _options = options.Validate(config.ContextTokens);
         (_model, MaxTokens) = (model, options.MaxTokens ?? config.ContextTokens);
         (_lengths, _step) = (new int[options.Sequences], new Sequence[options.Sequences]);
+        _sequences = new SequenceBatch(_step);
         _layers = new LayerCache[config.Layers];
         _tails = new TailLayouts[config.Layers];
         var tails = new Dictionary<AttentionPattern, TailLayouts>();
@@ -117,7 +117,7 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
             _step[s] = newTokens[s] == 0 ? new Sequence(s, 0, 0, 0, 0) : new Sequence(s, 0, newTokens[s], 0, length);
             _startsEmpty &= newTokens[s] == 0 || _lengths[s] == 0;
         }
-        _sequences = new SequenceBatch(_step);
+        _sequences.Update(_step);
         CheckRoom();
         return _sequences;
     }

@@ -7,9 +7,8 @@ namespace S2ILGPU.Inference;
 
 /// <summary>Feeds tokens to a model step by step, prompts and single tokens alike, and returns the logits of the next token.</summary>
 /// <remarks>
-/// <para>The results equal those of one forward pass over the whole sequence. A step after the first of its shape allocates one small sequence list on the
-/// managed heap and nothing on
-/// the device, except where a sequence enters a new block.</para>
+/// <para>The results equal those of one forward pass over the whole sequence. A step after the first of its shape allocates nothing, on the
+/// managed heap or on the device, except where a sequence enters a new block.</para>
 /// <para>Not thread-safe. Dispose it before the model.</para>
 /// </remarks>
 public sealed class TransformerDecoder : IDisposable

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using S2ILGPU.Cpu;
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Core.Tests.Cpu;
@@ -26,12 +28,15 @@ public sealed class WorkerPoolTests
     }
 
     [Fact]
-    public void WorkersThatParkedWakeUpAgain()
+    public void WorkersThatParkOrAreAboutToWakeUpAgain()
     {
         using var pool = new WorkerPool(3);
-        for (int run = 0; run < 10; run++)
+        var random = Seeds.NewRandom();
+        for (int run = 0; run < 1000; run++)
         {
-            Thread.Sleep(5); // far longer than they spin
+            var pause = TimeSpan.FromMicroseconds(random.Next(400)); // around the time after which a worker parks
+            for (long start = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(start) < pause;)
+                Thread.Yield();
             // Items wait for each other, so a run ends only with three workers in it.
             pool.Run(3, new Meeting(3));
         }

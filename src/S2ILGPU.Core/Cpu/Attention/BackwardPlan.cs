@@ -4,8 +4,8 @@ using S2ILGPU.Layouts;
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
-/// The work items of a backward pass, fixed by the shapes alone: one per (sequence, KV head), which owns dK, dV of that head and dQ of its query heads. Where that makes too few,
-/// the keys are cut into ranges of about equal work, each with dQ of its own, summed afterwards in the order of the ranges.
+/// The work items of a backward pass, fixed by the shapes alone: one per (sequence, KV head), which owns dK, dV of that head and dQ of its query heads.
+/// Where that makes too few, the keys are cut into ranges of about equal work, each with dQ of its own, summed afterwards in the order of the ranges.
 /// </summary>
 internal sealed class BackwardPlan
 {
@@ -74,7 +74,9 @@ internal sealed class BackwardPlan
     public static (int Start, int End) TilesOf(BlockLayout layout, in BackwardSequence plan, int patternHead, int range)
     {
         int tiles = TilesOf(plan.Sequence);
-        return plan.Ranges == 1 ? (0, tiles) : (Boundary(layout, patternHead, tiles, range, plan.Ranges), Boundary(layout, patternHead, tiles, range + 1, plan.Ranges));
+        return plan.Ranges == 1
+            ? (0, tiles)
+            : (Boundary(layout, patternHead, tiles, range, plan.Ranges), Boundary(layout, patternHead, tiles, range + 1, plan.Ranges));
     }
 
     private static int Boundary(BlockLayout layout, int patternHead, int tiles, int range, int ranges)

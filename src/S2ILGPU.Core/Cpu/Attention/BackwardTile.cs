@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using S2ILGPU.Cpu.Kernels;
 using S2ILGPU.Cpu.Simd;
@@ -39,7 +40,7 @@ internal sealed unsafe class BackwardTile<T>
     private float* _shift, _delta, _firstQuery;                                   // [queries], [queries], [lanes]
     private float* _key;
     private nint _keyStride;
-    private int _headDim, _paddedDim, _firstKey, _keyCount, _columns, _blocks;
+    private int _headDim, _paddedDim, _firstKey, _keyCount, _columns, _blocks, _spanStart, _spanKeys, _spanColumns;
 
     /// <summary>D rounded up to whole registers.</summary>
     public static int PaddedDim(int headDim) => (headDim + T.Count - 1) / T.Count * T.Count;
@@ -74,8 +75,8 @@ internal sealed unsafe class BackwardTile<T>
         _blocks = (_keyCount + blockTokens - 1) / blockTokens;
         if (_columns != _keyCount)
             new Span<float>(_keyTransposed, 2 * _headDim * Lanes).Clear();
-        BlockMoves<T>.Transpose(keys.At(firstKey), keys.Stride, _keyCount, _headDim, _keyTransposed, Lanes, scale * SimdMath.Log2E);
-        BlockMoves<T>.Transpose(values.At(firstKey), values.Stride, _keyCount, _headDim, _valueTransposed, Lanes, 1);
+        BlockMoves<T>.Transpose((float*)keys.At(firstKey), keys.Stride, _keyCount, _headDim, _keyTransposed, Lanes, scale * SimdMath.Log2E);
+        BlockMoves<T>.Transpose((float*)values.At(firstKey), values.Stride, _keyCount, _headDim, _valueTransposed, Lanes, 1);
         _keys.SetRange(firstKey, _keyCount);
         _key = keys.Rows<T>(_keys, _paddedDim, _keyCopy, out _keyStride);
         new Span<float>(_keyGradient, 2 * Queries * _paddedDim).Clear();
@@ -90,15 +91,20 @@ internal sealed unsafe class BackwardTile<T>
             float* gradient = queries.OutputGradient.Rows<T>(_group, _paddedDim, _gradientCopy, out nint gradientStride);
             GatherStatistics(queries);
             int rows = _group.Tokens;
-            var scores = new Product { A = query, RowStride = queryStride, B = _keyTransposed, BStride = Lanes, C = _probability, CStride = Lanes, Steps = _headDim };
-            RegisterKernels<T>.Multiply<AnyStride, UnitStride, Overwrite<T>>(scores, rows, _columns, default);
+            SetSpan(blockTokens);
+            var scores = new Product { A = query, RowStride = queryStride, B = _keyTransposed + _spanStart, BStride = Lanes,
+                C = _probability + _spanStart, CStride = Lanes, Steps = _headDim };
+            RegisterKernels<T>.Multiply<AnyStride, UnitStride, Overwrite<T>>(scores, rows, _spanColumns, default);
             Probabilities(isCausal, blockTokens);
-            var differences = new Product { A = gradient, RowStride = gradientStride, B = _valueTransposed, BStride = Lanes, C = _scoreGradient, CStride = Lanes, Steps = _headDim };
-            RegisterKernels<T>.Multiply<AnyStride, UnitStride, WeightedDifference<T>>(differences, rows, _columns, new WeightedDifference<T>(_probability, Lanes, _delta));
-            var values = new Product { A = _probability, StepStride = Lanes, B = gradient, BStride = gradientStride, C = _valueGradient, CStride = _paddedDim, Steps = rows };
-            RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(values, _keyCount, _paddedDim, default);
-            var keys = new Product { A = _scoreGradient, StepStride = Lanes, B = query, BStride = queryStride, C = _keyGradient, CStride = _paddedDim, Steps = rows };
-            RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(keys, _keyCount, _paddedDim, default);
+            var differences = scores with { A = gradient, RowStride = gradientStride, B = _valueTransposed + _spanStart, C = _scoreGradient + _spanStart };
+            RegisterKernels<T>.Multiply<AnyStride, UnitStride, WeightedDifference<T>>(differences, rows, _spanColumns,
+                new(_probability + _spanStart, Lanes, _delta));
+            int offset = _spanStart * _paddedDim;
+            var values = new Product { A = _probability + _spanStart, StepStride = Lanes, B = gradient, BStride = gradientStride,
+                C = _valueGradient + offset, CStride = _paddedDim, Steps = rows };
+            RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(values, _spanKeys, _paddedDim, default);
+            var keys = values with { A = _scoreGradient + _spanStart, B = query, BStride = queryStride, C = _keyGradient + offset };
+            RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(keys, _spanKeys, _paddedDim, default);
             AddQueryGradients(queries);
         }
     }
@@ -108,6 +114,18 @@ internal sealed unsafe class BackwardTile<T>
     {
         BlockMoves<T>.Scale(_keyGradient, _paddedDim, _keyCount, _headDim, keyGradient, keyStride, scale);
         BlockMoves<T>.Scale(_valueGradient, _paddedDim, _keyCount, _headDim, valueGradient, valueStride, 1);
+    }
+
+    // The lanes between the first and the last block of keys that the group sees: of a tile of small blocks often only one.
+    private void SetSpan(int blockTokens)
+    {
+        int mask = 0;
+        for (int piece = 0; piece < _group.Pieces; piece++)
+            mask |= _group.Mask[piece];
+        int first = BitOperations.TrailingZeroCount(mask), last = BitOperations.Log2((uint)mask);
+        _spanStart = first * blockTokens;
+        _spanKeys = Math.Min(_keyCount, (last + 1) * blockTokens) - _spanStart;
+        _spanColumns = (_spanKeys + T.Count - 1) / T.Count * T.Count;
     }
 
     private void GatherStatistics(in BackwardQueries queries)
@@ -125,16 +143,25 @@ internal sealed unsafe class BackwardTile<T>
     {
         for (int piece = 0, row = 0; piece < _group.Pieces; row += _group.Count[piece++])
         {
-            int first = _group.First[piece], count = _group.Count[piece], mask = _group.Mask[piece];
-            if (mask == (1 << _blocks) - 1 && !(isCausal && first < _firstKey + _keyCount - 1))
+            int first = _group.First[piece], count = _group.Count[piece];
+            if (SeesWholeSpan(_group.Mask[piece], blockTokens) && !(isCausal && first < _firstKey + _spanStart + _spanKeys - 1))
             {
                 Exponentials(row, count);
                 continue;
             }
-            for (int lane = 0; lane < _columns; lane++)
-                _firstQuery[lane] = (mask >> lane / blockTokens & 1) == 0 ? float.MaxValue : isCausal ? lane : 0;
+            for (int lane = _spanStart; lane < _spanStart + _spanColumns; lane++)
+                _firstQuery[lane] = isCausal ? lane : 0;
+            for (int block = 0; block < _blocks; block++)
+                if ((_group.Mask[piece] >> block & 1) == 0)
+                    new Span<float>(_firstQuery + block * blockTokens, blockTokens).Fill(float.MaxValue);
             MaskedExponentials(row, count, isCausal ? first - _firstKey : 0);
         }
+    }
+
+    private bool SeesWholeSpan(int mask, int blockTokens)
+    {
+        int blocks = (_spanKeys + blockTokens - 1) / blockTokens;
+        return mask >> _spanStart / blockTokens == (1 << blocks) - 1;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -144,7 +171,7 @@ internal sealed unsafe class BackwardTile<T>
         {
             T shift = T.Create(_shift[row]);
             float* p = _probability + row * Lanes;
-            for (int lane = 0; lane < _columns; lane += T.Count)
+            for (int lane = _spanStart; lane < _spanStart + _spanColumns; lane += T.Count)
                 T.Store(SimdMath.Exp2(T.Load(p + lane) - shift), p + lane);
         }
     }
@@ -156,7 +183,7 @@ internal sealed unsafe class BackwardTile<T>
         {
             T shift = T.Create(_shift[row]), query = T.Create(position);
             float* p = _probability + row * Lanes;
-            for (int lane = 0; lane < _columns; lane += T.Count)
+            for (int lane = _spanStart; lane < _spanStart + _spanColumns; lane += T.Count)
                 T.Store(T.SelectGreaterOrEqual(query, T.Load(_firstQuery + lane), SimdMath.Exp2(T.Load(p + lane) - shift), T.Zero), p + lane);
         }
     }
@@ -164,7 +191,8 @@ internal sealed unsafe class BackwardTile<T>
     // dQ += dS K, piece by piece because the rows of dQ are apart.
     private void AddQueryGradients(in BackwardQueries queries)
     {
-        var product = new Product { A = _scoreGradient, RowStride = Lanes, B = _key, BStride = _keyStride, CStride = _paddedDim, Steps = _keyCount };
+        var product = new Product { A = _scoreGradient + _spanStart, RowStride = Lanes, B = _key + _spanStart * _keyStride, BStride = _keyStride,
+            CStride = _paddedDim, Steps = _spanKeys };
         for (int piece = 0; piece < _group.Pieces; product.A += _group.Count[piece++] * Lanes)
         {
             product.C = queries.Gradient + (nint)(_group.First[piece] - queries.FirstPosition) * _paddedDim;

@@ -5,7 +5,8 @@ using S2ILGPU.Layouts;
 
 namespace S2ILGPU.Cpu.Attention;
 
-/// <summary>The backward pass as parallel work: the statistics of the queries, then the items of a <see cref="BackwardPlan"/>, then the sum of dQ where keys were cut into ranges.</summary>
+/// <summary>The backward pass as parallel work: the statistics of the queries, then the items of a <see cref="BackwardPlan"/>, then the sum of dQ
+/// where keys were cut into ranges.</summary>
 internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
     where T : unmanaged, ISimd<T>
 {
@@ -97,7 +98,9 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         {
             int head = keyValueHead * _group + h;
             long row = plan.FirstRow + (long)head * sequence.QueryCount;
-            var queries = new BackwardQueries(Rows(_query, sequence.Batch, sequence.QueryStart - firstQuery, head), Rows(_outputGradient, sequence.Batch, sequence.QueryStart - firstQuery, head),
+            var queries = new BackwardQueries(
+                Rows(_query, sequence.Batch, sequence.QueryStart - firstQuery, head),
+                Rows(_outputGradient, sequence.Batch, sequence.QueryStart - firstQuery, head),
                 _shift + row, _delta + row, gradients + (long)h * sequence.QueryCount * _paddedDim, firstQuery);
             var rows = new BlockUnion(layout.ColumnStarts, layout.Rows, layout.Pattern.PatternHeadOf(head) * layout.KeyBlocks + firstBlock, blocks);
             work.Add(queries, new TokenWalk(rows, layout.BlockTokens, firstVisible, sequence.KeyCount), layout.IsCausal, layout.BlockTokens);
@@ -106,7 +109,7 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
             _valueGradient.Row(sequence.Batch, sequence.KeyStart + firstKey, keyValueHead), _valueGradient.TokenStride, _arguments.Scale);
     }
 
-    private TokenRows Rows(HeadTensor tensor, int batch, int firstRow, int head) => new(tensor.Row(batch, firstRow, head), tensor.TokenStride, _headDim);
+    private TokenRows Rows(HeadTensor tensor, int batch, int firstRow, int head) => new(tensor.Address(batch, firstRow, head), tensor, _headDim);
 
     // dQ of the heads of a KV head from one range of the keys.
     private float* RangeGradients(in BackwardSequence plan, int keyValueHead, int range) =>

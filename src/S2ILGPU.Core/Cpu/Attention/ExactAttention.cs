@@ -2,15 +2,19 @@ using S2ILGPU.Cpu.Simd;
 
 namespace S2ILGPU.Cpu.Attention;
 
-/// <summary>Attention of single rows in double precision, for the rare tile whose scores or sums leave the range of float32. Results saturate at the largest float.</summary>
+/// <summary>Attention of single rows in double precision, for the rare tile whose scores or sums leave the range of float32. Results saturate at the largest
+/// float.</summary>
 internal static unsafe class ExactAttention
 {
     /// <summary>The result of one lane of a tile.</summary>
-    public static void Row(in TileQueries queries, int lane, HeadTensor query, float scale, TokenWalk walk, bool isCausal, in TokenRows keys, in TokenRows values, in TileResult result)
+    public static void Row(in TileQueries queries, int lane, HeadTensor query, float scale, TokenWalk walk, bool isCausal, in TokenRows keys,
+        in TokenRows values, in TileResult result)
     {
-        int headDim = keys.HeadDim, head = lane / queries.Tokens, token = lane % queries.Tokens, position = queries.PositionOf(lane), block = queries.BlockOf(lane);
+        int headDim = keys.HeadDim, head = lane / queries.Tokens, token = lane % queries.Tokens, position = queries.PositionOf(lane),
+            block = queries.BlockOf(lane);
         float* q = query.Row(queries.Batch, queries.FirstRow + token, queries.FirstHead + head);
         double* o = stackalloc double[headDim];
+        float* row = stackalloc float[headDim];
         new Span<double>(o, headDim).Clear();
         double max = double.NegativeInfinity, sum = 0;
         while (walk.MoveNext())
@@ -18,8 +22,9 @@ internal static unsafe class ExactAttention
             {
                 if ((walk.Mask >> block & 1) == 0 || (isCausal && key > position))
                     break;
-                double score = scale * Dot(q, keys.At(key), headDim), raised = Math.Max(max, score), factor = Math.Exp(max - raised), weight = Math.Exp(score - raised);
-                float* v = values.At(key);
+                double score = scale * Dot(q, keys.Floats(key, row), headDim), raised = Math.Max(max, score), factor = Math.Exp(max - raised),
+                    weight = Math.Exp(score - raised);
+                float* v = values.Floats(key, row);
                 for (int d = 0; d < headDim; d++)
                     o[d] = o[d] * factor + weight * v[d];
                 (max, sum) = (raised, sum * factor + weight);

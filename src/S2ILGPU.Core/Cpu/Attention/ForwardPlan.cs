@@ -4,8 +4,9 @@ using S2ILGPU.Layouts;
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
-/// The work items of a forward pass, fixed by the shapes alone. A sequence with many queries has one item per (head, query tile), the tiles with the most keys first.
-/// A sequence with few queries (decoding) has its query heads packed per KV head into one tile, and its keys cut into parts of a fixed size that are merged afterwards.
+/// The work items of a forward pass, fixed by the shapes alone. A sequence with many queries has one item per (head, query tile), the tiles with the most
+/// keys first. A sequence with few queries (decoding) has its query heads packed per KV head into one tile, and its keys cut into
+/// parts of a fixed size that are merged afterwards.
 /// </summary>
 internal sealed class ForwardPlan
 {
@@ -72,7 +73,8 @@ internal sealed class ForwardPlan
         int partBlocks = PartKeys / layout.BlockTokens, keyBlocks = (sequence.KeyCount + layout.BlockTokens - 1) / layout.BlockTokens, parts = 1;
         for (int head = 0; head < heads; head += group)
         {
-            var queries = new TileQueries(sequence.Batch, sequence.QueryStart, sequence.FirstQueryPosition, sequence.QueryCount, head, group, layout.BlockTokens);
+            var queries = new TileQueries(sequence.Batch, sequence.QueryStart, sequence.FirstQueryPosition, sequence.QueryCount, head, group,
+                layout.BlockTokens);
             parts = Math.Max(parts, (Rows(layout, queries).Count(keyBlocks) + partBlocks - 1) / partBlocks);
         }
         return new SequencePlan(sequence, firstItem, firstPartialRow, group, heads / group, 1, parts) { PartBlocks = partBlocks };
@@ -107,6 +109,7 @@ internal readonly record struct SequencePlan(Sequence Sequence, int FirstItem, l
             end = Math.Min(end, start + TileQueries.MaxLanes);
             firstPosition = Math.Max(firstPosition, start);
         }
-        return new TileQueries(Sequence.Batch, Sequence.QueryStart + firstPosition - Sequence.FirstQueryPosition, firstPosition, end - firstPosition, unit * UnitHeads, UnitHeads, blockTokens);
+        return new TileQueries(Sequence.Batch, Sequence.QueryStart + firstPosition - Sequence.FirstQueryPosition, firstPosition,
+            end - firstPosition, unit * UnitHeads, UnitHeads, blockTokens);
     }
 }

@@ -1,12 +1,13 @@
 using System.Runtime.CompilerServices;
 using S2ILGPU.Cpu.Kernels;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
-/// <c>O = softmax(scale Q K^T) V</c> for a tile of up to 64 queries. Lanes are queries: <c>S^T = K Q^T</c> and <c>O^T = V^T P^T</c>, so softmax has no step across lanes;
-/// the column maximum is found while scores are stored, and O is rescaled while it is loaded. Keys come in groups of up to 64.
+/// <c>O = softmax(scale Q K^T) V</c> for a tile of up to 64 queries. Lanes are queries: <c>S^T = K Q^T</c> and <c>O^T = V^T P^T</c>, so softmax has no step
+/// across lanes; the column maximum is found while scores are stored, and O is rescaled while it is loaded. Keys come in groups of up to 64.
 /// </summary>
 /// <remarks>Belongs to one worker.</remarks>
 internal sealed unsafe class ForwardTile<T>
@@ -39,7 +40,8 @@ internal sealed unsafe class ForwardTile<T>
     }
 
     /// <summary>Attention of the tile over all keys of a walk.</summary>
-    public void Run(in TileQueries queries, HeadTensor query, float scale, TokenWalk walk, bool isCausal, in TokenRows keys, in TokenRows values, in TileResult result)
+    public void Run(in TileQueries queries, HeadTensor query, float scale, TokenWalk walk, bool isCausal, in TokenRows keys, in TokenRows values,
+        in TileResult result)
     {
         var replay = walk;
         Begin(queries, query, scale);
@@ -72,7 +74,8 @@ internal sealed unsafe class ForwardTile<T>
             BlockMoves<T>.Transpose(first, query.HeadStride, queries.Heads, _headDim, _query, Lanes, scale * SimdMath.Log2E);
         else
             for (int head = 0; head < queries.Heads; head++)
-                BlockMoves<T>.Transpose(first + head * query.HeadStride, query.TokenStride, queries.Tokens, _headDim, _query + head * queries.Tokens, Lanes, scale * SimdMath.Log2E);
+                BlockMoves<T>.Transpose(first + head * query.HeadStride, query.TokenStride, queries.Tokens, _headDim,
+                    _query + head * queries.Tokens, Lanes, scale * SimdMath.Log2E);
         new Span<float>(_output, _headDim * Lanes).Clear();
         var empty = OnlineSoftmax<T>.Empty;
         for (int lane = 0; lane < _columns; lane += T.Count)
@@ -87,12 +90,14 @@ internal sealed unsafe class ForwardTile<T>
     {
         new Span<float>(_groupMax, Lanes).Fill(OnlineSoftmax<T>.Masked);
         var product = new Product { RowStride = keys.Stride, B = _query, BStride = Lanes, C = _scores, CStride = Lanes, Steps = _headDim };
-        float* copy = IsDecoding(queries) ? keys.Rows<T>(_group, _headDim, _keyCopy, out product.RowStride, isReadOnce: true) : null;
+        float* copy = IsDecoding(queries) || keys.ElementType != ElementType.Float32
+            ? keys.Rows<T>(_group, _headDim, _keyCopy, out product.RowStride, isReadOnce: true)
+            : null;
         int allBlocks = (1 << queries.Blocks) - 1;
         for (int piece = 0, row = 0; piece < _group.Pieces; row += _group.Count[piece++])
         {
             int first = _group.First[piece], count = _group.Count[piece], mask = _group.Mask[piece];
-            product.A = copy == null ? keys.At(first) : copy + row * _headDim;
+            product.A = copy == null ? (float*)keys.At(first) : copy + row * _headDim;
             product.C = _scores + row * Lanes;
             _seenBlocks |= mask;
             if (mask == allBlocks && !(isCausal && first + count - 1 > queries.FirstPosition))
@@ -152,7 +157,8 @@ internal sealed unsafe class ForwardTile<T>
             int key = 0;
             for (; key + 4 <= keys; key += 4, p += 4 * Lanes)
             {
-                T p0 = softmax.Weigh(T.Load(p)), p1 = softmax.Weigh(T.Load(p + Lanes)), p2 = softmax.Weigh(T.Load(p + 2 * Lanes)), p3 = softmax.Weigh(T.Load(p + 3 * Lanes));
+                T p0 = softmax.Weigh(T.Load(p)), p1 = softmax.Weigh(T.Load(p + Lanes)), p2 = softmax.Weigh(T.Load(p + 2 * Lanes)),
+                    p3 = softmax.Weigh(T.Load(p + 3 * Lanes));
                 T.Store(p0, p);
                 T.Store(p1, p + Lanes);
                 T.Store(p2, p + 2 * Lanes);
@@ -179,7 +185,8 @@ internal sealed unsafe class ForwardTile<T>
             bool isEmpty = (_seenBlocks >> queries.BlockOf(lane) & 1) == 0;
             if (!isEmpty && !(_max[lane] > OnlineSoftmax<T>.Seen && _sum[lane] > 0 && float.IsFinite(_sum[lane])))
                 return false;
-            result.SetLogSumExp(lane / queries.Tokens, lane % queries.Tokens, isEmpty ? float.NegativeInfinity : (_max[lane] + MathF.Log2(_sum[lane])) * SimdMath.Ln2);
+            float logSumExp = isEmpty ? float.NegativeInfinity : (_max[lane] + MathF.Log2(_sum[lane])) * SimdMath.Ln2;
+            result.SetLogSumExp(lane / queries.Tokens, lane % queries.Tokens, logSumExp);
             _factor[lane] = isEmpty ? 0 : 1 / _sum[lane];
         }
         new Span<float>(_factor + queries.Lanes, Lanes - queries.Lanes).Clear();

@@ -62,7 +62,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         int keyValueHead = queries.FirstHead / (_arguments.Query.Shape[2] / layout.Pattern.KeyValueHeads);
         TokenRows keys = RowsOf(_key, s, plan.Sequence, layout, keyValueHead), values = RowsOf(_value, s, plan.Sequence, layout, keyValueHead);
         var result = plan.Parts > 1 ? PartialResult(plan, index) : FinalResult(queries);
-        if (DecodeTile<T>.Takes(queries, _headDim))
+        if (DecodeTile<T>.Takes(queries, keys, values))
             _decodeTiles[worker].Run(queries, _query, _arguments.Scale, walk, layout.IsCausal, keys, values, result);
         else
             _tiles[worker].Run(queries, _query, _arguments.Scale, walk, layout.IsCausal, keys, values, result);
@@ -90,11 +90,11 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
     private BlockLayout LayoutOf(int sequence) => _arguments.Layouts?[sequence] ?? _arguments.Layout;
 
     // Pages [P, blockTokens, D] are read as one head each; the table finds them.
-    private HeadTensor KeysOf(Tensor tensor) => _arguments.Pages is null ? HeadTensor.Of(tensor) : HeadTensor.OfPages(tensor);
+    private HeadTensor KeysOf(Tensor tensor) => _arguments.Pages is null ? HeadTensor.OfKeys(tensor) : HeadTensor.OfPages(tensor);
 
     private TokenRows RowsOf(HeadTensor tensor, int s, in Sequence sequence, BlockLayout layout, int head) => _arguments.Pages is { } pages
-        ? new TokenRows((float*)tensor.Start, tensor.TokenStride, _headDim, tensor.BatchStride, layout.BlockTokens, pages.Row(s, head))
-        : new TokenRows(tensor.Row(sequence.Batch, sequence.KeyStart, head), tensor.TokenStride, _headDim);
+        ? new TokenRows(tensor, _headDim, layout.BlockTokens, pages.Row(s, head))
+        : new TokenRows(tensor.Address(sequence.Batch, sequence.KeyStart, head), tensor, _headDim);
 
     private TileResult FinalResult(in TileQueries queries) => new(
         (nint)_output.Row(queries.Batch, queries.FirstRow, queries.FirstHead), _output.TokenStride, _output.HeadStride,

@@ -10,7 +10,8 @@ namespace S2ILGPU.Cpu.Attention;
 internal struct OnlineSoftmax<T>(T max, T sum)
     where T : unmanaged, ISimd<T>
 {
-    /// <summary>Score of what is masked out. Finite, so that no difference of two scores is NaN; a maximum below <see cref="Seen"/> has met nothing but masked scores.</summary>
+    /// <summary>Score of what is masked out. Finite, so that no difference of two scores is NaN; a maximum below <see cref="Seen"/> has met nothing but
+    /// masked scores.</summary>
     public const float Masked = -1e38f;
 
     /// <summary>Scores of ordinary size are above.</summary>

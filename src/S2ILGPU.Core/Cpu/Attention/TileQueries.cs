@@ -1,6 +1,7 @@
 namespace S2ILGPU.Cpu.Attention;
 
-/// <summary>The queries of a tile: neighbouring tokens of one sequence, of one head or of all heads that share a KV head. Lane <c>head * Tokens + token</c>.</summary>
+/// <summary>The queries of a tile: neighbouring tokens of one sequence, of one head or of all heads that share a KV head.
+/// Lane <c>head * Tokens + token</c>.</summary>
 /// <param name="Batch">Index of the batch dimension.</param>
 /// <param name="FirstRow">Row of the first token in the query tensor.</param>
 /// <param name="FirstPosition">Position of the first token in its sequence.</param>
@@ -35,7 +36,8 @@ internal readonly record struct TileQueries(int Batch, int FirstRow, int FirstPo
 /// <param name="LogSumExp">Address of the first log-sum-exp, 0 when it is not wanted.</param>
 /// <param name="LogSumExpTokenStride">Floats from one token to the next.</param>
 /// <param name="LogSumExpHeadStride">Floats from one head to the next.</param>
-internal readonly unsafe record struct TileResult(nint Output, nint TokenStride, nint HeadStride, nint LogSumExp, nint LogSumExpTokenStride, nint LogSumExpHeadStride)
+internal readonly unsafe record struct TileResult(nint Output, nint TokenStride, nint HeadStride, nint LogSumExp, nint LogSumExpTokenStride,
+    nint LogSumExpHeadStride)
 {
     public float* Row(int head, int token) => (float*)Output + head * HeadStride + token * TokenStride;
 

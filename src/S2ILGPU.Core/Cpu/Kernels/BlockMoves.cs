@@ -18,7 +18,8 @@ internal static unsafe class BlockMoves<T>
             nint column = 0;
             for (; column + T.Count <= columns; column += T.Count)
                 T.Transpose(source + row * sourceStride + column, sourceStride, destination + column * destinationStride + row, destinationStride, wide);
-            TransposeRest(source + row * sourceStride + column, sourceStride, T.Count, columns - column, destination + column * destinationStride + row, destinationStride, factor);
+            TransposeRest(source + row * sourceStride + column, sourceStride, T.Count, columns - column,
+                destination + column * destinationStride + row, destinationStride, factor);
         }
         TransposeRest(source + row * sourceStride, sourceStride, rows - row, columns, destination + row, destinationStride, factor);
     }
@@ -34,6 +35,25 @@ internal static unsafe class BlockMoves<T>
                 T.Store(T.Load(source + column), destination + column);
             for (; column < columns; column += Simd128.Count)
                 Simd128.Store(Simd128.Load(source + column), destination + column);
+            for (; column < paddedColumns; column++)
+                destination[column] = 0;
+        }
+    }
+
+    /// <summary>Copies rows of <paramref name="columns"/> 16-bit elements as floats, and fills up with zeros to <paramref name="paddedColumns"/>, which is
+    /// also the distance between rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Widen<TElement>(in StoredRows source, nint columns, float* destination, nint paddedColumns)
+        where TElement : struct, IRowElement
+    {
+        byte* row = (byte*)source.Start;
+        for (int n = source.Count; n > 0; n--, row += source.StrideBytes, destination += paddedColumns)
+        {
+            nint column = 0;
+            for (; column + T.Count <= columns; column += T.Count)
+                T.Store(TElement.Load<T>(row + column * TElement.SizeBytes), destination + column);
+            for (; column < columns; column++)
+                SimdScalar.Store(TElement.Load<SimdScalar>(row + column * TElement.SizeBytes), destination + column);
             for (; column < paddedColumns; column++)
                 destination[column] = 0;
         }
@@ -61,7 +81,8 @@ internal static unsafe class BlockMoves<T>
         {
             nint column = 0;
             for (; column + Simd128.Count <= columns; column += Simd128.Count)
-                Simd128.Transpose(source + row * sourceStride + column, sourceStride, destination + column * destinationStride + row, destinationStride, Simd128.Create(factor));
+                Simd128.Transpose(source + row * sourceStride + column, sourceStride, destination + column * destinationStride + row,
+                    destinationStride, Simd128.Create(factor));
             for (; column < columns; column++)
                 for (nint r = row; r < row + Simd128.Count; r++)
                     destination[column * destinationStride + r] = source[r * sourceStride + column] * factor;

@@ -5,9 +5,11 @@ using S2ILGPU.Cpu.Simd;
 namespace S2ILGPU.Cpu.Multiplication;
 
 /// <summary>
-/// <c>out[v, r] (+)= sum_k vectors[v, k] rows[r, k]</c> for a few vectors: the product of decoding. The rows (weights) are read from memory once; the index is the row.
+/// <c>out[v, r] (+)= sum_k vectors[v, k] rows[r, k]</c> for a few vectors: the product of decoding. The rows (weights) are read from memory once; the
+/// index is the row.
 /// </summary>
-/// <remarks>Every sum is one chain of registers, whatever the number of vectors and the place of the row, so that a token's result does not depend on the batch around it.</remarks>
+/// <remarks>Every sum is one chain of registers, whatever the number of vectors and the place of the row, so that a token's result does not depend on the
+/// batch around it.</remarks>
 internal readonly unsafe struct DotProductsKernel(Rows rows, Rows vectors, float* output, nint vectorStride, nint rowStride, bool accumulate) : IRangeKernel
 {
     /// <summary>The most vectors that are served well.</summary>
@@ -165,7 +167,8 @@ internal readonly unsafe struct DotProductsKernel(Rows rows, Rows vectors, float
     }
 }
 
-/// <summary><c>c[m, n] (+)= sum_k a[m, k] b[k, n]</c> for a few rows m of a and c: every row of b is read from memory once. The index is the column n.</summary>
+/// <summary><c>c[m, n] (+)= sum_k a[m, k] b[k, n]</c> for a few rows m of a and c: every row of b is read from memory once. The index is the column
+/// n.</summary>
 internal readonly unsafe struct CombineRowsKernel(Rows a, Rows b, Rows c, bool accumulate) : IRangeKernel
 {
     public const int Grain = 512;

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using S2ILGPU.Cpu.Kernels;
 using S2ILGPU.Cpu.Simd;
 
@@ -6,14 +5,18 @@ namespace S2ILGPU.Cpu.Multiplication;
 
 /// <summary><c>C (+)= op(A) op(B)</c>, packed and blocked for the caches, for any sizes and any number of threads.</summary>
 /// <remarks>
-/// <para>For every block of columns and of steps: all workers pack B into panels two registers wide (together at most 4 MB, in the last-level cache), then each takes chunks of rows,
-/// packs them (300 KB, in its second-level cache) and multiplies them with every panel. A panel is read from the second level, a tile of rows from the first.
-/// Rows that make a single chunk are packed by all workers, who then take some of the columns each.</para>
-/// <para>An element of C is a sum over steps in order, cut at fixed steps, whatever tile, chunk or worker it falls to: same bits for any number of threads.</para>
+/// <para>For every block of columns and of steps: all workers pack B into panels two registers wide (together at most 4 MB, in the last-level cache),
+/// then each takes chunks of rows,
+/// packs them (300 KB, in its second-level cache) and multiplies them with every panel. A panel is read from the second level, a tile of rows from the
+/// first.</para>
+/// <para>With few rows it is the other way round: all workers pack A, then each takes panels of B, packs and multiplies them; B never leaves its
+/// second-level cache.</para>
+/// <para>An element of C is a sum over steps in order, cut at fixed steps, whatever tile, chunk or worker it falls to: same bits for any number of
+/// threads.</para>
 /// </remarks>
 internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memory) : IMatrixProduct, IParallelWork where T : unmanaged, ISimd<T>
 {
-    private const int MaxSteps = 512, MaxColumns = 2048, MaxTiles = 12, StepsPerPacking = 32;
+    private const int MaxSteps = 512, MaxColumns = 2048, MaxTiles = 12, MaxPrivatePanels = 4, StepsPerPacking = 32;
 
     // Less work than this is not worth waking anybody.
     private const long AloneMultiplyAdds = 1 << 18;
@@ -21,9 +24,9 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
     private PanelSource _a, _b;
     private Rows _c;
     private float* _packedA, _packedB;
-    private int _firstColumn, _columns, _steps, _chunkRows, _rowChunks, _chunkPanels, _sharedTiles;
+    private int _firstColumn, _columns, _steps, _chunkRows, _rowChunks, _chunkPanels;
     private long _firstStep;
-    private bool _packing, _accumulate;
+    private bool _fewRows, _packing, _accumulate;
 
     // Width of a panel of B, and rows of a tile of A.
     private static int Width => RegisterKernels<T>.PairWidth;
@@ -36,9 +39,9 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
         (_a, _b, _c, _accumulate) = (a, b, c, accumulate);
         int stepBlocks = (steps + MaxSteps - 1) / MaxSteps, blockSteps = (steps + stepBlocks - 1) / stepBlocks;
         SetChunks();
-        int widestPanels = (Math.Min(MaxColumns, c.Columns) + Width - 1) / Width;
-        using var packedB = memory.Borrow(widestPanels * PanelStride(Width, blockSteps) * sizeof(float));
-        using var packedA = memory.Borrow((long)pool.Workers * ChunkElements(blockSteps) * sizeof(float));
+        using var packedA = memory.Borrow((_fewRows ? 1 : pool.Workers) * ChunkElements(blockSteps) * sizeof(float));
+        int panels = _fewRows ? pool.Workers * MaxPrivatePanels : Panels(Math.Min(MaxColumns, c.Columns));
+        using var packedB = memory.Borrow(panels * PanelStride(Width, blockSteps) * sizeof(float));
         _packedA = packedA.Floats;
         _packedB = packedB.Floats;
         for (_firstColumn = 0; _firstColumn < c.Columns; _firstColumn += MaxColumns)
@@ -52,32 +55,36 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
 
     void IParallelWork.Execute(int item, int worker)
     {
-        if (!_packing)
-            MultiplyChunk(item % _rowChunks, item / _rowChunks, worker);
-        else if (item < _sharedTiles)
+        if (_packing && _fewRows)
             PackRows(item * Height, Math.Min(Height, (int)_c.Count - item * Height), _packedA + item * PanelStride(Height, _steps));
+        else if (_packing)
+            PackColumns(item);
+        else if (_fewRows)
+            MultiplyFewRows(item, worker);
         else
-            PackColumns(item - _sharedTiles);
+            MultiplyRowChunk(item % _rowChunks, item / _rowChunks, worker);
     }
 
-    // Chunks of equal size, as many for each worker; where there are fewer chunks than workers, the columns are cut as well.
+    // Chunks of equal size, as many for each worker.
     private void SetChunks()
     {
         long tiles = (_c.Count + Height - 1) / Height, rounds = (tiles + (long)pool.Workers * MaxTiles - 1) / ((long)pool.Workers * MaxTiles);
-        _sharedTiles = tiles <= MaxTiles ? (int)tiles : 0;
-        int chunkTiles = _sharedTiles > 0 ? _sharedTiles : (int)((tiles + pool.Workers * rounds - 1) / (pool.Workers * rounds));
+        _fewRows = tiles <= MaxTiles;
+        int chunkTiles = (int)(_fewRows ? tiles : (tiles + pool.Workers * rounds - 1) / (pool.Workers * rounds));
         _chunkRows = chunkTiles * Height;
         _rowChunks = (int)((tiles + chunkTiles - 1) / chunkTiles);
     }
 
     private void MultiplyBlock()
     {
-        int panels = (_columns + Width - 1) / Width;
-        int columnChunks = _sharedTiles > 0 ? pool.Workers * 4 : (pool.Workers + _rowChunks - 1) / _rowChunks;
-        _chunkPanels = Math.Max(1, panels / columnChunks);
+        int panels = Panels(_columns);
         long work = _c.Count * _columns * _steps;
+        // Some more pieces than workers where they are cheap; as many columns as possible where each piece packs its rows again.
+        _chunkPanels = _fewRows
+            ? Math.Clamp(panels / (pool.Workers * 4), 1, MaxPrivatePanels)
+            : Math.Max(1, panels / ((pool.Workers + _rowChunks - 1) / _rowChunks));
         _packing = true;
-        Run(_sharedTiles + (_b.LanesAdjacent ? (_steps + StepsPerPacking - 1) / StepsPerPacking : panels), work);
+        Run(_fewRows ? _chunkRows / Height : _b.LanesAdjacent ? (_steps + StepsPerPacking - 1) / StepsPerPacking : panels, work);
         _packing = false;
         Run(_rowChunks * ((panels + _chunkPanels - 1) / _chunkPanels), work);
     }
@@ -97,41 +104,49 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
     // All columns of some steps where those are rows of B, one panel otherwise: what lies together is read together.
     private void PackColumns(int item)
     {
-        var (columns, steps) = (new Stretch(_firstColumn, _columns), new Stretch(_firstStep, _steps));
-        float* panels = _packedB;
         if (_b.LanesAdjacent)
-        {
-            int skipped = item * StepsPerPacking;
-            steps = new Stretch(_firstStep + skipped, Math.Min(StepsPerPacking, _steps - skipped));
-            panels += (nint)skipped * Width;
-        }
+            PackColumns(new Stretch(0, _columns), new Stretch(item * StepsPerPacking, Math.Min(StepsPerPacking, _steps - item * StepsPerPacking)), _packedB);
         else
         {
-            columns = new Stretch(_firstColumn + item * Width, Math.Min(Width, _columns - item * Width));
-            panels = Panel(item);
+            float* panel = _packedB + item * PanelStride(Width, _steps);
+            PackColumns(new Stretch(item * Width, Math.Min(Width, _columns - item * Width)), new Stretch(0, _steps), panel);
         }
-        _b.Pack<T>(columns, steps, panels, Width, PanelStride(Width, _steps));
     }
 
-    private void MultiplyChunk(int rowChunk, int columnChunk, int worker)
+    // Columns and steps count from the beginning of the block.
+    private void PackColumns(Stretch columns, Stretch steps, float* panels) =>
+        _b.Pack<T>(new Stretch(_firstColumn + columns.First, columns.Count), new Stretch(_firstStep + steps.First, steps.Count),
+            panels + (nint)steps.First * Width, Width, PanelStride(Width, _steps));
+
+    private void MultiplyRowChunk(int rowChunk, int columnChunk, int worker)
     {
         long firstRow = (long)rowChunk * _chunkRows;
-        int rows = (int)Math.Min(_chunkRows, _c.Count - firstRow), panels = (_columns + Width - 1) / Width;
-        float* packed = _packedA;
-        if (_sharedTiles == 0)
-            PackRows(firstRow, rows, packed += worker * ChunkElements(_steps));
-        var p = new Product { BStride = Width, CStride = _c.Stride, Steps = _steps };
-        for (int panel = columnChunk * _chunkPanels; panel < Math.Min(panels, (columnChunk + 1) * _chunkPanels); panel++)
-        {
-            int columns = Math.Min(Width, _columns - panel * Width);
-            p.B = Panel(panel);
-            for (int row = 0; row < rows; row += Height)
+        int rows = (int)Math.Min(_chunkRows, _c.Count - firstRow), firstPanel = columnChunk * _chunkPanels;
+        float* packed = _packedA + worker * ChunkElements(_steps);
+        PackRows(firstRow, rows, packed);
+        MultiplyPanels(packed, new Stretch(firstRow, rows), _packedB + firstPanel * PanelStride(Width, _steps), firstPanel);
+    }
+
+    private void MultiplyFewRows(int columnChunk, int worker)
+    {
+        int firstPanel = columnChunk * _chunkPanels, firstColumn = firstPanel * Width;
+        float* panels = _packedB + worker * MaxPrivatePanels * PanelStride(Width, _steps);
+        PackColumns(new Stretch(firstColumn, Math.Min(_chunkPanels * Width, _columns - firstColumn)), new Stretch(0, _steps), panels);
+        MultiplyPanels(_packedA, new Stretch(0, (int)_c.Count), panels, firstPanel);
+    }
+
+    // Packed rows with a chunk of packed panels.
+    private void MultiplyPanels(float* packedRows, Stretch rows, float* packedPanels, int firstPanel)
+    {
+        var p = new Product { B = packedPanels, BStride = Width, CStride = _c.Stride, Steps = _steps };
+        int endPanel = Math.Min(Panels(_columns), firstPanel + _chunkPanels);
+        for (int panel = firstPanel; panel < endPanel; panel++, p.B += PanelStride(Width, _steps))
+            for (int row = 0; row < rows.Count; row += Height)
             {
-                p.A = packed + row / Height * PanelStride(Height, _steps);
-                p.C = _c[firstRow + row] + _firstColumn + panel * Width;
-                MultiplyTile(p, Math.Min(Height, rows - row), columns);
+                p.A = packedRows + row / Height * PanelStride(Height, _steps);
+                p.C = _c[rows.First + row] + _firstColumn + panel * Width;
+                MultiplyTile(p, Math.Min(Height, rows.Count - row), Math.Min(Width, _columns - panel * Width));
             }
-        }
     }
 
     // What sticks out of C is computed in a tile on the stack.
@@ -170,8 +185,7 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
             RegisterKernels<T>.Tile12x2<UnitStride, PackedStep<T>, TTile>(p, 0, 0, default);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private float* Panel(int panel) => _packedB + panel * PanelStride(Width, _steps);
+    private static int Panels(int columns) => (columns + Width - 1) / Width;
 
     // A cache line apart, because panels a power of two apart would fight for the same places in the caches.
     private static nint PanelStride(int width, int steps) => (nint)width * steps + NativePages.CacheLine / sizeof(float);

@@ -31,7 +31,8 @@ internal readonly unsafe record struct PanelSource(nint Data, nint Stride, bool 
             for (int lane = 0; lane < lanes.Count; lane += width)
             {
                 float* panel = panels + lane / width * panelStride + (nint)step * width;
-                PackPanel<T>(lanes.First + lane, Math.Min(width, lanes.Count - lane), steps.First + step, Math.Min(stepsAtOnce, steps.Count - step), panel, width);
+                var (some, now) = (Math.Min(width, lanes.Count - lane), Math.Min(stepsAtOnce, steps.Count - step));
+                PackPanel<T>(lanes.First + lane, some, steps.First + step, now, panel, width);
             }
         }
     }
@@ -45,6 +46,8 @@ internal readonly unsafe record struct PanelSource(nint Data, nint Stride, bool 
             for (int step = 0; step < steps; step++)
                 CopyLanes<T>(source + step * Stride, lanes, panel + (nint)step * width);
         }
+        else if (lanes < T.Count)
+            BlockMoves<Simd128>.Transpose((float*)Data + firstLane * Stride + firstStep, Stride, lanes, steps, panel, width, 1);
         else
             BlockMoves<T>.Transpose((float*)Data + firstLane * Stride + firstStep, Stride, lanes, steps, panel, width, 1);
         if (lanes < width)

@@ -37,7 +37,8 @@ internal readonly struct StoredBFloat16(ushort bits) : IStoredFloat<StoredBFloat
 
     public static float Widen(StoredBFloat16 stored) => BitConverter.UInt32BitsToSingle((uint)stored._bits << 16);
 
-    // Adding 0x7FFF and the lowest kept bit carries exactly when the dropped half is above one half, or is one half and the kept part odd. A NaN keeps a mantissa bit.
+    // Adding 0x7FFF and the lowest kept bit carries exactly when the dropped half is above one half, or is one half and the kept part odd. A NaN keeps a
+    // mantissa bit.
     public static StoredBFloat16 Round(float value)
     {
         uint bits = BitConverter.SingleToUInt32Bits(value);

@@ -1,39 +1,57 @@
-using S2ILGPU.Cpu;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 
 namespace S2ILGPU.Core.Tests.Cpu.Attention;
 
 // The tests that every engine inherits, on every register width; threads vary with it.
 
-public sealed class ScalarAttentionForwardTests() : AttentionForwardTests(() => Engines.Create(SimdWidth.Scalar, 3));
+public sealed class ScalarAttentionForwardTests() : AttentionForwardTests(() => CpuEngines.Create(SimdWidth.Scalar, 3));
 
-public sealed class Simd128AttentionForwardTests() : AttentionForwardTests(() => Engines.Create(SimdWidth.Bits128, 1));
+public sealed class Simd128AttentionForwardTests() : AttentionForwardTests(() => CpuEngines.Create(SimdWidth.Bits128, 1));
 
-public sealed class Simd256AttentionForwardTests() : AttentionForwardTests(() => Engines.Create(SimdWidth.Bits256, 2));
+public sealed class Simd256AttentionForwardTests() : AttentionForwardTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
 
-public sealed class Simd512AttentionForwardTests() : AttentionForwardTests(() => Engines.Create(SimdWidth.Bits512, 2));
+public sealed class Simd512AttentionForwardTests() : AttentionForwardTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));
 
-public sealed class ScalarAttentionBackwardTests() : AttentionBackwardTests(() => Engines.Create(SimdWidth.Scalar, 3));
+public sealed class ScalarAttentionBackwardTests() : AttentionBackwardTests(() => CpuEngines.Create(SimdWidth.Scalar, 3));
 
-public sealed class Simd128AttentionBackwardTests() : AttentionBackwardTests(() => Engines.Create(SimdWidth.Bits128, 1));
+public sealed class Simd128AttentionBackwardTests() : AttentionBackwardTests(() => CpuEngines.Create(SimdWidth.Bits128, 1));
 
-public sealed class Simd256AttentionBackwardTests() : AttentionBackwardTests(() => Engines.Create(SimdWidth.Bits256, 2));
+public sealed class Simd256AttentionBackwardTests() : AttentionBackwardTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
 
-public sealed class Simd512AttentionBackwardTests() : AttentionBackwardTests(() => Engines.Create(SimdWidth.Bits512, 2));
+public sealed class Simd512AttentionBackwardTests() : AttentionBackwardTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));
 
-public sealed class ScalarDecodeTests() : DecodeTests(() => Engines.Create(SimdWidth.Scalar, 3));
+public sealed class ScalarDecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Scalar, 3));
 
-public sealed class Simd128DecodeTests() : DecodeTests(() => Engines.Create(SimdWidth.Bits128, 1));
+public sealed class Simd128DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits128, 1));
 
-public sealed class Simd256DecodeTests() : DecodeTests(() => Engines.Create(SimdWidth.Bits256, 2));
+public sealed class Simd256DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
 
-public sealed class Simd512DecodeTests() : DecodeTests(() => Engines.Create(SimdWidth.Bits512, 2));
+public sealed class Simd512DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));
 
-public sealed class ScalarMergeTests() : MergeTests(() => Engines.Create(SimdWidth.Scalar, 3));
+// Caches of 16-bit elements, read by queries of 32 bits.
 
-public sealed class Simd128MergeTests() : MergeTests(() => Engines.Create(SimdWidth.Bits128, 1));
+public sealed class ScalarBFloat16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Scalar, 2), ElementType.BFloat16);
 
-public sealed class Simd256MergeTests() : MergeTests(() => Engines.Create(SimdWidth.Bits256, 2));
+public sealed class Simd128BFloat16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits128, 2), ElementType.BFloat16);
 
-public sealed class Simd512MergeTests() : MergeTests(() => Engines.Create(SimdWidth.Bits512, 2));
+public sealed class Simd256BFloat16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits256, 1), ElementType.BFloat16);
+
+public sealed class Simd512BFloat16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits512, 2), ElementType.BFloat16);
+
+public sealed class ScalarFloat16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Scalar, 1), ElementType.Float16);
+
+public sealed class Simd128Float16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits128, 1), ElementType.Float16);
+
+public sealed class Simd256Float16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits256, 2), ElementType.Float16);
+
+public sealed class Simd512Float16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits512, 1), ElementType.Float16);
+
+public sealed class ScalarMergeTests() : MergeTests(() => CpuEngines.Create(SimdWidth.Scalar, 3));
+
+public sealed class Simd128MergeTests() : MergeTests(() => CpuEngines.Create(SimdWidth.Bits128, 1));
+
+public sealed class Simd256MergeTests() : MergeTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
+
+public sealed class Simd512MergeTests() : MergeTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));

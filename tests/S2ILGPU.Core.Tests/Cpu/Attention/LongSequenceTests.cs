@@ -6,7 +6,7 @@ using Xunit;
 namespace S2ILGPU.Core.Tests.Cpu.Attention;
 
 /// <summary>Sequences so long that the engine cuts their keys: parts in decoding, ranges in the backward pass.</summary>
-public sealed class LongSequenceTests() : AttentionTest(() => Engines.Create(SimdWidth.Auto, 2), null)
+public sealed class LongSequenceTests() : AttentionTest(() => CpuEngines.Create(SimdWidth.Auto, 2), null)
 {
     [Theory]
     [InlineData("dense", 4, 2, 1)]

@@ -26,17 +26,20 @@ public sealed class OverflowTests
         const int keys = 90, headDim = 16;
         foreach (var simd in SimdWidths.Available)
         {
-            using var engine = Engines.Create(simd, 1);
+            using var engine = CpuEngines.Create(simd, 1);
             using var reference = new ReferenceBackend();
             var random = Seeds.NewRandom();
-            double[] q = random.Normal(queries * headDim, scoreMagnitude), k = random.Normal(keys * headDim, scoreMagnitude), v = random.Normal(keys * headDim, valueMagnitude);
+            double[] q = random.Normal(queries * headDim, scoreMagnitude), k = random.Normal(keys * headDim, scoreMagnitude),
+                v = random.Normal(keys * headDim, valueMagnitude);
             var layout = BlockLayout.Create(new LocalStridePattern(1, 1, blockTokens: 16, localBlocks: 2, verticalStride: 2), keys, queries);
             var (expected, expectedLse) = Forward(reference, ElementType.Float64);
             var (actual, actualLse) = Forward(engine, ElementType.Float32);
             for (int i = 0; i < expected.Length; i++)
-                Assert.True(Math.Abs(actual[i] - expected[i]) <= 1e-5 * valueMagnitude * 10, $"{simd}: output {i} is {actual[i]}, expected {expected[i]}; {Seeds.Text}");
+                Assert.True(Math.Abs(actual[i] - expected[i]) <= 1e-5 * valueMagnitude * 10,
+                    $"{simd}: output {i} is {actual[i]}, expected {expected[i]}; {Seeds.Text}");
             for (int i = 0; i < expectedLse.Length; i++)
-                Assert.True(Math.Abs(actualLse[i] - expectedLse[i]) <= 1e-5 * Math.Max(1, Math.Abs(expectedLse[i])), $"{simd}: lse {i} is {actualLse[i]}, expected {expectedLse[i]}; {Seeds.Text}");
+                Assert.True(Math.Abs(actualLse[i] - expectedLse[i]) <= 1e-5 * Math.Max(1, Math.Abs(expectedLse[i])),
+                    $"{simd}: lse {i} is {actualLse[i]}, expected {expectedLse[i]}; {Seeds.Text}");
 
             (float[] Output, float[] LogSumExp) Forward(IBackend backend, ElementType type)
             {

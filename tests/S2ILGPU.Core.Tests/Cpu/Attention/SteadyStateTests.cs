@@ -1,5 +1,4 @@
 using S2ILGPU.Backends;
-using S2ILGPU.Cpu;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.Layouts;
 using S2ILGPU.Patterns;
@@ -31,7 +30,7 @@ public sealed class SteadyStateTests
     [Fact]
     public void RepeatedCallsAllocateNothing()
     {
-        using var engine = Engines.Create(SimdWidth.Auto, 1);
+        using var engine = CpuEngines.Create(SimdWidth.Auto, 1);
         using var problem = new Problem(engine, queries: 300, keys: 300);
         using var decoding = new Problem(engine, queries: 1, keys: 3000);
         for (int n = 0; n < 2; n++)
@@ -48,7 +47,7 @@ public sealed class SteadyStateTests
     // Forward, decoding in parts, and backward in ranges.
     private static List<float[]> Results(SimdWidth simd, int threads)
     {
-        using var engine = Engines.Create(simd, threads);
+        using var engine = CpuEngines.Create(simd, threads);
         var results = new List<float[]>();
         foreach (var (queries, keys) in ((int, int)[])[(200, 330), (2, 3000), (1100, 1100)])
         {
@@ -62,13 +61,13 @@ public sealed class SteadyStateTests
     // Attention of 4 query heads and 1 KV head, forward, backward and a merge of the result with itself.
     private sealed class Problem : IDisposable
     {
-        private readonly CpuBackend _engine;
+        private readonly IBackend _engine;
         private readonly Tensor _query, _key, _value, _output, _logSumExp, _gradient, _queryGradient, _keyGradient, _valueGradient, _merged, _mergedLogSumExp;
         private readonly Tensor[] _outputs, _logSumExps;
         private readonly BlockLayout _layout;
         private readonly SequenceBatch _sequences;
 
-        public Problem(CpuBackend engine, int queries, int keys)
+        public Problem(IBackend engine, int queries, int keys)
         {
             var random = Seeds.NewRandom();
             Tensor Random(params int[] shape)
@@ -78,7 +77,8 @@ public sealed class SteadyStateTests
                 return tensor;
             }
             _engine = engine;
-            (_query, _output, _gradient, _queryGradient, _merged) = (Random(1, queries, 4, 16), Random(1, queries, 4, 16), Random(1, queries, 4, 16), Random(1, queries, 4, 16), Random(1, queries, 4, 16));
+            Tensor Queries() => Random(1, queries, 4, 16);
+            (_query, _output, _gradient, _queryGradient, _merged) = (Queries(), Queries(), Queries(), Queries(), Queries());
             (_key, _value, _keyGradient, _valueGradient) = (Random(1, keys, 1, 16), Random(1, keys, 1, 16), Random(1, keys, 1, 16), Random(1, keys, 1, 16));
             (_logSumExp, _mergedLogSumExp) = (Random(1, 4, queries), Random(1, 4, queries));
             (_outputs, _logSumExps) = ([_output, _output], [_logSumExp, _logSumExp]);
@@ -89,7 +89,8 @@ public sealed class SteadyStateTests
         public void RunAll()
         {
             _engine.AttentionForward(new(_query, _key, _value, _output, _logSumExp, _layout, _sequences, 0.25f));
-            _engine.AttentionBackward(new(_query, _key, _value, _output, _logSumExp, _gradient, null, _queryGradient, _keyGradient, _valueGradient, _layout, _sequences, 0.25f));
+            _engine.AttentionBackward(new(_query, _key, _value, _output, _logSumExp, _gradient, null, _queryGradient, _keyGradient, _valueGradient,
+                _layout, _sequences, 0.25f));
             _engine.MergePartitions(_outputs, _logSumExps, _merged, _mergedLogSumExp);
         }
 
@@ -105,7 +106,8 @@ public sealed class SteadyStateTests
 
         public void Dispose()
         {
-            foreach (var tensor in (Tensor[])[_query, _key, _value, _output, _logSumExp, _gradient, _queryGradient, _keyGradient, _valueGradient, _merged, _mergedLogSumExp])
+            foreach (var tensor in (Tensor[])[_query, _key, _value, _output, _logSumExp, _gradient, _queryGradient, _keyGradient, _valueGradient,
+                _merged, _mergedLogSumExp])
                 tensor.Dispose();
         }
     }
