@@ -50,7 +50,7 @@ public abstract class EngineBenchmarks : ICountsWork
     protected Tensor Normal(params ReadOnlySpan<int> shape)
     {
         var values = new float[new Shape(shape).Count];
-        new RandomSource((ulong)_owned.Count).FillNormal(values, deviation: 1);
+        new RandomSource(seed: (ulong)_owned.Count).FillNormal(values, deviation: 1);
         return Own(Engine.FromArray(values, shape));
     }
 

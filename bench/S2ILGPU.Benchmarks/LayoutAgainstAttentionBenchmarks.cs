@@ -7,8 +7,8 @@ using S2ILGPU.Tensors;
 namespace S2ILGPU.Benchmarks;
 
 /// <summary>The layout of 128K tokens and 32 heads beside one attention forward on it. Target: a ratio below 0.02.</summary>
-/// <remarks>A forward of all heads takes half a minute on a small machine. Both costs grow with the heads, so the table says what one head costs: the layout is built
-/// for all heads and its time divided by them, the forward runs over one head.</remarks>
+/// <remarks>A forward of all heads takes half a minute on a small machine. Both costs grow with the heads, so the table says what one head costs: the layout
+/// is built for all heads and its time divided by them, the forward runs over one head.</remarks>
 public class LayoutAgainstAttentionBenchmarks : DeviceBenchmarks
 {
     private const int Heads = 32, HeadDim = 64;

@@ -34,7 +34,8 @@ for (int input = 0; input < inputs.Length; input++)
         if (error > worst)
             (worst, worstElement, worstNumeric) = (error, element, numeric);
     }
-    Console.WriteLine($"{names[input],-6} {worstElement,8} {worstNumeric,12:0.000000} {analytic[input][worstElement],12:0.000000} {worst,9:0.0e+0} {worst / largest,24:0.0e+0}");
+    Console.WriteLine($"{names[input],-6} {worstElement,8} {worstNumeric,12:0.000000} {analytic[input][worstElement],12:0.000000} "
+        + $"{worst,9:0.0e+0} {worst / largest,24:0.0e+0}");
     worstOfAll = Math.Max(worstOfAll, worst / largest);
 }
 Console.WriteLine(worstOfAll < 1e-3 ? "the gradients agree" : "the gradients DISAGREE");

@@ -21,7 +21,7 @@ for (int queryBlock = 0; queryBlock < blocks; queryBlock++)
     Console.WriteLine(Row(queryBlock, keyBlock => Readers(queryBlock, keyBlock)));
 
 Console.WriteLine();
-Console.WriteLine($"kept      {report.KeptBlocks} of {report.DenseBlocks} blocks ({report.KeptFraction:P0}): at most {report.DenseOverSparse:0.0}x faster than dense");
+Console.WriteLine($"kept      {report.KeptBlocks} of {report.DenseBlocks} blocks: at most {report.DenseOverSparse:0.0}x faster than dense");
 Console.WriteLine($"coverage  {report.Coverage}");
 Console.WriteLine($"decoding  keeps {report.KeptCacheFraction:P0} of the key/value cache");
 

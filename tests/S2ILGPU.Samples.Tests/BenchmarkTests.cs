@@ -20,7 +20,8 @@ public sealed class BenchmarkTests
     public void A_benchmark_runs_with_each_value_of_its_parameters(string name)
     {
         var type = s_classes.Single(type => type.Name == name);
-        var choices = type.GetProperties().Select(property => (Property: property, Values: ValuesOf(type, property))).Where(choice => choice.Values.Length > 0).ToArray();
+        var choices = type.GetProperties().Select(property => (Property: property, Values: ValuesOf(type, property)))
+            .Where(choice => choice.Values.Length > 0).ToArray();
         Assert.Contains(choices, choice => choice.Property.Name == "Tokens");
         for (int run = 0; run < choices.Max(choice => choice.Values.Length); run++)
         {

@@ -19,7 +19,8 @@ public sealed class SampleTests
         ["DrawAPattern"] = [@"#\.\.\.#\.\.\.#\.\.\.####", "\n0321032103210###\n", "coverage  complete"],
         ["SparseAttentionOnYourOwnArrays"] = ["largest difference over all 64 components: [0-9.]+e-[67]"],
         ["CheckAGradient"] = ["query +[0-9]+ .*\nkey .*\nvalue .*\nthe gradients agree\n"],
-        ["TrainATinyModel"] = ["step  120: training loss 0[.]", "This is the cat,\nthat killed the rat,\nthat ate the malt,\nthat lay in the house that Jack built[.]\n"],
+        ["TrainATinyModel"] = ["step  120: training loss 0[.]",
+            "This is the cat,\nthat killed the rat,\nthat ate the malt,\nthat lay in the house that Jack built[.]\n"],
         ["YourOwnPattern"] = ["coverage\n +128 .* complete\n +1024 .* incomplete", @"first 32 tokens  0\.0e\+0\nall tokens +[1-9]"],
     };
 
