@@ -45,17 +45,23 @@ internal static class PeerBench
         var figures = new List<Figure>();
         long sizeA = (long)shape.M * shape.K, sizeB = (long)shape.K * shape.N, sizeC = (long)shape.M * shape.N;
         var memory = (float*)NativeMemory.AlignedAlloc((nuint)(sizeA + sizeB + sizeC) * sizeof(float), 64);
-        RandomTensors.Fill(new Span<float>(memory, checked((int)(sizeA + sizeB + sizeC))), seed: 1);
-        float* a = memory, b = memory + sizeA, c = memory + sizeA + sizeB;
-        foreach (var engine in machine.All.Threads == 1 ? [machine.All] : (Cpu.CpuBackend[])[machine.One, machine.All])
+        try
         {
-            using var work = new MatMulWork(engine, shape);
-            blas.Threads = engine.Threads;
-            var timings = machine.Time(machine.Settings.PeerRounds, Yardsticks.None, work.Run, () => blas.Multiply(shape, a, b, c));
-            string threads = engine.Threads == 1 ? "1 thread" : $"{engine.Threads} threads";
-            figures.Add(Figure.Of($"{shape}, {threads}, over {blas.Name}", timings.Ratio(0, baseline: 1), null, "x"));
+            RandomTensors.Fill(new Span<float>(memory, checked((int)(sizeA + sizeB + sizeC))), seed: 1);
+            float* a = memory, b = memory + sizeA, c = memory + sizeA + sizeB;
+            foreach (var engine in machine.All.Threads == 1 ? [machine.All] : (Cpu.CpuBackend[])[machine.One, machine.All])
+            {
+                using var work = new MatMulWork(engine, shape);
+                blas.Threads = engine.Threads;
+                var timings = machine.Time(machine.Settings.PeerRounds, Yardsticks.None, work.Run, () => blas.Multiply(shape, a, b, c));
+                string threads = engine.Threads == 1 ? "1 thread" : $"{engine.Threads} threads";
+                figures.Add(Figure.Of($"{shape}, {threads}, over {blas.Name}", timings.Ratio(0, baseline: 1), null, "x"));
+            }
         }
-        NativeMemory.AlignedFree(memory);
+        finally
+        {
+            NativeMemory.AlignedFree(memory);
+        }
         return figures;
     }
 
