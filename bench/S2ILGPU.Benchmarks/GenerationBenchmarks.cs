@@ -1,6 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using S2ILGPU.Inference;
 using S2ILGPU.Models;
+using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Benchmarks;
 
@@ -12,6 +13,10 @@ public class GenerationBenchmarks : TransformerBenchmarks
     private TransformerDecoder _decoder = null!;
     private int[] _prompt = [], _next = [];
     private float[] _logits = [];
+
+    /// <summary>Element type of the cached keys and values.</summary>
+    [Params(ElementType.Float32, ElementType.BFloat16)]
+    public ElementType Cache { get; set; }
 
     /// <inheritdoc/>
     protected override TransformerConfig Config => base.Config with { ContextTokens = Tokens + Steps };
@@ -37,7 +42,7 @@ public class GenerationBenchmarks : TransformerBenchmarks
     protected override void Prepare()
     {
         base.Prepare();
-        _decoder = Own(new TransformerDecoder(Model));
+        _decoder = Own(new TransformerDecoder(Model, new KeyValueCacheOptions { ElementType = Cache }));
         (_prompt, _next, _logits) = (RandomTokens(Tokens, seed: 1), RandomTokens(Steps, seed: 2), new float[Config.VocabularySize]);
     }
 }
