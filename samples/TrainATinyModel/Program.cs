@@ -6,10 +6,8 @@ using S2ILGPU.Models;
 using S2ILGPU.Text;
 using S2ILGPU.Training;
 
-string file = Path.GetTempFileName();
-File.WriteAllText(file, string.Concat(Enumerable.Repeat(TheHouseThatJackBuilt(), 5)));
-var (training, validation) = Corpus.Read([file]).Split();
-File.Delete(file); // the last twentieth is for validation: here only words that training has heard too
+// The last twentieth is for validation: here only words that training has heard too.
+var (training, validation) = Corpus.FromText(string.Concat(Enumerable.Repeat(TheHouseThatJackBuilt(), 5))).Split();
 
 var tokenizer = BytePairTrainer.Train(training, vocabularySize: 320);
 var attention = new LocalStrideAttention { BlockTokens = 16, LocalBlocks = 2, VerticalStride = 4 };

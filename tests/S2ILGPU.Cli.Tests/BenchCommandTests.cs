@@ -27,6 +27,8 @@ public sealed class BenchCommandTests : IDisposable
         SpeedUpRounds = s_twice,
         DecodeRounds = s_twice,
         TrainingRounds = s_twice,
+        ContextTokens = [64, 128],
+        ContextRounds = s_twice,
     };
 
     private readonly string _folder = Directory.CreateTempSubdirectory("s2-bench-").FullName;
@@ -41,7 +43,7 @@ public sealed class BenchCommandTests : IDisposable
         var report = BenchRun.Run(s_tiny, words => machine = words, shown.Add, TestContext.Current.CancellationToken);
         Assert.Equal(report.Machine, machine);
         Assert.Equal(report.Groups, shown);
-        string[] titles = ["matrix products", "attention forward", "attention backward", "sparse over dense attention", "decoding", "training", "odd shapes"];
+        string[] titles = ["matrix products", "attention forward", "attention backward", "sparse over dense attention", "decoding", "training", "training against context", "odd shapes"];
         Assert.Equal(titles, shown.Select(g => g.Title));
 
         BenchCommand.Save(report, isQuick: true, _folder);

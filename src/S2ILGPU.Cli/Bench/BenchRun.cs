@@ -32,6 +32,7 @@ internal static class BenchRun
             },
             () => DecodeBench.Measure(machine),
             () => TrainingBench.Measure(machine),
+            () => ContextBench.Measure(machine),
             () => ShapesBench.Measure(machine),
             () => PeerBench.Measure(machine, notes),
         ];

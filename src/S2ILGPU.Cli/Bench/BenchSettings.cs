@@ -16,6 +16,8 @@ internal sealed record BenchSettings
         SpeedUpRounds = new Rounds(3, 12, 0.5),
         DecodeRounds = new Rounds(10, 100, 1),
         TrainingRounds = new Rounds(4, 6, 2),
+        ContextTokens = [1024, 4096],
+        ContextRounds = new Rounds(2, 4, 1),
         PeerRounds = new Rounds(3, 10, 0.15, WarmUpSeconds: 0.05),
     };
 
@@ -46,6 +48,9 @@ internal sealed record BenchSettings
     /// <summary>Preset whose training step is measured.</summary>
     public string TrainingPreset { get; init; } = "default";
 
+    /// <summary>Lengths of the training steps whose throughput and memory are compared.</summary>
+    public IReadOnlyList<int> ContextTokens { get; init; } = [1024, 2048, 4096, 8192, 16384];
+
     /// <summary>Whether to look for other implementations.</summary>
     public bool HasPeers { get; init; } = true;
 
@@ -58,6 +63,8 @@ internal sealed record BenchSettings
     public Rounds DecodeRounds { get; init; } = new(20, 300, 4);
 
     public Rounds TrainingRounds { get; init; } = new(10, 20, 8);
+
+    public Rounds ContextRounds { get; init; } = new(3, 10, 4);
 
     public Rounds PeerRounds { get; init; } = new(5, 40, 1);
 }

@@ -10,6 +10,7 @@ internal static class FigureText
     /// <summary>A value in the unit of its figure: fractions in percent, times with an x.</summary>
     public static string Value(Figure figure, double? value) => value is not { } number ? "-"
         : IsFraction(figure) ? string.Create(CultureInfo.InvariantCulture, $"{number * 100:0.0} %")
+        : number >= 100 ? string.Create(CultureInfo.InvariantCulture, $"{number:#,0} {figure.Unit}")
         : string.Create(CultureInfo.InvariantCulture, $"{number:0.00}{figure.Unit}");
 
     /// <summary>The unit where the value alone does not say it, and the note.</summary>

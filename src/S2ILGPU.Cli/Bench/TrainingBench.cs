@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using S2ILGPU.Cli.Training;
 using S2ILGPU.Layouts;
 using S2ILGPU.Models;
@@ -48,12 +49,10 @@ internal static class TrainingBench
     }
 
     // What the tokens say does not change the work.
-    private static TokenDataset RandomText(int seed)
+    public static TokenDataset RandomText(int seed)
     {
         var text = new byte[CorpusBytes];
         new Random(seed).GetItems("abcdefghijklmnopqrstuvwxyz "u8, text);
-        var corpus = new CorpusBuilder();
-        corpus.Add(text);
-        return TokenDataset.Create(new BytePairTrainer().Train(257), corpus.Build([], []));
+        return TokenDataset.Create(new BytePairTrainer().Train(257), Corpus.FromText(Encoding.ASCII.GetString(text)));
     }
 }
