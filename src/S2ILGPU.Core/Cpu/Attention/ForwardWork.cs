@@ -9,11 +9,15 @@ namespace S2ILGPU.Cpu.Attention;
 internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
     where T : unmanaged, ISimd<T>
 {
+    // From how many tiles that read a block its copy for all of them pays.
+    private const double ReadsWorthCopy = 4;
+
     private readonly ForwardPlan _plan = new();
     private readonly ForwardTile<T>[] _tiles;
     private readonly DecodeTile<T>[] _decodeTiles;
     private readonly ScratchMemory _tileScratch = new(), _partialScratch = new();
     private readonly PartMerge _merge;
+    private readonly HeadMajorCopy<T> _copy = new();
     private AttentionForwardArguments _arguments;
     private HeadTensor _query, _key, _value, _output;
     private RowStatistics _logSumExp;
@@ -41,6 +45,9 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         _value = KeysOf(arguments.Value);
         _plan.Make(arguments);
         Reserve();
+        if (arguments.Pages is null && _plan.ReadsPerBlock >= ReadsWorthCopy && HeadMajorCopy<T>.Fits(arguments.Key)
+            && !(ReadsWellInPlace(_key) && ReadsWellInPlace(_value)))
+            _copy.Run(arguments.Key.Shape, ref _key, ref _value, pool);
         pool.Run(_plan.Items, this);
         if (_plan.PartialRows > 0)
             pool.Run(_plan.Sequences.Length * arguments.Query.Shape[2], _merge);
@@ -70,6 +77,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
 
     public void Dispose()
     {
+        _copy.Dispose();
         _tileScratch.Dispose();
         _partialScratch.Dispose();
     }
@@ -86,6 +94,8 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         _partialOutput = _partialScratch.Take(_plan.PartialRows * (_headDim + 1));
         _partialLogSumExp = _partialOutput + _plan.PartialRows * _headDim;
     }
+
+    private bool ReadsWellInPlace(in HeadTensor rows) => new TokenRows((byte*)rows.Start, rows, _headDim).ReadsWellInPlace;
 
     private BlockLayout LayoutOf(int sequence) => _arguments.Layouts?[sequence] ?? _arguments.Layout;
 

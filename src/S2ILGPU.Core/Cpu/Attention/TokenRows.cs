@@ -95,7 +95,8 @@ internal readonly unsafe ref struct TokenRows
         return scratch;
     }
 
-    private void Copy<T>(int first, int count, float* destination, int paddedDim)
+    /// <summary>Copies neighbouring rows of one block as floats, <paramref name="paddedDim"/> apart and filled up with zeros.</summary>
+    public void Copy<T>(int first, int count, float* destination, int paddedDim)
         where T : unmanaged, ISimd<T>
     {
         var rows = Stored(first, count);
