@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using S2ILGPU.Cpu.Elementwise;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.Cpu.Transfer;
@@ -47,6 +48,8 @@ internal readonly unsafe struct DotProductsKernel<TStored>(Rows rows, Rows vecto
         int k = 0, columns = rows.Columns;
         for (; k + T.Count <= columns; k += T.Count)
         {
+            if (sizeof(TStored) < sizeof(float))
+                FetchNext(r0 + k, r1 + k, r2 + k, r3 + k);
             T x = T.Load(v + k);
             s0 = T.FusedMultiplyAdd(x, TStored.Load<T>(r0 + k), s0);
             s1 = T.FusedMultiplyAdd(x, TStored.Load<T>(r1 + k), s1);
@@ -72,6 +75,7 @@ internal readonly unsafe struct DotProductsKernel<TStored>(Rows rows, Rows vecto
         int k = 0, columns = rows.Columns;
         for (; k + T.Count <= columns; k += T.Count)
         {
+            FetchNext(r0 + k, r1 + k, r2 + k, r3 + k);
             T w0 = TStored.Load<T>(r0 + k), w1 = TStored.Load<T>(r1 + k), w2 = TStored.Load<T>(r2 + k), w3 = TStored.Load<T>(r3 + k);
             T x0 = T.Load(v0 + k);
             s00 = T.FusedMultiplyAdd(x0, w0, s00);
@@ -152,6 +156,20 @@ internal readonly unsafe struct DotProductsKernel<TStored>(Rows rows, Rows vecto
         for (; k + T.Count <= rows.Columns; k += T.Count)
             sum = T.FusedMultiplyAdd(T.Load(v + k), TStored.Load<T>(r + k), sum);
         Put(vector, row, T.Sum(sum) + Rest(v, r, k));
+    }
+
+    // The next four rows, while these are read. Bfloat16 4096x4096: 1.7 times faster with one vector, 1.2 times with four; float32: 1.1 times with four,
+    // but 1.2 times slower with one, where the hardware keeps up by itself.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void FetchNext(TStored* r0, TStored* r1, TStored* r2, TStored* r3)
+    {
+        if (!Sse.IsSupported)
+            return;
+        nint ahead = 4 * rows.Stride;
+        Sse.Prefetch0(r0 + ahead);
+        Sse.Prefetch0(r1 + ahead);
+        Sse.Prefetch0(r2 + ahead);
+        Sse.Prefetch0(r3 + ahead);
     }
 
     private TStored* Row(long row) => rows.At<TStored>(row);
