@@ -1,10 +1,16 @@
 using System.CommandLine;
+using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cli.Commands;
 
-/// <summary>The option that every command with work for a device shares.</summary>
+/// <summary>The options that commands with work for a device share.</summary>
 internal static class DeviceOption
 {
+    /// <summary>How a model that is only read stores its matrices.</summary>
+    public static Option<string?> Weights() => PatternOptions.Choice("--weights", ["fp32", "bf16"], "How matrices are kept in memory; bf16 takes half (default: fp32).");
+
+    public static ElementType? MatrixType(string? weights) => weights == "bf16" ? ElementType.BFloat16 : null;
+
     public static Option<string> Create() => new("--device")
     {
         Description = "auto, cpu, cuda:N, opencl:N or ilgpu-cpu; auto takes the fastest that is there",

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using S2ILGPU.Backends;
+using S2ILGPU.Tensors;
 using S2ILGPU.Text;
 using S2ILGPU.Training;
 
@@ -17,18 +18,19 @@ internal static class EvalCommand
         var maxBytes = new Option<int>("--max-bytes") { Description = "bytes of text to read at most", DefaultValueFactory = _ => 1_000_000 };
         var context = new Option<int?>("--context") { Description = "tokens of a window; by default the model's context" };
         var json = new Option<bool>("--json") { Description = "print one JSON object" };
+        var weights = DeviceOption.Weights();
         var device = DeviceOption.Create();
-        var command = new Command("eval", "Measure the loss of a trained model on text.") { folder, data, maxBytes, context, json, device };
+        var command = new Command("eval", "Measure the loss of a trained model on text.") { folder, data, maxBytes, context, json, weights, device };
         command.SetAction(parsed => Run(parsed.GetValue(folder)!, Corpus.Read(parsed.GetValue(data) ?? [], parsed.GetValue(maxBytes)), parsed.GetValue(context),
-            parsed.GetValue(device)!, parsed.GetValue(json), parsed.InvocationConfiguration.Output));
+            parsed.GetValue(device)!, DeviceOption.MatrixType(parsed.GetValue(weights)), parsed.GetValue(json), parsed.InvocationConfiguration.Output));
         return command;
     }
 
-    private static int Run(string folder, Corpus corpus, int? contextTokens, string device, bool asJson, TextWriter output)
+    private static int Run(string folder, Corpus corpus, int? contextTokens, string device, ElementType? matrixType, bool asJson, TextWriter output)
     {
         var tokenizer = ModelFolder.LoadTokenizer(folder);
         using var engine = Engine.Create(device);
-        using var model = ModelFolder.LoadModel(folder, engine);
+        using var model = ModelFolder.LoadModel(folder, engine, matrixType);
         int context = contextTokens ?? model.Config.ContextTokens;
         if (context < 1 || context > model.Config.ContextTokens)
             throw new ArgumentException($"--context must be 1 to {model.Config.ContextTokens} (the model's context), got {context}");

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using S2ILGPU.Backends;
 using S2ILGPU.Inference;
+using S2ILGPU.Tensors;
 using S2ILGPU.Training;
 
 namespace S2ILGPU.Cli.Commands;
@@ -18,22 +19,23 @@ internal static class GenerateCommand
         var topK = new Option<int>("--top-k") { Description = "draw from the k most likely tokens; 0 for all", DefaultValueFactory = _ => defaults.TopK };
         var topP = new Option<float>("--top-p") { Description = "draw from the most likely tokens that reach this probability", DefaultValueFactory = _ => defaults.TopP };
         var seed = new Option<ulong>("--seed") { Description = "seed of the draws", DefaultValueFactory = _ => defaults.Seed };
+        var weights = DeviceOption.Weights();
         var device = DeviceOption.Create();
-        var command = new Command("generate", "Continue a prompt with a trained model.") { folder, prompt, maxTokens, temperature, topK, topP, seed, device };
+        var command = new Command("generate", "Continue a prompt with a trained model.") { folder, prompt, maxTokens, temperature, topK, topP, seed, weights, device };
         command.SetAction((parsed, cancellation) =>
         {
             var sampling = new SamplingOptions { Temperature = parsed.GetValue(temperature), TopK = parsed.GetValue(topK), TopP = parsed.GetValue(topP), Seed = parsed.GetValue(seed) }.Validate();
-            return Task.Run(() => Run(parsed.GetValue(folder)!, parsed.GetValue(prompt)!, parsed.GetValue(maxTokens), sampling, parsed.GetValue(device)!,
+            return Task.Run(() => Run(parsed.GetValue(folder)!, parsed.GetValue(prompt)!, parsed.GetValue(maxTokens), sampling, parsed.GetValue(device)!, DeviceOption.MatrixType(parsed.GetValue(weights)),
                 parsed.InvocationConfiguration.Output, cancellation), CancellationToken.None);
         });
         return command;
     }
 
-    private static int Run(string folder, string prompt, int maxTokens, SamplingOptions sampling, string device, TextWriter output, CancellationToken cancellation)
+    private static int Run(string folder, string prompt, int maxTokens, SamplingOptions sampling, string device, ElementType? matrixType, TextWriter output, CancellationToken cancellation)
     {
         var tokenizer = ModelFolder.LoadTokenizer(folder);
         using var engine = Engine.Create(device);
-        using var model = ModelFolder.LoadModel(folder, engine);
+        using var model = ModelFolder.LoadModel(folder, engine, matrixType);
         using var generator = new TextGenerator(model, tokenizer);
         var pieces = generator.Generate(prompt, maxTokens, sampling, cancellation);
         output.Write(prompt);

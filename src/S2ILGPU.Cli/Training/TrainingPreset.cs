@@ -25,7 +25,7 @@ internal sealed record TrainingPreset(string Name, TransformerConfig Model, Atte
         new("default",
             new TransformerConfig { VocabularySize = 4096, Dim = 256, Layers = 4, QueryHeads = 8, KeyValueHeads = 4, HeadDim = 32, FeedForwardDim = 704, ContextTokens = 1024 },
             new LocalStrideAttention { BlockTokens = 16, LocalBlocks = 8, VerticalStride = 8, Stripes = s_byQueryHead }, DenseLayers: 1,
-            new TrainingOptions { Steps = 300, BatchSequences = 4, ContextTokens = 1024, LearningRate = 3e-3f, ValidationInterval = 50, CheckpointInterval = 100 }),
+            new TrainingOptions { Steps = 600, BatchSequences = 2, ContextTokens = 1024, LearningRate = 3e-3f, ValidationInterval = 100, CheckpointInterval = 200 }),
         new("small",
             new TransformerConfig { VocabularySize = 8192, Dim = 512, Layers = 8, QueryHeads = 8, KeyValueHeads = 4, HeadDim = 64, FeedForwardDim = 1408, ContextTokens = 4096 },
             new LocalStrideAttention { BlockTokens = 32, LocalBlocks = 8, VerticalStride = 8, Stripes = s_byQueryHead }, DenseLayers: 2,

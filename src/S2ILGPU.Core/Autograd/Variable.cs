@@ -56,6 +56,11 @@ public sealed class Variable : IDisposable
     /// <param name="value">The value; the variable owns it from now on.</param>
     public static Variable Parameter(string name, Tensor value) => new(value) { Name = name, IsParameter = true, RequiresGradient = true };
 
+    /// <summary>Makes a parameter that is read but never trained: a weight stored in fewer bits than the engine computes with.</summary>
+    /// <param name="name">A name unique in its model.</param>
+    /// <param name="value">The value; the variable owns it from now on.</param>
+    internal static Variable Frozen(string name, Tensor value) => new(value) { Name = name, IsParameter = true };
+
     /// <summary>Wraps a tensor that needs no gradient.</summary>
     /// <param name="value">The value; the variable takes a share of it, the caller keeps the tensor.</param>
     public static Variable Constant(Tensor value)

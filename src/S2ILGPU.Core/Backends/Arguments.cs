@@ -22,7 +22,7 @@ public readonly record struct GradientTarget(Tensor? Tensor, bool Accumulate)
 
 /// <summary><c>C (+)= op(A) op(B)</c>, with op the identity or the transpose.</summary>
 /// <param name="A">[M, K], or [K, M] when transposed; rows may be strided, elements of a row are adjacent.</param>
-/// <param name="B">[K, N], or [N, K] when transposed (a weight stored [out, in]); rows may be strided.</param>
+/// <param name="B">[K, N], or [N, K] when transposed (a weight stored [out, in]); rows may be strided. A transposed B may be BFloat16: weights that take half the memory.</param>
 /// <param name="C">[M, N], written; rows may be strided.</param>
 /// <param name="TransposeA">Whether A is stored [K, M].</param>
 /// <param name="TransposeB">Whether B is stored [N, K].</param>

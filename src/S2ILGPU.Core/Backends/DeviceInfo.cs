@@ -25,7 +25,8 @@ public enum DeviceKind
 /// <param name="InstructionSet">SIMD instructions of a CPU (<c>AVX-512</c>), architecture of a GPU (<c>sm_89</c>).</param>
 public sealed record DeviceInfo(string Id, string Name, DeviceKind Kind, long MemoryBytes, int Parallelism, string InstructionSet);
 
-/// <summary>Finds the devices of one kind of engine and creates their engines. A package that brings an engine registers one with <see cref="Engine.Register"/>.</summary>
+/// <summary>Finds the devices of one kind of engine and creates their engines. A package that brings an engine registers one with
+/// <see cref="Engine.Register"/>.</summary>
 public interface IDeviceProvider
 {
     /// <summary>The devices that there are now; none when a driver is missing. Does not throw.</summary>

@@ -2,7 +2,8 @@ using S2ILGPU.Cpu;
 
 namespace S2ILGPU.Backends;
 
-/// <summary>The devices of this machine by name: <c>auto</c>, <c>cpu</c> and what other packages register (<c>cuda:0</c>, <c>opencl:0</c>, <c>ilgpu-cpu</c>).</summary>
+/// <summary>The devices of this machine by name: <c>auto</c>, <c>cpu</c> and what other packages register (<c>cuda:0</c>, <c>opencl:0</c>,
+/// <c>ilgpu-cpu</c>).</summary>
 /// <remarks>Thread-safe. The engines that it creates are not: each is driven by one thread at a time.</remarks>
 public static class Engine
 {
@@ -19,7 +20,8 @@ public static class Engine
     public static IReadOnlyList<DeviceInfo> Devices() => s_registry.Devices();
 
     /// <summary>Creates the engine of a device.</summary>
-    /// <param name="device">A name from <see cref="Devices"/>, or <c>auto</c> (default) for the fastest: CUDA before OpenCL before CPU; emulated devices only by name.</param>
+    /// <param name="device">A name from <see cref="Devices"/>, or <c>auto</c> (default) for the fastest: CUDA before OpenCL before CPU; emulated devices
+    /// only by name.</param>
     /// <returns>The engine; the caller disposes it, after its tensors.</returns>
     /// <exception cref="ArgumentException">There is no such device; the message names those that there are.</exception>
     public static IBackend Create(string device = Auto) => s_registry.Create(device);

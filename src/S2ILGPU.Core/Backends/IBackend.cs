@@ -88,7 +88,7 @@ public interface IBackend : IDisposable
     /// <param name="inverse">Rotate backwards: the gradient of the forward rotation.</param>
     void Rotary(Tensor x, Tensor cosine, Tensor sine, Tensor positions, GradientTarget y, bool inverse);
 
-    /// <summary><c>y_t = table[ids_t]</c>. table [V, C], ids Int32 [T], y [T, C].</summary>
+    /// <summary><c>y_t = table[ids_t]</c>. table [V, C], of the float type or BFloat16; ids Int32 [T], y [T, C].</summary>
     void Embedding(Tensor table, Tensor ids, Tensor y);
 
     /// <summary><c>dtable[ids_t] (+)= dy_t</c>, added in the order of t.</summary>

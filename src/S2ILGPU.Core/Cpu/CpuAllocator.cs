@@ -3,8 +3,10 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu;
 
-/// <summary>Caching allocator: a returned buffer waits in the stack of its size class for the next request of that class, so that a steady state never asks the system for memory.</summary>
-/// <remarks>Four classes per doubling waste at most a quarter. Idle memory is given back when it exceeds half of the peak and a new piece is needed anyway.</remarks>
+/// <summary>Caching allocator: a returned buffer waits in the stack of its size class for the next request of that class, so that a steady state never
+/// asks the system for memory.</summary>
+/// <remarks>Four classes per doubling waste at most a quarter. Idle memory is given back when it exceeds half of the peak and a new piece is needed
+/// anyway.</remarks>
 internal sealed unsafe class CpuAllocator : IDisposable
 {
     private const int ClassesPerDoubling = 4, SmallestBytes = 256;

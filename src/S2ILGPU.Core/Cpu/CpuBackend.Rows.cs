@@ -34,8 +34,8 @@ public sealed unsafe partial class CpuBackend
         var kernel = new RmsNormBackwardKernel(rows, CpuTensors.Floats(weight), CpuTensors.Floats(inverseRms), CpuTensors.RowsOf(dy), RowTarget.Of(dx),
             dweight.Tensor is null ? null : partials.Floats, grain);
         _runner.Run(kernel, rows.Count, grain);
-        if (dweight.Tensor is not null)
-            RunElementwise(new SumOfRowsOperation(partials.Floats, (int)chunks, rows.Columns, CpuTensors.Floats(dweight.Tensor), dweight.Accumulate), rows.Columns);
+        if (dweight.Tensor is { } sum)
+            RunElementwise(new SumOfRowsOperation(partials.Floats, (int)chunks, rows.Columns, CpuTensors.Floats(sum), dweight.Accumulate), rows.Columns);
     }
 
     /// <inheritdoc/>
@@ -62,9 +62,12 @@ public sealed unsafe partial class CpuBackend
     /// <inheritdoc/>
     public void Embedding(Tensor table, Tensor ids, Tensor y)
     {
-        var (from, to) = (CpuTensors.RowsOf(table), CpuTensors.RowsOf(y));
+        var (from, to) = (WeightRows(table), CpuTensors.RowsOf(y));
         CheckEmbedding(nameof(Embedding), table, ids, y);
-        _runner.Run(new EmbeddingKernel(from, CpuTensors.Ints(ids), to), ids.Count, RowGrain(from.Columns));
+        if (table.ElementType == ElementType.BFloat16)
+            _runner.Run(new EmbeddingKernel<StoredBFloat16>(from, CpuTensors.Ints(ids), to), ids.Count, RowGrain(from.Columns));
+        else
+            _runner.Run(new EmbeddingKernel<StoredSingle>(from, CpuTensors.Ints(ids), to), ids.Count, RowGrain(from.Columns));
     }
 
     /// <inheritdoc/>
@@ -102,6 +105,10 @@ public sealed unsafe partial class CpuBackend
             CpuTensors.RowsOf(dlogits.Tensor), dlogits.Accumulate);
         _runner.Run(kernel, rows.Count, RowGrain(rows.Columns));
     }
+
+    // Weights may be stored as BFloat16.
+    private static Rows WeightRows(Tensor weight) =>
+        CpuTensors.RowsOf(weight, weight.ElementType == ElementType.BFloat16 ? ElementType.BFloat16 : ElementType.Float32);
 
     private static void CheckEmbedding(string operation, Tensor table, Tensor ids, Tensor rows)
     {

@@ -3,15 +3,18 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu;
 
-/// <summary>A float32 tensor seen as rows of adjacent elements.</summary>
+/// <summary>A tensor seen as rows of adjacent elements: float32, unless it was asked for as something else.</summary>
 /// <param name="Data">First element of the first row.</param>
 /// <param name="Count">Number of rows: the product of all extents but the last.</param>
 /// <param name="Columns">Elements of a row.</param>
 /// <param name="Stride">Distance between rows, in elements.</param>
 internal readonly unsafe record struct Rows(nint Data, long Count, int Columns, nint Stride)
 {
+    /// <summary>First element of a row of floats.</summary>
+    public float* this[long row] => At<float>(row);
+
     /// <summary>First element of a row.</summary>
-    public float* this[long row] => (float*)Data + row * Stride;
+    public TStored* At<TStored>(long row) where TStored : unmanaged => (TStored*)Data + row * Stride;
 }
 
 /// <summary>Rows that receive a gradient; without any when nobody needs it.</summary>
@@ -40,9 +43,10 @@ internal static unsafe class CpuTensors
     /// <exception cref="ArgumentException">The tensor has another element type, is strided, or lives on another device.</exception>
     public static int* Ints(Tensor tensor) => (int*)Dense(tensor, ElementType.Int32);
 
-    /// <summary>A float32 tensor as rows; any row stride.</summary>
-    /// <exception cref="ArgumentException">The tensor has another element type, its rows are not evenly spaced or their elements not adjacent, or it lives on another device.</exception>
-    public static Rows RowsOf(Tensor tensor)
+    /// <summary>A tensor as rows; any row stride.</summary>
+    /// <exception cref="ArgumentException">The tensor has another element type than expected, its rows are not evenly spaced or their elements not adjacent, or it
+    /// lives on another device.</exception>
+    public static Rows RowsOf(Tensor tensor, ElementType expected = ElementType.Float32)
     {
         var shape = tensor.Shape;
         int columns = shape.Rank == 0 ? 1 : shape[-1];
@@ -58,8 +62,8 @@ internal static unsafe class CpuTensors
             }
             rows *= shape[d];
         }
-        if (tensor.ElementType != ElementType.Float32 || !even)
-            throw new ArgumentException($"expected Float32 rows of adjacent elements, got {tensor}{(even ? "" : ", strided")}");
+        if (tensor.ElementType != expected || !even)
+            throw new ArgumentException($"expected {expected} rows of adjacent elements, got {tensor}{(even ? "" : ", strided")}");
         return new Rows((nint)Address(tensor), rows, columns, stride);
     }
 

@@ -12,13 +12,15 @@ internal interface IParallelWork
     void Execute(int item, int worker);
 }
 
-/// <summary>Fork-join over persistent threads. Items are handed out one by one, the caller takes part and can finish everything alone, so that a busy machine never makes it wait for a sleeper.</summary>
+/// <summary>Fork-join over persistent threads. Items are handed out one by one, the caller takes part and can finish everything alone, so that a busy
+/// machine never makes it wait for a sleeper.</summary>
 /// <remarks>One <see cref="Run"/> at a time. Allocates nothing per run. Workers spin shortly for the next run, then park.</remarks>
 internal sealed class WorkerPool : IDisposable
 {
     private const int SpinsBeforeYielding = 500;
 
-    // Longer than the pauses inside a step of training or decoding. By the clock: the length of a SpinWait differs by ten between processes, and waking a worker costs 50 microseconds.
+    // Longer than the pauses inside a step of training or decoding. By the clock: the length of a SpinWait differs by ten between processes, and waking a
+    // worker costs 50 microseconds.
     private static readonly long s_spinTicks = Stopwatch.Frequency / 5000;
 
     private readonly Thread[] _threads;

@@ -24,13 +24,18 @@ public sealed class TransformerModel : IDisposable
     /// <param name="seed">Seed of the initial weights, N(0, 0.02^2) with residual products scaled by 1 / sqrt(2 layers), the same on every platform; null
     /// leaves the matrices
     /// uninitialised, to be filled through <see cref="StoredTensors"/>.</param>
-    /// <exception cref="ArgumentException">The configuration breaks a rule.</exception>
-    public TransformerModel(IBackend backend, TransformerConfig config, ulong? seed = 1)
+    /// <param name="matrixType">How matrices are stored; null for the engine's float type. <see cref="ElementType.BFloat16"/> halves the memory and the time of decoding; such a model
+    /// cannot be trained.</param>
+    /// <exception cref="ArgumentException">The configuration breaks a rule, or matrices cannot be stored in that type.</exception>
+    public TransformerModel(IBackend backend, TransformerConfig config, ulong? seed = 1, ElementType? matrixType = null)
     {
         ArgumentNullException.ThrowIfNull(backend);
         ArgumentNullException.ThrowIfNull(config);
         (Backend, Config) = (backend, config.Validate());
-        _parameters = new ParameterSet(backend, seed);
+        MatrixType = matrixType ?? backend.FloatType;
+        if (MatrixType != backend.FloatType && MatrixType != ElementType.BFloat16)
+            throw new ArgumentException($"matrices are stored as {backend.FloatType} or {ElementType.BFloat16} on {backend.Name}, not as {MatrixType}");
+        _parameters = new ParameterSet(backend, seed, MatrixType);
         _rotary = new RotaryTable(backend, config.ContextTokens, config.HeadDim, config.RopeTheta);
         _embedding = _parameters.Matrix("model.embed_tokens.weight", config.VocabularySize, config.Dim, 0.02);
         var patterns = config.Attention.Distinct().ToDictionary(a => a, a => a.CreatePattern(config.QueryHeads, config.KeyValueHeads));
@@ -46,6 +51,9 @@ public sealed class TransformerModel : IDisposable
 
     /// <summary>The shape.</summary>
     public TransformerConfig Config { get; }
+
+    /// <summary>How matrices are stored.</summary>
+    public ElementType MatrixType { get; }
 
     /// <summary>What an optimizer updates, in a fixed order, with unique names; products of one input are fused into one matrix.</summary>
     public IReadOnlyList<Variable> Parameters => _parameters.Parameters;

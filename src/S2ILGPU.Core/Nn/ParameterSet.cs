@@ -12,7 +12,8 @@ namespace S2ILGPU.Nn;
 /// </remarks>
 /// <param name="backend">Where the parameters live.</param>
 /// <param name="seed">Seed of the initial values; null leaves matrices uninitialised, to be loaded.</param>
-internal sealed class ParameterSet(IBackend backend, ulong? seed) : IDisposable
+/// <param name="matrixType">How matrices are stored; in another type than the engine's they are not trainable. Vectors always have the engine's.</param>
+internal sealed class ParameterSet(IBackend backend, ulong? seed, ElementType matrixType) : IDisposable
 {
     private readonly List<Variable> _parameters = [];
     private readonly List<StoredTensor> _stored = [];
@@ -68,7 +69,9 @@ internal sealed class ParameterSet(IBackend backend, ulong? seed) : IDisposable
 
     private Variable Own(string name, Shape shape)
     {
-        var parameter = Variable.Parameter(name, backend.Allocate(shape, backend.FloatType));
+        var type = shape.Rank > 1 ? matrixType : backend.FloatType;
+        var value = backend.Allocate(shape, type);
+        var parameter = type == backend.FloatType ? Variable.Parameter(name, value) : Variable.Frozen(name, value);
         _parameters.Add(parameter);
         return parameter;
     }

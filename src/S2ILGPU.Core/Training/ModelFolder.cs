@@ -30,15 +30,16 @@ public static class ModelFolder
     /// <summary>Reads a model.</summary>
     /// <param name="folder">A folder with configuration and weights.</param>
     /// <param name="backend">The engine that will hold it.</param>
+    /// <param name="matrixType">How the model stores its matrices, whatever the file does; null for the engine's float type.</param>
     /// <returns>The model; the caller disposes it.</returns>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
     /// <exception cref="InvalidDataException">A file is damaged, or the weights do not fit the configuration.</exception>
-    public static TransformerModel LoadModel(string folder, IBackend backend)
+    public static TransformerModel LoadModel(string folder, IBackend backend, ElementType? matrixType = null)
     {
         var config = TransformerConfigFile.Read(PathOf(folder, Config));
         using var file = SafetensorsFile.Open(PathOf(folder, Weights));
-        var model = new TransformerModel(backend, config, seed: null);
+        var model = new TransformerModel(backend, config, seed: null, matrixType);
         try
         {
             foreach (var (name, tensor) in model.StoredTensors)

@@ -28,6 +28,8 @@ public sealed class Trainer : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         Options = options.Validate();
+        if (model.MatrixType != model.Backend.FloatType)
+            throw new ArgumentException($"a model with {model.MatrixType} matrices cannot be trained, it needs {model.Backend.FloatType}");
         if (options.ContextTokens > model.Config.ContextTokens)
             throw new ArgumentException($"a training context of {options.ContextTokens} tokens is longer than the model's {model.Config.ContextTokens}");
         if (training.VocabularySize > model.Config.VocabularySize)

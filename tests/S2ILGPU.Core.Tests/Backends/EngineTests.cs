@@ -30,7 +30,8 @@ public sealed class EngineTests
     [Fact]
     public void AnUnknownDeviceIsNamedBesideTheKnownOnes()
     {
-        var exception = Assert.Throws<ArgumentException>(() => new DeviceRegistry(new CpuDevices(), new Fake(DeviceKind.Emulated, [], "ilgpu-cpu")).Create("cuda:7"));
+        var registry = new DeviceRegistry(new CpuDevices(), new Fake(DeviceKind.Emulated, [], "ilgpu-cpu"));
+        var exception = Assert.Throws<ArgumentException>(() => registry.Create("cuda:7"));
         Assert.Equal("unknown device 'cuda:7'; there are auto, cpu, ilgpu-cpu", exception.Message);
     }
 

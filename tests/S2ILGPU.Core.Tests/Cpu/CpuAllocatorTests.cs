@@ -22,7 +22,8 @@ public sealed unsafe class CpuAllocatorTests
     {
         using var allocator = new CpuAllocator();
         var random = Seeds.NewRandom();
-        foreach (long size in (long[])[0, 1, 255, 256, 257, 4095, 4096, 4097, 5 << 20, .. Enumerable.Range(0, 200).Select(_ => (long)random.Next(1 << random.Next(1, 22)))])
+        var some = Enumerable.Range(0, 200).Select(_ => (long)random.Next(1 << random.Next(1, 22)));
+        foreach (long size in (long[])[0, 1, 255, 256, 257, 4095, 4096, 4097, 5 << 20, .. some])
         {
             var buffer = allocator.Rent(size);
             Assert.Equal(0, (nint)buffer.Pointer % 64);

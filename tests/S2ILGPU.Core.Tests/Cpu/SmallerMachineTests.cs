@@ -3,7 +3,8 @@ using Xunit;
 
 namespace S2ILGPU.Core.Tests.Cpu;
 
-/// <summary>The contract on machines with less than this one: 16 registers instead of 32, no fused multiply-add, no SIMD. The runtime pretends, in a process of its own.</summary>
+/// <summary>The contract on machines with less than this one: 16 registers instead of 32, no fused multiply-add, no SIMD. The runtime pretends, in a
+/// process of its own.</summary>
 public sealed class SmallerMachineTests
 {
     [Theory]

@@ -12,7 +12,8 @@ internal sealed class Workload : IDisposable
     private readonly IBackend _engine;
     private readonly List<Tensor> _tensors = [];
     private readonly Random _random;
-    private readonly Tensor _x, _y, _z, _weight, _squareWeight, _perRow, _perRowToo, _dweight, _norm, _first, _second, _ids, _table, _heads, _rotated, _angles, _positions, _product, _few, _start;
+    private readonly Tensor _x, _y, _z, _weight, _squareWeight, _perRow, _perRowToo, _dweight, _norm;
+    private readonly Tensor _first, _second, _ids, _table, _heads, _rotated, _angles, _positions, _product, _few, _start;
 
     public Workload(IBackend engine, int rows, int columns, int seed)
     {

@@ -65,6 +65,36 @@ public abstract class MatMulTests(Func<IBackend> create) : BackendTest(create)
                 Product(m, n, k, a, b, accumulate);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ShortWeightsGiveTheBitsOfTheirWidenedValues(bool accumulate)
+    {
+        foreach (var (m, n, k) in ((int, int, int)[])[(1, 1, 1), (1, 70, 67), (3, 40, 130), (4, 9, 64), (7, 33, 20), (9, 5, 40), (20, 8, 131), (20, 33, 70), (150, 70, 33), (0, 4, 5), (4, 3, 0)])
+        {
+            var (a, bits) = (Normal("A", new Shape(m, k)), Normal("B", new Shape(n, k + 3), 1 / Math.Sqrt(Math.Max(1, k)), ElementType.BFloat16));
+            var (wide, c, same) = (Normal("widened B", new Shape(n, k)), Normal("C", new Shape(m, n)), Normal("C of the widened B", new Shape(m, n)));
+            var b = View(bits, t => t.Slice(1, 2, k));
+            wide.Values = [.. b.Values.Select(x => ElementRounding.Round(x, ElementType.BFloat16))];
+            same.Values = c.Values;
+            Check($"{m}x{n}x{k} B^T of BFloat16", Forward, e =>
+            {
+                e.Backend.MatMul(new MatMulArguments(e[a], e[b], e[c], TransposeB: true, Accumulate: accumulate));
+                e.Backend.MatMul(new MatMulArguments(e[a], e[wide], e[same], TransposeB: true, Accumulate: accumulate));
+                AssertSame(e.Backend, e[c], e[same]);
+            });
+            Release();
+        }
+
+        static void AssertSame(IBackend backend, Tensor actual, Tensor expected)
+        {
+            var (a, b) = (new float[actual.Count], new float[expected.Count]);
+            backend.Download(actual, a);
+            backend.Download(expected, b);
+            Assert.Equal(b, a);
+        }
+    }
+
     // B is scaled by 1 / sqrt(K), so that the products are N(0, 1) and the tolerance means the same for every K.
     private void Product(int m, int n, int k, bool transposeA, bool transposeB, bool accumulate, bool isStrided = false)
     {

@@ -89,6 +89,18 @@ public abstract class RowTests(Func<IBackend> create) : BackendTest(create)
         }
     }
 
+    [Fact]
+    public void EmbeddingOfShortRowsWidensThem()
+    {
+        foreach (int columns in (int[])[1, 7, 16, 100, 257])
+        {
+            var (whole, ids) = (Normal("table", new Shape(11, columns + 2), type: ElementType.BFloat16), Ids(30, 11));
+            var (table, y) = (View(whole, t => t.Slice(1, 1, columns)), StridedRows("y", 30, columns, 2, 0, isWritten: true));
+            Check($"embedding of {columns} BFloat16 columns", Tolerance.Exact, e => e.Backend.Embedding(e[table], e[ids], e[y]));
+            Release();
+        }
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

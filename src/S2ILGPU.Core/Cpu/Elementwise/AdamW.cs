@@ -4,7 +4,8 @@ using S2ILGPU.Cpu.Simd;
 
 namespace S2ILGPU.Cpu.Elementwise;
 
-/// <summary><c>m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2, p -= lr (m^ / (sqrt(v^) + eps) + decay p)</c> with <c>m^ = m / (1 - b1^t), v^ = v / (1 - b2^t)</c>.</summary>
+/// <summary><c>m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2, p -= lr (m^ / (sqrt(v^) + eps) + decay p)</c> with
+/// <c>m^ = m / (1 - b1^t), v^ = v / (1 - b2^t)</c>.</summary>
 internal readonly unsafe struct AdamWOperation : IElementwiseOperation
 {
     private readonly float* _parameter, _gradient, _first, _second;

@@ -15,7 +15,8 @@ internal readonly unsafe struct SwiGluOperation(float* gate, float* up, float* y
 }
 
 /// <summary><c>dg (+)= dy u s (1 + g (1 - s)), du (+)= dy g s, s = sigmoid(g)</c>; a null target is left out.</summary>
-internal readonly unsafe struct SwiGluBackwardOperation(float* gate, float* up, float* dy, float* dgate, float* dup, bool accumulateGate, bool accumulateUp) : IElementwiseOperation
+internal readonly unsafe struct SwiGluBackwardOperation(float* gate, float* up, float* dy, float* dgate, float* dup, bool accumulateGate, bool accumulateUp)
+    : IElementwiseOperation
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Apply<T>(long index) where T : unmanaged, ISimd<T>
@@ -53,6 +54,9 @@ internal readonly struct SwiGluBackwardKernel(Rows gate, Rows up, Rows dy, RowTa
     public unsafe void Execute<T>(long start, long end) where T : unmanaged, ISimd<T>
     {
         for (long row = start; row < end; row++)
-            new ElementwiseKernel<SwiGluBackwardOperation>(new(gate[row], up[row], dy[row], dgate[row], dup[row], dgate.Accumulate, dup.Accumulate)).Execute<T>(0, dy.Columns);
+        {
+            var operation = new SwiGluBackwardOperation(gate[row], up[row], dy[row], dgate[row], dup[row], dgate.Accumulate, dup.Accumulate);
+            new ElementwiseKernel<SwiGluBackwardOperation>(operation).Execute<T>(0, dy.Columns);
+        }
     }
 }

@@ -1,18 +1,20 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using S2ILGPU.Cpu.Elementwise;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Cpu.Transfer;
 
 namespace S2ILGPU.Cpu.Multiplication;
 
 /// <summary>
-/// <c>out[v, r] (+)= sum_k vectors[v, k] rows[r, k]</c> for a few vectors: the product of decoding. The rows (weights) are read from memory once; the index is the row.
+/// <c>out[v, r] (+)= sum_k vectors[v, k] rows[r, k]</c> for a few vectors: the product of decoding. The rows (weights) are read from memory once; the
+/// index is the row.
 /// </summary>
-/// <remarks>Every sum is one chain of registers, whatever the number of vectors and the place of the row, so that a token's result does not depend on the batch around it.</remarks>
-internal readonly unsafe struct DotProductsKernel(Rows rows, Rows vectors, float* output, nint vectorStride, nint rowStride, bool accumulate) : IRangeKernel
+/// <remarks>Every sum is one chain of registers, whatever the number of vectors and the place of the row, so that a token's result does not depend on the
+/// batch around it.</remarks>
+internal readonly unsafe struct DotProductsKernel<TStored>(Rows rows, Rows vectors, float* output, nint vectorStride, nint rowStride, bool accumulate)
+    : IRangeKernel where TStored : unmanaged, IStoredWeight<TStored>
 {
-    /// <summary>The most vectors that are served well.</summary>
-    public const int MaxVectors = 8;
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Execute<T>(long start, long end) where T : unmanaged, ISimd<T>
     {
@@ -40,16 +42,19 @@ internal readonly unsafe struct DotProductsKernel(Rows rows, Rows vectors, float
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void FourRows<T>(long row, int vector) where T : unmanaged, ISimd<T>
     {
-        float* r0 = rows[row], r1 = rows[row + 1], r2 = rows[row + 2], r3 = rows[row + 3], v = vectors[vector];
+        TStored* r0 = Row(row), r1 = Row(row + 1), r2 = Row(row + 2), r3 = Row(row + 3);
+        float* v = vectors[vector];
         T s0 = T.Zero, s1 = T.Zero, s2 = T.Zero, s3 = T.Zero;
         int k = 0, columns = rows.Columns;
         for (; k + T.Count <= columns; k += T.Count)
         {
+            if (sizeof(TStored) < sizeof(float))
+                FetchNext(r0 + k, r1 + k, r2 + k, r3 + k);
             T x = T.Load(v + k);
-            s0 = T.FusedMultiplyAdd(x, T.Load(r0 + k), s0);
-            s1 = T.FusedMultiplyAdd(x, T.Load(r1 + k), s1);
-            s2 = T.FusedMultiplyAdd(x, T.Load(r2 + k), s2);
-            s3 = T.FusedMultiplyAdd(x, T.Load(r3 + k), s3);
+            s0 = T.FusedMultiplyAdd(x, TStored.Load<T>(r0 + k), s0);
+            s1 = T.FusedMultiplyAdd(x, TStored.Load<T>(r1 + k), s1);
+            s2 = T.FusedMultiplyAdd(x, TStored.Load<T>(r2 + k), s2);
+            s3 = T.FusedMultiplyAdd(x, TStored.Load<T>(r3 + k), s3);
         }
         Put(vector, row, T.Sum(s0) + Rest(v, r0, k));
         Put(vector, row + 1, T.Sum(s1) + Rest(v, r1, k));
@@ -61,7 +66,7 @@ internal readonly unsafe struct DotProductsKernel(Rows rows, Rows vectors, float
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void FourRowsFourVectors<T>(long row, int vector) where T : unmanaged, ISimd<T>
     {
-        float* r0 = rows[row], r1 = rows[row + 1], r2 = rows[row + 2], r3 = rows[row + 3];
+        TStored* r0 = Row(row), r1 = Row(row + 1), r2 = Row(row + 2), r3 = Row(row + 3);
         float* v0 = vectors[vector], v1 = vectors[vector + 1], v2 = vectors[vector + 2], v3 = vectors[vector + 3];
         T s00 = T.Zero, s01 = T.Zero, s02 = T.Zero, s03 = T.Zero;
         T s10 = T.Zero, s11 = T.Zero, s12 = T.Zero, s13 = T.Zero;
@@ -70,7 +75,8 @@ internal readonly unsafe struct DotProductsKernel(Rows rows, Rows vectors, float
         int k = 0, columns = rows.Columns;
         for (; k + T.Count <= columns; k += T.Count)
         {
-            T w0 = T.Load(r0 + k), w1 = T.Load(r1 + k), w2 = T.Load(r2 + k), w3 = T.Load(r3 + k);
+            FetchNext(r0 + k, r1 + k, r2 + k, r3 + k);
+            T w0 = TStored.Load<T>(r0 + k), w1 = TStored.Load<T>(r1 + k), w2 = TStored.Load<T>(r2 + k), w3 = TStored.Load<T>(r3 + k);
             T x0 = T.Load(v0 + k);
             s00 = T.FusedMultiplyAdd(x0, w0, s00);
             s01 = T.FusedMultiplyAdd(x0, w1, s01);
@@ -114,12 +120,13 @@ internal readonly unsafe struct DotProductsKernel(Rows rows, Rows vectors, float
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void TwoRowsFourVectors<T>(long row, int vector) where T : unmanaged, ISimd<T>
     {
-        float* r0 = rows[row], r1 = rows[row + 1], v0 = vectors[vector], v1 = vectors[vector + 1], v2 = vectors[vector + 2], v3 = vectors[vector + 3];
+        TStored* r0 = Row(row), r1 = Row(row + 1);
+        float* v0 = vectors[vector], v1 = vectors[vector + 1], v2 = vectors[vector + 2], v3 = vectors[vector + 3];
         T s00 = T.Zero, s01 = T.Zero, s10 = T.Zero, s11 = T.Zero, s20 = T.Zero, s21 = T.Zero, s30 = T.Zero, s31 = T.Zero;
         int k = 0, columns = rows.Columns;
         for (; k + T.Count <= columns; k += T.Count)
         {
-            T w0 = T.Load(r0 + k), w1 = T.Load(r1 + k), x0 = T.Load(v0 + k), x1 = T.Load(v1 + k), x2 = T.Load(v2 + k), x3 = T.Load(v3 + k);
+            T w0 = TStored.Load<T>(r0 + k), w1 = TStored.Load<T>(r1 + k), x0 = T.Load(v0 + k), x1 = T.Load(v1 + k), x2 = T.Load(v2 + k), x3 = T.Load(v3 + k);
             s00 = T.FusedMultiplyAdd(x0, w0, s00);
             s01 = T.FusedMultiplyAdd(x0, w1, s01);
             s10 = T.FusedMultiplyAdd(x1, w0, s10);
@@ -142,19 +149,36 @@ internal readonly unsafe struct DotProductsKernel(Rows rows, Rows vectors, float
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void OneRow<T>(long row, int vector) where T : unmanaged, ISimd<T>
     {
-        float* r = rows[row], v = vectors[vector];
+        TStored* r = Row(row);
+        float* v = vectors[vector];
         T sum = T.Zero;
         int k = 0;
         for (; k + T.Count <= rows.Columns; k += T.Count)
-            sum = T.FusedMultiplyAdd(T.Load(v + k), T.Load(r + k), sum);
+            sum = T.FusedMultiplyAdd(T.Load(v + k), TStored.Load<T>(r + k), sum);
         Put(vector, row, T.Sum(sum) + Rest(v, r, k));
     }
 
-    private float Rest(float* v, float* r, int k)
+    // The next four rows, while these are read. Bfloat16 4096x4096: 1.7 times faster with one vector, 1.2 times with four; float32: 1.1 times with four,
+    // but 1.2 times slower with one, where the hardware keeps up by itself.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void FetchNext(TStored* r0, TStored* r1, TStored* r2, TStored* r3)
+    {
+        if (!Sse.IsSupported)
+            return;
+        nint ahead = 4 * rows.Stride;
+        Sse.Prefetch0(r0 + ahead);
+        Sse.Prefetch0(r1 + ahead);
+        Sse.Prefetch0(r2 + ahead);
+        Sse.Prefetch0(r3 + ahead);
+    }
+
+    private TStored* Row(long row) => rows.At<TStored>(row);
+
+    private float Rest(float* v, TStored* r, int k)
     {
         float sum = 0;
         for (; k < rows.Columns; k++)
-            sum += v[k] * r[k];
+            sum += v[k] * TStored.Widen(r[k]);
         return sum;
     }
 
@@ -165,7 +189,8 @@ internal readonly unsafe struct DotProductsKernel(Rows rows, Rows vectors, float
     }
 }
 
-/// <summary><c>c[m, n] (+)= sum_k a[m, k] b[k, n]</c> for a few rows m of a and c: every row of b is read from memory once. The index is the column n.</summary>
+/// <summary><c>c[m, n] (+)= sum_k a[m, k] b[k, n]</c> for a few rows m of a and c: every row of b is read from memory once. The index is the column
+/// n.</summary>
 internal readonly unsafe struct CombineRowsKernel(Rows a, Rows b, Rows c, bool accumulate) : IRangeKernel
 {
     public const int Grain = 512;

@@ -5,10 +5,14 @@ namespace S2ILGPU.Cpu.Multiplication;
 
 /// <summary><c>C (+)= op(A) op(B)</c>, packed and blocked for the caches, for any sizes and any number of threads.</summary>
 /// <remarks>
-/// <para>For every block of columns and of steps: all workers pack B into panels two registers wide (together at most 4 MB, in the last-level cache), then each takes chunks of rows,
-/// packs them (300 KB, in its second-level cache) and multiplies them with every panel. A panel is read from the second level, a tile of rows from the first.</para>
-/// <para>With few rows it is the other way round: all workers pack A, then each takes panels of B, packs and multiplies them; B never leaves its second-level cache.</para>
-/// <para>An element of C is a sum over steps in order, cut at fixed steps, whatever tile, chunk or worker it falls to: same bits for any number of threads.</para>
+/// <para>For every block of columns and of steps: all workers pack B into panels two registers wide (together at most 4 MB, in the last-level cache),
+/// then each takes chunks of rows,
+/// packs them (300 KB, in its second-level cache) and multiplies them with every panel. A panel is read from the second level, a tile of rows from the
+/// first.</para>
+/// <para>With few rows it is the other way round: all workers pack A, then each takes panels of B, packs and multiplies them; B never leaves its
+/// second-level cache.</para>
+/// <para>An element of C is a sum over steps in order, cut at fixed steps, whatever tile, chunk or worker it falls to: same bits for any number of
+/// threads.</para>
 /// </remarks>
 internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memory) : IMatrixProduct, IParallelWork where T : unmanaged, ISimd<T>
 {
@@ -36,7 +40,8 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
         int stepBlocks = (steps + MaxSteps - 1) / MaxSteps, blockSteps = (steps + stepBlocks - 1) / stepBlocks;
         SetChunks();
         using var packedA = memory.Borrow((_fewRows ? 1 : pool.Workers) * ChunkElements(blockSteps) * sizeof(float));
-        using var packedB = memory.Borrow((_fewRows ? pool.Workers * MaxPrivatePanels : Panels(Math.Min(MaxColumns, c.Columns))) * PanelStride(Width, blockSteps) * sizeof(float));
+        int panels = _fewRows ? pool.Workers * MaxPrivatePanels : Panels(Math.Min(MaxColumns, c.Columns));
+        using var packedB = memory.Borrow(panels * PanelStride(Width, blockSteps) * sizeof(float));
         _packedA = packedA.Floats;
         _packedB = packedB.Floats;
         for (_firstColumn = 0; _firstColumn < c.Columns; _firstColumn += MaxColumns)
@@ -75,7 +80,9 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
         int panels = Panels(_columns);
         long work = _c.Count * _columns * _steps;
         // Some more pieces than workers where they are cheap; as many columns as possible where each piece packs its rows again.
-        _chunkPanels = _fewRows ? Math.Clamp(panels / (pool.Workers * 4), 1, MaxPrivatePanels) : Math.Max(1, panels / ((pool.Workers + _rowChunks - 1) / _rowChunks));
+        _chunkPanels = _fewRows
+            ? Math.Clamp(panels / (pool.Workers * 4), 1, MaxPrivatePanels)
+            : Math.Max(1, panels / ((pool.Workers + _rowChunks - 1) / _rowChunks));
         _packing = true;
         Run(_fewRows ? _chunkRows / Height : _b.LanesAdjacent ? (_steps + StepsPerPacking - 1) / StepsPerPacking : panels, work);
         _packing = false;
@@ -100,13 +107,16 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
         if (_b.LanesAdjacent)
             PackColumns(new Stretch(0, _columns), new Stretch(item * StepsPerPacking, Math.Min(StepsPerPacking, _steps - item * StepsPerPacking)), _packedB);
         else
-            PackColumns(new Stretch(item * Width, Math.Min(Width, _columns - item * Width)), new Stretch(0, _steps), _packedB + item * PanelStride(Width, _steps));
+        {
+            float* panel = _packedB + item * PanelStride(Width, _steps);
+            PackColumns(new Stretch(item * Width, Math.Min(Width, _columns - item * Width)), new Stretch(0, _steps), panel);
+        }
     }
 
     // Columns and steps count from the beginning of the block.
     private void PackColumns(Stretch columns, Stretch steps, float* panels) =>
-        _b.Pack<T>(new Stretch(_firstColumn + columns.First, columns.Count), new Stretch(_firstStep + steps.First, steps.Count), panels + (nint)steps.First * Width,
-            Width, PanelStride(Width, _steps));
+        _b.Pack<T>(new Stretch(_firstColumn + columns.First, columns.Count), new Stretch(_firstStep + steps.First, steps.Count),
+            panels + (nint)steps.First * Width, Width, PanelStride(Width, _steps));
 
     private void MultiplyRowChunk(int rowChunk, int columnChunk, int worker)
     {

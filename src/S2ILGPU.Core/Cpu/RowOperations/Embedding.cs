@@ -1,15 +1,23 @@
+using System.Runtime.CompilerServices;
 using S2ILGPU.Cpu.Elementwise;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Cpu.Transfer;
 
 namespace S2ILGPU.Cpu.RowOperations;
 
 /// <summary><c>y_t = table[ids_t]</c>; the index is t.</summary>
-internal readonly unsafe struct EmbeddingKernel(Rows table, int* ids, Rows y) : IRangeKernel
+internal readonly unsafe struct EmbeddingKernel<TStored>(Rows table, int* ids, Rows y) : IRangeKernel where TStored : unmanaged, IStoredWeight<TStored>
 {
     public void Execute<T>(long start, long end) where T : unmanaged, ISimd<T>
     {
         for (long t = start; t < end; t++)
-            new ReadOnlySpan<float>(table[ids[t]], table.Columns).CopyTo(new Span<float>(y[t], table.Columns));
+            new ElementwiseKernel<Widen>(new Widen(table.At<TStored>(ids[t]), y[t])).Execute<T>(0, table.Columns);
+    }
+
+    private readonly struct Widen(TStored* source, float* target) : IElementwiseOperation
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Apply<T>(long index) where T : unmanaged, ISimd<T> => T.Store(TStored.Load<T>(source + index), target + index);
     }
 }
 

@@ -33,9 +33,11 @@ internal readonly unsafe struct RmsNormKernel(Rows x, float* weight, Rows y, flo
 }
 
 /// <summary>
-/// <c>dx_ic (+)= r_i (w_c dy_ic - x_ic r_i^2 mean_k(dy_ik w_k x_ik))</c>, and <c>partial_c = sum_i dy_ic x_ic r_i</c> over the rows of each chunk. The index is the row; a null target is left out.
+/// <c>dx_ic (+)= r_i (w_c dy_ic - x_ic r_i^2 mean_k(dy_ik w_k x_ik))</c>, and <c>partial_c = sum_i dy_ic x_ic r_i</c> over the rows of each chunk. The
+/// index is the row; a null target is left out.
 /// </summary>
-internal readonly unsafe struct RmsNormBackwardKernel(Rows x, float* weight, float* inverseRms, Rows dy, RowTarget dx, float* partials, long grain) : IRangeKernel
+internal readonly unsafe struct RmsNormBackwardKernel(Rows x, float* weight, float* inverseRms, Rows dy, RowTarget dx, float* partials, long grain)
+    : IRangeKernel
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Execute<T>(long start, long end) where T : unmanaged, ISimd<T>
@@ -62,7 +64,8 @@ internal readonly unsafe struct RmsNormBackwardKernel(Rows x, float* weight, flo
     private readonly struct Projection(float* x, float* weight, float* dy) : ITerm
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public T AddTo<T>(T sum, int index) where T : unmanaged, ISimd<T> => T.FusedMultiplyAdd(T.Load(x + index) * T.Load(weight + index), T.Load(dy + index), sum);
+        public T AddTo<T>(T sum, int index) where T : unmanaged, ISimd<T> =>
+            T.FusedMultiplyAdd(T.Load(x + index) * T.Load(weight + index), T.Load(dy + index), sum);
     }
 
     private readonly struct InputGradient(float* x, float* weight, float* dy, float factor, float pull, float* dx, bool accumulate) : IElementwiseOperation

@@ -6,7 +6,8 @@ using S2ILGPU.Cpu.Transfer;
 namespace S2ILGPU.Cpu.RowOperations;
 
 /// <summary>Rotates the pairs (x_c, x_{c+D/2}) of every head by the angle of the token's position; the index is the token, b * N + n.</summary>
-internal readonly unsafe struct RotaryKernel(StridedView x, StridedView y, Rows cosine, Rows sine, int* positions, bool inverse, bool accumulate) : IRangeKernel
+internal readonly unsafe struct RotaryKernel(StridedView x, StridedView y, Rows cosine, Rows sine, int* positions, bool inverse, bool accumulate)
+    : IRangeKernel
 {
     public void Execute<T>(long start, long end) where T : unmanaged, ISimd<T>
     {

@@ -61,7 +61,8 @@ internal readonly unsafe struct SoftmaxCrossEntropyKernel(Rows logits, int* targ
 }
 
 /// <summary><c>dlogits_tv (+)= dlosses_t (exp(logits_tv - lse_t) - [v = targets_t])</c>, 0 where ignored; the index is t.</summary>
-internal readonly unsafe struct SoftmaxCrossEntropyBackwardKernel(Rows logits, int* targets, float* logSumExp, float* dlosses, Rows dlogits, bool accumulate) : IRangeKernel
+internal readonly unsafe struct SoftmaxCrossEntropyBackwardKernel(Rows logits, int* targets, float* logSumExp, float* dlosses, Rows dlogits, bool accumulate)
+    : IRangeKernel
 {
     public void Execute<T>(long start, long end) where T : unmanaged, ISimd<T>
     {

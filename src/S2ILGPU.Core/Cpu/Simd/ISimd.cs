@@ -31,7 +31,7 @@ internal unsafe interface ISimd<T> :
     /// <summary>Widens <see cref="Count"/> IEEE half precision values.</summary>
     static abstract T LoadFloat16(ushort* source);
 
-    /// <summary><c>a * b + c</c></summary>
+    /// <summary><c>a * b + c</c>, rounded once where the machine has such an instruction, twice where not: emulating it would be a hundred times slower.</summary>
     static abstract T FusedMultiplyAdd(T a, T b, T c);
 
     static abstract T Max(T a, T b);

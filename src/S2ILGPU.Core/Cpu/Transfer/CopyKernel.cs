@@ -51,7 +51,8 @@ internal unsafe struct CopyKernel : IRangeKernel
             long i2 = row % _extents[2], i1 = row / _extents[2] % _extents[1], i0 = row / _extents[2] / _extents[1];
             long from = i0 * _fromStrides[0] + i1 * _fromStrides[1] + i2 * _fromStrides[2] + column * _fromStrides[3];
             long to = i0 * _toStrides[0] + i1 * _toStrides[1] + i2 * _toStrides[2] + column * _toStrides[3];
-            CopyRun(_from + from * _fromType.SizeBytes(), _fromType, (nint)_fromStrides[3], _to + to * _toType.SizeBytes(), _toType, (nint)_toStrides[3], count);
+            CopyRun(_from + from * _fromType.SizeBytes(), _fromType, (nint)_fromStrides[3],
+                _to + to * _toType.SizeBytes(), _toType, (nint)_toStrides[3], count);
             start += count;
         }
     }
@@ -92,7 +93,8 @@ internal unsafe struct CopyKernel : IRangeKernel
             *to = *from;
     }
 
-    private static void ConvertFrom<TTo>(byte* from, ElementType fromType, nint fromStride, TTo* to, nint toStride, long count) where TTo : unmanaged, IStoredFloat<TTo>
+    private static void ConvertFrom<TTo>(byte* from, ElementType fromType, nint fromStride, TTo* to, nint toStride, long count)
+        where TTo : unmanaged, IStoredFloat<TTo>
     {
         if (fromType == ElementType.Float32)
             Convert((StoredSingle*)from, fromStride, to, toStride, count);

@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using S2ILGPU.Cpu.Simd;
+
 namespace S2ILGPU.Cpu.Transfer;
 
 /// <summary>A float as memory keeps it.</summary>
@@ -10,14 +13,24 @@ internal interface IStoredFloat<TSelf> where TSelf : unmanaged, IStoredFloat<TSe
     static abstract TSelf Round(float value);
 }
 
+/// <summary>A float as weights are kept, widened by the register.</summary>
+internal unsafe interface IStoredWeight<TSelf> : IStoredFloat<TSelf> where TSelf : unmanaged, IStoredWeight<TSelf>
+{
+    /// <summary>A register of values, exactly.</summary>
+    static abstract T Load<T>(TSelf* source) where T : unmanaged, ISimd<T>;
+}
+
 /// <summary>IEEE single precision.</summary>
-internal readonly struct StoredSingle(float value) : IStoredFloat<StoredSingle>
+internal readonly unsafe struct StoredSingle(float value) : IStoredWeight<StoredSingle>
 {
     private readonly float _value = value;
 
     public static float Widen(StoredSingle stored) => stored._value;
 
     public static StoredSingle Round(float value) => new(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Load<T>(StoredSingle* source) where T : unmanaged, ISimd<T> => T.Load((float*)source);
 }
 
 /// <summary>IEEE half precision.</summary>
@@ -31,13 +44,17 @@ internal readonly struct StoredHalf(Half value) : IStoredFloat<StoredHalf>
 }
 
 /// <summary>bfloat16: the upper half of a single.</summary>
-internal readonly struct StoredBFloat16(ushort bits) : IStoredFloat<StoredBFloat16>
+internal readonly unsafe struct StoredBFloat16(ushort bits) : IStoredWeight<StoredBFloat16>
 {
     private readonly ushort _bits = bits;
 
     public static float Widen(StoredBFloat16 stored) => BitConverter.UInt32BitsToSingle((uint)stored._bits << 16);
 
-    // Adding 0x7FFF and the lowest kept bit carries exactly when the dropped half is above one half, or is one half and the kept part odd. A NaN keeps a mantissa bit.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Load<T>(StoredBFloat16* source) where T : unmanaged, ISimd<T> => T.LoadBFloat16((ushort*)source);
+
+    // Adding 0x7FFF and the lowest kept bit carries exactly when the dropped half is above one half, or is one half and the kept part odd. A NaN keeps a
+    // mantissa bit.
     public static StoredBFloat16 Round(float value)
     {
         uint bits = BitConverter.SingleToUInt32Bits(value);

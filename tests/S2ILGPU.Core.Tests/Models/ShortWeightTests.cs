@@ -1,0 +1,71 @@
+using S2ILGPU.Autograd;
+using S2ILGPU.Cpu;
+using S2ILGPU.Inference;
+using S2ILGPU.Models;
+using S2ILGPU.Tensors;
+using S2ILGPU.TestSupport;
+using Xunit;
+
+namespace S2ILGPU.Core.Tests.Models;
+
+/// <summary>A model whose matrices are stored as bfloat16 computes what a model with the same rounded values in single precision computes.</summary>
+public sealed class ShortWeightTests : IDisposable
+{
+    private static readonly TransformerConfig Config = TinyModels.Config(TinyModels.Sparse, TinyModels.Dense) with { Dim = 40, HeadDim = 16, FeedForwardDim = 56 };
+
+    private readonly Random _random = Seeds.NewRandom();
+    private readonly CpuBackend _engine = new();
+    private readonly TransformerModel _short, _wide;
+
+    public ShortWeightTests()
+    {
+        _short = new TransformerModel(_engine, Config, matrixType: ElementType.BFloat16);
+        _wide = new TransformerModel(_engine, Config, seed: null);
+        foreach (var (from, to) in _short.StoredTensors.Zip(_wide.StoredTensors))
+            _engine.Copy(from.Tensor, to.Tensor);
+    }
+
+    public void Dispose()
+    {
+        _short.Dispose();
+        _wide.Dispose();
+        _engine.Dispose();
+    }
+
+    [Fact]
+    public void LogitsHaveTheSameBits()
+    {
+        int[] tokens = TinyModels.Tokens(_random, 2 * 45, 11);
+        Assert.Equal(Logits(_wide), Logits(_short));
+
+        float[] Logits(TransformerModel model)
+        {
+            using var tape = new Tape(_engine, recording: false);
+            var logits = model.Forward(tape, tokens, 2).Value;
+            var values = new float[logits.Count];
+            _engine.Download(logits, values);
+            return values;
+        }
+    }
+
+    [Fact]
+    public void DecodingHasTheSameBits()
+    {
+        using TransformerDecoder expected = new(_wide), tested = new(_short);
+        int[] tokens = TinyModels.Tokens(_random, 60, 11);
+        var (wanted, actual) = (new float[11], new float[11]);
+        foreach (var (start, end) in ((int, int)[])[(0, 30), (30, 31), (31, 34), (34, 50), (50, 51), (51, 60)])
+        {
+            expected.Append(tokens.AsSpan(start, end - start), wanted);
+            tested.Append(tokens.AsSpan(start, end - start), actual);
+            Assert.Equal(wanted, actual);
+        }
+    }
+
+    [Fact]
+    public void MatricesTakeHalfTheMemory()
+    {
+        long Bytes(TransformerModel model) => model.Parameters.Where(p => p.Shape.Rank == 2).Sum(p => p.Value.Count * p.Value.ElementType.SizeBytes());
+        Assert.Equal(Bytes(_wide), 2 * Bytes(_short));
+    }
+}
