@@ -43,7 +43,8 @@ internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments,
         for (var walk = Keys(head, position); walk.MoveNext();)
             for (int key = walk.First; key < walk.First + walk.Count; key++)
             {
-                float* k = _key.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead), v = _value.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead);
+                float* k = _key.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead);
+                float* v = _value.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead);
                 double p = Math.Exp(Math.Min(0, _scores[key] - lse));
                 double scoreGradient = p * (ExactAttention.Dot(dO, v, _headDim) - delta) * arguments.Scale;
                 for (int d = 0, at = key * _headDim; d < _headDim; d++, at++)
@@ -78,7 +79,8 @@ internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments,
     {
         var layout = arguments.Layout;
         int row = layout.Pattern.PatternHeadOf(head) * layout.QueryBlocks + position / layout.BlockTokens - layout.FirstQueryBlock;
-        return new TokenWalk(new BlockUnion(layout.RowStarts, layout.Columns, row, 1), layout.BlockTokens, 0, layout.IsCausal ? position + 1 : sequence.KeyCount);
+        int end = layout.IsCausal ? position + 1 : sequence.KeyCount;
+        return new TokenWalk(new BlockUnion(layout.RowStarts, layout.Columns, row, 1), layout.BlockTokens, 0, end);
     }
 
     private void Write(double[] gradient, HeadTensor to)

@@ -66,36 +66,6 @@ internal static unsafe partial class RegisterKernels<T>
             SingleColumn<TRow, TStep, TTile>(p, rows, rest, tile);
     }
 
-    /// <summary>A product of few rows, in tiles that are as wide as possible so that B is read in long runs.</summary>
-    /// <param name="p">The operands.</param>
-    /// <param name="rows">A few rows.</param>
-    /// <param name="columns">Columns, a multiple of the register width.</param>
-    /// <param name="tile">How tiles begin and end.</param>
-    public static void MultiplyFlat<TRow, TStep, TTile>(in Product p, nint rows, nint columns, TTile tile)
-        where TRow : struct, IStride where TStep : struct, IStride where TTile : struct, ITile<T>
-    {
-        nint column = 0;
-        for (; T.HasManyRegisters && column + 2 * PairWidth <= columns; column += 2 * PairWidth)
-        {
-            nint row = 0;
-            for (; row + 4 <= rows; row += 4)
-                Tile4x4<TRow, TStep, TTile>(p, row, column, tile);
-            for (; row + 2 <= rows; row += 2)
-                Tile2x4<TRow, TStep, TTile>(p, row, column, tile);
-            if (row < rows)
-                Tile1x4<TRow, TStep, TTile>(p, row, column, tile);
-        }
-        for (; column + PairWidth <= columns; column += PairWidth)
-        {
-            nint row = 0;
-            for (; row + 4 <= rows; row += 4)
-                Tile4x2<TRow, TStep, TTile>(p, row, column, tile);
-            LastRows<TRow, TStep, TTile>(p, row, rows - row, column, tile);
-        }
-        if (column < columns)
-            SingleColumn<TRow, TStep, TTile>(p, rows, column, tile);
-    }
-
     // One register wide: what is left of the columns.
     private static void SingleColumn<TRow, TStep, TTile>(in Product p, nint rows, nint column, TTile tile)
         where TRow : struct, IStride where TStep : struct, IStride where TTile : struct, ITile<T>

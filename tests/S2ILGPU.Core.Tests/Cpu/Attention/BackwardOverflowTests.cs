@@ -48,7 +48,8 @@ public sealed class BackwardOverflowTests
             var layout = BlockLayout.Create(new LocalStridePattern(heads, keyValueHeads, blockTokens: 16, localBlocks: 2, verticalStride: 2), tokens);
             var sequences = SequenceBatch.Uniform(1, tokens, tokens);
             using Tensor q = Normal(heads, scoreMagnitude), k = Normal(keyValueHeads, scoreMagnitude), v = Normal(keyValueHeads, valueMagnitude),
-                dO = Normal(heads, gradientMagnitude), o = Normal(heads, 1), dQ = Normal(heads, 1), dK = Normal(keyValueHeads, 1), dV = Normal(keyValueHeads, 1);
+                dO = Normal(heads, gradientMagnitude), o = Normal(heads, 1);
+            using Tensor dQ = Normal(heads, 1), dK = Normal(keyValueHeads, 1), dV = Normal(keyValueHeads, 1);
             using var lse = backend.Allocate(new Shape(1, heads, tokens), type);
             backend.AttentionForward(new(q, k, v, o, lse, layout, sequences, scale));
             backend.AttentionBackward(new(q, k, v, o, lse, dO, null, dQ, dK, dV, layout, sequences, scale));

@@ -1,5 +1,7 @@
 using S2ILGPU.Backends;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Layouts;
+using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 using Xunit;
 
@@ -44,4 +46,41 @@ public sealed class LongSequenceTests() : AttentionTest(() => CpuEngines.Create(
         KeyCounts = [2100, 100],
         Batching = Batching.Packed,
     });
+
+    [Theory]
+    [InlineData("dense", MemoryOrder.TokenMajor)]
+    [InlineData("L2 s3", MemoryOrder.TokenMajor)]
+    [InlineData("L2 s3 non-causal", MemoryOrder.PackedKeyValue)]
+    [InlineData("dense", MemoryOrder.PackedQueryKeyValue)]
+    public void ForwardWithKeysInTokenOrder(string pattern, MemoryOrder order) => CheckForward(new AttentionCase
+    {
+        Pattern = pattern,
+        QueryHeads = 8,
+        KeyValueHeads = 2,
+        HeadDim = 64,
+        QueryCounts = [330, 290],
+        KeyCounts = [330, 290],
+        Order = order,
+        PaddingRows = 5,
+    });
+
+    [Theory]
+    [InlineData(ElementType.BFloat16, ElementType.BFloat16, 40)]
+    [InlineData(ElementType.BFloat16, ElementType.Float32, 64)]
+    [InlineData(ElementType.Float32, ElementType.Float16, 64)]
+    public void ForwardWithKeysAndValuesOf16Bits(ElementType keyType, ElementType valueType, int headDim)
+    {
+        const int heads = 4, keyValueHeads = 2, keys = 330;
+        foreach (int queries in (int[])[1, 70, keys])
+        {
+            var layout = BlockLayout.Create(PatternCatalog.Create("L2 s3", heads, keyValueHeads, 32), keys, queries);
+            var query = Normal("query", new Shape(2, queries, heads, headDim));
+            var (key, value) = (Normal("key", new Shape(2, keys, keyValueHeads, headDim), type: keyType),
+                Normal("value", new Shape(2, keys, keyValueHeads, headDim), type: valueType));
+            var (output, logSumExp) = (Output("output", query.Shape), Output("log-sum-exp", new Shape(2, heads, queries)));
+            Check($"{keyType} keys, {valueType} values, {queries} queries", Forward, e => e.Backend.AttentionForward(new AttentionForwardArguments(
+                e[query], e[key], e[value], e[output], e[logSumExp], layout, SequenceBatch.Uniform(2, queries, keys), 1 / MathF.Sqrt(headDim))));
+            Release();
+        }
+    }
 }

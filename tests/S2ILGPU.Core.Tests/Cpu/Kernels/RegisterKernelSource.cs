@@ -7,7 +7,7 @@ internal static class RegisterKernelSource
 {
     /// <summary>Rows and registers of the tiles.</summary>
     private static readonly (int Rows, int Registers)[] Tiles =
-        [(1, 1), (4, 1), (8, 1), (1, 2), (2, 2), (3, 2), (4, 2), (5, 2), (6, 2), (7, 2), (8, 2), (12, 2), (1, 4), (2, 4), (4, 4)];
+        [(1, 1), (4, 1), (8, 1), (1, 2), (2, 2), (3, 2), (4, 2), (5, 2), (6, 2), (7, 2), (8, 2), (12, 2)];
 
     /// <summary>Rows of A that share a base pointer; the others are reached by one, two and three strides.</summary>
     private const int RowsPerPointer = 4;

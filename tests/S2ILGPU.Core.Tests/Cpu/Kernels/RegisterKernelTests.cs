@@ -91,7 +91,6 @@ internal sealed unsafe class RegisterKernelCheck<T> : RegisterKernelCheck
                 Check(rowMajor, 33, 1, rows, columns, 0, 0, p => RegisterKernels<T>.Multiply<AnyStride, UnitStride, Overwrite<T>>(p, rows, columns, default));
                 Check(columnMajor, 1, 37, rows, columns, 1, 0, p => RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(p, rows, columns, default));
                 Check(columnMajor, 1, 37, rows, columns, 1, 0, p => RegisterKernels<T>.Multiply<UnitStride, AnyStride, AccumulateLate<T>>(p, rows, columns, default));
-                Check(rowMajor, 33, 1, rows, columns, 1, 0, p => RegisterKernels<T>.MultiplyFlat<AnyStride, UnitStride, Accumulate<T>>(p, rows, columns, default));
                 Check(columnMajor, 1, 37, rows, columns, 0, 1, p => RegisterKernels<T>.Multiply<UnitStride, AnyStride, Rescale<T>>(p, rows, columns, new Rescale<T>(_memory[3])));
             }
     }
