@@ -42,6 +42,7 @@ internal static class CommandLine
         TrainCommand.Create(),
         GenerateCommand.Create(),
         EvalCommand.Create(),
+        BenchCommand.Create(),
     };
 
     private static bool IsBadInput(Exception e) =>

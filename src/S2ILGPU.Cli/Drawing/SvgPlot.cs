@@ -9,9 +9,13 @@ namespace S2ILGPU.Cli.Drawing;
 /// <param name="Points">Points in the units of the axes.</param>
 /// <param name="IsFaint">Drawn thin and pale: raw data behind a smoothed line.</param>
 /// <param name="IsDashed">Drawn dashed: a bound rather than a measurement.</param>
-internal sealed record PlotSeries(string Name, string Colour, IReadOnlyList<(double X, double Y)> Points, bool IsFaint = false, bool IsDashed = false);
+internal sealed record PlotSeries(string Name, string Colour, IReadOnlyList<(double X, double Y)> Points, bool IsFaint = false, bool IsDashed = false)
+{
+    /// <summary>Whether every point is marked by a dot.</summary>
+    public bool HasMarkers { get; init; }
+}
 
-/// <summary>Draws lines over linear axes as an SVG document.</summary>
+/// <summary>Draws lines as an SVG document, over linear axes unless said otherwise.</summary>
 /// <param name="Title">Title above the plot.</param>
 /// <param name="XLabel">Label of the x axis, with its unit.</param>
 /// <param name="YLabel">Label of the y axis, with its unit.</param>
@@ -20,11 +24,17 @@ internal sealed record SvgPlot(string Title, string XLabel, string YLabel, IRead
 {
     private const double Width = 760, Height = 420, Left = 64, Right = 24, Top = 46, Bottom = 52;
 
+    /// <summary>Whether equal distances on the x axis are equal factors, with a tick at every power of two.</summary>
+    public bool HasLogarithmicX { get; init; }
+
+    /// <summary>Whether the legend stands at the left, for lines that end high.</summary>
+    public bool LegendIsLeft { get; init; }
+
     /// <summary>The SVG document.</summary>
     public string Render()
     {
         var points = Series.SelectMany(s => s.Points).Where(p => double.IsFinite(p.X) && double.IsFinite(p.Y)).ToArray();
-        var x = Axis.Over(points.Select(p => p.X));
+        var x = HasLogarithmicX ? Axis.OverPowersOfTwo(points.Select(p => p.X)) : Axis.Over(points.Select(p => p.X));
         var y = Axis.Over(points.Select(p => p.Y));
         var svg = new StringBuilder();
         svg.AppendLine($"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {F(Width)} {F(Height)}" font-family="system-ui, sans-serif" font-size="12">""");
@@ -61,11 +71,14 @@ internal sealed record SvgPlot(string Title, string XLabel, string YLabel, IRead
         string path = string.Join(' ', series.Points.Where(p => double.IsFinite(p.Y)).Select(p => $"{F(ToX(p.X, x))},{F(ToY(p.Y, y))}"));
         string style = series.IsFaint ? "stroke-width=\"1\" opacity=\"0.3\"" : series.IsDashed ? "stroke-width=\"1.5\" stroke-dasharray=\"6 4\"" : "stroke-width=\"2\"";
         svg.AppendLine($"""<polyline fill="none" stroke="{series.Colour}" {style} points="{path}"/>""");
+        if (series.HasMarkers)
+            foreach (var point in series.Points.Where(p => double.IsFinite(p.Y)))
+                svg.AppendLine($"""<circle cx="{F(ToX(point.X, x))}" cy="{F(ToY(point.Y, y))}" r="3.5" fill="{series.Colour}"/>""");
     }
 
     private void AppendLegend(StringBuilder svg)
     {
-        double at = Width - Right - 170;
+        double at = LegendIsLeft ? Left + 16 : Width - Right - 170;
         int row = 0;
         foreach (var series in Series.Where(s => s.Points.Count > 0 && !s.IsFaint))
         {
@@ -85,19 +98,26 @@ internal sealed record SvgPlot(string Title, string XLabel, string YLabel, IRead
 
     private static string Escape(string text) => System.Security.SecurityElement.Escape(text);
 
-    /// <summary>A linear axis with round ticks.</summary>
-    private readonly record struct Axis(double Minimum, double Maximum, double Step)
+    /// <summary>A linear axis with round ticks, or one over the logarithms to base 2.</summary>
+    private readonly record struct Axis(double Minimum, double Maximum, double Step, bool IsLogarithmic = false)
     {
+        public static Axis OverPowersOfTwo(IEnumerable<double> values)
+        {
+            double[] all = [.. values.Where(v => v > 0).Select(Math.Log2)];
+            double minimum = all.Length == 0 ? 0 : Math.Floor(all.Min()), maximum = all.Length == 0 ? 1 : Math.Ceiling(all.Max());
+            return new Axis(minimum, Math.Max(maximum, minimum + 1), 1, IsLogarithmic: true);
+        }
+
         public static Axis Over(IEnumerable<double> values)
         {
             double[] all = [.. values];
             double minimum = all.Length == 0 ? 0 : all.Min(), maximum = all.Length == 0 ? 1 : all.Max();
             double span = Math.Max(maximum - minimum, 1e-6), raw = span / 6, magnitude = Math.Pow(10, Math.Floor(Math.Log10(raw)));
-            double step = magnitude * (raw / magnitude switch { < 1.5 => 1, < 3.5 => 2, < 7.5 => 5, _ => 10 });
+            double step = magnitude * ((raw / magnitude) switch { < 1.5 => 1, < 3.5 => 2, < 7.5 => 5, _ => 10 });
             return new Axis(Math.Floor(minimum / step) * step, Math.Max(Math.Ceiling(maximum / step), Math.Floor(minimum / step) + 1) * step, step);
         }
 
-        public double Fraction(double value) => (value - Minimum) / (Maximum - Minimum);
+        public double Fraction(double value) => ((IsLogarithmic ? Math.Log2(value) : value) - Minimum) / (Maximum - Minimum);
 
         public IEnumerable<double> Ticks
         {
@@ -105,7 +125,7 @@ internal sealed record SvgPlot(string Title, string XLabel, string YLabel, IRead
             {
                 int count = (int)Math.Round((Maximum - Minimum) / Step);
                 for (int i = 0; i <= count; i++)
-                    yield return Minimum + i * Step;
+                    yield return IsLogarithmic ? Math.Pow(2, Minimum + i * Step) : Minimum + i * Step;
             }
         }
     }

@@ -25,7 +25,7 @@ internal sealed class TrainingDisplay(TextWriter output, TrainingOptions options
             run(WriteLine);
             return;
         }
-        AnsiConsole.Progress().AutoClear(false).Columns(new SpinnerColumn(), new ProgressBarColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }).Start(context =>
+        AnsiConsole.Progress().AutoClear(false).Columns(new ProgressBarColumn { Width = 10 }, new TaskDescriptionColumn { Alignment = Justify.Left }).Start(context =>
         {
             var bar = context.AddTask("starting", maxValue: options.Steps);
             run(step =>
@@ -63,9 +63,9 @@ internal sealed class TrainingDisplay(TextWriter output, TrainingOptions options
     {
         var left = TimeSpan.FromSeconds(_secondsPerStep * (options.Steps - step.Step));
         return string.Create(CultureInfo.InvariantCulture,
-            $"step {step.Step}/{options.Steps}  loss {_smoothedLoss:0.000} nats/token, {bitsPerByte(_smoothedLoss):0.000} bits/byte  {options.TokensPerStep / _secondsPerStep:#,0} tokens/s  {left:hh\\:mm\\:ss} left");
+            $"{step.Step}/{options.Steps}  loss {_smoothedLoss:0.000} ({bitsPerByte(_smoothedLoss):0.000} bits/byte)  {options.TokensPerStep / _secondsPerStep:#,0} tokens/s  {left.ToString(left.TotalHours >= 1 ? @"d\.hh\:mm\:ss" : @"mm\:ss", CultureInfo.InvariantCulture)} left");
     }
 
     private string Validation(TrainingStep step) => string.Create(CultureInfo.InvariantCulture,
-        $"step {step.Step}/{options.Steps}  validation {step.ValidationLoss:0.000} nats/token, {bitsPerByte(step.ValidationLoss!.Value):0.000} bits/byte");
+        $"{step.Step}/{options.Steps}  validation {step.ValidationLoss:0.000} ({bitsPerByte(step.ValidationLoss!.Value):0.000} bits/byte)");
 }

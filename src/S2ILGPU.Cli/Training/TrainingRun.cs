@@ -92,7 +92,7 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output)
             first = end;
         }
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"training   {trainer.Options.Steps} steps of {trainer.Options.BatchSequences} x {trainer.Options.ContextTokens:#,0} tokens, into {request.Folder}{(trainer.CompletedSteps > 0 ? $", continuing after step {trainer.CompletedSteps}" : "")}"));
+            $"training   {trainer.Options.Steps} steps of {trainer.Options.BatchSequences} x {trainer.Options.ContextTokens:#,0} tokens into {request.Folder}, loss in nats/token{(trainer.CompletedSteps > 0 ? $", continuing after step {trainer.CompletedSteps}" : "")}"));
     }
 
     private bool Train(Trainer trainer, BytePairTokenizer tokenizer, CancellationToken cancellation)

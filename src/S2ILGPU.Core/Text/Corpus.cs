@@ -66,6 +66,17 @@ public sealed class Corpus
         return NotEmpty(XmlDocumentation.Read(files, maxBytes), $"{files.Count} documentation files of {Path.GetDirectoryName(files[0])}");
     }
 
+    /// <summary>Takes text that is in memory already.</summary>
+    /// <param name="documents">The documents, in order; empty ones are left out.</param>
+    /// <exception cref="ArgumentException">There is no text in them.</exception>
+    public static Corpus FromText(params IEnumerable<string> documents)
+    {
+        var corpus = new CorpusBuilder();
+        foreach (string document in documents)
+            corpus.Add(Encoding.UTF8.GetBytes(document));
+        return corpus.SizeBytes > 0 ? corpus.Build([], []) : throw new ArgumentException("there is no text in the documents", nameof(documents));
+    }
+
     /// <summary>Divides the corpus into text to learn from and text to measure with.</summary>
     /// <param name="seed">Chooses the documents.</param>
     /// <returns>The two parts; together they are the corpus.</returns>

@@ -39,7 +39,7 @@ public sealed class EngineTestsCanFailTests
         [nameof(IBackend.SoftmaxCrossEntropy)] = create => new Rows(create).SoftmaxCrossEntropy(1),
         [nameof(IBackend.SoftmaxCrossEntropyBackward)] = create => new Rows(create).SoftmaxCrossEntropyGradient(1, false),
         [nameof(IBackend.MatMul)] = create => new Products(create).EveryEdgeInEveryDimension(false, true, true),
-        [nameof(IBackend.AttentionForward)] = create => new Forward(create).LogSumExpIsOptional(),
+        [nameof(IBackend.AttentionForward)] = create => new Forward(create).LogSumExpAndItsGradientAreOptional(),
         [nameof(IBackend.AttentionBackward)] = create => new Backward(create).MemoryOrders(MemoryOrder.HeadMajor),
         [nameof(IBackend.MergePartitions)] = create => new Merging(create).RandomParts(3),
         [nameof(IBackend.SumOfSquares)] = create => new Optimizer(create).SumOfSquares(false),

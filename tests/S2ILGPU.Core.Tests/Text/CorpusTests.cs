@@ -11,6 +11,14 @@ public sealed class CorpusTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
+    public void Text_in_memory_is_a_corpus()
+    {
+        var corpus = Corpus.FromText("one", "", "zwei \u00e4");
+        Assert.Equal(["one", "zwei \u00e4"], Enumerable.Range(0, corpus.DocumentCount).Select(d => System.Text.Encoding.UTF8.GetString(corpus.Document(d))));
+        Assert.Throws<ArgumentException>(() => Corpus.FromText("", ""));
+    }
+
+    [Fact]
     public void ReadsFilesFoldersAndPatternsOnceAndInOrder()
     {
         string a = _folder.Write("d/a.txt", "a"), b = _folder.Write("d/sub/b.md", "b"), c = _folder.Write("d/sub/deep/c.txt", "c");

@@ -1,123 +1,14 @@
 using S2ILGPU.Backends;
 using S2ILGPU.Tensors;
-using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>Gradients of sparse attention, with and without a gradient into the log-sum-exp: the sweeps of the forward pass, somewhat shorter.</summary>
-public abstract class AttentionBackwardTests(Func<IBackend> create, ElementType? type = null) : AttentionTest(create, type)
+/// <summary>Gradients of sparse attention, with and without a gradient into the log-sum-exp.</summary>
+public abstract class AttentionBackwardTests(Func<IBackend> create, ElementType? type = null) : AttentionSweeps(create, type)
 {
-    private static readonly AttentionCase s_case = new();
+    /// <inheritdoc/>
+    protected override long RandomWork => Math.Min(WorkLimit / 3, 6_000_000);
 
-    [Theory]
-    [InlineData(0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33)]
-    [InlineData(63, 64, 65, 100, 127, 128, 129)]
-    [InlineData(200, 257)]
-    public void Lengths(params int[] tokens)
-    {
-        foreach (int count in tokens)
-            foreach (int blockTokens in (int[])[16, 64])
-                CheckBackward(s_case.OfLength(count) with { BlockTokens = blockTokens, Pattern = "L1 s2", HeadDim = 16 });
-    }
-
-    [Theory]
-    [InlineData(8, 16, 24, 32, 40)]
-    [InlineData(64, 72, 80, 96)]
-    [InlineData(128, 256)]
-    public void HeadDims(params int[] headDims)
-    {
-        foreach (int headDim in headDims)
-            foreach (string pattern in (string[])["L2 s3", "dense non-causal"])
-                CheckBackward(s_case.OfLength(67) with { HeadDim = headDim, Pattern = pattern });
-    }
-
-    [Theory]
-    [InlineData(1, 1)]
-    [InlineData(3, 3)]
-    [InlineData(4, 2)]
-    [InlineData(8, 2)]
-    [InlineData(8, 1)]
-    public void HeadGroups(int queryHeads, int keyValueHeads)
-    {
-        foreach (string pattern in (string[])["L2 s4 offset 1", "L1 s3 by query head", "L1 s4 dense head", "random by query head"])
-            CheckBackward(s_case.OfLength(70) with { QueryHeads = queryHeads, KeyValueHeads = keyValueHeads, Pattern = pattern, HeadDim = 16 });
-    }
-
-    [Theory]
-    [MemberData(nameof(PatternCatalog.Data), MemberType = typeof(PatternCatalog))]
-    public void Patterns(string pattern)
-    {
-        foreach (int blockTokens in (int[])[16, 32, 64, 128])
-            CheckBackward(s_case.OfLength(Math.Min(4 * blockTokens + 3, 140)) with { Pattern = pattern, BlockTokens = blockTokens, QueryHeads = 4,
-                KeyValueHeads = 2, HeadDim = 16 });
-    }
-
-    [Theory]
-    [InlineData(MemoryOrder.TokenMajor)]
-    [InlineData(MemoryOrder.HeadMajor)]
-    [InlineData(MemoryOrder.PackedQueryKeyValue)]
-    [InlineData(MemoryOrder.PackedKeyValue)]
-    public void MemoryOrders(MemoryOrder order)
-    {
-        foreach (int headDim in (int[])[24, 64])
-            CheckBackward(s_case with
-            {
-                Order = order,
-                HeadDim = headDim,
-                QueryHeads = 4,
-                KeyValueHeads = 2,
-                QueryCounts = [50, 50],
-                KeyCounts = [50, 50],
-            });
-    }
-
-    [Theory]
-    [InlineData(Batching.Padded)]
-    [InlineData(Batching.Packed)]
-    public void RaggedBatches(Batching batching)
-    {
-        int[] counts = [33, 0, 1, 64, 16, 81];
-        foreach (string pattern in (string[])["L2 s3", "L2 s3 non-causal", "random"])
-        {
-            var ragged = s_case with { QueryCounts = counts, KeyCounts = counts, Batching = batching, Pattern = pattern, HeadDim = 16 };
-            CheckBackward(ragged);
-            CheckBackward(ragged with { PaddingRows = 9, ExtraLayoutTokens = 50 });
-        }
-    }
-
-    [Theory]
-    [InlineData(Batching.Padded)]
-    [InlineData(Batching.Packed)]
-    public void FewerQueriesThanKeys(Batching batching)
-    {
-        foreach (string pattern in (string[])["L2 s3", "dense", "dense non-causal", "L1 s3 by query head", "random"])
-            CheckBackward(s_case with { QueryCounts = [1, 5, 17, 64, 0], KeyCounts = [90, 32, 50, 100, 20], Batching = batching, Pattern = pattern,
-                HeadDim = 16 });
-    }
-
-    [Fact]
-    public void WithoutGradientIntoTheLogSumExp()
-    {
-        foreach (string pattern in (string[])["L2 s3", "dense non-causal", "random mostly empty"])
-            CheckBackward(s_case with { WithLogSumExp = false, Pattern = pattern });
-    }
-
-    [Theory]
-    [InlineData(1.0, 0.0)]
-    [InlineData(1.0, 1e-6)]
-    [InlineData(1e-3, 1.0)]
-    [InlineData(1.0, 5.0)]
-    [InlineData(5.0, 1.0)]
-    public void ExtremeScores(double magnitude, double relativeScale)
-    {
-        foreach (string pattern in (string[])["L2 s3", "dense non-causal", "random mostly empty"])
-            CheckBackward(s_case with { Magnitude = magnitude, RelativeScale = relativeScale, Pattern = pattern });
-    }
-
-    [Fact]
-    public void RandomCombinations()
-    {
-        for (int n = 0; n < RandomCases; n++)
-            CheckBackward(AttentionCase.CreateRandom(Random, Math.Min(WorkLimit / 3, 6_000_000)));
-    }
+    /// <inheritdoc/>
+    protected override void Run(AttentionCase problem) => CheckBackward(problem);
 }

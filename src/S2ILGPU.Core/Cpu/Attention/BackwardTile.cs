@@ -75,8 +75,8 @@ internal sealed unsafe class BackwardTile<T>
         _blocks = (_keyCount + blockTokens - 1) / blockTokens;
         if (_columns != _keyCount)
             new Span<float>(_keyTransposed, 2 * _headDim * Lanes).Clear();
-        BlockMoves<T>.Transpose(keys.At(firstKey), keys.Stride, _keyCount, _headDim, _keyTransposed, Lanes, scale * SimdMath.Log2E);
-        BlockMoves<T>.Transpose(values.At(firstKey), values.Stride, _keyCount, _headDim, _valueTransposed, Lanes, 1);
+        BlockMoves<T>.Transpose((float*)keys.At(firstKey), keys.Stride, _keyCount, _headDim, _keyTransposed, Lanes, scale * SimdMath.Log2E);
+        BlockMoves<T>.Transpose((float*)values.At(firstKey), values.Stride, _keyCount, _headDim, _valueTransposed, Lanes, 1);
         _keys.SetRange(firstKey, _keyCount);
         _key = keys.Rows<T>(_keys, _paddedDim, _keyCopy, out _keyStride);
         new Span<float>(_keyGradient, 2 * Queries * _paddedDim).Clear();

@@ -109,7 +109,7 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
             _valueGradient.Row(sequence.Batch, sequence.KeyStart + firstKey, keyValueHead), _valueGradient.TokenStride, _arguments.Scale);
     }
 
-    private TokenRows Rows(HeadTensor tensor, int batch, int firstRow, int head) => new(tensor.Row(batch, firstRow, head), tensor.TokenStride, _headDim);
+    private TokenRows Rows(HeadTensor tensor, int batch, int firstRow, int head) => new(tensor.Address(batch, firstRow, head), tensor, _headDim);
 
     // dQ of the heads of a KV head from one range of the keys.
     private float* RangeGradients(in BackwardSequence plan, int keyValueHead, int range) =>

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using S2ILGPU.Cpu.Kernels;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu.Attention;
 
@@ -14,7 +14,7 @@ internal sealed unsafe class DecodeTile<T>
     where T : unmanaged, ISimd<T>
 {
     /// <summary>The most queries of a tile.</summary>
-    public const int MaxRows = 8;
+    public const int MaxRows = 16;
 
     private const int Keys = TokenGroup.MaxTokens;
 
@@ -24,7 +24,8 @@ internal sealed unsafe class DecodeTile<T>
     private int _headDim, _rows, _seenBlocks;
 
     /// <summary>Whether the tile suits these queries: few of them, and rows of whole registers.</summary>
-    public static bool Takes(in TileQueries queries, int headDim) => queries.Lanes <= MaxRows && headDim % T.Count == 0;
+    public static bool Takes(in TileQueries queries, in TokenRows keys, in TokenRows values) =>
+        queries.Lanes <= MaxRows && keys.HeadDim % T.Count == 0 && keys.ElementType == values.ElementType;
 
     /// <summary>Floats of scratch memory for a head size.</summary>
     public static long ScratchFloats(int headDim) => 2L * MaxRows * headDim + MaxRows * Keys;
@@ -44,31 +45,40 @@ internal sealed unsafe class DecodeTile<T>
     {
         var replay = walk;
         Begin(queries, query, scale);
+        if (keys.ElementType == ElementType.Float32)
+            AddKeys<Float32Element>(queries, walk, isCausal, keys, values);
+        else if (keys.ElementType == ElementType.BFloat16)
+            AddKeys<BFloat16Element>(queries, walk, isCausal, keys, values);
+        else
+            AddKeys<Float16Element>(queries, walk, isCausal, keys, values);
+        if (Finish(queries, result))
+            return;
+        for (int row = 0; row < _rows; row++)
+            ExactAttention.Row(queries, row, query, scale, replay, isCausal, keys, values, result);
+    }
+
+    // The pattern jumps, and keys and values lie apart, so the hardware loses the stream at every block: while keys are read, the values of the same tokens
+    // are prefetched, and while values are read, the keys of the next group.
+    private void AddKeys<TElement>(in TileQueries queries, TokenWalk walk, bool isCausal, in TokenRows keys, in TokenRows values)
+        where TElement : struct, IRowElement
+    {
         for (bool any = _group.Fill(ref walk); any; (_group, _next) = (_next, _group))
         {
             any = _next.Fill(ref walk);
             for (int piece = 0, offset = 0; piece < _group.Pieces; offset += _group.Count[piece++])
             {
-                int first = _group.First[piece];
-                bool isJump = any && piece < _next.Pieces && _next.First[piece] != first + Keys;
-                if (isJump)
-                    Prefetch(keys, values, _next.First[piece], _next.Count[piece]);
-                Dots(keys.At(first), keys.Stride, _group.Count[piece], _scores + offset);
+                int first = _group.First[piece], count = _group.Count[piece];
+                DecodeKernels<T>.Dots<TElement>(_query, _rows, _headDim, keys.Stored(first, count), _scores + offset, Keys, values.Stored(first, count));
                 Mask(queries, piece, offset, isCausal);
             }
             Softmax();
-            var product = new Product { A = _scores, RowStride = Keys, BStride = values.Stride, C = _output, CStride = _headDim };
-            for (int piece = 0; piece < _group.Pieces; product.A += _group.Count[piece++])
+            for (int piece = 0, offset = 0; piece < _group.Pieces; offset += _group.Count[piece++])
             {
-                product.B = values.At(_group.First[piece]);
-                product.Steps = _group.Count[piece];
-                RegisterKernels<T>.MultiplyFlat<AnyStride, UnitStride, Accumulate<T>>(product, _rows, _headDim, default);
+                var ahead = any && piece < _next.Pieces ? keys.Stored(_next.First[piece], _next.Count[piece]) : default;
+                DecodeKernels<T>.AddWeighted<TElement>(_scores + offset, Keys, _rows, _headDim, values.Stored(_group.First[piece], _group.Count[piece]),
+                    _output, ahead);
             }
         }
-        if (Finish(queries, result))
-            return;
-        for (int row = 0; row < _rows; row++)
-            ExactAttention.Row(queries, row, query, scale, replay, isCausal, keys, values, result);
     }
 
     private void Begin(in TileQueries queries, HeadTensor query, float scale)
@@ -81,80 +91,6 @@ internal sealed unsafe class DecodeTile<T>
             _softmax[row] = OnlineSoftmax<SimdScalar>.Empty;
         }
         new Span<float>(_output, _rows * _headDim).Clear();
-    }
-
-    // The pattern jumps, so the hardware loses the stream at the end of a run of blocks: the next rows are asked for by hand.
-    private void Prefetch(in TokenRows keys, in TokenRows values, int first, int count)
-    {
-        if (!Sse.IsSupported)
-            return;
-        float* key = keys.At(first), value = values.At(first);
-        for (int row = 0; row < count; row++, key += keys.Stride, value += values.Stride)
-            for (int d = 0; d < _headDim; d += NativePages.CacheLine / sizeof(float))
-            {
-                Sse.Prefetch1(key + d);
-                Sse.Prefetch1(value + d);
-            }
-    }
-
-    // S = Q K^T: two queries against four keys at a time.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Dots(float* key, nint stride, int count, float* scores)
-    {
-        int headDim = _headDim, rows = _rows, j = 0;
-        for (; j + 4 <= count; j += 4, key += 4 * stride)
-        {
-            int row = 0;
-            for (; row + 2 <= rows; row += 2)
-                DotTwo(_query + row * headDim, key, stride, headDim, scores + row * Keys + j);
-            if (row < rows)
-                DotOne(_query + row * headDim, key, stride, headDim, scores + row * Keys + j);
-        }
-        for (; j < count; j++, key += stride)
-            for (int row = 0; row < rows; row++)
-            {
-                T sum = T.Zero;
-                for (int d = 0; d < headDim; d += T.Count)
-                    sum = T.FusedMultiplyAdd(T.Load(_query + row * headDim + d), T.Load(key + d), sum);
-                scores[row * Keys + j] = T.Sum(sum);
-            }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void DotOne(float* query, float* key, nint stride, int headDim, float* scores)
-    {
-        T s0 = T.Zero, s1 = T.Zero, s2 = T.Zero, s3 = T.Zero;
-        float* k2 = key + 2 * stride;
-        for (int d = 0; d < headDim; d += T.Count)
-        {
-            T q = T.Load(query + d);
-            s0 = T.FusedMultiplyAdd(q, T.Load(key + d), s0);
-            s1 = T.FusedMultiplyAdd(q, T.Load(key + stride + d), s1);
-            s2 = T.FusedMultiplyAdd(q, T.Load(k2 + d), s2);
-            s3 = T.FusedMultiplyAdd(q, T.Load(k2 + stride + d), s3);
-        }
-        (scores[0], scores[1], scores[2], scores[3]) = (T.Sum(s0), T.Sum(s1), T.Sum(s2), T.Sum(s3));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void DotTwo(float* query, float* key, nint stride, int headDim, float* scores)
-    {
-        T s0 = T.Zero, s1 = T.Zero, s2 = T.Zero, s3 = T.Zero, t0 = T.Zero, t1 = T.Zero, t2 = T.Zero, t3 = T.Zero;
-        float* k2 = key + 2 * stride;
-        for (int d = 0; d < headDim; d += T.Count)
-        {
-            T q = T.Load(query + d), r = T.Load(query + headDim + d), k = T.Load(key + d);
-            (s0, t0) = (T.FusedMultiplyAdd(q, k, s0), T.FusedMultiplyAdd(r, k, t0));
-            k = T.Load(key + stride + d);
-            (s1, t1) = (T.FusedMultiplyAdd(q, k, s1), T.FusedMultiplyAdd(r, k, t1));
-            k = T.Load(k2 + d);
-            (s2, t2) = (T.FusedMultiplyAdd(q, k, s2), T.FusedMultiplyAdd(r, k, t2));
-            k = T.Load(k2 + stride + d);
-            (s3, t3) = (T.FusedMultiplyAdd(q, k, s3), T.FusedMultiplyAdd(r, k, t3));
-        }
-        (scores[0], scores[1], scores[2], scores[3]) = (T.Sum(s0), T.Sum(s1), T.Sum(s2), T.Sum(s3));
-        scores += Keys;
-        (scores[0], scores[1], scores[2], scores[3]) = (T.Sum(t0), T.Sum(t1), T.Sum(t2), T.Sum(t3));
     }
 
     // Scores of keys that a query does not see.

@@ -14,6 +14,7 @@ internal static unsafe class ExactAttention
             block = queries.BlockOf(lane);
         float* q = query.Row(queries.Batch, queries.FirstRow + token, queries.FirstHead + head);
         double* o = stackalloc double[headDim];
+        float* row = stackalloc float[headDim];
         new Span<double>(o, headDim).Clear();
         double max = double.NegativeInfinity, sum = 0;
         while (walk.MoveNext())
@@ -21,9 +22,9 @@ internal static unsafe class ExactAttention
             {
                 if ((walk.Mask >> block & 1) == 0 || (isCausal && key > position))
                     break;
-                double score = scale * Dot(q, keys.At(key), headDim), raised = Math.Max(max, score), factor = Math.Exp(max - raised),
+                double score = scale * Dot(q, keys.Floats(key, row), headDim), raised = Math.Max(max, score), factor = Math.Exp(max - raised),
                     weight = Math.Exp(score - raised);
-                float* v = values.At(key);
+                float* v = values.Floats(key, row);
                 for (int d = 0; d < headDim; d++)
                     o[d] = o[d] * factor + weight * v[d];
                 (max, sum) = (raised, sum * factor + weight);

@@ -22,6 +22,9 @@ internal sealed class ForwardPlan
     /// <summary>Rows of partial results, all sequences together.</summary>
     public long PartialRows { get; private set; }
 
+    /// <summary>About how many tiles of queries read each row of K and V, were all of them needed alike.</summary>
+    public double ReadsPerBlock { get; private set; }
+
     /// <summary>The sequences, in order.</summary>
     public ReadOnlySpan<SequencePlan> Sequences => _sequences.AsSpan(0, _count);
 
@@ -32,13 +35,17 @@ internal sealed class ForwardPlan
         if (_sequences.Length < sequences.Length)
             _sequences = new SequencePlan[sequences.Length];
         (_count, Items, PartialRows) = (sequences.Length, 0, 0);
+        double reads = 0;
         int heads = a.Query.Shape[2];
         for (int s = 0; s < _count; s++)
         {
             _sequences[s] = Plan(a.Layouts?[s] ?? a.Layout, sequences[s], heads, Items, PartialRows);
             Items = checked(Items + _sequences[s].Items);
             PartialRows += _sequences[s].PartialRows;
+            if (_sequences[s].UnitHeads == 1)
+                reads += KeyReads(a.Layouts?[s] ?? a.Layout, _sequences[s]);
         }
+        ReadsPerBlock = a.Pages is null ? reads / Math.Max(1, (double)a.Key.Shape[0] * a.Key.Shape[1] * a.Key.Shape[2]) : 0;
     }
 
     /// <summary>The sequence that an item belongs to.</summary>
@@ -58,6 +65,13 @@ internal sealed class ForwardPlan
     {
         int first = layout.Pattern.PatternHeadOf(queries.FirstHead) * layout.QueryBlocks + queries.FirstBlock - layout.FirstQueryBlock;
         return new BlockUnion(layout.RowStarts, layout.Columns, first, queries.Blocks);
+    }
+
+    // Rows of keys that the tiles of a sequence read: the kept part of a head's average row, for every tile of every head.
+    private static double KeyReads(BlockLayout layout, in SequencePlan plan)
+    {
+        double keptPerRow = (double)layout.KeptBlocks / Math.Max(1, layout.Heads * layout.QueryBlocks);
+        return Math.Min(keptPerRow * layout.BlockTokens, plan.Sequence.KeyCount) * plan.Tiles * plan.Units;
     }
 
     private static SequencePlan Plan(BlockLayout layout, Sequence sequence, int heads, int firstItem, long firstPartialRow)

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using S2ILGPU.Cpu.Kernels;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu.Attention;
 
@@ -15,9 +16,12 @@ internal sealed unsafe class ForwardTile<T>
     private const int Lanes = TileQueries.MaxLanes, Keys = TokenGroup.MaxTokens;
 
     private readonly TokenGroup _group = new();
+    private readonly int[] _visible = new int[Lanes];                            // keys of the group that a pair of registers of lanes sees, by first lane
     private float* _query, _scores, _output, _keyCopy, _valueCopy;              // [D, lanes], [keys, lanes], [D, lanes], [keys, D], [keys, D]
     private float* _max, _sum, _factor, _groupMax, _limit;                       // [lanes]
     private int _headDim, _columns, _seenBlocks;
+
+    private static int Pair => RegisterKernels<T>.PairWidth;
 
     /// <summary>Floats of scratch memory for a head size.</summary>
     public static long ScratchFloats(int headDim) => 2L * headDim * Lanes + 2L * Keys * headDim + Keys * Lanes + 5 * Lanes;
@@ -46,11 +50,16 @@ internal sealed unsafe class ForwardTile<T>
         Begin(queries, query, scale);
         while (_group.Fill(ref walk))
         {
+            CountVisible(queries, isCausal);
             Scores(queries, isCausal, keys);
             Softmax();
-            var product = new Product { B = _scores, BStride = Lanes, C = _output, CStride = Lanes, Steps = _group.Tokens };
+            var product = new Product { B = _scores, BStride = Lanes, C = _output, CStride = Lanes };
             product.A = values.Rows<T>(_group, _headDim, _valueCopy, out product.StepStride, isReadOnce: IsDecoding(queries));
-            RegisterKernels<T>.Multiply<UnitStride, AnyStride, Rescale<T>>(product, _headDim, _columns, new Rescale<T>(_factor));
+            for (int lane = 0; lane < _columns; lane += Pair, product.B += Pair, product.C += Pair)
+            {
+                product.Steps = _visible[lane];
+                RegisterKernels<T>.Multiply<UnitStride, AnyStride, Rescale<T>>(product, _headDim, Math.Min(Pair, _columns - lane), new(_factor + lane));
+            }
         }
         if (Finish(queries, result))
             return;
@@ -84,17 +93,32 @@ internal sealed unsafe class ForwardTile<T>
         }
     }
 
+    // Above the diagonal a register of lanes sees only the first keys of a group, and the rest is left out: 1.3 % of L16 s8 at 4k, 5 % of 512 tokens.
+    private void CountVisible(in TileQueries queries, bool isCausal)
+    {
+        bool isDiagonal = isCausal && queries.Heads == 1;
+        for (int lane = 0; lane < _columns; lane += Pair)
+        {
+            int end = isDiagonal ? queries.FirstPosition + lane + Pair : int.MaxValue, visible = 0;
+            for (int piece = 0; piece < _group.Pieces; piece++)
+                visible += Math.Clamp(end - _group.First[piece], 0, _group.Count[piece]);
+            _visible[lane] = visible;
+        }
+    }
+
     // S^T = K Q^T of the group, and the largest score of every lane. A tile of keys is read for all queries at once, so that keys may lie anywhere.
     private void Scores(in TileQueries queries, bool isCausal, in TokenRows keys)
     {
         new Span<float>(_groupMax, Lanes).Fill(OnlineSoftmax<T>.Masked);
         var product = new Product { RowStride = keys.Stride, B = _query, BStride = Lanes, C = _scores, CStride = Lanes, Steps = _headDim };
-        float* copy = IsDecoding(queries) ? keys.Rows<T>(_group, _headDim, _keyCopy, out product.RowStride, isReadOnce: true) : null;
+        float* copy = IsDecoding(queries) || keys.ElementType != ElementType.Float32
+            ? keys.Rows<T>(_group, _headDim, _keyCopy, out product.RowStride, isReadOnce: true)
+            : null;
         int allBlocks = (1 << queries.Blocks) - 1;
         for (int piece = 0, row = 0; piece < _group.Pieces; row += _group.Count[piece++])
         {
             int first = _group.First[piece], count = _group.Count[piece], mask = _group.Mask[piece];
-            product.A = copy == null ? keys.At(first) : copy + row * _headDim;
+            product.A = copy == null ? (float*)keys.At(first) : copy + row * _headDim;
             product.C = _scores + row * Lanes;
             _seenBlocks |= mask;
             if (mask == allBlocks && !(isCausal && first + count - 1 > queries.FirstPosition))
@@ -102,9 +126,14 @@ internal sealed unsafe class ForwardTile<T>
                 RegisterKernels<T>.MultiplyByRows<AnyStride, UnitStride, TrackMax<T>>(product, count, _columns, new TrackMax<T>(_groupMax));
                 continue;
             }
-            RegisterKernels<T>.MultiplyByRows<AnyStride, UnitStride, Overwrite<T>>(product, count, _columns, default);
             SetLimits(queries, first, mask, isCausal);
-            MaskAndMax(product.C, count);
+            for (int lane = 0; lane < _columns; lane += Pair, product.B += Pair, product.C += Pair)
+            {
+                int columns = Math.Min(Pair, _columns - lane), visible = Math.Clamp(_visible[lane] - row, 0, count);
+                RegisterKernels<T>.Multiply<AnyStride, UnitStride, Overwrite<T>>(product, visible, columns, default);
+                MaskAndMax(product.C, visible, lane, lane + columns);
+            }
+            product.B = _query;
         }
     }
 
@@ -123,13 +152,13 @@ internal sealed unsafe class ForwardTile<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void MaskAndMax(float* scores, int keys)
+    private void MaskAndMax(float* scores, int keys, int firstLane, int laneEnd)
     {
         T masked = T.Create(OnlineSoftmax<T>.Masked);
-        for (int lane = 0; lane < _columns; lane += T.Count)
+        for (int lane = firstLane; lane < laneEnd; lane += T.Count, scores += T.Count)
         {
             T limit = T.Load(_limit + lane), max = T.Load(_groupMax + lane);
-            float* score = scores + lane;
+            float* score = scores;
             for (int key = 0; key < keys; key++, score += Lanes)
             {
                 T s = T.SelectGreaterOrEqual(limit, T.Create(key), T.Load(score), masked);
@@ -144,9 +173,9 @@ internal sealed unsafe class ForwardTile<T>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Softmax()
     {
-        int keys = _group.Tokens;
         for (int lane = 0; lane < _columns; lane += T.Count)
         {
+            int keys = _visible[lane / Pair * Pair];
             var softmax = new OnlineSoftmax<T>(T.Load(_max + lane), T.Load(_sum + lane));
             T.Store(softmax.Raise(T.Load(_groupMax + lane)), _factor + lane);
             T sum0 = T.Zero, sum1 = T.Zero, sum2 = T.Zero, sum3 = T.Zero;

@@ -9,11 +9,15 @@ namespace S2ILGPU.Cpu.Attention;
 internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
     where T : unmanaged, ISimd<T>
 {
+    // From how many tiles that read a block its copy for all of them pays.
+    private const double ReadsWorthCopy = 4;
+
     private readonly ForwardPlan _plan = new();
     private readonly ForwardTile<T>[] _tiles;
     private readonly DecodeTile<T>[] _decodeTiles;
     private readonly ScratchMemory _tileScratch = new(), _partialScratch = new();
     private readonly PartMerge _merge;
+    private readonly HeadMajorCopy<T> _copy = new();
     private AttentionForwardArguments _arguments;
     private HeadTensor _query, _key, _value, _output;
     private RowStatistics _logSumExp;
@@ -41,6 +45,9 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         _value = KeysOf(arguments.Value);
         _plan.Make(arguments);
         Reserve();
+        if (arguments.Pages is null && _plan.ReadsPerBlock >= ReadsWorthCopy && HeadMajorCopy<T>.Fits(arguments.Key)
+            && !(ReadsWellInPlace(_key) && ReadsWellInPlace(_value)))
+            _copy.Run(arguments.Key.Shape, ref _key, ref _value, pool);
         pool.Run(_plan.Items, this);
         if (_plan.PartialRows > 0)
             pool.Run(_plan.Sequences.Length * arguments.Query.Shape[2], _merge);
@@ -62,7 +69,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         int keyValueHead = queries.FirstHead / (_arguments.Query.Shape[2] / layout.Pattern.KeyValueHeads);
         TokenRows keys = RowsOf(_key, s, plan.Sequence, layout, keyValueHead), values = RowsOf(_value, s, plan.Sequence, layout, keyValueHead);
         var result = plan.Parts > 1 ? PartialResult(plan, index) : FinalResult(queries);
-        if (DecodeTile<T>.Takes(queries, _headDim))
+        if (DecodeTile<T>.Takes(queries, keys, values))
             _decodeTiles[worker].Run(queries, _query, _arguments.Scale, walk, layout.IsCausal, keys, values, result);
         else
             _tiles[worker].Run(queries, _query, _arguments.Scale, walk, layout.IsCausal, keys, values, result);
@@ -70,6 +77,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
 
     public void Dispose()
     {
+        _copy.Dispose();
         _tileScratch.Dispose();
         _partialScratch.Dispose();
     }
@@ -87,14 +95,16 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         _partialLogSumExp = _partialOutput + _plan.PartialRows * _headDim;
     }
 
+    private bool ReadsWellInPlace(in HeadTensor rows) => new TokenRows((byte*)rows.Start, rows, _headDim).ReadsWellInPlace;
+
     private BlockLayout LayoutOf(int sequence) => _arguments.Layouts?[sequence] ?? _arguments.Layout;
 
     // Pages [P, blockTokens, D] are read as one head each; the table finds them.
-    private HeadTensor KeysOf(Tensor tensor) => _arguments.Pages is null ? HeadTensor.Of(tensor) : HeadTensor.OfPages(tensor);
+    private HeadTensor KeysOf(Tensor tensor) => _arguments.Pages is null ? HeadTensor.OfKeys(tensor) : HeadTensor.OfPages(tensor);
 
     private TokenRows RowsOf(HeadTensor tensor, int s, in Sequence sequence, BlockLayout layout, int head) => _arguments.Pages is { } pages
-        ? new TokenRows((float*)tensor.Start, tensor.TokenStride, _headDim, tensor.BatchStride, layout.BlockTokens, pages.Row(s, head))
-        : new TokenRows(tensor.Row(sequence.Batch, sequence.KeyStart, head), tensor.TokenStride, _headDim);
+        ? new TokenRows(tensor, _headDim, layout.BlockTokens, pages.Row(s, head))
+        : new TokenRows(tensor.Address(sequence.Batch, sequence.KeyStart, head), tensor, _headDim);
 
     private TileResult FinalResult(in TileQueries queries) => new(
         (nint)_output.Row(queries.Batch, queries.FirstRow, queries.FirstHead), _output.TokenStride, _output.HeadStride,

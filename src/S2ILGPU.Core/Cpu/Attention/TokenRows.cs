@@ -1,55 +1,77 @@
 using S2ILGPU.Cpu.Kernels;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
-/// The rows of D floats of one head of one sequence (queries, keys, values), by position; evenly spaced in a tensor or in the pages of a cache.
-/// The only place that knows how they are stored: kernels read them in place or from the copy that <see cref="Rows{T}"/> makes.
+/// The rows of D elements of one head of one sequence (queries, keys, values), by position; evenly spaced in a tensor or in the pages of a cache.
+/// The only place that knows how they are stored: kernels read them in place or from the float32 copy that <see cref="Rows{T}"/> makes.
 /// </summary>
 internal readonly unsafe ref struct TokenRows
 {
-    private readonly float* _start;
-    private readonly nint _pageStride;
+    private readonly byte* _start;
+    private readonly nint _pageStrideBytes;
     private readonly int _blockTokens;
     private readonly ReadOnlySpan<int> _pages;
 
     /// <summary>Rows in a tensor.</summary>
-    public TokenRows(float* start, nint stride, int headDim)
+    /// <param name="start">Address of the row of position 0.</param>
+    /// <param name="tensor">The tensor, for its strides and its element type.</param>
+    /// <param name="headDim">D.</param>
+    public TokenRows(byte* start, HeadTensor tensor, int headDim)
     {
         _start = start;
-        Stride = stride;
-        HeadDim = headDim;
-        ReadsWellInPlace = KeepsCacheSets(stride, headDim);
+        (Stride, ElementType, HeadDim) = (tensor.TokenStride, tensor.ElementType, headDim);
+        StrideBytes = Stride * ElementType.SizeBytes();
+        ReadsWellInPlace = ElementType == ElementType.Float32 && KeepsCacheSets(Stride, headDim);
     }
 
     /// <summary>Rows in the pages of a cache: block b is at page <c>pages[b]</c>.</summary>
-    public TokenRows(float* start, nint stride, int headDim, nint pageStride, int blockTokens, ReadOnlySpan<int> pages)
-        : this(start, stride, headDim)
+    public TokenRows(HeadTensor tensor, int headDim, int blockTokens, ReadOnlySpan<int> pages)
+        : this((byte*)tensor.Start, tensor, headDim)
     {
-        _pageStride = pageStride;
+        _pageStrideBytes = tensor.BatchStride * ElementType.SizeBytes();
         _blockTokens = blockTokens;
         _pages = pages;
     }
 
-    /// <summary>Floats from one row to the next within a block.</summary>
+    /// <summary>Element type.</summary>
+    public ElementType ElementType { get; }
+
+    /// <summary>Elements from one row to the next within a block.</summary>
     public nint Stride { get; }
 
-    /// <summary>D, floats of a row.</summary>
+    /// <summary>Bytes from one row to the next within a block.</summary>
+    public nint StrideBytes { get; }
+
+    /// <summary>D, elements of a row.</summary>
     public int HeadDim { get; }
 
-    /// <summary>Whether a block of rows stays in the first-level cache where it lies.</summary>
+    /// <summary>Whether rows are float32, and a block of them stays in the first-level cache where it lies.</summary>
     public bool ReadsWellInPlace { get; }
 
     /// <summary>The row of a position.</summary>
-    public float* At(int position)
+    public byte* At(int position)
     {
         if (_pages.IsEmpty)
-            return _start + position * Stride;
+            return _start + position * StrideBytes;
         int block = position / _blockTokens, page = block < _pages.Length ? _pages[block] : -1;
         if (page < 0)
             throw new ArgumentException($"key block {block} is kept by the layout but has no page");
-        return _start + page * _pageStride + position % _blockTokens * Stride;
+        return _start + page * _pageStrideBytes + position % _blockTokens * StrideBytes;
+    }
+
+    /// <summary>Some rows of one block, where they are stored.</summary>
+    public StoredRows Stored(int first, int count) => new((nint)At(first), StrideBytes, count);
+
+    /// <summary>The row of a position as floats: in place, or widened to scratch.</summary>
+    public float* Floats(int position, float* scratch)
+    {
+        if (ElementType == ElementType.Float32)
+            return (float*)At(position);
+        Copy<SimdScalar>(position, 1, scratch, HeadDim);
+        return scratch;
     }
 
     /// <summary>The rows of a group of tokens one after the other: in place where they lie so, otherwise copied to scratch.</summary>
@@ -62,21 +84,34 @@ internal readonly unsafe ref struct TokenRows
     public float* Rows<T>(TokenGroup group, int paddedDim, float* scratch, out nint stride, bool isReadOnce = false)
         where T : unmanaged, ISimd<T>
     {
-        float* first = At(group.First[0]);
+        byte* first = At(group.First[0]);
         stride = Stride;
         if (ReadsWellInPlace && !isReadOnce && paddedDim == HeadDim && IsOneRun(group, first))
-            return first;
+            return (float*)first;
         stride = paddedDim;
         float* destination = scratch;
         for (int piece = 0; piece < group.Pieces; destination += group.Count[piece] * stride, piece++)
-            BlockMoves<T>.Copy(At(group.First[piece]), Stride, group.Count[piece], HeadDim, destination, stride, paddedDim);
+            Copy<T>(group.First[piece], group.Count[piece], destination, paddedDim);
         return scratch;
     }
 
-    private bool IsOneRun(TokenGroup group, float* first)
+    /// <summary>Copies neighbouring rows of one block as floats, <paramref name="paddedDim"/> apart and filled up with zeros.</summary>
+    public void Copy<T>(int first, int count, float* destination, int paddedDim)
+        where T : unmanaged, ISimd<T>
+    {
+        var rows = Stored(first, count);
+        if (ElementType == ElementType.Float32)
+            BlockMoves<T>.Copy((float*)rows.Start, Stride, count, HeadDim, destination, paddedDim, paddedDim);
+        else if (ElementType == ElementType.BFloat16)
+            BlockMoves<T>.Widen<BFloat16Element>(rows, HeadDim, destination, paddedDim);
+        else
+            BlockMoves<T>.Widen<Float16Element>(rows, HeadDim, destination, paddedDim);
+    }
+
+    private bool IsOneRun(TokenGroup group, byte* first)
     {
         for (int piece = 1, tokens = group.Count[0]; piece < group.Pieces; tokens += group.Count[piece], piece++)
-            if (At(group.First[piece]) != first + tokens * Stride)
+            if (At(group.First[piece]) != first + tokens * StrideBytes)
                 return false;
         return true;
     }

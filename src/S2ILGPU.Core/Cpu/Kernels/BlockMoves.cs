@@ -40,6 +40,25 @@ internal static unsafe class BlockMoves<T>
         }
     }
 
+    /// <summary>Copies rows of <paramref name="columns"/> 16-bit elements as floats, and fills up with zeros to <paramref name="paddedColumns"/>, which is
+    /// also the distance between rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Widen<TElement>(in StoredRows source, nint columns, float* destination, nint paddedColumns)
+        where TElement : struct, IRowElement
+    {
+        byte* row = (byte*)source.Start;
+        for (int n = source.Count; n > 0; n--, row += source.StrideBytes, destination += paddedColumns)
+        {
+            nint column = 0;
+            for (; column + T.Count <= columns; column += T.Count)
+                T.Store(TElement.Load<T>(row + column * TElement.SizeBytes), destination + column);
+            for (; column < columns; column++)
+                SimdScalar.Store(TElement.Load<SimdScalar>(row + column * TElement.SizeBytes), destination + column);
+            for (; column < paddedColumns; column++)
+                destination[column] = 0;
+        }
+    }
+
     /// <summary><c>destination = source * factor</c>, row by row; the columns are a multiple of 4.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Scale(float* source, nint sourceStride, nint rows, nint columns, float* destination, nint destinationStride, float factor)

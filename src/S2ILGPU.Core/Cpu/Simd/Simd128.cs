@@ -30,8 +30,19 @@ internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 LoadBFloat16(ushort* source) => new(Vector128.ShiftLeft(Vector128.WidenLower(Vector128.Create(Vector64.Load(source), Vector64<ushort>.Zero)), 16).AsSingle());
 
+    // Exponent and mantissa of a half are those of a float times 2^-112, subnormals too; only infinity and NaN need their exponent set.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 FusedMultiplyAdd(Simd128 a, Simd128 b, Simd128 c) => new(Vector128.FusedMultiplyAdd(a._v, b._v, c._v));
+    public static Simd128 LoadFloat16(ushort* source)
+    {
+        var bits = Vector128.WidenLower(Vector128.Create(Vector64.Load(source), Vector64<ushort>.Zero));
+        var magnitude = Vector128.ShiftLeft(bits & Vector128.Create(0x7FFFu), 13);
+        var special = Vector128.GreaterThan(magnitude.AsInt32(), Vector128.Create(0x0F7FE000)).AsUInt32() & Vector128.Create(0x7F800000u);
+        var value = (magnitude.AsSingle() * Vector128.Create(5.192296858534828e33f)).AsUInt32() | special;
+        return new((value | Vector128.ShiftLeft(bits & Vector128.Create(0x8000u), 16)).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 FusedMultiplyAdd(Simd128 a, Simd128 b, Simd128 c) => new(Vector128.MultiplyAddEstimate(a._v, b._v, c._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 Max(Simd128 a, Simd128 b) => new(Vector128.MaxNative(a._v, b._v));
@@ -57,6 +68,14 @@ internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
     public static float Sum(Simd128 a)
     {
         return Vector128.Sum(a._v);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSums(Simd128 a, Simd128 b, Simd128 c, Simd128 d, float* destination)
+    {
+        // a0+a2 c0+c2 a1+a3 c1+c3, and the same of b and d.
+        var (ac, bd) = (Low(a._v, c._v) + High(a._v, c._v), Low(b._v, d._v) + High(b._v, d._v));
+        Vector128.Store(Low(ac, bd) + High(ac, bd), destination);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

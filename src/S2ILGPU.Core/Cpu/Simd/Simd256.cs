@@ -28,8 +28,19 @@ internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 LoadBFloat16(ushort* source) => new(Vector256.ShiftLeft(Vector256.WidenLower(Vector256.Create(Vector128.Load(source), Vector128<ushort>.Zero)), 16).AsSingle());
 
+    // Exponent and mantissa of a half are those of a float times 2^-112, subnormals too; only infinity and NaN need their exponent set.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 FusedMultiplyAdd(Simd256 a, Simd256 b, Simd256 c) => new(Vector256.FusedMultiplyAdd(a._v, b._v, c._v));
+    public static Simd256 LoadFloat16(ushort* source)
+    {
+        var bits = Vector256.WidenLower(Vector256.Create(Vector128.Load(source), Vector128<ushort>.Zero));
+        var magnitude = Vector256.ShiftLeft(bits & Vector256.Create(0x7FFFu), 13);
+        var special = Vector256.GreaterThan(magnitude.AsInt32(), Vector256.Create(0x0F7FE000)).AsUInt32() & Vector256.Create(0x7F800000u);
+        var value = (magnitude.AsSingle() * Vector256.Create(5.192296858534828e33f)).AsUInt32() | special;
+        return new((value | Vector256.ShiftLeft(bits & Vector256.Create(0x8000u), 16)).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 FusedMultiplyAdd(Simd256 a, Simd256 b, Simd256 c) => new(Vector256.MultiplyAddEstimate(a._v, b._v, c._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 Max(Simd256 a, Simd256 b) => new(Vector256.MaxNative(a._v, b._v));
@@ -56,6 +67,13 @@ internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
     {
         return Vector128.Sum(a._v.GetLower() + a._v.GetUpper());
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSums(Simd256 a, Simd256 b, Simd256 c, Simd256 d, float* destination) =>
+        Simd128.StoreSums(Half(a), Half(b), Half(c), Half(d), destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Simd128 Half(Simd256 a) => new(a._v.GetLower() + a._v.GetUpper());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MaxElement(Simd256 a)

@@ -29,6 +29,17 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 LoadBFloat16(ushort* source) => new(Vector512.ShiftLeft(Vector512.WidenLower(Vector512.Create(Vector256.Load(source), Vector256<ushort>.Zero)), 16).AsSingle());
 
+    // Exponent and mantissa of a half are those of a float times 2^-112, subnormals too; only infinity and NaN need their exponent set.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 LoadFloat16(ushort* source)
+    {
+        var bits = Vector512.WidenLower(Vector512.Create(Vector256.Load(source), Vector256<ushort>.Zero));
+        var magnitude = Vector512.ShiftLeft(bits & Vector512.Create(0x7FFFu), 13);
+        var special = Vector512.GreaterThan(magnitude.AsInt32(), Vector512.Create(0x0F7FE000)).AsUInt32() & Vector512.Create(0x7F800000u);
+        var value = (magnitude.AsSingle() * Vector512.Create(5.192296858534828e33f)).AsUInt32() | special;
+        return new((value | Vector512.ShiftLeft(bits & Vector512.Create(0x8000u), 16)).AsSingle());
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 FusedMultiplyAdd(Simd512 a, Simd512 b, Simd512 c) => new(Vector512.FusedMultiplyAdd(a._v, b._v, c._v));
 
@@ -60,6 +71,23 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
         var half = a._v.GetLower() + a._v.GetUpper();
         return Vector128.Sum(half.GetLower() + half.GetUpper());
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSums(Simd512 a, Simd512 b, Simd512 c, Simd512 d, float* destination)
+    {
+        if (!Avx512F.IsSupported)
+        {
+            Simd256.StoreSums(Half(a), Half(b), Half(c), Half(d), destination);
+            return;
+        }
+        // Pairs inside the 128-bit lanes, then the lanes.
+        var (ab, cd) = (Avx512F.UnpackLow(a._v, b._v) + Avx512F.UnpackHigh(a._v, b._v), Avx512F.UnpackLow(c._v, d._v) + Avx512F.UnpackHigh(c._v, d._v));
+        var sums = Avx512F.Shuffle(ab, cd, 0x44) + Avx512F.Shuffle(ab, cd, 0xEE);
+        var half = sums.GetLower() + sums.GetUpper();
+        Vector128.Store(half.GetLower() + half.GetUpper(), destination);
+    }
+
+    private static Simd256 Half(Simd512 a) => new(a._v.GetLower() + a._v.GetUpper());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MaxElement(Simd512 a)

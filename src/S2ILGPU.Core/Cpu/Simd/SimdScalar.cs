@@ -25,6 +25,8 @@ internal readonly unsafe struct SimdScalar(float value) : ISimd<SimdScalar>
 
     public static SimdScalar LoadBFloat16(ushort* source) => new(BitConverter.UInt32BitsToSingle((uint)*source << 16));
 
+    public static SimdScalar LoadFloat16(ushort* source) => new((float)BitConverter.UInt16BitsToHalf(*source));
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdScalar FusedMultiplyAdd(SimdScalar a, SimdScalar b, SimdScalar c) => new(a._v * b._v + c._v);
 
@@ -43,6 +45,10 @@ internal readonly unsafe struct SimdScalar(float value) : ISimd<SimdScalar>
     public static SimdScalar SelectGreaterOrEqual(SimdScalar a, SimdScalar b, SimdScalar ifTrue, SimdScalar ifFalse) => a._v >= b._v ? ifTrue : ifFalse;
 
     public static float Sum(SimdScalar a) => a._v;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSums(SimdScalar a, SimdScalar b, SimdScalar c, SimdScalar d, float* destination) =>
+        (destination[0], destination[1], destination[2], destination[3]) = (a._v, b._v, c._v, d._v);
 
     public static float MaxElement(SimdScalar a) => a._v;
 

@@ -1,4 +1,5 @@
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 
 namespace S2ILGPU.Core.Tests.Cpu.Attention;
@@ -28,6 +29,24 @@ public sealed class Simd128DecodeTests() : DecodeTests(() => CpuEngines.Create(S
 public sealed class Simd256DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
 
 public sealed class Simd512DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));
+
+// Caches of 16-bit elements, read by queries of 32 bits.
+
+public sealed class ScalarBFloat16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Scalar, 2), ElementType.BFloat16);
+
+public sealed class Simd128BFloat16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits128, 2), ElementType.BFloat16);
+
+public sealed class Simd256BFloat16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits256, 1), ElementType.BFloat16);
+
+public sealed class Simd512BFloat16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits512, 2), ElementType.BFloat16);
+
+public sealed class ScalarFloat16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Scalar, 1), ElementType.Float16);
+
+public sealed class Simd128Float16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits128, 1), ElementType.Float16);
+
+public sealed class Simd256Float16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits256, 2), ElementType.Float16);
+
+public sealed class Simd512Float16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits512, 1), ElementType.Float16);
 
 public sealed class ScalarMergeTests() : MergeTests(() => CpuEngines.Create(SimdWidth.Scalar, 3));
 

@@ -1,0 +1,55 @@
+using System.Globalization;
+
+namespace S2ILGPU.Cli.Bench;
+
+/// <summary>One run over all groups of figures.</summary>
+internal static class BenchRun
+{
+    // A quiet machine stays within 2 %.
+    private const double TolerableVariation = 0.05;
+
+    /// <summary>Measures everything.</summary>
+    /// <param name="settings">Sizes and patience.</param>
+    /// <param name="begin">Called with the machine in words before anything is measured.</param>
+    /// <param name="show">Called with each group as soon as it is measured.</param>
+    /// <param name="cancellation">Ends the run after the group under way.</param>
+    public static BenchReport Run(BenchSettings settings, Action<string> begin, Action<FigureGroup> show, CancellationToken cancellation)
+    {
+        using var machine = new BenchMachine(settings);
+        string words = machine.Describe();
+        begin(words);
+        var notes = new List<string>();
+        IReadOnlyList<SpeedUp> speedUps = [];
+        Func<FigureGroup>[] measurements =
+        [
+            () => MatMulBench.Measure(machine),
+            () => AttentionBench.Forward(machine),
+            () => AttentionBench.Backward(machine),
+            () =>
+            {
+                (var group, speedUps) = SpeedUpBench.Measure(machine);
+                return group;
+            },
+            () => DecodeBench.Measure(machine),
+            () => TrainingBench.Measure(machine),
+            () => ContextBench.Measure(machine),
+            () => ShapesBench.Measure(machine),
+            () => PeerBench.Measure(machine, notes),
+        ];
+        var groups = new List<FigureGroup>();
+        foreach (var measure in measurements)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var group = measure();
+            if (group.Figures.Count == 0)
+                continue;
+            groups.Add(group);
+            show(group);
+        }
+        if (machine.PeakVariation > TolerableVariation)
+            notes.Add(string.Create(CultureInfo.InvariantCulture,
+                $"The machine was busy: its own peak varied by {machine.PeakVariation:P0} during the run. Do not quote these figures."));
+        var today = DateOnly.FromDateTime(DateTime.UtcNow);
+        return new BenchReport(words, today, BenchMachine.Commit(), machine.PeakGflops, machine.ReadGBs, groups, speedUps, notes);
+    }
+}

@@ -1,0 +1,139 @@
+using System.Globalization;
+using S2ILGPU.Backends;
+using S2ILGPU.Layouts;
+using S2ILGPU.Patterns;
+using S2ILGPU.Tensors;
+
+namespace S2ILGPU.Cli.Bench;
+
+/// <summary>One new query per head against a long paged cache: bytes of kept keys and values per second, of the rate of plain reading.</summary>
+internal static class DecodeBench
+{
+    private const int HeadDim = 64;
+
+    public static FigureGroup Measure(BenchMachine machine)
+    {
+        var figures = new List<Figure>();
+        foreach (var (name, pattern) in BenchPatterns.All(machine.Settings.Heads)[1..])
+            figures.AddRange(Measure(machine, name, pattern));
+        return new FigureGroup("decoding", figures);
+    }
+
+    private static IEnumerable<Figure> Measure(BenchMachine machine, string name, AttentionPattern pattern)
+    {
+        int tokens = machine.Settings.DecodeTokens;
+        string title = $"decoding D{HeadDim}, {tokens} positions, {name}";
+        using var single = new DecodeWork(machine.All, pattern, HeadDim, tokens, machine.Settings.ReadBytes);
+        using var brief = single.As(ElementType.BFloat16);
+        string? refusal = brief.Refusal();
+        var timings = refusal is null
+            ? machine.Time(machine.Settings.DecodeRounds, Yardsticks.ReadRate, single.Run, brief.Run)
+            : machine.Time(machine.Settings.DecodeRounds, Yardsticks.ReadRate, single.Run);
+        double milliseconds = timings[0].Median / single.Caches * 1e3;
+        string note = string.Create(CultureInfo.InvariantCulture, $"{milliseconds:0.00} ms per token and layer, {single.Bytes / single.Caches / 1e6:0.0} MB");
+        var fraction = timings.Fraction(0, single.Bytes, timings.ReadRate);
+        yield return Figure.Of($"{title}, float32 cache", fraction, Targets.DecodeOfReadRate, "of the read rate", note);
+        string comparison = $"{title}, bfloat16 over float32 cache";
+        yield return refusal is null
+            ? Figure.Of(comparison, timings.Ratio(1, baseline: 0), Targets.BFloat16Decode, "x")
+            : new Figure(comparison, null, Targets.BFloat16Decode, "x", null, "the engine does not read such a cache yet");
+    }
+}
+
+/// <summary>A decoding step of several sequences, one call each, whose kept pages together exceed every cache of the processor.</summary>
+internal sealed class DecodeWork : IDisposable
+{
+    private readonly IBackend _engine;
+    private readonly BlockLayout _layout;
+    private readonly PageTable[] _tables;
+    private readonly SequenceBatch _sequence;
+    private readonly Tensor _query, _keys, _values, _output;
+    private readonly float _scale;
+
+    public DecodeWork(IBackend engine, AttentionPattern pattern, int headDim, int tokens, long totalBytes)
+    {
+        _engine = engine;
+        _layout = BlockLayout.Create(pattern, tokens, queryTokens: 1);
+        _sequence = SequenceBatch.Uniform(1, 1, tokens);
+        int kept = (int)_layout.KeptBlocks;
+        long pageBytes = 2L * pattern.BlockTokens * headDim * sizeof(float);
+        int caches = (int)Math.Max(2, totalBytes / (kept * pageBytes));
+        Bytes = caches * kept * pageBytes;
+        _tables = Tables(caches);
+        _scale = (float)(1 / Math.Sqrt(headDim));
+        _query = engine.Random(1, 1, 1, pattern.QueryHeads, headDim);
+        _output = engine.Allocate(_query.Shape, ElementType.Float32);
+        _keys = engine.Random(2, caches * kept, pattern.BlockTokens, headDim);
+        _values = engine.Random(3, caches * kept, pattern.BlockTokens, headDim);
+    }
+
+    private DecodeWork(DecodeWork other, ElementType type)
+    {
+        (_engine, _layout, _sequence, _tables, _scale) = (other._engine, other._layout, other._sequence, other._tables, other._scale);
+        (_query, _output) = (other._query.Share(), _engine.Allocate(other._output.Shape, ElementType.Float32));
+        (_keys, _values) = (_engine.Allocate(other._keys.Shape, type), _engine.Allocate(other._values.Shape, type));
+        _engine.Copy(other._keys, _keys);
+        _engine.Copy(other._values, _values);
+        Bytes = other.Bytes / sizeof(float) * type.SizeBytes();
+    }
+
+    /// <summary>Bytes of the kept keys and values of all sequences.</summary>
+    public long Bytes { get; }
+
+    /// <summary>Number of sequences.</summary>
+    public int Caches => _tables.Length;
+
+    /// <summary>The same cache in another element type.</summary>
+    public DecodeWork As(ElementType type) => new(this, type);
+
+    public void Run()
+    {
+        foreach (var table in _tables)
+            _engine.AttentionForward(new AttentionForwardArguments(_query, _keys, _values, _output, null, _layout, _sequence, _scale, table));
+    }
+
+    /// <summary>Why the engine does not decode from this cache; null when it does.</summary>
+    public string? Refusal()
+    {
+        try
+        {
+            Run();
+            return null;
+        }
+        catch (Exception e) when (e is ArgumentException or NotSupportedException)
+        {
+            return e.Message;
+        }
+    }
+
+    public void Dispose()
+    {
+        _query.Dispose();
+        _keys.Dispose();
+        _values.Dispose();
+        _output.Dispose();
+    }
+
+    // Only what is kept has a page, and pages lie in any order: a decoder that has run for a while hands them out so.
+    private PageTable[] Tables(int caches)
+    {
+        var pattern = _layout.Pattern;
+        int[] pages = [.. Enumerable.Range(0, caches * (int)_layout.KeptBlocks)];
+        new Random(1).Shuffle(pages);
+        int next = 0;
+        var tables = new PageTable[caches];
+        for (int c = 0; c < caches; c++)
+        {
+            tables[c] = new PageTable(1, pattern.KeyValueHeads, _layout.KeyBlocks);
+            for (int head = 0; head < _layout.Heads; head++)
+            {
+                var row = _layout.Row(head, _layout.KeyBlocks - 1);
+                foreach (int block in row.Full)
+                    tables[c][0, head, block] = pages[next++];
+                foreach (int block in row.Partial)
+                    tables[c][0, head, block] = pages[next++];
+            }
+        }
+        return tables;
+    }
+}

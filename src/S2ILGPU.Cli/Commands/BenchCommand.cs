@@ -1,0 +1,87 @@
+using System.CommandLine;
+using System.Text;
+using S2ILGPU.Cli.Bench;
+using S2ILGPU.Storage;
+
+namespace S2ILGPU.Cli.Commands;
+
+/// <summary><c>s2 bench</c>: how fast an engine is, beside what the machine can do at most.</summary>
+internal static class BenchCommand
+{
+    private const string SpeedUpPlot = "cpu-speed-up.svg", PeakPlot = "cpu-fraction-of-peak.svg";
+    private static readonly string[] s_targets = ["cpu"];
+
+    public static Command Create()
+    {
+        var target = new Argument<string>("target") { Description = $"What to measure: {string.Join(", ", s_targets)}." };
+        var json = new Option<bool>("--json") { Description = "Print a JSON object." };
+        var quick = new Option<bool>("--quick") { Description = "Short lengths and few repetitions: under a minute instead of several." };
+        var folder = new Option<string?>("--out") { Description = "Folder that also gets cpu.json, cpu.md and two plots.", HelpName = "DIR" };
+        var command = new Command("bench", "Measure speed against the machine's own peak, with targets.") { target, json, quick, folder };
+        command.SetAction((parsed, cancellation) =>
+        {
+            string asked = parsed.GetValue(target)!;
+            if (!s_targets.Contains(asked))
+                throw new ArgumentException($"unknown bench target '{asked}'; there is {string.Join(", ", s_targets)}");
+            bool isQuick = parsed.GetValue(quick), isJson = parsed.GetValue(json);
+            // On a thread of its own, so that Ctrl+C reaches the token between two groups.
+            return Task.Run(() => Run(isQuick, isJson, parsed.GetValue(folder), parsed.InvocationConfiguration.Output, cancellation), CancellationToken.None);
+        });
+        return command;
+    }
+
+    private static int Run(bool isQuick, bool isJson, string? folder, TextWriter output, CancellationToken cancellation)
+    {
+        if (folder is not null)
+            Directory.CreateDirectory(folder); // now rather than after minutes
+        var settings = isQuick ? BenchSettings.Quick : BenchSettings.Full;
+        bool isTerminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected;
+        var report = isJson
+            ? BenchRun.Run(settings, _ => { }, _ => { }, cancellation)
+            : BenchRun.Run(settings, machine => output.WriteLine($"{machine}\n"), group => Show(group, isTerminal, output), cancellation);
+        if (isJson)
+            output.WriteLine(Json(report));
+        else
+            Summarize(report, output);
+        if (folder is not null)
+            Save(report, isQuick, folder);
+        return 0;
+    }
+
+    /// <summary>Writes a report's files into a folder that is there.</summary>
+    internal static void Save(BenchReport report, bool isQuick, string folder)
+    {
+        AtomicFile.WriteText(Path.Combine(folder, "cpu.json"), Json(report) + "\n");
+        AtomicFile.WriteText(Path.Combine(folder, SpeedUpPlot), BenchPlots.SpeedUps(report.SpeedUps));
+        AtomicFile.WriteText(Path.Combine(folder, PeakPlot), BenchPlots.FractionsOfPeak(report.Figures));
+        string page = FigureText.Markdown(report, isQuick, (SpeedUpPlot, "Sparse over dense attention against the length, with its ceiling"),
+            (PeakPlot, "Fraction of the machine's peak"));
+        AtomicFile.WriteText(Path.Combine(folder, "cpu.md"), page);
+    }
+
+    /// <summary>The report as JSON text.</summary>
+    internal static string Json(BenchReport report)
+    {
+        using var buffer = new MemoryStream();
+        report.WriteJson(buffer);
+        return Encoding.UTF8.GetString(buffer.ToArray());
+    }
+
+    private static void Show(FigureGroup group, bool isTerminal, TextWriter output)
+    {
+        if (isTerminal)
+            FigureText.WriteTable(group);
+        else
+            FigureText.WriteLines(group, output);
+    }
+
+    private static void Summarize(BenchReport report, TextWriter output)
+    {
+        output.WriteLine($"machine: {report.Limits}");
+        foreach (string note in report.Notes)
+            output.WriteLine(note);
+        output.WriteLine(report.Summary);
+        foreach (var miss in report.Misses)
+            output.WriteLine($"  miss: {miss.Name}: {FigureText.Value(miss, miss.Value)}, target {FigureText.Value(miss, miss.Target)}");
+    }
+}

@@ -1,0 +1,38 @@
+using System.Runtime.CompilerServices;
+using S2ILGPU.Cpu.Simd;
+
+namespace S2ILGPU.Cpu.Kernels;
+
+/// <summary>An element type in which rows are stored and from which kernels read floats.</summary>
+internal unsafe interface IRowElement
+{
+    /// <summary>Bytes of an element.</summary>
+    static abstract int SizeBytes { get; }
+
+    /// <summary>A register of floats from the elements at an address.</summary>
+    static abstract T Load<T>(byte* source) where T : unmanaged, ISimd<T>;
+}
+
+internal readonly unsafe struct Float32Element : IRowElement
+{
+    public static int SizeBytes => sizeof(float);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Load<T>(byte* source) where T : unmanaged, ISimd<T> => T.Load((float*)source);
+}
+
+internal readonly unsafe struct BFloat16Element : IRowElement
+{
+    public static int SizeBytes => sizeof(ushort);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Load<T>(byte* source) where T : unmanaged, ISimd<T> => T.LoadBFloat16((ushort*)source);
+}
+
+internal readonly unsafe struct Float16Element : IRowElement
+{
+    public static int SizeBytes => sizeof(ushort);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Load<T>(byte* source) where T : unmanaged, ISimd<T> => T.LoadFloat16((ushort*)source);
+}

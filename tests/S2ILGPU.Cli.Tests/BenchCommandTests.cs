@@ -1,0 +1,153 @@
+using System.Text.Json;
+using System.Xml.Linq;
+using S2ILGPU.Cli.Bench;
+using S2ILGPU.Cli.Commands;
+using Xunit;
+
+namespace S2ILGPU.Cli.Tests;
+
+public sealed class BenchCommandTests : IDisposable
+{
+    // Every group once, at sizes that say nothing about speed.
+    private static readonly Rounds s_twice = new(2, 2, 0, WarmUpSeconds: 0);
+    private static readonly BenchSettings s_tiny = new()
+    {
+        Heads = 4,
+        HeadDims = [32],
+        AttentionTokens = [256],
+        SpeedUpTokens = [256, 2048],
+        ShapeTokens = 256,
+        DecodeTokens = 2048,
+        ReadBytes = 1 << 20,
+        MatMulRows = 16,
+        TrainingPreset = "tiny",
+        HasPeers = false,
+        MatMulRounds = s_twice,
+        AttentionRounds = s_twice,
+        SpeedUpRounds = s_twice,
+        DecodeRounds = s_twice,
+        TrainingRounds = s_twice,
+        ContextTokens = [64, 128],
+        ContextRounds = s_twice,
+    };
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("s2-bench-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void A_run_gives_every_figure_and_all_files()
+    {
+        string machine = "";
+        var shown = new List<FigureGroup>();
+        var report = BenchRun.Run(s_tiny, words => machine = words, shown.Add, TestContext.Current.CancellationToken);
+        Assert.Equal(report.Machine, machine);
+        Assert.Equal(report.Groups, shown);
+        string[] titles = ["matrix products", "attention forward", "attention backward", "sparse over dense attention", "decoding", "training", "training against context", "odd shapes"];
+        Assert.Equal(titles, shown.Select(g => g.Title));
+
+        BenchCommand.Save(report, isQuick: true, _folder);
+        Assert.Equal(["cpu-fraction-of-peak.svg", "cpu-speed-up.svg", "cpu.json", "cpu.md"], Directory.GetFiles(_folder).Select(Path.GetFileName).Order());
+        CheckJson(File.ReadAllText(Path.Combine(_folder, "cpu.json")), report);
+        foreach (string plot in Directory.GetFiles(_folder, "*.svg"))
+            Assert.Equal("svg", XDocument.Load(plot).Root!.Name.LocalName);
+        string page = File.ReadAllText(Path.Combine(_folder, "cpu.md"));
+        Assert.All(report.Figures, figure => Assert.Contains($"| {figure.Name} |", page));
+        Assert.Contains(report.Machine, page);
+        Assert.Contains("s2 bench cpu --quick", page);
+    }
+
+    [Theory]
+    [InlineData("bench quantum", "unknown bench target 'quantum'; there is cpu")]
+    [InlineData("bench", "bench")]
+    [InlineData("bench cpu --slow", "--slow")]
+    public async Task What_cannot_be_measured_is_refused(string arguments, string message) => await Tool.RefuseAsync(arguments, message);
+
+    [Theory]
+    [InlineData(new[] { 3.0 }, 3, 0)]
+    [InlineData(new[] { 4.0, 1, 3, 2 }, 2.5, 1.5)] // quartiles 1.75 and 3.25
+    [InlineData(new[] { 100.0, 1, 2, 3, 4 }, 3, 2)] // an outlier moves neither
+    public void Median_and_spread_are_those_of_the_sorted_values(double[] values, double median, double spread)
+    {
+        var samples = new Samples(values);
+        Assert.Equal((median, spread), (samples.Median, samples.Spread));
+        Assert.Equal((values.Min(), values.Max()), (samples.Quantile(0), samples.Quantile(1)));
+        Assert.Equal(values, samples.Values);
+    }
+
+    [Fact]
+    public void Ratios_pair_the_rounds_so_that_drift_cancels()
+    {
+        // The machine becomes ten times slower on the way; the second variant always takes half as long.
+        Samples slow = new([2, 4, 8, 20]), fast = new([1, 2, 4, 10]);
+        var ratio = new Timings([slow, fast]).Ratio(variant: 1, baseline: 0);
+        Assert.Equal((2.0, 0.0), (ratio.Median, ratio.Spread));
+        var fraction = new Timings([slow, fast]).Fraction(0, work: 40, yardstick: new Samples([40, 20, 10, 4]));
+        Assert.Equal((0.5, 0.0), (fraction.Median, fraction.Spread));
+        Assert.Throws<ArgumentException>(() => slow.With(new Samples([1]), (a, b) => a + b));
+    }
+
+    [Fact]
+    public void Variants_take_turns_and_stop_when_the_time_is_over()
+    {
+        var calls = new List<int>();
+        var samples = Alternating.Time(new Rounds(Least: 3, Most: 5, Seconds: 0, WarmUpSeconds: 0), () => Slowly(0), () => Slowly(1));
+        Assert.All(samples, s => Assert.Equal(3, s.Values.Count));
+        Assert.Equal([0, 1, 0, 1, 0, 1, 0, 1, 0, 1], calls); // two rounds to warm up, three measured
+        Assert.All(samples.SelectMany(s => s.Values), seconds => Assert.InRange(seconds, 0.005, double.MaxValue));
+        Assert.All(Alternating.Time(new Rounds(1, 4, double.MaxValue, 0), () => { }), s => Assert.Equal(4, s.Values.Count));
+
+        void Slowly(int variant)
+        {
+            calls.Add(variant);
+            Thread.Sleep(10);
+        }
+    }
+
+    [Fact]
+    public void A_figure_without_a_value_neither_passes_nor_misses()
+    {
+        Figure met = new("a", 0.9, 0.8, Figure.OfPeak, 0.1);
+        Figure missed = met with { Value = 0.7 }, none = met with { Value = null }, free = met with { Target = null };
+        Assert.Equal(["pass", "miss", "none", ""], new[] { met, missed, none, free }.Select(f => f.Mark));
+        var group = new FigureGroup("g", [met, missed, none, free]);
+        var report = new BenchReport("m", new DateOnly(2026, 1, 2), null, new Dictionary<int, double> { [1] = 1 }, 1, [group], [], []);
+        Assert.Equal("1 of 3 targets met, 1 missed, 1 without a value", report.Summary);
+        Assert.Equal([missed], report.Misses);
+        using var json = JsonDocument.Parse(BenchCommand.Json(report));
+        Assert.False(json.RootElement.TryGetProperty("commit", out _));
+        Assert.Equal(JsonValueKind.Null, json.RootElement.GetProperty("figures")[2].GetProperty("value").ValueKind);
+    }
+
+    [Fact]
+    public void What_the_peer_prints_is_read()
+    {
+        var result = PyTorch.Parse("""{"version": "2.6.0", "figures": [{"tokens": 4096, "headDim": 64, "seconds": 0.021}]}""");
+        Assert.Equal(("2.6.0", 0.021), (result.Version, result.Seconds[(4096, 64)]));
+    }
+
+    private static void CheckJson(string text, BenchReport report)
+    {
+        using var json = JsonDocument.Parse(text);
+        var root = json.RootElement;
+        Assert.All(root.GetProperty("peakGflops").EnumerateObject(), peak => Assert.InRange(peak.Value.GetDouble(), 0.01, 1e6));
+        Assert.Equal(report.PeakGflops.Keys.Select(threads => $"{threads}"), root.GetProperty("peakGflops").EnumerateObject().Select(peak => peak.Name));
+        Assert.InRange(root.GetProperty("readGBs").GetDouble(), 0.01, 1e5);
+        var figures = root.GetProperty("figures").EnumerateArray().ToArray();
+        Assert.Equal(report.Figures.Select(f => f.Name), figures.Select(f => f.GetProperty("name").GetString()));
+        Assert.Equal(figures.Length, report.Figures.Select(f => f.Name).Distinct().Count());
+        foreach (var figure in figures)
+        {
+            Assert.Equal(["name", "value", "target", "unit", "spread"], figure.EnumerateObject().Select(property => property.Name));
+            Assert.False(string.IsNullOrEmpty(figure.GetProperty("unit").GetString()));
+            bool isBFloat16 = figure.GetProperty("name").GetString()!.Contains("bfloat16"); // null where the engine does not read such a cache
+            if (!isBFloat16 || figure.GetProperty("value").ValueKind != JsonValueKind.Null)
+                Assert.True(figure.GetProperty("value").GetDouble() > 0 && figure.GetProperty("spread").GetDouble() >= 0, figure.ToString());
+        }
+        // A speed-up is never without its ceiling: 1 where the window covers everything.
+        var ratios = figures.Where(f => f.GetProperty("name").GetString()!.StartsWith("sparse over dense"));
+        Assert.All(ratios, f => Assert.StartsWith("of the ceiling ", f.GetProperty("unit").GetString()));
+        Assert.Equal(4, report.SpeedUps.Count);
+        Assert.All(report.SpeedUps, point => Assert.True(point.Tokens == 256 ? point.Ceiling == 1 : point.Ceiling > 1.2, point.ToString()));
+    }
+}

@@ -1,0 +1,75 @@
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
+using Xunit;
+
+namespace S2ILGPU.Samples.Tests;
+
+/// <summary>Every sample runs in this process and prints what it promises.</summary>
+public sealed class SampleTests
+{
+    private const int MaxLines = 100;
+
+    private static readonly string s_folder = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "..", "samples"));
+
+    // What the output of each sample must match.
+    private static readonly Dictionary<string, string[]> s_expected = new()
+    {
+        ["DrawAPattern"] = [@"#\.\.\.#\.\.\.#\.\.\.####", "\n0321032103210###\n", "coverage  complete"],
+        ["SparseAttentionOnYourOwnArrays"] = ["largest difference over all 64 components: [0-9.]+e-[67]"],
+        ["CheckAGradient"] = ["query +[0-9]+ .*\nkey .*\nvalue .*\nthe gradients agree\n"],
+        ["TrainATinyModel"] = ["step  120: training loss 0[.]",
+            "This is the cat,\nthat killed the rat,\nthat ate the malt,\nthat lay in the house that Jack built[.]\n"],
+        ["YourOwnPattern"] = ["coverage\n +128 .* complete\n +1024 .* incomplete", @"first 32 tokens  0\.0e\+0\nall tokens +[1-9]"],
+    };
+
+    public static TheoryData<string> Samples => [.. s_expected.Keys];
+
+    [Theory]
+    [MemberData(nameof(Samples))]
+    public void A_sample_prints_what_it_promises(string sample)
+    {
+        string output = Run(sample);
+        Assert.All(s_expected[sample], pattern => Assert.Matches(new Regex(pattern), output));
+    }
+
+    [Fact]
+    public void Every_folder_is_a_sample_that_is_run_and_listed()
+    {
+        string[] folders = [.. Directory.EnumerateDirectories(s_folder).Select(folder => Path.GetFileName(folder)).Order()];
+        Assert.Equal(folders, s_expected.Keys.Order());
+        string readme = File.ReadAllText(Path.Combine(s_folder, "README.md"));
+        Assert.All(folders, folder => Assert.Contains($"[{folder}]({folder}/Program.cs)", readme));
+    }
+
+    [Theory]
+    [MemberData(nameof(Samples))]
+    public void A_sample_is_one_file_on_a_few_screens(string sample)
+    {
+        string file = Assert.Single(Directory.EnumerateFiles(Path.Combine(s_folder, sample), "*.cs"));
+        Assert.Equal("Program.cs", Path.GetFileName(file));
+        Assert.InRange(File.ReadLines(file).Count(), 1, MaxLines - 1);
+    }
+
+    // The entry point of the sample's assembly, with its output kept. The tests of a class run one after the other, so nobody else writes meanwhile.
+    private static string Run(string sample)
+    {
+        var entry = Assembly.Load(sample).EntryPoint;
+        Assert.NotNull(entry);
+        var original = Console.Out;
+        using var output = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
+        Console.SetOut(output);
+        try
+        {
+            entry.Invoke(null, [Array.Empty<string>()]);
+        }
+        finally
+        {
+            Console.SetOut(original);
+        }
+        return output.ToString();
+    }
+
+    private static string ThisFile([CallerFilePath] string path = "") => path;
+}
