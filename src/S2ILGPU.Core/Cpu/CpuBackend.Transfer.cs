@@ -51,5 +51,12 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    private void CopyElements(in StridedView from, in StridedView to) => _runner.Run(new CopyKernel(from, to), to.Shape.Count, CopyKernel.Grain);
+    private void CopyElements(in StridedView from, in StridedView to)
+    {
+        var copy = new CopyKernel(from, to);
+        if (copy.TryTranspose(out var transpose))
+            _runner.Run(transpose, transpose.Count, Math.Max(1, CopyKernel.Grain / (TransposeKernel.RowsAtOnce * transpose.Columns)));
+        else
+            _runner.Run(copy, to.Shape.Count, CopyKernel.Grain);
+    }
 }

@@ -127,6 +127,18 @@ public abstract class MemoryTests(Func<IBackend> create, params ElementType[] si
     }
 
     [Fact]
+    public void CopyTransposes()
+    {
+        foreach (var (batch, planes, rows, columns) in ((int, int, int, int)[])[(1, 1, 33, 70), (1, 3, 70, 33), (2, 3, 5, 4), (2, 2, 64, 16), (1, 1, 3, 90), (0, 2, 8, 8), (1, 1, 300, 200)])
+        {
+            var source = View(Normal("source", new Shape(batch, columns, planes, rows + 2)), t => t.Slice(3, 1, rows).Permute(0, 2, 3, 1));
+            var destination = View(Normal("destination", new Shape(batch, planes, rows, columns + 3)), t => t.Slice(3, 2, columns));
+            Check($"transpose {batch}x{planes}x{rows}x{columns}", Tolerance.Exact, e => e.Backend.Copy(e[source], e[destination]));
+            Release();
+        }
+    }
+
+    [Fact]
     public void WritePagesPutsNewRowsAtTheirPositions()
     {
         foreach (var type in Types)

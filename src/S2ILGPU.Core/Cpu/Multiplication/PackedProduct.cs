@@ -6,11 +6,10 @@ namespace S2ILGPU.Cpu.Multiplication;
 /// <summary><c>C (+)= op(A) op(B)</c>, packed and blocked for the caches, for any sizes and any number of threads.</summary>
 /// <remarks>
 /// <para>For every block of columns and of steps: all workers pack B into panels two registers wide (together at most 4 MB, in the last-level cache),
-/// then each takes chunks of rows,
-/// packs them (300 KB, in its second-level cache) and multiplies them with every panel. A panel is read from the second level, a tile of rows from the
-/// first.</para>
-/// <para>With few rows it is the other way round: all workers pack A, then each takes panels of B, packs and multiplies them; B never leaves its
-/// second-level cache.</para>
+/// then each takes chunks of rows
+/// (300 KB of A, in its second-level cache) and multiplies them with every panel. Rows of A are read where they lie, which is 1.04 times faster over a
+/// training step than packing them, but for the last ones that fill no tile; a transposed A is packed.</para>
+/// <para>With few rows every worker takes panels of B, packs and multiplies them; B never leaves its second-level cache.</para>
 /// <para>An element of C is a sum over steps in order, cut at fixed steps, whatever tile, chunk or worker it falls to: same bits for any number of
 /// threads.</para>
 /// </remarks>
@@ -39,7 +38,7 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
         (_a, _b, _c, _accumulate) = (a, b, c, accumulate);
         int stepBlocks = (steps + MaxSteps - 1) / MaxSteps, blockSteps = (steps + stepBlocks - 1) / stepBlocks;
         SetChunks();
-        using var packedA = memory.Borrow((_fewRows ? 1 : pool.Workers) * ChunkElements(blockSteps) * sizeof(float));
+        using var packedA = memory.Borrow((_fewRows ? 1 : pool.Workers) * PackedRowElements(blockSteps) * sizeof(float));
         int panels = _fewRows ? pool.Workers * MaxPrivatePanels : Panels(Math.Min(MaxColumns, c.Columns));
         using var packedB = memory.Borrow(panels * PanelStride(Width, blockSteps) * sizeof(float));
         _packedA = packedA.Floats;
@@ -56,7 +55,7 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
     void IParallelWork.Execute(int item, int worker)
     {
         if (_packing && _fewRows)
-            PackRows(item * Height, Math.Min(Height, (int)_c.Count - item * Height), _packedA + item * PanelStride(Height, _steps));
+            PackRows(new Stretch(item * Height, Math.Min(Height, (int)_c.Count - item * Height)), _packedA + item * PanelStride(Height, _steps));
         else if (_packing)
             PackColumns(item);
         else if (_fewRows)
@@ -83,9 +82,14 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
         _chunkPanels = _fewRows
             ? Math.Clamp(panels / (pool.Workers * 4), 1, MaxPrivatePanels)
             : Math.Max(1, panels / ((pool.Workers + _rowChunks - 1) / _rowChunks));
-        _packing = true;
-        Run(_fewRows ? _chunkRows / Height : _b.LanesAdjacent ? (_steps + StepsPerPacking - 1) / StepsPerPacking : panels, work);
-        _packing = false;
+        if (_fewRows && !_a.LanesAdjacent)
+            PackRows(new Stretch(0, (int)_c.Count), _packedA); // at most a tile
+        else
+        {
+            _packing = true;
+            Run(_fewRows ? _chunkRows / Height : _b.LanesAdjacent ? (_steps + StepsPerPacking - 1) / StepsPerPacking : panels, work);
+            _packing = false;
+        }
         Run(_rowChunks * ((panels + _chunkPanels - 1) / _chunkPanels), work);
     }
 
@@ -98,8 +102,11 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
                 ((IParallelWork)this).Execute(item, 0);
     }
 
-    private void PackRows(long firstRow, int rows, float* packed) =>
-        _a.Pack<T>(new Stretch(firstRow, rows), new Stretch(_firstStep, _steps), packed, Height, PanelStride(Height, _steps));
+    private void PackRows(Stretch rows, float* packed)
+    {
+        int inPlace = RowsInPlace(rows.Count);
+        _a.Pack<T>(new Stretch(rows.First + inPlace, rows.Count - inPlace), new Stretch(_firstStep, _steps), packed, Height, PanelStride(Height, _steps));
+    }
 
     // All columns of some steps where those are rows of B, one panel otherwise: what lies together is read together.
     private void PackColumns(int item)
@@ -121,10 +128,11 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
     private void MultiplyRowChunk(int rowChunk, int columnChunk, int worker)
     {
         long firstRow = (long)rowChunk * _chunkRows;
-        int rows = (int)Math.Min(_chunkRows, _c.Count - firstRow), firstPanel = columnChunk * _chunkPanels;
-        float* packed = _packedA + worker * ChunkElements(_steps);
-        PackRows(firstRow, rows, packed);
-        MultiplyPanels(packed, new Stretch(firstRow, rows), _packedB + firstPanel * PanelStride(Width, _steps), firstPanel);
+        int firstPanel = columnChunk * _chunkPanels;
+        var rows = new Stretch(firstRow, (int)Math.Min(_chunkRows, _c.Count - firstRow));
+        float* packed = _packedA + worker * PackedRowElements(_steps);
+        PackRows(rows, packed);
+        MultiplyPanels(packed, rows, _packedB + firstPanel * PanelStride(Width, _steps), firstPanel);
     }
 
     private void MultiplyFewRows(int columnChunk, int worker)
@@ -135,35 +143,37 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
         MultiplyPanels(_packedA, new Stretch(0, (int)_c.Count), panels, firstPanel);
     }
 
-    // Packed rows with a chunk of packed panels.
+    // Rows, those packed that are not read in place, with a chunk of packed panels.
     private void MultiplyPanels(float* packedRows, Stretch rows, float* packedPanels, int firstPanel)
     {
-        var p = new Product { B = packedPanels, BStride = Width, CStride = _c.Stride, Steps = _steps };
+        var p = new Product { RowStride = _a.Stride, B = packedPanels, BStride = Width, CStride = _c.Stride, Steps = _steps };
+        int inPlace = RowsInPlace(rows.Count);
+        float* source = (float*)_a.Data + rows.First * _a.Stride + _firstStep;
         int endPanel = Math.Min(Panels(_columns), firstPanel + _chunkPanels);
         for (int panel = firstPanel; panel < endPanel; panel++, p.B += PanelStride(Width, _steps))
             for (int row = 0; row < rows.Count; row += Height)
             {
-                p.A = packedRows + row / Height * PanelStride(Height, _steps);
+                p.A = row < inPlace ? source + row * _a.Stride : packedRows + (row - inPlace) / Height * PanelStride(Height, _steps);
                 p.C = _c[rows.First + row] + _firstColumn + panel * Width;
-                MultiplyTile(p, Math.Min(Height, rows.Count - row), Math.Min(Width, _columns - panel * Width));
+                MultiplyTile(p, row < inPlace, Math.Min(Height, rows.Count - row), Math.Min(Width, _columns - panel * Width));
             }
     }
 
     // What sticks out of C is computed in a tile on the stack.
-    private void MultiplyTile(in Product p, int rows, int columns)
+    private void MultiplyTile(in Product p, bool isInPlace, int rows, int columns)
     {
         bool add = _accumulate || _firstStep > 0;
         if (rows == Height && columns == Width)
         {
             if (add)
-                MultiplyRows<AccumulateLate<T>>(p, rows);
+                MultiplyRows<AccumulateLate<T>>(p, isInPlace, rows);
             else
-                MultiplyRows<Overwrite<T>>(p, rows);
+                MultiplyRows<Overwrite<T>>(p, isInPlace, rows);
             return;
         }
         float* tile = stackalloc float[Height * Width];
         var inside = p with { C = tile, CStride = Width };
-        MultiplyRows<Overwrite<T>>(inside, rows);
+        MultiplyRows<Overwrite<T>>(inside, isInPlace, rows);
         for (int row = 0; row < rows; row++)
             for (int column = 0; column < columns; column++)
             {
@@ -173,24 +183,36 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
             }
     }
 
-    private static void MultiplyRows<TTile>(in Product p, int rows) where TTile : struct, ITile<T>
+    private static void MultiplyRows<TTile>(in Product p, bool isInPlace, int rows) where TTile : struct, ITile<T>
     {
-        if (rows <= 4)
+        if (isInPlace)
+            MultiplyWholeTile<AnyStride, UnitStride, TTile>(p);
+        else if (rows <= 4)
             RegisterKernels<T>.Tile4x2<UnitStride, PackedStep<T>, TTile>(p, 0, 0, default);
-        else if (!T.HasManyRegisters)
-            RegisterKernels<T>.Tile6x2<UnitStride, PackedStep<T>, TTile>(p, 0, 0, default);
-        else if (rows <= 8)
+        else if (T.HasManyRegisters && rows <= 8)
             RegisterKernels<T>.Tile8x2<UnitStride, PackedStep<T>, TTile>(p, 0, 0, default);
         else
-            RegisterKernels<T>.Tile12x2<UnitStride, PackedStep<T>, TTile>(p, 0, 0, default);
+            MultiplyWholeTile<UnitStride, PackedStep<T>, TTile>(p);
     }
+
+    private static void MultiplyWholeTile<TRow, TStep, TTile>(in Product p)
+        where TRow : struct, IStride where TStep : struct, IStride where TTile : struct, ITile<T>
+    {
+        if (T.HasManyRegisters)
+            RegisterKernels<T>.Tile12x2<TRow, TStep, TTile>(p, 0, 0, default);
+        else
+            RegisterKernels<T>.Tile6x2<TRow, TStep, TTile>(p, 0, 0, default);
+    }
+
+    // Of a stretch of rows: those that are read where they lie.
+    private int RowsInPlace(int rows) => _a.LanesAdjacent ? 0 : rows / Height * Height;
 
     private static int Panels(int columns) => (columns + Width - 1) / Width;
 
     // A cache line apart, because panels a power of two apart would fight for the same places in the caches.
     private static nint PanelStride(int width, int steps) => (nint)width * steps + NativePages.CacheLine / sizeof(float);
 
-    private nint ChunkElements(int steps) => _chunkRows / Height * PanelStride(Height, steps);
+    private nint PackedRowElements(int steps) => (_a.LanesAdjacent ? _chunkRows / Height : 1) * PanelStride(Height, steps);
 }
 
 /// <summary>Distance between steps of a packed tile of A.</summary>

@@ -57,6 +57,20 @@ internal unsafe struct CopyKernel : IRangeKernel
         }
     }
 
+    /// <summary>This copy as transposes of matrices, where neighbours in the source are rows of the destination.</summary>
+    public readonly bool TryTranspose(out TransposeKernel transpose)
+    {
+        transpose = new TransposeKernel
+        {
+            From = (float*)_from, To = (float*)_to, Planes = _extents[1], Rows = (int)_extents[2], Columns = (int)_extents[3],
+            FromOuter = (nint)_fromStrides[0], FromPlane = (nint)_fromStrides[1], FromStride = (nint)_fromStrides[3],
+            ToOuter = (nint)_toStrides[0], ToPlane = (nint)_toStrides[1], ToStride = (nint)_toStrides[2],
+            Count = _extents[0] * _extents[1] * ((_extents[2] + TransposeKernel.RowsAtOnce - 1) / TransposeKernel.RowsAtOnce),
+        };
+        return _fromType == ElementType.Float32 && _toType == ElementType.Float32 && _fromStrides[2] == 1 && _toStrides[3] == 1
+            && Math.Min(_extents[2], _extents[3]) >= Simd128.Count;
+    }
+
     /// <summary>Copies a run of elements; strides in elements.</summary>
     public static void CopyRun(byte* from, ElementType fromType, nint fromStride, byte* to, ElementType toType, nint toStride, long count)
     {
