@@ -48,10 +48,13 @@ public sealed class ShortWeightTests : IDisposable
         }
     }
 
-    [Fact]
-    public void DecodingHasTheSameBits()
+    [Theory]
+    [InlineData(null)]
+    [InlineData(ElementType.BFloat16)]
+    public void DecodingHasTheSameBits(ElementType? cacheType)
     {
-        using TransformerDecoder expected = new(_wide), tested = new(_short);
+        var options = new KeyValueCacheOptions { ElementType = cacheType };
+        using TransformerDecoder expected = new(_wide, options), tested = new(_short, options);
         int[] tokens = TinyModels.Tokens(_random, 60, 11);
         var (wanted, actual) = (new float[11], new float[11]);
         foreach (var (start, end) in ((int, int)[])[(0, 30), (30, 31), (31, 34), (34, 50), (50, 51), (51, 60)])
