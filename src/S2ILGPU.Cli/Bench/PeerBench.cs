@@ -31,7 +31,7 @@ internal static class PeerBench
         {
             if (PyTorch.Measure(machine.All.Threads, settings.Heads, settings.PeerRounds.Seconds, sizes) is { } result)
                 return result;
-            notes.Add("PyTorch is not installed: no comparison of attention.");
+            notes.Add("PyTorch 2.0 or later is not installed: no comparison of attention.");
         }
         catch (Exception e) when (e is InvalidDataException or IOException or JsonException)
         {
