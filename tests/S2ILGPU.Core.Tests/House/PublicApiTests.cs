@@ -15,11 +15,11 @@ public sealed class PublicApiTests
     public void Equals_the_listing()
     {
         string actual = Describe(typeof(S2ILGPU.Patterns.AttentionPattern).Assembly);
-        if (Environment.GetEnvironmentVariable("S2_UPDATE_LISTINGS") is "1")
+        if (Environment.GetEnvironmentVariable("S2_UPDATE") is "1")
             File.WriteAllText(s_listing, actual);
         string[] expected = File.ReadAllLines(s_listing), now = actual.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         var differences = now.Except(expected).Select(line => $"+ {line}").Concat(expected.Except(now).Select(line => $"- {line}")).ToArray();
-        Assert.True(differences.Length == 0, $"the public surface changed; if on purpose, run the tests with S2_UPDATE_LISTINGS=1:\n{string.Join('\n', differences)}");
+        Assert.True(differences.Length == 0, $"the public surface changed; if on purpose, run the tests with S2_UPDATE=1:\n{string.Join('\n', differences)}");
     }
 
     private static string Describe(Assembly assembly)

@@ -5,13 +5,13 @@ namespace S2ILGPU.Core.Tests.Cpu.Kernels;
 
 public sealed class RegisterKernelSourceTests
 {
-    /// <summary>Set S2ILGPU_WRITE_KERNELS=1 to rewrite the file after a change of the generator.</summary>
+    /// <summary>Set S2_UPDATE=1 to rewrite the file after a change of the generator.</summary>
     [Fact]
     public void TheCheckedInKernelsAreWhatTheGeneratorWrites()
     {
         string file = Path.Combine(Path.GetDirectoryName(ThisFile())!, "../../../../src/S2ILGPU.Core/Cpu/Kernels/RegisterKernels.g.cs");
         string source = RegisterKernelSource.Write();
-        if (Environment.GetEnvironmentVariable("S2ILGPU_WRITE_KERNELS") == "1")
+        if (Environment.GetEnvironmentVariable("S2_UPDATE") == "1")
             File.WriteAllText(file, source);
         Assert.Equal(source, File.ReadAllText(file));
     }
