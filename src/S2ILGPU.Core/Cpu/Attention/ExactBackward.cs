@@ -59,20 +59,22 @@ internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments,
             result[d] = ExactAttention.Saturate(gradient[d]);
     }
 
-    // Computes the scores and their log-sum-exp. That of the forward pass is of other keys too where partitions were merged; where it is the same up to its
-    // rounding, the one of double precision replaces it.
+    // Computes the scores and their log-sum-exp. That of the forward pass is of other keys too where partitions were merged; where it is the same up to the
+    // rounding errors of float32 scores, which grow with the products that they sum, the one of double precision replaces it.
     private double LogSumExp(int head, float* q, int position, float given)
     {
-        double max = double.NegativeInfinity, sum = 0;
+        double max = double.NegativeInfinity, sum = 0, size = 0;
         for (var walk = Keys(head, position); walk.MoveNext();)
             for (int key = walk.First; key < walk.First + walk.Count; key++)
             {
-                double score = arguments.Scale * ExactAttention.Dot(q, _key.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead), _headDim);
-                double raised = Math.Max(max, score);
+                float* k = _key.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead);
+                double score = arguments.Scale * ExactAttention.Dot(q, k, _headDim), raised = Math.Max(max, score);
+                for (int d = 0; d < _headDim; d++)
+                    size = Math.Max(size, Math.Abs((double)arguments.Scale * q[d] * k[d]));
                 (_scores[key], max, sum) = (score, raised, sum * Math.Exp(max - raised) + Math.Exp(score - raised));
             }
         double own = max + Math.Log(sum);
-        return Math.Abs(ExactAttention.Saturate(own) - given) <= 1e-5 * Math.Abs(given) ? own : given;
+        return Math.Abs(ExactAttention.Saturate(own) - given) <= 1e-6 * _headDim * size ? own : given;
     }
 
     private TokenWalk Keys(int head, int position)

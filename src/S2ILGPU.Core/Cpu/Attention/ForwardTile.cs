@@ -93,7 +93,8 @@ internal sealed unsafe class ForwardTile<T>
         }
     }
 
-    // Above the diagonal a register of lanes sees only the first keys of a group, and the rest is left out: 1.3 % of L16 s8 at 4k, 5 % of 512 tokens.
+    // Above the diagonal a register of lanes sees only the first keys of a group, and the rest is left out. Measured at 4k, D64:
+    // dense 1.03x, L16 s8 1.06x; D128 within the noise.
     private void CountVisible(in TileQueries queries, bool isCausal)
     {
         bool isDiagonal = isCausal && queries.Heads == 1;

@@ -8,8 +8,8 @@ namespace S2ILGPU.Cpu.Attention;
 /// Float32 copies [B, Hkv, N, D] of keys and values whose rows are far apart or of 16 bits: made once per call and in parallel, where each row would
 /// otherwise be copied by every tile of queries that reads it. Items are (tensor, batch, head, range of tokens).
 /// </summary>
-/// <remarks>Measured at 4k on [B, N, H, D] tensors against copying per tile, D64 / D128: dense 1.07x / 1.06x, L16 s8 1.02x / 1.05x; with 4 query heads per
-/// KV head 1.07-1.10x.</remarks>
+/// <remarks>Measured at 4k on [B, N, H, D] tensors against copying per tile, D64 / D128: dense 1.06x / 1.06x, L16 s8 1.02x / 1.06x; with 4 query heads per
+/// KV head 1.07-1.09x.</remarks>
 internal sealed unsafe class HeadMajorCopy<T> : IParallelWork, IDisposable
     where T : unmanaged, ISimd<T>
 {

@@ -15,8 +15,9 @@ internal readonly record struct StoredRows(nint Start, nint StrideBytes, int Cou
 /// queries. While the rows are read, the same number of rows that come next (<c>ahead</c>) is prefetched, row by row.
 /// </summary>
 /// <remarks>
-/// Measured on one core at 32k, L16 s8: four queries at a time gain 1.7x for 4 and 1.9x for 8 rows per KV head; prefetching row by row gains 1.0-1.2x (1 row)
-/// and 1.4-1.8x (4 rows) with float32, 2.1-2.8x with bfloat16, and never loses; into the second-level cache only it is 5-15 % slower.
+/// Measured on one core at 32k, L16 s8: prefetching row by row gains 1.0-1.4x (1 row per KV head) and 1.3-2.0x (4 rows) with float32 and 2.1-2.9x with
+/// bfloat16; into the second-level cache only it is 8-17 % slower with float32. With four queries at a time, against two queries and whole blocks prefetched
+/// in one go: 1.0-1.1x (1 row), 1.5-1.6x (4 rows), 1.7-2.0x (8 rows).
 /// </remarks>
 internal static unsafe class DecodeKernels<T>
     where T : unmanaged, ISimd<T>

@@ -52,7 +52,7 @@ internal unsafe interface ISimd<T> :
     /// <summary>Sum of the lanes, always in the same order.</summary>
     static abstract float Sum(T a);
 
-    /// <summary><c>destination[n] = Sum</c> of each of four registers, always in the same order; three times faster than four sums.</summary>
+    /// <summary><c>destination[n] = Sum</c> of each of four registers, always in the same order; fewer instructions than four sums.</summary>
     static abstract void StoreSums(T a, T b, T c, T d, float* destination);
 
     /// <summary>Largest lane.</summary>

@@ -21,7 +21,7 @@ public sealed class BackwardOverflowTests
     [InlineData(1, 3e38f, 1, 1, 90)]
     [InlineData(1, 1, 3e37, 1, 90)]
     [InlineData(1, 1, 1, 3e37, 90)]
-    [InlineData(1, 1, 1e30, 1e30, 90)]
+    [InlineData(1, 1, 1e19, 1e19, 90)]
     [InlineData(1e25, 1f, 1, 1, 2100)]
     public void GradientsAreThoseOfDoublePrecision(double scoreMagnitude, float scale, double valueMagnitude, double gradientMagnitude, int tokens)
     {
