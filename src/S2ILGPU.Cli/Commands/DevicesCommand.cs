@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
-using System.Text.Json;
 using S2ILGPU.Backends;
 
 namespace S2ILGPU.Cli.Commands;
@@ -27,25 +25,20 @@ internal static class DevicesCommand
         return command;
     }
 
-    private static void WriteJson(TextWriter output, IReadOnlyList<DeviceInfo> devices)
+    private static void WriteJson(TextWriter output, IReadOnlyList<DeviceInfo> devices) => JsonText.WriteLine(output, writer =>
     {
-        using var buffer = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(buffer))
+        writer.WriteStartArray();
+        foreach (var device in devices)
         {
-            writer.WriteStartArray();
-            foreach (var device in devices)
-            {
-                writer.WriteStartObject();
-                writer.WriteString("id", device.Id);
-                writer.WriteString("name", device.Name);
-                writer.WriteString("kind", device.Kind.ToString().ToLowerInvariant());
-                writer.WriteNumber("memoryBytes", device.MemoryBytes);
-                writer.WriteNumber("parallelism", device.Parallelism);
-                writer.WriteString("instructionSet", device.InstructionSet);
-                writer.WriteEndObject();
-            }
-            writer.WriteEndArray();
+            writer.WriteStartObject();
+            writer.WriteString("id", device.Id);
+            writer.WriteString("name", device.Name);
+            writer.WriteString("kind", device.Kind.ToString().ToLowerInvariant());
+            writer.WriteNumber("memoryBytes", device.MemoryBytes);
+            writer.WriteNumber("parallelism", device.Parallelism);
+            writer.WriteString("instructionSet", device.InstructionSet);
+            writer.WriteEndObject();
         }
-        output.WriteLine(Encoding.UTF8.GetString(buffer.ToArray()));
-    }
+        writer.WriteEndArray();
+    });
 }

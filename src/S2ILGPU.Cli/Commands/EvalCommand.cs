@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using S2ILGPU.Backends;
 using S2ILGPU.Tensors;
 using S2ILGPU.Text;
@@ -45,19 +44,14 @@ internal static class EvalCommand
         return 0;
     }
 
-    private static void WriteJson(TextWriter output, (int Tokens, double Loss, double Perplexity, double BitsPerByte, double Unigram) result)
+    private static void WriteJson(TextWriter output, (int Tokens, double Loss, double Perplexity, double BitsPerByte, double Unigram) result) => JsonText.WriteLine(output, writer =>
     {
-        using var buffer = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(buffer))
-        {
-            writer.WriteStartObject();
-            writer.WriteNumber("tokens", result.Tokens);
-            writer.WriteNumber("loss", result.Loss);
-            writer.WriteNumber("perplexity", result.Perplexity);
-            writer.WriteNumber("bitsPerByte", result.BitsPerByte);
-            writer.WriteNumber("unigramBitsPerByte", result.Unigram);
-            writer.WriteEndObject();
-        }
-        output.WriteLine(System.Text.Encoding.UTF8.GetString(buffer.ToArray()));
-    }
+        writer.WriteStartObject();
+        writer.WriteNumber("tokens", result.Tokens);
+        writer.WriteNumber("loss", result.Loss);
+        writer.WriteNumber("perplexity", result.Perplexity);
+        writer.WriteNumber("bitsPerByte", result.BitsPerByte);
+        writer.WriteNumber("unigramBitsPerByte", result.Unigram);
+        writer.WriteEndObject();
+    });
 }
