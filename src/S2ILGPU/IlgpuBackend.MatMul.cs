@@ -32,9 +32,9 @@ public sealed partial class IlgpuBackend
         int rows = a.C.Shape[0], columns = a.C.Shape[1];
         var product = new ProductArguments<TStored>
         {
-            A = Operand<StoredSingle>(_tensors.Rows(a.A), rows, a.TransposeA),
-            B = Operand<TStored>(a.TransposeB ? WeightRows(a.B) : _tensors.Rows(a.B), columns, !a.TransposeB),
-            C = TargetOf(new GradientTarget(a.C, a.Accumulate)), Steps = steps,
+            A = Operand<StoredSingle>(_tensors.Rows(a.A), rows, steps, a.TransposeA),
+            B = Operand<TStored>(a.TransposeB ? WeightRows(a.B) : _tensors.Rows(a.B), columns, steps, !a.TransposeB),
+            C = TargetOf(new GradientTarget(a.C, a.Accumulate)),
         };
         if (rows <= MaxVectors && a.TransposeB && !a.TransposeA)
             Launch(DotProducts.Run, new Index3D(checked(rows * columns), 1, 1), RowThreads(steps), product);
@@ -44,8 +44,8 @@ public sealed partial class IlgpuBackend
 
     private static int Tiles(int lanes) => (lanes + ProductTile.Lanes - 1) / ProductTile.Lanes;
 
-    private static MatrixOperand<TStored> Operand<TStored>(in TensorRows rows, int lanes, bool isTransposed) where TStored : struct, IStoredElement => new()
+    private static MatrixOperand<TStored> Operand<TStored>(in TensorRows rows, int lanes, int steps, bool isTransposed) where TStored : struct, IStoredElement => new()
     {
-        Words = rows.Words, Offset = rows.Offset, Lanes = lanes, Lane = isTransposed ? 1 : rows.Stride, Step = isTransposed ? rows.Stride : 1,
+        Words = rows.Words, Offset = rows.Offset, Lanes = lanes, Steps = steps, Lane = isTransposed ? 1 : rows.Stride, Step = isTransposed ? rows.Stride : 1,
     };
 }
