@@ -3,28 +3,27 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cli.Verify;
 
-/// <summary>A problem with its exact results, computed when first asked for.</summary>
-internal sealed class SolvedProblem(AttentionProblem problem)
+/// <summary>A problem with its exact results.</summary>
+internal sealed class SolvedProblem
 {
-    private readonly Lazy<AttentionReference> _reference = new(() => new AttentionReference(problem));
-    private (HostTensor Output, double[] Query, double[] Key, double[] Value)? _gradients;
-
-    public AttentionProblem Problem => problem;
-
-    public AttentionReference Reference => _reference.Value;
-
-    /// <summary>The exact output rounded to the type of the query, which the backward pass reads, and the exact gradients.</summary>
-    public (HostTensor Output, double[] Query, double[] Key, double[] Value) Gradients
+    public SolvedProblem(AttentionProblem problem, bool hasGradients)
     {
-        get
-        {
-            if (_gradients is { } known)
-                return known;
-            var output = HostTensor.Rounded(problem.Query.Shape, problem.Query.Type, Reference.Output);
-            var (query, key, value) = Reference.Backward(output);
-            return (_gradients = (output, query, key, value)).Value;
-        }
+        Problem = problem;
+        Reference = new AttentionReference(problem);
+        Output = HostTensor.Rounded(problem.Query.Shape, problem.Query.Type, Reference.Output);
+        if (hasGradients)
+            Gradients = Reference.Backward(Output);
     }
+
+    public AttentionProblem Problem { get; }
+
+    public AttentionReference Reference { get; }
+
+    /// <summary>The exact output rounded to the type of the query, which the backward pass reads.</summary>
+    public HostTensor Output { get; }
+
+    /// <summary>The exact dQ, dK and dV; empty where nobody asked for them.</summary>
+    public (double[] Query, double[] Key, double[] Value) Gradients { get; } = ([], [], []);
 }
 
 /// <summary>Runs one implementation on one problem, twice, and measures its errors.</summary>
@@ -79,7 +78,7 @@ internal sealed class VariantCheck : IDisposable
         var p = Problem;
         var (query, key, value) = Inputs();
         var exact = _solved.Gradients;
-        var output = Upload(exact.Output);
+        var output = Upload(_solved.Output);
         var logSumExp = Upload(HostTensor.Rounded(p.LogSumExpShape, ElementType.Float32, _solved.Reference.LogSumExp));
         var outputGradient = Upload(p.OutputGradient);
         var logSumExpGradient = p.LogSumExpGradient is { } given ? Upload(given) : null;

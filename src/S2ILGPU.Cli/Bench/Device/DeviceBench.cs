@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Reflection;
 using S2ILGPU.Backends;
 using S2ILGPU.Cli.Verify;
 using S2ILGPU.Layouts;
@@ -37,7 +38,14 @@ internal sealed class DeviceBench(IBackend engine, DeviceInfo device, DeviceBenc
                     entries.AddRange(measured);
                     show(measured);
                 }
-        return new DeviceReport(device, engine.Name, DateOnly.FromDateTime(DateTime.UtcNow), BenchMachine.Commit(), entries, _notes);
+        return new DeviceReport(device, engine.Name, DateOnly.FromDateTime(DateTime.UtcNow), Commit(), entries, _notes);
+    }
+
+    // What the tool was built from; a packed tool runs where there is no git.
+    private static string? Commit()
+    {
+        string? version = typeof(DeviceBench).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
+        return version?.Split('+') is [_, { Length: > 0 } revision] ? revision : BenchMachine.Commit();
     }
 
     private IReadOnlyList<DeviceEntry> Measure(DeviceTimer timer, AttentionShape size, ElementType queryType, ElementType keyType, CancellationToken cancellation)
