@@ -34,6 +34,10 @@ internal sealed record PeerComparison(string Ours, string Theirs, IReadOnlyList<
     /// <summary>The pattern that keeps everything.</summary>
     public const string Dense = "dense";
 
+    private const string Training = "forward+backward";
+
+    private static readonly string[] s_works = ["forward", "backward", Training, "decode"];
+
     /// <summary>Joins two files.</summary>
     /// <exception cref="InvalidDataException">The first one has times of peers, or the second one has none.</exception>
     public static PeerComparison Join(TimesFile ours, TimesFile theirs)
@@ -62,10 +66,11 @@ internal sealed record PeerComparison(string Ours, string Theirs, IReadOnlyList<
             }
             rows.Add(new ComparisonRow(shape, milliseconds, byShape.TryGetValue(dense, out double ms) ? ms : null, times));
         }
-        // The sum of two measured works is no measurement of its own that could lack a partner.
-        var measured = ours.Times.Select(t => t.Shape).ToHashSet();
-        return new PeerComparison(ours.Device, theirs.Device, peers, [.. rows.Where(r => r.Peers.Count > 0)],
-            [.. rows.Where(r => r.Peers.Count == 0 && measured.Contains(r.Shape)).Select(r => r.Shape)], [.. theirs.Times.Where(t => !used.Contains((t.Implementation, t.Shape)))], theirs.Skipped);
+        // A part of a sum that has a partner lacks none, and the sum is no measurement that could lack one.
+        var joined = rows.Where(r => r.Peers.Count > 0).Select(r => r.Shape).ToHashSet();
+        var alone = ours.Times.Select(t => t.Shape).Where(shape => !joined.Contains(shape) && !joined.Contains(shape with { Work = Training }));
+        return new PeerComparison(ours.Device, theirs.Device, peers, [.. rows.Where(r => r.Peers.Count > 0).OrderBy(r => Array.IndexOf(s_works, r.Shape.Work))],
+            [.. alone], [.. theirs.Times.Where(t => !used.Contains((t.Implementation, t.Shape)))], theirs.Skipped);
     }
 
     /// <summary>Writes the table as one JSON object.</summary>
@@ -122,7 +127,7 @@ internal sealed record PeerComparison(string Ours, string Theirs, IReadOnlyList<
             yield return time;
         foreach (var time in times.Where(t => t.Shape.Work == "backward"))
         {
-            var both = time.Shape with { Work = "forward+backward" };
+            var both = time.Shape with { Work = Training };
             if (byShape.TryGetValue(time.Shape with { Work = "forward" }, out var forward) && !byShape.ContainsKey(both))
                 yield return new MeasuredTime("", both, forward.Milliseconds + time.Milliseconds);
         }
