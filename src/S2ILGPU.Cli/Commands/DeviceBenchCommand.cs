@@ -1,8 +1,5 @@
 using System.CommandLine;
-using System.Text;
-using System.Text.Json;
 using S2ILGPU.Cli.Bench.Device;
-using S2ILGPU.Storage;
 
 namespace S2ILGPU.Cli.Commands;
 
@@ -54,8 +51,7 @@ internal static class DeviceBenchCommand
 
     private static int Attention(string name, bool isQuick, bool isJson, string? path, TextWriter output, CancellationToken cancellation)
     {
-        if (path is not null && Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder)) // now rather than after minutes
-            throw new DirectoryNotFoundException($"{path}: the folder {folder} does not exist");
+        JsonFile.CheckFolder(path);
         var (device, engine) = DeviceChoice.Create(name);
         using (engine)
         {
@@ -66,18 +62,9 @@ internal static class DeviceBenchCommand
             foreach (string note in report.Notes)
                 lines.WriteLine(note);
             if (isJson)
-                output.WriteLine(Json(report));
-            if (path is not null)
-                AtomicFile.WriteText(path, Json(report) + "\n");
+                JsonText.WriteLine(output, report.Write);
+            JsonFile.Write(path, report.Write);
             return report.Entries.Count > 0 ? 0 : throw new InvalidOperationException($"nothing could be measured on {device.Id}: {string.Join("; ", report.Notes)}");
         }
-    }
-
-    private static string Json(DeviceReport report)
-    {
-        using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n" }))
-            report.Write(json);
-        return Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
     }
 }

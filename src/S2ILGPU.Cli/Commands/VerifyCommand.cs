@@ -15,11 +15,13 @@ internal static class VerifyCommand
         var json = new Option<bool>("--json") { Description = "print a JSON object" };
         var seed = PatternOptions.Number("--seed", null, "Seed of the random inputs (default: another one every time).");
         var filter = new Option<string?>("--only") { Description = "check only implementations whose name, pass, types or head dimension contain this text", HelpName = "TEXT" };
+        var file = new Option<string?>("--out") { Description = "file that also gets the JSON object", HelpName = "FILE" };
         var noSpeed = new Option<bool>("--no-speed") { Description = "leave out the times at the end" };
-        var command = new Command("verify", "Check every attention kernel of a device against a double-precision reference, then its speed.") { device, json, seed, filter, noSpeed };
+        var command = new Command("verify", "Check every attention kernel of a device against a double-precision reference, then its speed.") { device, json, seed, filter, file, noSpeed };
         command.SetAction((parsed, cancellation) =>
         {
-            var request = new Request(parsed.GetValue(device)!, parsed.GetValue(seed) ?? Random.Shared.Next(), parsed.GetValue(filter), parsed.GetValue(json), !parsed.GetValue(noSpeed));
+            var request = new Request(parsed.GetValue(device)!, parsed.GetValue(seed) ?? Random.Shared.Next(), parsed.GetValue(filter), parsed.GetValue(json), parsed.GetValue(file),
+                !parsed.GetValue(noSpeed));
             var configuration = parsed.InvocationConfiguration;
             return Task.Run(() => Run(request, configuration.Output, configuration.Error, cancellation), CancellationToken.None);
         });
@@ -28,6 +30,7 @@ internal static class VerifyCommand
 
     private static int Run(Request request, TextWriter output, TextWriter error, CancellationToken cancellation)
     {
+        JsonFile.CheckFolder(request.File);
         var (device, engine) = DeviceChoice.Create(request.Device);
         using (engine)
         using (var all = EngineVariants.Of(engine, device.Kind == DeviceKind.Emulated))
@@ -45,6 +48,7 @@ internal static class VerifyCommand
                 report = report with { Speed = Speed(engine, device, lines, cancellation) };
             if (request.IsJson)
                 JsonText.WriteLine(output, report.Write);
+            JsonFile.Write(request.File, report.Write);
             if (report.Failures == 0)
                 return 0;
             error.WriteLine($"error: {report.Failures} of {results.Count} variants failed on {device.Id}, seed {request.Seed}");
@@ -71,5 +75,5 @@ internal static class VerifyCommand
 
     private static string Words(EngineVariant variant) => $"{variant.PassName} {variant.Types} {variant.Name} {string.Join(' ', variant.HeadDims.Select(d => $"D{d}"))}";
 
-    private sealed record Request(string Device, int Seed, string? Only, bool IsJson, bool HasSpeed);
+    private sealed record Request(string Device, int Seed, string? Only, bool IsJson, string? File, bool HasSpeed);
 }
