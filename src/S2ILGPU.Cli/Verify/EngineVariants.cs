@@ -77,7 +77,7 @@ internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, para
     /// <param name="isEmulated">Whether it executes thread by thread, so that one head dimension has to do.</param>
     public static EngineVariants Of(IBackend engine, bool isEmulated) => engine switch
     {
-        CpuBackend cpu => OfWidths(cpu),
+        CpuBackend cpu => OfWidths(cpu, isEmulated ? s_fewHeadDims : s_headDims),
         _ => new EngineVariants([.. Passes("default", engine, [engine.FloatType], isEmulated ? s_fewHeadDims : s_headDims)]),
     };
 
@@ -88,11 +88,11 @@ internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, para
     }
 
     // One source per kernel, compiled once for each width of the registers.
-    private static EngineVariants OfWidths(CpuBackend engine)
+    private static EngineVariants OfWidths(CpuBackend engine, int[] headDims)
     {
         var narrower = SimdWidths.Available.Where(width => width != engine.Simd).Select(width => new CpuBackend(new CpuOptions(width, engine.Threads))).ToArray();
         CpuBackend[] all = [.. narrower, engine];
-        return new EngineVariants([.. all.OrderBy(e => e.Simd).SelectMany(e => Passes(CpuBackend.SimdName(e.Simd), e, s_cacheTypes, s_headDims))], narrower);
+        return new EngineVariants([.. all.OrderBy(e => e.Simd).SelectMany(e => Passes(CpuBackend.SimdName(e.Simd), e, s_cacheTypes, headDims))], narrower);
     }
 
     private static IEnumerable<EngineVariant> Passes(string name, IBackend engine, ElementType[] cacheTypes, int[] headDims)

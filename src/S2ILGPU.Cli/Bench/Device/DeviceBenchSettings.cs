@@ -35,7 +35,7 @@ internal sealed record DeviceBenchSettings
     /// <summary>The settings for a device: full sizes for GPUs, shorter ones for processors, tiny ones where threads are emulated.</summary>
     public static DeviceBenchSettings For(DeviceKind kind, bool isQuick)
     {
-        DeviceBenchSettings gpu = new(), cpu = gpu with { Heads = 8, KeyValueHeads = 2, HeadDims = [64, 128], Tokens = [1024, 2048, 4096, 8192, 16384], DecodeTokens = 1 << 17 };
+        DeviceBenchSettings gpu = new(), cpu = gpu with { Heads = 8, KeyValueHeads = 2, HeadDims = [64, 128], Tokens = [1024, 2048, 4096, 8192, 16384], DecodeTokens = 1 << 19 };
         return (kind, isQuick) switch
         {
             (DeviceKind.Emulated, _) => gpu with
@@ -44,7 +44,7 @@ internal sealed record DeviceBenchSettings
                 Patterns = [DevicePattern.Dense, new(1, 2)],
             },
             (DeviceKind.Cpu, false) => cpu,
-            (DeviceKind.Cpu, true) => cpu with { HeadDims = [64], Tokens = [1024, 4096], Rounds = new Rounds(3, 8, 0.5, 0.1) },
+            (DeviceKind.Cpu, true) => cpu with { HeadDims = [64], Tokens = [1024, 4096], DecodeTokens = 1 << 18, Rounds = new Rounds(3, 8, 0.5, 0.1) },
             (_, true) => gpu with { HeadDims = [128], Tokens = [4096, 16384, 65536], Rounds = new Rounds(3, 10, 0.5, 0.1) },
             _ => gpu,
         };

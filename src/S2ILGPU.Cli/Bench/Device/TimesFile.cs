@@ -60,6 +60,15 @@ internal sealed record TimesFile(string Path, string Device, IReadOnlyList<Measu
     {
         if (entry.ValueKind != JsonValueKind.Object || !entry.TryGetProperty(name, out var member))
             throw new InvalidDataException($"{where} has no {name}");
-        return member.ValueKind == kind ? member : throw new InvalidDataException($"{where}: {name} must be a {kind.ToString().ToLowerInvariant()}, got {member.ValueKind.ToString().ToLowerInvariant()}");
+        return member.ValueKind == kind ? member : throw new InvalidDataException($"{where}: {name} must be {Words(kind)}, got {Words(member.ValueKind)}");
     }
+
+    private static string Words(JsonValueKind kind) => kind switch
+    {
+        JsonValueKind.Array => "an array",
+        JsonValueKind.Object => "an object",
+        JsonValueKind.String => "a text",
+        JsonValueKind.Number => "a number",
+        _ => kind.ToString().ToLowerInvariant(),
+    };
 }
