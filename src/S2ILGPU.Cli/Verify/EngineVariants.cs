@@ -78,6 +78,7 @@ internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, para
     public static EngineVariants Of(IBackend engine, bool isEmulated) => engine switch
     {
         CpuBackend cpu => OfWidths(cpu, isEmulated ? s_fewHeadDims : s_headDims),
+        IlgpuBackend => new EngineVariants([.. Chosen(engine, isEmulated ? s_fewHeadDims : s_headDims)]),
         _ => new EngineVariants([.. Passes("default", engine, [engine.FloatType], isEmulated ? s_fewHeadDims : s_headDims)]),
     };
 
@@ -93,6 +94,16 @@ internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, para
         var narrower = SimdWidths.Available.Where(width => width != engine.Simd).Select(width => new CpuBackend(new CpuOptions(width, engine.Threads))).ToArray();
         CpuBackend[] all = [.. narrower, engine];
         return new EngineVariants([.. all.OrderBy(e => e.Simd).SelectMany(e => Passes(CpuBackend.SimdName(e.Simd), e, s_cacheTypes, headDims))], narrower);
+    }
+
+    // What the engine takes by itself for each element type.
+    private static IEnumerable<EngineVariant> Chosen(IBackend engine, int[] headDims)
+    {
+        foreach (var type in s_cacheTypes)
+            foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode, CheckedPass.Merge])
+                yield return new EngineVariant("chosen", pass, type, type, headDims, engine);
+        foreach (var cacheType in s_cacheTypes.Where(type => type != engine.FloatType))
+            yield return new EngineVariant("chosen", CheckedPass.Decode, engine.FloatType, cacheType, headDims, engine);
     }
 
     private static IEnumerable<EngineVariant> Passes(string name, IBackend engine, ElementType[] cacheTypes, int[] headDims)

@@ -124,5 +124,10 @@ internal sealed class DeviceBench(IBackend engine, DeviceInfo device, DeviceBenc
         {
             return false;
         }
+        catch (Exception e) when (e is not OperationCanceledException) // a kernel that does not compile: other types may do
+        {
+            _notes.Add($"{EngineVariant.Short(queryType)}/{EngineVariant.Short(keyType)} left out, {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}");
+            return false;
+        }
     }
 }
