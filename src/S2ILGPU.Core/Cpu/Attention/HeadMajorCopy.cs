@@ -6,7 +6,8 @@ namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
 /// Float32 copies [B, Hkv, N, D] of keys and values whose rows are far apart or of 16 bits: made once per call and in parallel, where each row would
-/// otherwise be copied by every tile of queries that reads it. Items are (tensor, batch, head, range of tokens).
+/// otherwise be copied by every tile of queries that reads it. Items are (batch, head, tensor, range of tokens): in the order in which the tiles come, so that
+/// a worker mostly copies what it will read.
 /// </summary>
 /// <remarks>Measured at 4k on [B, N, H, D] tensors against copying per tile, D64 / D128: dense 1.06x / 1.06x, L16 s8 1.02x / 1.06x; with 4 query heads per
 /// KV head 1.07-1.09x.</remarks>
@@ -45,8 +46,8 @@ internal sealed unsafe class HeadMajorCopy<T> : IParallelWork, IDisposable
 
     public void Execute(int item, int worker)
     {
-        int range = item % Ranges, head = item / Ranges % _heads, batch = item / Ranges / _heads / 2;
-        bool isKey = item / Ranges / _heads % 2 == 0;
+        int range = item % Ranges, head = item / Ranges / 2 % _heads, batch = item / Ranges / 2 / _heads;
+        bool isKey = item / Ranges % 2 == 0;
         HeadTensor from = isKey ? _key : _value, to = isKey ? _keyCopy : _valueCopy;
         int start = range * TokensPerItem, count = Math.Min(_tokens - start, TokensPerItem);
         new TokenRows(from.Address(batch, 0, head), from, _headDim).Copy<T>(start, count, to.Row(batch, start, head), _headDim);
