@@ -1,6 +1,5 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
-using ILGPU;
 using ILGPU.Runtime.Cuda;
 
 namespace S2ILGPU.Ilgpu;
@@ -13,15 +12,14 @@ internal static partial class CudaDriver
     private static readonly object _lock = new();
     private static bool _resolves;
 
-    /// <summary>Lets ILGPU, which asks for <c>libcuda.so</c>, find the driver on systems that have only <c>libcuda.so.1</c>. Call before the first context is made.</summary>
-    public static void FindLibrary()
+    /// <summary>Lets calls of this assembly find the driver on systems that have only <c>libcuda.so.1</c>; <see cref="GpuDevices"/> does the same for ILGPU.</summary>
+    private static void FindLibrary()
     {
         lock (_lock)
         {
             if (_resolves)
                 return;
             _resolves = true;
-            SetResolver(typeof(Context).Assembly);
             SetResolver(typeof(CudaDriver).Assembly);
         }
     }
@@ -43,6 +41,7 @@ internal static partial class CudaDriver
     {
         if (sharedBytes <= DefaultSharedBytes)
             return;
+        FindLibrary();
         int error = cuFuncSetAttribute(kernel.FunctionPtr, MaxDynamicSharedSizeBytes, sharedBytes);
         if (error != 0)
             throw new InvalidOperationException($"CUDA error {error}: the device refuses {sharedBytes} bytes of shared memory.");
