@@ -65,6 +65,9 @@ public sealed partial class IlgpuBackend : IBackend
     /// <summary>Whether the device executes kernels one thread at a time, for tests: a thread costs about a microsecond, a barrier of a group much more.</summary>
     internal bool IsEmulated { get; }
 
+    /// <summary>Multiprocessors of the device.</summary>
+    internal int Multiprocessors => _accelerator.NumMultiprocessors;
+
     /// <summary>Number of buffers that tensors, plans and running calls hold.</summary>
     internal int LiveBuffers => _memory.LiveBuffers;
 

@@ -29,8 +29,10 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
         var geometry = TileGeometry.Of(a.Layout.BlockTokens);
         bool isDecoding = PortableAttention.IsDecoding(a.Sequences);
         int group = a.Layout.Heads == a.Layout.Pattern.KeyValueHeads ? a.Layout.Pattern.QueryHeads / a.Layout.Pattern.KeyValueHeads : 1;
-        var problem = new AttentionProblem(a.Query.ElementType, a.Query.Shape[3], geometry.BlockColumns, a.Pages is not null, group);
-        if (kernels.Choose(isDecoding ? AttentionOperation.Decode : AttentionOperation.Forward, problem) is not { } variant)
+        int rows = isDecoding ? 1 : AttentionLaunchTable.ForwardRows(a.Layout, TallTiles(a), engine.Multiprocessors).Rows;
+        var problem = new AttentionProblem(a.Query.ElementType, a.Query.Shape[3], geometry.BlockColumns, a.Pages is not null, rows, group);
+        var operation = isDecoding ? KernelOperation.Decode : KernelOperation.Forward;
+        if ((kernels.Choose(operation, problem) ?? kernels.Choose(operation, problem with { Rows = 0 })) is not { } variant)
             return false;
 
         int? pageBlocks = a.Pages is { } table ? table.MaxBlocks * geometry.EntriesPerBlock : null;
@@ -102,6 +104,7 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
 
     private void Decode(KernelVariant variant, in AttentionForwardArguments a, DevicePlan plan, in ColumnLists lists, ArrayView<U4> keys, ArrayView<U4> values, Tensor query, Tensor output, Tensor logSumExp)
     {
+        var elementType = a.Query.ElementType;
         int headDim = a.Query.Shape[3], longest = plan.Host.Rows[0].End - plan.Host.Rows[0].Start, splits = engine.PartsOf(plan.Rows, longest), lines = plan.Rows * variant.GroupHeads;
         using var partOutputs = engine.Allocate(new Shape(lines, splits, headDim), ElementType.Float32);
         using var partStatistics = engine.Allocate(new Shape(lines, splits), ElementType.Float32);
@@ -116,8 +119,8 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
             LogSumExp = tensors.Floats(logSumExp), Heads = a.Query.Shape[2], LogSumExpRows = a.Query.Shape[1], Splits = splits, GroupHeads = variant.GroupHeads, HeadQuads = headDim / 4,
             Count = checked(lines * headDim / 4),
         };
-        var kernel = typeof(Merge).GetMethod(nameof(Merge.Kernel))!.MakeGenericMethod(KernelVariants.Element(a.Query.ElementType));
-        engine.Kernels.WithPrimitives<MergeArguments>(kernel, Merge.Threads)(engine.Stream, new KernelConfig(new Index3D((merge.Count + Merge.Threads - 1) / Merge.Threads, 1, 1), new Index3D(Merge.Threads, 1, 1)), merge);
+        var kernel = KernelVariants.All.First(v => v.Operation == KernelOperation.Merge && v.ElementType == elementType);
+        Launch(kernel, new Index3D((merge.Count + kernel.Threads - 1) / kernel.Threads, 1, 1), merge);
     }
 
     private void Delta(in AttentionBackwardArguments a, Tensor logSumExp, Tensor? logSumExpGradient, ArrayView<RowTile> tiles, Tensor lines)
@@ -126,9 +129,9 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
             return;
         using var output = Aligned(a.Output, 8, isRead: true);
         using var outputGradient = Aligned(a.OutputGradient, 8, isRead: true);
-        var elements = typeof(EightHalves<>).MakeGenericType(KernelVariants.Element(a.Query.ElementType));
-        var kernel = typeof(Delta).GetMethod(nameof(Kernels.Delta.Kernel))!.MakeGenericMethod(elements, elements, KernelVariants.Number(a.Query.Shape[3]));
-        engine.Kernels.WithPrimitives<DeltaArguments>(kernel, Kernels.Delta.Threads)(engine.Stream, new KernelConfig(new Index3D((int)tiles.Length, 1, 1), new Index3D(Kernels.Delta.Threads, 1, 1)), new DeltaArguments
+        var problem = new AttentionProblem(a.Query.ElementType, a.Query.Shape[3], 0);
+        var kernel = KernelVariants.All.First(v => AttentionLaunchTable.Fits(v, KernelOperation.Delta, problem));
+        Launch(kernel, new Index3D(tiles.IntLength, 1, 1), new DeltaArguments
         {
             Rows = tiles, Output = View<U4>(output), OutputRows = DeviceTensors.HeadRows(output), OutputGradient = View<U4>(outputGradient), OutputGradientRows = DeviceTensors.HeadRows(outputGradient),
             LogSumExp = tensors.Floats(logSumExp), LogSumExpGradient = logSumExpGradient is null ? tensors.Floats(logSumExp).SubView(0, 0) : tensors.Floats(logSumExpGradient),
@@ -138,10 +141,10 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
 
     private bool TryChooseBackward(in AttentionProblem problem, [NotNullWhen(true)] out KernelVariant? queryKernel, out KernelVariant[] keyKernels)
     {
-        queryKernel = kernels.Choose(AttentionOperation.QueryGradient, problem);
-        if (kernels.Choose(AttentionOperation.KeyAndValueGradients, problem) is { } both)
+        queryKernel = kernels.Choose(KernelOperation.QueryGradient, problem);
+        if (kernels.Choose(KernelOperation.KeyValueGradient, problem) is { } both)
             keyKernels = [both];
-        else if (kernels.Choose(AttentionOperation.KeyGradient, problem) is { } key && kernels.Choose(AttentionOperation.ValueGradient, problem) is { } value)
+        else if (kernels.Choose(KernelOperation.KeyGradient, problem) is { } key && kernels.Choose(KernelOperation.ValueGradient, problem) is { } value)
             keyKernels = [key, value];
         else
             keyKernels = [];
@@ -154,7 +157,9 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
         if (groups.X == 0)
             return;
         kernels.Used(variant);
-        engine.Kernels.Variant<TArguments>(variant)(engine.Stream, new KernelConfig(groups, new Index3D(variant.Threads, 1, 1), SharedMemoryConfig.RequestDynamic<U4>(variant.SharedBytes / 16)), arguments);
+        var threads = new Index3D(variant.Threads, 1, 1);
+        var config = variant.SharedBytes == 0 ? new KernelConfig(groups, threads) : new KernelConfig(groups, threads, SharedMemoryConfig.RequestDynamic<U4>(variant.SharedBytes / 16));
+        engine.Kernels.Variant<TArguments>(variant)(engine.Stream, config, arguments);
     }
 
     // Dense tiles [n, 64, D] of the rows of a tensor [B, N, H, D], zeros where a tile has no row; at least one, which empty lists may name.
@@ -166,8 +171,13 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
             engine.Fill(packed, 0);
             return packed;
         }
-        var arguments = new PackArguments { Tiles = tiles, Source = tensors.Words(tensor), SourceRows = DeviceTensors.HeadRows(tensor), Packed = tensors.Words(packed), HeadDim = tensor.Shape[3] };
-        engine.Launch(IsAligned(tensor, 8) ? PortablePack.Aligned : PortablePack.Unaligned, new Index3D(tiles.IntLength, 1, 1), engine.IsEmulated ? 16 : PortablePack.Threads, arguments);
+        bool isAligned = IsAligned(tensor, 8);
+        string name = PackVariants.NameOf(tensor.ElementType, isAligned ? null : tensor.ElementType);
+        var kernel = KernelVariants.All.First(v => v.Name == name);
+        Launch(kernel, new Index3D(tiles.IntLength, 1, 1), new PackArguments
+        {
+            Tiles = tiles, Source = tensors.Words(tensor), SourceRows = DeviceTensors.HeadRows(tensor), Packed = View<U4>(packed), HeadChunks = tensor.Shape[3] / 8,
+        });
         return packed;
     }
 
@@ -201,12 +211,21 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
     // Pages that lie dense and begin where a kernel view may begin.
     private static bool IsPagePool(Tensor pages) => pages.IsContiguous && pages.OffsetElements * pages.ElementType.SizeBytes() % ViewAlignment == 0 && pages.Count > 0;
 
+    // Row tiles of 128 rows that the batch would have.
+    private static long TallTiles(in AttentionForwardArguments a)
+    {
+        long tiles = 0;
+        foreach (var sequence in a.Sequences.Sequences)
+            tiles += (sequence.QueryCount + 127) / 128;
+        return tiles * a.Query.Shape[2];
+    }
+
     private static bool IsSixteenBit(Tensor tensor) => tensor.ElementType is ElementType.BFloat16 or ElementType.Float16;
 
-    private static PlanRows RowsOf(KernelVariant variant) => (variant.Operation, variant.RowsPerTile, variant.GroupHeads) switch
+    private static PlanRows RowsOf(KernelVariant variant) => (variant.Operation, variant.Rows, variant.GroupHeads) switch
     {
-        (AttentionOperation.Forward, 128, _) => PlanRows.Queries128,
-        (AttentionOperation.Forward, _, _) => PlanRows.Queries64,
+        (KernelOperation.Forward, 128, _) => PlanRows.Queries128,
+        (KernelOperation.Forward, _, _) => PlanRows.Queries64,
         (_, _, 8) => PlanRows.LastQueryOfEightHeads,
         (_, _, 4) => PlanRows.LastQueryOfFourHeads,
         (_, _, 2) => PlanRows.LastQueryOfTwoHeads,

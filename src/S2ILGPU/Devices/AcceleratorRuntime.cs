@@ -41,6 +41,9 @@ internal static class AcceleratorRuntime
 
     /// <summary>Architecture of a CUDA device; 0 for other devices.</summary>
     public static int CudaArchitecture(Device device) => 0;
+
+    /// <summary>Shared memory of a multiprocessor of a CUDA device in KB; 0 for other devices.</summary>
+    public static int MultiprocessorKilobytes(Device device) => 0;
 #else
     /// <summary>What a person calls the device that emulates a GPU.</summary>
     public const string EmulatedName = "ILGPU CPU accelerator (GPU kernels on CPU threads, for tests)";
@@ -66,6 +69,9 @@ internal static class AcceleratorRuntime
 
     /// <summary>Architecture of a CUDA device, as in 90 for sm_90; 0 for other devices.</summary>
     public static int CudaArchitecture(Device device) => PrimitiveKernels.Architecture(device);
+
+    /// <summary>Shared memory of a multiprocessor of a CUDA device in KB; 0 for other devices.</summary>
+    public static int MultiprocessorKilobytes(Device device) => PrimitiveKernels.MultiprocessorKilobytes(device);
 #endif
 
     private static DeviceInfo Emulated() => new("ilgpu-cpu", EmulatedName, DeviceKind.Emulated, IlgpuDevices.MemoryBytes(EmulatedDevice), 1, ArchitectureOf(EmulatedDevice));

@@ -43,5 +43,5 @@ internal sealed class KernelCache(Accelerator accelerator)
 
     /// <summary>A variant of the registry that uses tensor cores.</summary>
     public Action<AcceleratorStream, KernelConfig, TArguments> Variant<TArguments>(KernelVariant variant)
-        where TArguments : struct => WithPrimitives<TArguments>(variant.Method, variant.Threads, variant.MinGroups, variant.SharedBytes);
+        where TArguments : struct => WithPrimitives<TArguments>(variant.Method, variant.Threads, variant.MinGroups ?? 0, variant.SharedBytes);
 }

@@ -9,39 +9,14 @@ internal static partial class CudaDriver
 {
     private const int MaxDynamicSharedSizeBytes = 8, DefaultSharedBytes = 48 * 1024;
 
-    private static readonly object _lock = new();
-    private static bool _resolves;
-
-    /// <summary>Lets calls of this assembly find the driver on systems that have only <c>libcuda.so.1</c>; <see cref="GpuDevices"/> does the same for ILGPU.</summary>
-    private static void FindLibrary()
-    {
-        lock (_lock)
-        {
-            if (_resolves)
-                return;
-            _resolves = true;
-            SetResolver(typeof(CudaDriver).Assembly);
-        }
-    }
-
-    private static void SetResolver(Assembly assembly)
-    {
-        try
-        {
-            NativeLibrary.SetDllImportResolver(assembly, Resolve);
-        }
-        catch (InvalidOperationException)
-        {
-            // an assembly has one resolver, and the program has set its own: it knows where its driver is
-        }
-    }
+    // An import is resolved per assembly: GpuDevices does it for ILGPU's.
+    static CudaDriver() => NativeLibrary.SetDllImportResolver(typeof(CudaDriver).Assembly, Resolve);
 
     /// <summary>Allows a kernel more than the 48 KB of dynamic shared memory that a launch may ask for by default.</summary>
     public static void AllowSharedMemory(CudaKernel kernel, int sharedBytes)
     {
         if (sharedBytes <= DefaultSharedBytes)
             return;
-        FindLibrary();
         int error = cuFuncSetAttribute(kernel.FunctionPtr, MaxDynamicSharedSizeBytes, sharedBytes);
         if (error != 0)
             throw new InvalidOperationException($"CUDA error {error}: the device refuses {sharedBytes} bytes of shared memory.");
@@ -51,7 +26,7 @@ internal static partial class CudaDriver
     {
         if (name != "cuda" || !OperatingSystem.IsLinux())
             return 0;
-        return NativeLibrary.TryLoad("libcuda.so.1", out nint library) || NativeLibrary.TryLoad("libcuda.so", out library) ? library : 0;
+        return NativeLibrary.TryLoad("libcuda.so.1", out nint library) || NativeLibrary.TryLoad("/usr/lib/wsl/lib/libcuda.so.1", out library) ? library : 0;
     }
 
     [LibraryImport("cuda")]

@@ -1,108 +1,66 @@
-using System.Reflection;
-using S2ILGPU.Kernels;
 using S2ILGPU.Tensors;
 using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Launch;
 
-/// <summary>All attention kernels, best first: the rows of <see cref="AttentionLaunchTable"/> for every element type, block and placement of keys.</summary>
+/// <summary>All tensor-core kernels, in the order of preference: the launcher, tests and tools enumerate this table.</summary>
 internal static class KernelVariants
 {
-    private static readonly Dictionary<int, Type> s_numbers = typeof(INumber).Assembly.GetTypes()
-        .Where(type => type.IsValueType && !type.IsGenericType && type.IsAssignableTo(typeof(INumber)))
-        .ToDictionary(type => (int)type.GetProperty(nameof(INumber.Value))!.GetValue(null)!);
+    /// <summary>Least CUDA architecture with asynchronous copies and products of bfloat16.</summary>
+    public const int LeastArchitecture = 80;
 
-    private static readonly Lazy<IReadOnlyList<KernelVariant>> s_all = new(() => [.. TensorCore(), .. Portable()]);
+    /// <summary>Head dims that the kernels are compiled for.</summary>
+    public static ReadOnlySpan<int> HeadDims => [64, 96, 128, 256];
 
-    /// <summary>The variants.</summary>
-    public static IReadOnlyList<KernelVariant> All => s_all.Value;
+    /// <summary>Columns of blocks that the kernels are compiled for.</summary>
+    public static ReadOnlySpan<int> BlockColumns => [16, 32, 64];
 
-    /// <summary>The number as a type that kernels are compiled for.</summary>
-    public static Type Number(int value) => s_numbers.TryGetValue(value, out var type) ? type : throw new ArgumentException($"there is no type for the number {value}");
+    /// <summary>The table.</summary>
+    public static IReadOnlyList<KernelVariant> All { get; } = [.. ForwardVariants.All(), .. DecodeVariants.All(), .. PackVariants.All(), .. BackwardVariants.All()];
 
-    /// <summary>The element type that kernels are compiled for.</summary>
-    public static Type Element(ElementType type) => type == ElementType.BFloat16 ? typeof(BFloat16Element) : typeof(HalfElement);
+    /// <summary>The forward kernel for a device, or null where there is none.</summary>
+    /// <param name="element">bfloat16 or half precision.</param>
+    /// <param name="headDim">D.</param>
+    /// <param name="blockColumns">Columns of a block.</param>
+    /// <param name="isPaged">Whether keys lie in pages.</param>
+    /// <param name="rows">Rows of a row tile: 64 or 128.</param>
+    /// <param name="multiprocessorKilobytes">Shared memory of a multiprocessor in KB.</param>
+    public static KernelVariant? Forward(ElementType element, int headDim, int blockColumns, bool isPaged, int rows, int multiprocessorKilobytes) =>
+        All.FirstOrDefault(v => v.Operation == KernelOperation.Forward && v.ElementType == element && v.HeadDim == headDim && v.BlockColumns == blockColumns && v.IsPaged == isPaged
+            && v.Rows == rows && v.MultiprocessorKilobytes <= multiprocessorKilobytes);
 
-    private static IEnumerable<KernelVariant> TensorCore()
+    /// <summary>The decode kernel for a device, or null where there is none.</summary>
+    /// <param name="element">bfloat16 or half precision.</param>
+    /// <param name="headDim">D.</param>
+    /// <param name="blockColumns">Columns of a block.</param>
+    /// <param name="isPaged">Whether keys lie in pages.</param>
+    /// <param name="headsPerKeyHead">Query heads per KV head; the kernel serves as many of them at a time as divide it.</param>
+    /// <param name="multiprocessorKilobytes">Shared memory of a multiprocessor in KB.</param>
+    public static KernelVariant? Decode(ElementType element, int headDim, int blockColumns, bool isPaged, int headsPerKeyHead, int multiprocessorKilobytes) =>
+        All.FirstOrDefault(v => v.Operation == KernelOperation.Decode && v.ElementType == element && v.HeadDim == headDim && v.BlockColumns == blockColumns && v.IsPaged == isPaged
+            && headsPerKeyHead % v.GroupHeads == 0 && v.MultiprocessorKilobytes <= multiprocessorKilobytes);
+
+    /// <summary>The element types of tensor cores, as tensors and kernels name them.</summary>
+    internal static (ElementType Type, Type Element, string Name)[] Elements { get; } =
+        [(ElementType.BFloat16, typeof(BFloat16Element), "bf16"), (ElementType.Float16, typeof(HalfElement), "fp16")];
+
+    /// <summary>A number as a type.</summary>
+    internal static Type Number(int value) => value switch
     {
-        foreach (var type in (ElementType[])[ElementType.BFloat16, ElementType.Float16])
-            foreach (int block in (int[])[64, 32, 16])
-            {
-                foreach (var row in AttentionLaunchTable.Forward)
-                    foreach (bool paged in (bool[])[false, true])
-                        yield return Forward(row, type, block, paged);
-                foreach (var row in AttentionLaunchTable.Decode)
-                    foreach (bool paged in (bool[])[true, false])
-                        yield return Decode(row, type, block, paged);
-                foreach (var row in AttentionLaunchTable.Backward)
-                    yield return Backward(row, type, block);
-            }
-    }
+        1 => typeof(N1),
+        2 => typeof(N2),
+        3 => typeof(N3),
+        4 => typeof(N4),
+        8 => typeof(N8),
+        16 => typeof(N16),
+        32 => typeof(N32),
+        64 => typeof(N64),
+        96 => typeof(N96),
+        128 => typeof(N128),
+        256 => typeof(N256),
+        _ => throw new ArgumentOutOfRangeException(nameof(value), value, "no such number type"),
+    };
 
-    private static KernelVariant Forward(ForwardRow row, ElementType type, int block, bool paged)
-    {
-        var shape = typeof(ForwardShape<,,,,,,>).MakeGenericType(Number(row.HeadDim), Number(row.Warps), Number(row.RowTiles), Number(row.Step), Number(row.Stages), Number(block), Placement(paged));
-        return new KernelVariant
-        {
-            Name = $"forward-{Short(type)}-d{row.HeadDim}-w{row.Warps}m{row.RowTiles}n{row.Step}s{row.Stages}-b{block}{Suffix(paged)}", Operation = AttentionOperation.Forward, ElementType = type,
-            HeadDim = row.HeadDim, BlockColumns = block, IsPaged = paged, RowsPerTile = 16 * row.RowTiles * row.Warps, Threads = 32 * row.Warps, MinGroups = row.MinGroups,
-            SharedBytes = Number(typeof(Forward), nameof(Kernels.Forward.SharedBytes), shape), UsesTensorCores = true, FromArchitecture = row.From, BelowArchitecture = row.Below, Reason = row.Reason,
-            Method = Kernel(typeof(Forward), Element(type), shape),
-        };
-    }
-
-    private static KernelVariant Decode(DecodeRow row, ElementType type, int block, bool paged)
-    {
-        var shape = typeof(DecodeShape<,,,,>).MakeGenericType(Number(row.HeadDim), Number(row.GroupHeads), Number(row.Stages), Number(block), Placement(paged));
-        return new KernelVariant
-        {
-            Name = $"decode-{Short(type)}-d{row.HeadDim}-g{row.GroupHeads}s{row.Stages}-b{block}{Suffix(paged)}", Operation = AttentionOperation.Decode, ElementType = type, HeadDim = row.HeadDim,
-            BlockColumns = block, IsPaged = paged, RowsPerTile = 1, GroupHeads = row.GroupHeads, Threads = Kernels.Decode.Threads, MinGroups = row.MinGroups,
-            SharedBytes = Number(typeof(Decode), nameof(Kernels.Decode.SharedBytes), shape), UsesTensorCores = true, FromArchitecture = 80, Reason = row.Reason, Method = Kernel(typeof(Decode), Element(type), shape),
-        };
-    }
-
-    private static KernelVariant Backward(BackwardRow row, ElementType type, int block)
-    {
-        var (gradients, operation) = row.Gradients switch
-        {
-            "dq" => (typeof(QueryGradient), AttentionOperation.QueryGradient),
-            "dk" => (typeof(KeyGradient), AttentionOperation.KeyGradient),
-            "dv" => (typeof(ValueGradient), AttentionOperation.ValueGradient),
-            _ => (typeof(KeyAndValueGradients), AttentionOperation.KeyAndValueGradients),
-        };
-        var shape = typeof(BackwardShape<,,,,,>).MakeGenericType(gradients, Number(row.HeadDim), Number(row.Step), row.RowsInRegisters ? typeof(RowsInRegisters) : typeof(RowsInShared), Number(row.SecondBuffers), Number(block));
-        return new KernelVariant
-        {
-            Name = $"{row.Gradients}-{Short(type)}-d{row.HeadDim}-n{row.Step}{(row.RowsInRegisters ? "r" : "s")}{row.SecondBuffers}-b{block}", Operation = operation, ElementType = type, HeadDim = row.HeadDim,
-            BlockColumns = block, RowsPerTile = 64, Threads = Kernels.Backward.Threads, MinGroups = row.MinGroups,
-            SharedBytes = (int)typeof(BackwardMemory<>).MakeGenericType(shape).GetProperty("Bytes")!.GetValue(null)!, UsesTensorCores = true, FromArchitecture = row.From, BelowArchitecture = row.Below,
-            Reason = row.Reason, Method = Kernel(typeof(Backward), Element(type), shape),
-        };
-    }
-
-    private static IEnumerable<KernelVariant> Portable()
-    {
-        const string reason = "single precision on any accelerator";
-        const int forwardBytes = 37 * 1024, backwardBytes = 36 * 1024, decodeBytes = 3 * 1024;
-        KernelVariant Of(string name, AttentionOperation operation, Type kernel, Type argument, int rows, int bytes) => new()
-        {
-            Name = name, Operation = operation, ElementType = ElementType.Float32, RowsPerTile = rows, Threads = PortableTiles.Threads, SharedBytes = bytes, UsesTensorCores = false, Reason = reason,
-            Method = kernel.GetMethod("Kernel")!.MakeGenericMethod(argument),
-        };
-        yield return Of("forward-portable", AttentionOperation.Forward, typeof(PortableForward), typeof(StoredSingle), 64, forwardBytes);
-        yield return Of("decode-portable", AttentionOperation.Decode, typeof(PortableDecode), typeof(StoredSingle), 1, decodeBytes);
-        yield return Of("dq-portable", AttentionOperation.QueryGradient, typeof(PortableBackward), typeof(QueryRows), 64, backwardBytes);
-        yield return Of("dkdv-portable", AttentionOperation.KeyAndValueGradients, typeof(PortableBackward), typeof(KeyRows), 64, backwardBytes);
-    }
-
-    private static MethodInfo Kernel(Type type, Type element, Type shape) => type.GetMethod("Kernel")!.MakeGenericMethod(element, shape);
-
-    private static int Number(Type type, string method, Type shape) => (int)type.GetMethod(method)!.MakeGenericMethod(shape).Invoke(null, null)!;
-
-    private static Type Placement(bool paged) => paged ? typeof(InPages) : typeof(InBlocks);
-
-    private static string Suffix(bool paged) => paged ? "-pages" : "";
-
-    private static string Short(ElementType type) => type == ElementType.BFloat16 ? "bf16" : "fp16";
+    /// <summary>Where blocks lie, as a type.</summary>
+    internal static Type Placement(bool isPaged) => isPaged ? typeof(InPages) : typeof(InBlocks);
 }

@@ -36,7 +36,7 @@ public abstract class TensorCoreAttentionTests(ElementType type) : AttentionTest
     public void Forward_pass(AttentionCase problem)
     {
         CheckForward(problem);
-        Assert.NotNull(Kernels.Last(AttentionOperation.Forward));
+        Assert.NotNull(Kernels.Last(KernelOperation.Forward));
     }
 
     [Theory]
@@ -44,22 +44,22 @@ public abstract class TensorCoreAttentionTests(ElementType type) : AttentionTest
     public void Backward_pass(AttentionCase problem)
     {
         CheckBackward(problem);
-        Assert.NotNull(Kernels.Last(AttentionOperation.QueryGradient));
+        Assert.NotNull(Kernels.Last(KernelOperation.QueryGradient));
     }
 
     [Fact]
     public void A_forced_variant_serves_the_calls_that_it_fits()
     {
-        var variant = KernelVariants.All.First(v => v.Operation == AttentionOperation.Forward && v.HeadDim == 128 && v.RowsPerTile == 128 && v.ElementType == Type && v.BlockColumns == 64 && !v.IsPaged);
+        var variant = KernelVariants.All.First(v => v.Operation == KernelOperation.Forward && v.HeadDim == 128 && v.Rows == 128 && v.ElementType == Type && v.BlockColumns == 64 && !v.IsPaged);
         using (((IlgpuBackend)Tested).Force(variant))
         {
             CheckForward(s_case with { HeadDim = 128, QueryHeads = 1, QueryCounts = [20], KeyCounts = [150] });
-            Assert.Same(variant, Kernels.Last(AttentionOperation.Forward));
+            Assert.Same(variant, Kernels.Last(KernelOperation.Forward));
             CheckForward(s_case with { QueryHeads = 1, QueryCounts = [20], KeyCounts = [20] });
-            Assert.NotSame(variant, Kernels.Last(AttentionOperation.Forward));
+            Assert.NotSame(variant, Kernels.Last(KernelOperation.Forward));
         }
         CheckForward(s_case with { HeadDim = 128, QueryHeads = 1, QueryCounts = [20], KeyCounts = [20] });
-        Assert.NotSame(variant, Kernels.Last(AttentionOperation.Forward));
+        Assert.NotSame(variant, Kernels.Last(KernelOperation.Forward));
     }
 
     [Fact]
@@ -68,8 +68,8 @@ public abstract class TensorCoreAttentionTests(ElementType type) : AttentionTest
         CheckForward(s_case with { HeadDim = 24, QueryCounts = [30], KeyCounts = [30] });
         CheckBackward(s_case with { HeadDim = 24, QueryCounts = [30], KeyCounts = [30] });
         CheckForward(s_case with { RelativeScale = 0, QueryCounts = [30], KeyCounts = [30] });
-        Assert.Null(Kernels.Last(AttentionOperation.Forward));
-        Assert.Null(Kernels.Last(AttentionOperation.QueryGradient));
+        Assert.Null(Kernels.Last(KernelOperation.Forward));
+        Assert.Null(Kernels.Last(KernelOperation.QueryGradient));
     }
 }
 
@@ -78,7 +78,11 @@ public sealed class BFloat16TensorCoreAttentionTests() : TensorCoreAttentionTest
 public sealed class HalfTensorCoreAttentionTests() : TensorCoreAttentionTests(ElementType.Float16);
 
 /// <summary>Decoding by tensor-core kernels where the head dim has them, otherwise by portable ones.</summary>
-public sealed class TensorCoreDecodeTests() : DecodeTests(Emulated.CreateWithTensorCores, ElementType.BFloat16, ElementType.BFloat16);
+public sealed class TensorCoreDecodeTests() : DecodeTests(Emulated.CreateWithTensorCores, ElementType.BFloat16, ElementType.BFloat16)
+{
+    // Weights of 0 hide numbers, but not NaN: tensor-core kernels need page memory that was cleared once.
+    protected override double Garbage => 1e4;
+}
 
 /// <summary>Decoding with a cache of 16 bits by portable kernels.</summary>
 public sealed class BFloat16CacheDecodeTests() : DecodeTests(Emulated.Create, ElementType.BFloat16);
