@@ -43,7 +43,7 @@ public sealed class BenchCommandTests : IDisposable
         var report = BenchRun.Run(s_tiny, words => machine = words, shown.Add, TestContext.Current.CancellationToken);
         Assert.Equal(report.Machine, machine);
         Assert.Equal(report.Groups, shown);
-        string[] titles = ["matrix products", "attention forward", "attention backward", "sparse over dense attention", "decoding", "training", "training against context", "odd shapes"];
+        string[] titles = ["matrix products", "attention forward", "attention backward", "sparse over dense attention", "decoding", "training", "training against context", "odd shapes", "layouts", "busy machine"];
         Assert.Equal(titles, shown.Select(g => g.Title));
 
         BenchCommand.Save(report, isQuick: true, _folder);
