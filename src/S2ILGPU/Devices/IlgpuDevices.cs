@@ -1,0 +1,57 @@
+using ILGPU.Runtime;
+using S2ILGPU.Backends;
+
+namespace S2ILGPU.Devices;
+
+/// <summary>The devices that ILGPU reaches: <c>cuda:N</c>, <c>opencl:N</c> and, for tests, <c>ilgpu-cpu</c>.</summary>
+/// <remarks><see cref="Engine"/> finds this class by its name when the assembly S2ILGPU is part of the application, so that nobody has to register it.</remarks>
+public sealed class IlgpuDevices : IDeviceProvider
+{
+    // Drivers and devices do not change while a process runs, and asking OpenCL takes long.
+    private static readonly Lazy<IReadOnlyList<(DeviceInfo Info, Device Device)>> s_found = new(AcceleratorRuntime.Find);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<DeviceInfo> Devices() => [.. s_found.Value.Select(found => found.Info)];
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">There is no such device; the message names those that there are.</exception>
+    public IBackend Create(string id) => CreateBackend(id);
+
+    internal static IlgpuBackend CreateBackend(string id, long? memoryLimitBytes = null)
+    {
+        foreach (var (info, device) in s_found.Value)
+        {
+            if (!string.Equals(info.Id, id, StringComparison.OrdinalIgnoreCase))
+                continue;
+            var context = AcceleratorRuntime.CreateContext();
+            try
+            {
+                var accelerator = device.CreateAccelerator(context);
+                return new IlgpuBackend(accelerator, null, new OwnedAccelerator(context, accelerator), memoryLimitBytes);
+            }
+            catch
+            {
+                context.Dispose();
+                throw;
+            }
+        }
+        throw new ArgumentException($"unknown device '{id}'; there are {string.Join(", ", s_found.Value.Select(found => found.Info.Id))}");
+    }
+
+    /// <summary>Memory that tensors can have: that of the device, or what the process may use for an emulated one.</summary>
+    internal static long MemoryBytes(Device device) => device.AcceleratorType == AcceleratorType.CPU ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes : device.MemorySize;
+
+    /// <summary>What a person calls a device.</summary>
+    internal static string DisplayName(Device device) => device.AcceleratorType == AcceleratorType.CPU
+        ? AcceleratorRuntime.EmulatedName
+        : $"{device.Name} ({device.AcceleratorType}, {AcceleratorRuntime.ArchitectureOf(device)})";
+
+    private sealed class OwnedAccelerator(IDisposable context, IDisposable accelerator) : IDisposable
+    {
+        public void Dispose()
+        {
+            accelerator.Dispose();
+            context.Dispose();
+        }
+    }
+}

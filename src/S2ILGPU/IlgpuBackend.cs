@@ -1,0 +1,129 @@
+using ILGPU;
+using ILGPU.Runtime;
+using S2ILGPU.Attention;
+using S2ILGPU.Backends;
+using S2ILGPU.Devices;
+using S2ILGPU.Memory;
+using S2ILGPU.Tensors;
+
+namespace S2ILGPU;
+
+/// <summary>The engine on an ILGPU accelerator: CUDA, OpenCL, or (for tests) the CPU. Parameters and activations are float32; attention takes bfloat16 and float16 tensors too.</summary>
+/// <remarks>
+/// <para>Work is queued on one stream and nothing waits but downloads. Deterministic: same inputs, same bits, on the same device.</para>
+/// <para>Driven by one thread at a time. Tensors of a disposed engine must not be used; disposing them afterwards is harmless.</para>
+/// </remarks>
+public sealed partial class IlgpuBackend : IBackend
+{
+    private readonly Accelerator _accelerator;
+    private readonly AcceleratorStream _stream;
+    private readonly IDisposable? _owned;
+    private readonly bool _ownsStream;
+    private readonly DeviceAllocator _memory;
+    private readonly DeviceTensors _tensors;
+    private readonly KernelCache _kernels;
+
+    /// <summary>Creates an engine on an accelerator of the caller.</summary>
+    /// <param name="accelerator">Stays with the caller; dispose it after the engine. Its context must have been created with
+    /// <c>EnableAlgorithms()</c>.</param>
+    /// <param name="stream">The stream to queue work on, the caller's to synchronise; null for a stream of the engine's own.</param>
+    public IlgpuBackend(Accelerator accelerator, AcceleratorStream? stream = null) : this(accelerator, stream, null, null)
+    {
+    }
+
+    internal IlgpuBackend(Accelerator accelerator, AcceleratorStream? stream, IDisposable? owned, long? memoryLimitBytes)
+    {
+        ArgumentNullException.ThrowIfNull(accelerator);
+        _accelerator = accelerator;
+        _owned = owned;
+        _ownsStream = stream is null;
+        _stream = stream ?? accelerator.CreateStream();
+        _memory = new DeviceAllocator(accelerator, memoryLimitBytes ?? IlgpuDevices.MemoryBytes(accelerator.Device));
+        _tensors = new DeviceTensors(_memory);
+        _kernels = new KernelCache(accelerator);
+        _plans = new PlanCache(_memory, _stream);
+        _portableAttention = new PortableAttention(this, _tensors, _plans);
+        IsEmulated = accelerator.AcceleratorType == AcceleratorType.CPU;
+    }
+
+    /// <inheritdoc/>
+    public string Name => IlgpuDevices.DisplayName(_accelerator.Device);
+
+    /// <inheritdoc/>
+    public ElementType FloatType => ElementType.Float32;
+
+    /// <inheritdoc/>
+    public long UsedBytes => _memory.UsedBytes;
+
+    /// <inheritdoc/>
+    public long PeakBytes => _memory.PeakBytes;
+
+    /// <summary>Whether the device executes kernels one thread at a time, for tests: a thread costs about a microsecond, a barrier of a group much more.</summary>
+    internal bool IsEmulated { get; }
+
+    /// <summary>Number of buffers that tensors, plans and running calls hold.</summary>
+    internal int LiveBuffers => _memory.LiveBuffers;
+
+    /// <summary>The stream that all work is queued on.</summary>
+    internal AcceleratorStream Stream => _stream;
+
+    /// <summary>Loaded kernels.</summary>
+    internal KernelCache Kernels => _kernels;
+
+    /// <inheritdoc/>
+    public Tensor Allocate(Shape shape, ElementType elementType)
+    {
+        var buffer = _memory.Rent(shape.Count * elementType.SizeBytes());
+        try
+        {
+            return Tensor.Create(buffer, shape, elementType);
+        }
+        catch
+        {
+            _memory.Return(buffer);
+            throw;
+        }
+    }
+
+    /// <summary>Waits until all queued work is done.</summary>
+    public void Synchronize() => _stream.Synchronize();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _stream.Synchronize();
+        _memory.Dispose();
+        if (_ownsStream)
+            _stream.Dispose();
+        _owned?.Dispose();
+    }
+
+    /// <summary>Queues a kernel.</summary>
+    /// <param name="kernel">A static method with one argument, explicitly grouped; loaded once.</param>
+    /// <param name="groups">Groups of threads; Y and Z at most 65535.</param>
+    /// <param name="threads">Threads of a group, at most 128 where emulated devices must run it.</param>
+    /// <param name="arguments">What the kernel gets.</param>
+    internal void Launch<TArguments>(Action<TArguments> kernel, Index3D groups, int threads, in TArguments arguments)
+        where TArguments : struct
+    {
+        if (groups.X > 0 && groups.Y > 0 && groups.Z > 0)
+            _kernels.Portable(kernel)(_stream, new KernelConfig(groups, new Index3D(threads, 1, 1)), arguments);
+    }
+
+    /// <summary>Queues a kernel whose thread t of T owns the elements t, t + T, t + 2T, ...; no work when there are no elements.</summary>
+    internal void LaunchOver<TArguments>(long count, Action<TArguments> kernel, in TArguments arguments)
+        where TArguments : struct
+    {
+        var (groups, threads) = ElementGroups(count);
+        Launch(kernel, new Index3D(groups, 1, 1), threads, arguments);
+    }
+
+    /// <summary>Groups and threads for <paramref name="count"/> independent elements: enough to fill the device, then threads take several elements. Depends on the count alone on a given device.</summary>
+    internal (int Groups, int Threads) ElementGroups(long count)
+    {
+        // Emulated devices pay for threads, so they get few, though more than one group.
+        int threads = IsEmulated ? 16 : Math.Min(256, _accelerator.MaxNumThreadsPerGroup);
+        long most = IsEmulated ? 3 : 16L * _accelerator.NumMultiprocessors;
+        return ((int)Math.Min(most, (count + threads - 1) / threads), threads);
+    }
+}

@@ -1,0 +1,34 @@
+using ILGPU;
+using ILGPU.Runtime;
+using S2ILGPU.Devices;
+
+namespace S2ILGPU.Memory;
+
+/// <summary>An array of the host on the device, until it is disposed.</summary>
+internal sealed class HostCopy<T> : IDisposable where T : unmanaged
+{
+    private readonly DeviceAllocator _memory;
+    private readonly IlgpuBuffer _buffer;
+    private bool _returned;
+
+    /// <summary>Copies an array to the device; does not wait for kernels.</summary>
+    public unsafe HostCopy(DeviceAllocator memory, AcceleratorStream stream, ReadOnlySpan<T> values)
+    {
+        _memory = memory;
+        _buffer = memory.Rent(Math.Max(1, values.Length) * (long)sizeof(T));
+        View = _buffer.Words.Cast<T>().SubView(0, values.Length);
+        if (!values.IsEmpty)
+            AcceleratorRuntime.Upload(View, stream, values);
+    }
+
+    /// <summary>The elements on the device.</summary>
+    public ArrayView<T> View { get; }
+
+    /// <summary>Gives the memory back; kernels that were queued before may still read it.</summary>
+    public void Dispose()
+    {
+        if (!_returned)
+            _memory.Return(_buffer);
+        _returned = true;
+    }
+}

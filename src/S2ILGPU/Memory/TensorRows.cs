@@ -1,0 +1,28 @@
+using ILGPU;
+
+namespace S2ILGPU.Memory;
+
+/// <summary>A tensor seen by a kernel as rows of adjacent elements: element (r, c) is at <c>Offset + r Stride + c</c> of the memory underneath.</summary>
+internal struct TensorRows
+{
+    /// <summary>The memory underneath, as 32-bit words.</summary>
+    public ArrayView<int> Words;
+
+    /// <summary>First element of the first row, in elements.</summary>
+    public long Offset;
+
+    /// <summary>Number of rows: the product of all extents but the last.</summary>
+    public long Count;
+
+    /// <summary>Distance between rows, in elements.</summary>
+    public long Stride;
+
+    /// <summary>Elements of a row.</summary>
+    public int Columns;
+
+    /// <summary>The memory underneath as floats.</summary>
+    public readonly ArrayView<float> Floats => Words.Cast<float>();
+
+    /// <summary>Index of an element in the memory underneath.</summary>
+    public readonly long At(long row, int column) => Offset + row * Stride + column;
+}

@@ -1,0 +1,93 @@
+using System.Runtime.CompilerServices;
+using ILGPU;
+using S2ILGPU.Kernels;
+
+namespace S2ILGPU.Tiles;
+
+/// <summary>The part of one thread in filling shared tiles from device memory.</summary>
+internal struct TileCopy<TShape> where TShape : struct, ITileShape
+{
+    private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
+
+    /// <summary>The group's shared memory.</summary>
+    public ArrayView<U4> Memory;
+
+    /// <summary>Address of the thread's first chunk in the tile at offset 0.</summary>
+    public uint Target;
+
+    /// <summary>Byte offset of that chunk in its block.</summary>
+    public uint Source;
+
+    /// <summary>Part of thread number <paramref name="thread"/> of those that fill the tile at <paramref name="address"/>; blocks begin <paramref name="firstRow"/> rows above it.</summary>
+    [MethodImpl(Inline)]
+    public static TileCopy<TShape> At(ArrayView<U4> memory, uint address, int thread, int firstRow)
+    {
+        int row = TileLayout<TShape>.CopyRow(thread), chunk = TileLayout<TShape>.CopyChunk(thread);
+        TileCopy<TShape> copy = default;
+        copy.Memory = memory;
+        copy.Target = Intrinsics.Pin(address + TileLayout<TShape>.Chunk(row, chunk));
+        copy.Source = Intrinsics.Pin((uint)((firstRow + row) % TShape.BlockColumns * TileLayout<TShape>.RowBytes + chunk * 16));
+        return copy;
+    }
+
+    /// <summary>Starts copying the tile that consists of <paramref name="blocks"/> to shared memory, <paramref name="stage"/> + <paramref name="offset"/> bytes behind the first tile.</summary>
+    [MethodImpl(Inline)]
+    public readonly void Load(ArrayView<U4> source, ArrayView<int> blocks, uint stage, int offset)
+    {
+        for (int i = 0; i < TileLayout<TShape>.Passes; i++)
+        {
+            int row = i * TileLayout<TShape>.PassRows;
+            ulong from = Block(source, blocks[row / TileLayout<TShape>.BlockPeriod]);
+            for (int panel = 0; panel < TileLayout<TShape>.Panels; panel++)
+                Intrinsics.CopyAsync(To(stage, row), ToOffset(offset, row, panel), from, FromOffset(row, panel), ref Memory[0], ref source[0]);
+        }
+    }
+
+    /// <summary>The same, but reads nothing and writes zeros when <paramref name="bytes"/> is 0 instead of 16.</summary>
+    [MethodImpl(Inline)]
+    public readonly void LoadOrZero(ArrayView<U4> source, ArrayView<int> blocks, uint stage, int offset, uint bytes)
+    {
+        for (int i = 0; i < TileLayout<TShape>.Passes; i++)
+        {
+            int row = i * TileLayout<TShape>.PassRows;
+            ulong from = Block(source, blocks[row / TileLayout<TShape>.BlockPeriod]);
+            for (int panel = 0; panel < TileLayout<TShape>.Panels; panel++)
+                Intrinsics.CopyAsyncOrZero(To(stage, row), ToOffset(offset, row, panel), from, FromOffset(row, panel), bytes, ref Memory[0], ref source[0]);
+        }
+    }
+
+    /// <summary>Starts copying rows of a strided tensor: row <c>FirstRow + r</c> goes to row r of <paramref name="count"/>, and rows outside [begin, end) become zero.</summary>
+    [MethodImpl(Inline)]
+    public static void LoadStrided(ArrayView<U4> memory, uint address, ArrayView<U4> source, in RowStrides strides, in RowTile tile, int count)
+    {
+        int row = TileLayout<TShape>.CopyRow(Group.IdxX), chunk = TileLayout<TShape>.CopyChunk(Group.IdxX);
+        uint target = address + TileLayout<TShape>.Chunk(row, chunk);
+        long element = strides.Offset + tile.Batch * strides.Batch + tile.Head * strides.Head + (tile.FirstRow + row) * strides.Row + chunk * 8;
+        ulong from = Intrinsics.GlobalAddress(ref source[0]) + (ulong)(element * 2);
+        for (int i = 0; i < count / TileLayout<TShape>.PassRows; i++)
+        {
+            int pass = i * TileLayout<TShape>.PassRows, at = tile.FirstRow + row + pass;
+            uint bytes = at >= tile.BeginRow && at < tile.EndRow ? 16u : 0u;
+            for (int panel = 0; panel < TileLayout<TShape>.Panels; panel++)
+            {
+                Intrinsics.CopyAsyncOrZero(target ^ (uint)(TileLayout<TShape>.Swizzle(pass) << 4), ToOffset(0, pass, panel), from + (ulong)(pass * strides.Row * 2), (uint)(panel * TileLayout<TShape>.PanelBytes), bytes,
+                    ref memory[0], ref source[0]);
+            }
+        }
+    }
+
+    /// <summary>Address of the thread's chunk in a block: the block's distance and the thread's are added first, so that no 64-bit base stays in registers.</summary>
+    [MethodImpl(Inline)]
+    private readonly ulong Block(ArrayView<U4> source, int block) =>
+        Intrinsics.GlobalAddress(ref source[0]) + ((ulong)(uint)block * (ulong)(uint)TileLayout<TShape>.BlockBytes + Source);
+
+    [MethodImpl(Inline)]
+    private readonly uint To(uint stage, int row) => (Target + stage) ^ (uint)(TileLayout<TShape>.Swizzle(row) << 4);
+
+    [MethodImpl(Inline)]
+    private static uint ToOffset(int offset, int row, int panel) => (uint)(offset + row * TileLayout<TShape>.RowBytes + panel * TileLayout<TShape>.PanelBytes);
+
+    [MethodImpl(Inline)]
+    private static uint FromOffset(int row, int panel) =>
+        (uint)(row % TileLayout<TShape>.BlockPeriod * TileLayout<TShape>.RowBytes + panel * TileLayout<TShape>.PanelBytes);
+}

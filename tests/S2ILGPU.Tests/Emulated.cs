@@ -1,0 +1,14 @@
+using S2ILGPU.Backends;
+using S2ILGPU.Devices;
+
+namespace S2ILGPU.Tests;
+
+/// <summary>The device that every machine has: ILGPU's CPU accelerator, or KernelLab.</summary>
+internal static class Emulated
+{
+    /// <summary>The name of the device.</summary>
+    public const string Device = "ilgpu-cpu";
+
+    /// <summary>An engine on it.</summary>
+    public static IBackend Create() => IlgpuDevices.CreateBackend(Device);
+}
