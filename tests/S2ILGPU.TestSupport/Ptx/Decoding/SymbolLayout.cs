@@ -1,0 +1,53 @@
+namespace S2ILGPU.TestSupport.Ptx;
+
+/// <summary>Where the variables and parameters of a kernel lie.</summary>
+internal sealed class SymbolLayout
+{
+    private readonly Dictionary<string, (string Space, ulong Address)> _symbols = [];
+
+    public SymbolLayout(PtxModule module, PtxFunction kernel)
+    {
+        foreach (var parameter in kernel.Parameters)
+        {
+            ArgumentBytes = Align(ArgumentBytes, parameter.Alignment);
+            _symbols[parameter.Name] = ("param", (ulong)ArgumentBytes);
+            ArgumentBytes += parameter.Bytes;
+        }
+        var used = kernel.Statements.SelectMany(s => s.Operands).SelectMany(Symbols).ToHashSet();
+        foreach (var variable in module.Variables.Concat(kernel.Variables).Where(v => used.Contains(v.Name)).OrderBy(v => v.Bytes == 0))
+            switch (variable.Space)
+            {
+                case "shared": // memory that the launch sizes follows all other
+                    StaticSharedBytes = Align(StaticSharedBytes, variable.Alignment);
+                    _symbols[variable.Name] = ("shared", (ulong)(SharedMemory.Begin + StaticSharedBytes));
+                    StaticSharedBytes += variable.Bytes;
+                    break;
+                case "local":
+                    LocalBytes = Align(LocalBytes, variable.Alignment);
+                    _symbols[variable.Name] = ("local", (ulong)LocalBytes);
+                    LocalBytes += variable.Bytes;
+                    break;
+                default:
+                    throw new NotSupportedException($"variable {variable.Name} in {variable.Space} memory");
+            }
+    }
+
+    public int ArgumentBytes { get; }
+
+    public int StaticSharedBytes { get; }
+
+    public int LocalBytes { get; }
+
+    /// <summary>Address of a variable in its space, or offset of a parameter.</summary>
+    public (string Space, ulong Address) this[string name] => _symbols.TryGetValue(name, out var symbol) ? symbol : throw new NotSupportedException($"symbol {name}");
+
+    private static int Align(int offset, int alignment) => (offset + alignment - 1) / alignment * alignment;
+
+    private static IEnumerable<string> Symbols(PtxOperand operand) => operand switch
+    {
+        PtxSymbol symbol => [symbol.Name],
+        PtxAddress address => Symbols(address.Base),
+        PtxVector vector => vector.Elements.SelectMany(Symbols),
+        _ => [],
+    };
+}

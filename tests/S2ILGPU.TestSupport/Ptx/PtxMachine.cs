@@ -1,0 +1,56 @@
+using System.Runtime.CompilerServices;
+
+namespace S2ILGPU.TestSupport.Ptx;
+
+/// <summary>Executes PTX texts without a GPU and checks on the way what a GPU would not tell.</summary>
+/// <remarks>
+/// <para>Found and reported as <see cref="PtxFaultException"/>: accesses out of bounds or misaligned, writes to inputs, reads of shared memory that nobody wrote, races within a group (missing barriers, missing waits for
+/// asynchronous copies, copies into memory that others still read), barriers that not all threads reach, collectives of a warp that not all its lanes reach, bank conflicts of ldmatrix, loops without end.</para>
+/// <para>Not modelled: ptxas, timing, memory ordering between groups, the rounding inside tensor cores (sums here are fp32, one product after another).</para>
+/// <para>The machine is for one thread at a time. Arrays that it maps stay where they are until it is disposed.</para>
+/// </remarks>
+public sealed class PtxMachine(PtxProgram program, PtxOptions? options = null) : IDisposable
+{
+    private readonly GlobalMemory _global = new();
+
+    /// <summary>Decodes the only kernel of a PTX text.</summary>
+    public PtxMachine(string text, PtxOptions? options = null) : this(PtxProgram.Parse(text), options)
+    {
+    }
+
+    /// <summary>The kernel.</summary>
+    public PtxProgram Program { get; } = program;
+
+    /// <summary>How it runs.</summary>
+    public PtxOptions Options { get; } = options ?? new PtxOptions();
+
+    /// <summary>Instructions that warps executed so far.</summary>
+    public long WarpInstructions { get; private set; }
+
+    /// <summary>Makes an array part of global memory and returns its address; the kernel works on the array itself.</summary>
+    public ulong Map<T>(T[] data, string name, bool isReadOnly = false) where T : unmanaged => _global.Map(data, (long)data.Length * Unsafe.SizeOf<T>(), name, isReadOnly);
+
+    /// <summary>Runs a grid, one group after another in a seeded order.</summary>
+    /// <param name="grid">Groups.</param>
+    /// <param name="size">Threads of a group.</param>
+    /// <param name="arguments">The kernel's arguments as bytes; see <see cref="KernelArguments"/>.</param>
+    /// <param name="dynamicSharedBytes">Size of dynamic shared memory.</param>
+    public void Launch(PtxDim grid, PtxDim size, byte[] arguments, int dynamicSharedBytes = 0)
+    {
+        if (arguments.Length != Program.ArgumentBytes)
+            throw new PtxFaultException($"{Program.Name} takes {Program.ArgumentBytes} bytes of arguments, not {arguments.Length}");
+        if (Program.MaximumThreads > 0 && size.Count > Program.MaximumThreads)
+            throw new PtxFaultException($"{Program.Name} was compiled for {Program.MaximumThreads} threads a group, not {size.Count}");
+        if (Program.DynamicSharedOffset + dynamicSharedBytes > Options.MaximumSharedBytes)
+            throw new PtxFaultException($"{Program.DynamicSharedOffset + dynamicSharedBytes} bytes of shared memory; a group may have {Options.MaximumSharedBytes}");
+        var random = new Random(Options.Seed);
+        int[] order = [.. Enumerable.Range(0, checked((int)grid.Count))];
+        random.Shuffle(order);
+        using var group = new Group(Program, Options, grid, size, arguments, dynamicSharedBytes, _global);
+        foreach (int n in order)
+            WarpInstructions += group.Run(new PtxDim(n % grid.X, n / grid.X % grid.Y, n / grid.X / grid.Y), random);
+    }
+
+    /// <summary>Lets the arrays go.</summary>
+    public void Dispose() => _global.Dispose();
+}
