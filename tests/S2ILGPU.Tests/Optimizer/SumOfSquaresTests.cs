@@ -1,0 +1,38 @@
+using S2ILGPU.Tensors;
+using Xunit;
+
+namespace S2ILGPU.Tests.Optimizer;
+
+/// <summary>What a sum in two floats must do beyond the contract's tests.</summary>
+public sealed class SumOfSquaresTests
+{
+    [Fact]
+    public void SmallSquaresBesideALargeOneAreNotLost()
+    {
+        // Each small square is below half a unit in the last place of the large one: a plain sum of floats, in this order in one thread, would stay at 2^24.
+        var values = new float[100_000];
+        Array.Fill(values, 0.7f);
+        for (int n = 0; n < 1000; n++) // whichever way elements are dealt to threads, each thread begins with a large one
+            values[n] = 4096;
+        double exact = values.Sum(x => (double)x * x);
+        Assert.Equal((float)exact, SumOf(values), 2 * MathF.BitIncrement((float)exact) - 2 * (float)exact);
+    }
+
+    [Theory]
+    [InlineData(float.PositiveInfinity, float.PositiveInfinity)]
+    [InlineData(1e30f, float.PositiveInfinity)]
+    [InlineData(float.NaN, float.NaN)]
+    public void InfinityAndNaNStayWhatTheyAre(float value, float expected) => Assert.Equal(expected, SumOf([1, 2, value, 3]));
+
+    private static float SumOf(float[] values)
+    {
+        using var backend = Emulated.Create();
+        using var x = backend.Allocate(new Shape(values.Length), ElementType.Float32);
+        using var result = backend.Allocate(new Shape(1), ElementType.Float32);
+        backend.Upload(values, x);
+        backend.SumOfSquares(x, result, accumulate: false);
+        var sum = new float[1];
+        backend.Download(result, sum);
+        return sum[0];
+    }
+}
