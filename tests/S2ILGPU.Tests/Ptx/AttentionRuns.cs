@@ -11,20 +11,62 @@ internal static class AttentionRuns
 {
     private static readonly Tolerance LineTolerance = new(1e-4);
 
-    /// <summary>Forward with packed keys and values.</summary>
-    public static void Forward(InterpretedKernel kernel, int rowsPerTile, AttentionData data, CopyTiming copies, string? text = null)
+    /// <summary>Forward.</summary>
+    /// <param name="kernel">The kernel.</param>
+    /// <param name="rowsPerTile">64 or 128.</param>
+    /// <param name="placement">Where keys and values lie.</param>
+    /// <param name="data">The problem.</param>
+    /// <param name="copies">When asynchronous copies arrive.</param>
+    /// <param name="text">A mutant, or null.</param>
+    public static void Forward(InterpretedKernel kernel, int rowsPerTile, KeyPlacement placement, AttentionData data, CopyTiming copies, string? text = null)
     {
-        var lists = data.Lists().OfQueries(rowsPerTile);
+        var keys = KeyOperands.Create(data, placement);
+        var lists = Shaped(data.Lists().OfQueries(rowsPerTile, keys.PageBlocks), data);
         var output = AttentionData.Untouched<ushort>(data.QueryShape.Count);
         var lines = AttentionData.Untouched<float>(data.LineShape.Count);
         kernel.Launch(Math.Max(1, lists.Rows.Length), copies, a =>
         {
-            SetLists(a, lists, []);
-            a.View("Query", data.Query).Value("QueryRows", data.QueryRows);
-            a.View("Keys", data.Pack(data.Key, data.KeyRows, lists.Columns)).View("Values", data.Pack(data.Value, data.KeyRows, lists.Columns));
+            SetLists(a, lists, keys.Pages);
+            a.View("Query", data.Query).Value("QueryRows", data.QueryRows).View("Keys", keys.Keys).View("Values", keys.Values);
             a.View("Output", output, isReadOnly: false).Value("OutputRows", data.QueryRows).View("LogSumExp", lines, isReadOnly: false);
             a.Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows).Value("ScaleLog2", data.ScaleLog2).Value("Causal", IsCausal(data));
         }, text);
+        data.Compare("O", data.QueryShape, data.Output, output, Tolerance.Forward(data.Type));
+        data.CompareLines("LSE", lines, LineTolerance);
+    }
+
+    /// <summary>Decoding: every sequence has one query.</summary>
+    /// <param name="decode">The kernel.</param>
+    /// <param name="merge">The kernel that joins the parts.</param>
+    /// <param name="groupHeads">G.</param>
+    /// <param name="splits">Parts of each list.</param>
+    /// <param name="placement">Where keys and values lie.</param>
+    /// <param name="data">The problem.</param>
+    /// <param name="copies">When asynchronous copies arrive.</param>
+    /// <param name="decodeText">A mutant of the first kernel, or null.</param>
+    /// <param name="mergeText">A mutant of the second kernel, or null.</param>
+    public static void Decode(InterpretedKernel decode, InterpretedKernel merge, int groupHeads, int splits, KeyPlacement placement, AttentionData data, CopyTiming copies,
+        string? decodeText = null, string? mergeText = null)
+    {
+        var keys = KeyOperands.Create(data, placement);
+        var lists = Shaped(data.Lists().OfLastQueries(groupHeads, keys.PageBlocks), data);
+        int heads = lists.Rows.Length * groupHeads, quads = data.Problem.HeadDim / 4;
+        float[] partialOutput = AttentionData.Untouched<float>(heads * splits * quads * 4), partialLines = AttentionData.Untouched<float>(heads * splits);
+        decode.Launch(new PtxDim(lists.Rows.Length, splits), copies, a =>
+        {
+            SetLists(a, lists, keys.Pages);
+            a.View("Query", data.Query).Value("QueryRows", data.QueryRows).View("Keys", keys.Keys).View("Values", keys.Values);
+            a.View("PartialOutput", partialOutput, isReadOnly: false).View("PartialLogSumExp", partialLines, isReadOnly: false).Value("Splits", splits).Value("ScaleLog2", data.ScaleLog2);
+        }, decodeText);
+        var output = AttentionData.Untouched<ushort>(data.QueryShape.Count);
+        var lines = AttentionData.Untouched<float>(data.LineShape.Count);
+        int count = heads * quads;
+        merge.Launch((count + merge.Threads - 1) / merge.Threads, copies, a =>
+        {
+            a.View("Rows", lists.Rows).View("PartialOutput", partialOutput).View("PartialLogSumExp", partialLines);
+            a.View("Output", output, isReadOnly: false).Value("OutputRows", data.QueryRows).View("LogSumExp", lines, isReadOnly: false);
+            a.Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows).Value("Splits", splits).Value("GroupHeads", groupHeads).Value("HeadQuads", quads).Value("Count", count);
+        }, mergeText);
         data.Compare("O", data.QueryShape, data.Output, output, Tolerance.Forward(data.Type));
         data.CompareLines("LSE", lines, LineTolerance);
     }
@@ -50,7 +92,7 @@ internal static class AttentionRuns
     public static void Backward(InterpretedKernel kernel, bool rowsAreKeys, bool first, bool second, AttentionData data, float[] deltaLines, CopyTiming copies, string? text = null)
     {
         var builder = data.Lists();
-        TileLists keys = builder.OfKeys(), queries = builder.OfQueries(64), lists = rowsAreKeys ? keys : queries;
+        TileLists keys = builder.OfKeys(), queries = builder.OfQueries(64), lists = Shaped(rowsAreKeys ? keys : queries, data);
         var (shape, rows) = rowsAreKeys ? (data.KeyShape, data.KeyRows) : (data.QueryShape, data.QueryRows);
         // the packed rows of one kernel are the packed columns of the other
         ushort[] packedKeys = data.Pack(data.Key, data.KeyRows, queries.Columns), packedValues = data.Pack(data.Value, data.KeyRows, queries.Columns);
@@ -69,6 +111,17 @@ internal static class AttentionRuns
             data.Compare(rowsAreKeys ? "dK" : "dQ", shape, data.Exact(rowsAreKeys ? "dK" : "dQ"), gradient1, tolerance);
         if (second)
             data.Compare("dV", shape, data.Exact("dV"), gradient2, tolerance);
+    }
+
+    // All tiles through the masked loop, where the problem asks for it: their masks have all bits of what is kept.
+    private static TileLists Shaped(TileLists lists, AttentionData data)
+    {
+        if (!data.MaskEverything)
+            return lists;
+        var rows = (RowTile[])lists.Rows.Clone();
+        for (int n = 0; n < rows.Length; n++)
+            rows[n].FullEnd = rows[n].Start;
+        return lists with { Rows = rows };
     }
 
     private static void SetLists(KernelArguments arguments, TileLists lists, int[] pages) => arguments.View("Lists.Rows", lists.Rows).View("Lists.Entries", OrOne(lists.Entries))
