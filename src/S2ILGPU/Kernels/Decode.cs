@@ -143,7 +143,9 @@ internal static class Decode
     [MethodImpl(Inline)]
     private static void Wait<TShape>() where TShape : struct, IDecodeShape
     {
-        if (TShape.Stages == 2)
+        if (TShape.Stages == 1)
+            Intrinsics.CopyWait0();
+        else if (TShape.Stages == 2)
             Intrinsics.CopyWait1();
         else if (TShape.Stages == 3)
             Intrinsics.CopyWait2();

@@ -9,7 +9,7 @@ internal interface IDecodeShape : ITileShape
     /// <summary>G, query heads that share a load of K and V: 1, 2, 4 or 8.</summary>
     static abstract int Heads { get; }
 
-    /// <summary>Tiles in the ring of each warp, 2 to 4.</summary>
+    /// <summary>Tiles in the ring of each warp, 1 to 4.</summary>
     static abstract int Stages { get; }
 }
 
