@@ -1,6 +1,5 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
-using ILGPU;
 using ILGPU.Runtime.Cuda;
 
 namespace S2ILGPU.Ilgpu;
@@ -10,33 +9,8 @@ internal static partial class CudaDriver
 {
     private const int MaxDynamicSharedSizeBytes = 8, DefaultSharedBytes = 48 * 1024;
 
-    private static readonly object _lock = new();
-    private static bool _resolves;
-
-    /// <summary>Lets ILGPU, which asks for <c>libcuda.so</c>, find the driver on systems that have only <c>libcuda.so.1</c>. Call before the first context is made.</summary>
-    public static void FindLibrary()
-    {
-        lock (_lock)
-        {
-            if (_resolves)
-                return;
-            _resolves = true;
-            SetResolver(typeof(Context).Assembly);
-            SetResolver(typeof(CudaDriver).Assembly);
-        }
-    }
-
-    private static void SetResolver(Assembly assembly)
-    {
-        try
-        {
-            NativeLibrary.SetDllImportResolver(assembly, Resolve);
-        }
-        catch (InvalidOperationException)
-        {
-            // an assembly has one resolver, and the program has set its own: it knows where its driver is
-        }
-    }
+    // An import is resolved per assembly: GpuDevices does it for ILGPU's.
+    static CudaDriver() => NativeLibrary.SetDllImportResolver(typeof(CudaDriver).Assembly, Resolve);
 
     /// <summary>Allows a kernel more than the 48 KB of dynamic shared memory that a launch may ask for by default.</summary>
     public static void AllowSharedMemory(CudaKernel kernel, int sharedBytes)
@@ -52,7 +26,7 @@ internal static partial class CudaDriver
     {
         if (name != "cuda" || !OperatingSystem.IsLinux())
             return 0;
-        return NativeLibrary.TryLoad("libcuda.so.1", out nint library) || NativeLibrary.TryLoad("libcuda.so", out library) ? library : 0;
+        return NativeLibrary.TryLoad("libcuda.so.1", out nint library) || NativeLibrary.TryLoad("/usr/lib/wsl/lib/libcuda.so.1", out library) ? library : 0;
     }
 
     [LibraryImport("cuda")]

@@ -1,0 +1,61 @@
+using S2ILGPU.Kernels;
+using S2ILGPU.Tiles;
+
+namespace S2ILGPU.Launch;
+
+/// <summary>The forward kernels. Loop = SASS instructions per warp and 64 columns (sm_80 / sm_90, bf16, blocks of 64, ptxas 11.8), with the share of HMMA; no variant spills on either.</summary>
+internal static class ForwardVariants
+{
+    // head dim, rows, warps, 16-row tiles per warp, buffers, KB of a multiprocessor from which on it is chosen, reason; preferred rows first
+    private static readonly (int HeadDim, int Rows, int Warps, int RowTiles, int Stages, int Kilobytes, string Reason)[] _rows =
+    [
+        (64, 64, 2, 2, 2, 100, "32 rows per warp read each key once for two products"),
+        (64, 128, 4, 2, 2, 100, "half the traffic of 64 rows, for lists that neighbouring blocks of rows share"),
+        (96, 64, 2, 2, 2, 100, "32 rows per warp read each key once for two products"),
+        (96, 128, 4, 2, 2, 100, "half the traffic of 64 rows, for lists that neighbouring blocks of rows share"),
+        (128, 64, 4, 1, 2, 164, "two groups per multiprocessor; 32 rows per warp spill 100 bytes"),
+        (128, 64, 4, 1, 1, 100, "two groups per multiprocessor need single buffers"),
+        (128, 128, 8, 1, 2, 100, "half the traffic of 64 rows; 32 rows per warp spill 100 bytes"),
+        (256, 64, 4, 1, 1, 228, "two groups per multiprocessor need single buffers"),
+        (256, 64, 4, 1, 2, 164, "one group per multiprocessor, all memory for double buffers"),
+        (256, 64, 4, 1, 1, 100, "96 KB fit once"),
+        (256, 128, 8, 1, 1, 164, "half the traffic of 64 rows"),
+    ];
+
+    /// <summary>One variant for each row, element type, size of blocks and placement.</summary>
+    public static IEnumerable<KernelVariant> All()
+    {
+        foreach (var row in _rows)
+        {
+            foreach (var (type, element, elementName) in KernelVariants.Elements)
+            {
+                foreach (int columns in KernelVariants.BlockColumns.ToArray())
+                {
+                    yield return Variant(row, (type, element, elementName), columns, isPaged: false);
+                    yield return Variant(row, (type, element, elementName), columns, isPaged: true);
+                }
+            }
+        }
+    }
+
+    private static KernelVariant Variant((int HeadDim, int Rows, int Warps, int RowTiles, int Stages, int Kilobytes, string Reason) row, (Tensors.ElementType Type, Type Element, string Name) element, int columns, bool isPaged)
+    {
+        Type[] numbers = [.. new[] { row.HeadDim, row.Warps, row.RowTiles, 64, row.Stages, columns }.Select(KernelVariants.Number), KernelVariants.Placement(isPaged)];
+        var shape = typeof(ForwardShape<,,,,,,>).MakeGenericType(numbers);
+        return new KernelVariant
+        {
+            Name = $"forward-{element.Name}-d{row.HeadDim}-rows{row.Rows}-buffers{row.Stages}-from{row.Kilobytes}-block{columns}{(isPaged ? "-paged" : "")}",
+            Operation = KernelOperation.Forward,
+            Method = typeof(Forward).GetMethod(nameof(Forward.Kernel))!.MakeGenericMethod(element.Element, shape),
+            ElementType = element.Type,
+            HeadDim = row.HeadDim,
+            BlockColumns = columns,
+            IsPaged = isPaged,
+            Rows = row.Rows,
+            Threads = row.Warps * 32,
+            SharedBytes = (int)typeof(Forward).GetMethod(nameof(Forward.SharedBytes))!.MakeGenericMethod(shape).Invoke(null, null)!,
+            MultiprocessorKilobytes = row.Kilobytes,
+            Reason = row.Reason,
+        };
+    }
+}
