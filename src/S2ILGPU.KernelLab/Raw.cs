@@ -29,18 +29,18 @@ public static unsafe class Raw
         where TValue : unmanaged =>
         *(TValue*)At(ref origin, byteOffset, sizeof(TValue), AccessKind.Read, new Site(line, file));
 
-    /// <summary>Writes a value.</summary>
+    /// <summary>Where a value is written; the result must be assigned to.</summary>
     /// <typeparam name="TOrigin">The view's element type.</typeparam>
     /// <typeparam name="TValue">What is written; it must be aligned to its size, up to 16 bytes.</typeparam>
     /// <param name="origin">A reference taken from a view.</param>
     /// <param name="byteOffset">Bytes from there.</param>
-    /// <param name="value">The value.</param>
     /// <param name="line">Filled in by the compiler.</param>
     /// <param name="file">Filled in by the compiler.</param>
-    public static void Write<TOrigin, TValue>(ref TOrigin origin, long byteOffset, TValue value, [CallerLineNumber] int line = 0, [CallerFilePath] string file = "")
+    /// <returns>The place.</returns>
+    public static ref TValue Write<TOrigin, TValue>(ref TOrigin origin, long byteOffset, [CallerLineNumber] int line = 0, [CallerFilePath] string file = "")
         where TOrigin : unmanaged
         where TValue : unmanaged =>
-        *(TValue*)At(ref origin, byteOffset, sizeof(TValue), AccessKind.Write, new Site(line, file)) = value;
+        ref *(TValue*)At(ref origin, byteOffset, sizeof(TValue), AccessKind.Write, new Site(line, file));
 
     /// <summary>Adds to a float in one indivisible step.</summary>
     /// <typeparam name="TOrigin">The view's element type.</typeparam>
@@ -53,6 +53,26 @@ public static unsafe class Raw
     public static float AtomicAdd<TOrigin>(ref TOrigin origin, long byteOffset, float value, [CallerLineNumber] int line = 0, [CallerFilePath] string file = "")
         where TOrigin : unmanaged =>
         AtomicUpdate.Apply(ref *(float*)At(ref origin, byteOffset, sizeof(float), AccessKind.Atomic, new Site(line, file)), value, static (old, v) => old + v);
+
+    /// <summary>Issues an asynchronous copy of one element of 4, 8 or 16 bytes.</summary>
+    /// <typeparam name="T">The element type.</typeparam>
+    /// <param name="target">A reference taken from a view of shared memory.</param>
+    /// <param name="targetOffset">Bytes from there.</param>
+    /// <param name="source">A reference taken from a view of global memory.</param>
+    /// <param name="sourceOffset">Bytes from there.</param>
+    /// <param name="line">Filled in by the compiler.</param>
+    /// <param name="file">Filled in by the compiler.</param>
+    public static void CopyAsync<T>(ref T target, long targetOffset, ref T source, long sourceOffset, [CallerLineNumber] int line = 0, [CallerFilePath] string file = "")
+        where T : unmanaged => CopyAsync(ref target, targetOffset, ref source, sourceOffset, sizeof(T), sizeof(T), line, file);
+
+    /// <summary>Issues an asynchronous copy of an element of zeros: a copy of which nothing comes from the source.</summary>
+    /// <typeparam name="T">The element type, of 4, 8 or 16 bytes.</typeparam>
+    /// <param name="target">A reference taken from a view of shared memory.</param>
+    /// <param name="targetOffset">Bytes from there.</param>
+    /// <param name="line">Filled in by the compiler.</param>
+    /// <param name="file">Filled in by the compiler.</param>
+    public static void ZeroAsync<T>(ref T target, long targetOffset, [CallerLineNumber] int line = 0, [CallerFilePath] string file = "")
+        where T : unmanaged => CopyAsync(ref target, targetOffset, ref target, 0, sizeof(T), 0, line, file);
 
     /// <summary>
     /// Issues an asynchronous copy (<c>cp.async</c>): it may land at any time up to the wait, so the target may not be touched until then. The accesses count from here on, the bytes
@@ -76,9 +96,8 @@ public static unsafe class Raw
         var site = new Site(line, file);
         if (bytes is not (4 or 8 or 16) || sourceBytes < 0 || sourceBytes > bytes)
             throw new KernelFaultException($"an asynchronous copy of {bytes} bytes, {sourceBytes} of them from the source, at {site}; 4, 8 or 16 are possible");
+        Address(ref source);
         byte* from = sourceBytes > 0 ? At(ref source, sourceOffset, sourceBytes, AccessKind.Read, site, alignment: bytes) : null;
-        if (sourceBytes == 0)
-            Address(ref source);
         byte* origin = (byte*)Unsafe.AsPointer(ref target);
         byte* to = At(ref target, targetOffset, bytes, AccessKind.CopyIssued, site);
         Engine.Current.Copies.Add(new PendingCopy(Find(origin), to, from, bytes, sourceBytes, Engine.Current.FindOrigin((nint)origin) ?? site));

@@ -1,5 +1,6 @@
 using ILGPU;
 using ILGPU.Runtime;
+using S2ILGPU.Attention;
 using S2ILGPU.Backends;
 using S2ILGPU.Devices;
 using S2ILGPU.Memory;
@@ -40,6 +41,8 @@ public sealed partial class IlgpuBackend : IBackend
         _memory = new DeviceAllocator(accelerator, memoryLimitBytes ?? IlgpuDevices.MemoryBytes(accelerator.Device));
         _tensors = new DeviceTensors(_memory);
         _kernels = new KernelCache(accelerator);
+        _plans = new PlanCache(_memory, _stream);
+        _portableAttention = new PortableAttention(this, _tensors, _plans);
         IsEmulated = accelerator.AcceleratorType == AcceleratorType.CPU;
     }
 

@@ -15,6 +15,9 @@ public abstract class LabFixture : IDisposable
     /// <summary>The thread orders that every fault is tried under.</summary>
     public static TheoryData<Schedule> Orders => [Schedule.Ascending, Schedule.Descending, Schedule.Random(42)];
 
+    /// <summary>Another accelerator of the same context.</summary>
+    protected CPUAccelerator CreateDevice() => _context.CreateCPUAccelerator(0);
+
     public void Dispose()
     {
         Device.Dispose();

@@ -10,21 +10,28 @@ internal sealed class PageTableCopies
     private readonly List<Entry> _entries = [];
 
     /// <summary>The device's copy of a table as it is now.</summary>
-    public ArrayView<int> On(DeviceAllocator memory, AcceleratorStream stream, PageTable table)
+    /// <param name="memory">Where the copy lives.</param>
+    /// <param name="stream">In whose order it is written.</param>
+    /// <param name="table">The table.</param>
+    /// <param name="entriesPerBlock">Above 1 each block counts as so many neighbouring parts of its page: [S, Hkv, MaxBlocks * parts] with part n of page p being p * parts + n.</param>
+    public ArrayView<int> On(DeviceAllocator memory, AcceleratorStream stream, PageTable table, int entriesPerBlock = 1)
     {
         Entry? found = null;
         foreach (var entry in _entries)
-            if (entry.Table.TryGetTarget(out var known) && known == table)
+            if (entry.Table.TryGetTarget(out var known) && known == table && entry.EntriesPerBlock == entriesPerBlock)
                 found = entry;
         if (found is not null && found.Version == table.Version)
             return found.Copy.View;
         Remove(entry => entry == found || !entry.Table.TryGetTarget(out _));
-        var pages = new int[table.Sequences * table.KeyValueHeads * table.MaxBlocks];
-        for (int s = 0, row = 0; s < table.Sequences; s++)
-            for (int head = 0; head < table.KeyValueHeads; head++, row++)
-                table.Row(s, head).CopyTo(pages.AsSpan(row * table.MaxBlocks));
+        var pages = new int[checked(table.Sequences * table.KeyValueHeads * table.MaxBlocks * entriesPerBlock)];
+        int at = 0;
+        for (int s = 0; s < table.Sequences; s++)
+            for (int head = 0; head < table.KeyValueHeads; head++)
+                foreach (int page in table.Row(s, head))
+                    for (int part = 0; part < entriesPerBlock; part++)
+                        pages[at++] = page == PageTable.None ? PageTable.None : page * entriesPerBlock + part;
         var copy = new HostCopy<int>(memory, stream, pages);
-        _entries.Add(new Entry(new WeakReference<PageTable>(table), table.Version, copy));
+        _entries.Add(new Entry(new WeakReference<PageTable>(table), table.Version, entriesPerBlock, copy));
         return copy.View;
     }
 
@@ -39,5 +46,5 @@ internal sealed class PageTableCopies
         _entries.RemoveAll(isDead);
     }
 
-    private sealed record Entry(WeakReference<PageTable> Table, long Version, HostCopy<int> Copy);
+    private sealed record Entry(WeakReference<PageTable> Table, long Version, int EntriesPerBlock, HostCopy<int> Copy);
 }

@@ -1,0 +1,102 @@
+using ILGPU.Runtime;
+using S2ILGPU.Backends;
+using S2ILGPU.Launch;
+using S2ILGPU.Layouts;
+using S2ILGPU.Memory;
+
+namespace S2ILGPU.Attention;
+
+/// <summary>What the rows of a plan are.</summary>
+internal enum PlanRows
+{
+    /// <summary>Tiles of 64 queries.</summary>
+    Queries64,
+
+    /// <summary>Tiles of 128 queries.</summary>
+    Queries128,
+
+    /// <summary>Tiles of 64 keys.</summary>
+    Keys,
+
+    /// <summary>The last query of each sequence, one query head at a time.</summary>
+    LastQuery,
+
+    /// <summary>The last query of each sequence, two neighbouring query heads at a time.</summary>
+    LastQueryOfTwoHeads,
+
+    /// <summary>The last query of each sequence, four neighbouring query heads at a time.</summary>
+    LastQueryOfFourHeads,
+
+    /// <summary>The last query of each sequence, eight neighbouring query heads at a time.</summary>
+    LastQueryOfEightHeads,
+}
+
+/// <summary>Plans that were used last, by layouts, sequences and pages: layers of one pattern and steps of one shape share them.</summary>
+internal sealed class PlanCache(DeviceAllocator memory, AcceleratorStream stream) : IDisposable
+{
+    /// <summary>Plans that are kept. A training step of a hybrid model needs six.</summary>
+    public const int Capacity = 24;
+
+    private readonly LinkedList<(Key Key, DevicePlan Plan)> _plans = [];
+
+    /// <summary>Number of plans built so far.</summary>
+    public int Built { get; private set; }
+
+    /// <summary>The plan of a batch, from the cache where possible.</summary>
+    public DevicePlan Get(PlanRows rows, IReadOnlyList<BlockLayout> layouts, SequenceBatch sequences, int? pageBlocks = null)
+    {
+        for (var node = _plans.First; node is not null; node = node.Next)
+            if (node.Value.Key.Matches(rows, layouts, sequences.Sequences, pageBlocks))
+            {
+                _plans.Remove(node);
+                _plans.AddFirst(node);
+                return node.Value.Plan;
+            }
+        var plan = new DevicePlan(Build(rows, layouts, sequences, pageBlocks), memory, stream);
+        Built++;
+        _plans.AddFirst((new Key(rows, [.. layouts], sequences.Sequences.ToArray(), pageBlocks), plan));
+        if (_plans.Count > Capacity)
+        {
+            _plans.Last!.Value.Plan.Dispose();
+            _plans.RemoveLast();
+        }
+        return plan;
+    }
+
+    /// <summary>Frees all plans.</summary>
+    public void Dispose()
+    {
+        foreach (var (_, plan) in _plans)
+            plan.Dispose();
+        _plans.Clear();
+    }
+
+    private static TileLists Build(PlanRows rows, IReadOnlyList<BlockLayout> layouts, SequenceBatch sequences, int? pageBlocks)
+    {
+        var builder = new TileListBuilder(layouts, sequences.Sequences);
+        return rows switch
+        {
+            PlanRows.Queries64 => builder.OfQueries(64, pageBlocks),
+            PlanRows.Queries128 => builder.OfQueries(128, pageBlocks),
+            PlanRows.Keys => builder.OfKeys(),
+            PlanRows.LastQueryOfTwoHeads => builder.OfLastQueries(2, pageBlocks),
+            PlanRows.LastQueryOfFourHeads => builder.OfLastQueries(4, pageBlocks),
+            PlanRows.LastQueryOfEightHeads => builder.OfLastQueries(8, pageBlocks),
+            _ => builder.OfLastQueries(1, pageBlocks),
+        };
+    }
+
+    // Batches are compared by content: a cache updates its batch in place.
+    private sealed record Key(PlanRows Rows, BlockLayout[] Layouts, Sequence[] Sequences, int? PageBlocks)
+    {
+        public bool Matches(PlanRows rows, IReadOnlyList<BlockLayout> layouts, ReadOnlySpan<Sequence> sequences, int? pageBlocks)
+        {
+            if (rows != Rows || pageBlocks != PageBlocks || layouts.Count != Layouts.Length || !sequences.SequenceEqual(Sequences))
+                return false;
+            for (int n = 0; n < Layouts.Length; n++)
+                if (layouts[n] != Layouts[n])
+                    return false;
+            return true;
+        }
+    }
+}

@@ -1,0 +1,199 @@
+using ILGPU;
+using S2ILGPU.Backends;
+using S2ILGPU.Kernels;
+using S2ILGPU.Launch;
+using S2ILGPU.Memory;
+using S2ILGPU.Tensors;
+
+namespace S2ILGPU.Attention;
+
+/// <summary>Attention by the portable kernels, in single precision on any accelerator. 16-bit queries and gradients go through single-precision copies; keys and values of 16 bits are read as they are.</summary>
+internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tensors, PlanCache plans)
+{
+    /// <summary>Forward pass, decoding included.</summary>
+    /// <param name="a">Checked arguments.</param>
+    /// <param name="logSumExp">LSE [B, H, Nq], written.</param>
+    /// <param name="pages">The device's copy of the page table, or default.</param>
+    public void Forward(in AttentionForwardArguments a, Tensor logSumExp, ArrayView<int> pages)
+    {
+        var geometry = TileGeometry.Of(a.Layout.BlockTokens);
+        int? pageBlocks = a.Pages is { } table ? table.MaxBlocks * geometry.EntriesPerBlock : null;
+        bool isDecoding = IsDecoding(a.Sequences);
+        var plan = plans.Get(isDecoding ? PlanRows.LastQuery : PlanRows.Queries64, a.Layouts ?? [a.Layout], a.Sequences, pageBlocks);
+        if (a.Pages is not null)
+            plan.CheckPages(a.Pages, geometry);
+        using var query = Singles(a.Query, isRead: true);
+        using var output = Singles(a.Output, isRead: false);
+        var arguments = new PortableForwardArguments
+        {
+            Lists = plan.Lists(pages), Columns = plan.Columns, Query = tensors.Words(query), Key = tensors.Words(a.Key), Value = tensors.Words(a.Value),
+            Output = tensors.Words(output).Cast<float>(), LogSumExp = tensors.Words(logSumExp).Cast<float>(), QueryRows = DeviceTensors.HeadRows(query),
+            KeyRows = KeyRowsOf(a.Key), ValueRows = KeyRowsOf(a.Value), OutputRows = DeviceTensors.HeadRows(output), LogSumExpRows = StatisticRows(logSumExp),
+            BlockColumns = geometry.BlockColumns, PageEntries = a.Pages is null ? 0 : geometry.EntriesPerBlock, HeadDim = a.Query.Shape[3],
+            Causal = a.Layout.IsCausal ? 1 : 0, ScaleLog2 = a.Scale * MathF.Log2(MathF.E),
+        };
+        if (isDecoding)
+            Decode(arguments, plan, a.Key.ElementType);
+        else
+            engine.Launch(ForwardKernel(a.Key.ElementType), new Index3D(plan.Rows, Slices(arguments.HeadDim), 1), PortableTiles.Threads, arguments);
+        StoreSingles(output, a.Output);
+    }
+
+    /// <summary>Gradients.</summary>
+    /// <param name="a">Checked arguments.</param>
+    public void Backward(in AttentionBackwardArguments a)
+    {
+        var geometry = TileGeometry.Of(a.Layout.BlockTokens);
+        int headDim = a.Query.Shape[3];
+        using var query = Singles(a.Query, isRead: true);
+        using var key = Singles(a.Key, isRead: true);
+        using var value = Singles(a.Value, isRead: true);
+        using var output = Singles(a.Output, isRead: true);
+        using var outputGradient = Singles(a.OutputGradient, isRead: true);
+        using var queryGradient = Singles(a.QueryGradient, isRead: false);
+        using var keyGradient = Singles(a.KeyGradient, isRead: false);
+        using var valueGradient = Singles(a.ValueGradient, isRead: false);
+        using var delta = engine.Allocate(a.LogSumExp.Shape, ElementType.Float32);
+        Delta(output, outputGradient, a.LogSumExpGradient, delta);
+
+        var arguments = new PortableBackwardArguments
+        {
+            LogSumExp = tensors.Words(a.LogSumExp).Cast<float>(), Delta = tensors.Words(delta).Cast<float>(), LogSumExpRows = StatisticRows(a.LogSumExp), DeltaRows = StatisticRows(delta),
+            BlockColumns = geometry.BlockColumns, HeadDim = headDim, Causal = a.Layout.IsCausal ? 1 : 0, ScaleLog2 = a.Scale * MathF.Log2(MathF.E), Scale = a.Scale,
+        };
+        var plan = plans.Get(PlanRows.Queries64, [a.Layout], a.Sequences);
+        SetOperands(ref arguments, plan, (query, outputGradient), (key, value), queryGradient, queryGradient);
+        engine.Launch(PortableBackward.Kernel<QueryRows>, new Index3D(plan.Rows, Slices(headDim), 1), PortableTiles.Threads, arguments);
+
+        plan = plans.Get(PlanRows.Keys, [a.Layout], a.Sequences);
+        SetOperands(ref arguments, plan, (key, value), (query, outputGradient), keyGradient, valueGradient);
+        engine.Launch(PortableBackward.Kernel<KeyRows>, new Index3D(plan.Rows, Slices(headDim), 1), PortableTiles.Threads, arguments);
+        StoreSingles(queryGradient, a.QueryGradient);
+        StoreSingles(keyGradient, a.KeyGradient);
+        StoreSingles(valueGradient, a.ValueGradient);
+    }
+
+    /// <summary>Merges outputs [B, N, H, D] and log-sum-exps [B, H, N] of disjoint keys.</summary>
+    public void Merge(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp)
+    {
+        int parts = outputs.Count;
+        var (shape, statistics) = (output.Shape, logSumExp.Shape);
+        using var partOutputs = engine.Allocate(new Shape(checked((int)(parts * shape.Count))), ElementType.Float32);
+        using var partStatistics = engine.Allocate(new Shape(checked((int)(parts * statistics.Count))), ElementType.Float32);
+        for (int p = 0; p < parts; p++)
+        {
+            CopyPart(outputs[p], partOutputs, p);
+            CopyPart(logSumExps[p], partStatistics, p);
+        }
+        using var single = Singles(output, isRead: false);
+        var arguments = new PortableMergeArguments
+        {
+            PartOutput = tensors.Floats(partOutputs), PartLogSumExp = tensors.Floats(partStatistics), Output = tensors.Words(single).Cast<float>(), LogSumExp = tensors.Words(logSumExp).Cast<float>(),
+            OutputRows = DeviceTensors.HeadRows(single), LogSumExpRows = StatisticRows(logSumExp), OutputStep = shape.Count, LogSumExpStep = statistics.Count,
+            Count = shape[0] * shape[1] * shape[2], Parts = parts, HeadDim = shape[3], Tokens = shape[1], Heads = shape[2],
+        };
+        engine.LaunchOver(shape.Count, PortableMerge.Parts, arguments);
+        StoreSingles(single, output);
+    }
+
+    /// <summary>Whether no sequence has more than one query.</summary>
+    public static bool IsDecoding(SequenceBatch sequences)
+    {
+        foreach (var sequence in sequences.Sequences)
+            if (sequence.QueryCount > 1)
+                return false;
+        return true;
+    }
+
+    /// <summary>Where the statistics [B, H, N] of rows lie.</summary>
+    public static RowStrides StatisticRows(Tensor tensor) =>
+        new() { Offset = tensor.OffsetElements, Batch = tensor.Stride(0), Head = tensor.Stride(1), Row = tensor.Stride(2) };
+
+    private void Decode(PortableForwardArguments arguments, DevicePlan plan, ElementType keyType)
+    {
+        int longest = plan.Rows == 0 ? 0 : plan.Host.Rows[0].End - plan.Host.Rows[0].Start, headDim = arguments.HeadDim;
+        int parts = engine.PartsOf(plan.Rows, longest);
+        using var partOutputs = engine.Allocate(new Shape(Math.Max(1, plan.Rows), parts, headDim), ElementType.Float32);
+        using var partStatistics = engine.Allocate(new Shape(Math.Max(1, plan.Rows), parts), ElementType.Float32);
+        var (output, logSumExp) = (arguments.Output, arguments.LogSumExp);
+        arguments.Output = tensors.Floats(partOutputs);
+        arguments.LogSumExp = tensors.Floats(partStatistics);
+        engine.Launch(DecodeKernel(keyType), new Index3D(plan.Rows, parts, 1), PortableTiles.Threads, arguments);
+        engine.LaunchOver((long)plan.Rows * headDim, PortableMerge.Splits, new PortableMergeArguments
+        {
+            Rows = arguments.Lists.Rows, PartOutput = arguments.Output, PartLogSumExp = arguments.LogSumExp, Output = output, LogSumExp = logSumExp, OutputRows = arguments.OutputRows,
+            LogSumExpRows = arguments.LogSumExpRows, OutputStep = headDim, LogSumExpStep = 1, Count = plan.Rows, Parts = parts, HeadDim = headDim,
+        });
+    }
+
+    private void Delta(Tensor output, Tensor outputGradient, Tensor? logSumExpGradient, Tensor delta)
+    {
+        var shape = output.Shape;
+        var gradient = logSumExpGradient ?? delta; // never read when there is none
+        int rows = shape[0] * shape[1] * shape[2];
+        engine.LaunchOver(rows, PortableDelta.Kernel, new PortableDeltaArguments
+        {
+            Output = tensors.Words(output).Cast<float>(), OutputGradient = tensors.Words(outputGradient).Cast<float>(), LogSumExpGradient = tensors.Words(gradient).Cast<float>(),
+            Delta = tensors.Words(delta).Cast<float>(), OutputRows = DeviceTensors.HeadRows(output), OutputGradientRows = DeviceTensors.HeadRows(outputGradient),
+            LogSumExpGradientRows = StatisticRows(gradient), DeltaRows = StatisticRows(delta), Rows = rows, Tokens = shape[1], Heads = shape[2], HeadDim = shape[3],
+            HasLogSumExpGradient = logSumExpGradient is null ? 0 : 1,
+        });
+    }
+
+    private void SetOperands(ref PortableBackwardArguments a, DevicePlan plan, (Tensor First, Tensor Second) rows, (Tensor First, Tensor Second) columns, Tensor gradient1, Tensor gradient2)
+    {
+        (a.Lists, a.Columns) = (plan.Lists(default), plan.Columns);
+        (a.Rows1, a.Rows2, a.Columns1, a.Columns2) = (tensors.Words(rows.First), tensors.Words(rows.Second), tensors.Words(columns.First), tensors.Words(columns.Second));
+        (a.Rows1Rows, a.Rows2Rows) = (DeviceTensors.HeadRows(rows.First), DeviceTensors.HeadRows(rows.Second));
+        (a.Columns1Rows, a.Columns2Rows) = (DeviceTensors.HeadRows(columns.First), DeviceTensors.HeadRows(columns.Second));
+        (a.Gradient1, a.Gradient2) = (tensors.Words(gradient1).Cast<float>(), tensors.Words(gradient2).Cast<float>());
+        (a.Gradient1Rows, a.Gradient2Rows) = (DeviceTensors.HeadRows(gradient1), DeviceTensors.HeadRows(gradient2));
+    }
+
+    private void CopyPart(Tensor part, Tensor all, int p)
+    {
+        using var slice = all.Slice(0, checked((int)(p * part.Count)), (int)part.Count);
+        using var shaped = slice.Reshape(part.Shape);
+        engine.Copy(part, shaped);
+    }
+
+    // The tensor itself, or a dense single-precision twin, filled if it is read.
+    private Tensor Singles(Tensor tensor, bool isRead)
+    {
+        if (tensor.ElementType == ElementType.Float32)
+            return tensor.Share();
+        var singles = engine.Allocate(tensor.Shape, ElementType.Float32);
+        if (isRead)
+            engine.Copy(tensor, singles);
+        else
+            engine.Fill(singles, 0); // rows of padding
+        return singles;
+    }
+
+    private void StoreSingles(Tensor singles, Tensor tensor)
+    {
+        if (tensor.ElementType != ElementType.Float32)
+            engine.Copy(singles, tensor);
+    }
+
+    // Rows of a plain tensor [B, N, Hkv, D], or of pages [P, blockTokens, D].
+    private static RowStrides KeyRowsOf(Tensor tensor) => tensor.Shape.Rank == 4
+        ? DeviceTensors.HeadRows(tensor)
+        : new RowStrides { Offset = tensor.OffsetElements, Batch = tensor.Stride(0), Row = tensor.Stride(1) };
+
+    private static int Slices(int headDim) => (headDim + PortableTiles.Tile - 1) / PortableTiles.Tile;
+
+    private static Action<PortableForwardArguments> ForwardKernel(ElementType keyType) => keyType switch
+    {
+        ElementType.BFloat16 => PortableForward.Kernel<StoredBFloat16>,
+        ElementType.Float16 => PortableForward.Kernel<StoredHalf>,
+        _ => PortableForward.Kernel<StoredSingle>,
+    };
+
+    private static Action<PortableForwardArguments> DecodeKernel(ElementType keyType) => keyType switch
+    {
+        ElementType.BFloat16 => PortableDecode.Kernel<StoredBFloat16>,
+        ElementType.Float16 => PortableDecode.Kernel<StoredHalf>,
+        _ => PortableDecode.Kernel<StoredSingle>,
+    };
+}
