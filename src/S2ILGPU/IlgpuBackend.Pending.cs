@@ -1,6 +1,0 @@
-namespace S2ILGPU;
-
-public sealed partial class IlgpuBackend
-{
-    private static NotSupportedException Pending() => new("not yet on this branch");
-}
