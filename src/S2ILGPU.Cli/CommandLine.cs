@@ -43,6 +43,7 @@ internal static class CommandLine
         GenerateCommand.Create(),
         EvalCommand.Create(),
         BenchCommand.Create(),
+        VerifyCommand.Create(),
     };
 
     private static bool IsBadInput(Exception e) =>

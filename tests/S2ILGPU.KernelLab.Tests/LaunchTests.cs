@@ -153,7 +153,6 @@ public sealed class LaunchTests : LabFixture
         var view = d.View;
         Assert.Contains("1 to 64 are possible", Assert.Throws<KernelFaultException>(() => kernel((1, 128), view)).Message);
         Assert.Throws<KernelFaultException>(() => kernel((0, 64), view));
-        Assert.Throws<InvalidOperationException>(() => Group.IdxX);
         Assert.Throws<ArgumentOutOfRangeException>(() => view.CopyToCPU(new int[127]));
         Assert.Contains("misaligned", Assert.Throws<KernelFaultException>(() => view.BaseView.SubView(1, 4).Cast<long>()).Message);
         Assert.Throws<KernelFaultException>(() => view.SubView(100, 29));

@@ -24,8 +24,8 @@ internal sealed class BenchMachine : IDisposable
         Settings = settings;
         All = new CpuBackend();
         One = All.Threads == 1 ? All : new CpuBackend(new CpuOptions(Threads: 1));
-        _all = MachineProbe.Create(All.Threads, settings.ReadBytes);
-        _one = All.Threads == 1 ? _all : MachineProbe.Create(1, readBytes: 1);
+        _all = MachineProbe.Create(All, settings.ReadBytes);
+        _one = All.Threads == 1 ? _all : MachineProbe.Create(One, readBytes: 1);
     }
 
     public BenchSettings Settings { get; }

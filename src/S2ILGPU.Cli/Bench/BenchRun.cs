@@ -34,6 +34,8 @@ internal static class BenchRun
             () => TrainingBench.Measure(machine),
             () => ContextBench.Measure(machine),
             () => ShapesBench.Measure(machine),
+            () => LayoutBench.Measure(machine),
+            () => BusyBench.Measure(machine),
             () => PeerBench.Measure(machine, notes),
         ];
         var groups = new List<FigureGroup>();

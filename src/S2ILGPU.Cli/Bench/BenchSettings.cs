@@ -18,6 +18,9 @@ internal sealed record BenchSettings
         TrainingRounds = new Rounds(4, 6, 2),
         ContextTokens = [1024, 4096],
         ContextRounds = new Rounds(2, 4, 1),
+        LayoutTokens = 32768,
+        BusyRounds = new Rounds(3, 6, 1),
+        LayoutRounds = new Rounds(3, 6, 0.5),
         PeerRounds = new Rounds(3, 10, 0.15, WarmUpSeconds: 0.05),
     };
 
@@ -35,6 +38,9 @@ internal sealed record BenchSettings
 
     /// <summary>Length of the odd shapes.</summary>
     public int ShapeTokens { get; init; } = 4096;
+
+    /// <summary>Length of the layout that is compared with a forward pass.</summary>
+    public int LayoutTokens { get; init; } = 131072;
 
     /// <summary>Positions in the cache while decoding.</summary>
     public int DecodeTokens { get; init; } = 32768;
@@ -65,6 +71,10 @@ internal sealed record BenchSettings
     public Rounds TrainingRounds { get; init; } = new(10, 20, 8);
 
     public Rounds ContextRounds { get; init; } = new(3, 10, 4);
+
+    public Rounds BusyRounds { get; init; } = new(5, 20, 5);
+
+    public Rounds LayoutRounds { get; init; } = new(3, 10, 4);
 
     public Rounds PeerRounds { get; init; } = new(5, 40, 1);
 }

@@ -11,7 +11,7 @@ internal static class FigureText
     public static string Value(Figure figure, double? value) => value is not { } number ? "-"
         : IsFraction(figure) ? string.Create(CultureInfo.InvariantCulture, $"{number * 100:0.0} %")
         : number >= 100 ? string.Create(CultureInfo.InvariantCulture, $"{number:#,0} {figure.Unit}")
-        : string.Create(CultureInfo.InvariantCulture, $"{number:0.00}{figure.Unit}");
+        : string.Create(CultureInfo.InvariantCulture, $"{number:0.00}{(figure.Unit == "x" ? "" : " ")}{figure.Unit}");
 
     /// <summary>The unit where the value alone does not say it, and the note.</summary>
     public static string Remarks(Figure figure) => string.Join("; ", new[] { IsFraction(figure) ? figure.Unit : "", figure.Note }.Where(s => s.Length > 0));

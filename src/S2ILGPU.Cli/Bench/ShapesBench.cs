@@ -23,6 +23,7 @@ internal static class ShapesBench
             ($"{tokens - 37} tokens", new AttentionWork(odd, full), Targets.OddShapes),
             ($"{heads} query heads on {keyValueHeads} key/value heads", new AttentionWork(grouped, shared), Targets.OddShapes),
             ("packed sequences", new AttentionWork(plain, full, Lengths(tokens)), Targets.OddShapes),
+            ("one long sequence beside four short ones", new AttentionWork(plain, full, OneLong(tokens)), Targets.OddShapes),
             ("views of one fused tensor", new AttentionWork(fused, full), Targets.OddShapes),
             ("blocks of 16 tokens", new AttentionWork(plain, BenchPatterns.L16S8(heads, heads, blockTokens: 16)), null),
         ];
@@ -41,6 +42,8 @@ internal static class ShapesBench
             work.Dispose();
         return figures;
     }
+
+    private static int[] OneLong(int tokens) => [tokens / 2, tokens / 8, tokens / 8, tokens / 8, tokens / 8];
 
     // Uneven parts, none a multiple of a block.
     private static int[] Lengths(int tokens)

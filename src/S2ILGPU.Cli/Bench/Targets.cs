@@ -38,4 +38,10 @@ internal static class Targets
 
     /// <summary>Odd lengths, shared key/value heads, packed sequences, strided views: speed per kept block, of the aligned case.</summary>
     public const double OddShapes = 0.90;
+
+    /// <summary>Attention forward beside busy threads: speed, of the engine's fair share of the cores.</summary>
+    public const double BusyOfFairShare = 0.60;
+
+    /// <summary>One attention forward, times as long as building its layout.</summary>
+    public const double ForwardOverLayout = 50;
 }

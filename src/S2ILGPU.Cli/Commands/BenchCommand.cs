@@ -9,7 +9,7 @@ namespace S2ILGPU.Cli.Commands;
 internal static class BenchCommand
 {
     private const string SpeedUpPlot = "cpu-speed-up.svg", PeakPlot = "cpu-fraction-of-peak.svg";
-    private static readonly string[] s_targets = ["cpu"];
+    private static readonly string[] s_targets = ["cpu", "attention", "compare"];
 
     public static Command Create()
     {
@@ -18,6 +18,8 @@ internal static class BenchCommand
         var quick = new Option<bool>("--quick") { Description = "Short lengths and few repetitions: under a minute instead of several." };
         var folder = new Option<string?>("--out") { Description = "Folder that also gets cpu.json, cpu.md and two plots.", HelpName = "DIR" };
         var command = new Command("bench", "Measure speed against the machine's own peak, with targets.") { target, json, quick, folder };
+        command.Subcommands.Add(DeviceBenchCommand.CreateAttention());
+        command.Subcommands.Add(DeviceBenchCommand.CreateCompare());
         command.SetAction((parsed, cancellation) =>
         {
             string asked = parsed.GetValue(target)!;

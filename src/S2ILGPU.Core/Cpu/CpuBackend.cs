@@ -49,6 +49,9 @@ public sealed unsafe partial class CpuBackend : IBackend
     /// <summary>Number of threads, the calling one included.</summary>
     public int Threads => _pool.Workers;
 
+    /// <summary>The threads.</summary>
+    internal WorkerPool Pool => _pool;
+
     /// <inheritdoc/>
     public long UsedBytes => _memory.UsedBytes;
 

@@ -5,7 +5,8 @@ namespace S2ILGPU.Cpu;
 
 /// <summary>What a number of threads of this machine can do at most: fused multiply-adds in registers, bytes read from memory. Yardsticks for
 /// benchmarks.</summary>
-/// <remarks>Runs through the engine's own worker pool, in items of some 30 microseconds, so that a worker that comes late costs little.</remarks>
+/// <remarks>Runs on the threads of the engine that is measured, in items of some 30 microseconds, so that a worker that comes late costs little. With
+/// threads of its own beside the engine's spinning ones, two of them often shared a core for a while: the peak came out at a half now and then.</remarks>
 internal abstract unsafe class MachineProbe : IParallelWork, IDisposable
 {
     private const int ItemsPerWorker = 256, PieceFloats = 1 << 16;
@@ -15,9 +16,9 @@ internal abstract unsafe class MachineProbe : IParallelWork, IDisposable
     private readonly int _pieces;
     private bool _reads;
 
-    private protected MachineProbe(int threads, long readBytes)
+    private protected MachineProbe(WorkerPool pool, long readBytes)
     {
-        _pool = new WorkerPool(threads);
+        _pool = pool;
         _pieces = checked((int)Math.Max(1, readBytes / (PieceFloats * sizeof(float))));
         _memory = (float*)NativePages.Allocate(ReadBytes);
         for (int piece = 0; piece < _pieces; piece++) // memory that nobody wrote is one page of zeros
@@ -37,14 +38,14 @@ internal abstract unsafe class MachineProbe : IParallelWork, IDisposable
     private protected abstract long ItemFlops { get; }
 
     /// <summary>Creates a probe for the widest registers of the machine.</summary>
-    /// <param name="threads">Number of threads, at least 1.</param>
+    /// <param name="engine">The engine whose threads are measured; stays with the caller.</param>
     /// <param name="readBytes">Bytes to read, several times the size of the last cache.</param>
-    public static MachineProbe Create(int threads, long readBytes) => SimdWidths.Widest switch
+    public static MachineProbe Create(CpuBackend engine, long readBytes) => SimdWidths.Widest switch
     {
-        SimdWidth.Bits512 => new MachineProbe<Simd512>(threads, readBytes),
-        SimdWidth.Bits256 => new MachineProbe<Simd256>(threads, readBytes),
-        SimdWidth.Bits128 => new MachineProbe<Simd128>(threads, readBytes),
-        _ => new MachineProbe<SimdScalar>(threads, readBytes),
+        SimdWidth.Bits512 => new MachineProbe<Simd512>(engine.Pool, readBytes),
+        SimdWidth.Bits256 => new MachineProbe<Simd256>(engine.Pool, readBytes),
+        SimdWidth.Bits128 => new MachineProbe<Simd128>(engine.Pool, readBytes),
+        _ => new MachineProbe<SimdScalar>(engine.Pool, readBytes),
     };
 
     /// <summary>Multiplies and adds in registers, on all threads.</summary>
@@ -68,11 +69,7 @@ internal abstract unsafe class MachineProbe : IParallelWork, IDisposable
             throw new InvalidOperationException("the probe computed NaN");
     }
 
-    public void Dispose()
-    {
-        _pool.Dispose();
-        NativePages.Free((byte*)_memory);
-    }
+    public void Dispose() => NativePages.Free((byte*)_memory);
 
     private protected abstract float MultiplyAddItem();
 
@@ -80,7 +77,7 @@ internal abstract unsafe class MachineProbe : IParallelWork, IDisposable
 }
 
 /// <summary>The probe over registers of one width.</summary>
-internal sealed unsafe class MachineProbe<T>(int threads, long readBytes) : MachineProbe(threads, readBytes)
+internal sealed unsafe class MachineProbe<T>(WorkerPool pool, long readBytes) : MachineProbe(pool, readBytes)
     where T : unmanaged, ISimd<T>
 {
     // Two units with a latency of 4 need 8 chains; 12 leave room, and with 2 factors still fit into 16 registers.

@@ -12,8 +12,8 @@ internal interface IParallelWork
     void Execute(int item, int worker);
 }
 
-/// <summary>Fork-join over persistent threads. Items are handed out one by one, the caller takes part and can finish everything alone, so that a busy
-/// machine never makes it wait for a sleeper.</summary>
+/// <summary>Fork-join over persistent threads. Every worker begins with a range of items and goes on with what others have left; the caller takes part and
+/// can finish everything alone, so that a busy machine never makes it wait for a sleeper.</summary>
 /// <remarks>One <see cref="Run"/> at a time. Allocates nothing per run. Workers spin shortly for the next run, then park.</remarks>
 internal sealed class WorkerPool : IDisposable
 {
@@ -28,7 +28,8 @@ internal sealed class WorkerPool : IDisposable
     private readonly int[] _parked;
     private IParallelWork? _work;
     private ExceptionDispatchInfo? _failure;
-    private int _items, _next, _epoch, _active, _running;
+    private readonly ItemRanges _items;
+    private int _epoch, _active, _running;
     private volatile bool _open, _stop;
 
     /// <summary>Starts the threads.</summary>
@@ -37,6 +38,7 @@ internal sealed class WorkerPool : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(workers, 1);
         Workers = workers;
+        _items = new ItemRanges(workers);
         _threads = new Thread[workers - 1];
         _wake = new SemaphoreSlim[workers - 1];
         _parked = new int[workers];
@@ -91,10 +93,11 @@ internal sealed class WorkerPool : IDisposable
             return;
         }
         // No worker is inside: the last run waited for all that had announced themselves, and later ones found it closed.
-        (_work, _items, _next, _failure) = (work, items, 0, null);
+        int helpers = Math.Min(_threads.Length, items - 1);
+        (_work, _failure) = (work, null);
+        _items.Fill(items, helpers + 1);
         _open = true;
         Interlocked.Increment(ref _epoch);
-        int helpers = Math.Min(_threads.Length, items - 1);
         for (int i = 0; i < helpers; i++)
             if (Interlocked.Exchange(ref _parked[i], 0) == 1)
                 _wake[i].Release();
@@ -115,13 +118,12 @@ internal sealed class WorkerPool : IDisposable
     {
         try
         {
-            for (int item; (item = Interlocked.Increment(ref _next) - 1) < _items;)
+            for (int item; Volatile.Read(ref _failure) is null && (item = _items.Take(worker)) >= 0;)
                 _work!.Execute(item, worker);
         }
         catch (Exception e)
         {
             Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(e), null);
-            Interlocked.Exchange(ref _next, _items);
         }
     }
 

@@ -33,12 +33,12 @@ internal static class Forward
         [MethodImpl(Inline)]
         public readonly void Read(int columnTile) => TileEntries<TShape>.Load(Next, List, ColumnBase, columnTile, FirstEntry);
 
-        /// <summary>The next tile becomes the current one.</summary>
+        /// <summary>The next tile becomes the current one. Pinned, since ILGPU assigns loop variables one after the other and a plain copy of one to another would get the value of the next turn.</summary>
         [MethodImpl(Inline)]
         public readonly void Advance()
         {
             for (int j = 0; j < TileLayout<TShape>.ThreadBlocks; j++)
-                Current[j] = Next[j];
+                Current[j] = (int)Intrinsics.Pin((uint)Next[j]);
         }
     }
 
@@ -121,13 +121,20 @@ internal static class Forward
             s.Copy.Load(a.Values, s.Current, 0, TileLayout<TShape>.TileBytes);
             Intrinsics.CopyCommit();
         }
+        var queries = s.Query;
         var keys = s.Columns.Moved(stage);
+        if (TShape.Stages == 1)
+        {
+            uint zero = (uint)(s.Next[0] >> 31);        // unknown to the compiler, which otherwise keeps every flipped variant of the addresses in a register
+            queries = s.Query.Moved(zero);
+            keys = s.Columns.Moved(zero);
+        }
         var values = keys.Behind(TileLayout<TShape>.TileBytes);
         for (int c = 0; c < 64 / TShape.StepColumns; c++)
         {
             int firstColumn = c * TShape.StepColumns, distance = firstColumn * TileLayout<TShape>.RowBytes;
             s.Scores.Zero();
-            s.Scores.Dot<TElement>(s.Query, keys.Behind(distance), s.Scratch);                      // S = Q K^T
+            s.Scores.Dot<TElement>(queries, keys.Behind(distance), s.Scratch);                      // S = Q K^T
             if (TShape.Stages == 1)
             {
                 Intrinsics.CopyWait0();
@@ -139,8 +146,8 @@ internal static class Forward
             }
             if (masked)
                 ColumnMask<TShape>.HideFromQueries(s.Scores, a.Lists, it, firstColumn, a.Causal);
-            s.Softmax.Raise(s.Scores, s.Output, a.ScaleLog2);                                       // m' = max(m, S), O *= 2^((m - m') c)
-            s.Softmax.Weigh(s.Scores, a.ScaleLog2);                                                 // P = 2^(S c - m' c), l += P
+            s.Softmax.Raise(s.Scores, s.Output, a.ScaleLog2);                                       // m' = max(m, S c), O *= 2^(m - m')
+            s.Softmax.Weigh(s.Scores, a.ScaleLog2);                                                 // P = 2^(S c - m'), l += P
             s.Output.Multiply<TElement, Step<TShape>>(s.Scores, values.Behind(distance), s.Scratch); // O += P V
         }
     }
@@ -165,7 +172,7 @@ internal static class Forward
                 if (row >= tile.BeginRow && row < tile.EndRow)
                 {
                     if (t == 0)
-                        a.LogSumExp[sums + row] = s.Softmax.LogSumExp(y, total, a.ScaleLog2);
+                        a.LogSumExp[sums + row] = s.Softmax.LogSumExp(y, total);
                     s.Output.Store<TElement>(m, half, inverse, a.Output, (output + row * a.OutputRows.Row) / 2 + t);
                 }
             }

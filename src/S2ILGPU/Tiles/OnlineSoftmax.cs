@@ -13,8 +13,8 @@ internal struct OnlineSoftmax<TShape> where TShape : struct, ITileShape
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
     private const float Lowest = -1e30f, Ln2 = 0.6931471805599453f;
 
-    /// <summary>m, l, and m c, [2 RowTiles].</summary>
-    public ArrayView<float> Maxima, Sums, Shifts;
+    /// <summary>m, the maximum of S c, and l, [2 RowTiles].</summary>
+    public ArrayView<float> Maxima, Sums;
 
     /// <summary>The state of rows that have seen nothing.</summary>
     [MethodImpl(Inline)]
@@ -23,7 +23,6 @@ internal struct OnlineSoftmax<TShape> where TShape : struct, ITileShape
         OnlineSoftmax<TShape> softmax = default;
         softmax.Maxima = LocalMemory.Allocate<float>(TShape.RowTiles * 2);
         softmax.Sums = LocalMemory.Allocate<float>(TShape.RowTiles * 2);
-        softmax.Shifts = LocalMemory.Allocate<float>(TShape.RowTiles * 2);
         for (int y = 0; y < TShape.RowTiles * 2; y++)
         {
             softmax.Maxima[y] = Lowest;
@@ -32,7 +31,7 @@ internal struct OnlineSoftmax<TShape> where TShape : struct, ITileShape
         return softmax;
     }
 
-    /// <summary><c>m' = max(m, S)</c>; what was accumulated shrinks by <c>2^((m - m') c)</c>.</summary>
+    /// <summary><c>m' = max(m, S c)</c>; what was accumulated shrinks by <c>2^(m - m')</c>.</summary>
     [MethodImpl(Inline)]
     public readonly void Raise<TColumns, TOutput>(in AccumulatorFragment<TShape, TColumns> scores, in AccumulatorFragment<TShape, TOutput> output, float c)
         where TColumns : struct, INumber where TOutput : struct, INumber
@@ -41,25 +40,24 @@ internal struct OnlineSoftmax<TShape> where TShape : struct, ITileShape
         {
             for (int half = 0; half < 2; half++)
             {
-                int y = m * 2 + half;
-                float old = Maxima[y], max = old;
-                for (int n = 0; n < TColumns.Value / 8; n++)
+                int y = m * 2 + half, first = AccumulatorFragment<TShape, TColumns>.At(m, 0) + half * 2;
+                float old = Maxima[y], max = IntrinsicMath.Max(scores.Values[first], scores.Values[first + 1]);
+                for (int n = 1; n < TColumns.Value / 8; n++)
                 {
                     int x = AccumulatorFragment<TShape, TColumns>.At(m, n) + half * 2;
                     max = IntrinsicMath.Max(max, IntrinsicMath.Max(scores.Values[x], scores.Values[x + 1]));
                 }
                 max = IntrinsicMath.Max(max, Warp.ShuffleXor(max, 1));
-                max = IntrinsicMath.Max(max, Warp.ShuffleXor(max, 2));
-                float shift = max * c, shrink = Intrinsics.Exp2(old * c - shift);
+                max = IntrinsicMath.Max(old, IntrinsicMath.Max(max, Warp.ShuffleXor(max, 2)) * c);
+                float shrink = Intrinsics.Exp2(old - max);
                 Maxima[y] = max;
-                Shifts[y] = shift;
                 Sums[y] *= shrink;
                 output.Scale(m, half, shrink);
             }
         }
     }
 
-    /// <summary><c>P = 2^(S c - m' c)</c> in place of S; <c>l += P</c>.</summary>
+    /// <summary><c>P = 2^(S c - m')</c> in place of S; <c>l += P</c>.</summary>
     [MethodImpl(Inline)]
     public readonly void Weigh<TColumns>(in AccumulatorFragment<TShape, TColumns> scores, float c) where TColumns : struct, INumber
     {
@@ -68,11 +66,11 @@ internal struct OnlineSoftmax<TShape> where TShape : struct, ITileShape
             for (int half = 0; half < 2; half++)
             {
                 int y = m * 2 + half;
-                float shift = Shifts[y], sum = Sums[y];
+                float max = Maxima[y], sum = Sums[y];
                 for (int n = 0; n < TColumns.Value / 8; n++)
                 {
                     int x = AccumulatorFragment<TShape, TColumns>.At(m, n) + half * 2;
-                    float left = Intrinsics.Exp2(scores.Values[x] * c - shift), right = Intrinsics.Exp2(scores.Values[x + 1] * c - shift);
+                    float left = Intrinsics.Exp2(scores.Values[x] * c - max), right = Intrinsics.Exp2(scores.Values[x + 1] * c - max);
                     scores.Values[x] = left;
                     scores.Values[x + 1] = right;
                     sum += left + right;
@@ -93,5 +91,5 @@ internal struct OnlineSoftmax<TShape> where TShape : struct, ITileShape
 
     /// <summary>Natural logarithm of the sum of exponentials; -inf for a row without visible scores.</summary>
     [MethodImpl(Inline)]
-    public readonly float LogSumExp(int y, float total, float c) => total > 0f ? (Maxima[y] * c + Intrinsics.Log2(total)) * Ln2 : float.NegativeInfinity;
+    public readonly float LogSumExp(int y, float total) => total > 0f ? (Maxima[y] + Intrinsics.Log2(total)) * Ln2 : float.NegativeInfinity;
 }

@@ -9,14 +9,24 @@ namespace S2ILGPU.Cpu.Attention;
 /// </summary>
 internal sealed class BackwardPlan
 {
-    // Enough items for the cores of a usual machine; each range needs at least so many key tiles to be worth a dQ of its own.
-    private const int WantedItems = 8, MinTilesPerRange = 16;
+    // Enough items to feed 32 cores; each range needs at least so many key tiles to be worth a dQ of its own. On 2 cores, 32 items instead of 8 cost 1 %
+    // (dense) to 4 % (L8 s16) at 16k with 8 heads, which 8 items give.
+    private const int WantedItems = 32, MinTilesPerRange = 16;
+
+    // Of all dQ of ranges.
+    private const long MaxGradientBytes = 1L << 29;
+
+    /// <summary>Query rows of an item of the passes that go by rows.</summary>
+    public const int RowsPerItem = 1024;
 
     private BackwardSequence[] _sequences = [];
     private int _count;
 
     /// <summary>Number of items.</summary>
     public int Items { get; private set; }
+
+    /// <summary>Number of items of a pass that goes by rows: (sequence, head, some rows), the rows counted as in the longest sequence.</summary>
+    public int ItemsByRows { get; private set; }
 
     /// <summary>Query rows (of one head each) of all sequences.</summary>
     public long QueryRows { get; private set; }
@@ -37,11 +47,17 @@ internal sealed class BackwardPlan
         if (_sequences.Length < sequences.Length)
             _sequences = new BackwardSequence[sequences.Length];
         (_count, Items, QueryRows, GradientRows, HasRanges) = (sequences.Length, 0, 0, 0, false);
-        int heads = a.Query.Shape[2], keyValueHeads = a.Key.Shape[2];
-        int wantedRanges = (WantedItems - 1) / Math.Max(1, _count * keyValueHeads) + 1;
+        int heads = a.Query.Shape[2], keyValueHeads = a.Key.Shape[2], longest = 0;
+        long allBlocks = 0, queries = 0;
+        foreach (var s in sequences)
+            (allBlocks, queries, longest) = (allBlocks + KeptBlocks(a.Layout, s), queries + s.QueryCount, Math.Max(longest, s.QueryCount));
+        long mostRanges = MaxGradientBytes / Math.Max(1, heads * queries * a.Query.Shape[3] * sizeof(float));
+        ItemsByRows = _count * heads * ((longest - 1) / RowsPerItem + 1);
         for (int s = 0; s < _count; s++)
         {
-            int ranges = Math.Clamp(TilesOf(sequences[s]) / MinTilesPerRange, 1, wantedRanges);
+            // As many items as the sequence's share of the work asks for.
+            long wanted = (WantedItems * KeptBlocks(a.Layout, sequences[s]) - 1) / Math.Max(1, allBlocks * keyValueHeads) + 1;
+            int ranges = (int)Math.Max(1, Math.Min(Math.Min(wanted, mostRanges), TilesOf(sequences[s]) / MinTilesPerRange));
             _sequences[s] = new BackwardSequence(sequences[s], Items, QueryRows, GradientRows, ranges);
             Items = checked(Items + ranges * keyValueHeads);
             QueryRows += (long)heads * sequences[s].QueryCount;
@@ -53,6 +69,21 @@ internal sealed class BackwardPlan
         GradientRows = 0;
         foreach (var s in sequences)
             GradientRows = Math.Max(GradientRows, (long)(heads / keyValueHeads) * s.QueryCount);
+    }
+
+    /// <summary>The sequence, head and query rows of an item of a pass that goes by rows; the rows may be none.</summary>
+    public (int Sequence, int Head, int FirstRow, int EndRow) RowsOf(int item, int heads)
+    {
+        int chunks = ItemsByRows / (_count * heads), sequence = item / chunks / heads, first = item % chunks * RowsPerItem;
+        return (sequence, item / chunks % heads, first, Math.Min(first + RowsPerItem, _sequences[sequence].Sequence.QueryCount));
+    }
+
+    /// <summary>The first query row that a range of the keys reaches.</summary>
+    public static int FirstRow(BlockLayout layout, in BackwardSequence plan, int patternHead, int range)
+    {
+        var sequence = plan.Sequence;
+        int firstKey = layout.IsCausal ? TilesOf(layout, plan, patternHead, range).Start * TokenGroup.MaxTokens : 0;
+        return Math.Clamp(firstKey - sequence.FirstQueryPosition, 0, sequence.QueryCount);
     }
 
     /// <summary>The sequence that an item belongs to.</summary>
@@ -77,6 +108,15 @@ internal sealed class BackwardPlan
         return plan.Ranges == 1
             ? (0, tiles)
             : (Boundary(layout, patternHead, tiles, range, plan.Ranges), Boundary(layout, patternHead, tiles, range + 1, plan.Ranges));
+    }
+
+    // Blocks that the first head keeps.
+    private static long KeptBlocks(BlockLayout layout, in Sequence sequence)
+    {
+        if (sequence.QueryCount == 0)
+            return 0;
+        int first = sequence.FirstQueryPosition / layout.BlockTokens, end = (sequence.KeyCount - 1) / layout.BlockTokens + 1;
+        return layout.RowStarts[end - layout.FirstQueryBlock] - layout.RowStarts[first - layout.FirstQueryBlock];
     }
 
     private static int Boundary(BlockLayout layout, int patternHead, int tiles, int range, int ranges)

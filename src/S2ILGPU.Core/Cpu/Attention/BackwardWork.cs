@@ -49,10 +49,10 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
             _isBeyondRange = new bool[units];
         _isBeyondRange.AsSpan(0, units).Clear();
         _statistics.Begin();
-        pool.Run(_plan.Sequences.Length * _heads, _statistics);
+        pool.Run(_plan.ItemsByRows, _statistics);
         pool.Run(_plan.Items, this);
         if (_plan.HasRanges)
-            pool.Run(_plan.Sequences.Length * _heads, _rangeSum);
+            pool.Run(_plan.ItemsByRows, _rangeSum);
         if (_isBeyondRange.AsSpan(0, units).Contains(true))
             pool.Run(units, _exact);
         _arguments = default;
@@ -67,7 +67,9 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         var (start, end) = BackwardPlan.TilesOf(_arguments.Layout, plan, patternHead, range);
         float* gradients = _plan.HasRanges ? RangeGradients(plan, head, range) : _gradients + worker * _plan.GradientRows * _paddedDim;
         var sequence = plan.Sequence;
-        Clear(gradients, (long)_group * sequence.QueryCount * _paddedDim);
+        int firstRow = BackwardPlan.FirstRow(_arguments.Layout, plan, patternHead, range);
+        for (int h = 0; h < _group; h++)
+            Clear(gradients + ((long)h * sequence.QueryCount + firstRow) * _paddedDim, (long)(sequence.QueryCount - firstRow) * _paddedDim);
         bool isFinite = true;
         for (int tile = start; tile < end; tile++)
             isFinite &= Tile(plan, head, tile, gradients, _tiles[worker]);
@@ -154,18 +156,18 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
 
         public void Execute(int item, int worker)
         {
-            ref readonly var plan = ref backward._plan.Sequences[item / backward._heads];
+            var (s, head, first, end) = backward._plan.RowsOf(item, backward._heads);
+            ref readonly var plan = ref backward._plan.Sequences[s];
             var sequence = plan.Sequence;
-            int head = item % backward._heads;
-            long row = plan.FirstRow + (long)head * sequence.QueryCount;
-            for (int token = 0; token < sequence.QueryCount; token++, row++)
+            long row = plan.FirstRow + (long)head * sequence.QueryCount + first;
+            for (int token = first; token < end; token++, row++)
             {
                 int at = sequence.QueryStart + token;
                 float lse = *_logSumExp.At(sequence.Batch, head, at);
                 float dot = Dot(_output.Row(sequence.Batch, at, head), backward._outputGradient.Row(sequence.Batch, at, head), backward._headDim);
                 backward._shift[row] = float.IsNegativeInfinity(lse) ? NothingKept : lse * SimdMath.Log2E;
                 if (Math.Abs(lse) > LargestScore && float.IsFinite(lse))
-                    backward.SetBeyondRange(item / backward._heads, head);
+                    backward.SetBeyondRange(s, head);
                 backward._delta[row] = dot - (_logSumExpGradient.Exists ? *_logSumExpGradient.At(sequence.Batch, head, at) : 0);
             }
         }
@@ -183,26 +185,35 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         }
     }
 
-    /// <summary>dQ of a (sequence, head): the ranges summed in their order.</summary>
+    /// <summary>dQ of a (sequence, head, rows): the ranges that reach the rows summed in their order.</summary>
     private sealed class RangeSum(BackwardWork<T> backward) : IParallelWork
     {
         public void Execute(int item, int worker)
         {
-            ref readonly var plan = ref backward._plan.Sequences[item / backward._heads];
+            var (s, head, first, end) = backward._plan.RowsOf(item, backward._heads);
+            ref readonly var plan = ref backward._plan.Sequences[s];
             var sequence = plan.Sequence;
-            int head = item % backward._heads;
-            long floats = (long)sequence.QueryCount * backward._paddedDim, offset = head % backward._group * floats;
-            float* sum = backward.RangeGradients(plan, head / backward._group, 0) + offset;
+            if (first >= end)
+                return;
+            int patternHead = backward._arguments.Layout.Pattern.PatternHeadOf(head);
+            long before = (long)(head % backward._group) * sequence.QueryCount;
+            float* sum = backward.RangeGradients(plan, head / backward._group, 0) + (before + first) * backward._paddedDim;
             for (int range = 1; range < plan.Ranges; range++)
             {
-                float* part = backward.RangeGradients(plan, head / backward._group, range) + offset;
-                for (long i = 0; i < floats; i += T.Count)
-                    T.Store(T.Load(sum + i) + T.Load(part + i), sum + i);
+                int from = Math.Max(first, BackwardPlan.FirstRow(backward._arguments.Layout, plan, patternHead, range));
+                Add(backward.RangeGradients(plan, head / backward._group, range) + (before + from) * backward._paddedDim,
+                    sum + (long)(from - first) * backward._paddedDim, (long)(end - from) * backward._paddedDim);
             }
-            bool isFinite = BlockMoves<T>.Scale(sum, backward._paddedDim, sequence.QueryCount, backward._headDim,
-                backward._queryGradient.Row(sequence.Batch, sequence.QueryStart, head), backward._queryGradient.TokenStride, backward._arguments.Scale);
+            bool isFinite = BlockMoves<T>.Scale(sum, backward._paddedDim, end - first, backward._headDim,
+                backward._queryGradient.Row(sequence.Batch, sequence.QueryStart + first, head), backward._queryGradient.TokenStride, backward._arguments.Scale);
             if (!isFinite)
-                backward.SetBeyondRange(item / backward._heads, head);
+                backward.SetBeyondRange(s, head);
+        }
+
+        private static void Add(float* part, float* sum, long floats)
+        {
+            for (long i = 0; i < floats; i += T.Count)
+                T.Store(T.Load(sum + i) + T.Load(part + i), sum + i);
         }
     }
 

@@ -48,6 +48,18 @@ internal sealed class ForwardPlan
         ReadsPerBlock = a.Pages is null ? reads / Math.Max(1, (double)a.Key.Shape[0] * a.Key.Shape[1] * a.Key.Shape[2]) : 0;
     }
 
+    /// <summary>Restricts the items to some key/value heads, of <paramref name="keyValueHeads"/> in all.</summary>
+    public void Select(HeadRange heads, int keyValueHeads)
+    {
+        Items = 0;
+        for (int s = 0; s < _count; s++)
+        {
+            int unitsPerHead = _sequences[s].Units / keyValueHeads;
+            _sequences[s] = _sequences[s] with { FirstItem = Items, FirstUnit = heads.First * unitsPerHead, EndUnit = heads.End * unitsPerHead };
+            Items += _sequences[s].Items;
+        }
+    }
+
     /// <summary>The sequence that an item belongs to.</summary>
     public int SequenceOf(int item)
     {
@@ -108,10 +120,19 @@ internal readonly record struct SequencePlan(Sequence Sequence, int FirstItem, l
     /// <summary>Blocks of a part.</summary>
     public int PartBlocks { get; init; } = int.MaxValue;
 
-    public int Items => Units * Tiles * Parts;
+    /// <summary>First head unit that has items.</summary>
+    public int FirstUnit { get; init; }
+
+    /// <summary>Exclusive end of the head units that have items.</summary>
+    public int EndUnit { get; init; } = Units;
+
+    public int Items => (EndUnit - FirstUnit) * Tiles * Parts;
+
+    /// <summary>Where an item stands among those of all head units.</summary>
+    public int IndexOf(int item) => FirstUnit * Tiles * Parts + item - FirstItem;
 
     /// <summary>Rows of the partial results: part by part, unit by unit, lane by lane.</summary>
-    public long PartialRows => Parts > 1 ? (long)Items * UnitHeads * Sequence.QueryCount : 0;
+    public long PartialRows => Parts > 1 ? (long)Units * Tiles * Parts * UnitHeads * Sequence.QueryCount : 0;
 
     /// <summary>The queries of an item. Tiles begin at multiples of 64 positions, the last one first.</summary>
     public TileQueries Queries(int unit, int tile, int blockTokens)

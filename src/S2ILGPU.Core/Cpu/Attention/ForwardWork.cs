@@ -45,10 +45,11 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         _value = KeysOf(arguments.Value);
         _plan.Make(arguments);
         Reserve();
-        if (arguments.Pages is null && _plan.ReadsPerBlock >= ReadsWorthCopy && HeadMajorCopy<T>.Fits(arguments.Key)
-            && !(ReadsWellInPlace(_key) && ReadsWellInPlace(_value)))
-            _copy.Run(arguments.Key.Shape, ref _key, ref _value, pool);
-        pool.Run(_plan.Items, this);
+        int headsAtATime = IsCopyWorthwhile() ? HeadMajorCopy<T>.HeadsAtATime(arguments.Key.Shape, pool.Workers) : 0;
+        if (headsAtATime > 0)
+            RunOnCopies(arguments.Key.Shape, headsAtATime, pool);
+        else
+            pool.Run(_plan.Items, this);
         if (_plan.PartialRows > 0)
             pool.Run(_plan.Sequences.Length * arguments.Query.Shape[2], _merge);
         _arguments = default;
@@ -59,7 +60,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         int s = _plan.SequenceOf(item);
         ref readonly var plan = ref _plan.Sequences[s];
         var layout = LayoutOf(s);
-        int index = item - plan.FirstItem, unit = index / (plan.Tiles * plan.Parts), part = index % plan.Parts, tile = index / plan.Parts % plan.Tiles;
+        int index = plan.IndexOf(item), unit = index / (plan.Tiles * plan.Parts), part = index % plan.Parts, tile = index / plan.Parts % plan.Tiles;
         var queries = plan.Queries(unit, tile, layout.BlockTokens);
         var blocks = ForwardPlan.Rows(layout, queries);
         if (part > 0)
@@ -93,6 +94,22 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         }
         _partialOutput = _partialScratch.Take(_plan.PartialRows * (_headDim + 1));
         _partialLogSumExp = _partialOutput + _plan.PartialRows * _headDim;
+    }
+
+    private bool IsCopyWorthwhile() =>
+        _arguments.Pages is null && _plan.ReadsPerBlock >= ReadsWorthCopy && !(ReadsWellInPlace(_key) && ReadsWellInPlace(_value));
+
+    private void RunOnCopies(in Shape shape, int headsAtATime, WorkerPool pool)
+    {
+        var (key, value) = (_key, _value);
+        int heads = shape[2];
+        for (int first = 0; first < heads; first += headsAtATime)
+        {
+            var range = new HeadRange(first, Math.Min(heads, first + headsAtATime));
+            (_key, _value) = _copy.Run(key, value, shape, range, pool);
+            _plan.Select(range, heads);
+            pool.Run(_plan.Items, this);
+        }
     }
 
     private bool ReadsWellInPlace(in HeadTensor rows) => new TokenRows((byte*)rows.Start, rows, _headDim).ReadsWellInPlace;

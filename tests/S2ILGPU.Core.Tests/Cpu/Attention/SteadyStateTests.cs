@@ -1,4 +1,5 @@
 using S2ILGPU.Backends;
+using S2ILGPU.Cpu.Attention;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.Layouts;
 using S2ILGPU.Patterns;
@@ -33,32 +34,43 @@ public sealed class SteadyStateTests
         using var engine = CpuEngines.Create(SimdWidth.Auto, 1);
         using var problem = new Problem(engine, queries: 300, keys: 300);
         using var decoding = new Problem(engine, queries: 1, keys: 3000);
+        using var copying = CopyingProblem(engine);
+        Assert.True(copying.CopiesKeys());
+        Assert.False(problem.CopiesKeys());
         for (int n = 0; n < 2; n++)
         {
             problem.RunAll();
             decoding.RunAll();
+            copying.RunAll();
         }
         long before = GC.GetAllocatedBytesForCurrentThread();
         problem.RunAll();
         decoding.RunAll();
+        copying.RunAll();
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
-    // Forward, decoding in parts, and backward in ranges.
+    // Rows of keys 4 KB apart, each read by several tiles: forward copies them to head order, and with one worker not all heads at once.
+    private static Problem CopyingProblem(IBackend engine) => new(engine, queries: 1300, keys: 1300, keyValueHeads: 4, headDim: 256);
+
+    // Forward, decoding in parts, backward in ranges, and forward from copies of the keys.
     private static List<float[]> Results(SimdWidth simd, int threads)
     {
         using var engine = CpuEngines.Create(simd, threads);
         var results = new List<float[]>();
-        foreach (var (queries, keys) in ((int, int)[])[(200, 330), (2, 3000), (1100, 1100)])
+        foreach (var (queries, keys) in ((int, int)[])[(200, 330), (2, 3000), (2100, 2100)])
         {
             using var problem = new Problem(engine, queries, keys);
             problem.RunAll();
             results.AddRange(problem.Results());
         }
+        using var copying = CopyingProblem(engine);
+        copying.RunAll();
+        results.AddRange(copying.Results());
         return results;
     }
 
-    // Attention of 4 query heads and 1 KV head, forward, backward and a merge of the result with itself.
+    // Attention of 4 query heads, forward, backward and a merge of the result with itself.
     private sealed class Problem : IDisposable
     {
         private readonly IBackend _engine;
@@ -67,7 +79,7 @@ public sealed class SteadyStateTests
         private readonly BlockLayout _layout;
         private readonly SequenceBatch _sequences;
 
-        public Problem(IBackend engine, int queries, int keys)
+        public Problem(IBackend engine, int queries, int keys, int keyValueHeads = 1, int headDim = 16)
         {
             var random = Seeds.NewRandom();
             Tensor Random(params int[] shape)
@@ -77,18 +89,29 @@ public sealed class SteadyStateTests
                 return tensor;
             }
             _engine = engine;
-            Tensor Queries() => Random(1, queries, 4, 16);
+            Tensor Queries() => Random(1, queries, 4, headDim);
             (_query, _output, _gradient, _queryGradient, _merged) = (Queries(), Queries(), Queries(), Queries(), Queries());
-            (_key, _value, _keyGradient, _valueGradient) = (Random(1, keys, 1, 16), Random(1, keys, 1, 16), Random(1, keys, 1, 16), Random(1, keys, 1, 16));
+            Tensor Keys() => Random(1, keys, keyValueHeads, headDim);
+            (_key, _value, _keyGradient, _valueGradient) = (Keys(), Keys(), Keys(), Keys());
             (_logSumExp, _mergedLogSumExp) = (Random(1, 4, queries), Random(1, 4, queries));
             (_outputs, _logSumExps) = ([_output, _output], [_logSumExp, _logSumExp]);
-            _layout = BlockLayout.Create(new LocalStridePattern(4, 1, blockTokens: 16, localBlocks: 4, verticalStride: 2), keys, queries);
+            _layout = BlockLayout.Create(new LocalStridePattern(4, keyValueHeads, blockTokens: 16, localBlocks: 4, verticalStride: 2), keys, queries);
             _sequences = SequenceBatch.Uniform(1, queries, keys);
+        }
+
+        private AttentionForwardArguments ForwardArguments => new(_query, _key, _value, _output, _logSumExp, _layout, _sequences, 0.25f);
+
+        // Whether several tiles read each row of keys, which does not read well in place.
+        public bool CopiesKeys()
+        {
+            var plan = new ForwardPlan();
+            plan.Make(ForwardArguments);
+            return plan.ReadsPerBlock >= 4 && !TokenRows.KeepsCacheSets(_key.Stride(1), _key.Shape[3]);
         }
 
         public void RunAll()
         {
-            _engine.AttentionForward(new(_query, _key, _value, _output, _logSumExp, _layout, _sequences, 0.25f));
+            _engine.AttentionForward(ForwardArguments);
             _engine.AttentionBackward(new(_query, _key, _value, _output, _logSumExp, _gradient, null, _queryGradient, _keyGradient, _valueGradient,
                 _layout, _sequences, 0.25f));
             _engine.MergePartitions(_outputs, _logSumExps, _merged, _mergedLogSumExp);

@@ -3,6 +3,8 @@ namespace S2ILGPU.TestSupport.Ptx;
 /// <summary>Lays out the registers of a warp: 32 lanes side by side for each register, a mask of 32 bits for each predicate. Constants and special registers are registers that are written before the kernel begins.</summary>
 internal sealed class RegisterFile(IReadOnlyList<(string Prefix, string Type)> declarations)
 {
+    private static readonly char[] Digits = [.. "0123456789"];
+
     private readonly Dictionary<string, string> _types = declarations.ToDictionary(d => d.Prefix, d => d.Type);
     private readonly Dictionary<string, int> _offsets = [];
     private readonly Dictionary<(ulong Bits, int LaneBytes), int> _constants = [];
@@ -63,7 +65,7 @@ internal sealed class RegisterFile(IReadOnlyList<(string Prefix, string Type)> d
         || name.StartsWith("%ctaid.", StringComparison.Ordinal) || name.StartsWith("%nctaid.", StringComparison.Ordinal)
         || name is "%laneid" or "%warpid" or "%dynamic_smem_size";
 
-    private string TypeOf(string name) => _types.TryGetValue(name.TrimEnd("0123456789".ToCharArray()), out var type) ? type : throw new NotSupportedException($"register {name} is not declared");
+    private string TypeOf(string name) => _types.TryGetValue(name, out var type) || _types.TryGetValue(name.TrimEnd(Digits), out type) ? type : throw new NotSupportedException($"register {name} is not declared");
 
     private int Allocate(int bytes)
     {

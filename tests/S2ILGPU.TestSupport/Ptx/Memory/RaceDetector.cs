@@ -45,7 +45,7 @@ internal sealed class RaceDetector(int bytes)
     public void ReadRow(Warp warp, int lane, int offset)
     {
         int word = offset >> 2;
-        ulong interval = _groupBarriers << GroupShift, mine = interval | (ulong)warp.Index << 5;
+        ulong interval = _groupBarriers << GroupShift, mine = interval | (uint)warp.Index << 5;
         var writes = Vector256.LoadUnsafe(ref MemoryMarshal.GetArrayDataReference(_writes), (nuint)word);
         var reads = Vector256.LoadUnsafe(ref MemoryMarshal.GetArrayDataReference(_reads), (nuint)word);
         // written, before the last group barrier, and not read by others since
@@ -112,7 +112,7 @@ internal sealed class RaceDetector(int bytes)
             throw Fault(warp, lane, word, "read while an asynchronous copy into it is under way", last);
         if (!(isCollective ? IsOrdered(warp, -1, last) : IsOrdered(warp, lane, last)))
             throw Fault(warp, lane, word, "written and read without a barrier between", last);
-        ulong stamp = isCollective ? _groupBarriers << GroupShift | (ulong)warp.Index << 5 : Stamp(warp, lane), before = _reads[word];
+        ulong stamp = isCollective ? _groupBarriers << GroupShift | (uint)warp.Index << 5 : Stamp(warp, lane), before = _reads[word];
         if (GroupOf(before) != _groupBarriers)
             _reads[word] = stamp;
         else if ((before & ManyWarps) == 0 && WarpOf(before) != warp.Index)
@@ -140,7 +140,7 @@ internal sealed class RaceDetector(int bytes)
     private bool IsOrdered(Warp warp, int lane, ulong stamp) =>
         GroupOf(stamp) < _groupBarriers || ThreadOf(stamp) == warp.FirstThread + lane || (WarpOf(stamp) == warp.Index && WarpBarriersOf(stamp) < warp.Barriers);
 
-    private ulong Stamp(Warp warp, int lane) => _groupBarriers << GroupShift | warp.Barriers << WarpShift | (ulong)(warp.FirstThread + lane);
+    private ulong Stamp(Warp warp, int lane) => _groupBarriers << GroupShift | warp.Barriers << WarpShift | (uint)(warp.FirstThread + lane);
 
     private static ulong GroupOf(ulong stamp) => (stamp & (ManyThreads - 1)) >> GroupShift;
 

@@ -5,57 +5,75 @@ using System.Text.RegularExpressions;
 namespace S2ILGPU.TestSupport.Ptx;
 
 /// <summary>Reads PTX text as ILGPU writes it.</summary>
-internal static partial class PtxParser
+internal sealed partial class PtxParser
 {
+    private readonly List<PtxFunction> _functions = [];
+    private readonly List<PtxVariable> _variables = [];
+    private readonly Stack<Dictionary<string, string>> _scopes = []; // registers declared in blocks inside the function, by the name that they have in it
+    private PtxFunction? _function;
+    private string _label = "";
+    private int _scopeCount;
+
     /// <summary>Parses a module.</summary>
     public static PtxModule Parse(string text)
     {
-        var functions = new List<PtxFunction>();
-        var variables = new List<PtxVariable>();
-        PtxFunction? function = null;
-        string? pendingTargets = null;
-        foreach (var (line, kind, source) in Pieces(text))
-        {
-            switch (kind)
-            {
-                case PieceKind.Header:
-                    function = Header(source);
-                    break;
-                case PieceKind.BlockEnd when function is not null:
-                    functions.Add(function);
-                    function = null;
-                    break;
-                case PieceKind.Label when function is not null:
-                    function.Labels[source] = function.Statements.Count;
-                    pendingTargets = source;
-                    break;
-                case PieceKind.Statement when source.StartsWith(".branchtargets", StringComparison.Ordinal) && function is not null:
-                    function.BranchTargets[pendingTargets!] = source[".branchtargets".Length..].Split(',', StringSplitOptions.TrimEntries);
-                    break;
-                case PieceKind.Statement when source.StartsWith(".reg", StringComparison.Ordinal) && function is not null:
-                    AddRegisters(function, source);
-                    break;
-                case PieceKind.Statement when source.StartsWith('.'):
-                    if (Variable(source) is { } variable)
-                        (function?.Variables ?? variables).Add(variable);
-                    break;
-                case PieceKind.Statement when function is not null:
-                    function.Statements.Add(Statement(line, source));
-                    break;
-            }
-        }
-        return new PtxModule(functions, variables);
+        var parser = new PtxParser();
+        foreach (var (line, kind, piece) in Pieces(text))
+            parser.Add(line, kind, piece);
+        return new PtxModule(parser._functions, parser._variables);
     }
 
     private enum PieceKind
     {
         Header,
+        BlockBegin,
         BlockEnd,
         Label,
         Statement,
     }
 
-    // Cuts the text at semicolons, labels and the braces of functions; braces inside an instruction belong to it.
+    private void Add(int line, PieceKind kind, string text)
+    {
+        switch (kind)
+        {
+            case PieceKind.Header:
+                _function = Header(text);
+                break;
+            case PieceKind.BlockBegin:
+                _scopes.Push([]);
+                _scopeCount++;
+                break;
+            case PieceKind.BlockEnd when _scopes.Count > 0:
+                _scopes.Pop();
+                break;
+            case PieceKind.BlockEnd when _function is not null:
+                _functions.Add(_function);
+                _function = null;
+                break;
+            case PieceKind.Label when _function is not null:
+                _function.Labels[text] = _function.Statements.Count;
+                _label = text;
+                break;
+            case PieceKind.Statement when text.StartsWith('.'):
+                AddDirective(text);
+                break;
+            case PieceKind.Statement when _function is not null:
+                _function.Statements.Add(Statement(line, text));
+                break;
+        }
+    }
+
+    private void AddDirective(string text)
+    {
+        if (text.StartsWith(".branchtargets", StringComparison.Ordinal))
+            _function!.BranchTargets[_label] = text[".branchtargets".Length..].Split(',', StringSplitOptions.TrimEntries);
+        else if (text.StartsWith(".reg", StringComparison.Ordinal))
+            AddRegisters(text);
+        else if (Variable(text) is { } variable)
+            (_function?.Variables ?? _variables).Add(variable);
+    }
+
+    // Cuts the text at semicolons, labels and the braces of functions and blocks; braces inside an instruction belong to it.
     private static IEnumerable<(int Line, PieceKind Kind, string Text)> Pieces(string text)
     {
         var piece = new StringBuilder();
@@ -82,8 +100,8 @@ internal static partial class PtxParser
                     continue;
                 start = line;
             }
-            if (c == '}' && piece.Length == 0)
-                yield return (line, PieceKind.BlockEnd, "");
+            if (c is '{' or '}' && piece.Length == 0)
+                yield return (line, c == '{' ? PieceKind.BlockBegin : PieceKind.BlockEnd, "");
             else if (c == '{' && IsHeader(piece))
                 yield return (start, PieceKind.Header, Take(piece));
             else if (c == ';' && IsHeader(piece))
@@ -123,10 +141,18 @@ internal static partial class PtxParser
         };
     }
 
-    private static void AddRegisters(PtxFunction function, string text)
+    private void AddRegisters(string text)
     {
-        foreach (Match match in RegisterDeclaration().Matches(text))
-            function.Registers.Add((match.Groups["name"].Value, match.Groups["type"].Value));
+        var match = RegisterDeclaration().Match(text);
+        if (!match.Success)
+            throw new FormatException($"registers: {text}");
+        foreach (string name in match.Groups["names"].Value.Split(',', StringSplitOptions.TrimEntries))
+        {
+            string inFunction = name.Split('<')[0];
+            if (_scopes.TryPeek(out var scope))
+                scope[name] = inFunction = $"%{name.TrimStart('%')}.{_scopeCount}";
+            _function!.Registers.Add((inFunction, match.Groups["type"].Value));
+        }
     }
 
     private static PtxVariable? Variable(string text)
@@ -145,7 +171,7 @@ internal static partial class PtxParser
         return new PtxVariable(match.Groups["space"].Value, match.Groups["name"].Value, alignment, data.Length, data);
     }
 
-    private static PtxStatement Statement(int line, string text)
+    private PtxStatement Statement(int line, string text)
     {
         var match = StatementParts().Match(text);
         if (!match.Success)
@@ -174,8 +200,11 @@ internal static partial class PtxParser
             yield return last;
     }
 
-    private static PtxOperand Operand(string text, int line)
+    private PtxOperand Operand(string text, int line)
     {
+        foreach (var scope in _scopes)
+            if (scope.TryGetValue(text, out string? register))
+                return new PtxRegister(register);
         char first = text[0];
         if (first is '{' or '(')
             return new PtxVector([.. SplitOperands(text[1..^1]).Select(element => Operand(element, line))]);
@@ -209,7 +238,7 @@ internal static partial class PtxParser
     [GeneratedRegex(@"\.maxntid\s+([\d,\s]+\d)")]
     private static partial Regex MaximumThreads();
 
-    [GeneratedRegex(@"\.reg\s+\.(?<type>\w+)\s+(?<name>%[A-Za-z_]+)<\d+>")]
+    [GeneratedRegex(@"^\.reg\s+\.(?<type>\w+)\s+(?<names>.*)$")]
     private static partial Regex RegisterDeclaration();
 
     [GeneratedRegex(@"\.(?<space>shared|local|const|global|param)\s+(?:\.align\s+(?<align>\d+)\s+)?\.(?<type>[bsuf]\d+)\s+(?<name>[\w$]+)\s*(?<brackets>\[(?<count>\d*)\])?\s*(?:=\s*\{(?<data>[^}]*)\})?$")]

@@ -37,7 +37,7 @@ internal sealed class PtxFunction
     /// <summary>Labels of each <c>.branchtargets</c> list.</summary>
     public Dictionary<string, string[]> BranchTargets { get; } = [];
 
-    /// <summary>Registers by prefix and type, as declared: <c>.reg .b32 %r&lt;5&gt;</c> is ("%r", "b32").</summary>
+    /// <summary>Registers by prefix and type, as declared: <c>.reg .b32 %r&lt;5&gt;</c> is ("%r", "b32"); single registers by their whole name.</summary>
     public List<(string Prefix, string Type)> Registers { get; } = [];
 
     public List<PtxVariable> Variables { get; } = [];

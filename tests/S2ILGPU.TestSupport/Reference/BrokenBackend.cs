@@ -1,13 +1,12 @@
 using S2ILGPU.Backends;
 using S2ILGPU.Tensors;
-using S2ILGPU.TestSupport;
 
-namespace S2ILGPU.Core.Tests.Reference;
+namespace S2ILGPU.TestSupport;
 
 /// <summary>The reference with one operation that does something wrong to one of its results: for testing that the engine tests can fail.</summary>
 /// <param name="operation">Name of the operation.</param>
 /// <param name="spoil">What happens to the result.</param>
-internal sealed class BrokenBackend(string operation, Action<Tensor> spoil) : IBackend
+public sealed class BrokenBackend(string operation, Action<Tensor> spoil) : IBackend
 {
     private readonly ReferenceBackend _inner = new();
 

@@ -1,0 +1,79 @@
+using System.CommandLine;
+using System.Diagnostics;
+using S2ILGPU.Backends;
+using S2ILGPU.Cli.Bench.Device;
+using S2ILGPU.Cli.Verify;
+
+namespace S2ILGPU.Cli.Commands;
+
+/// <summary><c>s2 verify</c>: the self-check of a device, correctness before speed.</summary>
+internal static class VerifyCommand
+{
+    public static Command Create()
+    {
+        var device = DeviceOption.Create();
+        var json = new Option<bool>("--json") { Description = "print a JSON object" };
+        var seed = PatternOptions.Number("--seed", null, "Seed of the random inputs (default: another one every time).");
+        var filter = new Option<string?>("--only") { Description = "check only implementations whose name, pass, types or head dimension contain this text", HelpName = "TEXT" };
+        var file = new Option<string?>("--out") { Description = "file that also gets the JSON object", HelpName = "FILE" };
+        var noSpeed = new Option<bool>("--no-speed") { Description = "leave out the times at the end" };
+        var command = new Command("verify", "Check every attention kernel of a device against a double-precision reference, then its speed.") { device, json, seed, filter, file, noSpeed };
+        command.SetAction((parsed, cancellation) =>
+        {
+            var request = new Request(parsed.GetValue(device)!, parsed.GetValue(seed) ?? Random.Shared.Next(), parsed.GetValue(filter), parsed.GetValue(json), parsed.GetValue(file),
+                !parsed.GetValue(noSpeed));
+            var configuration = parsed.InvocationConfiguration;
+            return Task.Run(() => Run(request, configuration.Output, configuration.Error, cancellation), CancellationToken.None);
+        });
+        return command;
+    }
+
+    private static int Run(Request request, TextWriter output, TextWriter error, CancellationToken cancellation)
+    {
+        JsonFile.CheckFolder(request.File);
+        var (device, engine) = DeviceChoice.Create(request.Device);
+        using (engine)
+        using (var all = EngineVariants.Of(engine, device.Kind == DeviceKind.Emulated))
+        {
+            var variants = Chosen(all, request.Only);
+            var lines = request.IsJson ? TextWriter.Null : output;
+            lines.WriteLine($"device: {device.Id}, {engine.Name}");
+            lines.WriteLine($"seed: {request.Seed}");
+            int width = variants.Max(v => v.Name.Length);
+            var watch = Stopwatch.StartNew();
+            var results = new VerifyRun(request.Seed, device.Kind == DeviceKind.Emulated).Run(variants, result => lines.WriteLine(result.Line(width)), cancellation);
+            var report = new VerifyReport(device, engine.Name, request.Seed, results, Speed: null, watch.Elapsed.TotalSeconds);
+            lines.WriteLine(report.Summary);
+            if (request.HasSpeed)
+                report = report with { Speed = Speed(engine, device, lines, cancellation) };
+            if (request.IsJson)
+                JsonText.WriteLine(output, report.Write);
+            JsonFile.Write(request.File, report.Write);
+            if (report.Failures == 0)
+                return 0;
+            error.WriteLine($"error: {report.Failures} of {results.Count} variants failed on {device.Id}, seed {request.Seed}");
+            return 1;
+        }
+    }
+
+    private static DeviceReport Speed(IBackend engine, DeviceInfo device, TextWriter output, CancellationToken cancellation)
+    {
+        output.WriteLine();
+        var bench = new DeviceBench(engine, device, DeviceBenchSettings.ForVerify(device.Kind));
+        var report = bench.Run(entries => DeviceReport.WriteLines(entries, output), cancellation);
+        foreach (string note in report.Notes)
+            output.WriteLine(note);
+        return report;
+    }
+
+    private static IReadOnlyList<EngineVariant> Chosen(EngineVariants all, string? only)
+    {
+        EngineVariant[] chosen = [.. all.Variants.Where(v => only is null || Words(v).Contains(only, StringComparison.OrdinalIgnoreCase))];
+        return chosen.Length > 0 ? chosen : throw new ArgumentException(
+            $"no implementation contains '{only}'; there are {string.Join(", ", all.Variants.Select(v => $"{v.PassName} {v.Types} {v.Name}").Distinct())}");
+    }
+
+    private static string Words(EngineVariant variant) => $"{variant.PassName} {variant.Types} {variant.Name} {string.Join(' ', variant.HeadDims.Select(d => $"D{d}"))}";
+
+    private sealed record Request(string Device, int Seed, string? Only, bool IsJson, string? File, bool HasSpeed);
+}

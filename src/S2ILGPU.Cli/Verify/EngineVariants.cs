@@ -1,0 +1,119 @@
+using S2ILGPU.Backends;
+using S2ILGPU.Cpu;
+using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Tensors;
+
+namespace S2ILGPU.Cli.Verify;
+
+/// <summary>Which results of a kernel are checked.</summary>
+internal enum CheckedPass
+{
+    /// <summary>O and LSE.</summary>
+    Forward,
+
+    /// <summary>dQ, dK and dV.</summary>
+    Backward,
+
+    /// <summary>dQ alone.</summary>
+    QueryGradient,
+
+    /// <summary>dK and dV alone.</summary>
+    KeyValueGradients,
+
+    /// <summary>O and LSE of few queries over a paged cache.</summary>
+    Decode,
+
+    /// <summary>Merging partitions of the keys.</summary>
+    Merge,
+}
+
+/// <summary>One implementation of a pass that an engine can choose.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Pass">What it computes.</param>
+/// <param name="QueryType">Element type of queries, outputs and their gradients.</param>
+/// <param name="KeyType">Element type of keys, values and their gradients.</param>
+/// <param name="HeadDims">Head dimensions to check.</param>
+/// <param name="Engine">The engine that runs it.</param>
+internal sealed record EngineVariant(string Name, CheckedPass Pass, ElementType QueryType, ElementType KeyType, IReadOnlyList<int> HeadDims, IBackend Engine)
+{
+    /// <summary>Makes the engine take this implementation until the result is disposed; null where the engine has no other.</summary>
+    public Func<IDisposable>? Force { get; init; }
+
+    /// <summary>Element types in short, as in <c>bf16</c> or <c>fp32/bf16</c> for a query and a cache of different types.</summary>
+    public string Types => QueryType == KeyType ? Short(QueryType) : $"{Short(QueryType)}/{Short(KeyType)}";
+
+    /// <summary>The pass in words.</summary>
+    public string PassName => Pass switch
+    {
+        CheckedPass.QueryGradient => "dQ",
+        CheckedPass.KeyValueGradients => "dK, dV",
+        _ => Pass.ToString().ToLowerInvariant(),
+    };
+
+    /// <summary>The short name of an element type, as command lines take it.</summary>
+    public static string Short(ElementType type) => type switch
+    {
+        ElementType.Float16 => "fp16",
+        ElementType.BFloat16 => "bf16",
+        ElementType.Float64 => "fp64",
+        ElementType.Int32 => "int32",
+        _ => "fp32",
+    };
+}
+
+/// <summary>All implementations of attention that an engine can choose on its device.</summary>
+/// <param name="variants">The implementations.</param>
+/// <param name="owned">Engines that were created for them.</param>
+internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, params IReadOnlyList<IBackend> owned) : IDisposable
+{
+    private static readonly int[] s_headDims = [40, 64, 96, 128, 256], s_fewHeadDims = [40];
+    private static readonly ElementType[] s_cacheTypes = [ElementType.Float32, ElementType.BFloat16, ElementType.Float16];
+
+    /// <summary>The implementations.</summary>
+    public IReadOnlyList<EngineVariant> Variants => variants;
+
+    /// <summary>The implementations of an engine.</summary>
+    /// <param name="engine">The engine; stays with the caller.</param>
+    /// <param name="isEmulated">Whether it executes thread by thread, so that one head dimension has to do.</param>
+    public static EngineVariants Of(IBackend engine, bool isEmulated) => engine switch
+    {
+        CpuBackend cpu => OfWidths(cpu, isEmulated ? s_fewHeadDims : s_headDims),
+        IlgpuBackend => new EngineVariants([.. Chosen(engine, isEmulated ? s_fewHeadDims : s_headDims)]),
+        _ => new EngineVariants([.. Passes("default", engine, [engine.FloatType], isEmulated ? s_fewHeadDims : s_headDims)]),
+    };
+
+    public void Dispose()
+    {
+        foreach (var engine in owned)
+            engine.Dispose();
+    }
+
+    // One source per kernel, compiled once for each width of the registers.
+    private static EngineVariants OfWidths(CpuBackend engine, int[] headDims)
+    {
+        var narrower = SimdWidths.Available.Where(width => width != engine.Simd).Select(width => new CpuBackend(new CpuOptions(width, engine.Threads))).ToArray();
+        CpuBackend[] all = [.. narrower, engine];
+        return new EngineVariants([.. all.OrderBy(e => e.Simd).SelectMany(e => Passes(CpuBackend.SimdName(e.Simd), e, s_cacheTypes, headDims))], narrower);
+    }
+
+    // What the engine takes by itself for each element type.
+    private static IEnumerable<EngineVariant> Chosen(IBackend engine, int[] headDims)
+    {
+        foreach (var type in s_cacheTypes)
+            foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode, CheckedPass.Merge])
+                yield return new EngineVariant("chosen", pass, type, type, headDims, engine);
+        foreach (var cacheType in s_cacheTypes.Where(type => type != engine.FloatType))
+            yield return new EngineVariant("chosen", CheckedPass.Decode, engine.FloatType, cacheType, headDims, engine);
+    }
+
+    private static IEnumerable<EngineVariant> Passes(string name, IBackend engine, ElementType[] cacheTypes, int[] headDims)
+    {
+        var type = engine.FloatType;
+        foreach (var cacheType in cacheTypes)
+            yield return new EngineVariant(name, CheckedPass.Forward, type, cacheType, headDims, engine);
+        yield return new EngineVariant(name, CheckedPass.Backward, type, type, headDims, engine);
+        foreach (var cacheType in cacheTypes)
+            yield return new EngineVariant(name, CheckedPass.Decode, type, cacheType, headDims, engine);
+        yield return new EngineVariant(name, CheckedPass.Merge, type, type, headDims, engine);
+    }
+}

@@ -1,0 +1,148 @@
+using System.Text.Json;
+using S2ILGPU.Backends;
+using S2ILGPU.Cli.Verify;
+using S2ILGPU.Cpu;
+using S2ILGPU.Tensors;
+using S2ILGPU.TestSupport;
+using Xunit;
+
+namespace S2ILGPU.Cli.Tests;
+
+public sealed class VerifyCommandTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("s2-verify-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public async Task A_sound_device_passes_with_a_line_per_variant()
+    {
+        TestDevices.Show();
+        string file = Path.Combine(_folder, "verify.json");
+        string text = await Tool.SucceedAsync($"verify --device {TestDevices.Small} --seed 7 --out {file}");
+        using var json = JsonDocument.Parse(File.ReadAllText(file));
+        var variants = json.RootElement.GetProperty("variants").EnumerateArray().ToArray();
+        string[] lines = text.Split('\n');
+        Assert.Contains("seed: 7", lines);
+        Assert.Equal(variants.Length, lines.Count(line => line.StartsWith("PASS  ", StringComparison.Ordinal)));
+        Assert.Equal((7, true), (json.RootElement.GetProperty("seed").GetInt32(), json.RootElement.GetProperty("passed").GetBoolean()));
+        Assert.Equal(["backward", "decode", "forward", "merge"], variants.Select(v => v.GetProperty("pass").GetString()).Distinct().Order());
+        foreach (var variant in variants)
+        {
+            Assert.InRange(variant.GetProperty("worstError").GetDouble(), 1e-12, variant.GetProperty("tolerance").GetDouble());
+            Assert.True(variant.GetProperty("cases").GetInt32() > 0);
+        }
+        var speed = json.RootElement.GetProperty("speed").EnumerateArray().ToArray();
+        Assert.Equal(["dense", "B64 L1 s2"], speed.Select(s => s.GetProperty("pattern").GetString()));
+        Assert.True(speed[1].GetProperty("ceiling").GetDouble() > 1 && speed[1].GetProperty("speedUp").GetDouble() > 0);
+    }
+
+    [Fact]
+    public async Task One_wrong_element_fails()
+    {
+        TestDevices.Show();
+        var run = await Tool.RunAsync($"verify --device {TestDevices.Broken} --no-speed");
+        Assert.Equal(1, run.ExitCode);
+        Assert.Matches("^error: 2 of 4 variants failed on test-broken, seed -?[0-9]+\n$", run.Error);
+        string[] failed = [.. run.Output.Split('\n').Where(line => line.StartsWith("FAIL  ", StringComparison.Ordinal))];
+        Assert.Equal(["forward", "decode"], failed.Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]));
+        Assert.All(failed, line => Assert.Matches(@"worst [0-9.e-]+ of 1\.0e-5, output in D40 .*: output\[.*\] is .*, exact ", line));
+        Assert.Equal(2, run.Output.Split('\n').Count(line => line.StartsWith("PASS  ", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData(nameof(CheckedPass.Forward), nameof(IBackend.AttentionForward))]
+    [InlineData(nameof(CheckedPass.Decode), nameof(IBackend.AttentionForward))]
+    [InlineData(nameof(CheckedPass.Backward), nameof(IBackend.AttentionBackward))]
+    [InlineData(nameof(CheckedPass.KeyValueGradients), nameof(IBackend.AttentionBackward))]
+    [InlineData(nameof(CheckedPass.Merge), nameof(IBackend.MergePartitions))]
+    public void Wrong_and_missing_elements_and_different_runs_are_found(string passName, string operation)
+    {
+        var pass = Enum.Parse<CheckedPass>(passName);
+        double wobble = 0;
+        Assert.False(Run(pass, new BrokenBackend(operation, BrokenBackend.Nudge)).IsPassed);
+        var poisoned = Run(pass, new BrokenBackend(operation, BrokenBackend.Poison));
+        Assert.False(poisoned.IsPassed);
+        Assert.Equal(double.PositiveInfinity, poisoned.Worst!.Error);
+        var changing = Run(pass, new BrokenBackend(operation, Wobble));
+        Assert.False(changing.IsPassed);
+        Assert.Contains("not deterministic", changing.Failure);
+        var throwing = Run(pass, new BrokenBackend(operation, _ => throw new InvalidOperationException("no such kernel")));
+        Assert.Equal((false, 0), (throwing.IsPassed, throwing.Cases));
+        Assert.Contains("no such kernel", throwing.Failure);
+        Assert.True(Run(pass, new ReferenceBackend()).IsPassed);
+
+        // Far below the tolerance, and another value every time.
+        void Wobble(Tensor tensor)
+        {
+            var values = ReferenceBackend.Values(tensor);
+            int at = Array.FindIndex(values, double.IsFinite);
+            values[at] += wobble += 1e-6;
+            ReferenceBackend.SetValues(tensor, values);
+        }
+    }
+
+    [Fact]
+    public void A_gradient_that_a_variant_does_not_compute_is_not_held_against_it() =>
+        Assert.True(Run(CheckedPass.QueryGradient, new BrokenBackend(nameof(IBackend.AttentionBackward), BrokenBackend.Nudge)).IsPassed); // spoils dK
+
+    [Fact]
+    public void The_two_references_agree()
+    {
+        // Both are double precision; what remains is the rounding of the results to float.
+        foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode, CheckedPass.Merge])
+            Assert.InRange(Run(pass, new ReferenceBackend()).Worst!.Error, 0, 1e-6);
+    }
+
+    [Fact]
+    public void All_cases_pass_on_the_cpu_engine()
+    {
+        using var engine = new CpuBackend();
+        foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode])
+        {
+            var result = Run(pass, engine, ElementType.Float32, isEmulated: false, headDim: 24);
+            Assert.True(result.IsPassed, result.Line(0));
+            Assert.Equal((pass == CheckedPass.Decode ? CheckCases.FullDecode : CheckCases.Full).Count, result.Cases);
+        }
+    }
+
+    [Fact]
+    public void The_cases_reach_every_edge()
+    {
+        var cases = CheckCases.Full;
+        Assert.Equal([16, 32, 64, 128], cases.Select(c => c.BlockTokens).Distinct().Order());
+        Assert.Equal([16, 32, 64, 128], CheckCases.FullDecode.Select(c => c.BlockTokens).Distinct().Order());
+        Assert.Contains(cases, c => !c.CreatePattern().IsCausal);
+        Assert.Contains(cases, c => c.QueryCounts.Zip(c.KeyCounts, (q, k) => q < k).Any(isFewer => isFewer));
+        Assert.Contains(cases, c => c.IsPacked && c.PaddingRows > 0);
+        Assert.Contains(cases, c => !c.IsPacked && c.KeyCounts.Length > 1);
+        Assert.Contains(cases, c => c.IsFused);
+        Assert.Contains(cases, c => c.CreatePattern().PatternHeads == c.QueryHeads && c.QueryHeads > c.KeyValueHeads);
+        Assert.Contains(CheckCases.FullDecode, c => c.QueryHeads == 8 * c.KeyValueHeads);
+        Assert.Equal(cases.Count, cases.Select(c => c.Name).Distinct().Count());
+    }
+
+    [Theory]
+    [InlineData(ElementType.Float16, 2e-3)]
+    [InlineData(ElementType.BFloat16, 1.6e-2)]
+    [InlineData(ElementType.Float32, 1e-5)]
+    public void Tolerances_are_the_documented_ones(ElementType type, double limit)
+    {
+        Assert.Equal(new Cli.Verify.Tolerance(limit), Cli.Verify.Tolerance.Output(type));
+        Assert.Equal(type == ElementType.Float32 ? new Cli.Verify.Tolerance(1e-4) : new Cli.Verify.Tolerance(limit, IsRelative: true), Cli.Verify.Tolerance.Gradient(type));
+    }
+
+    [Theory]
+    [InlineData("verify --device nowhere", "unknown device 'nowhere'")]
+    [InlineData("verify --device cpu --seed x", "--seed must be a whole number")]
+    [InlineData("verify --device cpu --only nothing-like-it", "no implementation contains 'nothing-like-it'")]
+    [InlineData("verify --device cpu --out /no/such/folder/v.json", "/no/such/folder")]
+    public async Task Bad_input_gives_one_line(string arguments, string message) => await Tool.RefuseAsync(arguments, message);
+
+    private static VariantResult Run(CheckedPass pass, IBackend engine, ElementType type = ElementType.Float64, bool isEmulated = true, int headDim = 16)
+    {
+        var variant = new EngineVariant("tested", pass, type, type, [headDim], engine);
+        var result = new VerifyRun(Seeds.Current, isEmulated).Run([variant], _ => { }, TestContext.Current.CancellationToken);
+        return Assert.Single(result);
+    }
+}

@@ -1,0 +1,60 @@
+using ILGPU;
+using ILGPU.Runtime;
+using S2ILGPU.KernelLab.Tests.Kernels;
+
+namespace S2ILGPU.KernelLab.Tests;
+
+/// <summary>The seam for device primitives.</summary>
+public sealed class RawTests : LabFixture
+{
+    private const int Length = 3 * 128;
+
+    [Theory, InlineData(ExecutionMode.OneAtATime), InlineData(ExecutionMode.Concurrent)]
+    public void CopiesLandGroupByGroup(ExecutionMode mode)
+    {
+        var target = Run(RawKernels.Pipeline, null, mode: mode);
+        for (int i = 0; i < Length; i++)
+            Assert.Equal(i < 256 || i % 4 < i / 4 % 4 ? i + 1 : 0, target[i]);
+        Assert.Equal(32, Run(RawKernels.WaitsForAll, null, mode: mode)[31]);
+        Assert.Equal(0, Run(RawKernels.NothingIsReadForZeros, null, mode: mode)[31]);
+    }
+
+    [Theory, MemberData(nameof(Orders))]
+    public void WaitingForTooLittleIsFound(Schedule order) =>
+        Run(RawKernels.WaitsForTooLittle, "missing wait: element ", order);
+
+    [Fact]
+    public void BoundsAndAlignment()
+    {
+        Run(RawKernels.TooFar, "out of bounds: index 1536 of Byte[1536] in Int32[384] numbers at RawKernels.cs:");
+        Run(RawKernels.Misaligned, "misaligned: an access of 8 bytes at byte 4");
+    }
+
+    [Fact]
+    public void WritesRace() => Run(RawKernels.RacyWrites, "race");
+
+    [Theory, InlineData(ExecutionMode.OneAtATime), InlineData(ExecutionMode.Concurrent)]
+    public void AtomicAdditionsDoNot(ExecutionMode mode) => Assert.Equal(32f, BitConverter.Int32BitsToSingle(Run(RawKernels.Adds, null, mode: mode)[1]));
+
+    [Theory, InlineData(ExecutionMode.OneAtATime), InlineData(ExecutionMode.Concurrent)]
+    public void AWarpExchangesAllValuesAtOnce(ExecutionMode mode)
+    {
+        Assert.Equal(32 * 33 / 2, Run(RawKernels.Gathers, null, mode: mode)[7]);
+        Assert.Equal(20 * 21 / 2, Run(RawKernels.Gathers, null, mode: mode, threads: 20)[7]);
+    }
+
+    private int[] Run(Action<ArrayView<int>, ArrayView<int>> kernel, string? expected, Schedule? order = null, ExecutionMode mode = ExecutionMode.OneAtATime, int threads = 32)
+    {
+        int[] numbers = [.. Enumerable.Range(1, Length)];
+        using var source = Device.Allocate1D(numbers);
+        using var target = Device.Allocate1D(new int[Length]);
+        var launcher = Device.LoadStreamKernel(kernel);
+        using LabSession session = new(order) { Mode = mode };
+        var messages = Messages(session, () => launcher((1, threads), source.View, target.View));
+        if (expected is null)
+            Assert.Empty(messages);
+        else
+            Assert.Contains(messages, message => message.Contains(expected));
+        return target.GetAsArray1D();
+    }
+}

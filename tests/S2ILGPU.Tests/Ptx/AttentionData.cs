@@ -1,0 +1,183 @@
+using S2ILGPU.Backends;
+using S2ILGPU.Kernels;
+using S2ILGPU.Launch;
+using S2ILGPU.Tensors;
+using S2ILGPU.TestSupport;
+
+namespace S2ILGPU.Tests.Ptx;
+
+/// <summary>Random operands of an attention problem as 16-bit tensors [B, N, H, D], and what float64 makes of them. Rows that belong to no sequence hold NaN.</summary>
+internal sealed class AttentionData
+{
+    private readonly Dictionary<string, double[]> _exact = [];
+
+    public AttentionData(AttentionCase problem, ElementType type, Random random)
+    {
+        (Problem, Type) = (problem, type);
+        Sequences = problem.Sequences();
+        int batch = problem.BatchExtent;
+        QueryShape = new Shape(batch, problem.QueryRows, problem.QueryHeads, problem.HeadDim);
+        KeyShape = new Shape(batch, problem.KeyRows, problem.KeyValueHeads, problem.HeadDim);
+        LineShape = new Shape(batch, problem.QueryHeads, problem.QueryRows);
+        Query = Random16(QueryShape, random, problem.Magnitude, areQueries: true);
+        Key = Random16(KeyShape, random, problem.Magnitude, areQueries: false);
+        Value = Random16(KeyShape, random, 1, areQueries: false);
+        OutputGradient = Random16(QueryShape, random, 1, areQueries: true);
+        LogSumExpGradient = [.. random.Normal(LineShape.Count).Select(x => (float)x)];
+    }
+
+    public AttentionCase Problem { get; }
+
+    public ElementType Type { get; }
+
+    public SequenceBatch Sequences { get; }
+
+    public Shape QueryShape { get; }
+
+    public Shape KeyShape { get; }
+
+    /// <summary>[B, H, Nq].</summary>
+    public Shape LineShape { get; }
+
+    public ushort[] Query { get; }
+
+    public ushort[] Key { get; }
+
+    public ushort[] Value { get; }
+
+    public ushort[] OutputGradient { get; }
+
+    public float[] LogSumExpGradient { get; }
+
+    public RowStrides QueryRows => StridesOf(QueryShape);
+
+    public RowStrides KeyRows => StridesOf(KeyShape);
+
+    public float Scale => Problem.Scale;
+
+    public float ScaleLog2 => (float)(Problem.Scale * 1.44269504088896340736);
+
+    public TileListBuilder Lists() => new(Problem.Layouts() is { } layouts ? layouts : [Problem.Layout()], Sequences.Sequences);
+
+    /// <summary>O in float64.</summary>
+    public double[] Output => Exact("O");
+
+    /// <summary>LSE in float64.</summary>
+    public double[] LogSumExp => Exact("LSE");
+
+    /// <summary>dQ, dK or dV in float64.</summary>
+    public double[] Exact(string name)
+    {
+        if (!_exact.ContainsKey("O"))
+            Forward();
+        if (!_exact.ContainsKey(name))
+            Backward();
+        return _exact[name];
+    }
+
+    /// <summary>The elements as numbers.</summary>
+    public double[] Decode(ushort[] elements) => [.. elements.Select(Decode)];
+
+    /// <summary>Numbers as elements, rounded to nearest.</summary>
+    public ushort[] Encode(double[] values) => [.. values.Select(Encode)];
+
+    /// <summary>The tensor as tiles [tile, 64, D]: rows of no sequence are zero, as the pack kernel leaves them.</summary>
+    public ushort[] Pack(ushort[] tensor, RowStrides rows, IReadOnlyList<RowTile> tiles)
+    {
+        int d = Problem.HeadDim;
+        var packed = new ushort[Math.Max(1, tiles.Count) * TileGeometry.TileTokens * d];
+        for (int t = 0; t < tiles.Count; t++)
+            for (int r = 0; r < TileGeometry.TileTokens; r++)
+                if (tiles[t].FirstRow + r is var row && row >= tiles[t].BeginRow && row < tiles[t].EndRow)
+                    tensor.AsSpan((int)(tiles[t].Batch * rows.Batch + row * rows.Row + tiles[t].Head * rows.Head), d).CopyTo(packed.AsSpan((t * TileGeometry.TileTokens + r) * d));
+        return packed;
+    }
+
+    /// <summary>Fails unless a result of the queries' shape or the keys' shape agrees with float64 in all rows of sequences, and is untouched (all bits set) elsewhere.</summary>
+    public void Compare(string what, Shape shape, double[] expected, ushort[] actual, Tolerance tolerance)
+    {
+        bool areQueries = shape == QueryShape;
+        var (wanted, got) = ((double[])expected.Clone(), Decode(actual));
+        for (int b = 0, at = 0; b < shape[0]; b++)
+            for (int row = 0; row < shape[1]; row++)
+                for (int n = 0; n < shape[2] * shape[3]; n++, at++)
+                    if (!InSequence(b, row, areQueries))
+                        (wanted[at], got[at]) = (0, actual[at] == ushort.MaxValue ? 0 : double.NaN);
+        MaximumError.AssertWithin(tolerance, $"{what}, {Problem}", shape, wanted, got);
+    }
+
+    /// <summary>The same for LSE [B, H, Nq].</summary>
+    public void CompareLines(string what, float[] actual, Tolerance tolerance)
+    {
+        var (wanted, got) = ((double[])LogSumExp.Clone(), actual.Select(x => (double)x).ToArray());
+        for (int b = 0, at = 0; b < LineShape[0]; b++)
+            for (int h = 0; h < LineShape[1]; h++)
+                for (int row = 0; row < LineShape[2]; row++, at++)
+                    if (!InSequence(b, row, areQueries: true))
+                        (wanted[at], got[at]) = (0, BitConverter.SingleToUInt32Bits(actual[at]) == uint.MaxValue ? 0 : double.NaN);
+        MaximumError.AssertWithin(tolerance, $"{what}, {Problem}", LineShape, wanted, got);
+    }
+
+    /// <summary>A result before the kernel writes it: all bits set, which is NaN.</summary>
+    public static T[] Untouched<T>(long count) where T : unmanaged
+    {
+        var data = new T[count];
+        System.Runtime.InteropServices.MemoryMarshal.AsBytes(data.AsSpan()).Fill(0xff);
+        return data;
+    }
+
+    public static RowStrides StridesOf(Shape shape) => new() { Batch = (long)shape[1] * shape[2] * shape[3], Row = (long)shape[2] * shape[3], Head = shape[3] };
+
+    public bool InSequence(int batch, int row, bool areQueries)
+    {
+        foreach (var s in Sequences.Sequences)
+            if (s.Batch == batch && row >= (areQueries ? s.QueryStart : s.KeyStart) && row < (areQueries ? s.QueryStart + s.QueryCount : s.KeyStart + s.KeyCount))
+                return true;
+        return false;
+    }
+
+    private double Decode(ushort bits) => Type == ElementType.BFloat16 ? BitConverter.UInt32BitsToSingle((uint)bits << 16) : (double)BitConverter.UInt16BitsToHalf(bits);
+
+    private ushort Encode(double value) => Type == ElementType.BFloat16
+        ? (ushort)(BitConverter.SingleToUInt32Bits((float)ElementRounding.Round(value, Type)) >> 16)
+        : BitConverter.HalfToUInt16Bits((Half)value);
+
+    private ushort[] Random16(Shape shape, Random random, double magnitude, bool areQueries)
+    {
+        var elements = Encode(random.Normal(shape.Count, magnitude));
+        for (int b = 0, at = 0; b < shape[0]; b++)
+            for (int row = 0; row < shape[1]; row++)
+                for (int n = 0; n < shape[2] * shape[3]; n++, at++)
+                    if (!InSequence(b, row, areQueries))
+                        elements[at] = 0x7fff;
+        return elements;
+    }
+
+    private void Forward()
+    {
+        using var backend = new ReferenceBackend();
+        using Tensor query = Double(backend, QueryShape, Decode(Query)), key = Double(backend, KeyShape, Decode(Key)), value = Double(backend, KeyShape, Decode(Value));
+        using Tensor output = Double(backend, QueryShape, null), lse = Double(backend, LineShape, null);
+        backend.AttentionForward(new AttentionForwardArguments(query, key, value, output, lse, Problem.Layout(), Sequences, Scale));
+        (_exact["O"], _exact["LSE"]) = (ReferenceBackend.Values(output), ReferenceBackend.Values(lse));
+    }
+
+    private void Backward()
+    {
+        using var backend = new ReferenceBackend();
+        using Tensor query = Double(backend, QueryShape, Decode(Query)), key = Double(backend, KeyShape, Decode(Key)), value = Double(backend, KeyShape, Decode(Value));
+        using Tensor output = Double(backend, QueryShape, Output), lse = Double(backend, LineShape, LogSumExp), outputGradient = Double(backend, QueryShape, Decode(OutputGradient));
+        using var lseGradient = Double(backend, LineShape, [.. LogSumExpGradient.Select(x => (double)x)]);
+        using Tensor dq = Double(backend, QueryShape, null), dk = Double(backend, KeyShape, null), dv = Double(backend, KeyShape, null);
+        backend.AttentionBackward(new AttentionBackwardArguments(query, key, value, output, lse, outputGradient, lseGradient, dq, dk, dv, Problem.Layout(), Sequences, Scale));
+        (_exact["dQ"], _exact["dK"], _exact["dV"]) = (ReferenceBackend.Values(dq), ReferenceBackend.Values(dk), ReferenceBackend.Values(dv));
+    }
+
+    private static Tensor Double(ReferenceBackend backend, Shape shape, double[]? values)
+    {
+        var tensor = backend.Allocate(shape, ElementType.Float64);
+        if (values is not null)
+            ReferenceBackend.SetValues(tensor, values);
+        return tensor;
+    }
+}
