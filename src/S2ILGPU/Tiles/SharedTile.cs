@@ -71,4 +71,9 @@ internal struct SharedTile<TShape> where TShape : struct, ITileShape
     [MethodImpl(Inline)]
     public readonly U4 LoadTransposed(int row, int k) =>
         Intrinsics.LoadMatrixTransposed(RowLane ^ TileLayout<TShape>.ColumnFlip(k), (uint)(Offset + TileLayout<TShape>.ColumnPanel(k) + row * TileLayout<TShape>.RowBytes), ref Memory[0]);
+
+    /// <summary>A operand of a product of the transposed tile: columns 16k to 16k + 15 as rows, rows <paramref name="row"/> to row + 15 as columns.</summary>
+    [MethodImpl(Inline)]
+    public readonly U4 LoadRowsTransposed(int row, int k) =>
+        Intrinsics.LoadMatrixTransposed(DotLane ^ TileLayout<TShape>.ColumnFlip(k), (uint)(Offset + TileLayout<TShape>.ColumnPanel(k) + row * TileLayout<TShape>.RowBytes), ref Memory[0]);
 }

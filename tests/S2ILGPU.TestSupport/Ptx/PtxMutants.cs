@@ -93,7 +93,7 @@ public static partial class PtxMutants
 
         void Choose(PtxFaultKind kind, Regex pattern, Func<Match, string> replacement, int limit)
         {
-            Match[] matches = [.. pattern.Matches(text, begin)];
+            var matches = pattern.Matches(text, begin).ToArray();
             int[] chosen = [.. Enumerable.Range(0, matches.Length)];
             if (chosen.Length > limit)
                 random.Shuffle(chosen);
