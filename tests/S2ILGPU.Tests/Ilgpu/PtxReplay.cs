@@ -7,6 +7,7 @@ using ILGPU.Algorithms;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using S2ILGPU.Ilgpu;
+using S2ILGPU.Kernels;
 using S2ILGPU.TestSupport;
 using S2ILGPU.TestSupport.Ptx;
 using Xunit;
@@ -31,8 +32,14 @@ internal sealed class PtxReplay : IDisposable
     /// <summary>Random numbers N(0, 1).</summary>
     public ArrayView<float> Normal(Random random, int count) => View(Floats(random, count));
 
-    /// <summary>Random numbers N(0, 1) as the words of memory.</summary>
-    public ArrayView<int> NormalWords(Random random, int count) => View(MemoryMarshal.Cast<float, int>(Floats(random, count)).ToArray());
+    /// <summary>Random numbers N(0, scale^2) as they lie in memory seen as words.</summary>
+    public ArrayView<int> Words<TStored>(Random random, int count, double scale = 1) where TStored : struct, IStoredElement
+    {
+        float[] values = Floats(random, count + 1, scale);
+        int[] singles = [.. values.Take(count).Select(BitConverter.SingleToInt32Bits)];
+        int[] pairs = [.. Enumerable.Range(0, (count + 1) / 2).Select(n => StoredBFloat16.Round(values[2 * n]) | StoredBFloat16.Round(values[2 * n + 1]) << 16)];
+        return View(typeof(TStored) == typeof(StoredBFloat16) ? pairs : singles);
+    }
 
     /// <summary>Memory full of NaN, to be written.</summary>
     public ArrayView<float> Output(int count)
@@ -71,7 +78,7 @@ internal sealed class PtxReplay : IDisposable
         _context.Dispose();
     }
 
-    private static float[] Floats(Random random, int count) => [.. random.Normal(count).Select(x => (float)x)];
+    private static float[] Floats(Random random, int count, double scale = 1) => [.. random.Normal(count, scale).Select(x => (float)x)];
 
     private static void Compare(string what, object view, byte[] expected, byte[] actual)
     {

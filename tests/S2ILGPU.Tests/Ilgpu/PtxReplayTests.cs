@@ -84,8 +84,8 @@ public sealed class PtxReplayTests : IDisposable
             X = Normal(2 * 3 * 4 * 6), Y = Normal(2 * 3 * 4 * 6), XRows = new RowStrides { Batch = 72, Row = 24, Head = 6 }, YRows = new RowStrides { Batch = 72, Row = 6, Head = 18 },
             Cosine = Matrix(5, 3), Sine = Matrix(5, 3), Positions = _replay.View(0, 1, 2, 4, 5, -1), Tokens = 3, HalfDim = 3, MaxPositions = 5, Direction = -1, Accumulate = 1, Rows = 6, Columns = 12,
         });
-        Rows(new EmbeddingOperation<StoredSingle> { Table = Stored(7, 10), TableRows = 7, Ids = _replay.View(6, 0, 7, -1), Y = Matrix(4, 10), Rows = 4, Columns = 9 });
-        Rows(new EmbeddingOperation<StoredBFloat16> { Table = Stored(7, 10), TableRows = 7, Ids = _replay.View(6, 0, 7, -1), Y = Matrix(4, 10), Rows = 4, Columns = 9 });
+        Rows(new EmbeddingOperation<StoredSingle> { Table = Stored<StoredSingle>(7, 10), TableRows = 7, Ids = _replay.View(6, 0, 7, -1), Y = Matrix(4, 10), Rows = 4, Columns = 9 });
+        Rows(new EmbeddingOperation<StoredBFloat16> { Table = Stored<StoredBFloat16>(7, 10), TableRows = 7, Ids = _replay.View(6, 0, 7, -1), Y = Matrix(4, 10), Rows = 4, Columns = 9 });
         Elements(new TokenChainsOperation { Ids = _replay.View(3, 1, 3, 9, 1, 3), Next = _replay.View(new int[6]), IsFirst = _replay.View(new int[6]), TableRows = 9 });
         Rows(new EmbeddingBackwardOperation
         {
@@ -131,14 +131,17 @@ public sealed class PtxReplayTests : IDisposable
     private void Product<TStored>(int m, int n, int k, bool transposeA, bool transposeB) where TStored : struct, IStoredElement =>
         _replay.Run(ProductTile.Run, new Index3D((n + 63) / 64, (m + 63) / 64, 1), ProductTile.Threads, Factors<TStored>(m, n, k, transposeA, transposeB));
 
-    // Rows are 3 elements longer than they need to be.
+    // Rows are 3 elements longer than they need to be. B is scaled by 1 / sqrt(K), so that the products are N(0, 1).
     private ProductArguments<TStored> Factors<TStored>(int m, int n, int k, bool transposeA, bool transposeB) where TStored : struct, IStoredElement
     {
         int strideA = 3 + (transposeA ? m : k), strideB = 3 + (transposeB ? k : n);
         return new ProductArguments<TStored>
         {
-            A = new MatrixOperand<StoredSingle> { Words = _replay.NormalWords(_random, strideA * (transposeA ? k : m)), Lanes = m, Steps = k, Lane = transposeA ? 1 : strideA, Step = transposeA ? strideA : 1 },
-            B = new MatrixOperand<TStored> { Words = _replay.NormalWords(_random, strideB * (transposeB ? n : k)), Lanes = n, Steps = k, Lane = transposeB ? strideB : 1, Step = transposeB ? 1 : strideB },
+            A = new MatrixOperand<StoredSingle> { Words = _replay.Words<StoredSingle>(_random, strideA * (transposeA ? k : m)), Lanes = m, Steps = k, Lane = transposeA ? 1 : strideA, Step = transposeA ? strideA : 1 },
+            B = new MatrixOperand<TStored>
+            {
+                Words = _replay.Words<TStored>(_random, strideB * (transposeB ? n : k), 1 / Math.Sqrt(k)), Lanes = n, Steps = k, Lane = transposeB ? strideB : 1, Step = transposeB ? 1 : strideB,
+            },
             C = Target(m, n, true),
         };
     }
@@ -157,6 +160,7 @@ public sealed class PtxReplayTests : IDisposable
 
     private RowTarget Target(int rows, int columns, bool accumulate) => new() { Rows = Matrix(rows, columns), IsNeeded = 1, Accumulate = accumulate ? 1 : 0 };
 
-    private StoredRows Stored(int rows, int columns) => new() { Words = _replay.NormalWords(_random, rows * columns), Offset = 1, Stride = columns };
+    private StoredRows Stored<TStored>(int rows, int columns) where TStored : struct, IStoredElement =>
+        new() { Words = _replay.Words<TStored>(_random, rows * columns), Offset = 1, Stride = columns };
 }
 #endif
