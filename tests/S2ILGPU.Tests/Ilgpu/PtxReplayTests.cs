@@ -137,7 +137,10 @@ public sealed class PtxReplayTests : IDisposable
         int strideA = 3 + (transposeA ? m : k), strideB = 3 + (transposeB ? k : n);
         return new ProductArguments<TStored>
         {
-            A = new MatrixOperand<StoredSingle> { Words = _replay.Words<StoredSingle>(_random, strideA * (transposeA ? k : m)), Lanes = m, Steps = k, Lane = transposeA ? 1 : strideA, Step = transposeA ? strideA : 1 },
+            A = new MatrixOperand<StoredSingle>
+            {
+                Words = _replay.Words<StoredSingle>(_random, strideA * (transposeA ? k : m)), Lanes = m, Steps = k, Lane = transposeA ? 1 : strideA, Step = transposeA ? strideA : 1,
+            },
             B = new MatrixOperand<TStored>
             {
                 Words = _replay.Words<TStored>(_random, strideB * (transposeB ? n : k), 1 / Math.Sqrt(k)), Lanes = n, Steps = k, Lane = transposeB ? strideB : 1, Step = transposeB ? 1 : strideB,
