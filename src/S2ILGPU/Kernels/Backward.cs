@@ -33,8 +33,8 @@ internal static class Backward
         public AccumulatorFragment<TShape, Width<TShape>> Gradient1, Gradient2;
         public RowFragment<TShape, N16> Scratch;
         public ColumnLists List;
-        public ArrayView<int> Current, Next;
-        public uint Stages;
+        public ArrayView<int> Current, Next, Excess;
+        public uint Shared;
         public int ColumnBase, FirstEntry;
 
         /// <summary>Reads the block of a column tile that the warp copies from.</summary>
@@ -48,20 +48,16 @@ internal static class Backward
         var tile = a.Lists.Rows[Grid.IdxX];
         var s = Begin<TShape>(a, tile);
         int it = tile.Start, end = tile.End, full = tile.FullEnd;
+        LoadRows(a, s, tile, RowParity<TShape>(it));
         if (TShape.RowsInRegisters)
-        {
-            LoadRows(a, s, tile, BackwardMemory<TShape>.StageBytes, BackwardMemory<TShape>.StageBytes + BackwardMemory<TShape>.Second);      // through the second stage
             Intrinsics.CopyCommit();
-        }
-        else
-            LoadRows(a, s, tile, -BackwardMemory<TShape>.Stages, BackwardMemory<TShape>.TileBytes - BackwardMemory<TShape>.Stages);
         if (it < end)
         {
             s.Read(it);
-            LoadFirst(a, s, s.Next, 0u, 16);
+            LoadFirst(a, s, s.Next, Parity(it), 16);
             if (TShape.SecondBuffers == 1)
                 Intrinsics.CopyCommit();
-            LoadSecond(a, s, s.Next, 0u, 16);
+            LoadSecond(a, s, s.Next, SecondParity<TShape>(it), 16);
             s.Read(IntrinsicMath.Min(it + 1, end - 1));
         }
         Intrinsics.CopyCommit();
@@ -69,23 +65,21 @@ internal static class Backward
         {
             Intrinsics.CopyWait1();
             Intrinsics.WarpBarrier();                   // a warp copies its own rows
-            s.Rows1.Load(s.Rows);
+            var rows = s.Rows.Moved(RowParity<TShape>(it) * (uint)BackwardMemory<TShape>.StageBytes);
+            s.Rows1.Load(rows.Behind(BackwardMemory<TShape>.Rows1));
             if (TShape.First)
-                s.Rows2.Load(s.Rows.Behind(BackwardMemory<TShape>.Second));
+                s.Rows2.Load(rows.Behind(BackwardMemory<TShape>.Rows2));
         }
 
-        uint parity = 0;
         while (it < full)
         {
-            Tile<TElement, TShape>(a, s, it, end, parity, masked: false);
+            Tile<TElement, TShape>(a, s, it, end, masked: false);
             it++;
-            parity ^= 1;
         }
         while (it < end)
         {
-            Tile<TElement, TShape>(a, s, it, end, parity, masked: true);
+            Tile<TElement, TShape>(a, s, it, end, masked: true);
             it++;
-            parity ^= 1;
         }
         Intrinsics.CopyWait0();
         if (TShape.First)
@@ -99,12 +93,12 @@ internal static class Backward
     {
         var memory = SharedMemory.GetDynamic<U4>();
         int warpRows = (Group.IdxX >> 5) * 16, warpBytes = warpRows * TileLayout<TShape>.RowBytes;
-        uint shared = Intrinsics.SharedAddress(ref memory[0]), stages = shared + (uint)BackwardMemory<TShape>.Stages;
+        uint shared = Intrinsics.SharedAddress(ref memory[0]);
         State<TShape> s = default;
-        s.Stages = stages;
-        s.Rows = SharedTile<TShape>.At(memory, (TShape.RowsInRegisters ? stages + (uint)BackwardMemory<TShape>.StageBytes : shared) + (uint)warpBytes);
-        s.Columns = SharedTile<TShape>.At(memory, stages);
-        s.Copy = TileCopy<TShape>.At(memory, stages + (uint)warpBytes, Group.IdxX & 31, warpRows);
+        s.Shared = shared;
+        s.Rows = SharedTile<TShape>.At(memory, shared + (uint)warpBytes);
+        s.Columns = SharedTile<TShape>.At(memory, shared);
+        s.Copy = TileCopy<TShape>.At(memory, shared + (uint)warpBytes, Group.IdxX & 31, warpRows);
         s.Lines = QueryLines<TShape>.At(memory);
         s.Rows1 = RowFragment<TShape, Width<TShape>>.Allocate();
         s.Rows2 = RowFragment<TShape, Width<TShape>>.Allocate();
@@ -119,6 +113,7 @@ internal static class Backward
             s.Gradient2.Zero();
         s.Current = LocalMemory.Allocate<int>(4);
         s.Next = LocalMemory.Allocate<int>(4);
+        s.Excess = LocalMemory.Allocate<int>(TShape.StepColumns / 8);
         TileEntries<TShape>.Clear(s.Next);
         s.List = a.Lists;
         s.ColumnBase = (int)Intrinsics.Pin((uint)tile.ColumnBase);
@@ -130,9 +125,9 @@ internal static class Backward
 
     /// <summary>One column tile: starts the copies of the next, and reads the list entry after that, so that no copy waits for a list.</summary>
     [MethodImpl(Inline)]
-    private static void Tile<TElement, TShape>(in BackwardArguments a, in State<TShape> s, int it, int end, uint parity, bool masked) where TElement : struct, IElement where TShape : struct, IBackwardShape
+    private static void Tile<TElement, TShape>(in BackwardArguments a, in State<TShape> s, int it, int end, bool masked) where TElement : struct, IElement where TShape : struct, IBackwardShape
     {
-        uint bytes = it + 1 < end ? 16u : 0u;    // nothing is read behind the last tile
+        uint parity = Parity(it), bytes = it + 1 < end ? 16u : 0u;    // nothing is read behind the last tile
         if (TShape.SecondBuffers == 1)
             Intrinsics.CopyWait1();
         else
@@ -145,16 +140,19 @@ internal static class Backward
         s.Current[0] = s.Next[0];
         s.Read(IntrinsicMath.Min(it + 2, end - 1));
 
-        var columns1 = s.Columns.Moved(parity * (uint)BackwardMemory<TShape>.StageBytes);
-        var columns2 = TShape.SecondBuffers == 2 ? columns1.Behind(BackwardMemory<TShape>.Second) : s.Columns.Behind(BackwardMemory<TShape>.Second);
-        uint line = Line(s, parity) + QueryLines<TShape>.LaneColumns(columns1.RowLane, s.Stages);
+        var stage = s.Columns.Moved(parity * (uint)BackwardMemory<TShape>.StageBytes);
+        var columns1 = stage.Behind(BackwardMemory<TShape>.Columns1);
+        var columns2 = (TShape.SecondBuffers == 2 ? stage : s.Columns).Behind(BackwardMemory<TShape>.Columns2);
+        uint line = Line(s, parity) + QueryLines<TShape>.LaneColumns(stage.RowLane, s.Shared);
         for (int c = 0; c < 64 / TShape.StepColumns; c++)
         {
             int firstColumn = c * TShape.StepColumns, distance = firstColumn * TileLayout<TShape>.RowBytes;
-            s.Scores.Zero();
-            Dot<TElement, TShape>(s.Scores, s, s.Rows1, 0, columns1.Behind(distance));                                  // S = R1 C1^T
             if (masked)
-                Hide(s.Scores, a, it, firstColumn);
+                BackwardMask<TShape>.Load(s.Excess, a.Lists, it, firstColumn, a.Causal);
+            s.Scores.Zero();
+            Dot<TElement, TShape>(s.Scores, s, s.Rows1, BackwardMemory<TShape>.Rows1, columns1.Behind(distance));                                  // S = R1 C1^T
+            if (masked)
+                BackwardMask<TShape>.Hide(s.Scores, s.Excess);
             s.Lines.Weigh(s.Scores, a.ScaleLog2, line, firstColumn);                                                    // P = 2^(S c - lse)
             if (TShape.SecondBuffers == 1)
             {
@@ -166,23 +164,21 @@ internal static class Backward
             if (TShape.First)
             {
                 s.Lines.Start(s.ScoreGradients, line, firstColumn);
-                Dot<TElement, TShape>(s.ScoreGradients, s, s.Rows2, BackwardMemory<TShape>.TileBytes, columns2.Behind(distance));    // dP - delta = R2 C2^T - delta
+                Dot<TElement, TShape>(s.ScoreGradients, s, s.Rows2, BackwardMemory<TShape>.Rows2, columns2.Behind(distance));    // dP - delta = R2 C2^T - delta
+                Multiply(s.ScoreGradients, s.Scores);                                                                   // dS = P (dP - delta)
             }
             if (TShape.SecondBuffers == 1)
             {
                 Group.Barrier();                        // everybody is done with C2
-                LoadSecond(a, s, s.Current, 0u, bytes);
+                LoadSecond(a, s, s.Current, 0, bytes);
                 Intrinsics.CopyCommit();
             }
             if (TShape.First)
-            {
-                Multiply(s.ScoreGradients, s.Scores);                                                                   // dS = P (dP - delta)
                 s.Gradient1.Multiply<TElement, Step<TShape>>(s.ScoreGradients, columns1.Behind(distance), s.Scratch);   // dR1 += dS C1
-            }
         }
     }
 
-    /// <summary>Adds <c>R C^T</c>, R from registers or from the tile <paramref name="offset"/> bytes behind R1.</summary>
+    /// <summary>Adds <c>R C^T</c>, R from registers or from shared memory.</summary>
     [MethodImpl(Inline)]
     private static void Dot<TElement, TShape>(in AccumulatorFragment<TShape, Step<TShape>> scores, in State<TShape> s, in RowFragment<TShape, Width<TShape>> rows, int offset, in SharedTile<TShape> columns)
         where TElement : struct, IElement where TShape : struct, IBackwardShape
@@ -200,30 +196,21 @@ internal static class Backward
             gradients.Values[i] *= weights.Values[i];
     }
 
-    [MethodImpl(Inline)]
-    private static void Hide<TShape>(in AccumulatorFragment<TShape, Step<TShape>> scores, in BackwardArguments a, int it, int firstColumn) where TShape : struct, IBackwardShape
-    {
-        if (TShape.RowsAreKeys)
-            ColumnMask<TShape>.HideFromKeys(scores, a.Lists, it, firstColumn, a.Causal);
-        else
-            ColumnMask<TShape>.HideFromQueries(scores, a.Lists, it, firstColumn, a.Causal);
-    }
-
     /// <summary>Starts copying the warp's rows of R1 and R2.</summary>
     [MethodImpl(Inline)]
-    private static void LoadRows<TShape>(in BackwardArguments a, in State<TShape> s, in RowTile tile, int first, int second) where TShape : struct, IBackwardShape
+    private static void LoadRows<TShape>(in BackwardArguments a, in State<TShape> s, in RowTile tile, uint parity) where TShape : struct, IBackwardShape
     {
         s.Current[0] = tile.PackedTile * TileLayout<TShape>.Entries + s.FirstEntry;
-        s.Copy.Load(a.Rows1, s.Current, 0, first);
+        s.Copy.Load(a.Rows1, s.Current, parity * (uint)BackwardMemory<TShape>.StageBytes, BackwardMemory<TShape>.Rows1);
         if (TShape.First)
-            s.Copy.Load(a.Rows2, s.Current, 0, second);
+            s.Copy.Load(a.Rows2, s.Current, parity * (uint)BackwardMemory<TShape>.StageBytes, BackwardMemory<TShape>.Rows2);
     }
 
     /// <summary>Starts copying C1 and, where columns are queries, their line.</summary>
     [MethodImpl(Inline)]
     private static void LoadFirst<TShape>(in BackwardArguments a, in State<TShape> s, ArrayView<int> blocks, uint parity, uint bytes) where TShape : struct, IBackwardShape
     {
-        s.Copy.LoadOrZero(a.Columns1, blocks, parity * (uint)BackwardMemory<TShape>.StageBytes, 0, bytes);
+        s.Copy.LoadOrZero(a.Columns1, blocks, parity * (uint)BackwardMemory<TShape>.StageBytes, BackwardMemory<TShape>.Columns1, bytes);
         if (TShape.RowsAreKeys)
             s.Lines.LoadOrZero(a.Lines, blocks[0], Line(s, parity), bytes);
     }
@@ -231,11 +218,23 @@ internal static class Backward
     /// <summary>Starts copying C2.</summary>
     [MethodImpl(Inline)]
     private static void LoadSecond<TShape>(in BackwardArguments a, in State<TShape> s, ArrayView<int> blocks, uint parity, uint bytes) where TShape : struct, IBackwardShape =>
-        s.Copy.LoadOrZero(a.Columns2, blocks, parity * (uint)BackwardMemory<TShape>.StageBytes, BackwardMemory<TShape>.Second, bytes);
+        s.Copy.LoadOrZero(a.Columns2, blocks, parity * (uint)BackwardMemory<TShape>.StageBytes, BackwardMemory<TShape>.Columns2, bytes);
+
+    /// <summary>The stage of a column tile: by its number, so that no register says which.</summary>
+    [MethodImpl(Inline)]
+    private static uint Parity(int columnTile) => (uint)columnTile & 1u;
+
+    /// <summary>The buffer of C2.</summary>
+    [MethodImpl(Inline)]
+    private static uint SecondParity<TShape>(int columnTile) where TShape : struct, IBackwardShape => TShape.SecondBuffers == 2 ? Parity(columnTile) : 0u;
+
+    /// <summary>Where rows that stay in registers pass through: the stage that the first column tile leaves free.</summary>
+    [MethodImpl(Inline)]
+    private static uint RowParity<TShape>(int columnTile) where TShape : struct, IBackwardShape => TShape.RowsInRegisters ? Parity(columnTile) ^ 1u : 0u;
 
     /// <summary>Address of a stage's line of queries.</summary>
     [MethodImpl(Inline)]
-    private static uint Line<TShape>(in State<TShape> s, uint parity) where TShape : struct, IBackwardShape => s.Stages + (uint)BackwardMemory<TShape>.Lines + parity * QueryLines<TShape>.LineBytes;
+    private static uint Line<TShape>(in State<TShape> s, uint parity) where TShape : struct, IBackwardShape => s.Shared + (uint)BackwardMemory<TShape>.Lines + parity * QueryLines<TShape>.LineBytes;
 
     /// <summary>Stores the rows of a gradient that belong to the sequence. <paramref name="tie"/> is 0, but known only behind the loop: lane geometry is computed here instead of living through the loop.</summary>
     [MethodImpl(Inline)]

@@ -3,7 +3,7 @@ using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels;
 
-/// <summary>Shared memory of <see cref="Backward"/>, in bytes.</summary>
+/// <summary>Where things lie in the shared memory of <see cref="Backward"/>, in bytes.</summary>
 /// <remarks>R1 and R2 where rows stay in shared memory; C2 where it has one buffer; then two stages, each with C1, and C2 where it has two buffers; then two lines of queries where columns are queries.</remarks>
 internal static class BackwardMemory<TShape> where TShape : struct, IBackwardShape
 {
@@ -12,20 +12,26 @@ internal static class BackwardMemory<TShape> where TShape : struct, IBackwardSha
     /// <summary>A tile of 64 rows.</summary>
     public static int TileBytes { [MethodImpl(Inline)] get => 4 * TileLayout<TShape>.TileBytes; }
 
-    /// <summary>From C1 of the first stage to C1 of the second.</summary>
+    /// <summary>From a stage to the next.</summary>
     public static int StageBytes { [MethodImpl(Inline)] get => TShape.SecondBuffers * TileBytes; }
 
-    /// <summary>From C1 of a stage to C2: behind it, or before all stages.</summary>
-    public static int Second { [MethodImpl(Inline)] get => TShape.SecondBuffers == 2 ? TileBytes : -TileBytes; }
+    /// <summary>R1; rows that stay in registers pass through a stage.</summary>
+    public static int Rows1 { [MethodImpl(Inline)] get => 0; }
 
-    /// <summary>From the start to C1 of the first stage.</summary>
-    public static int Stages { [MethodImpl(Inline)] get => (RowTiles + (TShape.SecondBuffers == 2 ? 0 : 1)) * TileBytes; }
+    /// <summary>R2.</summary>
+    public static int Rows2 { [MethodImpl(Inline)] get => TileBytes; }
 
-    /// <summary>From C1 of the first stage to its line of queries.</summary>
-    public static int Lines { [MethodImpl(Inline)] get => 2 * StageBytes; }
+    /// <summary>C1 of the first stage.</summary>
+    public static int Columns1 { [MethodImpl(Inline)] get => (RowTiles + 2 - TShape.SecondBuffers) * TileBytes; }
+
+    /// <summary>C2 of the first stage, or of both.</summary>
+    public static int Columns2 { [MethodImpl(Inline)] get => TShape.SecondBuffers == 2 ? Columns1 + TileBytes : Columns1 - TileBytes; }
+
+    /// <summary>The line of queries of the first stage.</summary>
+    public static int Lines { [MethodImpl(Inline)] get => Columns1 + 2 * StageBytes; }
 
     /// <summary>All of it.</summary>
-    public static int Bytes { [MethodImpl(Inline)] get => Stages + Lines + (TShape.RowsAreKeys ? 2 * QueryLines<TShape>.LineBytes : 0); }
+    public static int Bytes { [MethodImpl(Inline)] get => Lines + (TShape.RowsAreKeys ? 2 * QueryLines<TShape>.LineBytes : 0); }
 
     private static int RowTiles { [MethodImpl(Inline)] get => TShape.RowsInRegisters ? 0 : TShape.First ? 2 : 1; }
 }

@@ -6,20 +6,23 @@ namespace S2ILGPU.Launch;
 /// <summary>The forward kernels. Loop = SASS instructions per warp and 64 columns (sm_80 / sm_90, bf16, blocks of 64, ptxas 11.8), with the share of HMMA; no variant spills on either.</summary>
 internal static class ForwardVariants
 {
-    // head dim, rows, warps, 16-row tiles per warp, buffers, KB of a multiprocessor from which on it is chosen, reason; preferred rows first
-    private static readonly (int HeadDim, int Rows, int Warps, int RowTiles, int Stages, int Kilobytes, string Reason)[] _rows =
+    private static readonly int[] _all = [16, 32, 64];
+
+    // head dim, rows, warps, 16-row tiles per warp, buffers, KB of a multiprocessor from which on it is chosen, columns of a block, reason; preferred rows first
+    private static readonly (int HeadDim, int Rows, int Warps, int RowTiles, int Stages, int Kilobytes, int[] Columns, string Reason)[] _rows =
     [
-        (64, 64, 2, 2, 2, 100, "32 rows per warp read each key once for two products"),
-        (64, 128, 4, 2, 2, 100, "half the traffic of 64 rows, for lists that neighbouring blocks of rows share"),
-        (96, 64, 2, 2, 2, 100, "32 rows per warp read each key once for two products"),
-        (96, 128, 4, 2, 2, 100, "half the traffic of 64 rows, for lists that neighbouring blocks of rows share"),
-        (128, 64, 4, 1, 2, 164, "two groups per multiprocessor; 32 rows per warp spill 100 bytes"),
-        (128, 64, 4, 1, 1, 100, "two groups per multiprocessor need single buffers"),
-        (128, 128, 8, 1, 2, 100, "half the traffic of 64 rows; 32 rows per warp spill 100 bytes"),
-        (256, 64, 4, 1, 1, 228, "two groups per multiprocessor need single buffers"),
-        (256, 64, 4, 1, 2, 164, "one group per multiprocessor, all memory for double buffers"),
-        (256, 64, 4, 1, 1, 100, "96 KB fit once"),
-        (256, 128, 8, 1, 1, 164, "half the traffic of 64 rows"),
+        (64, 64, 2, 2, 2, 100, _all, "32 rows per warp read each key once for two products"),
+        (64, 128, 4, 2, 2, 100, _all, "half the traffic of 64 rows, for lists that neighbouring blocks of rows share"),
+        (96, 64, 2, 2, 2, 100, [32, 64], "32 rows per warp read each key once for two products"),
+        (96, 64, 4, 1, 2, 100, [16], "32 rows per warp with four blocks per tile spill 12 bytes on sm_90"),
+        (96, 128, 4, 2, 2, 100, _all, "half the traffic of 64 rows, for lists that neighbouring blocks of rows share"),
+        (128, 64, 4, 1, 2, 164, _all, "two groups per multiprocessor; 32 rows per warp spill 100 bytes"),
+        (128, 64, 4, 1, 1, 100, _all, "two groups per multiprocessor need single buffers"),
+        (128, 128, 8, 1, 2, 100, _all, "half the traffic of 64 rows; 32 rows per warp spill 100 bytes"),
+        (256, 64, 4, 1, 1, 228, _all, "two groups per multiprocessor need single buffers"),
+        (256, 64, 4, 1, 2, 164, _all, "one group per multiprocessor, all memory for double buffers"),
+        (256, 64, 4, 1, 1, 100, _all, "96 KB fit once"),
+        (256, 128, 8, 1, 1, 164, _all, "half the traffic of 64 rows"),
     ];
 
     /// <summary>One variant for each row, element type, size of blocks and placement.</summary>
@@ -29,7 +32,7 @@ internal static class ForwardVariants
         {
             foreach (var (type, element, elementName) in KernelVariants.Elements)
             {
-                foreach (int columns in KernelVariants.BlockColumns.ToArray())
+                foreach (int columns in row.Columns)
                 {
                     yield return Variant(row, (type, element, elementName), columns, isPaged: false);
                     yield return Variant(row, (type, element, elementName), columns, isPaged: true);
@@ -38,7 +41,7 @@ internal static class ForwardVariants
         }
     }
 
-    private static KernelVariant Variant((int HeadDim, int Rows, int Warps, int RowTiles, int Stages, int Kilobytes, string Reason) row, (Tensors.ElementType Type, Type Element, string Name) element, int columns, bool isPaged)
+    private static KernelVariant Variant((int HeadDim, int Rows, int Warps, int RowTiles, int Stages, int Kilobytes, int[] Columns, string Reason) row, (Tensors.ElementType Type, Type Element, string Name) element, int columns, bool isPaged)
     {
         Type[] numbers = [.. new[] { row.HeadDim, row.Warps, row.RowTiles, 64, row.Stages, columns }.Select(KernelVariants.Number), KernelVariants.Placement(isPaged)];
         var shape = typeof(ForwardShape<,,,,,,>).MakeGenericType(numbers);

@@ -15,6 +15,10 @@ internal static class KernelVariants
     /// <summary>Columns of blocks that the kernels are compiled for.</summary>
     public static ReadOnlySpan<int> BlockColumns => [16, 32, 64];
 
+    /// <summary>The element types of tensor cores, as tensors and kernels name them.</summary>
+    internal static (ElementType Type, Type Element, string Name)[] Elements { get; } =
+        [(ElementType.BFloat16, typeof(BFloat16Element), "bf16"), (ElementType.Float16, typeof(HalfElement), "fp16")];
+
     /// <summary>The table.</summary>
     public static IReadOnlyList<KernelVariant> All { get; } = [.. ForwardVariants.All(), .. DecodeVariants.All(), .. PackVariants.All()];
 
@@ -39,10 +43,6 @@ internal static class KernelVariants
     public static KernelVariant? Decode(ElementType element, int headDim, int blockColumns, bool isPaged, int headsPerKeyHead, int multiprocessorKilobytes) =>
         All.FirstOrDefault(v => v.Operation == KernelOperation.Decode && v.ElementType == element && v.HeadDim == headDim && v.BlockColumns == blockColumns && v.IsPaged == isPaged
             && headsPerKeyHead % v.GroupHeads == 0 && v.MultiprocessorKilobytes <= multiprocessorKilobytes);
-
-    /// <summary>The element types of tensor cores, as tensors and kernels name them.</summary>
-    internal static (ElementType Type, Type Element, string Name)[] Elements { get; } =
-        [(ElementType.BFloat16, typeof(BFloat16Element), "bf16"), (ElementType.Float16, typeof(HalfElement), "fp16")];
 
     /// <summary>A number as a type.</summary>
     internal static Type Number(int value) => value switch
