@@ -54,6 +54,9 @@ public sealed class LabSession : IDisposable
     /// <summary>What was found, one entry per place.</summary>
     public IReadOnlyList<Finding> Findings => _findings;
 
+    /// <summary>What the launch under way was found to do, new or not.</summary>
+    internal List<Finding> OfThisLaunch { get; } = [];
+
     internal bool Tracks => TrackAccesses && Mode == ExecutionMode.OneAtATime;
 
     /// <summary>Forgets all findings.</summary>
@@ -75,14 +78,18 @@ public sealed class LabSession : IDisposable
     {
         lock (_places)
         {
-            if (_places.TryGetValue((kind, place), out var known))
+            if (_places.TryGetValue((kind, place), out var finding))
             {
-                known.Occurrences++;
-                return;
+                finding.Occurrences++;
             }
-            var finding = new Finding(kind, message);
-            _places.Add((kind, place), finding);
-            _findings.Add(finding);
+            else
+            {
+                finding = new Finding(kind, message);
+                _places.Add((kind, place), finding);
+                _findings.Add(finding);
+            }
+            if (!OfThisLaunch.Contains(finding))
+                OfThisLaunch.Add(finding);
         }
     }
 }

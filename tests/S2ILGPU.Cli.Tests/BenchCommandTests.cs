@@ -29,6 +29,9 @@ public sealed class BenchCommandTests : IDisposable
         TrainingRounds = s_twice,
         ContextTokens = [64, 128],
         ContextRounds = s_twice,
+        LayoutTokens = 2048,
+        LayoutRounds = s_twice,
+        BusyRounds = s_twice,
     };
 
     private readonly string _folder = Directory.CreateTempSubdirectory("s2-bench-").FullName;
@@ -43,7 +46,8 @@ public sealed class BenchCommandTests : IDisposable
         var report = BenchRun.Run(s_tiny, words => machine = words, shown.Add, TestContext.Current.CancellationToken);
         Assert.Equal(report.Machine, machine);
         Assert.Equal(report.Groups, shown);
-        string[] titles = ["matrix products", "attention forward", "attention backward", "sparse over dense attention", "decoding", "training", "training against context", "odd shapes"];
+        string[] titles = ["matrix products", "attention forward", "attention backward", "sparse over dense attention", "decoding", "training",
+            "training against context", "odd shapes", "layouts", "busy machine"];
         Assert.Equal(titles, shown.Select(g => g.Title));
 
         BenchCommand.Save(report, isQuick: true, _folder);

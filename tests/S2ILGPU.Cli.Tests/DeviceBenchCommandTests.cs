@@ -56,6 +56,8 @@ public sealed class DeviceBenchCommandTests : IDisposable
         const double FlopsPerBlock = 4.0 * 64 * 64 * 64 * 2;
         Assert.Equal([10 * FlopsPerBlock, 8 * FlopsPerBlock], entries[..2].Select(e => e.GetProperty("keptFlops").GetDouble()));
         Assert.Equal(1.25, entries[1].GetProperty("ceiling").GetDouble());
+        Assert.Equal(["fp32", "fp32", "fp32", "fp32", "bf16", "bf16"], entries.Select(e => e.GetProperty("dtype").GetString())); // the narrowest cache that the engine takes
+        Assert.Empty(json.RootElement.GetProperty("notes").EnumerateArray());
         Assert.True(entries[4].GetProperty("gigabytesPerSecond").GetDouble() > 0 && entries[4].GetProperty("tokensPerSecond").GetDouble() > 0);
         Assert.Equal(TestDevices.Small, json.RootElement.GetProperty("deviceId").GetString());
         Assert.Equal(TimesFile.Read(file).Times.Count, entries.Length);

@@ -37,6 +37,20 @@ public sealed class VerifyCommandTests : IDisposable
         Assert.True(speed[1].GetProperty("ceiling").GetDouble() > 1 && speed[1].GetProperty("speedUp").GetDouble() > 0);
     }
 
+    [Theory]
+    [InlineData("forward fp32")]
+    [InlineData("backward fp32")]
+    [InlineData("decode fp32")]
+    public async Task The_kernels_for_gpus_pass_thread_by_thread(string variant)
+    {
+        var emulated = Engine.Devices().FirstOrDefault(d => d.Kind == DeviceKind.Emulated);
+        Assert.SkipWhen(emulated is null, "no device here executes kernels thread by thread");
+        string file = Path.Combine(_folder, "verify.json");
+        await Tool.SucceedAsync($"verify --device {emulated!.Id} --no-speed --out {file} --only {variant.Replace(' ', '_')}");
+        using var json = JsonDocument.Parse(File.ReadAllText(file));
+        Assert.All(json.RootElement.GetProperty("variants").EnumerateArray(), v => Assert.StartsWith(variant, $"{v.GetProperty("pass")} {v.GetProperty("dtype")}"));
+    }
+
     [Fact]
     public async Task One_wrong_element_fails()
     {

@@ -11,16 +11,16 @@ public sealed class AttentionTests : LabFixture
     private const int Dim = 64;
 
     [Theory, MemberData(nameof(Orders))]
-    public void OneStageIsClean(Schedule order) => Assert.Empty(Run<OneStage>(order));
+    public void One_stage_is_clean(Schedule order) => Assert.Empty(Run<OneStage>(order));
 
     [Theory, MemberData(nameof(Orders))]
-    public void TwoStagesAreClean(Schedule order) => Assert.Empty(Run<TwoStages>(order));
+    public void Two_stages_are_clean(Schedule order) => Assert.Empty(Run<TwoStages>(order));
 
     [Fact]
-    public void ConcurrentThreadsComputeTheSame() => Assert.Empty(Run<OneStage>(Schedule.Ascending, ExecutionMode.Concurrent));
+    public void Concurrent_threads_compute_the_same() => Assert.Empty(Run<OneStage>(Schedule.Ascending, ExecutionMode.Concurrent));
 
     [Theory, MemberData(nameof(Orders))]
-    public void AMissingWaitIsFound(Schedule order)
+    public void A_missing_wait_is_found(Schedule order)
     {
         Assert.Contains(Run<NoFirstWait>(order, isRight: false), f => f.Kind == FindingKind.MissingWait);
         Assert.Contains(Run<NoSecondWait>(order, isRight: false), f => f.Kind == FindingKind.MissingWait);
@@ -29,7 +29,7 @@ public sealed class AttentionTests : LabFixture
 
     /// <summary>Also where the order hides it and the numbers are right.</summary>
     [Theory, MemberData(nameof(Orders))]
-    public void AMissingBarrierIsFound(Schedule order)
+    public void A_missing_barrier_is_found(Schedule order)
     {
         Assert.Contains(Run<NoFirstBarrier>(order, isRight: false), f => f.Kind == FindingKind.Race);
         Assert.Contains(Run<NoSecondBarrier>(order, isRight: false), f => f.Kind == FindingKind.Race);
@@ -37,11 +37,11 @@ public sealed class AttentionTests : LabFixture
     }
 
     [Fact]
-    public void AMissingLastWaitIsFound() => Assert.All(Run<NoLastWait>(Schedule.Ascending), f => Assert.Equal(FindingKind.UnwaitedCopy, f.Kind));
+    public void A_missing_last_wait_is_found() => Assert.All(Run<NoLastWait>(Schedule.Ascending), f => Assert.Equal(FindingKind.UnwaitedCopy, f.Kind));
 
     /// <summary>Reports name the line of the kernel, not of the primitive that it called.</summary>
     [Fact]
-    public void ReportsNameTheKernelsLine() =>
+    public void Reports_name_the_kernels_line() =>
         Assert.All(Run<NoSecondWait>(Schedule.Ascending, isRight: false), f => Assert.Contains("AttentionKernel.cs:", f.Message));
 
     private IReadOnlyList<Finding> Run<TMutation>(Schedule order, ExecutionMode mode = ExecutionMode.OneAtATime, bool isRight = true)

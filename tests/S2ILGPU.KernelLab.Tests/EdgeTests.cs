@@ -37,10 +37,10 @@ public sealed class EdgeTests : LabFixture
 
     /// <summary>Not a fault on a device, but not worth telling apart: equal values look like reads, so only the first write and a later one are seen.</summary>
     [Fact]
-    public void WritingTheSameValueIsARace() => Run(Schedule.Ascending, "race", EdgeKernels.EverybodyWritesOne);
+    public void Writing_the_same_value_is_a_race() => Run(Schedule.Ascending, "race", EdgeKernels.EverybodyWritesOne);
 
     [Theory, MemberData(nameof(Orders))]
-    public void DivergentBarriers(Schedule order)
+    public void Divergent_barriers(Schedule order)
     {
         Run(order, "100 threads (0..99) at group barrier EdgeKernels.cs:", EdgeKernels.EarlyReturn);
         Run(order, "divergent", EdgeKernels.HalfOfAWarpMeets);
@@ -59,7 +59,7 @@ public sealed class EdgeTests : LabFixture
 
     /// <summary>An addition writes what it read, so tracking takes it for a write; two poison values differ.</summary>
     [Fact]
-    public void AddingToUninitialisedMemoryIsFoundByComparing()
+    public void Adding_to_uninitialised_memory_is_found_by_comparing()
     {
         Run(Schedule.Ascending, null, EdgeKernels.AddToUninitialised);
         using var d = Device.Allocate1D(new int[Threads]);
@@ -71,7 +71,7 @@ public sealed class EdgeTests : LabFixture
 
     /// <summary>The order of float additions is free on a device, too.</summary>
     [Fact]
-    public void FloatAtomicsDifferBetweenOrdersWithoutBeingWrong()
+    public void Float_atomics_differ_between_orders_without_being_wrong()
     {
         using var x = Device.Allocate1D(Floats(512, 1));
         using var sum = Device.Allocate1D(new float[1]);
@@ -85,7 +85,7 @@ public sealed class EdgeTests : LabFixture
     }
 
     [Fact]
-    public void GlobalMemoryIsUninitialisedUntilWritten()
+    public void Global_memory_is_uninitialised_until_written()
     {
         using var x = Device.Allocate1D<float>(512);
         using var sum = Device.Allocate1D(new float[1]);

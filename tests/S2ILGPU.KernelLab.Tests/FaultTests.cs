@@ -15,7 +15,7 @@ public sealed class FaultTests : LabFixture
     }
 
     [Theory, MemberData(nameof(Orders))]
-    public void OutOfBounds(Schedule order)
+    public void Out_of_bounds(Schedule order)
     {
         Sum<BoundsFault>(order, "out of bounds: index 500 of Single[500] in Single[500] data at SumKernel.cs:");
         MatMul<BoundsFault>(order, "of Single[256] in shared Single[256] of MatMulKernel.cs:");
@@ -29,7 +29,7 @@ public sealed class FaultTests : LabFixture
     }
 
     [Theory, MemberData(nameof(Orders))]
-    public void DivergentBarrier(Schedule order)
+    public void Divergent_barrier(Schedule order)
     {
         Sum<DivergentFault>(order, "divergent barrier");
         MatMul<DivergentFault>(order, "divergent barrier");
@@ -44,7 +44,7 @@ public sealed class FaultTests : LabFixture
 
     /// <summary>With tracking off, the comparison of thread orders and poisons finds all four as well.</summary>
     [Fact]
-    public void ComparingSchedulesFindsThemToo()
+    public void Comparing_schedules_finds_them_too()
     {
         Sum<Correct>(null, null);
         Sum<BoundsFault>(null, "out of bounds");

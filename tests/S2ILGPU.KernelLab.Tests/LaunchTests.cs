@@ -8,7 +8,7 @@ namespace S2ILGPU.KernelLab.Tests;
 public sealed class LaunchTests : LabFixture
 {
     [Theory, InlineData(ExecutionMode.OneAtATime), InlineData(ExecutionMode.Concurrent)]
-    public void AnExceptionNamesThreadGroupAndLineAndLeavesTheEngineIntact(ExecutionMode mode)
+    public void An_exception_names_thread_group_and_line_and_leaves_the_engine_intact(ExecutionMode mode)
     {
         using var d = Device.Allocate1D(new int[1]);
         var kernel = Device.LoadStreamKernel<ArrayView<int>>(EdgeKernels.Throws);
@@ -25,7 +25,7 @@ public sealed class LaunchTests : LabFixture
     }
 
     [Theory, InlineData(ExecutionMode.OneAtATime), InlineData(ExecutionMode.Concurrent)]
-    public void DivergenceIsFoundInBothModes(ExecutionMode mode)
+    public void Divergence_is_found_in_both_modes(ExecutionMode mode)
     {
         using var d = Device.Allocate1D(new int[128]);
         var kernel = Device.LoadStreamKernel<ArrayView<int>>(EdgeKernels.EarlyReturn);
@@ -35,7 +35,7 @@ public sealed class LaunchTests : LabFixture
     }
 
     [Theory, InlineData(ExecutionMode.OneAtATime), InlineData(ExecutionMode.Concurrent)]
-    public void BothModesComputeTheSame(ExecutionMode mode)
+    public void Both_modes_compute_the_same(ExecutionMode mode)
     {
         using LabSession session = new() { Mode = mode };
         var data = Floats(500, 1);
@@ -56,7 +56,7 @@ public sealed class LaunchTests : LabFixture
     }
 
     [Fact]
-    public void AHangingKernelIsAborted()
+    public void A_hanging_kernel_is_aborted()
     {
         using var d = Device.Allocate1D(new int[128]);
         var kernel = Device.LoadStreamKernel<ArrayView<int>>(EdgeKernels.SpinsForAnother);
@@ -67,7 +67,7 @@ public sealed class LaunchTests : LabFixture
     }
 
     [Fact]
-    public void EqualSeedsGiveEqualBitsEvenForARacyKernel()
+    public void Equal_seeds_give_equal_bits_even_for_a_racy_kernel()
     {
         using var x = Device.Allocate1D(Floats(500, 1));
         using var sums = Device.Allocate1D<float>(4);
@@ -89,13 +89,14 @@ public sealed class LaunchTests : LabFixture
     }
 
     [Fact]
-    public void NothingIsLost()
+    public void Nothing_is_lost()
     {
         using var x = Device.Allocate1D(Floats(500, 1));
         using var sums = Device.Allocate1D<float>(4);
         var kernel = Device.LoadStreamKernel<SumKernel>(SumKernel.Run<RaceFault>);
         Action launch = () => kernel((4, SumKernel.Threads), new SumKernel(x.View, sums.View, 500));
-        Assert.Contains("race: element", Assert.Throws<KernelFaultException>(launch).Message);
+        for (int i = 0; i < 2; i++)
+            Assert.Contains("race: element", Assert.Throws<KernelFaultException>(launch).Message);
         using LabSession outer = new();
         launch();
         using (LabSession inner = new())
@@ -107,7 +108,7 @@ public sealed class LaunchTests : LabFixture
     }
 
     [Fact]
-    public async Task SessionsOfOtherFlowsAreApart()
+    public async Task Sessions_of_other_flows_are_apart()
     {
         using LabSession session = new();
         await Task.WhenAll(Enumerable.Range(0, 4).Select(i => Task.Run(() => Racy(i % 2 == 0))));
@@ -123,7 +124,7 @@ public sealed class LaunchTests : LabFixture
     }
 
     [Fact]
-    public void BuffersAreCounted()
+    public void Buffers_are_counted()
     {
         Assert.Equal(0, Lab.LiveBuffers(Device));
         using (var a = Device.Allocate1D<double>(10))
@@ -138,7 +139,7 @@ public sealed class LaunchTests : LabFixture
     }
 
     [Fact]
-    public void MemoryEnds()
+    public void Memory_ends()
     {
         var error = Assert.ThrowsAny<AcceleratorException>(() => Device.Allocate1D<double>(Lab.DeviceMemoryBytes / 8 + 1));
         Assert.Contains("out of device memory", error.Message);
@@ -166,7 +167,7 @@ public sealed class LaunchTests : LabFixture
     }
 
     [Fact]
-    public void AutoGroupedKernelsGetEveryIndexOnce()
+    public void Auto_grouped_kernels_get_every_index_once()
     {
         const int count = 100_001;
         float[] p = Floats(count, 1), q = Floats(count, 2);

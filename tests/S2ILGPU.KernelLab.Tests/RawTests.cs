@@ -10,7 +10,7 @@ public sealed class RawTests : LabFixture
     private const int Length = 3 * 128;
 
     [Theory, InlineData(ExecutionMode.OneAtATime), InlineData(ExecutionMode.Concurrent)]
-    public void CopiesLandGroupByGroup(ExecutionMode mode)
+    public void Copies_land_group_by_group(ExecutionMode mode)
     {
         var target = Run(RawKernels.Pipeline, null, mode: mode);
         for (int i = 0; i < Length; i++)
@@ -20,24 +20,24 @@ public sealed class RawTests : LabFixture
     }
 
     [Theory, MemberData(nameof(Orders))]
-    public void WaitingForTooLittleIsFound(Schedule order) =>
+    public void Waiting_for_too_little_is_found(Schedule order) =>
         Run(RawKernels.WaitsForTooLittle, "missing wait: element ", order);
 
     [Fact]
-    public void BoundsAndAlignment()
+    public void Bounds_and_alignment()
     {
         Run(RawKernels.TooFar, "out of bounds: index 1536 of Byte[1536] in Int32[384] numbers at RawKernels.cs:");
         Run(RawKernels.Misaligned, "misaligned: an access of 8 bytes at byte 4");
     }
 
     [Fact]
-    public void WritesRace() => Run(RawKernels.RacyWrites, "race");
+    public void Writes_race() => Run(RawKernels.RacyWrites, "race");
 
     [Theory, InlineData(ExecutionMode.OneAtATime), InlineData(ExecutionMode.Concurrent)]
-    public void AtomicAdditionsDoNot(ExecutionMode mode) => Assert.Equal(32f, BitConverter.Int32BitsToSingle(Run(RawKernels.Adds, null, mode: mode)[1]));
+    public void Atomic_additions_do_not(ExecutionMode mode) => Assert.Equal(32f, BitConverter.Int32BitsToSingle(Run(RawKernels.Adds, null, mode: mode)[1]));
 
     [Theory, InlineData(ExecutionMode.OneAtATime), InlineData(ExecutionMode.Concurrent)]
-    public void AWarpExchangesAllValuesAtOnce(ExecutionMode mode)
+    public void A_warp_exchanges_all_values_at_once(ExecutionMode mode)
     {
         Assert.Equal(32 * 33 / 2, Run(RawKernels.Gathers, null, mode: mode)[7]);
         Assert.Equal(20 * 21 / 2, Run(RawKernels.Gathers, null, mode: mode, threads: 20)[7]);

@@ -9,12 +9,12 @@ public sealed class SurfaceTests
 {
 #if KERNEL_LAB
     [Fact(Skip = "this build has no ILGPU to compare with")]
-    public void EveryPublicMemberExistsInIlgpu()
+    public void Every_public_member_exists_in_Ilgpu()
     {
     }
 #else
     [Fact]
-    public void EveryPublicMemberExistsInIlgpu()
+    public void Every_public_member_exists_in_Ilgpu()
     {
         var ilgpu = typeof(real::ILGPU.Context).Assembly;
         var algorithms = typeof(real::ILGPU.Algorithms.XMath).Assembly;

@@ -10,8 +10,8 @@ internal static class FigureText
     /// <summary>A value in the unit of its figure: fractions in percent, times with an x.</summary>
     public static string Value(Figure figure, double? value) => value is not { } number ? "-"
         : IsFraction(figure) ? string.Create(CultureInfo.InvariantCulture, $"{number * 100:0.0} %")
-        : number >= 100 ? string.Create(CultureInfo.InvariantCulture, $"{number:#,0} {figure.Unit}")
-        : string.Create(CultureInfo.InvariantCulture, $"{number:0.00}{(figure.Unit == "x" ? "" : " ")}{figure.Unit}");
+        : number >= 100 ? string.Create(CultureInfo.InvariantCulture, $"{number:#,0}{Unit(figure)}")
+        : string.Create(CultureInfo.InvariantCulture, $"{number:0.00}{Unit(figure)}");
 
     /// <summary>The unit where the value alone does not say it, and the note.</summary>
     public static string Remarks(Figure figure) => string.Join("; ", new[] { IsFraction(figure) ? figure.Unit : "", figure.Note }.Where(s => s.Length > 0));
@@ -75,6 +75,8 @@ internal static class FigureText
             page.AppendLine($"| {f.Name} | {Value(f, f.Value)} | {(f.Target is null ? "" : Value(f, f.Target))} | {f.Mark} | {Spread(f)} | {Remarks(f)} |");
         page.AppendLine();
     }
+
+    private static string Unit(Figure figure) => figure.Unit == "x" ? "x" : " " + figure.Unit;
 
     // Units such as "of peak".
     private static bool IsFraction(Figure figure) => figure.Unit.StartsWith("of ", StringComparison.Ordinal);

@@ -14,7 +14,7 @@ internal static class VerifyCommand
         var device = DeviceOption.Create();
         var json = new Option<bool>("--json") { Description = "print a JSON object" };
         var seed = PatternOptions.Number("--seed", null, "Seed of the random inputs (default: another one every time).");
-        var filter = new Option<string?>("--only") { Description = "check only implementations whose name, pass, types or head dimension contain this text", HelpName = "TEXT" };
+        var filter = new Option<string?>("--only") { Description = "check only implementations whose name, pass, types or head dimension contain this text; _ stands for a space", HelpName = "TEXT" };
         var file = new Option<string?>("--out") { Description = "file that also gets the JSON object", HelpName = "FILE" };
         var noSpeed = new Option<bool>("--no-speed") { Description = "leave out the times at the end" };
         var command = new Command("verify", "Check every attention kernel of a device against a double-precision reference, then its speed.") { device, json, seed, filter, file, noSpeed };
@@ -68,7 +68,7 @@ internal static class VerifyCommand
 
     private static IReadOnlyList<EngineVariant> Chosen(EngineVariants all, string? only)
     {
-        EngineVariant[] chosen = [.. all.Variants.Where(v => only is null || Words(v).Contains(only, StringComparison.OrdinalIgnoreCase))];
+        EngineVariant[] chosen = [.. all.Variants.Where(v => only is null || Words(v).Contains(only.Replace('_', ' '), StringComparison.OrdinalIgnoreCase))];
         return chosen.Length > 0 ? chosen : throw new ArgumentException(
             $"no implementation contains '{only}'; there are {string.Join(", ", all.Variants.Select(v => $"{v.PassName} {v.Types} {v.Name}").Distinct())}");
     }

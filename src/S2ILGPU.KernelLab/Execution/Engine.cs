@@ -92,7 +92,7 @@ internal static class Engine
         {
             if (IsLost)
                 throw new KernelFaultException($"{launch.Name}: an earlier kernel of this process hangs");
-            int before = launch.Session.Findings.Count;
+            launch.Session.OfThisLaunch.Clear();
             try
             {
                 Begin(launch, concurrent);
@@ -102,8 +102,8 @@ internal static class Engine
             {
                 End(launch);
             }
-            if (launch.Session.ThrowOnFindings && launch.Session.Findings.Count > before)
-                throw new KernelFaultException($"{launch.Name}: {string.Join("; ", launch.Session.Findings.Skip(before))}");
+            if (launch.Session.ThrowOnFindings && launch.Session.OfThisLaunch.Count > 0)
+                throw new KernelFaultException($"{launch.Name}: {string.Join("; ", launch.Session.OfThisLaunch.Select(f => f.Message))}");
         }
     }
 

@@ -6,6 +6,7 @@ namespace S2ILGPU.KernelLab;
 internal sealed unsafe class ScheduleComparison(Accelerator accelerator, Action launch, LabSession session)
 {
     private static readonly AsyncLocal<ScheduleTrace?> Trace = new();
+    private readonly List<string> _differences = [];
     private readonly Allocation[] _memory = Heap.LiveOf(accelerator);
 
     internal static ScheduleTrace? CurrentTrace => Trace.Value;
@@ -36,6 +37,8 @@ internal sealed unsafe class ScheduleComparison(Accelerator accelerator, Action 
             session.Schedule = before;
             Trace.Value = null;
         }
+        if (session.ThrowOnFindings && _differences.Count > 0)
+            throw new KernelFaultException(string.Join("; ", _differences));
     }
 
     private ScheduleTrace RunOnce(Schedule schedule, byte[][] start, (int, int) captureAt)
@@ -53,7 +56,7 @@ internal sealed unsafe class ScheduleComparison(Accelerator accelerator, Action 
         var one = RunOnce(first, start, at);
         var other = RunOnce(second, start, at);
         int offset = one.Captured.AsSpan().CommonPrefixLength(other.Captured);
-        session.Report(FindingKind.Race, one.CapturedWhere, $"race: {first.Order} and {second.Order} order disagree {one.CapturedWhere}: {one.Describe(offset)}");
+        Report(FindingKind.Race, one.CapturedWhere, $"race: {first.Order} and {second.Order} order disagree {one.CapturedWhere}: {one.Describe(offset)}");
     }
 
     private void CompareEnds(Schedule first, Schedule second, byte[][] firstEnd, byte[][] end)
@@ -65,8 +68,14 @@ internal sealed unsafe class ScheduleComparison(Accelerator accelerator, Action 
             if (offset == end[i].Length)
                 continue;
             string kind = poison ? "uninitialised: two poison values" : $"race: {first.Order} and {second.Order} order";
-            session.Report(poison ? FindingKind.Uninitialised : FindingKind.Race, $"compared {_memory[i].Name}", $"{kind} disagree at the end of the launch: {_memory[i].Describe(offset)}");
+            Report(poison ? FindingKind.Uninitialised : FindingKind.Race, $"compared {_memory[i].Name}", $"{kind} disagree at the end of the launch: {_memory[i].Describe(offset)}");
         }
+    }
+
+    private void Report(FindingKind kind, string place, string message)
+    {
+        session.Report(kind, place, message);
+        _differences.Add(message);
     }
 
     private byte[][] Snapshot() => [.. _memory.Select(m => new ReadOnlySpan<byte>(m.Base, checked((int)m.Bytes)).ToArray())];

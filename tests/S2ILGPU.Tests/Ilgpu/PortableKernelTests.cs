@@ -1,3 +1,4 @@
+#if !KERNEL_LAB
 using System.Diagnostics;
 using System.Reflection;
 using System.Text.RegularExpressions;
@@ -111,3 +112,4 @@ public sealed partial class PortableKernelTests
     [GeneratedRegex("0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads")]
     private static partial Regex NoStack();
 }
+#endif

@@ -30,6 +30,9 @@ internal sealed class AttentionData
 
     public ElementType Type { get; }
 
+    /// <summary>Whether tiles that need no mask go through the loop with masks too.</summary>
+    public bool MaskEverything { get; init; }
+
     public SequenceBatch Sequences { get; }
 
     public Shape QueryShape { get; }

@@ -120,7 +120,7 @@ internal sealed class DeviceBench(IBackend engine, DeviceInfo device, DeviceBenc
                     inputs.Forward(BlockLayout.Create(DevicePattern.Dense.Create(1, 1), shape.Tokens));
             return true;
         }
-        catch (Exception e) when (e is ArgumentException or NotSupportedException)
+        catch (Exception e) when (e.GetType() == typeof(ArgumentException) || e is NotSupportedException) // how engines refuse a type
         {
             return false;
         }

@@ -53,9 +53,9 @@ internal sealed class DeviceInputs : IDisposable
     public static void Fill(IBackend engine, Tensor tensor, int seed)
     {
         long inner = tensor.Count / tensor.Shape[0];
-        if (tensor.Shape[0] == 1)
+        if (tensor.Shape is { Rank: 4 } shape && shape[0] == 1)
         {
-            using var rows = tensor.Reshape(new Shape(tensor.Shape[1], tensor.Shape[2], tensor.Shape[3]));
+            using var rows = tensor.Reshape(new Shape(shape[1], shape[2], shape[3]));
             Fill(engine, rows, seed);
             return;
         }

@@ -2,7 +2,10 @@ using ILGPU;
 
 namespace S2ILGPU.Kernels.Multiplication;
 
-/// <summary>A factor of a product as lanes (the rows of A, the columns of B) times steps (along which the product sums): element (lane, step) is number <c>Offset + lane Lane + step Step</c> in memory.</summary>
+/// <summary>
+/// A factor of a product as lanes (the rows of A, the columns of B) times steps (along which the product sums):
+/// element (lane, step) is number <c>Offset + lane Lane + step Step</c> in memory.
+/// </summary>
 internal struct MatrixOperand<TStored> where TStored : struct, IStoredElement
 {
     /// <summary>The memory underneath.</summary>

@@ -12,8 +12,8 @@ internal struct ProductArguments<TStored> where TStored : struct, IStoredElement
 
 /// <summary><c>C (+)= A B</c>, any transposition, float32.</summary>
 /// <remarks>
-/// A group owns 64 rows and 64 columns of C, a thread 8 rows and 8 columns: four blocks of 4 by 4 that lie 32 apart, so that the threads of a warp read adjacent quads of B and share those of A. Per step a thread
-/// loads 4 quads and multiplies 64 times. Shared memory: 2 * 16 * 68 floats, 8.5 KB, so even a GPU with 64 KB per multiprocessor holds 7 groups, which hide each other's barriers.
+/// A group owns 64 rows and 64 columns of C, a thread 8 rows and 8 columns: four blocks of 4 by 4 that lie 32 apart, so that the threads of a warp read adjacent quads of B and share those of A.
+/// Per step a thread loads 4 quads and multiplies 64 times. Shared memory: 2 * 16 * 68 floats, 8.5 KB, so even a GPU with 64 KB per multiprocessor holds 7 groups, which hide each other's barriers.
 /// </remarks>
 internal static class ProductTile
 {

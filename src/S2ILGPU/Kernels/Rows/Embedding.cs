@@ -26,8 +26,8 @@ internal struct EmbeddingOperation<TStored> : IRowOperation where TStored : stru
 }
 
 /// <summary>
-/// The tokens of each id as a chain in the order of t: <c>next_t</c> is the next token with the same id or -1, and <c>isFirst_t</c> is 1 where no earlier token has the id. Ids that are not in the table have no
-/// first token.
+/// The tokens of each id as a chain in the order of t: <c>next_t</c> is the next token with the same id or -1, and <c>isFirst_t</c> is 1 where no earlier token has the id.
+/// Ids that are not in the table have no first token.
 /// </summary>
 /// <remarks>A thread owns a token and looks at all others: T^2 comparisons of numbers that the cache holds, without sorting, atomics or a question to the host.</remarks>
 internal struct TokenChainsOperation : IElementwiseOperation

@@ -15,8 +15,8 @@ internal struct SoftmaxCrossEntropyArguments
 
 /// <summary><c>lse_t = ln sum_v exp(logits_tv), losses_t = lse_t - logits[t, targets_t]</c>; 0 where the target is ignored, NaN where there is no such column.</summary>
 /// <remarks>
-/// A group owns a row, a thread every n-th column of it, which it reads once: m is the maximum so far, l the sum of <c>exp(logit - m)</c>. A new maximum is rare after the first few columns. Milakov and Gimelshein,
-/// Online normalizer calculation for softmax, arXiv 1805.02867.
+/// A group owns a row, a thread every n-th column of it, which it reads once: m is the maximum so far, l the sum of <c>exp(logit - m)</c>. A new maximum is rare after the first few columns.
+/// Milakov and Gimelshein, Online normalizer calculation for softmax, arXiv 1805.02867.
 /// </remarks>
 internal static class SoftmaxCrossEntropyKernel
 {

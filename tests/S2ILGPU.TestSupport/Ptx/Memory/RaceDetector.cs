@@ -8,7 +8,8 @@ namespace S2ILGPU.TestSupport.Ptx;
 /// <remarks>
 /// <para>Every 4-byte word remembers who wrote it last and who read it since the last barrier, each stamped with the group's and the warp's barrier count. Two threads are ordered when a group barrier, or for threads of
 /// one warp a warp barrier, lies between. An asynchronous copy holds its words from its issue until its thread waits; nobody may touch them meanwhile.</para>
-/// <para>Two exceptions. Warps may copy the same bytes to the same place, each for itself. A collective read (ldmatrix) is one instruction of the whole warp, so later writes of that warp come after it.</para>
+/// <para>An ldmatrix reads for all lanes of its warp, so a lane that writes there afterwards needs a barrier of the warp, as the memory model asks. One exception: warps may copy the same bytes to the same place, each for
+/// itself.</para>
 /// </remarks>
 internal sealed class RaceDetector(int bytes)
 {
@@ -45,7 +46,7 @@ internal sealed class RaceDetector(int bytes)
     public void ReadRow(Warp warp, int lane, int offset)
     {
         int word = offset >> 2;
-        ulong interval = _groupBarriers << GroupShift, mine = interval | (uint)warp.Index << 5;
+        ulong interval = _groupBarriers << GroupShift, mine = CollectiveStamp(warp);
         var writes = Vector256.LoadUnsafe(ref MemoryMarshal.GetArrayDataReference(_writes), (nuint)word);
         var reads = Vector256.LoadUnsafe(ref MemoryMarshal.GetArrayDataReference(_reads), (nuint)word);
         // written, before the last group barrier, and not read by others since
@@ -112,14 +113,14 @@ internal sealed class RaceDetector(int bytes)
             throw Fault(warp, lane, word, "read while an asynchronous copy into it is under way", last);
         if (!(isCollective ? IsOrdered(warp, -1, last) : IsOrdered(warp, lane, last)))
             throw Fault(warp, lane, word, "written and read without a barrier between", last);
-        ulong stamp = isCollective ? _groupBarriers << GroupShift | (uint)warp.Index << 5 : Stamp(warp, lane), before = _reads[word];
+        ulong stamp = isCollective ? CollectiveStamp(warp) : Stamp(warp, lane), before = _reads[word];
         if (GroupOf(before) != _groupBarriers)
             _reads[word] = stamp;
-        else if ((before & ManyWarps) == 0 && WarpOf(before) != warp.Index)
+        else if (WarpOf(before) != warp.Index)
             _reads[word] = before | ManyWarps;
-        else if (!isCollective && WarpBarriersOf(before) == 0)
+        else if (WarpBarriersOf(before) < warp.Barriers)
             _reads[word] = stamp | (before & ManyWarps);
-        else if (!isCollective && ThreadOf(before) != warp.FirstThread + lane)
+        else if (isCollective || ThreadOf(before) != warp.FirstThread + lane)
             _reads[word] = before | ManyThreads;
     }
 
@@ -131,7 +132,7 @@ internal sealed class RaceDetector(int bytes)
             return;
         if ((read & ManyWarps) != 0 || WarpOf(read) != warp.Index)
             throw Fault(warp, lane, word, "written although others may still read it", read);
-        if (WarpBarriersOf(read) == 0 || WarpBarriersOf(read) < warp.Barriers)
+        if (WarpBarriersOf(read) < warp.Barriers)
             return;
         if ((read & ManyThreads) != 0 || ThreadOf(read) != warp.FirstThread + lane)
             throw Fault(warp, lane, word, "written although other lanes may still read it", read);
@@ -141,6 +142,8 @@ internal sealed class RaceDetector(int bytes)
         GroupOf(stamp) < _groupBarriers || ThreadOf(stamp) == warp.FirstThread + lane || (WarpOf(stamp) == warp.Index && WarpBarriersOf(stamp) < warp.Barriers);
 
     private ulong Stamp(Warp warp, int lane) => _groupBarriers << GroupShift | warp.Barriers << WarpShift | (uint)(warp.FirstThread + lane);
+
+    private ulong CollectiveStamp(Warp warp) => ManyThreads | Stamp(warp, 0);
 
     private static ulong GroupOf(ulong stamp) => (stamp & (ManyThreads - 1)) >> GroupShift;
 

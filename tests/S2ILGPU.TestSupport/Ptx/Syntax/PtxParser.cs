@@ -96,7 +96,7 @@ internal sealed partial class PtxParser
             }
             if (piece.Length == 0)
             {
-                if (char.IsWhiteSpace(c))
+                if (char.IsWhiteSpace(c) || c == ';') // ILGPU ends blocks with a semicolon too
                     continue;
                 start = line;
             }

@@ -1,0 +1,168 @@
+using S2ILGPU.Kernels;
+using S2ILGPU.Launch;
+using S2ILGPU.Tensors;
+using S2ILGPU.TestSupport;
+using S2ILGPU.TestSupport.Ptx;
+
+namespace S2ILGPU.Tests.Ptx;
+
+/// <summary>Attention kernels on the interpreter: lists of the host, operands packed, results compared with float64.</summary>
+internal static class AttentionRuns
+{
+    private static readonly Tolerance LineTolerance = new(1e-4);
+
+    /// <summary>Forward.</summary>
+    /// <param name="kernel">The kernel.</param>
+    /// <param name="rowsPerTile">64 or 128.</param>
+    /// <param name="placement">Where keys and values lie.</param>
+    /// <param name="data">The problem.</param>
+    /// <param name="copies">When asynchronous copies arrive.</param>
+    /// <param name="text">A mutant, or null.</param>
+    public static void Forward(InterpretedKernel kernel, int rowsPerTile, KeyPlacement placement, AttentionData data, CopyTiming copies, string? text = null)
+    {
+        var keys = KeyOperands.Create(data, placement);
+        var lists = Shaped(data.Lists().OfQueries(rowsPerTile, keys.PageBlocks), data);
+        var output = AttentionData.Untouched<ushort>(data.QueryShape.Count);
+        var lines = AttentionData.Untouched<float>(data.LineShape.Count);
+        kernel.Launch(Math.Max(1, lists.Rows.Length), copies, a =>
+        {
+            SetLists(a, lists, keys.Pages);
+            a.View("Query", data.Query).Value("QueryRows", data.QueryRows).View("Keys", keys.Keys).View("Values", keys.Values);
+            a.View("Output", output, isReadOnly: false).Value("OutputRows", data.QueryRows).View("LogSumExp", lines, isReadOnly: false);
+            a.Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows).Value("ScaleLog2", data.ScaleLog2).Value("Causal", IsCausal(data));
+        }, text);
+        data.Compare("O", data.QueryShape, data.Output, output, Tolerance.Forward(data.Type));
+        data.CompareLines("LSE", lines, LineTolerance);
+    }
+
+    /// <summary>Decoding: every sequence has one query.</summary>
+    /// <param name="decode">The kernel.</param>
+    /// <param name="merge">The kernel that joins the parts.</param>
+    /// <param name="groupHeads">G.</param>
+    /// <param name="splits">Parts of each list.</param>
+    /// <param name="placement">Where keys and values lie.</param>
+    /// <param name="data">The problem.</param>
+    /// <param name="copies">When asynchronous copies arrive.</param>
+    /// <param name="decodeText">A mutant of the first kernel, or null.</param>
+    /// <param name="mergeText">A mutant of the second kernel, or null.</param>
+    public static void Decode(InterpretedKernel decode, InterpretedKernel merge, int groupHeads, int splits, KeyPlacement placement, AttentionData data, CopyTiming copies,
+        string? decodeText = null, string? mergeText = null)
+    {
+        var keys = KeyOperands.Create(data, placement);
+        var lists = Shaped(data.Lists().OfLastQueries(groupHeads, keys.PageBlocks), data);
+        int heads = lists.Rows.Length * groupHeads, quads = data.Problem.HeadDim / 4;
+        float[] partialOutput = AttentionData.Untouched<float>(heads * splits * quads * 4), partialLines = AttentionData.Untouched<float>(heads * splits);
+        decode.Launch(new PtxDim(lists.Rows.Length, splits), copies, a =>
+        {
+            SetLists(a, lists, keys.Pages);
+            a.View("Query", data.Query).Value("QueryRows", data.QueryRows).View("Keys", keys.Keys).View("Values", keys.Values);
+            a.View("PartialOutput", partialOutput, isReadOnly: false).View("PartialLogSumExp", partialLines, isReadOnly: false).Value("Splits", splits).Value("ScaleLog2", data.ScaleLog2);
+        }, decodeText);
+        var output = AttentionData.Untouched<ushort>(data.QueryShape.Count);
+        var lines = AttentionData.Untouched<float>(data.LineShape.Count);
+        int count = heads * quads;
+        merge.Launch((count + merge.Threads - 1) / merge.Threads, copies, a =>
+        {
+            a.View("Rows", lists.Rows).View("PartialOutput", partialOutput).View("PartialLogSumExp", partialLines);
+            a.View("Output", output, isReadOnly: false).Value("OutputRows", data.QueryRows).View("LogSumExp", lines, isReadOnly: false);
+            a.Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows).Value("Splits", splits).Value("GroupHeads", groupHeads).Value("HeadQuads", quads).Value("Count", count);
+        }, mergeText);
+        data.Compare("O", data.QueryShape, data.Output, output, Tolerance.Forward(data.Type));
+        data.CompareLines("LSE", lines, LineTolerance);
+    }
+
+    /// <summary>The lines [tile, 128] that the backward kernels read: log-sum-exp and delta.</summary>
+    public static float[] Delta(InterpretedKernel kernel, AttentionData data, CopyTiming copies, TileLists keyLists, string? text = null)
+    {
+        var tiles = keyLists.Columns;
+        var lines = AttentionData.Untouched<float>(Math.Max(1, tiles.Length) * 128);
+        if (tiles.Length == 0)
+            return lines;
+        kernel.Launch(tiles.Length, copies, a =>
+        {
+            a.View("Rows", tiles).View("Output", data.Encode(data.Output)).Value("OutputRows", data.QueryRows);
+            a.View("OutputGradient", data.OutputGradient).Value("OutputGradientRows", data.QueryRows);
+            a.View("LogSumExp", data.LogSumExp.Select(x => (float)x).ToArray()).View("LogSumExpGradient", data.LogSumExpGradient);
+            a.View("Lines", lines, isReadOnly: false).Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows);
+        }, text);
+        return lines;
+    }
+
+    /// <summary>dK and dV (rows are keys) or dQ (rows are queries).</summary>
+    public static void Backward(InterpretedKernel kernel, bool rowsAreKeys, bool first, bool second, AttentionData data, float[] deltaLines, CopyTiming copies, string? text = null)
+    {
+        var builder = data.Lists();
+        TileLists keys = builder.OfKeys(), queries = builder.OfQueries(64), lists = Shaped(rowsAreKeys ? keys : queries, data);
+        var (shape, rows) = rowsAreKeys ? (data.KeyShape, data.KeyRows) : (data.QueryShape, data.QueryRows);
+        // the packed rows of one kernel are the packed columns of the other
+        ushort[] packedKeys = data.Pack(data.Key, data.KeyRows, queries.Columns), packedValues = data.Pack(data.Value, data.KeyRows, queries.Columns);
+        ushort[] packedQueries = data.Pack(data.Query, data.QueryRows, keys.Columns), packedGradients = data.Pack(data.OutputGradient, data.QueryRows, keys.Columns);
+        ushort[] gradient1 = AttentionData.Untouched<ushort>(shape.Count), gradient2 = AttentionData.Untouched<ushort>(shape.Count);
+        kernel.Launch(Math.Max(1, lists.Rows.Length), copies, a =>
+        {
+            SetLists(a, lists, []);
+            a.View("Rows1", rowsAreKeys ? packedKeys : packedQueries).View("Rows2", rowsAreKeys ? packedValues : packedGradients);
+            a.View("Columns1", rowsAreKeys ? packedQueries : packedKeys).View("Columns2", rowsAreKeys ? packedGradients : packedValues).View("Lines", deltaLines);
+            a.View("Gradient1", gradient1, isReadOnly: false).Value("Gradient1Rows", rows).View("Gradient2", gradient2, isReadOnly: false).Value("Gradient2Rows", rows);
+            a.Value("ScaleLog2", data.ScaleLog2).Value("Scale", data.Scale).Value("Causal", IsCausal(data)).Value("FloatGradients", 0);
+        }, text);
+        var tolerance = Tolerance.Backward(data.Type);
+        if (first)
+            data.Compare(rowsAreKeys ? "dK" : "dQ", shape, data.Exact(rowsAreKeys ? "dK" : "dQ"), gradient1, tolerance);
+        if (second)
+            data.Compare("dV", shape, data.Exact("dV"), gradient2, tolerance);
+    }
+
+    // All tiles through the masked loop, where the problem asks for it: their masks have all bits of what is kept.
+    private static TileLists Shaped(TileLists lists, AttentionData data)
+    {
+        if (!data.MaskEverything)
+            return lists;
+        var rows = (RowTile[])lists.Rows.Clone();
+        for (int n = 0; n < rows.Length; n++)
+            rows[n].FullEnd = rows[n].Start;
+        return lists with { Rows = rows };
+    }
+
+    /// <summary>Queries to tiles, from a tensor of a type whose elements are those of the problem or are rounded to them.</summary>
+    public static void Pack(InterpretedKernel kernel, AttentionData data, ElementType stored)
+    {
+        var tiles = PackedTiles.OfQueries(data.Sequences.Sequences, data.Problem.QueryHeads).ToArray(data.Sequences.Sequences);
+        var random = Seeds.NewRandom();
+        double[] values = random.Normal(data.QueryShape.Count);
+        var rounded = data.Encode([.. values.Select(x => ElementRounding.Round(x, stored))]);
+        int offset = stored == data.Type ? 8 : 3; // in elements; kernels that convert take rows at any place
+        var rows = data.QueryRows with { Offset = offset };
+        var packed = AttentionData.Untouched<ushort>((long)tiles.Length * 64 * data.Problem.HeadDim);
+        kernel.Launch(tiles.Length, CopyTiming.Late, a => a.View("Tiles", tiles).View("Source", Words(values, stored, offset)).Value("SourceRows", rows)
+            .View("Packed", packed, isReadOnly: false).Value("HeadChunks", data.Problem.HeadDim / 8));
+        var expected = data.Pack(rounded, data.QueryRows, tiles);
+        for (int n = 0; n < packed.Length; n++)
+            Xunit.Assert.True(expected[n] == packed[n], $"element {n}: expected 0x{expected[n]:x4}, got 0x{packed[n]:x4}; {Seeds.Text}");
+    }
+
+    // A tensor's memory as 32-bit words, its first element behind some others.
+    private static int[] Words(double[] values, ElementType type, int offset)
+    {
+        byte[] bytes = new byte[(offset + values.Length) * type.SizeBytes() + 4];
+        for (int n = 0; n < values.Length; n++)
+        {
+            byte[] element = type switch
+            {
+                ElementType.Float32 => BitConverter.GetBytes((float)values[n]),
+                ElementType.BFloat16 => BitConverter.GetBytes((ushort)(BitConverter.SingleToUInt32Bits((float)ElementRounding.Round(values[n], type)) >> 16)),
+                _ => BitConverter.GetBytes((Half)values[n]),
+            };
+            element.CopyTo(bytes, (offset + n) * element.Length);
+        }
+        return System.Runtime.InteropServices.MemoryMarshal.Cast<byte, int>(bytes.AsSpan(0, bytes.Length / 4 * 4)).ToArray();
+    }
+
+    private static void SetLists(KernelArguments arguments, TileLists lists, int[] pages) => arguments.View("Lists.Rows", lists.Rows).View("Lists.Entries", OrOne(lists.Entries))
+        .View("Lists.Positions", OrOne(lists.Positions)).View("Lists.Masks", OrOne(lists.Masks)).View("Lists.Pages", pages);
+
+    // Device memory is never empty.
+    private static T[] OrOne<T>(T[] list) => list.Length > 0 ? list : new T[1];
+
+    private static int IsCausal(AttentionData data) => data.Problem.Layout().IsCausal ? 1 : 0;
+}

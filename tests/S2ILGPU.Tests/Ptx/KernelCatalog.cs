@@ -1,0 +1,97 @@
+using System.Reflection;
+using S2ILGPU.Kernels;
+using S2ILGPU.Launch;
+using S2ILGPU.Tensors;
+using S2ILGPU.TestSupport;
+using S2ILGPU.Tiles;
+
+namespace S2ILGPU.Tests.Ptx;
+
+/// <summary>A kernel of the table, ready for the interpreter.</summary>
+internal sealed record TestedKernel(KernelVariant Variant)
+{
+    public InterpretedKernel Kernel => new(Variant.Method, Variant.Threads, Variant.SharedBytes);
+
+    public int HeadDim => Variant.HeadDim;
+
+    public int BlockColumns => Variant.BlockColumns;
+
+    public int Rows => Variant.Rows;
+
+    /// <summary>G of decoding kernels.</summary>
+    public int Heads => Variant.GroupHeads;
+
+    public ElementType Type => Variant.ElementType;
+
+    public KeyPlacement Placement => Variant.IsPaged ? KeyPlacement.Pages : KeyPlacement.Packed;
+
+    /// <summary>Backward: whether rows are keys.</summary>
+    public bool RowsAreKeys => ShapeSays(nameof(IBackwardShape.RowsAreKeys));
+
+    /// <summary>Backward: whether dK or dQ is computed.</summary>
+    public bool First => ShapeSays(nameof(IBackwardShape.First));
+
+    /// <summary>Backward: whether dV is computed.</summary>
+    public bool Second => ShapeSays(nameof(IBackwardShape.Second));
+
+    /// <summary>What distinguishes the code of the kernel but for element type, columns of a block and place of the keys.</summary>
+    public string Family => $"{Variant.Operation} D{HeadDim} rows {Rows} heads {Heads} threads {Variant.Threads} shared {Variant.SharedBytes}";
+
+    private bool ShapeSays(string property) => (bool)Variant.Method.GetGenericArguments()[1].GetProperty(property)!.GetValue(null)!;
+}
+
+/// <summary>The attention kernels of <see cref="KernelVariants"/>, by family. Every run of the tests takes another element type, block and place of keys of each family; S2_SEED repeats a choice.</summary>
+internal static class KernelCatalog
+{
+    private static readonly TestedKernel[] _all = [.. KernelVariants.All.Concat(BackwardShapes()).Select(variant => new TestedKernel(variant))];
+
+    /// <summary>Names of the families of some kernels.</summary>
+    /// <param name="kernels">Classes of the kernels.</param>
+    public static IReadOnlyList<string> Families(params Type[] kernels) => [.. _all.Where(k => kernels.Contains(k.Variant.Method.DeclaringType)).Select(k => k.Family).Distinct()];
+
+    /// <summary>Names of the kernels that compute an operation.</summary>
+    public static IEnumerable<string> Names(KernelOperation operation) => _all.Where(k => k.Variant.Operation == operation).Select(k => k.Variant.Name);
+
+    /// <summary>This run's kernel of a family.</summary>
+    public static TestedKernel Choose(string family)
+    {
+        TestedKernel[] members = [.. _all.Where(k => k.Family == family)];
+        return members[Seeds.NewRandom().Next(members.Length)];
+    }
+
+    /// <summary>The kernel of a name in the table.</summary>
+    public static TestedKernel Named(string name) => _all.Single(k => k.Variant.Name == name);
+
+    public static InterpretedKernel MergeOf(ElementType type) => _all.Single(k => k.Variant.Operation == KernelOperation.Merge && k.Type == type).Kernel;
+
+    public static InterpretedKernel DeltaOf(ElementType type, int headDim)
+    {
+        var eight = typeof(EightHalves<>).MakeGenericType(type == ElementType.Float16 ? typeof(HalfElement) : typeof(Tiles.BFloat16Element));
+        var method = typeof(Delta).GetMethod(nameof(Delta.Kernel), BindingFlags.Static | BindingFlags.Public)!;
+        return new(method.MakeGenericMethod(eight, eight, KernelVariants.Number(headDim)), Delta.Threads);
+    }
+
+    // The shapes of backward kernels that the table will have.
+    private static IEnumerable<KernelVariant> BackwardShapes()
+    {
+        if (KernelVariants.All.Any(variant => variant.Operation == KernelOperation.QueryGradient))
+            yield break;
+        (Type Gradients, int HeadDim, int Step, Type Rows, int Buffers)[] shapes =
+        [
+            (typeof(QueryGradient), 64, 64, typeof(RowsInRegisters), 2), (typeof(QueryGradient), 128, 64, typeof(RowsInRegisters), 2),
+            (typeof(KeyAndValueGradients), 64, 16, typeof(RowsInRegisters), 2), (typeof(KeyAndValueGradients), 128, 64, typeof(RowsInShared), 2), (typeof(KeyAndValueGradients), 128, 64, typeof(RowsInShared), 1),
+        ];
+        foreach (var (gradients, headDim, step, rows, buffers) in shapes)
+            foreach (var (type, element, name) in KernelVariants.Elements)
+                foreach (int columns in KernelVariants.BlockColumns.ToArray())
+                {
+                    var shape = typeof(BackwardShape<,,,,,>).MakeGenericType(gradients, KernelVariants.Number(headDim), KernelVariants.Number(step), rows, KernelVariants.Number(buffers), KernelVariants.Number(columns));
+                    yield return new KernelVariant
+                    {
+                        Name = $"{gradients.Name}-{name}-d{headDim}-buffers{buffers}-block{columns}", Operation = gradients == typeof(QueryGradient) ? KernelOperation.QueryGradient : KernelOperation.KeyValueGradient,
+                        Method = typeof(Backward).GetMethod(nameof(Backward.Kernel))!.MakeGenericMethod(element, shape), ElementType = type, HeadDim = headDim, BlockColumns = columns, Rows = 64,
+                        Threads = Backward.Threads, SharedBytes = (int)typeof(BackwardMemory<>).MakeGenericType(shape).GetProperty("Bytes")!.GetValue(null)!, Reason = "not in the table yet",
+                    };
+                }
+    }
+}

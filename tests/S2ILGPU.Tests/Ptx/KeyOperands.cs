@@ -1,0 +1,79 @@
+using S2ILGPU.Launch;
+using S2ILGPU.TestSupport;
+
+namespace S2ILGPU.Tests.Ptx;
+
+/// <summary>Where keys and values lie.</summary>
+internal enum KeyPlacement
+{
+    /// <summary>Packed into tiles of 64 rows, zero beyond the sequence.</summary>
+    Packed,
+
+    /// <summary>In pages in any order, with finite leftovers beyond the sequence; blocks that no head keeps have no page.</summary>
+    Pages,
+}
+
+/// <summary>Keys and values as the kernels read them.</summary>
+/// <param name="Keys">Blocks [block, BlockColumns, D].</param>
+/// <param name="Values">Blocks [block, BlockColumns, D].</param>
+/// <param name="Pages">Page table, or empty.</param>
+/// <param name="PageBlocks">Entries per KV head in the page table, or null.</param>
+internal sealed record KeyOperands(ushort[] Keys, ushort[] Values, int[] Pages, int? PageBlocks)
+{
+    private const int NoPage = -1000;
+
+    public static KeyOperands Create(AttentionData data, KeyPlacement placement)
+    {
+        var tiles = PackedTiles.OfKeys(data.Sequences.Sequences, data.Problem.KeyValueHeads).ToArray(data.Sequences.Sequences);
+        ushort[] keys = data.Pack(data.Key, data.KeyRows, tiles), values = data.Pack(data.Value, data.KeyRows, tiles);
+        return placement == KeyPlacement.Packed ? new KeyOperands(keys, values, [], null) : Paged(data, keys, values);
+    }
+
+    private static KeyOperands Paged(AttentionData data, ushort[] keys, ushort[] values)
+    {
+        var geometry = TileGeometry.Of(data.Problem.BlockTokens);
+        var sequences = data.Sequences.Sequences;
+        var tiles = PackedTiles.OfKeys(sequences, data.Problem.KeyValueHeads);
+        var random = Seeds.NewRandom();
+        int columns = geometry.BlockColumns, blockElements = columns * data.Problem.HeadDim, most = (data.Problem.KeyCounts.Max() + 127) / 128 * 128 / columns;
+        var pages = new int[sequences.Length * data.Problem.KeyValueHeads * most];
+        Array.Fill(pages, NoPage);
+        var kept = KeptBlocks(data);
+        int[] order = [.. Enumerable.Range(0, pages.Length + 3)];
+        random.Shuffle(order);
+        ushort[] pagedKeys = data.Encode(random.Normal(order.Length * blockElements)), pagedValues = data.Encode(random.Normal(order.Length * blockElements));
+        for (int s = 0, n = 0; s < sequences.Length; s++)
+            for (int head = 0; head < data.Problem.KeyValueHeads; head++)
+                for (int entry = 0; entry * columns < sequences[s].KeyCount; entry++, n++)
+                {
+                    if (!kept.Contains((s, head, entry * columns / data.Problem.BlockTokens)))
+                        continue;
+                    int page = pages[(s * data.Problem.KeyValueHeads + head) * most + entry] = order[n];
+                    int from = tiles.Number(s, head, 0) * TileGeometry.TileTokens * data.Problem.HeadDim + entry * blockElements;
+                    int elements = Math.Min(columns, sequences[s].KeyCount - entry * columns) * data.Problem.HeadDim;
+                    keys.AsSpan(from, elements).CopyTo(pagedKeys.AsSpan(page * blockElements));
+                    values.AsSpan(from, elements).CopyTo(pagedValues.AsSpan(page * blockElements));
+                }
+        return new KeyOperands(pagedKeys, pagedValues, pages, most);
+    }
+
+    // Blocks that a query of the sequence keeps.
+    private static HashSet<(int Sequence, int Head, int Block)> KeptBlocks(AttentionData data)
+    {
+        var layout = data.Problem.Layout();
+        var sequences = data.Sequences.Sequences;
+        var kept = new HashSet<(int, int, int)>();
+        int group = data.Problem.QueryHeads / data.Problem.KeyValueHeads, block = data.Problem.BlockTokens;
+        for (int s = 0; s < sequences.Length; s++)
+            for (int head = 0; head < data.Problem.QueryHeads; head++)
+                for (int row = sequences[s].FirstQueryPosition / block; row * block < sequences[s].KeyCount && sequences[s].QueryCount > 0; row++)
+                {
+                    var blocks = layout.Row(layout.Pattern.PatternHeadOf(head), row);
+                    foreach (int n in blocks.Full)
+                        kept.Add((s, head / group, n));
+                    foreach (int n in blocks.Partial)
+                        kept.Add((s, head / group, n));
+                }
+        return kept;
+    }
+}
