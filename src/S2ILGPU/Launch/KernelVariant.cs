@@ -26,6 +26,12 @@ internal enum KernelOperation
 
     /// <summary>dK and dV.</summary>
     KeyValueGradient,
+
+    /// <summary>dK alone, for head dims whose dK and dV do not fit one launch.</summary>
+    KeyGradient,
+
+    /// <summary>dV alone.</summary>
+    ValueGradient,
 }
 
 /// <summary>One compilation of a kernel, with all that a launch needs.</summary>
