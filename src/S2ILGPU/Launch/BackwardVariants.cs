@@ -53,7 +53,8 @@ internal static class BackwardVariants
     }
 
     /// <summary>The kernel that computes a gradient on a device, or null where there is none.</summary>
-    /// <param name="operation">Which gradient. Where <see cref="KernelOperation.KeyValueGradient"/> does not exist for a head dim, <see cref="KernelOperation.KeyGradient"/> and <see cref="KernelOperation.ValueGradient"/> do.</param>
+    /// <param name="operation">Which gradient. Where <see cref="KernelOperation.KeyValueGradient"/> does not exist for a head dim,
+    /// <see cref="KernelOperation.KeyGradient"/> and <see cref="KernelOperation.ValueGradient"/> do.</param>
     /// <param name="element">bfloat16 or half precision.</param>
     /// <param name="headDim">D.</param>
     /// <param name="blockColumns">Columns of a block.</param>
@@ -87,7 +88,8 @@ internal static class BackwardVariants
                         {
                             Name = DeltaName(name, headDim, isOutputFloat, isGradientFloat),
                             Operation = KernelOperation.Delta,
-                            Method = typeof(Kernels.Delta).GetMethod(nameof(Kernels.Delta.Kernel))!.MakeGenericMethod(Eight(element, isOutputFloat), Eight(element, isGradientFloat), KernelVariants.Number(headDim)),
+                            Method = typeof(Kernels.Delta).GetMethod(nameof(Kernels.Delta.Kernel))!
+                                .MakeGenericMethod(Eight(element, isOutputFloat), Eight(element, isGradientFloat), KernelVariants.Number(headDim)),
                             ElementType = type,
                             HeadDim = headDim,
                             Rows = 64,
@@ -102,7 +104,8 @@ internal static class BackwardVariants
 
     private static Type Eight(Type element, bool isFloat) => isFloat ? typeof(EightFloats) : typeof(EightHalves<>).MakeGenericType(element);
 
-    private static string DeltaName(string element, int headDim, bool isOutputFloat, bool isGradientFloat) => $"delta-{element}-d{headDim}{(isOutputFloat ? "-float-output" : "")}{(isGradientFloat ? "-float-gradient" : "")}";
+    private static string DeltaName(string element, int headDim, bool isOutputFloat, bool isGradientFloat) =>
+        $"delta-{element}-d{headDim}{(isOutputFloat ? "-float-output" : "")}{(isGradientFloat ? "-float-gradient" : "")}";
 
     private static string OperationName(KernelOperation operation) => operation switch
     {
