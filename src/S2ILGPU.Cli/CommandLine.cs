@@ -43,6 +43,7 @@ internal static class CommandLine
         GenerateCommand.Create(),
         EvalCommand.Create(),
         BenchCommand.Create(),
+        KernelsCommand.Create(),
         VerifyCommand.Create(),
     };
 

@@ -9,12 +9,10 @@ namespace S2ILGPU.Kernels;
 /// <c>S = R1 C1^T, P = 2^(S c - lse), dR2 = P C2, dP = R2 C2^T, dS = P (dP - delta), dR1 = scale dS C1</c>.
 /// </summary>
 /// <remarks>
-/// <para>Rows = keys (R = K, V; C = Q, dO): dR1 = dK, dR2 = dV, over the queries that keep the keys, those of all heads of the group. Rows = queries (R = Q, dO; C = K, V): dR1 = dQ, over the keys
-/// that the queries keep.
-/// Every row has one owner, so there are no atomics and the result is deterministic; the price is that S and dP are computed twice.</para>
-/// <para>A group of 4 warps owns a row tile of 64 rows, a warp 16 of them, a lane rows g and g + 8 with columns 2t, 2t + 1 of every 8 (lane 4g + t). P and dS never leave registers: the accumulators
-/// of S are the A operand
-/// of the product with C. Asynchronous copies fill C1 one tile ahead and C2 one tile ahead or, with a single buffer, as soon as everybody is done with it.</para>
+/// <para>Rows = keys (R = K, V; C = Q, dO): dR1 = dK, dR2 = dV, over the queries that keep the keys, those of all heads of the group. Rows = queries (R = Q, dO; C = K, V): dR1 = dQ, over the
+/// keys that the queries keep. Every row has one owner, so there are no atomics and the result is deterministic; the price is that S and dP are computed twice.</para>
+/// <para>A group of 4 warps owns a row tile of 64 rows, a warp 16 of them, a lane rows g and g + 8 with columns 2t, 2t + 1 of every 8 (lane 4g + t). P and dS never leave registers: the
+/// accumulators of S are the A operand of the product with C. Asynchronous copies fill C1 one tile ahead and C2 one tile ahead or, with a single buffer, as soon as everybody is done with it.</para>
 /// <para>Dao, FlashAttention-2, arXiv 2307.08691, algorithm 2, split by owner.</para>
 /// </remarks>
 internal static class Backward
@@ -182,7 +180,8 @@ internal static class Backward
 
     /// <summary>Adds <c>R C^T</c>, R from registers or from shared memory.</summary>
     [MethodImpl(Inline)]
-    private static void Dot<TElement, TShape>(in AccumulatorFragment<TShape, Step<TShape>> scores, in State<TShape> s, in RowFragment<TShape, Width<TShape>> rows, int offset, in SharedTile<TShape> columns)
+    private static void Dot<TElement, TShape>(
+        in AccumulatorFragment<TShape, Step<TShape>> scores, in State<TShape> s, in RowFragment<TShape, Width<TShape>> rows, int offset, in SharedTile<TShape> columns)
         where TElement : struct, IElement where TShape : struct, IBackwardShape
     {
         if (TShape.RowsInRegisters)

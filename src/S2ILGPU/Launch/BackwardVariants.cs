@@ -1,5 +1,4 @@
 using S2ILGPU.Kernels;
-using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Launch;
 
@@ -52,60 +51,27 @@ internal static class BackwardVariants
             yield return variant;
     }
 
-    /// <summary>The kernel that computes a gradient on a device, or null where there is none.</summary>
-    /// <param name="operation">Which gradient. Where <see cref="KernelOperation.KeyValueGradient"/> does not exist for a head dim,
-    /// <see cref="KernelOperation.KeyGradient"/> and <see cref="KernelOperation.ValueGradient"/> do.</param>
-    /// <param name="element">bfloat16 or half precision.</param>
-    /// <param name="headDim">D.</param>
-    /// <param name="blockColumns">Columns of a block.</param>
-    /// <param name="multiprocessorKilobytes">Shared memory of a multiprocessor in KB.</param>
-    public static KernelVariant? Gradient(KernelOperation operation, ElementType element, int headDim, int blockColumns, int multiprocessorKilobytes) =>
-        KernelVariants.All.FirstOrDefault(v => v.Operation == operation && v.ElementType == element && v.HeadDim == headDim && v.BlockColumns == blockColumns
-            && v.MultiprocessorKilobytes <= multiprocessorKilobytes);
-
-    /// <summary>The kernel that prepares delta.</summary>
-    /// <param name="element">bfloat16 or half precision, the type of O and dO where they are not floats.</param>
-    /// <param name="headDim">D.</param>
-    /// <param name="isOutputFloat">Whether O is stored as floats.</param>
-    /// <param name="isGradientFloat">Whether dO is stored as floats.</param>
-    public static KernelVariant Delta(ElementType element, int headDim, bool isOutputFloat, bool isGradientFloat)
-    {
-        string name = DeltaName(KernelVariants.Elements.First(e => e.Type == element).Name, headDim, isOutputFloat, isGradientFloat);
-        return KernelVariants.All.First(v => v.Name == name);
-    }
-
     private static IEnumerable<KernelVariant> Deltas()
     {
         foreach (var (type, element, name) in KernelVariants.Elements)
         {
             foreach (int headDim in KernelVariants.HeadDims.ToArray())
             {
-                foreach (bool isOutputFloat in new[] { false, true })
+                var elements = typeof(EightHalves<>).MakeGenericType(element);
+                yield return new KernelVariant
                 {
-                    foreach (bool isGradientFloat in new[] { false, true })
-                    {
-                        yield return new KernelVariant
-                        {
-                            Name = DeltaName(name, headDim, isOutputFloat, isGradientFloat),
-                            Operation = KernelOperation.Delta,
-                            Method = typeof(Kernels.Delta).GetMethod(nameof(Kernels.Delta.Kernel))!
-                                .MakeGenericMethod(Eight(element, isOutputFloat), Eight(element, isGradientFloat), KernelVariants.Number(headDim)),
-                            ElementType = type,
-                            HeadDim = headDim,
-                            Rows = 64,
-                            Threads = Kernels.Delta.Threads,
-                            Reason = "O and dO are read as they are stored",
-                        };
-                    }
-                }
+                    Name = $"delta-{name}-d{headDim}",
+                    Operation = KernelOperation.Delta,
+                    Method = typeof(Delta).GetMethod(nameof(Delta.Kernel))!.MakeGenericMethod(elements, elements, KernelVariants.Number(headDim)),
+                    ElementType = type,
+                    HeadDim = headDim,
+                    Rows = 64,
+                    Threads = Delta.Threads,
+                    Reason = "one pass over O and dO, which are read as they are stored",
+                };
             }
         }
     }
-
-    private static Type Eight(Type element, bool isFloat) => isFloat ? typeof(EightFloats) : typeof(EightHalves<>).MakeGenericType(element);
-
-    private static string DeltaName(string element, int headDim, bool isOutputFloat, bool isGradientFloat) =>
-        $"delta-{element}-d{headDim}{(isOutputFloat ? "-float-output" : "")}{(isGradientFloat ? "-float-gradient" : "")}";
 
     private static string OperationName(KernelOperation operation) => operation switch
     {

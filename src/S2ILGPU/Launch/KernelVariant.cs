@@ -27,7 +27,7 @@ internal enum KernelOperation
     /// <summary>dK and dV.</summary>
     KeyValueGradient,
 
-    /// <summary>dK alone, for head dims whose dK and dV do not fit one launch.</summary>
+    /// <summary>dK alone.</summary>
     KeyGradient,
 
     /// <summary>dV alone.</summary>

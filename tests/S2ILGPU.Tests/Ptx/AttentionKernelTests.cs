@@ -1,4 +1,6 @@
-using S2ILGPU.TestSupport;
+using S2ILGPU.Kernels;
+using S2ILGPU.Launch;
+using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport.Ptx;
 using Xunit;
 
@@ -7,28 +9,28 @@ namespace S2ILGPU.Tests.Ptx;
 /// <summary>The PTX of the forward kernels, executed with the lists that the host makes, against float64.</summary>
 public sealed class ForwardKernelTests
 {
-    public static TheoryData<string, CopyTiming> Kernels => KernelTheory.Of(KernelCatalog.Forward);
+    public static TheoryData<string, CopyTiming> Kernels => KernelTheory.Of(typeof(Forward));
 
     [Theory]
     [MemberData(nameof(Kernels))]
-    public void Output_and_log_sum_exp_agree_with_float64(string name, CopyTiming copies)
+    public void Output_and_log_sum_exp_agree_with_float64(string family, CopyTiming copies)
     {
-        var kernel = KernelCatalog.Forward.Single(k => k.Name == name);
+        var kernel = KernelCatalog.Choose(family);
         foreach (var data in AttentionProblems.Of(kernel))
-            AttentionRuns.Forward(kernel.Kernel, kernel.RowsPerTile, kernel.Placement, data, copies);
+            AttentionRuns.Forward(kernel.Kernel, kernel.Rows, kernel.Placement, data, copies);
     }
 }
 
 /// <summary>The PTX of the backward kernels.</summary>
 public sealed class BackwardKernelTests
 {
-    public static TheoryData<string, CopyTiming> Kernels => KernelTheory.Of(KernelCatalog.Backward);
+    public static TheoryData<string, CopyTiming> Kernels => KernelTheory.Of(typeof(Backward));
 
     [Theory]
     [MemberData(nameof(Kernels))]
-    public void Gradients_agree_with_float64(string name, CopyTiming copies)
+    public void Gradients_agree_with_float64(string family, CopyTiming copies)
     {
-        var kernel = KernelCatalog.Backward.Single(k => k.Name == name);
+        var kernel = KernelCatalog.Choose(family);
         foreach (var data in AttentionProblems.Of(kernel))
         {
             var lines = AttentionRuns.Delta(KernelCatalog.DeltaOf(kernel.Type, kernel.HeadDim), data, copies, data.Lists().OfKeys());
@@ -40,30 +42,47 @@ public sealed class BackwardKernelTests
 /// <summary>The PTX of the decoding kernels and of the one that joins their parts.</summary>
 public sealed class DecodeKernelTests
 {
-    public static TheoryData<string, CopyTiming> Kernels => KernelTheory.Of(KernelCatalog.Decode);
+    public static TheoryData<string, CopyTiming> Kernels => KernelTheory.Of(typeof(Decode));
 
     [Theory]
     [MemberData(nameof(Kernels))]
-    public void Output_and_log_sum_exp_agree_with_float64(string name, CopyTiming copies)
+    public void Output_and_log_sum_exp_agree_with_float64(string family, CopyTiming copies)
     {
-        var kernel = KernelCatalog.Decode.Single(k => k.Name == name);
+        var kernel = KernelCatalog.Choose(family);
         foreach (var data in AttentionProblems.OfDecode(kernel))
             foreach (int splits in new[] { 1, 3 })
                 AttentionRuns.Decode(kernel.Kernel, KernelCatalog.MergeOf(kernel.Type), kernel.Heads, splits, kernel.Placement, data, copies);
     }
 }
 
-/// <summary>Theory data over kernels.</summary>
+/// <summary>The PTX of the kernels that copy operands to tiles.</summary>
+public sealed class PackKernelTests
+{
+    public static TheoryData<string> Kernels => [.. KernelCatalog.Names(KernelOperation.Pack)];
+
+    [Theory]
+    [MemberData(nameof(Kernels))]
+    public void Tiles_hold_the_rows_of_sequences_and_zeros(string name)
+    {
+        var kernel = KernelCatalog.Named(name);
+        var stored = name.EndsWith("fp32", StringComparison.Ordinal) ? ElementType.Float32 : name.EndsWith("from-bf16", StringComparison.Ordinal) ? ElementType.BFloat16
+            : name.EndsWith("from-fp16", StringComparison.Ordinal) ? ElementType.Float16 : kernel.Type;
+        foreach (int headDim in new[] { 64, 96 })
+            AttentionRuns.Pack(kernel.Kernel, AttentionProblems.OfPack(headDim, kernel.Type), stored);
+    }
+}
+
+/// <summary>Theory data over families of kernels.</summary>
 internal static class KernelTheory
 {
-    /// <summary>Every kernel, with copies that arrive late and early.</summary>
-    public static TheoryData<string, CopyTiming> Of(IReadOnlyList<TestedKernel> kernels)
+    /// <summary>Every family, with copies that arrive late and early.</summary>
+    public static TheoryData<string, CopyTiming> Of(Type kernel)
     {
         var data = new TheoryData<string, CopyTiming>();
-        foreach (var kernel in kernels)
+        foreach (string family in KernelCatalog.Families(kernel))
         {
-            data.Add(kernel.Name, CopyTiming.Late);
-            data.Add(kernel.Name, CopyTiming.Early);
+            data.Add(family, CopyTiming.Late);
+            data.Add(family, CopyTiming.Early);
         }
         return data;
     }

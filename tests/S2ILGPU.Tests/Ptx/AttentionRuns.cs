@@ -124,6 +124,40 @@ internal static class AttentionRuns
         return lists with { Rows = rows };
     }
 
+    /// <summary>Queries to tiles, from a tensor of a type whose elements are those of the problem or are rounded to them.</summary>
+    public static void Pack(InterpretedKernel kernel, AttentionData data, ElementType stored)
+    {
+        var tiles = PackedTiles.OfQueries(data.Sequences.Sequences, data.Problem.QueryHeads).ToArray(data.Sequences.Sequences);
+        var random = Seeds.NewRandom();
+        double[] values = random.Normal(data.QueryShape.Count);
+        var rounded = data.Encode([.. values.Select(x => ElementRounding.Round(x, stored))]);
+        int offset = stored == data.Type ? 8 : 3; // in elements; kernels that convert take rows at any place
+        var rows = data.QueryRows with { Offset = offset };
+        var packed = AttentionData.Untouched<ushort>((long)tiles.Length * 64 * data.Problem.HeadDim);
+        kernel.Launch(tiles.Length, CopyTiming.Late, a => a.View("Tiles", tiles).View("Source", Words(values, stored, offset)).Value("SourceRows", rows)
+            .View("Packed", packed, isReadOnly: false).Value("HeadChunks", data.Problem.HeadDim / 8));
+        var expected = data.Pack(rounded, data.QueryRows, tiles);
+        for (int n = 0; n < packed.Length; n++)
+            Xunit.Assert.True(expected[n] == packed[n], $"element {n}: expected 0x{expected[n]:x4}, got 0x{packed[n]:x4}; {Seeds.Text}");
+    }
+
+    // A tensor's memory as 32-bit words, its first element behind some others.
+    private static int[] Words(double[] values, ElementType type, int offset)
+    {
+        byte[] bytes = new byte[(offset + values.Length) * type.SizeBytes() + 4];
+        for (int n = 0; n < values.Length; n++)
+        {
+            byte[] element = type switch
+            {
+                ElementType.Float32 => BitConverter.GetBytes((float)values[n]),
+                ElementType.BFloat16 => BitConverter.GetBytes((ushort)(BitConverter.SingleToUInt32Bits((float)ElementRounding.Round(values[n], type)) >> 16)),
+                _ => BitConverter.GetBytes((Half)values[n]),
+            };
+            element.CopyTo(bytes, (offset + n) * element.Length);
+        }
+        return System.Runtime.InteropServices.MemoryMarshal.Cast<byte, int>(bytes.AsSpan(0, bytes.Length / 4 * 4)).ToArray();
+    }
+
     private static void SetLists(KernelArguments arguments, TileLists lists, int[] pages) => arguments.View("Lists.Rows", lists.Rows).View("Lists.Entries", OrOne(lists.Entries))
         .View("Lists.Positions", OrOne(lists.Positions)).View("Lists.Masks", OrOne(lists.Masks)).View("Lists.Pages", pages);
 

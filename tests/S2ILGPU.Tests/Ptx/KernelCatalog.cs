@@ -1,85 +1,97 @@
 using System.Reflection;
 using S2ILGPU.Kernels;
+using S2ILGPU.Launch;
 using S2ILGPU.Tensors;
+using S2ILGPU.TestSupport;
 using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>A kernel and what its tests must know of it.</summary>
-/// <param name="Name">Name of the variant.</param>
-/// <param name="Kernel">The kernel.</param>
-/// <param name="HeadDim">D.</param>
-/// <param name="BlockColumns">Columns of a block.</param>
-/// <param name="RowsPerTile">Rows of a group.</param>
-/// <param name="Heads">G of decoding kernels.</param>
-/// <param name="Placement">Where keys and values lie.</param>
-/// <param name="RowsAreKeys">Backward: whether rows are keys.</param>
-/// <param name="First">Backward: whether dK or dQ is computed.</param>
-/// <param name="Second">Backward: whether dV is computed.</param>
-/// <param name="Type">Element type.</param>
-internal sealed record TestedKernel(string Name, InterpretedKernel Kernel, int HeadDim, int BlockColumns, int RowsPerTile, int Heads, KeyPlacement Placement, bool RowsAreKeys, bool First, bool Second, ElementType Type)
+/// <summary>A kernel of the table, ready for the interpreter.</summary>
+internal sealed record TestedKernel(KernelVariant Variant)
 {
-    public override string ToString() => Name;
+    public InterpretedKernel Kernel => new(Variant.Method, Variant.Threads, Variant.SharedBytes);
+
+    public int HeadDim => Variant.HeadDim;
+
+    public int BlockColumns => Variant.BlockColumns;
+
+    public int Rows => Variant.Rows;
+
+    /// <summary>G of decoding kernels.</summary>
+    public int Heads => Variant.GroupHeads;
+
+    public ElementType Type => Variant.ElementType;
+
+    public KeyPlacement Placement => Variant.IsPaged ? KeyPlacement.Pages : KeyPlacement.Packed;
+
+    /// <summary>Backward: whether rows are keys.</summary>
+    public bool RowsAreKeys => ShapeSays(nameof(IBackwardShape.RowsAreKeys));
+
+    /// <summary>Backward: whether dK or dQ is computed.</summary>
+    public bool First => ShapeSays(nameof(IBackwardShape.First));
+
+    /// <summary>Backward: whether dV is computed.</summary>
+    public bool Second => ShapeSays(nameof(IBackwardShape.Second));
+
+    /// <summary>What distinguishes the code of the kernel but for element type, columns of a block and place of the keys.</summary>
+    public string Family => $"{Variant.Operation} D{HeadDim} rows {Rows} heads {Heads} threads {Variant.Threads} shared {Variant.SharedBytes}";
+
+    private bool ShapeSays(string property) => (bool)Variant.Method.GetGenericArguments()[1].GetProperty(property)!.GetValue(null)!;
 }
 
-/// <summary>The attention kernels that the interpreter runs.</summary>
+/// <summary>The attention kernels of <see cref="KernelVariants"/>, by family. Every run of the tests takes another element type, block and place of keys of each family; S2_SEED repeats a choice.</summary>
 internal static class KernelCatalog
 {
-    public static IReadOnlyList<TestedKernel> Forward { get; } =
-    [
-        ForwardOf<Tiles.BFloat16Element, ForwardShape<N64, N2, N2, N64, N2, N64, InBlocks>>("D64 2 warps"),
-        ForwardOf<Tiles.BFloat16Element, ForwardShape<N64, N4, N2, N64, N2, N64, InBlocks>>("D64 128 rows"),
-        ForwardOf<Tiles.BFloat16Element, ForwardShape<N64, N2, N2, N64, N2, N16, InBlocks>>("D64 blocks of 16"),
-        ForwardOf<HalfElement, ForwardShape<N64, N2, N2, N64, N2, N32, InPages>>("D64 fp16 pages of 32"),
-        ForwardOf<HalfElement, ForwardShape<N96, N4, N1, N64, N2, N64, InBlocks>>("D96 fp16"),
-        ForwardOf<Tiles.BFloat16Element, ForwardShape<N128, N4, N1, N64, N2, N64, InBlocks>>("D128"),
-        ForwardOf<Tiles.BFloat16Element, ForwardShape<N128, N4, N2, N64, N1, N64, InPages>>("D128 128 rows, one buffer, pages"),
-    ];
+    private static readonly TestedKernel[] _all = [.. KernelVariants.All.Concat(BackwardShapes()).Select(variant => new TestedKernel(variant))];
 
-    public static IReadOnlyList<TestedKernel> Backward { get; } =
-    [
-        BackwardOf<Tiles.BFloat16Element, BackwardShape<QueryGradient, N64, N64, RowsInRegisters, N2, N64>>("dQ D64"),
-        BackwardOf<Tiles.BFloat16Element, BackwardShape<QueryGradient, N64, N64, RowsInRegisters, N2, N16>>("dQ D64 blocks of 16"),
-        BackwardOf<HalfElement, BackwardShape<QueryGradient, N128, N64, RowsInRegisters, N2, N64>>("dQ D128 fp16"),
-        BackwardOf<Tiles.BFloat16Element, BackwardShape<KeyAndValueGradients, N64, N64, RowsInRegisters, N2, N64>>("dK dV D64"),
-        BackwardOf<HalfElement, BackwardShape<KeyAndValueGradients, N64, N64, RowsInRegisters, N2, N32>>("dK dV D64 fp16 blocks of 32"),
-        BackwardOf<Tiles.BFloat16Element, BackwardShape<KeyAndValueGradients, N128, N64, RowsInShared, N2, N64>>("dK dV D128"),
-        BackwardOf<Tiles.BFloat16Element, BackwardShape<KeyAndValueGradients, N128, N64, RowsInShared, N1, N64>>("dK dV D128 one buffer"),
-    ];
+    /// <summary>Names of the families of some kernels.</summary>
+    /// <param name="kernels">Classes of the kernels.</param>
+    public static IReadOnlyList<string> Families(params Type[] kernels) => [.. _all.Where(k => kernels.Contains(k.Variant.Method.DeclaringType)).Select(k => k.Family).Distinct()];
 
-    public static IReadOnlyList<TestedKernel> Decode { get; } =
-    [
-        DecodeOf<Tiles.BFloat16Element, DecodeShape<N64, N1, N2, N64, InPages>>("D64 G1 pages"),
-        DecodeOf<Tiles.BFloat16Element, DecodeShape<N64, N2, N3, N64, InBlocks>>("D64 G2"),
-        DecodeOf<HalfElement, DecodeShape<N64, N4, N2, N16, InPages>>("D64 G4 fp16 pages of 16"),
-        DecodeOf<Tiles.BFloat16Element, DecodeShape<N128, N8, N2, N64, InPages>>("D128 G8 pages"),
-    ];
+    /// <summary>Names of the kernels that compute an operation.</summary>
+    public static IEnumerable<string> Names(KernelOperation operation) => _all.Where(k => k.Variant.Operation == operation).Select(k => k.Variant.Name);
 
-    public static InterpretedKernel MergeOf(ElementType type) => new(Method(typeof(Merge), ElementOf(type)), Merge.Threads);
+    /// <summary>This run's kernel of a family.</summary>
+    public static TestedKernel Choose(string family)
+    {
+        TestedKernel[] members = [.. _all.Where(k => k.Family == family)];
+        return members[Seeds.NewRandom().Next(members.Length)];
+    }
+
+    /// <summary>The kernel of a name in the table.</summary>
+    public static TestedKernel Named(string name) => _all.Single(k => k.Variant.Name == name);
+
+    public static InterpretedKernel MergeOf(ElementType type) => _all.Single(k => k.Variant.Operation == KernelOperation.Merge && k.Type == type).Kernel;
 
     public static InterpretedKernel DeltaOf(ElementType type, int headDim)
     {
-        var eight = typeof(EightHalves<>).MakeGenericType(ElementOf(type));
-        return new(Method(typeof(Delta), eight, eight, headDim switch { 64 => typeof(N64), 96 => typeof(N96), 128 => typeof(N128), _ => typeof(N256) }), Delta.Threads);
+        var eight = typeof(EightHalves<>).MakeGenericType(type == ElementType.Float16 ? typeof(HalfElement) : typeof(Tiles.BFloat16Element));
+        var method = typeof(Delta).GetMethod(nameof(Delta.Kernel), BindingFlags.Static | BindingFlags.Public)!;
+        return new(method.MakeGenericMethod(eight, eight, KernelVariants.Number(headDim)), Delta.Threads);
     }
 
-    private static TestedKernel ForwardOf<TElement, TShape>(string name) where TElement : struct, IElement where TShape : struct, IForwardShape =>
-        new("forward " + name, new InterpretedKernel(Method(typeof(Forward), typeof(TElement), typeof(TShape)), 32 * TShape.Warps, Kernels.Forward.SharedBytes<TShape>()), TShape.HeadDim, TShape.BlockColumns,
-            Kernels.Forward.Rows<TShape>(), 0, PlacementOf<TShape>(), false, true, false, TypeOf<TElement>());
-
-    private static TestedKernel BackwardOf<TElement, TShape>(string name) where TElement : struct, IElement where TShape : struct, IBackwardShape =>
-        new(name, new InterpretedKernel(Method(typeof(Backward), typeof(TElement), typeof(TShape)), Kernels.Backward.Threads, BackwardMemory<TShape>.Bytes), TShape.HeadDim, TShape.BlockColumns,
-            64, 0, KeyPlacement.Packed, TShape.RowsAreKeys, TShape.First, TShape.Second, TypeOf<TElement>());
-
-    private static TestedKernel DecodeOf<TElement, TShape>(string name) where TElement : struct, IElement where TShape : struct, IDecodeShape =>
-        new("decode " + name, new InterpretedKernel(Method(typeof(Decode), typeof(TElement), typeof(TShape)), Kernels.Decode.Threads, Kernels.Decode.SharedBytes<TShape>()), TShape.HeadDim, TShape.BlockColumns,
-            1, TShape.Heads, PlacementOf<TShape>(), false, true, false, TypeOf<TElement>());
-
-    private static MethodInfo Method(Type type, params Type[] arguments) => type.GetMethod("Kernel", BindingFlags.Static | BindingFlags.Public)!.MakeGenericMethod(arguments);
-
-    private static KeyPlacement PlacementOf<TShape>() where TShape : struct, ITileShape => TShape.Paged ? KeyPlacement.Pages : KeyPlacement.Packed;
-
-    private static ElementType TypeOf<TElement>() => typeof(TElement) == typeof(HalfElement) ? ElementType.Float16 : ElementType.BFloat16;
-
-    private static Type ElementOf(ElementType type) => type == ElementType.Float16 ? typeof(HalfElement) : typeof(Tiles.BFloat16Element);
+    // The shapes of backward kernels that the table will have.
+    private static IEnumerable<KernelVariant> BackwardShapes()
+    {
+        if (KernelVariants.All.Any(variant => variant.Operation == KernelOperation.QueryGradient))
+            yield break;
+        (Type Gradients, int HeadDim, int Step, Type Rows, int Buffers)[] shapes =
+        [
+            (typeof(QueryGradient), 64, 64, typeof(RowsInRegisters), 2), (typeof(QueryGradient), 128, 64, typeof(RowsInRegisters), 2),
+            (typeof(KeyAndValueGradients), 64, 16, typeof(RowsInRegisters), 2), (typeof(KeyAndValueGradients), 128, 64, typeof(RowsInShared), 2), (typeof(KeyAndValueGradients), 128, 64, typeof(RowsInShared), 1),
+        ];
+        foreach (var (gradients, headDim, step, rows, buffers) in shapes)
+            foreach (var (type, element, name) in KernelVariants.Elements)
+                foreach (int columns in KernelVariants.BlockColumns.ToArray())
+                {
+                    var shape = typeof(BackwardShape<,,,,,>).MakeGenericType(gradients, KernelVariants.Number(headDim), KernelVariants.Number(step), rows, KernelVariants.Number(buffers), KernelVariants.Number(columns));
+                    yield return new KernelVariant
+                    {
+                        Name = $"{gradients.Name}-{name}-d{headDim}-buffers{buffers}-block{columns}", Operation = gradients == typeof(QueryGradient) ? KernelOperation.QueryGradient : KernelOperation.KeyValueGradient,
+                        Method = typeof(Backward).GetMethod(nameof(Backward.Kernel))!.MakeGenericMethod(element, shape), ElementType = type, HeadDim = headDim, BlockColumns = columns, Rows = 64,
+                        Threads = Backward.Threads, SharedBytes = (int)typeof(BackwardMemory<>).MakeGenericType(shape).GetProperty("Bytes")!.GetValue(null)!, Reason = "not in the table yet",
+                    };
+                }
+    }
 }

@@ -1,3 +1,5 @@
+using S2ILGPU.Kernels;
+using S2ILGPU.Launch;
 using S2ILGPU.TestSupport;
 using S2ILGPU.TestSupport.Ptx;
 using Xunit;
@@ -15,18 +17,18 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
 {
     private delegate void Run(AttentionData data, CopyTiming copies, string? text);
 
-    public static TheoryData<string> TileKernels => ["forward D64 2 warps", "forward D128 128 rows, one buffer, pages", "dQ D64", "dK dV D64", "dK dV D128 one buffer"];
+    public static TheoryData<string> TileFamilies => [.. KernelCatalog.Families(typeof(Forward), typeof(Backward)).Where(family => family.Contains("D64") || family.Contains("D128"))];
 
     [Theory]
-    [MemberData(nameof(TileKernels))]
-    public void Faults_of_kernels_with_tiles_are_found(string name)
+    [MemberData(nameof(TileFamilies))]
+    public void Faults_of_kernels_with_tiles_are_found(string family)
     {
-        var forward = KernelCatalog.Forward.SingleOrDefault(k => k.Name == name);
-        var kernel = forward ?? KernelCatalog.Backward.Single(k => k.Name == name);
-        Check(kernel.Kernel, AttentionProblems.ForFaults(kernel), isLastWaitNeeded: false, isZeroFillNeeded: forward is not null, (data, copies, text) =>
+        var kernel = KernelCatalog.Choose(family);
+        bool isForward = kernel.Variant.Operation == KernelOperation.Forward;
+        Check(kernel.Kernel, AttentionProblems.ForFaults(kernel), isLastWaitNeeded: false, isZeroFillNeeded: isForward, (data, copies, text) =>
         {
-            if (forward is not null)
-                AttentionRuns.Forward(kernel.Kernel, kernel.RowsPerTile, kernel.Placement, data, copies, text);
+            if (isForward)
+                AttentionRuns.Forward(kernel.Kernel, kernel.Rows, kernel.Placement, data, copies, text);
             else
                 AttentionRuns.Backward(kernel.Kernel, kernel.RowsAreKeys, kernel.First, kernel.Second, data, Lines(kernel, data), copies, text);
         });
@@ -35,7 +37,7 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     [Fact]
     public void Faults_of_decoding_are_found()
     {
-        var kernel = KernelCatalog.Decode[1];
+        var kernel = KernelCatalog.Choose(KernelCatalog.Families(typeof(Decode)).First(f => f.Contains("D64") && f.Contains("heads 2")));
         Check(kernel.Kernel, AttentionProblems.ForDecodeFaults(kernel), isLastWaitNeeded: true, isZeroFillNeeded: false,
             (data, copies, text) => AttentionRuns.Decode(kernel.Kernel, KernelCatalog.MergeOf(kernel.Type), kernel.Heads, 2, kernel.Placement, data, copies, decodeText: text));
     }
@@ -43,7 +45,7 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     [Fact]
     public void Faults_of_delta_are_found()
     {
-        var kernel = KernelCatalog.Backward[0];
+        var kernel = KernelCatalog.Choose(KernelCatalog.Families(typeof(Backward)).First(f => f.StartsWith("QueryGradient")));
         var delta = KernelCatalog.DeltaOf(kernel.Type, kernel.HeadDim);
         Check(delta, AttentionProblems.Of(kernel).Take(1), isLastWaitNeeded: true, isZeroFillNeeded: true, (data, copies, text) =>
             AttentionRuns.Backward(kernel.Kernel, kernel.RowsAreKeys, kernel.First, kernel.Second, data, AttentionRuns.Delta(delta, data, copies, data.Lists().OfKeys(), text), copies));
@@ -64,7 +66,7 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
         foreach (var mutant in mutants)
             if (!IsFound(mutant, data, run))
                 missed.Add(mutant);
-        log.WriteLine($"{mutants.Length - missed.Count} of {mutants.Length} found, not: {string.Join(", ", missed)}");
+        log.WriteLine($"{kernel.Method.Name}: {mutants.Length - missed.Count} of {mutants.Length} found, not: {string.Join(", ", missed)}");
         Assert.Empty(missed.Where(IsSynchronization).Select(m => $"{m}; {Seeds.Text}"));
         Assert.All(mutants.GroupBy(m => m.Kind), kind => Assert.True(kind.Any(m => !missed.Contains(m)), $"no {kind.Key} was found; {Seeds.Text}"));
         Assert.True(missed.Count * 4 <= mutants.Length, $"{missed.Count} of {mutants.Length} missed: {string.Join(", ", missed)}; {Seeds.Text}");

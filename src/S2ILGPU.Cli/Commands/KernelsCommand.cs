@@ -1,0 +1,108 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using S2ILGPU.Reports;
+
+namespace S2ILGPU.Cli.Commands;
+
+/// <summary><c>s2 kernels</c>: compiles the attention kernels without a device and prints what they need.</summary>
+/// <remarks>
+/// Tensor-core kernels are compiled for sm_80 and sm_90, portable ones for sm_75, sm_80, sm_90 and to OpenCL C. Registers, memory and machine code come from NVIDIA's ptxas and cuobjdump where they are on the path.
+/// </remarks>
+internal static class KernelsCommand
+{
+    public static Command Create()
+    {
+        var json = new Option<bool>("--json") { Description = "print a JSON array; null where ptxas or cuobjdump is missing" };
+        var kernel = new Option<string?>("--kernel") { Description = "only kernels and variants whose name contains this" };
+        var arch = new Option<string?>("--arch") { Description = "only this architecture: sm_75, sm_80, sm_90 or opencl" };
+        var command = new Command("kernels", "Compile the GPU kernels and report their resources.") { json, kernel, arch };
+        command.SetAction((parsed, cancellation) =>
+        {
+            var output = parsed.InvocationConfiguration.Output;
+            var chosen = Choose(parsed.GetValue(kernel), parsed.GetValue(arch));
+            if (parsed.GetValue(json))
+                WriteJson(output, Compile(chosen, cancellation).SelectMany(reports => reports));
+            else
+                WriteTable(output, Compile(chosen, cancellation));
+            return Task.FromResult(0);
+        });
+        return command;
+    }
+
+    private static List<(ReportedKernel Kernel, string[] Architectures)> Choose(string? name, string? architecture)
+    {
+        if (architecture is not null && !ReportedKernel.PortableArchitectures.Contains(architecture))
+            throw new ArgumentException($"--arch must be one of {string.Join(", ", ReportedKernel.PortableArchitectures)}, got '{architecture}'");
+        var chosen = ReportedKernel.All.Where(kernel => name is null || kernel.Kernel == name || kernel.Variant.Contains(name, StringComparison.Ordinal))
+            .Select(kernel => (kernel, kernel.Architectures.Where(a => architecture is null || a == architecture).ToArray())).Where(item => item.Item2.Length > 0).ToList();
+        return chosen.Count > 0 ? chosen : throw new ArgumentException($"no kernel '{name}' for {architecture ?? "any architecture"}; kernels are {string.Join(", ", ReportedKernel.All.Select(k => k.Kernel).Distinct())}");
+    }
+
+#if KERNEL_LAB
+    private static IEnumerable<IReadOnlyList<KernelReport>> Compile(List<(ReportedKernel Kernel, string[] Architectures)> chosen, CancellationToken cancellation) =>
+        throw new InvalidOperationException($"this build has no compiler for the {chosen.Count} kernels: it was made without ILGPU (KernelRuntime=KernelLab)");
+#else
+    // Two at a time, in the order of the table: compiling and ptxas are busy on one core each.
+    private static IEnumerable<IReadOnlyList<KernelReport>> Compile(List<(ReportedKernel Kernel, string[] Architectures)> chosen, CancellationToken cancellation) =>
+        chosen.AsParallel().AsOrdered().WithCancellation(cancellation).WithDegreeOfParallelism(2).WithMergeOptions(ParallelMergeOptions.NotBuffered)
+            .Select(IReadOnlyList<KernelReport> (item) => [.. KernelReports.Of(item.Kernel, item.Architectures)]);
+#endif
+
+    private static void WriteTable(TextWriter output, IEnumerable<IReadOnlyList<KernelReport>> all)
+    {
+        bool isFirst = true;
+        foreach (var reports in all)
+            foreach (var report in reports)
+            {
+                if (isFirst)
+                    output.WriteLine(Row("variant", "arch", "source", "regs", "spill", "stack", "shared", "loop", "HMMA", "share", "LDSM", "LDGSTS", "EX2"));
+                isFirst = false;
+                output.WriteLine(Row(report.Variant, report.Architecture, Text(report.SourceBytes), Text(report.Registers), Text(report.SpillBytes), Text(report.StackBytes), Text(report.SharedBytes),
+                    Text(report.Loop?.Instructions.Count), Text(report.Loop?.Count("HMMA")), report.Loop is { } loop ? (100 * loop.TensorShare).ToString("0.0", CultureInfo.InvariantCulture) + " %" : "-",
+                    Text(report.Loop?.Count("LDSM")), Text(report.Loop?.Count("LDGSTS")), Text(report.Loop?.Count("MUFU.EX2"))));
+            }
+        if (!CudaTools.HasDisassembler)
+            output.WriteLine($"{(CudaTools.HasAssembler ? "cuobjdump is" : "ptxas is")} not on the path: what it would tell is left out");
+    }
+
+    private static string Row(string variant, params string[] columns) => $"{variant,-58} {columns[0],-6} {string.Join(' ', columns.Skip(1).Select(column => column.PadLeft(7)))}";
+
+    private static string Text(int? number) => number?.ToString(CultureInfo.InvariantCulture) ?? "-";
+
+    private static void WriteJson(TextWriter output, IEnumerable<KernelReport> reports) => JsonText.WriteLine(output, writer =>
+    {
+        writer.WriteStartArray();
+        foreach (var report in reports)
+            Write(writer, report);
+        writer.WriteEndArray();
+    });
+
+    private static void Write(Utf8JsonWriter writer, KernelReport report)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("kernel", report.Kernel);
+        writer.WriteString("variant", report.Variant);
+        writer.WriteString("arch", report.Architecture);
+        writer.WriteBoolean("tensorCore", report.TensorCore);
+        WriteNumber(writer, "ptxBytes", report.SourceBytes); // of OpenCL C for arch "opencl"
+        WriteNumber(writer, "registers", report.Registers);
+        WriteNumber(writer, "spillBytes", report.SpillBytes);
+        WriteNumber(writer, "stackBytes", report.StackBytes);
+        WriteNumber(writer, "sharedBytes", report.SharedBytes);
+        WriteNumber(writer, "loopInstructions", report.Loop?.Instructions.Count);
+        WriteNumber(writer, "hmma", report.Loop?.Count("HMMA"));
+        WriteNumber(writer, "ldsm", report.Loop?.Count("LDSM"));
+        WriteNumber(writer, "ldgsts", report.Loop?.Count("LDGSTS"));
+        WriteNumber(writer, "ex2", report.Loop?.Count("MUFU.EX2"));
+        writer.WriteEndObject();
+    }
+
+    private static void WriteNumber(Utf8JsonWriter writer, string name, int? value)
+    {
+        if (value is { } number)
+            writer.WriteNumber(name, number);
+        else
+            writer.WriteNull(name);
+    }
+}

@@ -1,0 +1,53 @@
+using System.Reflection;
+using S2ILGPU.Kernels;
+using S2ILGPU.Launch;
+
+namespace S2ILGPU.Reports;
+
+/// <summary>A kernel that reports are made of: an attention kernel of the launch table, or a portable one.</summary>
+/// <param name="Kernel">Operation, in lower case.</param>
+/// <param name="Variant">Unique name.</param>
+/// <param name="TensorCore">Whether it uses tensor cores; such kernels have no OpenCL C.</param>
+/// <param name="Method">The static method with one argument struct.</param>
+/// <param name="Threads">Threads of a group.</param>
+/// <param name="MinGroups">Groups per multiprocessor that registers must allow, or null.</param>
+/// <param name="SharedBytes">Dynamic shared memory.</param>
+internal sealed record ReportedKernel(string Kernel, string Variant, bool TensorCore, MethodInfo Method, int Threads, int? MinGroups, int SharedBytes)
+{
+    private const string Run = "Kernel";
+
+    /// <summary>Architectures that tensor-core kernels are reported for.</summary>
+    public static IReadOnlyList<string> TensorCoreArchitectures { get; } = ["sm_80", "sm_90"];
+
+    /// <summary>Architectures that portable kernels are reported for.</summary>
+    public static IReadOnlyList<string> PortableArchitectures { get; } = ["sm_75", "sm_80", "sm_90", "opencl"];
+
+    /// <summary>All kernels for attention.</summary>
+    public static IReadOnlyList<ReportedKernel> All { get; } = [.. KernelVariants.All.Select(Of), .. Portable()];
+
+    /// <summary>Architectures that the kernel is reported for.</summary>
+    public IReadOnlyList<string> Architectures => TensorCore ? TensorCoreArchitectures : PortableArchitectures;
+
+    /// <summary>An entry of the launch table.</summary>
+    public static ReportedKernel Of(KernelVariant variant) =>
+        new(NameOf(variant.Operation), variant.Name, true, variant.Method, variant.Threads, variant.MinGroups, variant.SharedBytes);
+
+    private static string NameOf(KernelOperation operation) => operation.ToString() switch
+    {
+        "QueryGradient" => "dq",
+        "KeyValueGradient" => "dkdv",
+        "KeyGradient" => "dk",
+        "ValueGradient" => "dv",
+        var name => name.ToLowerInvariant(),
+    };
+
+    private static IEnumerable<ReportedKernel> Portable()
+    {
+        ReportedKernel Of(string kernel, Type type, Type argument) =>
+            new(kernel, $"{kernel}-portable", false, type.GetMethod(Run, BindingFlags.Static | BindingFlags.Public)!.MakeGenericMethod(argument), PortableTiles.Threads, null, 0);
+        yield return Of("forward", typeof(PortableForward), typeof(StoredSingle));
+        yield return Of("decode", typeof(PortableDecode), typeof(StoredSingle));
+        yield return Of("dq", typeof(PortableBackward), typeof(QueryRows));
+        yield return Of("dkdv", typeof(PortableBackward), typeof(KeyRows));
+    }
+}
