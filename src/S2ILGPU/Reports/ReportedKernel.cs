@@ -12,7 +12,8 @@ namespace S2ILGPU.Reports;
 /// <param name="Threads">Threads of a group.</param>
 /// <param name="MinGroups">Groups per multiprocessor that registers must allow, or null.</param>
 /// <param name="SharedBytes">Dynamic shared memory.</param>
-internal sealed record ReportedKernel(string Kernel, string Variant, bool TensorCore, MethodInfo Method, int Threads, int? MinGroups, int SharedBytes)
+/// <param name="IsMain">Whether it stands for others: blocks of 64 columns, pages for decoding and packed keys for everything else. The other variants differ in the addresses of copies.</param>
+internal sealed record ReportedKernel(string Kernel, string Variant, bool TensorCore, MethodInfo Method, int Threads, int? MinGroups, int SharedBytes, bool IsMain = true)
 {
     private const string Run = "Kernel";
 
@@ -30,7 +31,8 @@ internal sealed record ReportedKernel(string Kernel, string Variant, bool Tensor
 
     /// <summary>An entry of the launch table.</summary>
     public static ReportedKernel Of(KernelVariant variant) =>
-        new(NameOf(variant.Operation), variant.Name, true, variant.Method, variant.Threads, variant.MinGroups, variant.SharedBytes);
+        new(NameOf(variant.Operation), variant.Name, true, variant.Method, variant.Threads, variant.MinGroups, variant.SharedBytes,
+            variant.BlockColumns is 0 or 64 && variant.IsPaged == (variant.Operation == KernelOperation.Decode));
 
     private static string NameOf(KernelOperation operation) => operation.ToString() switch
     {

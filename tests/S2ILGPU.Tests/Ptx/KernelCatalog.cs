@@ -10,7 +10,7 @@ namespace S2ILGPU.Tests.Ptx;
 /// <summary>A kernel of the table, ready for the interpreter.</summary>
 internal sealed record TestedKernel(KernelVariant Variant)
 {
-    public InterpretedKernel Kernel => new(Variant.Method, Variant.Threads, Variant.SharedBytes);
+    public InterpretedKernel Kernel => new(Variant.Method, Variant.Threads, Variant.SharedBytes, Variant.MinGroups);
 
     public int HeadDim => Variant.HeadDim;
 
@@ -48,6 +48,20 @@ internal static class KernelCatalog
     /// <summary>Names of the families of some kernels.</summary>
     /// <param name="kernels">Classes of the kernels.</param>
     public static IReadOnlyList<string> Families(params Type[] kernels) => [.. _all.Where(k => kernels.Contains(k.Variant.Method.DeclaringType)).Select(k => k.Family).Distinct()];
+
+    /// <summary>Names of all families.</summary>
+    public static IReadOnlyList<string> AllFamilies => [.. _all.Select(k => k.Family).Distinct()];
+
+    /// <summary>The kernels of a family in this run: one, or all with S2_ALL_KERNELS=1.</summary>
+    public static IReadOnlyList<TestedKernel> Members(string family) => Environment.GetEnvironmentVariable("S2_ALL_KERNELS") is "1" ? [.. _all.Where(k => k.Family == family)] : [Choose(family)];
+
+    /// <summary>Whether the launch table chooses a kernel on a device with so much shared memory in a multiprocessor: no kernel before it serves the same calls there.</summary>
+    public static bool IsChosen(TestedKernel kernel, int multiprocessorKilobytes)
+    {
+        var same = _all.Select(k => k.Variant).Where(v => v.MultiprocessorKilobytes <= multiprocessorKilobytes && v.Operation == kernel.Variant.Operation && v.ElementType == kernel.Type && v.HeadDim == kernel.HeadDim
+            && v.BlockColumns == kernel.BlockColumns && v.IsPaged == kernel.Variant.IsPaged && v.Rows == kernel.Rows && v.GroupHeads == kernel.Heads);
+        return kernel.Variant.HeadDim == 0 || same.FirstOrDefault() == kernel.Variant;
+    }
 
     /// <summary>Names of the kernels that compute an operation.</summary>
     public static IEnumerable<string> Names(KernelOperation operation) => _all.Where(k => k.Variant.Operation == operation).Select(k => k.Variant.Name);
@@ -90,7 +104,7 @@ internal static class KernelCatalog
                     {
                         Name = $"{gradients.Name}-{name}-d{headDim}-buffers{buffers}-block{columns}", Operation = gradients == typeof(QueryGradient) ? KernelOperation.QueryGradient : KernelOperation.KeyValueGradient,
                         Method = typeof(Backward).GetMethod(nameof(Backward.Kernel))!.MakeGenericMethod(element, shape), ElementType = type, HeadDim = headDim, BlockColumns = columns, Rows = 64,
-                        Threads = Backward.Threads, SharedBytes = (int)typeof(BackwardMemory<>).MakeGenericType(shape).GetProperty("Bytes")!.GetValue(null)!, Reason = "not in the table yet",
+                        Threads = Backward.Threads, MultiprocessorKilobytes = headDim == 128 && buffers == 2 && gradients != typeof(QueryGradient) ? 228 : 100, SharedBytes = (int)typeof(BackwardMemory<>).MakeGenericType(shape).GetProperty("Bytes")!.GetValue(null)!, Reason = "not in the table yet",
                     };
                 }
     }
