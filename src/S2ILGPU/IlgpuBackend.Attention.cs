@@ -9,10 +9,24 @@ namespace S2ILGPU;
 public sealed partial class IlgpuBackend
 {
     private readonly PlanCache _plans;
+    private readonly AttentionKernels _attentionKernels;
     private readonly PortableAttention _portableAttention;
+    private readonly TensorCoreAttention _tensorCoreAttention;
 
     /// <summary>Plans of attention built so far: a steady state builds none.</summary>
     internal int PlansBuilt => _plans.Built;
+
+    /// <summary>Which kernels attention uses.</summary>
+    internal AttentionKernels AttentionKernels => _attentionKernels;
+
+    /// <summary>The attention kernels of the registry that this device can run.</summary>
+    internal IReadOnlyList<KernelVariant> AttentionVariants => _attentionKernels.Variants;
+
+    /// <summary>Prefers a variant wherever it fits, until the result is disposed.</summary>
+    internal IDisposable Force(KernelVariant variant) => _attentionKernels.Force(variant);
+
+    /// <inheritdoc/>
+    public bool SupportsAttention(ElementType elementType) => elementType is ElementType.Float32 or ElementType.BFloat16 or ElementType.Float16;
 
     /// <inheritdoc/>
     public void AttentionForward(in AttentionForwardArguments arguments)
@@ -20,14 +34,18 @@ public sealed partial class IlgpuBackend
         AttentionChecks.Forward(arguments);
         if (arguments.Query.Count == 0)
             return;
-        using var logSumExp = arguments.LogSumExp?.Share() ?? Allocate(new Shape(arguments.Query.Shape[0], arguments.Query.Shape[2], arguments.Query.Shape[1]), ElementType.Float32);
+        bool isDense = arguments.LogSumExp is { IsContiguous: true };
+        using var logSumExp = isDense ? arguments.LogSumExp!.Share() : Allocate(new Shape(arguments.Query.Shape[0], arguments.Query.Shape[2], arguments.Query.Shape[1]), ElementType.Float32);
         if (HasPadding(arguments.Sequences, arguments.Query.Shape, areQueries: true))
         {
             Fill(arguments.Output, 0);
             Fill(logSumExp, float.NegativeInfinity);
         }
         var pages = arguments.Pages is { } table ? _pageTables.On(_memory, _stream, table, TileGeometry.Of(arguments.Layout.BlockTokens).EntriesPerBlock) : default;
-        _portableAttention.Forward(arguments, logSumExp, pages);
+        if (!_tensorCoreAttention.TryForward(arguments, logSumExp, pages))
+            _portableAttention.Forward(arguments, logSumExp, pages);
+        if (arguments.LogSumExp is { } strided && !isDense)
+            Copy(logSumExp, strided);
     }
 
     /// <inheritdoc/>
@@ -41,7 +59,11 @@ public sealed partial class IlgpuBackend
             Fill(arguments.KeyGradient, 0);
             Fill(arguments.ValueGradient, 0);
         }
-        if (arguments.Query.Count + arguments.Key.Count > 0)
+        if (arguments.Query.Count + arguments.Key.Count == 0)
+            return;
+        using var logSumExp = Dense(arguments.LogSumExp);
+        using var logSumExpGradient = arguments.LogSumExpGradient is { } gradient ? Dense(gradient) : null;
+        if (!_tensorCoreAttention.TryBackward(arguments, logSumExp, logSumExpGradient))
             _portableAttention.Backward(arguments);
     }
 
@@ -74,6 +96,15 @@ public sealed partial class IlgpuBackend
         _plans.Dispose();
         _pageTables.Clear();
         _memory.Trim();
+    }
+
+    private Tensor Dense(Tensor tensor)
+    {
+        if (tensor.IsContiguous)
+            return tensor.Share();
+        var dense = Allocate(tensor.Shape, tensor.ElementType);
+        Copy(tensor, dense);
+        return dense;
     }
 
     private static bool HasPadding(SequenceBatch sequences, Shape shape, bool areQueries)

@@ -27,11 +27,13 @@ public sealed partial class IlgpuBackend : IBackend
     /// <param name="accelerator">Stays with the caller; dispose it after the engine. Its context must have been created with
     /// <c>EnableAlgorithms()</c>.</param>
     /// <param name="stream">The stream to queue work on, the caller's to synchronise; null for a stream of the engine's own.</param>
-    public IlgpuBackend(Accelerator accelerator, AcceleratorStream? stream = null) : this(accelerator, stream, null, null)
+    /// <param name="useTensorCores">Whether 16-bit attention may use tensor cores where the device has them; the context must know the library's device primitives then: see
+    /// <see cref="IlgpuContexts.WithTensorCores"/>.</param>
+    public IlgpuBackend(Accelerator accelerator, AcceleratorStream? stream = null, bool useTensorCores = false) : this(accelerator, stream, useTensorCores, null, null)
     {
     }
 
-    internal IlgpuBackend(Accelerator accelerator, AcceleratorStream? stream, IDisposable? owned, long? memoryLimitBytes)
+    internal IlgpuBackend(Accelerator accelerator, AcceleratorStream? stream, bool useTensorCores, IDisposable? owned, long? memoryLimitBytes)
     {
         ArgumentNullException.ThrowIfNull(accelerator);
         _accelerator = accelerator;
@@ -42,7 +44,9 @@ public sealed partial class IlgpuBackend : IBackend
         _tensors = new DeviceTensors(_memory);
         _kernels = new KernelCache(accelerator);
         _plans = new PlanCache(_memory, _stream);
+        _attentionKernels = new AttentionKernels(accelerator.Device, useTensorCores);
         _portableAttention = new PortableAttention(this, _tensors, _plans);
+        _tensorCoreAttention = new TensorCoreAttention(this, _tensors, _plans, _attentionKernels);
         IsEmulated = accelerator.AcceleratorType == AcceleratorType.CPU;
     }
 
@@ -60,6 +64,9 @@ public sealed partial class IlgpuBackend : IBackend
 
     /// <summary>Whether the device executes kernels one thread at a time, for tests: a thread costs about a microsecond, a barrier of a group much more.</summary>
     internal bool IsEmulated { get; }
+
+    /// <summary>Multiprocessors of the device.</summary>
+    internal int Multiprocessors => _accelerator.NumMultiprocessors;
 
     /// <summary>Number of buffers that tensors, plans and running calls hold.</summary>
     internal int LiveBuffers => _memory.LiveBuffers;

@@ -11,4 +11,12 @@ internal static class Emulated
 
     /// <summary>An engine on it.</summary>
     public static IBackend Create() => IlgpuDevices.CreateBackend(Device);
+
+    /// <summary>An engine on it that runs the tensor-core kernels with the C# bodies of their primitives.</summary>
+    public static IBackend CreateWithTensorCores()
+    {
+        var engine = IlgpuDevices.CreateBackend(Device);
+        engine.AttentionKernels.UseTensorCores = true;
+        return engine;
+    }
 }

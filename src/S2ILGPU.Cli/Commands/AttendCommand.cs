@@ -57,7 +57,7 @@ internal static class AttendCommand
         written.Add(Stored(engine, "dv", gradients.Value, type));
     }
 
-    // A tensor of the engine's type with values rounded to the wanted precision.
+    // A tensor of values rounded to the wanted precision: of that type where the engine's attention takes it, else of the engine's own.
     private static Tensor Load(SafetensorsFile file, IBackend engine, string name, SafetensorsType type, int rank = 4)
     {
         var entry = file.Info(name);
@@ -66,10 +66,13 @@ internal static class AttendCommand
         Span<int> extents = stackalloc int[rank];
         for (int d = 0; d < rank; d++)
             extents[d] = entry.Shape[d] <= int.MaxValue ? (int)entry.Shape[d] : throw new InvalidDataException($"{file.FilePath}: {entry} is too large");
-        var tensor = engine.Allocate(new Shape(extents), engine.FloatType);
-        using var rounded = engine.Allocate(tensor.Shape, type switch { SafetensorsType.Float16 => ElementType.Float16, SafetensorsType.BFloat16 => ElementType.BFloat16, _ => engine.FloatType });
+        var rounded = engine.Allocate(new Shape(extents), type switch { SafetensorsType.Float16 => ElementType.Float16, SafetensorsType.BFloat16 => ElementType.BFloat16, _ => engine.FloatType });
         engine.Upload(file.ReadSingles(name), rounded);
+        if (engine.SupportsAttention(rounded.ElementType))
+            return rounded;
+        var tensor = engine.Allocate(rounded.Shape, engine.FloatType);
         engine.Copy(rounded, tensor);
+        rounded.Dispose();
         return tensor;
     }
 

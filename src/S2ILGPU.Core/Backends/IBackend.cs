@@ -107,6 +107,9 @@ public interface IBackend : IDisposable
 
     // ---- attention ----
 
+    /// <summary>Whether queries, keys, values, outputs and their gradients may all have an element type; log-sum-exps and their gradients are Float32 then. Always true of <see cref="FloatType"/>.</summary>
+    bool SupportsAttention(ElementType elementType) => elementType == FloatType;
+
     /// <summary>Sparse attention over the kept blocks; also decoding, when there are few queries.</summary>
     void AttentionForward(in AttentionForwardArguments arguments);
 

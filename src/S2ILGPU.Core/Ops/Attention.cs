@@ -21,7 +21,7 @@ public static partial class Operations
     public static Variable Attention(this Tape tape, Variable query, Variable key, Variable value, BlockLayout layout, SequenceBatch? sequences = null,
         float? scale = null)
     {
-        AttentionRules.CheckTensors(nameof(Attention), query.Value, key.Value, value.Value, layout);
+        AttentionRules.CheckTensors(nameof(Attention), tape.Backend, query.Value, key.Value, value.Value, layout);
         sequences = AttentionRules.CheckSequences(nameof(Attention), sequences, query.Value, key.Value, layout);
         float factor = scale ?? SparseAttention.DefaultScale(query.Shape[3]);
         var output = tape.New(query.Shape);

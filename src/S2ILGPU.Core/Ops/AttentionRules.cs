@@ -10,8 +10,8 @@ internal static class AttentionRules
     public const int MinHeadDim = 8, MaxHeadDim = 256, HeadDimMultiple = 8;
     public const string HeadDimRule = "a multiple of 8 from 8 to 256";
 
-    /// <summary>Checks queries [B, Nq, H, D], keys and values [B, Nk, Hkv, D] against each other and against the layout's heads.</summary>
-    public static void CheckTensors(string operation, Tensor query, Tensor key, Tensor value, BlockLayout layout)
+    /// <summary>Checks queries [B, Nq, H, D], keys and values [B, Nk, Hkv, D] against each other, against the layout's heads and against what the engine can do.</summary>
+    public static void CheckTensors(string operation, IBackend engine, Tensor query, Tensor key, Tensor value, BlockLayout layout)
     {
         Rank4(operation, nameof(query), query);
         Rank4(operation, nameof(key), key);
@@ -29,8 +29,8 @@ internal static class AttentionRules
         ShapeException.ThrowUnless(operation, nameof(value), value, key.Shape);
         SameType(operation, nameof(key), key, query);
         SameType(operation, nameof(value), value, query);
-        if (query.ElementType == ElementType.Int32)
-            throw new ShapeException(operation, nameof(query), "of a float type", query.ToString());
+        if (!engine.SupportsAttention(query.ElementType))
+            throw new ShapeException(operation, nameof(query), $"of an element type that {engine.Name} has attention for, as {engine.FloatType}", query.ToString());
     }
 
     /// <summary>The sequences, or those of a uniform batch, checked against the tensors, the layout and each other.</summary>

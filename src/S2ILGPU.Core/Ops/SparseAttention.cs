@@ -11,7 +11,7 @@ public static class SparseAttention
 {
     /// <summary><c>O = softmax(scale Q K^T over the kept blocks) V, LSE = ln sum exp(scale q k)</c>.</summary>
     /// <param name="engine">The engine that holds the tensors.</param>
-    /// <param name="query">Q [B, Nq, H, D], any float type, any strides with adjacent D; D a multiple of 8 from 8 to 256. Read.</param>
+    /// <param name="query">Q [B, Nq, H, D], of a type that the engine <see cref="IBackend.SupportsAttention"/>, any strides with adjacent D; D a multiple of 8 from 8 to 256. Read.</param>
     /// <param name="key">K [B, Nk, Hkv, D] with Nk at least Nq: query i sits at position Nk - Nq + i. Read.</param>
     /// <param name="value">V [B, Nk, Hkv, D]. Read.</param>
     /// <param name="layout">The kept blocks; covers all keys, and has rows from the first query on.</param>
@@ -28,7 +28,7 @@ public static class SparseAttention
         ArgumentNullException.ThrowIfNull(engine);
         ArgumentNullException.ThrowIfNull(layout);
         options ??= new AttentionOptions();
-        AttentionRules.CheckTensors(operation, query, key, value, layout);
+        AttentionRules.CheckTensors(operation, engine, query, key, value, layout);
         var sequences = AttentionRules.CheckSequences(operation, options.Sequences, query, key, layout);
         if (options.CheckFinite)
             CheckFinite(engine, operation, query, key, value);
@@ -64,7 +64,7 @@ public static class SparseAttention
         ArgumentNullException.ThrowIfNull(result);
         ArgumentNullException.ThrowIfNull(layout);
         ArgumentNullException.ThrowIfNull(outputGradient);
-        AttentionRules.CheckTensors(operation, query, key, value, layout);
+        AttentionRules.CheckTensors(operation, engine, query, key, value, layout);
         var sequences = AttentionRules.CheckSequences(operation, result.Sequences, query, key, layout);
         AttentionRules.CheckShape(operation, nameof(result.Output), result.Output, query.Shape, query.ElementType);
         AttentionRules.CheckShape(operation, nameof(outputGradient), outputGradient, query.Shape, query.ElementType);

@@ -1,3 +1,4 @@
+using System.Reflection;
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
@@ -12,8 +13,8 @@ namespace S2ILGPU.Devices;
 /// <summary>What differs between ILGPU and KernelLab, which executes kernels where ILGPU's packages are missing; nothing else in the library asks which one it is.</summary>
 internal static class AcceleratorRuntime
 {
-    // Kernels use groups of up to 128 threads and warps of 32. One multiprocessor: the C# bodies of device primitives exchange values through memory of one group.
-    private static CPUDevice EmulatedDevice { get; } = new(32, 4, 1);
+    // Kernels use groups of up to 256 threads and warps of 32. One multiprocessor: the C# bodies of device primitives exchange values through memory of one group.
+    private static CPUDevice EmulatedDevice { get; } = new(32, 8, 1);
 
 #if KERNEL_LAB
     /// <summary>What a person calls the device that emulates a GPU.</summary>
@@ -30,6 +31,19 @@ internal static class AcceleratorRuntime
 
     /// <summary>A context for accelerators of one of the devices.</summary>
     public static Context CreateContext() => Context.Create(builder => builder.Optimize(OptimizationLevel.O2));
+
+    /// <summary>Teaches a context the library's device primitives; their C# bodies run anyway.</summary>
+    public static Context.Builder WithPrimitives(Context.Builder builder) => builder;
+
+    /// <summary>A kernel that uses the library's device primitives: their C# bodies run.</summary>
+    public static Action<AcceleratorStream, KernelConfig, TArguments> LoadWithPrimitives<TArguments>(Accelerator accelerator, MethodInfo method, int threads, int minGroups, int sharedBytes)
+        where TArguments : struct => accelerator.LoadKernel(method.CreateDelegate<Action<TArguments>>());
+
+    /// <summary>Architecture of a CUDA device; 0 for other devices.</summary>
+    public static int CudaArchitecture(Device device) => 0;
+
+    /// <summary>Shared memory of a multiprocessor of a CUDA device in KB; 0 for other devices.</summary>
+    public static int MultiprocessorKilobytes(Device device) => 0;
 #else
     /// <summary>What a person calls the device that emulates a GPU.</summary>
     public const string EmulatedName = "ILGPU CPU accelerator (GPU kernels on CPU threads, for tests)";
@@ -44,7 +58,20 @@ internal static class AcceleratorRuntime
     public static void Upload<T>(ArrayView<T> target, AcceleratorStream stream, ReadOnlySpan<T> values) where T : unmanaged => GpuDevices.Upload(target, stream, values);
 
     /// <summary>A context for accelerators of one of the devices, which knows the tensor-core primitives.</summary>
-    public static Context CreateContext() => Context.Create(builder => builder.Optimize(OptimizationLevel.O2).EnableAlgorithms());
+    public static Context CreateContext() => Context.Create(builder => builder.Optimize(OptimizationLevel.O2).EnableAlgorithms().TensorCores());
+
+    /// <summary>Teaches a context the library's device primitives.</summary>
+    public static Context.Builder WithPrimitives(Context.Builder builder) => builder.TensorCores();
+
+    /// <summary>A kernel that uses the library's device primitives: PTX on CUDA devices, elsewhere their C# bodies.</summary>
+    public static Action<AcceleratorStream, KernelConfig, TArguments> LoadWithPrimitives<TArguments>(Accelerator accelerator, MethodInfo method, int threads, int minGroups, int sharedBytes)
+        where TArguments : struct => PrimitiveKernels.Load<TArguments>(accelerator, method, threads, minGroups, sharedBytes);
+
+    /// <summary>Architecture of a CUDA device, as in 90 for sm_90; 0 for other devices.</summary>
+    public static int CudaArchitecture(Device device) => PrimitiveKernels.Architecture(device);
+
+    /// <summary>Shared memory of a multiprocessor of a CUDA device in KB; 0 for other devices.</summary>
+    public static int MultiprocessorKilobytes(Device device) => PrimitiveKernels.MultiprocessorKilobytes(device);
 #endif
 
     private static DeviceInfo Emulated() => new("ilgpu-cpu", EmulatedName, DeviceKind.Emulated, IlgpuDevices.MemoryBytes(EmulatedDevice), 1, ArchitectureOf(EmulatedDevice));

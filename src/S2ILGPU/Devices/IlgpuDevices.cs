@@ -27,7 +27,7 @@ public sealed class IlgpuDevices : IDeviceProvider
             try
             {
                 var accelerator = device.CreateAccelerator(context);
-                return new IlgpuBackend(accelerator, null, new OwnedAccelerator(context, accelerator), memoryLimitBytes);
+                return new IlgpuBackend(accelerator, null, device.AcceleratorType == AcceleratorType.Cuda, new OwnedAccelerator(context, accelerator), memoryLimitBytes);
             }
             catch
             {

@@ -8,7 +8,8 @@ namespace S2ILGPU.Kernels;
 /// Attention of one query per sequence: <c>S = Q K^T, P = 2^(S c - m), O = P V / sum P, LSE = ln sum 2^(S c)</c> over one of several parts of a list; <see cref="Merge"/> joins the parts.
 /// </summary>
 /// <remarks>
-/// <para>A group of 4 warps owns the G query heads of one KV head and one part of its list, so that K and V are read once for all of them. Warp w owns columns 16w to 16w + 15 of every tile, brings them through a ring of its
+/// <para>A group of 4 warps owns the G query heads of one KV head and one part of its list, so that K and V are read once for all of them. Warp w owns columns 16w to 16w + 15 of every tile, brings
+/// them through a ring of its
 /// own, and needs no barrier of the group until the end. S has the heads as rows (repeated to fill 16); its accumulators are the B operand of <c>O^T = V^T P^T</c>, which has exactly 8 columns.</para>
 /// <para>Dao et al., Flash-Decoding, 2023: the list is cut so that small batches fill the device.</para>
 /// </remarks>
@@ -88,7 +89,8 @@ internal static class Decode
 
     /// <summary>The warp's 16 columns of one column tile; its part of the ring is filled again behind it.</summary>
     [MethodImpl(Inline)]
-    private static void Tile<TElement, TShape>(in DecodeArguments a, in State<TShape> s, int it, int ahead, int end, uint stage, bool masked) where TElement : struct, IElement where TShape : struct, IDecodeShape
+    private static void Tile<TElement, TShape>(in DecodeArguments a, in State<TShape> s, int it, int ahead, int end, uint stage, bool masked)
+        where TElement : struct, IElement where TShape : struct, IDecodeShape
     {
         Wait<TShape>();
         Intrinsics.WarpBarrier();                       // the copies of all lanes have landed
@@ -165,7 +167,8 @@ internal static class Decode
         s.Scores.Values[5] = count > 9 ? s.Scores.Values[5] : float.NegativeInfinity;
     }
 
-    /// <summary>Q of head g in rows g and g + 8. The repeated rows are loads that the compiler cannot merge, so that whole operands stay in place; zeros or copies would be moved into every operand in every turn.</summary>
+    /// <summary>Q of head g in rows g and g + 8. The repeated rows are loads that the compiler cannot merge, so that whole operands stay in place; zeros or copies would be moved into every operand
+    /// in every turn.</summary>
     [MethodImpl(Inline)]
     private static RowFragment<TShape, Width<TShape>> LoadQuery<TShape>(in DecodeArguments a, in RowTile tile) where TShape : struct, IDecodeShape
     {

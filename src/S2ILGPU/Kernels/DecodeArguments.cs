@@ -6,7 +6,8 @@ namespace S2ILGPU.Kernels;
 /// <summary>Argument of <see cref="Decode"/>.</summary>
 internal struct DecodeArguments
 {
-    /// <summary>One row tile for each (sequence, group of G query heads that share a KV head): its single row is the query, its head the first of the group; and the column tiles that it meets.</summary>
+    /// <summary>One row tile for each (sequence, group of G query heads that share a KV head): its single row is the query, its head the first of the group; and the column tiles that it
+    /// meets.</summary>
     public ColumnLists Lists;
 
     /// <summary>Q [B, 1, H, D] in pairs of 16-bit elements. Read.</summary>

@@ -8,8 +8,10 @@ namespace S2ILGPU.Kernels;
 /// Block-sparse attention, forward: <c>S = Q K^T, P = 2^(S c - m), O = P V / sum P, LSE = ln sum 2^(S c)</c> over the column tiles of a list.
 /// </summary>
 /// <remarks>
-/// <para>A group owns a row tile of 16 RowTiles Warps queries of one head, a warp 16 RowTiles of them, a lane rows g and g + 8 of every 16 with columns 2t, 2t + 1 of every 8 (lane 4g + t). S and O stay in registers; the
-/// accumulators of S are the A operand of P V. Q lies in shared memory, K and V in two buffers that asynchronous copies fill one tile ahead, or in one buffer each, filled again as soon as everybody is done with it.</para>
+/// <para>A group owns a row tile of 16 RowTiles Warps queries of one head, a warp 16 RowTiles of them, a lane rows g and g + 8 of every 16 with columns 2t, 2t + 1 of every 8 (lane 4g + t). S and O
+/// stay in registers; the
+/// accumulators of S are the A operand of P V. Q lies in shared memory, K and V in two buffers that asynchronous copies fill one tile ahead, or in one buffer each, filled again as soon as everybody
+/// is done with it.</para>
 /// <para>Dao, FlashAttention-2, arXiv 2307.08691, algorithm 1, with lists of tiles in place of all keys.</para>
 /// </remarks>
 internal static class Forward
@@ -33,7 +35,8 @@ internal static class Forward
         [MethodImpl(Inline)]
         public readonly void Read(int columnTile) => TileEntries<TShape>.Load(Next, List, ColumnBase, columnTile, FirstEntry);
 
-        /// <summary>The next tile becomes the current one. Pinned, since ILGPU assigns loop variables one after the other and a plain copy of one to another would get the value of the next turn.</summary>
+        /// <summary>The next tile becomes the current one. Pinned, since ILGPU assigns loop variables one after the other and a plain copy of one to another would get the value of the next
+        /// turn.</summary>
         [MethodImpl(Inline)]
         public readonly void Advance()
         {
@@ -89,13 +92,13 @@ internal static class Forward
         uint stage = 0;
         while (it < full)
         {
-            Block<TElement, TShape>(a, s, it, end, stage, masked: false);
+            Tile<TElement, TShape>(a, s, it, end, stage, masked: false);
             it++;
             stage ^= Other<TShape>();
         }
         while (it < end)
         {
-            Block<TElement, TShape>(a, s, it, end, stage, masked: true);
+            Tile<TElement, TShape>(a, s, it, end, stage, masked: true);
             it++;
             stage ^= Other<TShape>();
         }
@@ -105,7 +108,8 @@ internal static class Forward
 
     /// <summary>One column tile: starts the copies of the next, and reads the list entry after that, so that no copy waits for a list.</summary>
     [MethodImpl(Inline)]
-    private static void Block<TElement, TShape>(in ForwardArguments a, in State<TShape> s, int it, int end, uint stage, bool masked) where TElement : struct, IElement where TShape : struct, IForwardShape
+    private static void Tile<TElement, TShape>(in ForwardArguments a, in State<TShape> s, int it, int end, uint stage, bool masked)
+        where TElement : struct, IElement where TShape : struct, IForwardShape
     {
         Intrinsics.CopyWait0();
         Group.Barrier();                                // the tile has landed, and everybody is done with the other buffers

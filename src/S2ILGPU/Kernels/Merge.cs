@@ -6,7 +6,8 @@ namespace S2ILGPU.Kernels;
 /// <summary>
 /// Joins the parts of <see cref="Decode"/>: <c>m = max LSE_i, LSE = m + ln sum e^(LSE_i - m), O = sum e^(LSE_i - LSE) O_i</c>.
 /// </summary>
-/// <remarks>A thread owns four columns of one query head; D / 4 neighbouring threads share a head. Parts without a key have LSE -inf and weight 0; a row of such parts alone gets O = 0 and LSE = -inf.</remarks>
+/// <remarks>A thread owns four columns of one query head; D / 4 neighbouring threads share a head. Parts without a key have LSE -inf and weight 0; a row of such parts alone gets O = 0 and LSE =
+/// -inf.</remarks>
 internal static class Merge
 {
     private const float Log2e = 1.4426950408889634f, Ln2 = 0.6931471805599453f, Lowest = -1e30f;

@@ -3,7 +3,17 @@ using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Launch;
 
-/// <summary>The forward kernels. Loop = SASS instructions per warp and 64 columns (sm_80 / sm_90, bf16, blocks of 64, ptxas 11.8), with the share of HMMA; no variant spills on either.</summary>
+/// <summary>The forward kernels.</summary>
+/// <remarks>
+/// SASS instructions of the loop without masks, per warp and tile of 64 columns, and the share of HMMA (ptxas 11.8, the same on sm_80 and sm_90 within 4; blocks of 64 to pages of 16). No variant
+/// spills a register on either.
+/// <list type="table">
+/// <item>D = 64: 64 rows 615 to 645, 20.8 to 19.8 %; 128 rows 607 to 637, 21.1 to 20.1 %</item>
+/// <item>D = 96: 64 rows 736 to 751, 26 % (blocks of 16: 422 for half as many rows per warp, 23 %); 128 rows 721 to 732, 26 %</item>
+/// <item>D = 128: 64 rows 491 to 517, 26.1 to 24.8 %; single buffers 497 to 538, 25.8 to 23.8 %; 128 rows 476 to 486, 26.9 to 26.3 %</item>
+/// <item>D = 256: 64 rows 771 to 797, 33 %; single buffers 776 to 813, 32 %; 128 rows 755 to 768, 33.6 %</item>
+/// </list>
+/// </remarks>
 internal static class ForwardVariants
 {
     private static readonly int[] _all = [16, 32, 64];
@@ -41,7 +51,8 @@ internal static class ForwardVariants
         }
     }
 
-    private static KernelVariant Variant((int HeadDim, int Rows, int Warps, int RowTiles, int Stages, int Kilobytes, int[] Columns, string Reason) row, (Tensors.ElementType Type, Type Element, string Name) element, int columns, bool isPaged)
+    private static KernelVariant Variant((int HeadDim, int Rows, int Warps, int RowTiles, int Stages, int Kilobytes, int[] Columns, string Reason) row,
+        (Tensors.ElementType Type, Type Element, string Name) element, int columns, bool isPaged)
     {
         Type[] numbers = [.. new[] { row.HeadDim, row.Warps, row.RowTiles, 64, row.Stages, columns }.Select(KernelVariants.Number), KernelVariants.Placement(isPaged)];
         var shape = typeof(ForwardShape<,,,,,,>).MakeGenericType(numbers);

@@ -26,6 +26,12 @@ internal enum KernelOperation
 
     /// <summary>dK and dV.</summary>
     KeyValueGradient,
+
+    /// <summary>dK alone.</summary>
+    KeyGradient,
+
+    /// <summary>dV alone.</summary>
+    ValueGradient,
 }
 
 /// <summary>One compilation of a kernel, with all that a launch needs.</summary>

@@ -20,7 +20,7 @@ internal static class KernelVariants
         [(ElementType.BFloat16, typeof(BFloat16Element), "bf16"), (ElementType.Float16, typeof(HalfElement), "fp16")];
 
     /// <summary>The table.</summary>
-    public static IReadOnlyList<KernelVariant> All { get; } = [.. ForwardVariants.All(), .. DecodeVariants.All(), .. PackVariants.All()];
+    public static IReadOnlyList<KernelVariant> All { get; } = [.. ForwardVariants.All(), .. DecodeVariants.All(), .. PackVariants.All(), .. BackwardVariants.All()];
 
     /// <summary>The forward kernel for a device, or null where there is none.</summary>
     /// <param name="element">bfloat16 or half precision.</param>

@@ -19,6 +19,11 @@ internal static class PackVariants
         }
     }
 
+    /// <summary>Name of the kernel that packs to a type: from rows of another type or at any place, or (null) of the same type at multiples of 16 bytes.</summary>
+    public static string NameOf(ElementType type, ElementType? stored) => $"pack-{Short(type)}-{(stored is { } from ? $"from-{Short(from)}" : "aligned")}";
+
+    private static string Short(ElementType type) => type switch { ElementType.BFloat16 => "bf16", ElementType.Float16 => "fp16", _ => "fp32" };
+
     private static KernelVariant Variant(string name, System.Reflection.MethodInfo method, ElementType type, string reason) => new()
     {
         Name = name, Operation = KernelOperation.Pack, Method = method, ElementType = type, Rows = 64, Threads = Pack.Threads, Reason = reason,

@@ -4,8 +4,10 @@ using S2ILGPU.Kernels;
 
 namespace S2ILGPU.Tiles;
 
-/// <summary>Which scores of a column tile are visible: those of kept sub-blocks, of existing columns and, in causal attention, of columns at or before the row's position (rows are queries), or at or behind it (rows are keys).</summary>
-/// <remarks>Bit and limits are folded into one reach per row and 16 columns, so that an element costs one comparison. Lane geometry is computed here instead of being carried through the loop without masks.</remarks>
+/// <summary>Which scores of a column tile are visible: those of kept sub-blocks, of existing columns and, in causal attention, of columns at or before the row's position (rows are queries), or at or
+/// behind it (rows are keys).</summary>
+/// <remarks>Bit and limits are folded into one reach per row and 16 columns, so that an element costs one comparison. Lane geometry is computed here instead of being carried through the loop without
+/// masks.</remarks>
 internal static class ColumnMask<TShape> where TShape : struct, ITileShape
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;

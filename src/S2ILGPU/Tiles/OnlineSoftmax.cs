@@ -5,8 +5,10 @@ namespace S2ILGPU.Tiles;
 
 /// <summary>Running maximum and sum of the softmax of a lane's rows: row g + 8 half of row tile m is at 2m + half.</summary>
 /// <remarks>
-/// <para>Scores arrive unscaled; <c>c = scale log2(e)</c>, positive, turns them into exponents of 2. The maximum is the same in the four lanes of a row, the sum is each lane's own until the end.</para>
-/// <para>The maximum begins at a finite number below all scores, so that a row without visible scores needs no test: its differences are 0 and its weights 2^-inf = 0. Milakov, Gimelshein, arXiv 1805.02867.</para>
+/// <para>Scores arrive unscaled; <c>c = scale log2(e)</c>, positive, turns them into exponents of 2. The maximum is the same in the four lanes of a row, the sum is each lane's own until the
+/// end.</para>
+/// <para>The maximum begins at a finite number below all scores, so that a row without visible scores needs no test: its differences are 0 and its weights 2^-inf = 0. Milakov, Gimelshein, arXiv
+/// 1805.02867.</para>
 /// </remarks>
 internal struct OnlineSoftmax<TShape> where TShape : struct, ITileShape
 {

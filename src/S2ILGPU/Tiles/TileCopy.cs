@@ -68,11 +68,9 @@ internal struct TileCopy<TShape> where TShape : struct, ITileShape
         {
             int pass = i * TileLayout<TShape>.PassRows, at = tile.FirstRow + row + pass;
             uint bytes = at >= tile.BeginRow && at < tile.EndRow ? 16u : 0u;
+            uint to = target ^ (uint)(TileLayout<TShape>.Swizzle(pass) << 4);
             for (int panel = 0; panel < TileLayout<TShape>.Panels; panel++)
-            {
-                Intrinsics.CopyAsyncOrZero(target ^ (uint)(TileLayout<TShape>.Swizzle(pass) << 4), ToOffset(0, pass, panel), from + (ulong)(pass * strides.Row * 2), (uint)(panel * TileLayout<TShape>.PanelBytes), bytes,
-                    ref memory[0], ref source[0]);
-            }
+                Intrinsics.CopyAsyncOrZero(to, ToOffset(0, pass, panel), from + (ulong)(pass * strides.Row * 2), (uint)(panel * TileLayout<TShape>.PanelBytes), bytes, ref memory[0], ref source[0]);
         }
     }
 

@@ -1,0 +1,90 @@
+using S2ILGPU.Attention;
+using S2ILGPU.Launch;
+using S2ILGPU.Tensors;
+using S2ILGPU.TestSupport;
+using Xunit;
+
+namespace S2ILGPU.Tests.Attention;
+
+/// <summary>The tensor-core kernels through the engine, with the C# bodies of their primitives: a few small problems for each way through the host code. All variants are run by the PTX interpreter.</summary>
+public abstract class TensorCoreAttentionTests(ElementType type) : AttentionTest(Emulated.CreateWithTensorCores, type)
+{
+    private static readonly AttentionCase s_case = new() { HeadDim = 64, BlockTokens = 64, QueryHeads = 2, KeyValueHeads = 1, Pattern = "L1 s2", QueryCounts = [100], KeyCounts = [100] };
+
+    private AttentionKernels Kernels => ((IlgpuBackend)Tested).AttentionKernels;
+
+    /// <summary>Problems that differ in what the host does for them.</summary>
+    public static TheoryData<AttentionCase> Cases =>
+    [
+        s_case,
+        s_case with { Pattern = "dense non-causal", QueryHeads = 1 },
+        s_case with { BlockTokens = 16, Pattern = "L2 s3", QueryCounts = [17], KeyCounts = [90] },
+        s_case with { BlockTokens = 32, Pattern = "random by query head", QueryCounts = [70], KeyCounts = [70] },
+        s_case with { BlockTokens = 128, Pattern = "L1 s2", QueryHeads = 1, QueryCounts = [40], KeyCounts = [170] },
+        s_case with { QueryCounts = [3, 0, 20], KeyCounts = [5, 0, 66], Batching = Batching.Packed, PaddingRows = 3 },
+        s_case with { Pattern = "random mostly empty", BlockTokens = 16, QueryCounts = [33, 20], KeyCounts = [50, 20], PaddingRows = 1, WithLogSumExp = false },
+        s_case with { Order = MemoryOrder.HeadMajor, QueryCounts = [40], KeyCounts = [40] },
+        s_case with { Order = MemoryOrder.PackedQueryKeyValue, QueryCounts = [40], KeyCounts = [40], PaddingRows = 2 },
+        s_case with { HeadDim = 96, QueryHeads = 1, QueryCounts = [20], KeyCounts = [40] },
+        s_case with { HeadDim = 128, QueryHeads = 1, QueryCounts = [20], KeyCounts = [40] },
+        s_case with { HeadDim = 256, QueryHeads = 1, QueryCounts = [10], KeyCounts = [30] },
+        s_case with { Pattern = "nothing", QueryCounts = [10], KeyCounts = [10] },
+    ];
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Forward_pass(AttentionCase problem)
+    {
+        CheckForward(problem);
+        Assert.NotNull(Kernels.Last(KernelOperation.Forward));
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Backward_pass(AttentionCase problem)
+    {
+        CheckBackward(problem);
+        Assert.NotNull(Kernels.Last(KernelOperation.QueryGradient));
+    }
+
+    [Fact]
+    public void A_forced_variant_serves_the_calls_that_it_fits()
+    {
+        var variant = KernelVariants.All.First(v => v.Operation == KernelOperation.Forward && v.HeadDim == 128 && v.Rows == 128 && v.ElementType == Type && v.BlockColumns == 64 && !v.IsPaged);
+        using (((IlgpuBackend)Tested).Force(variant))
+        {
+            CheckForward(s_case with { HeadDim = 128, QueryHeads = 1, QueryCounts = [20], KeyCounts = [150] });
+            Assert.Same(variant, Kernels.Last(KernelOperation.Forward));
+            CheckForward(s_case with { QueryHeads = 1, QueryCounts = [20], KeyCounts = [20] });
+            Assert.NotSame(variant, Kernels.Last(KernelOperation.Forward));
+        }
+        CheckForward(s_case with { HeadDim = 128, QueryHeads = 1, QueryCounts = [20], KeyCounts = [20] });
+        Assert.NotSame(variant, Kernels.Last(KernelOperation.Forward));
+    }
+
+    [Fact]
+    public void What_no_tensor_core_kernel_serves_is_done_by_portable_ones()
+    {
+        CheckForward(s_case with { HeadDim = 24, QueryCounts = [30], KeyCounts = [30] });
+        CheckBackward(s_case with { HeadDim = 24, QueryCounts = [30], KeyCounts = [30] });
+        CheckForward(s_case with { RelativeScale = 0, QueryCounts = [30], KeyCounts = [30] });
+        Assert.Null(Kernels.Last(KernelOperation.Forward));
+        Assert.Null(Kernels.Last(KernelOperation.QueryGradient));
+    }
+}
+
+public sealed class BFloat16TensorCoreAttentionTests() : TensorCoreAttentionTests(ElementType.BFloat16);
+
+public sealed class HalfTensorCoreAttentionTests() : TensorCoreAttentionTests(ElementType.Float16);
+
+/// <summary>Decoding by tensor-core kernels where the head dim has them, otherwise by portable ones.</summary>
+public sealed class TensorCoreDecodeTests() : DecodeTests(Emulated.CreateWithTensorCores, ElementType.BFloat16, ElementType.BFloat16)
+{
+    // Weights of 0 hide numbers, but not NaN: tensor-core kernels need page memory that was cleared once.
+    protected override double Garbage => 1e4;
+}
+
+/// <summary>Decoding with a cache of 16 bits by portable kernels.</summary>
+public sealed class BFloat16CacheDecodeTests() : DecodeTests(Emulated.Create, ElementType.BFloat16);
+
+public sealed class HalfCacheDecodeTests() : DecodeTests(Emulated.Create, ElementType.Float16);
