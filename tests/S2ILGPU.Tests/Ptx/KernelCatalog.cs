@@ -1,9 +1,7 @@
-using System.Reflection;
 using S2ILGPU.Kernels;
 using S2ILGPU.Launch;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
-using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Tests.Ptx;
 
@@ -43,7 +41,7 @@ internal sealed record TestedKernel(KernelVariant Variant)
 /// <summary>The attention kernels of <see cref="KernelVariants"/>, by family. Every run of the tests takes another element type, block and place of keys of each family; S2_SEED repeats a choice.</summary>
 internal static class KernelCatalog
 {
-    private static readonly TestedKernel[] _all = [.. KernelVariants.All.Concat(BackwardShapes()).Select(variant => new TestedKernel(variant))];
+    private static readonly TestedKernel[] _all = [.. KernelVariants.All.Select(variant => new TestedKernel(variant))];
 
     /// <summary>Names of the families of some kernels.</summary>
     /// <param name="kernels">Classes of the kernels.</param>
@@ -78,34 +76,5 @@ internal static class KernelCatalog
 
     public static InterpretedKernel MergeOf(ElementType type) => _all.Single(k => k.Variant.Operation == KernelOperation.Merge && k.Type == type).Kernel;
 
-    public static InterpretedKernel DeltaOf(ElementType type, int headDim)
-    {
-        var eight = typeof(EightHalves<>).MakeGenericType(type == ElementType.Float16 ? typeof(HalfElement) : typeof(Tiles.BFloat16Element));
-        var method = typeof(Delta).GetMethod(nameof(Delta.Kernel), BindingFlags.Static | BindingFlags.Public)!;
-        return new(method.MakeGenericMethod(eight, eight, KernelVariants.Number(headDim)), Delta.Threads);
-    }
-
-    // The shapes of backward kernels that the table will have.
-    private static IEnumerable<KernelVariant> BackwardShapes()
-    {
-        if (KernelVariants.All.Any(variant => variant.Operation == KernelOperation.QueryGradient))
-            yield break;
-        (Type Gradients, int HeadDim, int Step, Type Rows, int Buffers)[] shapes =
-        [
-            (typeof(QueryGradient), 64, 64, typeof(RowsInRegisters), 2), (typeof(QueryGradient), 128, 64, typeof(RowsInRegisters), 2),
-            (typeof(KeyAndValueGradients), 64, 16, typeof(RowsInRegisters), 2), (typeof(KeyAndValueGradients), 128, 64, typeof(RowsInShared), 2), (typeof(KeyAndValueGradients), 128, 64, typeof(RowsInShared), 1),
-        ];
-        foreach (var (gradients, headDim, step, rows, buffers) in shapes)
-            foreach (var (type, element, name) in KernelVariants.Elements)
-                foreach (int columns in KernelVariants.BlockColumns.ToArray())
-                {
-                    var shape = typeof(BackwardShape<,,,,,>).MakeGenericType(gradients, KernelVariants.Number(headDim), KernelVariants.Number(step), rows, KernelVariants.Number(buffers), KernelVariants.Number(columns));
-                    yield return new KernelVariant
-                    {
-                        Name = $"{gradients.Name}-{name}-d{headDim}-buffers{buffers}-block{columns}", Operation = gradients == typeof(QueryGradient) ? KernelOperation.QueryGradient : KernelOperation.KeyValueGradient,
-                        Method = typeof(Backward).GetMethod(nameof(Backward.Kernel))!.MakeGenericMethod(element, shape), ElementType = type, HeadDim = headDim, BlockColumns = columns, Rows = 64,
-                        Threads = Backward.Threads, MultiprocessorKilobytes = headDim == 128 && buffers == 2 && gradients != typeof(QueryGradient) ? 228 : 100, SharedBytes = (int)typeof(BackwardMemory<>).MakeGenericType(shape).GetProperty("Bytes")!.GetValue(null)!, Reason = "not in the table yet",
-                    };
-                }
-    }
+    public static InterpretedKernel DeltaOf(ElementType type, int headDim) => _all.Single(k => k.Variant.Operation == KernelOperation.Delta && k.Type == type && k.HeadDim == headDim).Kernel;
 }
