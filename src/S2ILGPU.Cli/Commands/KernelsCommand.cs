@@ -7,7 +7,7 @@ namespace S2ILGPU.Cli.Commands;
 
 /// <summary><c>s2 kernels</c>: compiles the attention kernels without a device and prints what they need.</summary>
 /// <remarks>
-/// Tensor-core kernels are compiled for sm_80 and sm_90, portable ones for sm_75, sm_80, sm_90 and to OpenCL C. Registers, memory and machine code come from NVIDIA's ptxas and cuobjdump where they are on the path.
+/// Without <c>--all</c> one size of blocks stands for the others. Tensor-core kernels are compiled for sm_80 and sm_90, portable ones for sm_75, sm_80, sm_90 and to OpenCL C. Registers, memory and machine code come from NVIDIA's ptxas and cuobjdump where they are on the path.
 /// </remarks>
 internal static class KernelsCommand
 {
@@ -16,11 +16,12 @@ internal static class KernelsCommand
         var json = new Option<bool>("--json") { Description = "print a JSON array; null where ptxas or cuobjdump is missing" };
         var kernel = new Option<string?>("--kernel") { Description = "only kernels and variants whose name contains this" };
         var arch = new Option<string?>("--arch") { Description = "only this architecture: sm_75, sm_80, sm_90 or opencl" };
-        var command = new Command("kernels", "Compile the GPU kernels and report their resources.") { json, kernel, arch };
+        var all = new Option<bool>("--all") { Description = "every variant, also of narrower blocks and other places of keys; takes minutes" };
+        var command = new Command("kernels", "Compile the GPU kernels and report their resources.") { json, kernel, arch, all };
         command.SetAction((parsed, cancellation) =>
         {
             var output = parsed.InvocationConfiguration.Output;
-            var chosen = Choose(parsed.GetValue(kernel), parsed.GetValue(arch));
+            var chosen = Choose(parsed.GetValue(kernel), parsed.GetValue(arch), parsed.GetValue(all));
             if (parsed.GetValue(json))
                 WriteJson(output, Compile(chosen, cancellation).SelectMany(reports => reports));
             else
@@ -30,11 +31,11 @@ internal static class KernelsCommand
         return command;
     }
 
-    private static List<(ReportedKernel Kernel, string[] Architectures)> Choose(string? name, string? architecture)
+    private static List<(ReportedKernel Kernel, string[] Architectures)> Choose(string? name, string? architecture, bool all)
     {
         if (architecture is not null && !ReportedKernel.PortableArchitectures.Contains(architecture))
             throw new ArgumentException($"--arch must be one of {string.Join(", ", ReportedKernel.PortableArchitectures)}, got '{architecture}'");
-        var chosen = ReportedKernel.All.Where(kernel => name is null || kernel.Kernel == name || kernel.Variant.Contains(name, StringComparison.Ordinal))
+        var chosen = ReportedKernel.All.Where(kernel => (all || kernel.IsMain || kernel.Variant == name) && (name is null || kernel.Kernel == name || kernel.Variant.Contains(name, StringComparison.Ordinal)))
             .Select(kernel => (kernel, kernel.Architectures.Where(a => architecture is null || a == architecture).ToArray())).Where(item => item.Item2.Length > 0).ToList();
         return chosen.Count > 0 ? chosen : throw new ArgumentException($"no kernel '{name}' for {architecture ?? "any architecture"}; kernels are {string.Join(", ", ReportedKernel.All.Select(k => k.Kernel).Distinct())}");
     }

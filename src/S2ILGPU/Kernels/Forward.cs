@@ -9,9 +9,8 @@ namespace S2ILGPU.Kernels;
 /// </summary>
 /// <remarks>
 /// <para>A group owns a row tile of 16 RowTiles Warps queries of one head, a warp 16 RowTiles of them, a lane rows g and g + 8 of every 16 with columns 2t, 2t + 1 of every 8 (lane 4g + t). S and O
-/// stay in registers; the
-/// accumulators of S are the A operand of P V. Q lies in shared memory, K and V in two buffers that asynchronous copies fill one tile ahead, or in one buffer each, filled again as soon as everybody
-/// is done with it.</para>
+/// stay in registers; the accumulators of S are the A operand of P V. Q lies in shared memory, K and V in two buffers that asynchronous copies fill one tile ahead, or in one buffer each, filled again
+/// as soon as everybody is done with it.</para>
 /// <para>Dao, FlashAttention-2, arXiv 2307.08691, algorithm 1, with lists of tiles in place of all keys.</para>
 /// </remarks>
 internal static class Forward
@@ -81,9 +80,10 @@ internal static class Forward
             s.Read(it);
         else
             TileEntries<TShape>.Clear(s.Next);
-        s.Copy.Load(a.Keys, s.Next, 0, 0);
+        uint bytes = it < end ? 16u : 0u;
+        s.Copy.LoadOrZero(a.Keys, s.Next, 0, 0, bytes);
         if (TShape.Stages == 2)
-            s.Copy.Load(a.Values, s.Next, 0, TileLayout<TShape>.TileBytes);
+            s.Copy.LoadOrZero(a.Values, s.Next, 0, TileLayout<TShape>.TileBytes, bytes);
         Intrinsics.CopyCommit();
         s.Advance();
         if (it < end)
@@ -111,12 +111,13 @@ internal static class Forward
     private static void Tile<TElement, TShape>(in ForwardArguments a, in State<TShape> s, int it, int end, uint stage, bool masked)
         where TElement : struct, IElement where TShape : struct, IForwardShape
     {
+        uint bytes = it + 1 < end ? 16u : 0u;           // nothing is read behind the last tile
         Intrinsics.CopyWait0();
         Group.Barrier();                                // the tile has landed, and everybody is done with the other buffers
         if (TShape.Stages == 2)
         {
-            s.Copy.Load(a.Keys, s.Next, stage ^ Other<TShape>(), 0);
-            s.Copy.Load(a.Values, s.Next, stage ^ Other<TShape>(), TileLayout<TShape>.TileBytes);
+            s.Copy.LoadOrZero(a.Keys, s.Next, stage ^ Other<TShape>(), 0, bytes);
+            s.Copy.LoadOrZero(a.Values, s.Next, stage ^ Other<TShape>(), TileLayout<TShape>.TileBytes, bytes);
             Intrinsics.CopyCommit();
             s.Read(IntrinsicMath.Min(it + 2, end - 1));
         }
@@ -143,7 +144,7 @@ internal static class Forward
             {
                 Intrinsics.CopyWait0();
                 Group.Barrier();                        // V has landed, and everybody is done with K
-                s.Copy.Load(a.Keys, s.Next, 0, 0);
+                s.Copy.LoadOrZero(a.Keys, s.Next, 0, 0, bytes);
                 Intrinsics.CopyCommit();
                 s.Advance();
                 s.Read(IntrinsicMath.Min(it + 2, end - 1));

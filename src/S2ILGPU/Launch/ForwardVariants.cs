@@ -5,13 +5,12 @@ namespace S2ILGPU.Launch;
 
 /// <summary>The forward kernels.</summary>
 /// <remarks>
-/// SASS instructions of the loop without masks, per warp and tile of 64 columns, and the share of HMMA (ptxas 11.8, the same on sm_80 and sm_90 within 4; blocks of 64 to pages of 16). No variant
-/// spills a register on either.
+/// SASS instructions of the loop without masks, per warp and tile of 64 columns, and the share of HMMA, on sm_80 and sm_90, from blocks of 64 to pages of 16 (ptxas 11.8). No variant spills on either.
 /// <list type="table">
-/// <item>D = 64: 64 rows 615 to 645, 20.8 to 19.8 %; 128 rows 607 to 637, 21.1 to 20.1 %</item>
-/// <item>D = 96: 64 rows 736 to 751, 26 % (blocks of 16: 422 for half as many rows per warp, 23 %); 128 rows 721 to 732, 26 %</item>
-/// <item>D = 128: 64 rows 491 to 517, 26.1 to 24.8 %; single buffers 497 to 538, 25.8 to 23.8 %; 128 rows 476 to 486, 26.9 to 26.3 %</item>
-/// <item>D = 256: 64 rows 771 to 797, 33 %; single buffers 776 to 813, 32 %; 128 rows 755 to 768, 33.6 %</item>
+/// <item>D = 64: 64 rows 616 to 647, 20.8 to 19.8 %; 128 rows 608 to 639, 21.1 to 20.0 %</item>
+/// <item>D = 96: 64 rows 737 to 752, 26 % (blocks of 16: 418 to 424 for half as many rows per warp, 23 %); 128 rows 721 to 734, 26 %</item>
+/// <item>D = 128: 64 rows 492 to 520, 26.0 to 24.6 %; single buffers 498 to 535, 25.7 to 23.9 %; 128 rows 476 to 488, 26.9 to 26.2 %</item>
+/// <item>D = 256: 64 rows 772 to 799, 33 %; single buffers 777 to 816, 32 %; 128 rows 757 to 771, 33.5 %</item>
 /// </list>
 /// </remarks>
 internal static class ForwardVariants

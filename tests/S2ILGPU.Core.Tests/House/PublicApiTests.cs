@@ -1,70 +1,12 @@
-using System.Reflection;
-using System.Text;
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Core.Tests.House;
 
-/// <summary>The public surface of Core equals a listing in the repository, so that a change of it is seen in review.</summary>
+/// <summary>The public surface of Core is listed.</summary>
 public sealed class PublicApiTests
 {
-    private const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
-
-    private static readonly string s_listing = Repository.PathOf("tests", "S2ILGPU.Core.Tests", "House", "PublicApi.txt");
-
     [Fact]
-    public void Equals_the_listing()
-    {
-        string actual = Describe(typeof(S2ILGPU.Patterns.AttentionPattern).Assembly);
-        if (Environment.GetEnvironmentVariable("S2_UPDATE") is "1")
-            File.WriteAllText(s_listing, actual);
-        string[] expected = File.ReadAllLines(s_listing), now = actual.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        var differences = now.Except(expected).Select(line => $"+ {line}").Concat(expected.Except(now).Select(line => $"- {line}")).ToArray();
-        Assert.True(differences.Length == 0, $"the public surface changed; if on purpose, run the tests with S2_UPDATE=1:\n{string.Join('\n', differences)}");
-    }
-
-    private static string Describe(Assembly assembly)
-    {
-        var text = new StringBuilder();
-        foreach (var type in assembly.GetExportedTypes().OrderBy(t => t.FullName, StringComparer.Ordinal))
-        {
-            text.Append(Kind(type)).Append(' ').Append(Name(type)).Append('\n');
-            foreach (string member in Members(type).Order(StringComparer.Ordinal).Distinct())
-                text.Append("    ").Append(Name(type)).Append(": ").Append(member).Append('\n');
-        }
-        return text.ToString();
-    }
-
-    private static IEnumerable<string> Members(Type type)
-    {
-        foreach (var field in type.GetFields(Declared).Where(f => (f.IsPublic || f.IsFamily) && !f.IsSpecialName))
-            yield return $"{(field.IsLiteral ? "const " : field.IsStatic ? "static " : "")}{Name(field.FieldType)} {field.Name}";
-        foreach (var constructor in type.GetConstructors(Declared).Where(IsVisible))
-            yield return $"new({Parameters(constructor)})";
-        foreach (var method in type.GetMethods(Declared).Where(m => IsVisible(m) && !m.Name.Contains('$') && !IsOfRecord(type, m)))
-            yield return $"{(method.IsStatic ? "static " : "")}{Name(method.ReturnType)} {method.Name}({Parameters(method)})";
-    }
-
-    private static bool IsVisible(MethodBase method) => method.IsPublic || method.IsFamily;
-
-    // What the compiler adds to records says nothing.
-    private static bool IsOfRecord(Type type, MethodInfo method) =>
-        method.Name is "Equals" or "GetHashCode" or "ToString" or "PrintMembers" or "get_EqualityContract" or "op_Equality" or "op_Inequality" or "Deconstruct"
-        && type.GetMethod("PrintMembers", Declared) is not null;
-
-    private static string Parameters(MethodBase method) => string.Join(", ", method.GetParameters().Select(p => $"{Name(p.ParameterType)} {p.Name}{(p.HasDefaultValue ? "?" : "")}"));
-
-    private static string Kind(Type type) => type.IsEnum ? "enum" : type.IsInterface ? "interface" : type.IsValueType ? "struct" : type.IsAbstract && type.IsSealed ? "static class" : type.IsAbstract ? "abstract class" : "class";
-
-    private static string Name(Type type)
-    {
-        if (type.IsByRef)
-            return $"ref {Name(type.GetElementType()!)}";
-        if (type.IsArray)
-            return $"{Name(type.GetElementType()!)}[]";
-        if (type.IsGenericParameter)
-            return type.Name;
-        string name = type.IsNested ? $"{Name(type.DeclaringType!)}.{type.Name}" : type.Namespace is { } space && space.StartsWith("S2ILGPU", StringComparison.Ordinal) ? $"{space}.{type.Name}" : type.Name;
-        int tick = name.IndexOf('`');
-        return tick < 0 ? name : $"{name[..tick]}<{string.Join(", ", type.GetGenericArguments().Select(Name))}>";
-    }
+    public void Equals_the_listing() =>
+        PublicSurface.Check(typeof(S2ILGPU.Patterns.AttentionPattern).Assembly, Repository.PathOf("tests", "S2ILGPU.Core.Tests", "House", "PublicApi.txt"));
 }

@@ -6,6 +6,7 @@ using S2ILGPU.Ops;
 using S2ILGPU.Patterns;
 using S2ILGPU.Text;
 using S2ILGPU.Training;
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Core.Tests.House;

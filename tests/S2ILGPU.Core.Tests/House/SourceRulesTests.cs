@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Core.Tests.House;

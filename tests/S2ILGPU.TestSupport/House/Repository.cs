@@ -1,12 +1,14 @@
 using System.Runtime.CompilerServices;
 
-namespace S2ILGPU.Core.Tests.House;
+namespace S2ILGPU.TestSupport;
 
 /// <summary>The checkout that the tests were built from.</summary>
-internal static class Repository
+public static class Repository
 {
+    /// <summary>Its root folder.</summary>
     public static string Root { get; } = FindRoot();
 
+    /// <summary>A path below the root.</summary>
     public static string PathOf(params ReadOnlySpan<string> parts) => Path.Combine([Root, .. parts]);
 
     /// <summary>The C# files below a folder, without build outputs, with their paths relative to the root.</summary>
