@@ -22,10 +22,17 @@ internal static class KernelsCommand
         {
             var output = parsed.InvocationConfiguration.Output;
             var chosen = Choose(parsed.GetValue(kernel), parsed.GetValue(arch), parsed.GetValue(all));
-            if (parsed.GetValue(json))
-                WriteJson(output, Compile(chosen, cancellation).SelectMany(reports => reports));
-            else
-                WriteTable(output, Compile(chosen, cancellation));
+            try
+            {
+                if (parsed.GetValue(json))
+                    WriteJson(output, Compile(chosen, cancellation).SelectMany(reports => reports));
+                else
+                    WriteTable(output, Compile(chosen, cancellation));
+            }
+            catch (AggregateException e)
+            {
+                throw new InvalidOperationException(e.InnerExceptions[0].Message, e);
+            }
             return Task.FromResult(0);
         });
         return command;
@@ -33,8 +40,8 @@ internal static class KernelsCommand
 
     private static List<(ReportedKernel Kernel, string[] Architectures)> Choose(string? name, string? architecture, bool all)
     {
-        if (architecture is not null && !ReportedKernel.PortableArchitectures.Contains(architecture))
-            throw new ArgumentException($"--arch must be one of {string.Join(", ", ReportedKernel.PortableArchitectures)}, got '{architecture}'");
+        if (architecture is not null && !ReportedKernel.AllArchitectures.Contains(architecture))
+            throw new ArgumentException($"--arch must be one of {string.Join(", ", ReportedKernel.AllArchitectures)}, got '{architecture}'");
         var chosen = ReportedKernel.All.Where(kernel => (all || kernel.IsMain || kernel.Variant == name) && (name is null || kernel.Kernel == name || kernel.Variant.Contains(name, StringComparison.Ordinal)))
             .Select(kernel => (kernel, kernel.Architectures.Where(a => architecture is null || a == architecture).ToArray())).Where(item => item.Item2.Length > 0).ToList();
         return chosen.Count > 0 ? chosen : throw new ArgumentException($"no kernel '{name}' for {architecture ?? "any architecture"}; kernels are {string.Join(", ", ReportedKernel.All.Select(k => k.Kernel).Distinct())}");
@@ -47,7 +54,19 @@ internal static class KernelsCommand
     // Two at a time, in the order of the table: compiling and ptxas are busy on one core each.
     private static IEnumerable<IReadOnlyList<KernelReport>> Compile(List<(ReportedKernel Kernel, string[] Architectures)> chosen, CancellationToken cancellation) =>
         chosen.AsParallel().AsOrdered().WithCancellation(cancellation).WithDegreeOfParallelism(2).WithMergeOptions(ParallelMergeOptions.NotBuffered)
-            .Select(IReadOnlyList<KernelReport> (item) => [.. KernelReports.Of(item.Kernel, item.Architectures)]);
+            .Select(item => Compile(item.Kernel, item.Architectures));
+
+    private static IReadOnlyList<KernelReport> Compile(ReportedKernel kernel, string[] architectures)
+    {
+        try
+        {
+            return [.. KernelReports.Of(kernel, architectures)];
+        }
+        catch (Exception e)
+        {
+            throw new InvalidOperationException($"{kernel.Variant}: {e.Message}", e);
+        }
+    }
 #endif
 
     private static void WriteTable(TextWriter output, IEnumerable<IReadOnlyList<KernelReport>> all)
