@@ -32,7 +32,8 @@ public sealed partial class IlgpuBackend : IBackend
     /// <param name="stream">The stream to queue work on, the caller's to synchronise; null for a stream of the engine's own.</param>
     /// <param name="useTensorCores">Whether 16-bit attention may use tensor cores where the device has them; the context must know the library's device primitives then: see
     /// <see cref="IlgpuContexts.WithTensorCores"/>.</param>
-    /// <exception cref="NotSupportedException">Groups of the accelerator are too small for the kernels: those of ILGPU's default CPU device have 16 threads; a <c>CPUDevice(32, 8, 1)</c> will do.</exception>
+    /// <exception cref="NotSupportedException">Groups of the accelerator are too small for the kernels: those of ILGPU's default CPU device have 16 threads; a <c>CPUDevice(32,
+    /// 8, 1)</c> will do.</exception>
     public IlgpuBackend(Accelerator accelerator, AcceleratorStream? stream = null, bool useTensorCores = false) : this(accelerator, stream, useTensorCores, null, null)
     {
     }
@@ -99,7 +100,8 @@ public sealed partial class IlgpuBackend : IBackend
     }
 
     /// <summary>Memory of the program as a tensor, without a copy: the way for programs that have views of their own and want attention on them.</summary>
-    /// <param name="memory">Row-major elements: <c>float</c> is Float32, <c>ILGPU.Half</c> Float16, <c>ushort</c> the bits of BFloat16, <c>int</c> Int32. Stays with the caller and must outlive the tensor; begins at
+    /// <param name="memory">Row-major elements: <c>float</c> is Float32, <c>ILGPU.Half</c> Float16, <c>ushort</c> the bits of BFloat16, <c>int</c> Int32. Stays with the caller
+    /// and must outlive the tensor; begins at
     /// a multiple of 16 bytes of its buffer and holds a multiple of 4.</param>
     /// <param name="shape">The extents.</param>
     /// <returns>A contiguous tensor over the memory; disposing it frees nothing.</returns>
@@ -151,7 +153,10 @@ public sealed partial class IlgpuBackend : IBackend
         Launch(kernel, new Index3D(groups, 1, 1), threads, arguments);
     }
 
-    /// <summary>Groups and threads for <paramref name="count"/> independent elements: enough to fill the device, then threads take several elements. Depends on the count alone on a given device.</summary>
+    /// <summary>
+    /// Groups and threads for <paramref name="count"/> independent elements: enough to fill the device, then threads take several elements. Depends on the count alone on a
+    /// given device.
+    /// </summary>
     internal (int Groups, int Threads) ElementGroups(long count)
     {
         // Emulated devices pay for threads, so they get few, though more than one group.

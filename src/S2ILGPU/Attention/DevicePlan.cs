@@ -23,7 +23,8 @@ internal sealed class DevicePlan : IDisposable
             Columns = Copied(lists.Columns, memory, stream);
             _lists = new ColumnLists
             {
-                Rows = Copied(lists.Rows, memory, stream), Entries = Copied(lists.Entries, memory, stream), Positions = Copied(lists.Positions, memory, stream), Masks = Copied(lists.Masks, memory, stream),
+                Rows = Copied(lists.Rows, memory, stream), Entries = Copied(lists.Entries, memory, stream), Positions = Copied(lists.Positions, memory, stream),
+                Masks = Copied(lists.Masks, memory, stream),
             };
         }
         catch

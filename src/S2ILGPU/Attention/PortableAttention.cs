@@ -7,7 +7,10 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Attention;
 
-/// <summary>Attention by the portable kernels, in single precision on any accelerator. 16-bit queries and gradients go through single-precision copies; keys and values of 16 bits are read as they are.</summary>
+/// <summary>
+/// Attention by the portable kernels, in single precision on any accelerator. 16-bit queries and gradients go through single-precision copies; keys and values of 16 bits
+/// are read as they are.
+/// </summary>
 internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tensors, PlanCache plans)
 {
     /// <summary>Forward pass, decoding included.</summary>

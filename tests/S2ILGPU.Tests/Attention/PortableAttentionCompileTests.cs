@@ -8,7 +8,10 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Attention;
 
-/// <summary>The portable kernels of attention and memory compile for an old CUDA architecture and for OpenCL, without local memory, spills or double precision, within 48 KB of shared memory.</summary>
+/// <summary>
+/// The portable kernels of attention and memory compile for an old CUDA architecture and for OpenCL, without local memory, spills or double precision, within 48 KB of
+/// shared memory.
+/// </summary>
 public sealed partial class PortableAttentionCompileTests
 {
     private static readonly Type[] s_elements = [typeof(StoredSingle), typeof(StoredBFloat16), typeof(StoredHalf)];
@@ -46,7 +49,8 @@ public sealed partial class PortableAttentionCompileTests
 
     private static IEnumerable<MethodInfo> Find()
     {
-        foreach (var type in (Type[])[typeof(PortableForward), typeof(PortableDecode), typeof(PortableBackward), typeof(PortableDelta), typeof(PortableMerge), typeof(PortableCopy), typeof(PortableCount), typeof(PortablePages)])
+        foreach (var type in (Type[])[typeof(PortableForward), typeof(PortableDecode), typeof(PortableBackward), typeof(PortableDelta), typeof(PortableMerge), typeof(PortableCopy),
+            typeof(PortableCount), typeof(PortablePages)])
             foreach (var kernel in type.GetMethods(BindingFlags.Static | BindingFlags.Public))
             {
                 Type[] arguments = type == typeof(PortableBackward) ? [typeof(KeyRows), typeof(QueryRows)] : s_elements;

@@ -6,7 +6,10 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Attention;
 
-/// <summary>The tensor-core kernels through the engine, with the C# bodies of their primitives: a few small problems for each way through the host code. All variants are run by the PTX interpreter.</summary>
+/// <summary>
+/// The tensor-core kernels through the engine, with the C# bodies of their primitives: a few small problems for each way through the host code. All variants are run by the
+/// PTX interpreter.
+/// </summary>
 public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWithTensorCores, ElementType.BFloat16)
 {
     private static readonly AttentionCase s_case = new() { HeadDim = 64, BlockTokens = 64, QueryHeads = 2, KeyValueHeads = 1, Pattern = "L1 s2", QueryCounts = [80], KeyCounts = [80] };
