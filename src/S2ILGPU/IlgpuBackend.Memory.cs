@@ -132,12 +132,11 @@ public sealed partial class IlgpuBackend
         }
         var (groups, threads) = ElementGroups(x.Count);
         var counts = new long[groups * threads];
-        var buffer = _memory.Rent(counts.Length * sizeof(long));
-        var view = buffer.Words.Cast<long>().SubView(0, counts.Length);
+        using var scratch = new HostCopy<long>(_memory, _stream, counts);
+        var view = scratch.View;
         Launch(PortableCount.NonFinite, new Index3D(groups, 1, 1), threads,
             new CountArguments { Values = _tensors.Words(x), Counts = view, First = x.OffsetElements, Count = x.Count });
         view.CopyToCPU(_stream, counts.AsSpan());
-        _memory.Return(buffer);
         return counts.Sum();
     }
 
