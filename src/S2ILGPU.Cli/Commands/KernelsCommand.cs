@@ -7,7 +7,8 @@ namespace S2ILGPU.Cli.Commands;
 
 /// <summary><c>s2 kernels</c>: compiles the attention kernels without a device and prints what they need.</summary>
 /// <remarks>
-/// Without <c>--all</c> one size of blocks stands for the others. Tensor-core kernels are compiled for sm_80 and sm_90, portable ones for sm_75, sm_80, sm_90 and to OpenCL C. Registers, memory and machine code come from NVIDIA's ptxas and cuobjdump where they are on the path.
+/// Without <c>--all</c> one size of blocks stands for the others. Tensor-core kernels are compiled for sm_80 and sm_90, portable ones for sm_75, sm_80, sm_90 and to OpenCL C. Registers, memory
+/// and machine code come from NVIDIA's ptxas and cuobjdump where they are on the path.
 /// </remarks>
 internal static class KernelsCommand
 {
@@ -44,7 +45,9 @@ internal static class KernelsCommand
             throw new ArgumentException($"--arch must be one of {string.Join(", ", ReportedKernel.AllArchitectures)}, got '{architecture}'");
         var chosen = ReportedKernel.All.Where(kernel => (all || kernel.IsMain || kernel.Variant == name) && (name is null || kernel.Kernel == name || kernel.Variant.Contains(name, StringComparison.Ordinal)))
             .Select(kernel => (kernel, kernel.Architectures.Where(a => architecture is null || a == architecture).ToArray())).Where(item => item.Item2.Length > 0).ToList();
-        return chosen.Count > 0 ? chosen : throw new ArgumentException($"no kernel '{name}' for {architecture ?? "any architecture"}; kernels are {string.Join(", ", ReportedKernel.All.Select(k => k.Kernel).Distinct())}");
+        return chosen.Count > 0
+            ? chosen
+            : throw new ArgumentException($"no kernel '{name}' for {architecture ?? "any architecture"}; kernels are {string.Join(", ", ReportedKernel.All.Select(k => k.Kernel).Distinct())}");
     }
 
 #if KERNEL_LAB
