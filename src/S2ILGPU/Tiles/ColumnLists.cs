@@ -1,6 +1,6 @@
 using ILGPU;
 
-namespace S2ILGPU.Kernels;
+namespace S2ILGPU.Tiles;
 
 /// <summary>The row tiles of a launch and the column tiles that they meet: all that an attention kernel knows of a sparsity pattern.</summary>
 /// <remarks>

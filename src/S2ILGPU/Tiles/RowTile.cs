@@ -1,4 +1,4 @@
-namespace S2ILGPU.Kernels;
+namespace S2ILGPU.Tiles;
 
 /// <summary>The work of one group of threads: a tile of neighbouring rows of one head of one sequence, and the list of column tiles that it meets.</summary>
 /// <remarks>
