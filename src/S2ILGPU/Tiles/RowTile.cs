@@ -6,7 +6,7 @@ namespace S2ILGPU.Tiles;
 /// the first row of a sequence is not aligned, the tile begins above it and <see cref="BeginRow"/> says where its rows begin.</para>
 /// <para>Every list, mask and limit is prepared on the host, so a kernel knows neither patterns nor batches nor head groups.</para>
 /// </remarks>
-public struct RowTile
+internal struct RowTile
 {
     /// <summary>Index along the outermost dimension of the row tensors.</summary>
     public int Batch;
