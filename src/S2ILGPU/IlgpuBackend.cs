@@ -52,7 +52,7 @@ public sealed partial class IlgpuBackend : IBackend
         _kernels = new KernelCache(accelerator);
         _plans = new PlanCache(_memory, _stream);
         _attentionKernels = new AttentionKernels(accelerator.Device, useTensorCores);
-        _portableAttention = new PortableAttention(this, _tensors, _plans);
+        _portableAttention = new PortableAttention(this, _tensors, _plans, _attentionKernels);
         _tensorCoreAttention = new TensorCoreAttention(this, _tensors, _plans, _attentionKernels);
         IsEmulated = accelerator.AcceleratorType == AcceleratorType.CPU;
     }

@@ -73,6 +73,7 @@ internal sealed class DeviceAllocator(Accelerator accelerator, long limitBytes) 
     /// <summary>Gives idle memory back to the driver.</summary>
     public void Trim()
     {
+        accelerator.Synchronize(); // queued kernels may still use what was returned, and a driver need not wait for them
         foreach (var stack in _idle)
             while (stack is { Count: > 0 })
             {

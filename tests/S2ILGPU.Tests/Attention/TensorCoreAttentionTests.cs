@@ -71,8 +71,8 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
         CheckForward(s_case with { HeadDim = 24, QueryCounts = [30], KeyCounts = [30] });
         CheckBackward(s_case with { HeadDim = 24, QueryCounts = [30], KeyCounts = [30] });
         CheckForward(s_case with { RelativeScale = 0, QueryCounts = [30], KeyCounts = [30] });
-        Assert.Null(Kernels.Last(KernelOperation.Forward));
-        Assert.Null(Kernels.Last(KernelOperation.QueryGradient));
+        Assert.Null(Kernels.Last(KernelOperation.Forward)); // the portable kernel that reads keys of 16 bits
+        Assert.Contains(Kernels.Last(KernelOperation.QueryGradient), PortableVariants.All);
     }
 }
 
