@@ -2,6 +2,7 @@ using ILGPU;
 using ILGPU.Runtime;
 using S2ILGPU.Backends;
 using S2ILGPU.Kernels;
+using S2ILGPU.Tiles;
 using S2ILGPU.Launch;
 using S2ILGPU.Memory;
 

@@ -1,6 +1,7 @@
 using ILGPU;
 using S2ILGPU.Backends;
 using S2ILGPU.Kernels;
+using S2ILGPU.Tiles;
 using S2ILGPU.Launch;
 using S2ILGPU.Memory;
 using S2ILGPU.Tensors;

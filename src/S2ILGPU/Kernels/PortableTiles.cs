@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using ILGPU;
+using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels;
 

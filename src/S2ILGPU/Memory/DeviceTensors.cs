@@ -1,5 +1,6 @@
 using ILGPU;
 using S2ILGPU.Kernels;
+using S2ILGPU.Tiles;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Memory;

@@ -95,7 +95,10 @@ public static partial class PtxMutants
             int[] order = [.. Enumerable.Range(0, matches.Length)];
             random.Shuffle(order);
             foreach (int n in order)
-                found.Add(new PtxMutant(kind, n, matches.Length, LineOf(text, matches[n].Index), () => text.Remove(matches[n].Index, matches[n].Length).Insert(matches[n].Index, replacement(matches[n]))));
+            {
+                var match = matches[n];
+                found.Add(new PtxMutant(kind, n, matches.Length, LineOf(text, match.Index), () => string.Concat(text.AsSpan(0, match.Index), replacement(match), text.AsSpan(match.Index + match.Length))));
+            }
         }
     }
 

@@ -9,11 +9,13 @@ namespace S2ILGPU.Tests.Ptx;
 
 /// <summary>Faults planted into the kernels' PTX must be found, or the tests of the kernels prove nothing.</summary>
 /// <remarks>
-/// <para>Every missing wait, commit and barrier must be found. Equivalent mutants, where nothing is wrong: the last wait of the kernels with tiles, behind the loops, since nothing reads copies of tiles beyond the list
+/// <para>Every missing wait, commit and barrier must be found. Equivalent mutants, where nothing is wrong: the last wait of the kernels with tiles, behind the loops, since nothing reads copies
+/// of tiles beyond the list
 /// any more; and in the backward and decoding kernels copies that should leave zeros, since those are such copies beyond the list as well.</para>
-/// <para>Of the arithmetic faults a few are planted at random places. Some have no effect there (an element that the mask hides) or one below the tolerance, so most must be found. Of each kind one must be: while
-/// there is none, more are planted, all if need be.</para>
-/// <para>Most dropped zero fills have no effect: rows outside the sequence are computed but not stored, and tiles beyond the list are not read. Only reads outside of memory show, so they do not count among most.</para>
+/// <para>Of the arithmetic faults a few are planted at random places. Some have no effect there (an element that the mask hides) or one below the tolerance, so most must be found. Of each kind
+/// one must be: while there is none, more are planted, all if need be.</para>
+/// <para>Most dropped zero fills have no effect: rows outside the sequence are computed but not stored, and tiles beyond the list are not read. Only reads outside of memory show, so they do not
+/// count among most.</para>
 /// </remarks>
 public sealed class PlantedFaultTests(ITestOutputHelper log)
 {

@@ -5,9 +5,8 @@ using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
 using S2ILGPU.Backends;
-using S2ILGPU.Devices;
 
-namespace S2ILGPU.Ilgpu;
+namespace S2ILGPU.Devices;
 
 /// <summary>CUDA and OpenCL devices.</summary>
 internal static class GpuDevices
