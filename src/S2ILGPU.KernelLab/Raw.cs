@@ -76,7 +76,7 @@ public static unsafe class Raw
 
     /// <summary>
     /// Issues an asynchronous copy (<c>cp.async</c>): it may land at any time up to the wait, so the target may not be touched until then. The accesses count from here on, the bytes
-    /// arrive at the wait.
+    /// arrive at the wait. Threads may issue the same copy (bytes, source and target) between two barriers: the target may be touched when all have waited and a barrier has followed.
     /// </summary>
     /// <typeparam name="TTarget">The target view's element type.</typeparam>
     /// <typeparam name="TSource">The source view's element type.</typeparam>
@@ -99,7 +99,7 @@ public static unsafe class Raw
         Address(ref source);
         byte* from = sourceBytes > 0 ? At(ref source, sourceOffset, sourceBytes, AccessKind.Read, site, alignment: bytes) : null;
         byte* origin = (byte*)Unsafe.AsPointer(ref target);
-        byte* to = At(ref target, targetOffset, bytes, AccessKind.CopyIssued, site);
+        byte* to = At(ref target, targetOffset, bytes, AccessKind.CopyIssued, site, source: new CopySource((long)from, sourceBytes));
         Engine.Current.Copies.Add(new PendingCopy(Find(origin), to, from, bytes, sourceBytes, Engine.Current.FindOrigin((nint)origin) ?? site));
     }
 
@@ -126,7 +126,7 @@ public static unsafe class Raw
     public static void Gather<T>(T value, Span<T> all, [CallerLineNumber] int line = 0, [CallerFilePath] string file = "")
         where T : unmanaged => Engine.Executor.Gather(value, all, new Site(line, file));
 
-    private static byte* At<T>(ref T origin, long byteOffset, int bytes, AccessKind kind, Site site, int alignment = 0)
+    private static byte* At<T>(ref T origin, long byteOffset, int bytes, AccessKind kind, Site site, int alignment = 0, CopySource source = default)
         where T : unmanaged
     {
         byte* from = (byte*)Unsafe.AsPointer(ref origin);
@@ -140,7 +140,7 @@ public static unsafe class Raw
         if ((nint)at % alignment != 0)
             Fault.Misaligned(memory, at - memory.Base, alignment, site);
         if (Engine.Tracks)
-            AccessLog.Add(memory, at, bytes, site, kind);
+            AccessLog.Add(memory, at, bytes, site, kind, source);
         return at;
     }
 

@@ -23,6 +23,33 @@ public sealed class RawTests : LabFixture
     public void Waiting_for_too_little_is_found(Schedule order) =>
         Run(RawKernels.WaitsForTooLittle, "missing wait: element ", order);
 
+    [Theory, MemberData(nameof(Orders))]
+    public void Equal_copies_do_not_race(Schedule order)
+    {
+        Assert.Equal(Enumerable.Range(0, 32).Select(t => t % 8 + 9), Run(RawKernels.EqualCopies, null, order).Take(32));
+        Assert.Equal(Enumerable.Range(0, 64).Select(t => t % 8 + 9), Run(RawKernels.EqualCopies, null, order, threads: 64).Take(64));
+        Assert.Equal(Enumerable.Range(0, 32).Select(t => t % 8 is 0 or 2 ? 1 : 0), Run(RawKernels.EqualZeros, null, order).Take(32));
+        Run(RawKernels.EqualCopiesAtOnce, null, order, threads: 64);
+    }
+
+    [Theory, MemberData(nameof(Orders))]
+    public void Other_accesses_to_the_target_do(Schedule order)
+    {
+        Run(RawKernels.CopiesOfTwoSources, "race: element 0 of shared Int32[8]", order);
+        Run(RawKernels.CopiesOfTwoSources, "race: element 0 of shared Int32[8]", order, threads: 64);
+        Run(RawKernels.CopiesOfTwoLengths, "race: element 1 of shared Int32[4]", order);
+        Run(RawKernels.CopiesAndAWrite, "race: element 3 of shared Int32[4]", order);
+        Run(RawKernels.CopiesAndARead, "race: element 3 of shared Int32[4]", order);
+        Run(RawKernels.CopiesInTwoIntervals, "copied to again", order, threads: 64);
+    }
+
+    [Theory, MemberData(nameof(Orders))]
+    public void The_last_of_equal_copies_must_be_waited_for(Schedule order)
+    {
+        Run(RawKernels.OneDoesNotWait, "has not been waited for", order, threads: 64);
+        Run(RawKernels.OneDoesNotWait, "unwaited copy: thread 40", order, threads: 64);
+    }
+
     [Fact]
     public void Bounds_and_alignment()
     {

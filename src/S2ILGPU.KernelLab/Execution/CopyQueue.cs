@@ -45,7 +45,7 @@ internal sealed unsafe class CopyQueue
     private static void Land(PendingCopy copy)
     {
         if (Engine.Tracks && copy.Memory is { } memory)
-            AccessLog.Add(memory, copy.To, copy.Bytes, copy.Site, AccessKind.CopyLanded);
+            AccessLog.Add(memory, copy.To, copy.Bytes, copy.Site, AccessKind.CopyLanded, new CopySource((long)copy.From, copy.SourceBytes));
         Buffer.MemoryCopy(copy.From, copy.To, copy.SourceBytes, copy.SourceBytes);
         new Span<byte>(copy.To + copy.SourceBytes, copy.Bytes - copy.SourceBytes).Clear();
     }

@@ -9,6 +9,9 @@ internal unsafe struct Access
     internal Site Site;
     internal AccessKind Kind;
 
+    /// <summary>Of an asynchronous copy.</summary>
+    internal CopySource Source;
+
     /// <summary>The bytes before the access.</summary>
     internal UInt128 Seen;
 

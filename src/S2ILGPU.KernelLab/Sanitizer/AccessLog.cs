@@ -20,13 +20,13 @@ internal static unsafe class AccessLog
             Engine.Abort();
     }
 
-    internal static void Add(Allocation memory, byte* at, int size, Site site, AccessKind kind)
+    internal static void Add(Allocation memory, byte* at, int size, Site site, AccessKind kind, CopySource source = default)
     {
         if (Engine.Aborts)
             Engine.Abort();
         for (; size > 16; at += 16, size -= 16)
-            AddOne(memory, at, 16, site, kind);
-        AddOne(memory, at, size, site, kind);
+            AddOne(memory, at, 16, site, kind, source);
+        AddOne(memory, at, size, site, kind, source);
     }
 
     /// <summary>Says what the latest access to this address, whose reference was just taken, really is.</summary>
@@ -63,16 +63,17 @@ internal static unsafe class AccessLog
             var kind = access.Kind != AccessKind.Infer ? access.Kind : changed ? AccessKind.Write : AccessKind.Read;
             bool isAddress = kind == AccessKind.Read && access.Kind == AccessKind.Infer && Engine.Session.ElementZeroIsAddress && access.At == access.Memory.Base;
             if (kind != AccessKind.None && !isAddress)
-                Shadow.Apply(lane, access.Memory, access.At - access.Memory.Base, access.Size, kind, access.Site);
+                Shadow.Apply(lane, access.Memory, access.At - access.Memory.Base, access.Size, kind, access.Site, access.Source);
         }
         _count = 0;
         if (Engine.Session.TrackRawShared)
             Engine.Shared.AttributeRawWrites(lane);
     }
 
-    private static void AddOne(Allocation memory, byte* at, int size, Site site, AccessKind kind)
+    private static void AddOne(Allocation memory, byte* at, int size, Site site, AccessKind kind, CopySource source)
     {
-        if (_count > 0)
+        // copies are counted
+        if (_count > 0 && kind is not (AccessKind.CopyIssued or AccessKind.CopyLanded))
         {
             ref Access last = ref _log[_count - 1];
             if (last.At == at && last.Size == size && last.Kind == kind && last.Site.IsSameAs(site))
@@ -86,6 +87,7 @@ internal static unsafe class AccessLog
         access.Size = size;
         access.Site = site;
         access.Kind = kind;
+        access.Source = source;
         UInt128 seen = default;
         Buffer.MemoryCopy(at, &seen, 16, size);
         access.Seen = seen;

@@ -3,7 +3,7 @@ using ILGPU;
 namespace S2ILGPU.KernelLab.Tests.Kernels;
 
 /// <summary>Accesses by reference and byte offset, one warp each.</summary>
-public static class RawKernels
+public static partial class RawKernels
 {
     /// <summary>Several groups under way; the last copies are cut short and filled with zeros.</summary>
     public static void Pipeline(ArrayView<int> source, ArrayView<int> target)

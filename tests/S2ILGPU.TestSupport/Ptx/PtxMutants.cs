@@ -53,20 +53,22 @@ public enum PtxFaultKind
 /// <param name="Ordinal">To which of the instructions that it can be done to, from 0.</param>
 /// <param name="Count">Number of those instructions.</param>
 /// <param name="Line">Line of the text.</param>
-/// <param name="Text">The text.</param>
-public sealed record PtxMutant(PtxFaultKind Kind, int Ordinal, int Count, int Line, string Text)
+/// <param name="Plant">Makes the text.</param>
+public sealed record PtxMutant(PtxFaultKind Kind, int Ordinal, int Count, int Line, Func<string> Plant)
 {
+    /// <summary>The text, made anew by every call.</summary>
+    public string Text => Plant();
+
     public override string ToString() => $"{Kind} {Ordinal + 1} of {Count} (line {Line})";
 }
 
 /// <summary>Plants faults in PTX texts: whoever proves a kernel by running it must find them.</summary>
 public static partial class PtxMutants
 {
-    /// <summary>All faults of synchronization, and a random choice of each kind of arithmetic fault.</summary>
+    /// <summary>All faults, kind by kind, those of each kind in random order.</summary>
     /// <param name="text">A module with one kernel.</param>
-    /// <param name="random">Chooses.</param>
-    /// <param name="perKind">How many of each kind of arithmetic fault.</param>
-    public static IEnumerable<PtxMutant> Plant(string text, Random random, int perKind = 3)
+    /// <param name="random">Chooses the order.</param>
+    public static IEnumerable<PtxMutant> Plant(string text, Random random)
     {
         int begin = KernelBegin(text);
         var found = new List<PtxMutant>();
@@ -75,30 +77,28 @@ public static partial class PtxMutants
         Every(PtxFaultKind.CommitDropped, Commit(), _ => "");
         Every(PtxFaultKind.BarrierDropped, GroupBarrier(), _ => "");
         Every(PtxFaultKind.WarpBarrierDropped, WarpBarrier(), _ => "");
-        Some(PtxFaultKind.TransposeSwapped, LoadMatrix(), m => m.Value.Contains(".trans", StringComparison.Ordinal) ? m.Value.Replace(".trans", "") : m.Value.Replace(".x4", ".x4.trans"));
-        Some(PtxFaultKind.MatrixMoved, LoadMatrixAddress(), m => $"{m.Groups[1].Value}+{(m.Groups[2].Success ? int.Parse(m.Groups[2].ValueSpan) : 0) ^ 16}];");
-        Some(PtxFaultKind.SwizzleDropped, Xor(), m => $"mov.b32 {m.Groups[1].Value}, {m.Groups[2].Value};");
-        Some(PtxFaultKind.ExponentialDropped, Exponential(), m => $"mov.f32 {m.Groups[1].Value}, {m.Groups[2].Value};");
-        Some(PtxFaultKind.PackDropped, Pack(), m => $"mov.b32 {m.Groups[1].Value}, 0;");
-        Some(PtxFaultKind.ShuffleDropped, Shuffle(), m => $"mov.b32 {m.Groups[1].Value}, {m.Groups[2].Value};");
-        Some(PtxFaultKind.ProductDropped, Product(), m => string.Join(' ', m.Groups[1].Value.Split(',').Zip(m.Groups[2].Value.Split(','), (d, c) => $"mov.b32 {d.Trim()}, {c.Trim()};")));
-        Some(PtxFaultKind.ZeroFillDropped, ZeroFill(), m => $"{m.Groups[1].Value}, 16;");
+        Every(PtxFaultKind.TransposeSwapped, LoadMatrix(), m => m.Value.Contains(".trans", StringComparison.Ordinal) ? m.Value.Replace(".trans", "") : m.Value.Replace(".x4", ".x4.trans"));
+        Every(PtxFaultKind.MatrixMoved, LoadMatrixAddress(), m => $"{m.Groups[1].Value}+{(m.Groups[2].Success ? int.Parse(m.Groups[2].ValueSpan) : 0) ^ 16}];");
+        Every(PtxFaultKind.SwizzleDropped, Xor(), m => $"mov.b32 {m.Groups[1].Value}, {m.Groups[2].Value};");
+        Every(PtxFaultKind.ExponentialDropped, Exponential(), m => $"mov.f32 {m.Groups[1].Value}, {m.Groups[2].Value};");
+        Every(PtxFaultKind.PackDropped, Pack(), m => $"mov.b32 {m.Groups[1].Value}, 0;");
+        Every(PtxFaultKind.ShuffleDropped, Shuffle(), m => $"mov.b32 {m.Groups[1].Value}, {m.Groups[2].Value};");
+        Every(PtxFaultKind.ProductDropped, Product(), m => string.Join(' ', m.Groups[1].Value.Split(',').Zip(m.Groups[2].Value.Split(','), (d, c) => $"mov.b32 {d.Trim()}, {c.Trim()};")));
+        Every(PtxFaultKind.ZeroFillDropped, ZeroFill(), m => $"{m.Groups[1].Value}, 16;");
         if (OffByOne(text, begin) is { } mask)
             found.Add(mask);
         return found;
 
-        void Every(PtxFaultKind kind, Regex pattern, Func<Match, string> replacement) => Choose(kind, pattern, replacement, int.MaxValue);
-
-        void Some(PtxFaultKind kind, Regex pattern, Func<Match, string> replacement) => Choose(kind, pattern, replacement, perKind);
-
-        void Choose(PtxFaultKind kind, Regex pattern, Func<Match, string> replacement, int limit)
+        void Every(PtxFaultKind kind, Regex pattern, Func<Match, string> replacement)
         {
             var matches = pattern.Matches(text, begin).ToArray();
-            int[] chosen = [.. Enumerable.Range(0, matches.Length)];
-            if (chosen.Length > limit)
-                random.Shuffle(chosen);
-            foreach (int n in chosen.Take(limit).Order())
-                found.Add(new PtxMutant(kind, n, matches.Length, LineOf(text, matches[n].Index), text.Remove(matches[n].Index, matches[n].Length).Insert(matches[n].Index, replacement(matches[n]))));
+            int[] order = [.. Enumerable.Range(0, matches.Length)];
+            random.Shuffle(order);
+            foreach (int n in order)
+            {
+                var match = matches[n];
+                found.Add(new PtxMutant(kind, n, matches.Length, LineOf(text, match.Index), () => string.Concat(text.AsSpan(0, match.Index), replacement(match), text.AsSpan(match.Index + match.Length))));
+            }
         }
     }
 
@@ -109,8 +109,8 @@ public static partial class PtxMutants
         if (comparisons is null || comparisons.Count() < 16)
             return null;
         string changed = comparisons.Key switch { "le" => "lt", "lt" => "le", "ge" => "gt", _ => "ge" };
-        string mutant = text[..begin] + Comparison().Replace(text[begin..], m => m.Groups[1].Value == comparisons.Key ? m.Value.Replace($"setp.{comparisons.Key}", $"setp.{changed}") : m.Value);
-        return new PtxMutant(PtxFaultKind.MaskOffByOne, 0, 1, LineOf(text, comparisons.First().Index), mutant);
+        string Mutant() => text[..begin] + Comparison().Replace(text[begin..], m => m.Groups[1].Value == comparisons.Key ? m.Value.Replace($"setp.{comparisons.Key}", $"setp.{changed}") : m.Value);
+        return new PtxMutant(PtxFaultKind.MaskOffByOne, 0, 1, LineOf(text, comparisons.First().Index), Mutant);
     }
 
     private static int KernelBegin(string text)

@@ -12,11 +12,16 @@ namespace S2ILGPU.Tests.Ptx;
 /// <para>Every missing wait, commit and barrier must be found. Equivalent mutants, where nothing is wrong: the last wait of the kernels with tiles, behind the loops, since nothing reads copies
 /// of tiles beyond the list
 /// any more; and in the backward and decoding kernels copies that should leave zeros, since those are such copies beyond the list as well.</para>
-/// <para>Of the arithmetic faults a few are planted at random places. Some have no effect there (an element that the mask hides) or one below the tolerance, so most must be found, and some of
-/// each kind.</para>
+/// <para>Of the arithmetic faults a few are planted at random places. Some have no effect there (an element that the mask hides) or one below the tolerance, so most must be found. Of each kind
+/// one must be: while there is none, more are planted, all if need be.</para>
+/// <para>Most dropped zero fills have no effect: rows outside the sequence are computed but not stored, and tiles beyond the list are not read. Only reads outside of memory show, so they do not
+/// count among most.</para>
 /// </remarks>
 public sealed class PlantedFaultTests(ITestOutputHelper log)
 {
+    /// <summary>How many faults of a kind of arithmetic fault are planted at least.</summary>
+    private const int Sample = 4;
+
     private delegate void Run(AttentionData data, CopyTiming copies, string? text);
 
     public static TheoryData<string> TileFamilies => [.. KernelCatalog.Families(typeof(Forward), typeof(Backward)).Where(family => family.Contains("D64") || family.Contains("D128"))];
@@ -61,18 +66,32 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
         AttentionData[] data = [.. problems];
         foreach (var one in data)
             run(one, CopyTiming.Late, null);
-        var missed = new List<PtxMutant>();
-        PtxMutant[] mutants = [.. PtxMutants.Plant(kernel.Text, Seeds.NewRandom(), perKind: 4)
-            .Where(m => isZeroFillNeeded || m.Kind != PtxFaultKind.ZeroFillDropped)
-            .Where(m => isLastWaitNeeded || m.Kind is not (PtxFaultKind.WaitDropped or PtxFaultKind.WaitWeakened) || m.Ordinal < m.Count - 1)];
-        foreach (var mutant in mutants)
-            if (!IsFound(mutant, data, run))
-                missed.Add(mutant);
-        log.WriteLine($"{kernel.Method.Name}: {mutants.Length - missed.Count} of {mutants.Length} found, not: {string.Join(", ", missed)}");
-        Assert.Empty(missed.Where(IsSynchronization).Select(m => $"{m}; {Seeds.Text}"));
-        Assert.All(mutants.GroupBy(m => m.Kind), kind => Assert.True(kind.Any(m => !missed.Contains(m)), $"no {kind.Key} was found; {Seeds.Text}"));
-        Assert.True(missed.Count * 4 <= mutants.Length, $"{missed.Count} of {mutants.Length} missed: {string.Join(", ", missed)}; {Seeds.Text}");
+        int tried = 0, missed = 0;
+        foreach (var kind in Mutants(kernel, isLastWaitNeeded, isZeroFillNeeded).GroupBy(m => m.Kind))
+        {
+            bool isSynchronization = IsSynchronization(kind.Key);
+            var found = new List<PtxMutant>();
+            var missedOfKind = new List<PtxMutant>();
+            foreach (var mutant in kind)
+            {
+                if (!isSynchronization && found.Count + missedOfKind.Count >= Sample && found.Count > 0)
+                    break;
+                (IsFound(mutant, data, run) ? found : missedOfKind).Add(mutant);
+            }
+            log.WriteLine($"{kernel.Method.Name}: {kind.Key}: {found.Count} of {found.Count + missedOfKind.Count} found, not: {string.Join(", ", missedOfKind)}");
+            Assert.True(found.Count > 0, $"no {kind.Key} was found of {missedOfKind.Count}; {Seeds.Text}");
+            Assert.True(!isSynchronization || missedOfKind.Count == 0, $"missed: {string.Join(", ", missedOfKind)}; {Seeds.Text}");
+            if (kind.Key == PtxFaultKind.ZeroFillDropped)
+                continue;
+            tried += found.Count + missedOfKind.Count;
+            missed += missedOfKind.Count;
+        }
+        Assert.True(missed * 4 <= tried, $"{missed} of {tried} missed; {Seeds.Text}");
     }
+
+    private static IEnumerable<PtxMutant> Mutants(InterpretedKernel kernel, bool isLastWaitNeeded, bool isZeroFillNeeded) => PtxMutants.Plant(kernel.Text, Seeds.NewRandom())
+        .Where(m => isZeroFillNeeded || m.Kind != PtxFaultKind.ZeroFillDropped)
+        .Where(m => isLastWaitNeeded || m.Kind is not (PtxFaultKind.WaitDropped or PtxFaultKind.WaitWeakened) || m.Ordinal < m.Count - 1);
 
     // Late and early copies, and both problems: as the tests of the kernels do.
     private static bool IsFound(PtxMutant mutant, AttentionData[] problems, Run run)
@@ -90,6 +109,6 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
         return false;
     }
 
-    private static bool IsSynchronization(PtxMutant mutant) =>
-        mutant.Kind is PtxFaultKind.WaitDropped or PtxFaultKind.WaitWeakened or PtxFaultKind.CommitDropped or PtxFaultKind.BarrierDropped or PtxFaultKind.WarpBarrierDropped or PtxFaultKind.MaskOffByOne;
+    private static bool IsSynchronization(PtxFaultKind kind) =>
+        kind is PtxFaultKind.WaitDropped or PtxFaultKind.WaitWeakened or PtxFaultKind.CommitDropped or PtxFaultKind.BarrierDropped or PtxFaultKind.WarpBarrierDropped or PtxFaultKind.MaskOffByOne;
 }
