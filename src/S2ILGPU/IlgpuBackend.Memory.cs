@@ -132,12 +132,11 @@ public sealed partial class IlgpuBackend
         }
         var (groups, threads) = ElementGroups(x.Count);
         var counts = new long[groups * threads];
-        var buffer = _memory.Rent(counts.Length * sizeof(long));
-        var view = buffer.Words.Cast<long>().SubView(0, counts.Length);
+        using var scratch = new HostCopy<long>(_memory, _stream, counts);
+        var view = scratch.View;
         Launch(PortableCount.NonFinite, new Index3D(groups, 1, 1), threads,
             new CountArguments { Values = _tensors.Words(x), Counts = view, First = x.OffsetElements, Count = x.Count });
         view.CopyToCPU(_stream, counts.AsSpan());
-        _memory.Return(buffer);
         return counts.Sum();
     }
 
@@ -174,7 +173,8 @@ public sealed partial class IlgpuBackend
         if (source.Shape.Rank != 4 || pages.Shape.Rank != 3 || source.Shape[3] != pages.Shape[2] || source.Shape[2] != table.KeyValueHeads || (pages.Shape[2] > 1 && pages.Stride(2) != 1))
             throw new ShapeException(nameof(WritePages), nameof(pages), $"[P, blockTokens, D] with adjacent D for rows [B, T, {table.KeyValueHeads}, D] {source.Shape}", pages.Shape.ToString());
         if (sequences.Sequences.Length > table.Sequences || sequences.MaxKeyCount > (long)table.MaxBlocks * pages.Shape[1])
-            throw new ArgumentException($"{nameof(WritePages)}: {sequences.Sequences.Length} sequences of up to {sequences.MaxKeyCount} keys, but the page table is for {table.Sequences} of {table.MaxBlocks} blocks of {pages.Shape[1]}");
+            throw new ArgumentException($"{nameof(WritePages)}: {sequences.Sequences.Length} sequences of up to {sequences.MaxKeyCount} keys, "
+                + $"but the page table is for {table.Sequences} of {table.MaxBlocks} blocks of {pages.Shape[1]}");
     }
 
     // Slices along the first dimension of more than one element until a kernel can count the elements.

@@ -15,6 +15,9 @@ namespace S2ILGPU;
 /// </remarks>
 public sealed partial class IlgpuBackend : IBackend
 {
+    // Of the portable kernels; tensor-core kernels need 256, which all devices with tensor cores have.
+    private const int MinGroupThreads = 128;
+
     private readonly Accelerator _accelerator;
     private readonly AcceleratorStream _stream;
     private readonly IDisposable? _owned;
@@ -29,6 +32,8 @@ public sealed partial class IlgpuBackend : IBackend
     /// <param name="stream">The stream to queue work on, the caller's to synchronise; null for a stream of the engine's own.</param>
     /// <param name="useTensorCores">Whether 16-bit attention may use tensor cores where the device has them; the context must know the library's device primitives then: see
     /// <see cref="IlgpuContexts.WithTensorCores"/>.</param>
+    /// <exception cref="NotSupportedException">Groups of the accelerator are too small for the kernels: those of ILGPU's default CPU device have 16 threads; a <c>CPUDevice(32,
+    /// 8, 1)</c> will do.</exception>
     public IlgpuBackend(Accelerator accelerator, AcceleratorStream? stream = null, bool useTensorCores = false) : this(accelerator, stream, useTensorCores, null, null)
     {
     }
@@ -36,6 +41,8 @@ public sealed partial class IlgpuBackend : IBackend
     internal IlgpuBackend(Accelerator accelerator, AcceleratorStream? stream, bool useTensorCores, IDisposable? owned, long? memoryLimitBytes)
     {
         ArgumentNullException.ThrowIfNull(accelerator);
+        if (accelerator.MaxNumThreadsPerGroup < MinGroupThreads)
+            throw new NotSupportedException($"kernels need groups of {MinGroupThreads} threads, {accelerator.Name} has at most {accelerator.MaxNumThreadsPerGroup}");
         _accelerator = accelerator;
         _owned = owned;
         _ownsStream = stream is null;
@@ -45,7 +52,7 @@ public sealed partial class IlgpuBackend : IBackend
         _kernels = new KernelCache(accelerator);
         _plans = new PlanCache(_memory, _stream);
         _attentionKernels = new AttentionKernels(accelerator.Device, useTensorCores);
-        _portableAttention = new PortableAttention(this, _tensors, _plans);
+        _portableAttention = new PortableAttention(this, _tensors, _plans, _attentionKernels);
         _tensorCoreAttention = new TensorCoreAttention(this, _tensors, _plans, _attentionKernels);
         IsEmulated = accelerator.AcceleratorType == AcceleratorType.CPU;
     }
@@ -92,6 +99,27 @@ public sealed partial class IlgpuBackend : IBackend
         }
     }
 
+    /// <summary>Memory of the program as a tensor, without a copy: the way for programs that have views of their own and want attention on them.</summary>
+    /// <param name="memory">Row-major elements: <c>float</c> is Float32, <c>ILGPU.Half</c> Float16, <c>ushort</c> the bits of BFloat16, <c>int</c> Int32. Stays with the caller
+    /// and must outlive the tensor; begins at
+    /// a multiple of 16 bytes of its buffer and holds a multiple of 4.</param>
+    /// <param name="shape">The extents.</param>
+    /// <returns>A contiguous tensor over the memory; disposing it frees nothing.</returns>
+    /// <exception cref="ArgumentException">The memory is too small, begins or ends at an odd place, or has another element type.</exception>
+    public Tensor View<T>(ArrayView<T> memory, params ReadOnlySpan<int> shape)
+        where T : unmanaged
+    {
+        var elementType = default(T) switch
+        {
+            float => ElementType.Float32,
+            ILGPU.Half => ElementType.Float16,
+            ushort => ElementType.BFloat16,
+            int => ElementType.Int32,
+            _ => throw new ArgumentException($"tensors hold float, ILGPU.Half, ushort (the bits of bfloat16) and int, not {typeof(T).Name}"),
+        };
+        return Tensor.Create(ForeignBuffer.Of(_memory, memory), new Shape(shape), elementType);
+    }
+
     /// <summary>Waits until all queued work is done.</summary>
     public void Synchronize() => _stream.Synchronize();
 
@@ -125,7 +153,10 @@ public sealed partial class IlgpuBackend : IBackend
         Launch(kernel, new Index3D(groups, 1, 1), threads, arguments);
     }
 
-    /// <summary>Groups and threads for <paramref name="count"/> independent elements: enough to fill the device, then threads take several elements. Depends on the count alone on a given device.</summary>
+    /// <summary>
+    /// Groups and threads for <paramref name="count"/> independent elements: enough to fill the device, then threads take several elements. Depends on the count alone on a
+    /// given device.
+    /// </summary>
     internal (int Groups, int Threads) ElementGroups(long count)
     {
         // Emulated devices pay for threads, so they get few, though more than one group.

@@ -2,6 +2,7 @@ using System.Text.Json;
 using S2ILGPU.Backends;
 using S2ILGPU.Cli.Verify;
 using S2ILGPU.Cpu;
+using S2ILGPU.Launch;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 using Xunit;
@@ -96,6 +97,72 @@ public sealed class VerifyCommandTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("forward-fp16-d64-rows128-buffers2-from100-block32")]
+    [InlineData("decode-bf16-d96-ring2-heads2-block64-paged")]
+    [InlineData("pack-bf16-from-bf16")]
+    [InlineData("merge-fp16")]
+    [InlineData("decode-fp32")]
+    public void A_forced_kernel_is_the_one_that_runs(string name)
+    {
+        using var engine = Emulated(out var registry);
+        var kernel = registry.Single(v => v.Kernel.Name == name);
+        var result = Run(kernel.On(engine));
+        Assert.True(result.IsPassed, result.Line(0));
+        Assert.Equal((1, 0), (result.Cases, result.Others));
+        Assert.Same(kernel.Kernel, engine.AttentionKernels.Last(kernel.Kernel.Operation));
+    }
+
+    [Fact]
+    public void A_kernel_that_is_wrong_or_never_runs_fails()
+    {
+        using var engine = Emulated(out var registry);
+        var sound = registry.First(v => v.Kernel is { Operation: KernelOperation.Forward, ElementType: ElementType.BFloat16, HeadDim: 64, IsPaged: false });
+        Assert.True(Run(sound.On(engine)).IsPassed);
+
+        // A kernel that takes bfloat16 for half precision.
+        var other = registry.First(v => v.Kernel.Name == sound.Kernel.Name.Replace("bf16", "fp16", StringComparison.Ordinal));
+        var wrong = Run((sound with { Kernel = sound.Kernel with { Name = "wrong", Method = other.Kernel.Method } }).On(engine));
+        Assert.Equal((false, 1, 0), (wrong.IsPassed, wrong.Cases, wrong.Others));
+        Assert.False(wrong.Worst!.IsWithin, wrong.Line(0));
+
+        // A portable kernel that the engine does not know: its calls go to others, right as they are.
+        var portable = registry.Single(v => v.Kernel.Name == "forward-fp32");
+        var unknown = Run((portable with { Kernel = portable.Kernel with { Name = "unknown" } }).On(engine));
+        Assert.Equal((false, 0, 1), (unknown.IsPassed, unknown.Cases, unknown.Others));
+        Assert.Contains("never ran", unknown.Line(0));
+
+        // A block width that the forced kernel does not have.
+        var wide = registry.First(v => v.Kernel is { ElementType: ElementType.Float16, HeadDim: 64, IsPaged: true, BlockColumns: 64, Operation: KernelOperation.Forward });
+        var narrow = registry.First(v => v.Kernel is { ElementType: ElementType.Float16, HeadDim: 64, IsPaged: true, BlockColumns: 16, Operation: KernelOperation.Forward });
+        Assert.Contains("never ran", Run((narrow with { Cases = wide.Cases }).On(engine)).Line(0));
+    }
+
+    [Fact]
+    public void Every_kernel_that_calls_launch_has_cases_that_fit_it()
+    {
+        using var engine = Emulated(out _);
+        foreach (bool isSmall in (bool[])[true, false])
+        {
+            var all = RegistryVariants.Of(engine, isSmall);
+            Assert.Equal(KernelVariants.All.Count + PortableVariants.All.Count - 4, all.Count); // no call packs to another type
+            foreach (var (kernel, cases, _) in all)
+            {
+                Assert.NotEmpty(cases);
+                Assert.All(cases, check =>
+                {
+                    Assert.True(kernel.BlockColumns == 0 || kernel.BlockColumns == Math.Min(check.BlockTokens, 64), $"{kernel.Name}: {check.Name}");
+                    Assert.True(kernel.Operation is not (KernelOperation.Forward or KernelOperation.Decode) || kernel.IsPaged == check.IsPaged, $"{kernel.Name}: {check.Name}");
+                    Assert.Equal(kernel.Operation is KernelOperation.Decode or KernelOperation.Merge, check.QueryCounts.All(count => count == 1));
+                });
+                // By query head, every head has a pattern of its own.
+                int group = cases.Max(check => check.CreatePattern() is { } p && p.PatternHeads == p.KeyValueHeads ? check.QueryHeads / check.KeyValueHeads : 1);
+                Assert.True(kernel.GroupHeads == 0 || group % kernel.GroupHeads == 0, kernel.Name);
+            }
+            Assert.Equal(all.Count, all.Select(v => v.Kernel).Distinct().Count());
+        }
+    }
+
     [Fact]
     public void A_gradient_that_a_variant_does_not_compute_is_not_held_against_it() =>
         Assert.True(Run(CheckedPass.QueryGradient, new BrokenBackend(nameof(IBackend.AttentionBackward), BrokenBackend.Nudge)).IsPassed); // spoils dK
@@ -155,7 +222,18 @@ public sealed class VerifyCommandTests : IDisposable
 
     private static VariantResult Run(CheckedPass pass, IBackend engine, ElementType type = ElementType.Float64, bool isEmulated = true, int headDim = 16)
     {
-        var variant = new EngineVariant("tested", pass, type, type, [headDim], engine);
+        return Run(new EngineVariant("tested", pass, type, type, [headDim], engine), isEmulated);
+    }
+
+    private static IlgpuBackend Emulated(out IReadOnlyList<RegistryVariant> registry)
+    {
+        var engine = (IlgpuBackend)Engine.Create("ilgpu-cpu");
+        registry = RegistryVariants.Of(engine, isEmulated: true);
+        return engine;
+    }
+
+    private static VariantResult Run(EngineVariant variant, bool isEmulated = true)
+    {
         var result = new VerifyRun(Seeds.Current, isEmulated).Run([variant], _ => { }, TestContext.Current.CancellationToken);
         return Assert.Single(result);
     }

@@ -21,6 +21,7 @@ public sealed class SampleTests
         ["CheckAGradient"] = ["query +[0-9]+ .*\nkey .*\nvalue .*\nthe gradients agree\n"],
         ["TrainATinyModel"] = ["step  120: training loss 0[.]",
             "This is the cat,\nthat killed the rat,\nthat ate the malt,\nthat lay in the house that Jack built[.]\n"],
+        ["AttentionInYourIlgpuProgram"] = ["largest difference to the definition [0-9.]+e-[678]"],
         ["YourOwnPattern"] = ["coverage\n +128 .* complete\n +1024 .* incomplete", @"first 32 tokens  0\.0e\+0\nall tokens +[1-9]"],
     };
 

@@ -9,6 +9,9 @@ internal static class Emulated
     /// <summary>The name of the device.</summary>
     public const string Device = "ilgpu-cpu";
 
+    /// <summary>Whether it is KernelLab.</summary>
+    public static bool IsLab => Engine.Devices().Single(device => device.Id == Device).Name.StartsWith("KernelLab", StringComparison.Ordinal);
+
     /// <summary>An engine on it.</summary>
     public static IBackend Create() => IlgpuDevices.CreateBackend(Device);
 

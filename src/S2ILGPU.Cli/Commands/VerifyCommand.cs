@@ -33,15 +33,17 @@ internal static class VerifyCommand
         JsonFile.CheckFolder(request.File);
         var (device, engine) = DeviceChoice.Create(request.Device);
         using (engine)
-        using (var all = EngineVariants.Of(engine, device.Kind == DeviceKind.Emulated))
+        using (var all = EngineVariants.Of(engine, device.Kind == DeviceKind.Emulated, device.Kind == DeviceKind.Cuda ? () => Engine.Create(device.Id) : null))
         {
             var variants = Chosen(all, request.Only);
             var lines = request.IsJson ? TextWriter.Null : output;
             lines.WriteLine($"device: {device.Id}, {engine.Name}");
             lines.WriteLine($"seed: {request.Seed}");
+            if (all.Note.Length > 0)
+                lines.WriteLine(all.Note);
             int width = variants.Max(v => v.Name.Length);
             var watch = Stopwatch.StartNew();
-            var results = new VerifyRun(request.Seed, device.Kind == DeviceKind.Emulated).Run(variants, result => lines.WriteLine(result.Line(width)), cancellation);
+            var results = new VerifyRun(request.Seed, device.Kind == DeviceKind.Emulated, all.IsConcurrent).Run(variants, result => lines.WriteLine(result.Line(width)), cancellation);
             var report = new VerifyReport(device, engine.Name, request.Seed, results, Speed: null, watch.Elapsed.TotalSeconds);
             lines.WriteLine(report.Summary);
             if (request.HasSpeed)
@@ -68,8 +70,10 @@ internal static class VerifyCommand
 
     private static IReadOnlyList<EngineVariant> Chosen(EngineVariants all, string? only)
     {
-        EngineVariant[] chosen = [.. all.Variants.Where(v => only is null || Words(v).Contains(only.Replace('_', ' '), StringComparison.OrdinalIgnoreCase))];
-        return chosen.Length > 0 ? chosen : throw new ArgumentException(
+        // Those on request are asked for by a text that nothing else contains.
+        EngineVariant[] named = [.. all.Variants.Where(v => only is null || Words(v).Contains(only.Replace('_', ' '), StringComparison.OrdinalIgnoreCase))];
+        EngineVariant[] chosen = [.. named.Where(v => !v.IsOnRequest)];
+        return chosen.Length > 0 ? chosen : named.Length > 0 ? named : throw new ArgumentException(
             $"no implementation contains '{only}'; there are {string.Join(", ", all.Variants.Select(v => $"{v.PassName} {v.Types} {v.Name}").Distinct())}");
     }
 

@@ -25,6 +25,9 @@ internal sealed record CheckCase(string Name, Func<int, int, int, AttentionPatte
     /// <summary>Queries, keys and values are head ranges of one tensor [B, N, H + 2 Hkv, D].</summary>
     public bool IsFused { get; init; }
 
+    /// <summary>Rows begin at odd elements, where nothing can be read in vectors.</summary>
+    public bool IsMisaligned { get; init; }
+
     /// <summary>Keys and values lie in pages, and only kept blocks have one.</summary>
     public bool IsPaged { get; init; }
 

@@ -67,18 +67,18 @@ internal static class CheckCases
     private static CheckCase Decode(string name, Func<int, int, int, AttentionPattern> pattern, int heads, int keyValueHeads, int blockTokens, params int[] keyCounts) =>
         new(name, pattern, heads, keyValueHeads, blockTokens, keyCounts) { QueryCounts = [.. keyCounts.Select(_ => 1)], IsPaged = true };
 
-    private static AttentionPattern Dense(int heads, int keyValueHeads, int blockTokens) => new DensePattern(heads, keyValueHeads, blockTokens);
+    internal static AttentionPattern Dense(int heads, int keyValueHeads, int blockTokens) => new DensePattern(heads, keyValueHeads, blockTokens);
 
     private static AttentionPattern Window(int heads, int keyValueHeads, int blockTokens) => new SlidingWindowPattern(heads, keyValueHeads, 2, 1, blockTokens);
 
-    private static Func<int, int, int, AttentionPattern> Stride(int local, int stride, StripeOptions? stripes = null) =>
+    internal static Func<int, int, int, AttentionPattern> Stride(int local, int stride, StripeOptions? stripes = null) =>
         (heads, keyValueHeads, blockTokens) => new LocalStridePattern(heads, keyValueHeads, blockTokens, local, stride, stripes);
 
     // Every third query block keeps nothing, nobody keeps every fourth key block, and most diagonal blocks are missing.
-    private static AttentionPattern Holes(int heads, int keyValueHeads, int blockTokens) =>
+    internal static AttentionPattern Holes(int heads, int keyValueHeads, int blockTokens) =>
         Table(heads, keyValueHeads, blockTokens, isCausal: true, (h, i, j) => i % 3 != 1 && j % 4 != 2 && (i + 2 * j + h) % 3 != 0);
 
-    private static AttentionPattern NonCausalHoles(int heads, int keyValueHeads, int blockTokens) =>
+    internal static AttentionPattern NonCausalHoles(int heads, int keyValueHeads, int blockTokens) =>
         Table(heads, keyValueHeads, blockTokens, isCausal: false, (h, i, j) => i % 3 != 1 && (i + j + h) % 2 == 0);
 
     private static AttentionPattern Nothing(int heads, int keyValueHeads, int blockTokens) => Table(heads, keyValueHeads, blockTokens, isCausal: true, (_, _, _) => false);

@@ -39,6 +39,15 @@ internal sealed record EngineVariant(string Name, CheckedPass Pass, ElementType 
     /// <summary>Makes the engine take this implementation until the result is disposed; null where the engine has no other.</summary>
     public Func<IDisposable>? Force { get; init; }
 
+    /// <summary>Whether the engine took this implementation since it was forced; null where it cannot take another.</summary>
+    public Func<bool>? IsUsed { get; init; }
+
+    /// <summary>The cases that it can serve; null for all of its pass.</summary>
+    public IReadOnlyList<CheckCase>? Cases { get; init; }
+
+    /// <summary>Whether it is checked only when it is asked for by name.</summary>
+    public bool IsOnRequest { get; init; }
+
     /// <summary>Element types in short, as in <c>bf16</c> or <c>fp32/bf16</c> for a query and a cache of different types.</summary>
     public string Types => QueryType == KeyType ? Short(QueryType) : $"{Short(QueryType)}/{Short(KeyType)}";
 
@@ -66,19 +75,29 @@ internal sealed record EngineVariant(string Name, CheckedPass Pass, ElementType 
 /// <param name="owned">Engines that were created for them.</param>
 internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, params IReadOnlyList<IBackend> owned) : IDisposable
 {
+    // A CUDA context takes some hundred MB of the device.
+    private const int MostEngines = 8, KernelsPerEngine = 16;
+
     private static readonly int[] s_headDims = [40, 64, 96, 128, 256], s_fewHeadDims = [40];
     private static readonly ElementType[] s_cacheTypes = [ElementType.Float32, ElementType.BFloat16, ElementType.Float16];
 
     /// <summary>The implementations.</summary>
     public IReadOnlyList<EngineVariant> Variants => variants;
 
+    /// <summary>Whether their engines may work at the same time.</summary>
+    public bool IsConcurrent { get; private init; }
+
+    /// <summary>What a reader should know about the choice; empty where there is nothing to say.</summary>
+    public string Note { get; private init; } = "";
+
     /// <summary>The implementations of an engine.</summary>
     /// <param name="engine">The engine; stays with the caller.</param>
     /// <param name="isEmulated">Whether it executes thread by thread, so that one head dimension has to do.</param>
-    public static EngineVariants Of(IBackend engine, bool isEmulated) => engine switch
+    /// <param name="createAnother">Creates one more engine on the same device, or null.</param>
+    public static EngineVariants Of(IBackend engine, bool isEmulated, Func<IBackend>? createAnother = null) => engine switch
     {
         CpuBackend cpu => OfWidths(cpu, isEmulated ? s_fewHeadDims : s_headDims),
-        IlgpuBackend => new EngineVariants([.. Chosen(engine, isEmulated ? s_fewHeadDims : s_headDims)]),
+        IlgpuBackend ilgpu => OfRegistry(ilgpu, isEmulated, isEmulated ? null : createAnother),
         _ => new EngineVariants([.. Passes("default", engine, [engine.FloatType], isEmulated ? s_fewHeadDims : s_headDims)]),
     };
 
@@ -94,6 +113,24 @@ internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, para
         var narrower = SimdWidths.Available.Where(width => width != engine.Simd).Select(width => new CpuBackend(new CpuOptions(width, engine.Threads))).ToArray();
         CpuBackend[] all = [.. narrower, engine];
         return new EngineVariants([.. all.OrderBy(e => e.Simd).SelectMany(e => Passes(CpuBackend.SimdName(e.Simd), e, s_cacheTypes, headDims))], narrower);
+    }
+
+    // What the engine chooses, and each kernel of the registry. Compiling them takes most of the time of a GPU, so several engines share the work: each has its own ILGPU context, which compiles one
+    // kernel at a time.
+    private static EngineVariants OfRegistry(IlgpuBackend engine, bool isEmulated, Func<IBackend>? createAnother)
+    {
+        var registry = RegistryVariants.Of(engine, isEmulated);
+        int count = createAnother is null ? 0 : Math.Clamp(Math.Min(Environment.ProcessorCount / 2, registry.Count / KernelsPerEngine), 1, MostEngines) - 1;
+        var others = Enumerable.Range(0, count).Select(_ => (IlgpuBackend)createAnother!()).ToArray();
+        IlgpuBackend[] all = [engine, .. others];
+        var kernels = registry.Select((kernel, n) => kernel.On(all[n % all.Length]));
+        int onRequest = registry.Count(kernel => kernel.IsOnRequest);
+        return new EngineVariants([.. Chosen(engine, isEmulated ? s_fewHeadDims : s_headDims), .. kernels], others)
+        {
+            IsConcurrent = true,
+            Note = onRequest == 0 ? "" : $"this device executes kernels thread by thread: {registry.Count - onRequest} of {registry.Count} kernels, one per operation, element type and placement of keys, "
+                + "each on one small case; --only NAME checks any other",
+        };
     }
 
     // What the engine takes by itself for each element type.

@@ -11,8 +11,9 @@ namespace S2ILGPU.Cli.Verify;
 /// <param name="Cases">Number of problems.</param>
 /// <param name="Worst">The worst element relative to its tolerance; null when nothing could be computed.</param>
 /// <param name="WorstCase">The problem where it was.</param>
-/// <param name="Failure">What went wrong otherwise: the first exception.</param>
-internal sealed record VariantResult(EngineVariant Variant, IReadOnlyList<int> HeadDims, int Cases, WorstError? Worst, string WorstCase, string? Failure)
+/// <param name="Failure">What went wrong otherwise: the first exception, or that no problem made the engine take it.</param>
+/// <param name="Others">Number of further problems for which the engine took another implementation.</param>
+internal sealed record VariantResult(EngineVariant Variant, IReadOnlyList<int> HeadDims, int Cases, WorstError? Worst, string WorstCase, string? Failure, int Others = 0)
 {
     /// <summary>Whether every element of every result was within its tolerance, and nothing was thrown.</summary>
     public bool IsPassed => Failure is null && Cases > 0 && Worst is { IsWithin: true };
@@ -22,8 +23,9 @@ internal sealed record VariantResult(EngineVariant Variant, IReadOnlyList<int> H
     {
         string head = $"{(IsPassed ? "PASS" : "FAIL")}  {Variant.PassName,-8}  {Variant.Types,-9}  D {string.Join(" ", HeadDims),-16}  {Variant.Name.PadRight(nameWidth)}";
         string error = Worst is null ? "no result" : string.Create(CultureInfo.InvariantCulture, $"worst {Worst.Error:0.0e-00} of {Worst.Tolerance}, {Worst.Tensor} in {WorstCase}");
+        string others = Others == 0 ? "" : $"; {Others} more went to other kernels";
         string element = Worst is { IsWithin: false } ? $": {Worst.Describe()}" : "";
-        return $"{head}  {Cases,3} cases  {error}{element}{(Failure is null ? "" : $"; {Failure}")}";
+        return $"{head}  {Cases,3} cases  {error}{element}{others}{(Failure is null ? "" : $"; {Failure}")}";
     }
 }
 
@@ -76,6 +78,7 @@ internal sealed record VerifyReport(DeviceInfo Device, string Engine, int Seed, 
             json.WriteNumberValue(headDim);
         json.WriteEndArray();
         json.WriteNumber("cases", result.Cases);
+        json.WriteNumber("casesOfOthers", result.Others);
         json.WriteBoolean("passed", result.IsPassed);
         if (result.Failure is not null)
             json.WriteString("failure", result.Failure);

@@ -6,7 +6,8 @@ namespace S2ILGPU.Cli.Verify;
 /// <summary>Checks implementations on the cases of their passes. A problem and its exact result are computed once and serve all implementations of its types and head dimension.</summary>
 /// <param name="seed">Seed of the random inputs.</param>
 /// <param name="isEmulated">Whether kernels are executed thread by thread: few small cases then.</param>
-internal sealed class VerifyRun(int seed, bool isEmulated)
+/// <param name="isConcurrent">Whether several engines may work at the same time.</param>
+internal sealed class VerifyRun(int seed, bool isEmulated, bool isConcurrent = false)
 {
     private static readonly ElementType[] s_typeOrder = [ElementType.Float32, ElementType.Float16, ElementType.BFloat16];
 
@@ -19,32 +20,37 @@ internal sealed class VerifyRun(int seed, bool isEmulated)
         var tallies = variants.Select(v => new Tally(v)).ToArray();
         var groups = from tally in tallies
                      from headDim in tally.Variant.HeadDims
-                     group tally by (Cases: CasesOf(tally.Variant.Pass), tally.Variant.QueryType, tally.Variant.KeyType, HeadDim: headDim) into g
+                     group tally by (Pool: tally.Variant.Cases is null ? CasesOf(tally.Variant) : null, tally.Variant.QueryType, tally.Variant.KeyType, HeadDim: headDim) into g
                      orderby Array.IndexOf(s_typeOrder, g.Key.QueryType), Array.IndexOf(s_typeOrder, g.Key.KeyType), g.Key.HeadDim
                      select g;
         foreach (var group in groups)
         {
-            bool hasGradients = group.Any(t => t.Variant.Pass is CheckedPass.Backward or CheckedPass.QueryGradient or CheckedPass.KeyValueGradients);
+            var problems = group.SelectMany(tally => CasesOf(tally.Variant).Select(check => (Case: check, Tally: tally))).GroupBy(pair => pair.Case, pair => pair.Tally).ToArray();
             // The reference takes most of the time: all problems at once, on all processors.
-            var solved = group.Key.Cases.AsParallel().AsOrdered().WithCancellation(cancellation).Select(check =>
+            var solved = problems.AsParallel().AsOrdered().WithCancellation(cancellation).Select(tallies =>
             {
                 // A seed per problem: it is the same one whatever else is checked.
-                var random = new Random(HashCode(seed, check.Name, group.Key.HeadDim));
-                return new SolvedProblem(new AttentionProblem(check, group.Key.QueryType, group.Key.KeyType, group.Key.HeadDim, random), hasGradients);
+                var random = new Random(HashCode(seed, tallies.Key.Name, group.Key.HeadDim));
+                return new SolvedProblem(new AttentionProblem(tallies.Key, group.Key.QueryType, group.Key.KeyType, group.Key.HeadDim, random), tallies.Any(t => t.NeedsGradients));
             }).ToArray();
-            foreach (var problem in solved)
-                foreach (var tally in group)
+            var ofEngines = from pair in problems.Zip(solved)
+                            from tally in pair.First
+                            group (tally, pair.Second) by tally.Variant.Engine;
+            Parallel.ForEach(ofEngines, new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = isConcurrent ? -1 : 1 }, ofEngine =>
+            {
+                foreach (var (tally, problem) in ofEngine)
                 {
                     cancellation.ThrowIfCancellationRequested();
                     tally.Add(problem, group.Key.HeadDim);
                 }
+            });
             foreach (var tally in group.Where(t => t.IsComplete(group.Key.HeadDim)))
                 show(tally.Result());
         }
         return [.. tallies.Select(t => t.Result())];
     }
 
-    private IReadOnlyList<CheckCase> CasesOf(CheckedPass pass) => pass switch
+    private IReadOnlyList<CheckCase> CasesOf(EngineVariant variant) => variant.Cases ?? variant.Pass switch
     {
         CheckedPass.Decode => isEmulated ? CheckCases.SmallDecode : CheckCases.FullDecode,
         CheckedPass.Merge => CheckCases.Merges,
@@ -58,12 +64,14 @@ internal sealed class VerifyRun(int seed, bool isEmulated)
     private sealed class Tally(EngineVariant variant)
     {
         private readonly SortedSet<int> _headDims = [];
-        private int _cases;
+        private int _cases, _others;
         private WorstError? _worst;
         private string _worstCase = "";
         private string? _failure;
 
         public EngineVariant Variant => variant;
+
+        public bool NeedsGradients => variant.Pass is CheckedPass.Backward or CheckedPass.QueryGradient or CheckedPass.KeyValueGradients;
 
         public void Add(SolvedProblem solved, int headDim)
         {
@@ -71,7 +79,12 @@ internal sealed class VerifyRun(int seed, bool isEmulated)
             string name = $"D{headDim} {solved.Problem.Case.Name}";
             try
             {
-                foreach (var error in VariantCheck.Run(variant, solved))
+                if (VariantCheck.Run(variant, solved) is not { } errors)
+                {
+                    _others++;
+                    return;
+                }
+                foreach (var error in errors)
                     if (_worst is null || error.OfLimit > _worst.OfLimit)
                         (_worst, _worstCase) = (error, name);
                 _cases++;
@@ -85,6 +98,6 @@ internal sealed class VerifyRun(int seed, bool isEmulated)
 
         public bool IsComplete(int headDim) => headDim == variant.HeadDims.Max();
 
-        public VariantResult Result() => new(variant, [.. _headDims], _cases, _worst, _worstCase, _failure);
+        public VariantResult Result() => new(variant, [.. _headDims], _cases, _worst, _worstCase, _failure ?? (_cases == 0 ? "never ran: no case made the engine take it" : null), _others);
     }
 }

@@ -44,7 +44,8 @@ internal static class AttentionChecks
         Query(operation, a.Query, a.Layout);
         ShapeException.ThrowUnless(operation, nameof(a.Key), a.Key, new Shape(a.Query.Shape[0], a.Key.Shape[1], a.Layout.Pattern.KeyValueHeads, a.Query.Shape[3]));
         foreach (var (name, tensor, like) in ((string, Tensor, Tensor)[])[(nameof(a.Value), a.Value, a.Key), (nameof(a.KeyGradient), a.KeyGradient, a.Key),
-            (nameof(a.ValueGradient), a.ValueGradient, a.Key), (nameof(a.Output), a.Output, a.Query), (nameof(a.OutputGradient), a.OutputGradient, a.Query), (nameof(a.QueryGradient), a.QueryGradient, a.Query)])
+            (nameof(a.ValueGradient), a.ValueGradient, a.Key), (nameof(a.Output), a.Output, a.Query), (nameof(a.OutputGradient), a.OutputGradient, a.Query), (nameof(a.QueryGradient),
+            a.QueryGradient, a.Query)])
         {
             ShapeException.ThrowUnless(operation, name, tensor, like.Shape);
             SameType(operation, name, tensor, a.Query);

@@ -1,6 +1,8 @@
+using System.Reflection;
 using ILGPU.Runtime;
 using S2ILGPU.Devices;
 using S2ILGPU.Launch;
+using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Attention;
 
@@ -13,29 +15,37 @@ internal sealed class AttentionKernels
     private readonly List<KernelVariant> _forced = [];
     private readonly Dictionary<KernelOperation, KernelVariant> _last = [];
     private readonly int _kilobytes;
+    private readonly bool _isEmulated;
 
     /// <summary>The kernels for a device.</summary>
     /// <param name="device">The device.</param>
     /// <param name="useTensorCores">Whether the context knows the library's device primitives.</param>
     public AttentionKernels(Device device, bool useTensorCores)
     {
-        bool isEmulated = device.AcceleratorType == AcceleratorType.CPU;
-        _kilobytes = isEmulated ? EmulatedKilobytes : AcceleratorRuntime.MultiprocessorKilobytes(device);
-        UseTensorCores = useTensorCores && (isEmulated || AcceleratorRuntime.CudaArchitecture(device) >= KernelVariants.LeastArchitecture);
+        _isEmulated = device.AcceleratorType == AcceleratorType.CPU;
+        _kilobytes = _isEmulated ? EmulatedKilobytes : AcceleratorRuntime.MultiprocessorKilobytes(device);
+        UseTensorCores = useTensorCores && (_isEmulated || AcceleratorRuntime.CudaArchitecture(device) >= KernelVariants.LeastArchitecture);
     }
 
     /// <summary>Whether 16-bit operands go to tensor-core kernels; otherwise all work is done by portable ones.</summary>
     public bool UseTensorCores { get; set; }
 
-    /// <summary>The variants that this device can run.</summary>
+    /// <summary>The variants that this device can run. Emulated devices run all of them, though by themselves they choose only portable ones.</summary>
     public IReadOnlyList<KernelVariant> Variants =>
-        [.. KernelVariants.All.Where(variant => UseTensorCores && AttentionLaunchTable.RunsOn(variant, _kilobytes)), .. PortableVariants.All];
+        [.. KernelVariants.All.Where(variant => _isEmulated || (UseTensorCores && AttentionLaunchTable.RunsOn(variant, _kilobytes))), .. PortableVariants.All];
 
-    /// <summary>Prefers a variant wherever it fits, until the result is disposed.</summary>
+    /// <summary>Prefers a variant wherever it fits, until the result is disposed. What served operations before is forgotten.</summary>
     public IDisposable Force(KernelVariant variant)
     {
+        bool usedTensorCores = UseTensorCores;
+        UseTensorCores |= _isEmulated && variant.ElementType != ElementType.Float32;
         _forced.Add(variant);
-        return new Forced(() => _forced.Remove(variant));
+        _last.Clear();
+        return new Forced(() =>
+        {
+            _forced.Remove(variant);
+            UseTensorCores = usedTensorCores;
+        });
     }
 
     /// <summary>The variant that served an operation last; null when none did.</summary>
@@ -43,6 +53,15 @@ internal sealed class AttentionKernels
 
     /// <summary>Notes which variant serves an operation.</summary>
     public void Used(KernelVariant variant) => _last[variant.Operation] = variant;
+
+    /// <summary>Notes that a portable kernel serves an operation; those that read keys of other types are not in the registry.</summary>
+    public void UsedPortable(KernelOperation operation, MethodInfo kernel)
+    {
+        _last.Remove(operation);
+        foreach (var variant in PortableVariants.All)
+            if (variant.Operation == operation && variant.Method == kernel)
+                _last[operation] = variant;
+    }
 
     /// <summary>The tensor-core kernel for a call, or null when portable kernels do it.</summary>
     public KernelVariant? Choose(KernelOperation operation, in AttentionProblem problem)

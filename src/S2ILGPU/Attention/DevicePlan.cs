@@ -2,6 +2,7 @@ using ILGPU;
 using ILGPU.Runtime;
 using S2ILGPU.Backends;
 using S2ILGPU.Kernels;
+using S2ILGPU.Tiles;
 using S2ILGPU.Launch;
 using S2ILGPU.Memory;
 
@@ -10,20 +11,28 @@ namespace S2ILGPU.Attention;
 /// <summary>The lists of a launch, on the host and on the device.</summary>
 internal sealed class DevicePlan : IDisposable
 {
-    private readonly HostCopy<RowTile> _rows, _columns;
-    private readonly HostCopy<int> _entries, _positions;
-    private readonly HostCopy<uint> _masks;
+    private readonly List<IDisposable> _copies = [];
+    private readonly ColumnLists _lists;
     private (WeakReference<PageTable> Table, long Version)? _checked;
 
     /// <summary>Copies lists to the device.</summary>
     public DevicePlan(TileLists lists, DeviceAllocator memory, AcceleratorStream stream)
     {
         Host = lists;
-        _rows = new HostCopy<RowTile>(memory, stream, lists.Rows);
-        _columns = new HostCopy<RowTile>(memory, stream, lists.Columns);
-        _entries = new HostCopy<int>(memory, stream, lists.Entries);
-        _positions = new HostCopy<int>(memory, stream, lists.Positions);
-        _masks = new HostCopy<uint>(memory, stream, lists.Masks);
+        try
+        {
+            Columns = Copied(lists.Columns, memory, stream);
+            _lists = new ColumnLists
+            {
+                Rows = Copied(lists.Rows, memory, stream), Entries = Copied(lists.Entries, memory, stream), Positions = Copied(lists.Positions, memory, stream),
+                Masks = Copied(lists.Masks, memory, stream),
+            };
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>The lists on the host.</summary>
@@ -33,12 +42,11 @@ internal sealed class DevicePlan : IDisposable
     public int Rows => Host.Rows.Length;
 
     /// <summary>The 64-row tiles of the columns' side, in packed order.</summary>
-    public ArrayView<RowTile> Columns => _columns.View;
+    public ArrayView<RowTile> Columns { get; }
 
     /// <summary>The lists on the device.</summary>
     /// <param name="pages">The page table where keys lie in pages; otherwise default.</param>
-    public ColumnLists Lists(ArrayView<int> pages) =>
-        new() { Rows = _rows.View, Entries = _entries.View, Positions = _positions.View, Masks = _masks.View, Pages = pages };
+    public ColumnLists Lists(ArrayView<int> pages) => _lists with { Pages = pages };
 
     /// <summary>Makes sure that every block of the lists has a page; O(1) while the table stays as it is.</summary>
     /// <exception cref="ArgumentException">A kept block has no page; the message names it.</exception>
@@ -60,10 +68,15 @@ internal sealed class DevicePlan : IDisposable
     /// <summary>Gives the memory back.</summary>
     public void Dispose()
     {
-        _rows.Dispose();
-        _columns.Dispose();
-        _entries.Dispose();
-        _positions.Dispose();
-        _masks.Dispose();
+        foreach (var copy in _copies)
+            copy.Dispose();
+    }
+
+    private ArrayView<T> Copied<T>(T[] values, DeviceAllocator memory, AcceleratorStream stream)
+        where T : unmanaged
+    {
+        var copy = new HostCopy<T>(memory, stream, values);
+        _copies.Add(copy);
+        return copy.View;
     }
 }

@@ -1,14 +1,18 @@
 using ILGPU;
 using S2ILGPU.Backends;
 using S2ILGPU.Kernels;
+using S2ILGPU.Tiles;
 using S2ILGPU.Launch;
 using S2ILGPU.Memory;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Attention;
 
-/// <summary>Attention by the portable kernels, in single precision on any accelerator. 16-bit queries and gradients go through single-precision copies; keys and values of 16 bits are read as they are.</summary>
-internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tensors, PlanCache plans)
+/// <summary>
+/// Attention by the portable kernels, in single precision on any accelerator. 16-bit queries and gradients go through single-precision copies; keys and values of 16 bits
+/// are read as they are.
+/// </summary>
+internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tensors, PlanCache plans, AttentionKernels kernels)
 {
     /// <summary>Forward pass, decoding included.</summary>
     /// <param name="a">Checked arguments.</param>
@@ -35,7 +39,7 @@ internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tenso
         if (isDecoding)
             Decode(arguments, plan, a.Key.ElementType);
         else
-            engine.Launch(ForwardKernel(a.Key.ElementType), new Index3D(plan.Rows, Slices(arguments.HeadDim), 1), PortableTiles.Threads, arguments);
+            Launch(KernelOperation.Forward, ForwardKernel(a.Key.ElementType), new Index3D(plan.Rows, Slices(arguments.HeadDim), 1), arguments);
         StoreSingles(output, a.Output);
     }
 
@@ -63,11 +67,11 @@ internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tenso
         };
         var plan = plans.Get(PlanRows.Queries64, [a.Layout], a.Sequences);
         SetOperands(ref arguments, plan, (query, outputGradient), (key, value), queryGradient, queryGradient);
-        engine.Launch(PortableBackward.Kernel<QueryRows>, new Index3D(plan.Rows, Slices(headDim), 1), PortableTiles.Threads, arguments);
+        Launch(KernelOperation.QueryGradient, PortableBackward.Kernel<QueryRows>, new Index3D(plan.Rows, Slices(headDim), 1), arguments);
 
         plan = plans.Get(PlanRows.Keys, [a.Layout], a.Sequences);
         SetOperands(ref arguments, plan, (key, value), (query, outputGradient), keyGradient, valueGradient);
-        engine.Launch(PortableBackward.Kernel<KeyRows>, new Index3D(plan.Rows, Slices(headDim), 1), PortableTiles.Threads, arguments);
+        Launch(KernelOperation.KeyValueGradient, PortableBackward.Kernel<KeyRows>, new Index3D(plan.Rows, Slices(headDim), 1), arguments);
         StoreSingles(queryGradient, a.QueryGradient);
         StoreSingles(keyGradient, a.KeyGradient);
         StoreSingles(valueGradient, a.ValueGradient);
@@ -118,7 +122,7 @@ internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tenso
         var (output, logSumExp) = (arguments.Output, arguments.LogSumExp);
         arguments.Output = tensors.Floats(partOutputs);
         arguments.LogSumExp = tensors.Floats(partStatistics);
-        engine.Launch(DecodeKernel(keyType), new Index3D(plan.Rows, parts, 1), PortableTiles.Threads, arguments);
+        Launch(KernelOperation.Decode, DecodeKernel(keyType), new Index3D(plan.Rows, parts, 1), arguments);
         engine.LaunchOver((long)plan.Rows * headDim, PortableMerge.Splits, new PortableMergeArguments
         {
             Rows = arguments.Lists.Rows, PartOutput = arguments.Output, PartLogSumExp = arguments.LogSumExp, Output = output, LogSumExp = logSumExp, OutputRows = arguments.OutputRows,
@@ -148,6 +152,14 @@ internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tenso
         (a.Columns1Rows, a.Columns2Rows) = (DeviceTensors.HeadRows(columns.First), DeviceTensors.HeadRows(columns.Second));
         (a.Gradient1, a.Gradient2) = (tensors.Words(gradient1).Cast<float>(), tensors.Words(gradient2).Cast<float>());
         (a.Gradient1Rows, a.Gradient2Rows) = (DeviceTensors.HeadRows(gradient1), DeviceTensors.HeadRows(gradient2));
+    }
+
+    private void Launch<TArguments>(KernelOperation operation, Action<TArguments> kernel, Index3D groups, in TArguments arguments)
+        where TArguments : struct
+    {
+        if (groups.X > 0)
+            kernels.UsedPortable(operation, kernel.Method);
+        engine.Launch(kernel, groups, PortableTiles.Threads, arguments);
     }
 
     private void CopyPart(Tensor part, Tensor all, int p)

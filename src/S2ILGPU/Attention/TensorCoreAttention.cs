@@ -52,7 +52,8 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
         else
             Launch(variant, new Index3D(plan.Rows, 1, 1), new ForwardArguments
             {
-                Lists = lists, Query = View<U4>(query), QueryRows = DeviceTensors.HeadRows(query), Keys = keyView, Values = valueView, Output = View<uint>(output), OutputRows = DeviceTensors.HeadRows(output),
+                Lists = lists, Query = View<U4>(query), QueryRows = DeviceTensors.HeadRows(query), Keys = keyView, Values = valueView, Output = View<uint>(output),
+                OutputRows = DeviceTensors.HeadRows(output),
                 LogSumExp = tensors.Floats(logSumExp), Heads = a.Query.Shape[2], LogSumExpRows = a.Query.Shape[1], ScaleLog2 = a.Scale * MathF.Log2(MathF.E), Causal = a.Layout.IsCausal ? 1 : 0,
             });
         CopyBack(output, a.Output);
@@ -102,7 +103,8 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
         return true;
     }
 
-    private void Decode(KernelVariant variant, in AttentionForwardArguments a, DevicePlan plan, in ColumnLists lists, ArrayView<U4> keys, ArrayView<U4> values, Tensor query, Tensor output, Tensor logSumExp)
+    private void Decode(KernelVariant variant, in AttentionForwardArguments a, DevicePlan plan, in ColumnLists lists, ArrayView<U4> keys, ArrayView<U4> values, Tensor query,
+        Tensor output, Tensor logSumExp)
     {
         var elementType = a.Query.ElementType;
         int headDim = a.Query.Shape[3], longest = plan.Host.Rows[0].End - plan.Host.Rows[0].Start, splits = engine.PartsOf(plan.Rows, longest), lines = plan.Rows * variant.GroupHeads;
@@ -133,7 +135,8 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
         var kernel = KernelVariants.All.First(v => AttentionLaunchTable.Fits(v, KernelOperation.Delta, problem));
         Launch(kernel, new Index3D(tiles.IntLength, 1, 1), new DeltaArguments
         {
-            Rows = tiles, Output = View<U4>(output), OutputRows = DeviceTensors.HeadRows(output), OutputGradient = View<U4>(outputGradient), OutputGradientRows = DeviceTensors.HeadRows(outputGradient),
+            Rows = tiles, Output = View<U4>(output), OutputRows = DeviceTensors.HeadRows(output), OutputGradient = View<U4>(outputGradient),
+            OutputGradientRows = DeviceTensors.HeadRows(outputGradient),
             LogSumExp = tensors.Floats(logSumExp), LogSumExpGradient = logSumExpGradient is null ? tensors.Floats(logSumExp).SubView(0, 0) : tensors.Floats(logSumExpGradient),
             Lines = tensors.Floats(lines), Heads = a.Query.Shape[2], LogSumExpRows = a.Query.Shape[1],
         });

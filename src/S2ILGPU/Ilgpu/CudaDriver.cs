@@ -24,9 +24,12 @@ internal static partial class CudaDriver
 
     private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path)
     {
-        if (name != "cuda" || !OperatingSystem.IsLinux())
-            return 0;
-        return NativeLibrary.TryLoad("libcuda.so.1", out nint library) || NativeLibrary.TryLoad("/usr/lib/wsl/lib/libcuda.so.1", out library) ? library : 0;
+        // The driver has the name "cuda" nowhere but on Linux with development packages.
+        string[] candidates = name != "cuda" ? [] : OperatingSystem.IsWindows() ? ["nvcuda.dll"] : ["libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1"];
+        foreach (string candidate in candidates)
+            if (NativeLibrary.TryLoad(candidate, out nint library))
+                return library;
+        return 0;
     }
 
     [LibraryImport("cuda")]

@@ -12,7 +12,10 @@ internal static class PtxInstructions
     {
         // a reference arrives as a 64-bit pointer; its address space decides whether it must be converted
         string pointer = Input(code, value[0]), result = Output(code, value);
-        Line(code, SpaceOf(value[0]) == MemoryAddressSpace.Shared ? $"cvt.u32.u64 {result}, {pointer}" : $"{{ .reg .u64 t; cvta.to.shared.u64 t, {pointer}; cvt.u32.u64 {result}, t; }}");
+        if (SpaceOf(value[0]) == MemoryAddressSpace.Shared)
+            Line(code, $"cvt.u32.u64 {result}, {pointer}");
+        else
+            Block(code, $".reg .u64 t; cvta.to.shared.u64 t, {pointer}; cvt.u32.u64 {result}, t;");
     }
 
     public static void GlobalAddress(PTXBackend backend, PTXCodeGenerator code, Value value)
@@ -101,6 +104,9 @@ internal static class PtxInstructions
         string x = Input(code, value[0]);
         Line(code, $"{instruction} {Output(code, value)}, {x}");
     }
+
+    // Registers of their own; ptxas refuses a semicolon behind the brace.
+    private static void Block(PTXCodeGenerator code, string text) => code.Builder.Append("\t{ ").Append(text).AppendLine(" }");
 
     private static void Line(PTXCodeGenerator code, string text) => code.Builder.Append('\t').Append(text).AppendLine(";");
 

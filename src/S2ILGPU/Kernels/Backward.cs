@@ -9,10 +9,10 @@ namespace S2ILGPU.Kernels;
 /// <c>S = R1 C1^T, P = 2^(S c - lse), dR2 = P C2, dP = R2 C2^T, dS = P (dP - delta), dR1 = scale dS C1</c>.
 /// </summary>
 /// <remarks>
-/// <para>Rows = keys (R = K, V; C = Q, dO): dR1 = dK, dR2 = dV, over the queries that keep the keys, those of all heads of the group. Rows = queries (R = Q, dO; C = K, V): dR1 = dQ, over the keys that the queries keep.
-/// Every row has one owner, so there are no atomics and the result is deterministic; the price is that S and dP are computed twice.</para>
-/// <para>A group of 4 warps owns a row tile of 64 rows, a warp 16 of them, a lane rows g and g + 8 with columns 2t, 2t + 1 of every 8 (lane 4g + t). P and dS never leave registers: the accumulators of S are the A operand
-/// of the product with C. Asynchronous copies fill C1 one tile ahead and C2 one tile ahead or, with a single buffer, as soon as everybody is done with it.</para>
+/// <para>Rows = keys (R = K, V; C = Q, dO): dR1 = dK, dR2 = dV, over the queries that keep the keys, those of all heads of the group. Rows = queries (R = Q, dO; C = K, V): dR1 = dQ, over the
+/// keys that the queries keep. Every row has one owner, so there are no atomics and the result is deterministic; the price is that S and dP are computed twice.</para>
+/// <para>A group of 4 warps owns a row tile of 64 rows, a warp 16 of them, a lane rows g and g + 8 with columns 2t, 2t + 1 of every 8 (lane 4g + t). P and dS never leave registers: the
+/// accumulators of S are the A operand of the product with C. Asynchronous copies fill C1 one tile ahead and C2 one tile ahead or, with a single buffer, as soon as everybody is done with it.</para>
 /// <para>Dao, FlashAttention-2, arXiv 2307.08691, algorithm 2, split by owner.</para>
 /// </remarks>
 internal static class Backward
@@ -150,7 +150,7 @@ internal static class Backward
             if (masked)
                 BackwardMask<TShape>.Load(s.Excess, a.Lists, it, firstColumn, a.Causal);
             s.Scores.Zero();
-            Dot<TElement, TShape>(s.Scores, s, s.Rows1, BackwardMemory<TShape>.Rows1, columns1.Behind(distance));                                  // S = R1 C1^T
+            Dot<TElement, TShape>(s.Scores, s, s.Rows1, BackwardMemory<TShape>.Rows1, columns1.Behind(distance));                    // S = R1 C1^T
             if (masked)
                 BackwardMask<TShape>.Hide(s.Scores, s.Excess);
             s.Lines.Weigh(s.Scores, a.ScaleLog2, line, firstColumn);                                                    // P = 2^(S c - lse)
@@ -164,7 +164,7 @@ internal static class Backward
             if (TShape.First)
             {
                 s.Lines.Start(s.ScoreGradients, line, firstColumn);
-                Dot<TElement, TShape>(s.ScoreGradients, s, s.Rows2, BackwardMemory<TShape>.Rows2, columns2.Behind(distance));    // dP - delta = R2 C2^T - delta
+                Dot<TElement, TShape>(s.ScoreGradients, s, s.Rows2, BackwardMemory<TShape>.Rows2, columns2.Behind(distance));                // dP - delta = R2 C2^T - delta
                 Multiply(s.ScoreGradients, s.Scores);                                                                   // dS = P (dP - delta)
             }
             if (TShape.SecondBuffers == 1)
@@ -180,7 +180,8 @@ internal static class Backward
 
     /// <summary>Adds <c>R C^T</c>, R from registers or from shared memory.</summary>
     [MethodImpl(Inline)]
-    private static void Dot<TElement, TShape>(in AccumulatorFragment<TShape, Step<TShape>> scores, in State<TShape> s, in RowFragment<TShape, Width<TShape>> rows, int offset, in SharedTile<TShape> columns)
+    private static void Dot<TElement, TShape>(
+        in AccumulatorFragment<TShape, Step<TShape>> scores, in State<TShape> s, in RowFragment<TShape, Width<TShape>> rows, int offset, in SharedTile<TShape> columns)
         where TElement : struct, IElement where TShape : struct, IBackwardShape
     {
         if (TShape.RowsInRegisters)
@@ -236,9 +237,12 @@ internal static class Backward
     [MethodImpl(Inline)]
     private static uint Line<TShape>(in State<TShape> s, uint parity) where TShape : struct, IBackwardShape => s.Shared + (uint)BackwardMemory<TShape>.Lines + parity * QueryLines<TShape>.LineBytes;
 
-    /// <summary>Stores the rows of a gradient that belong to the sequence. <paramref name="tie"/> is 0, but known only behind the loop: lane geometry is computed here instead of living through the loop.</summary>
+    /// <summary>
+    /// Stores the rows of a gradient that belong to the sequence. <paramref name="tie"/> is 0, but known only behind the loop: lane geometry is computed here instead of living through the loop.
+    /// </summary>
     [MethodImpl(Inline)]
-    private static void Store<TElement, TShape>(in BackwardArguments a, in AccumulatorFragment<TShape, Width<TShape>> gradient, float factor, ArrayView<uint> target, in RowStrides strides, int tie)
+    private static void Store<TElement, TShape>(
+        in BackwardArguments a, in AccumulatorFragment<TShape, Width<TShape>> gradient, float factor, ArrayView<uint> target, in RowStrides strides, int tie)
         where TElement : struct, IElement where TShape : struct, IBackwardShape
     {
         var tile = a.Lists.Rows[Grid.IdxX + tie];

@@ -6,7 +6,9 @@ namespace S2ILGPU.Kernels;
 /// <summary>Argument of <see cref="Backward"/>.</summary>
 internal struct BackwardArguments
 {
-    /// <summary>Row tiles of 64 rows and the column tiles that they meet. Rows are keys and columns the queries of all heads of their group (dK, dV), or rows are queries and columns keys (dQ).</summary>
+    /// <summary>
+    /// Row tiles of 64 rows and the column tiles that they meet. Rows are keys and columns the queries of all heads of their group (dK, dV), or rows are queries and columns keys (dQ).
+    /// </summary>
     public ColumnLists Lists;
 
     /// <summary>R1 and R2 in tiles [<see cref="RowTile.PackedTile"/>, 64, D] of 16-bit elements: K and V, or Q and dO. Read.</summary>

@@ -4,10 +4,12 @@ using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels;
 
-/// <summary>Which scores of a column tile are visible to the lane's two rows: those of kept sub-blocks, of existing columns and, in causal attention, of keys at or before the position of their query.</summary>
+/// <summary>
+/// Which scores of a column tile are visible to the lane's two rows: those of kept sub-blocks, of existing columns and, in causal attention, of keys at or before the position of their query.
+/// </summary>
 /// <remarks>
-/// <para>Bit and limits are folded into one excess per row and 16 columns, how far the lane's first column lies beyond what the row reaches, so that an element costs one comparison. Rows = keys: columns of queries that do
-/// not exist have weight 0 by their log-sum-exp, and need no limit.</para>
+/// <para>Bit and limits are folded into one excess per row and 16 columns, how far the lane's first column lies beyond what the row reaches, so that an element costs one comparison. Rows = keys:
+/// columns of queries that do not exist have weight 0 by their log-sum-exp, and need no limit.</para>
 /// <para>The lists are read before the product S that the mask is for, which hides the latency, at a point where dP takes no registers yet.</para>
 /// </remarks>
 internal static class BackwardMask<TShape> where TShape : struct, IBackwardShape

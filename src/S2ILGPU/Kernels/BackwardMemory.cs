@@ -4,7 +4,9 @@ using S2ILGPU.Tiles;
 namespace S2ILGPU.Kernels;
 
 /// <summary>Where things lie in the shared memory of <see cref="Backward"/>, in bytes.</summary>
-/// <remarks>R1 and R2 where rows stay in shared memory; C2 where it has one buffer; then two stages, each with C1, and C2 where it has two buffers; then two lines of queries where columns are queries.</remarks>
+/// <remarks>
+/// R1 and R2 where rows stay in shared memory; C2 where it has one buffer; then two stages, each with C1, and C2 where it has two buffers; then two lines of queries where columns are queries.
+/// </remarks>
 internal static class BackwardMemory<TShape> where TShape : struct, IBackwardShape
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
@@ -16,7 +18,7 @@ internal static class BackwardMemory<TShape> where TShape : struct, IBackwardSha
     public static int StageBytes { [MethodImpl(Inline)] get => TShape.SecondBuffers * TileBytes; }
 
     /// <summary>R1; rows that stay in registers pass through a stage.</summary>
-    public static int Rows1 { [MethodImpl(Inline)] get => 0; }
+    public const int Rows1 = 0;
 
     /// <summary>R2.</summary>
     public static int Rows2 { [MethodImpl(Inline)] get => TileBytes; }

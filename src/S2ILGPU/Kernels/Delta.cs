@@ -5,7 +5,10 @@ using S2ILGPU.Tiles;
 namespace S2ILGPU.Kernels;
 
 /// <summary><c>delta = rowsum(O dO) - dLSE</c>, written with LSE as the lines that <see cref="Backward"/> reads; see <see cref="QueryLines{TShape}"/>.</summary>
-/// <remarks>A group of 4 x 64 threads owns a row tile, four neighbouring lanes a row: lane t the elements 8t to 8t + 7 of every 32. Rows of the tile outside the sequence read a row inside instead of branching.</remarks>
+/// <remarks>
+/// A group of 4 x 64 threads owns a row tile, four neighbouring lanes a row: lane t the elements 8t to 8t + 7 of every 32. Rows of the tile outside the sequence read a row inside instead of
+/// branching.
+/// </remarks>
 internal static class Delta
 {
     /// <summary>Threads of a group.</summary>

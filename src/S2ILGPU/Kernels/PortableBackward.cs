@@ -1,5 +1,6 @@
 using ILGPU;
 using ILGPU.Algorithms;
+using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels;
 
@@ -128,7 +129,8 @@ internal static class PortableBackward
     }
 
     // Thread c finds column c of a tile and, where columns are queries, its log-sum-exp and delta.
-    private static void FindColumn<TSide>(in PortableBackwardArguments a, in RowTile rows, int tile, int c, ArrayView<long> columns1, ArrayView<long> columns2, ArrayView<float> lse, ArrayView<float> delta)
+    private static void FindColumn<TSide>(in PortableBackwardArguments a, in RowTile rows, int tile, int c, ArrayView<long> columns1, ArrayView<long> columns2, ArrayView<float> lse,
+        ArrayView<float> delta)
         where TSide : struct, IBackwardSide
     {
         int block = PortableTiles.Block(a.Lists, a.BlockColumns, rows.ColumnBase, tile, c), perTile = PortableTiles.Tile / a.BlockColumns, packed = block / perTile;

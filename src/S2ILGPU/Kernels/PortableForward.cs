@@ -1,5 +1,6 @@
 using ILGPU;
 using ILGPU.Algorithms;
+using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels;
 

@@ -1,4 +1,5 @@
 using ILGPU;
+using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels;
 

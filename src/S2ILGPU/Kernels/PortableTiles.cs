@@ -1,9 +1,13 @@
 using System.Runtime.CompilerServices;
 using ILGPU;
+using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels;
 
-/// <summary>What the portable attention kernels share. A group is 64 threads, thread (x, y) of 8x8; tiles are 64 rows by 64 columns; the head dimension is walked in chunks and written in slices of 64.</summary>
+/// <summary>
+/// What the portable attention kernels share. A group is 64 threads, thread (x, y) of 8x8; tiles are 64 rows by 64 columns; the head dimension is walked in chunks and
+/// written in slices of 64.
+/// </summary>
 internal static class PortableTiles
 {
     /// <summary>Threads of a group.</summary>

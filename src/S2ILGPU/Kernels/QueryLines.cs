@@ -6,8 +6,8 @@ namespace S2ILGPU.Kernels;
 
 /// <summary>Log-sum-exp and delta of queries, as <see cref="Delta"/> writes them: for every 16 packed queries 16 times lse log2(e), then 16 times -delta, all floats.</summary>
 /// <remarks>
-/// Queries that keep nothing, and packed rows that belong to no sequence, have +inf and 0: their probabilities are 2^-inf = 0. Where rows are queries a lane holds its two rows in registers; where columns are queries the
-/// line of the column tile lies in shared memory behind the tile.
+/// Queries that keep nothing, and packed rows that belong to no sequence, have +inf and 0: their probabilities are 2^-inf = 0. Where rows are queries a lane holds its two rows in registers; where
+/// columns are queries the line of the column tile lies in shared memory behind the tile.
 /// </remarks>
 internal struct QueryLines<TShape> where TShape : struct, IBackwardShape
 {

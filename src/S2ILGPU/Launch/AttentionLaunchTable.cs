@@ -12,7 +12,10 @@ namespace S2ILGPU.Launch;
 /// <param name="GroupHeads">Query heads that share a KV head and its pattern; decoding takes as many at a time as divide it.</param>
 internal readonly record struct AttentionProblem(ElementType ElementType, int HeadDim, int BlockColumns, bool IsPaged = false, int Rows = 0, int GroupHeads = 1);
 
-/// <summary>How attention is launched: which kernels a device gets, and how tall the row tiles of the forward pass are. Kernels and their reasons are the rows of <see cref="KernelVariants"/>.</summary>
+/// <summary>
+/// How attention is launched: which kernels a device gets, and how tall the row tiles of the forward pass are. Kernels and their reasons are the rows of <see
+/// cref="KernelVariants"/>.
+/// </summary>
 internal static class AttentionLaunchTable
 {
     private static readonly (Func<BlockLayout, long, int, bool> Applies, int Rows, string Reason)[] s_forwardRows =

@@ -2,59 +2,82 @@ using S2ILGPU.Kernels;
 
 namespace S2ILGPU.Launch;
 
-/// <summary>The backward kernels.</summary>
+/// <summary>The backward kernels. No variant spills on an architecture that chooses it (ptxas 11.8); those from 228 KB on are for sm_90 and later.</summary>
 internal static class BackwardVariants
 {
-    // gradients, operation, head dim, columns of S at a time, rows in registers, buffers of C2, groups per multiprocessor, KB of a multiprocessor from which on it is chosen, reason; preferred rows first
-    private static readonly (Type Gradients, KernelOperation Operation, int HeadDim, int Step, bool InRegisters, int SecondBuffers, int? MinGroups, int Kilobytes, string Reason)[] _rows =
+    private static readonly (KernelOperation Operation, Type Gradients, int HeadDim, int Step, bool InRegisters, int SecondBuffers, int Kilobytes, string Reason)[] _rows =
     [
-        (typeof(KeyAndValueGradients), KernelOperation.KeyValueGradient, 64, 16, true, 2, 3, 100, "168 registers: three groups per multiprocessor; the chains of products are short"),
-        (typeof(KeyAndValueGradients), KernelOperation.KeyValueGradient, 96, 64, false, 2, null, 164, "accumulators of both gradients take 192 registers, so rows stay in shared memory"),
-        (typeof(KeyAndValueGradients), KernelOperation.KeyValueGradient, 96, 64, false, 1, null, 100, "a single buffer fits into 99 KB"),
-        (typeof(KeyAndValueGradients), KernelOperation.KeyValueGradient, 128, 64, false, 2, null, 228, "97.5 KB, two groups per multiprocessor, no spills"),
-        (typeof(KeyAndValueGradients), KernelOperation.KeyValueGradient, 128, 64, false, 1, null, 100, "a single buffer: two groups per multiprocessor on A100"),
-        (typeof(KeyGradient), KernelOperation.KeyGradient, 256, 64, false, 1, null, 164, "accumulators of dK and dV together would take 256 registers"),
-        (typeof(ValueGradient), KernelOperation.ValueGradient, 256, 64, false, 1, null, 164, "accumulators of dK and dV together would take 256 registers"),
-        (typeof(QueryGradient), KernelOperation.QueryGradient, 64, 64, true, 2, null, 100, "132 registers, three groups"),
-        (typeof(QueryGradient), KernelOperation.QueryGradient, 96, 64, true, 2, null, 100, "rows stay in registers as for 64 and 128"),
-        (typeof(QueryGradient), KernelOperation.QueryGradient, 128, 64, true, 2, null, 100, "241 registers, two groups, the largest share of tensor instructions"),
-        (typeof(QueryGradient), KernelOperation.QueryGradient, 256, 64, false, 1, null, 164, "dQ alone takes 128 registers; single buffers"),
+        (KernelOperation.KeyValueGradient, typeof(KeyAndValueGradients), 64, 16, true, 2, 100, "16 columns at a time leave registers for three groups per multiprocessor"),
+        (KernelOperation.KeyValueGradient, typeof(KeyAndValueGradients), 96, 32, true, 2, 100, "rows in registers: two groups in 100 KB"),
+        (KernelOperation.KeyValueGradient, typeof(KeyAndValueGradients), 128, 64, false, 2, 228, "two groups of 97 KB; one barrier per tile"),
+        (KernelOperation.KeyValueGradient, typeof(KeyAndValueGradients), 128, 64, false, 1, 100, "one buffer for dO: two groups of 81 KB in 164 KB"),
+        (KernelOperation.KeyGradient, typeof(KeyGradient), 256, 64, false, 1, 164, "161 KB with one buffer for dO; two accumulators of 256 columns do not fit the registers"),
+        (KernelOperation.ValueGradient, typeof(ValueGradient), 256, 64, false, 2, 164, "161 KB: no V, so both Q and dO have two buffers"),
+        (KernelOperation.QueryGradient, typeof(QueryGradient), 64, 64, true, 2, 100, "three groups per multiprocessor"),
+        (KernelOperation.QueryGradient, typeof(QueryGradient), 96, 32, true, 2, 100, "32 columns at a time leave registers for three groups per multiprocessor"),
+        (KernelOperation.QueryGradient, typeof(QueryGradient), 128, 64, true, 2, 100, "rows in registers: two groups of 64 KB"),
+        (KernelOperation.QueryGradient, typeof(QueryGradient), 256, 64, false, 1, 164, "160 KB with one buffer for V"),
     ];
 
-    /// <summary>One variant for each row, element type and size of blocks, and delta for each element type and head dim.</summary>
+    /// <summary>One variant for each row, element type and size of blocks, and the kernels that prepare delta.</summary>
     public static IEnumerable<KernelVariant> All()
     {
         foreach (var row in _rows)
+        {
             foreach (var (type, element, name) in KernelVariants.Elements)
+            {
                 foreach (int columns in KernelVariants.BlockColumns.ToArray())
                 {
-                    var rows = row.InRegisters ? typeof(RowsInRegisters) : typeof(RowsInShared);
-                    var shape = typeof(BackwardShape<,,,,,>).MakeGenericType(row.Gradients, KernelVariants.Number(row.HeadDim), KernelVariants.Number(row.Step), rows, KernelVariants.Number(row.SecondBuffers), KernelVariants.Number(columns));
+                    var shape = typeof(BackwardShape<,,,,,>).MakeGenericType(row.Gradients, KernelVariants.Number(row.HeadDim), KernelVariants.Number(row.Step),
+                        row.InRegisters ? typeof(RowsInRegisters) : typeof(RowsInShared), KernelVariants.Number(row.SecondBuffers), KernelVariants.Number(columns));
                     yield return new KernelVariant
                     {
-                        Name = $"{NameOf(row.Operation)}-{name}-d{row.HeadDim}-step{row.Step}-{(row.InRegisters ? "registers" : "shared")}-buffers{row.SecondBuffers}-from{row.Kilobytes}-block{columns}",
-                        Operation = row.Operation, Method = typeof(Backward).GetMethod(nameof(Backward.Kernel))!.MakeGenericMethod(element, shape), ElementType = type, HeadDim = row.HeadDim, BlockColumns = columns,
-                        Rows = 64, Threads = Backward.Threads, SharedBytes = (int)typeof(BackwardMemory<>).MakeGenericType(shape).GetProperty("Bytes")!.GetValue(null)!, MinGroups = row.MinGroups,
-                        MultiprocessorKilobytes = row.Kilobytes, Reason = row.Reason,
+                        Name = $"{OperationName(row.Operation)}-{name}-d{row.HeadDim}-from{row.Kilobytes}-block{columns}",
+                        Operation = row.Operation,
+                        Method = typeof(Backward).GetMethod(nameof(Backward.Kernel))!.MakeGenericMethod(element, shape),
+                        ElementType = type,
+                        HeadDim = row.HeadDim,
+                        BlockColumns = columns,
+                        Rows = 64,
+                        Threads = Backward.Threads,
+                        SharedBytes = (int)typeof(BackwardMemory<>).MakeGenericType(shape).GetProperty("Bytes")!.GetValue(null)!,
+                        MultiprocessorKilobytes = row.Kilobytes,
+                        Reason = row.Reason,
                     };
                 }
-        foreach (int headDim in KernelVariants.HeadDims.ToArray())
-            foreach (var (type, element, name) in KernelVariants.Elements)
+            }
+        }
+        foreach (var variant in Deltas())
+            yield return variant;
+    }
+
+    private static IEnumerable<KernelVariant> Deltas()
+    {
+        foreach (var (type, element, name) in KernelVariants.Elements)
+        {
+            foreach (int headDim in KernelVariants.HeadDims.ToArray())
             {
                 var elements = typeof(EightHalves<>).MakeGenericType(element);
                 yield return new KernelVariant
                 {
-                    Name = $"delta-{name}-d{headDim}", Operation = KernelOperation.Delta, Method = typeof(Delta).GetMethod(nameof(Delta.Kernel))!.MakeGenericMethod(elements, elements, KernelVariants.Number(headDim)),
-                    ElementType = type, HeadDim = headDim, Rows = 64, Threads = Delta.Threads, Reason = "one pass over O and dO",
+                    Name = $"delta-{name}-d{headDim}",
+                    Operation = KernelOperation.Delta,
+                    Method = typeof(Delta).GetMethod(nameof(Delta.Kernel))!.MakeGenericMethod(elements, elements, KernelVariants.Number(headDim)),
+                    ElementType = type,
+                    HeadDim = headDim,
+                    Rows = 64,
+                    Threads = Delta.Threads,
+                    Reason = "one pass over O and dO, which are read as they are stored",
                 };
             }
+        }
     }
 
-    private static string NameOf(KernelOperation operation) => operation switch
+    private static string OperationName(KernelOperation operation) => operation switch
     {
-        KernelOperation.QueryGradient => "dq",
+        KernelOperation.KeyValueGradient => "dkdv",
         KernelOperation.KeyGradient => "dk",
         KernelOperation.ValueGradient => "dv",
-        _ => "dkdv",
+        _ => "dq",
     };
 }

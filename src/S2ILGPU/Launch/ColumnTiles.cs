@@ -22,7 +22,10 @@ internal readonly record struct TileRange(int Start, int FullEnd, int End)
 /// <param name="ColumnEnd">End of the column positions of the sequence.</param>
 internal readonly record struct TilePositions(int FirstPosition, int Begin, int End, int ColumnBegin, int ColumnEnd);
 
-/// <summary>Builds the lists of column tiles, one row tile after the other: splits blocks into entries, leaves out what no stored row sees, and gathers entries without a mask into tiles without a mask.</summary>
+/// <summary>
+/// Builds the lists of column tiles, one row tile after the other: splits blocks into entries, leaves out what no stored row sees, and gathers entries without a mask into
+/// tiles without a mask.
+/// </summary>
 /// <param name="geometry">Blocks and entries.</param>
 /// <param name="rowsAreKeys">Whether rows are keys and columns queries.</param>
 /// <param name="isCausal">Whether queries see only keys at or before their own position.</param>

@@ -1,5 +1,6 @@
 using S2ILGPU.Backends;
 using S2ILGPU.Kernels;
+using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Launch;
 

@@ -5,7 +5,10 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Memory;
 
-/// <summary>Caching allocator of device memory: a returned buffer waits in the stack of its size class for the next request of that class, so that a steady state never asks the driver for memory.</summary>
+/// <summary>
+/// Caching allocator of device memory: a returned buffer waits in the stack of its size class for the next request of that class, so that a steady state never asks the
+/// driver for memory.
+/// </summary>
 /// <remarks>
 /// Eight classes per doubling waste at most an eighth. A returned buffer may be handed out while kernels still use it: all work runs on one stream, in order. When the device is full, the idle buffers
 /// are freed once and the request is tried again.
@@ -70,6 +73,7 @@ internal sealed class DeviceAllocator(Accelerator accelerator, long limitBytes) 
     /// <summary>Gives idle memory back to the driver.</summary>
     public void Trim()
     {
+        accelerator.Synchronize(); // queued kernels may still use what was returned, and a driver need not wait for them
         foreach (var stack in _idle)
             while (stack is { Count: > 0 })
             {

@@ -1,5 +1,6 @@
 using ILGPU;
 using S2ILGPU.Kernels;
+using S2ILGPU.Tiles;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Memory;
@@ -10,9 +11,12 @@ internal sealed class DeviceTensors(DeviceAllocator memory)
 {
     /// <summary>All of the memory under a tensor, as 32-bit words; elements count from <see cref="Tensor.OffsetElements"/>.</summary>
     /// <exception cref="ArgumentException">The tensor lives on another device.</exception>
-    public ArrayView<int> Words(Tensor tensor) => tensor.Buffer is IlgpuBuffer buffer && buffer.Owner == memory
-        ? buffer.Words
-        : throw new ArgumentException($"the tensor {tensor} lives on another device or engine");
+    public ArrayView<int> Words(Tensor tensor) => tensor.Buffer switch
+    {
+        IlgpuBuffer buffer when buffer.Owner == memory => buffer.Words,
+        ForeignBuffer buffer when buffer.Engine == memory => buffer.Words,
+        _ => throw new ArgumentException($"the tensor {tensor} lives on another device or engine"),
+    };
 
     /// <summary>The elements of a contiguous float32 tensor.</summary>
     /// <exception cref="ArgumentException">The tensor has another element type, is strided, or lives on another device.</exception>

@@ -1,6 +1,6 @@
 using System.Reflection;
-using S2ILGPU.Kernels;
 using S2ILGPU.Launch;
+using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Reports;
 
@@ -12,42 +12,35 @@ namespace S2ILGPU.Reports;
 /// <param name="Threads">Threads of a group.</param>
 /// <param name="MinGroups">Groups per multiprocessor that registers must allow, or null.</param>
 /// <param name="SharedBytes">Dynamic shared memory.</param>
-internal sealed record ReportedKernel(string Kernel, string Variant, bool TensorCore, MethodInfo Method, int Threads, int? MinGroups, int SharedBytes)
+/// <param name="IsMain">Whether it stands for others: blocks of 64 columns, pages for decoding and packed keys for everything else. The other variants differ in the addresses of copies.</param>
+/// <param name="Architectures">What it is reported for.</param>
+internal sealed record ReportedKernel(string Kernel, string Variant, bool TensorCore, MethodInfo Method, int Threads, int? MinGroups, int SharedBytes, bool IsMain,
+    IReadOnlyList<string> Architectures)
 {
-    private const string Run = "Kernel";
+    private const int AmpereKilobytes = 164;
 
-    /// <summary>Architectures that tensor-core kernels are reported for.</summary>
-    public static IReadOnlyList<string> TensorCoreArchitectures { get; } = ["sm_80", "sm_90"];
-
-    /// <summary>Architectures that portable kernels are reported for.</summary>
-    public static IReadOnlyList<string> PortableArchitectures { get; } = ["sm_75", "sm_80", "sm_90", "opencl"];
+    /// <summary>All architectures that kernels are reported for; tensor-core kernels have sm_80 and sm_90 of them.</summary>
+    public static IReadOnlyList<string> AllArchitectures { get; } = ["sm_75", "sm_80", "sm_90", "opencl"];
 
     /// <summary>All kernels for attention.</summary>
-    public static IReadOnlyList<ReportedKernel> All { get; } = [.. KernelVariants.All.Select(Of), .. Portable()];
-
-    /// <summary>Architectures that the kernel is reported for.</summary>
-    public IReadOnlyList<string> Architectures => TensorCore ? TensorCoreArchitectures : PortableArchitectures;
+    public static IReadOnlyList<ReportedKernel> All { get; } = [.. KernelVariants.All.Concat(PortableVariants.All).Select(Of)];
 
     /// <summary>An entry of the launch table.</summary>
-    public static ReportedKernel Of(KernelVariant variant) =>
-        new(NameOf(variant.Operation), variant.Name, true, variant.Method, variant.Threads, variant.MinGroups, variant.SharedBytes);
+    private static ReportedKernel Of(KernelVariant variant) =>
+        new(NameOf(variant.Operation), variant.Name, variant.ElementType != ElementType.Float32, variant.Method, variant.Threads, variant.MinGroups, variant.SharedBytes,
+            variant.BlockColumns is 0 || (variant.BlockColumns == 64 && variant.IsPaged == (variant.Operation == KernelOperation.Decode)),
+            ArchitecturesOf(variant));
 
-    private static string NameOf(KernelOperation operation) => operation.ToString() switch
+    // A kernel that asks for more shared memory than a multiprocessor of sm_80 has is never chosen there.
+    private static IReadOnlyList<string> ArchitecturesOf(KernelVariant variant) =>
+        variant.ElementType == ElementType.Float32 ? AllArchitectures : variant.MultiprocessorKilobytes > AmpereKilobytes ? ["sm_90"] : ["sm_80", "sm_90"];
+
+    private static string NameOf(KernelOperation operation) => operation switch
     {
-        "QueryGradient" => "dq",
-        "KeyValueGradient" => "dkdv",
-        "KeyGradient" => "dk",
-        "ValueGradient" => "dv",
-        var name => name.ToLowerInvariant(),
+        KernelOperation.QueryGradient => "dq",
+        KernelOperation.KeyValueGradient => "dkdv",
+        KernelOperation.KeyGradient => "dk",
+        KernelOperation.ValueGradient => "dv",
+        _ => operation.ToString().ToLowerInvariant(),
     };
-
-    private static IEnumerable<ReportedKernel> Portable()
-    {
-        ReportedKernel Of(string kernel, Type type, Type argument) =>
-            new(kernel, $"{kernel}-portable", false, type.GetMethod(Run, BindingFlags.Static | BindingFlags.Public)!.MakeGenericMethod(argument), PortableTiles.Threads, null, 0);
-        yield return Of("forward", typeof(PortableForward), typeof(StoredSingle));
-        yield return Of("decode", typeof(PortableDecode), typeof(StoredSingle));
-        yield return Of("dq", typeof(PortableBackward), typeof(QueryRows));
-        yield return Of("dkdv", typeof(PortableBackward), typeof(KeyRows));
-    }
 }

@@ -19,7 +19,8 @@ internal sealed partial class SassListing
         new SassInstruction(int.Parse(match.Groups["address"].ValueSpan, NumberStyles.HexNumber, CultureInfo.InvariantCulture), match.Groups["name"].Value, match.Groups["operands"].Value.Trim()))]);
 
     /// <summary>
-    /// The unmasked main loop of a tensor-core kernel: of the loops (branches back) with tensor-core products the shortest, since the masked loop around the same products is longer. Null when there is none.
+    /// The unmasked main loop of a tensor-core kernel: of the loops (branches back) with tensor-core products the shortest, since the masked loop around the same products is longer. Null when
+    /// there is none.
     /// </summary>
     public SassLoop? MainLoop() => Loops().Where(loop => loop.Count("HMMA") > 0).MinBy(loop => loop.Instructions.Count);
 

@@ -11,7 +11,7 @@ using Xunit;
 
 namespace S2ILGPU.Core.Tests.House;
 
-/// <summary>Every C# snippet of the README is the body of a test here, and the first screen has the two commands.</summary>
+/// <summary>Every C# snippet of the README is the body of a test here or a part of a sample, which a test runs, and the first screen has the two commands.</summary>
 public sealed partial class ReadmeTests
 {
     private static readonly string s_readme = File.ReadAllText(Repository.PathOf("README.md"));
@@ -75,12 +75,12 @@ public sealed partial class ReadmeTests
     }
 
     [Fact]
-    public void Snippets_are_bodies_of_these_tests()
+    public void Snippets_are_bodies_of_these_tests_or_parts_of_samples()
     {
-        string tests = Squeezed(File.ReadAllText(Repository.PathOf("tests", "S2ILGPU.Core.Tests", "House", "ReadmeTests.cs")));
+        string sources = Squeezed(string.Concat(Repository.Sources("samples").Concat(Repository.Sources("tests/S2ILGPU.Core.Tests/House")).Select(source => source.Text)));
         string[] snippets = [.. Snippet().Matches(s_readme).Select(m => Squeezed(m.Groups[1].Value))];
-        Assert.Equal(3, snippets.Length);
-        Assert.All(snippets, snippet => Assert.Contains(snippet, tests));
+        Assert.Equal(4, snippets.Length);
+        Assert.All(snippets, snippet => Assert.Contains(snippet, sources));
     }
 
     [Fact]

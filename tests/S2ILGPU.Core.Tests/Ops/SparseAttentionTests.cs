@@ -93,7 +93,7 @@ public sealed class SparseAttentionTests : IDisposable
         Refused(["value", "[1, 20, 2, 8]", "[1, 19, 2, 8]"], () => Forward(q, k, Zeros(1, 19, 2, 8)));
         Refused(["query", "at most 19 tokens", "[1, 20, 4, 8]"], () => Forward(q, Zeros(1, 19, 2, 8), Zeros(1, 19, 2, 8)));
         Refused(["value", "Float64 like the query", "Float32"], () => Forward(q, k, Owned(_engine.Allocate(k.Shape, ElementType.Float32))));
-        Refused(["float type", "Int32"], () => Forward(Integers(q), Integers(k), Integers(k)));
+        Refused(["element type", "Int32"], () => Forward(Integers(q), Integers(k), Integers(k)));
         Refused(["adjacent", "stride"], () => Forward(q, Owned(Zeros(1, 20, 8, 2).Permute(0, 1, 3, 2)), k));
     }
 

@@ -14,6 +14,9 @@ public abstract class BackendTest : IDisposable
     private readonly List<TestTensor> _owned = [], _views = [];
     private readonly ReferenceBackend _reference = new();
 
+    /// <summary>Called before the first (0) and the second (1) run of every call: a test project may change there what must not matter, such as the order in which an emulated device runs its threads.</summary>
+    public static Action<int>? RunStarts { get; set; }
+
     /// <summary>Creates the engine under test.</summary>
     protected BackendTest(Func<IBackend> create) => Tested = create();
 
@@ -100,11 +103,13 @@ public abstract class BackendTest : IDisposable
     {
         var before = _owned.Select(Upload).ToArray();
         call(new Side(_reference, isReference: true));
+        RunStarts?.Invoke(0);
         var first = Run(what, call);
         for (int n = 0; n < _owned.Count; n++)
             Compare($"{Tested.Name}, {what}: {_owned[n].Name}", _owned[n], before[n], first[n], tolerance);
         for (int n = 0; n < _owned.Count; n++)
             SetTested(_owned[n], before[n]);
+        RunStarts?.Invoke(1);
         var second = Run(what, call);
         for (int n = 0; n < _owned.Count; n++)
             Assert.True(SameBits(first[n], second[n]), $"{Tested.Name}, {what}: {_owned[n].Name} has other bits on a second run; {Seeds.Text}");

@@ -5,7 +5,8 @@ using System.Runtime.InteropServices;
 namespace S2ILGPU.TestSupport.Ptx;
 
 /// <summary>Builds the bytes of a kernel's argument struct for a <see cref="PtxMachine"/>, field by field: views become address and length, as ILGPU passes them.</summary>
-/// <remarks>The layout is that of the C# struct with every <c>ArrayView&lt;T&gt;</c> replaced by two 64-bit words. A field that was never set is an error, so that a new field of a kernel does not stay zero unnoticed.</remarks>
+/// <remarks>The layout is that of the C# struct with every <c>ArrayView&lt;T&gt;</c> replaced by two 64-bit words. A field that was never set is an error, so that a new field of a kernel does
+/// not stay zero unnoticed.</remarks>
 public sealed class KernelArguments
 {
     private readonly Dictionary<string, (int Offset, Type Type)> _fields = [];

@@ -4,8 +4,10 @@ namespace S2ILGPU.TestSupport.Ptx;
 
 /// <summary>Executes PTX texts without a GPU and checks on the way what a GPU would not tell.</summary>
 /// <remarks>
-/// <para>Found and reported as <see cref="PtxFaultException"/>: accesses out of bounds or misaligned, writes to inputs, reads of shared memory that nobody wrote, races within a group (missing barriers, missing waits for
-/// asynchronous copies, copies into memory that others still read), barriers that not all threads reach, collectives of a warp that not all its lanes reach, bank conflicts of ldmatrix, loops without end.</para>
+/// <para>Found and reported as <see cref="PtxFaultException"/>: accesses out of bounds or misaligned, writes to inputs, reads of shared memory that nobody wrote, races within a group (missing
+/// barriers, missing waits for
+/// asynchronous copies, copies into memory that others still read), barriers that not all threads reach, collectives of a warp that not all its lanes reach, bank conflicts of ldmatrix, loops
+/// without end.</para>
 /// <para>Not modelled: ptxas, timing, memory ordering between groups, the rounding inside tensor cores (sums here are fp32, one product after another).</para>
 /// <para>The machine is for one thread at a time. Arrays that it maps stay where they are until it is disposed.</para>
 /// </remarks>

@@ -1,11 +1,20 @@
-using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 
 namespace S2ILGPU.Tests.Attention;
 
-public sealed class IlgpuAttentionForwardTests() : AttentionForwardTests(Emulated.Create);
+public sealed class IlgpuAttentionForwardTests() : AttentionForwardTests(Emulated.Create)
+{
+    protected override int RandomCases => 4;
 
-public sealed class IlgpuAttentionBackwardTests() : AttentionBackwardTests(Emulated.Create);
+    protected override long RandomWork => 2_000_000;
+}
+
+public sealed class IlgpuAttentionBackwardTests() : AttentionBackwardTests(Emulated.Create)
+{
+    protected override int RandomCases => 3;
+
+    protected override long RandomWork => 1_000_000;
+}
 
 public sealed class IlgpuDecodeTests() : DecodeTests(Emulated.Create);
 

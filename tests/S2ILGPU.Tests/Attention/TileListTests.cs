@@ -1,5 +1,6 @@
 using S2ILGPU.Backends;
 using S2ILGPU.Kernels;
+using S2ILGPU.Tiles;
 using S2ILGPU.Launch;
 using S2ILGPU.Layouts;
 using S2ILGPU.TestSupport;

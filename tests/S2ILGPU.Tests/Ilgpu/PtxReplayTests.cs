@@ -13,6 +13,7 @@ public sealed class PtxReplayTests
 #else
 using ILGPU;
 using S2ILGPU.Kernels;
+using S2ILGPU.Tiles;
 using S2ILGPU.Kernels.Elementwise;
 using S2ILGPU.Kernels.Multiplication;
 using S2ILGPU.Kernels.Optimizer;

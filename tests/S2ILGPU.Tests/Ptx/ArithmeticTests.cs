@@ -110,7 +110,15 @@ public sealed class ArithmeticTests
     public void Comparisons_know_NaN(string condition, int expected)
     {
         // bit 0: 2 ? 1; bit 1: 1 ? 1; bit 2: 0 ? 1; bit 3: NaN ? 1
-        var results = TinyKernel.Run<float, uint>($"ld.global.f32 %f1, [%rd4];\nsetp.{condition} %p1|%p2, %f1, 0f3F800000;\nselp.b32 %r2, 1, 0, %p1;\nselp.b32 %r3, 0, 2, %p2;\nadd.u32 %r2, %r2, %r3;\nst.global.u32 [%rd3], %r2;", [2, 1, 0, float.NaN], 4, threads: 4);
+        string body = $"""
+            ld.global.f32 %f1, [%rd4];
+            setp.{condition} %p1|%p2, %f1, 0f3F800000;
+            selp.b32 %r2, 1, 0, %p1;
+            selp.b32 %r3, 0, 2, %p2;
+            add.u32 %r2, %r2, %r3;
+            st.global.u32 [%rd3], %r2;
+            """;
+        var results = TinyKernel.Run<float, uint>(body, [2, 1, 0, float.NaN], 4, threads: 4);
         Assert.Equal(Enumerable.Range(0, 4).Select(n => (expected >> n & 1) != 0 ? 3u : 0u), results);
     }
 

@@ -4,7 +4,9 @@ using S2ILGPU.TestSupport;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>The problems that kernels are run on: odd lengths, fewer queries than keys, grouped heads, rows that keep nothing, masks everywhere. Made once, since float64 takes longer than the kernels.</summary>
+/// <summary>
+/// The problems that kernels are run on: odd lengths, fewer queries than keys, grouped heads, rows that keep nothing, masks everywhere. Made once, since float64 takes longer than the kernels.
+/// </summary>
 internal static class AttentionProblems
 {
     private static readonly ConcurrentDictionary<(AttentionCase, ElementType, bool), Lazy<AttentionData>> _made = [];

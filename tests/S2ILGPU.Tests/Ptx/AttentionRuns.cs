@@ -1,4 +1,5 @@
 using S2ILGPU.Kernels;
+using S2ILGPU.Tiles;
 using S2ILGPU.Launch;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;

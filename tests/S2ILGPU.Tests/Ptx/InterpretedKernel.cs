@@ -10,8 +10,9 @@ namespace S2ILGPU.Tests.Ptx;
 /// <param name="Method">The kernel.</param>
 /// <param name="Threads">Threads of a group.</param>
 /// <param name="SharedBytes">Dynamic shared memory of a group.</param>
+/// <param name="MinGroups">Groups per multiprocessor that registers must allow, or null.</param>
 /// <param name="Unroll">Whether constant loops are unrolled, as tensor-core kernels need.</param>
-internal sealed record InterpretedKernel(MethodInfo Method, int Threads, int SharedBytes = 0, bool Unroll = true)
+internal sealed record InterpretedKernel(MethodInfo Method, int Threads, int SharedBytes = 0, int? MinGroups = null, bool Unroll = true)
 {
     private static readonly ConcurrentDictionary<InterpretedKernel, Lazy<string>> _texts = [];
     private static readonly ConcurrentDictionary<string, Lazy<PtxProgram>> _programs = [];
@@ -39,7 +40,7 @@ internal sealed record InterpretedKernel(MethodInfo Method, int Threads, int Sha
         Assert.Skip("this build has no compiler: KernelLab executes the kernels itself");
         return "";
 #else
-        return S2ILGPU.Ilgpu.OfflineCompiler.Ptx(Method, Threads, null, 80, Unroll);
+        return S2ILGPU.Ilgpu.OfflineCompiler.Ptx(Method, Threads, MinGroups, 80, Unroll);
 #endif
     }
 }

@@ -1,16 +1,14 @@
-using System.Reflection;
 using S2ILGPU.Kernels;
 using S2ILGPU.Launch;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
-using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Tests.Ptx;
 
 /// <summary>A kernel of the table, ready for the interpreter.</summary>
 internal sealed record TestedKernel(KernelVariant Variant)
 {
-    public InterpretedKernel Kernel => new(Variant.Method, Variant.Threads, Variant.SharedBytes);
+    public InterpretedKernel Kernel => new(Variant.Method, Variant.Threads, Variant.SharedBytes, Variant.MinGroups);
 
     public int HeadDim => Variant.HeadDim;
 
@@ -43,11 +41,25 @@ internal sealed record TestedKernel(KernelVariant Variant)
 /// <summary>The attention kernels of <see cref="KernelVariants"/>, by family. Every run of the tests takes another element type, block and place of keys of each family; S2_SEED repeats a choice.</summary>
 internal static class KernelCatalog
 {
-    private static readonly TestedKernel[] _all = [.. KernelVariants.All.Concat(BackwardShapes()).Select(variant => new TestedKernel(variant))];
+    private static readonly TestedKernel[] _all = [.. KernelVariants.All.Select(variant => new TestedKernel(variant))];
 
     /// <summary>Names of the families of some kernels.</summary>
     /// <param name="kernels">Classes of the kernels.</param>
     public static IReadOnlyList<string> Families(params Type[] kernels) => [.. _all.Where(k => kernels.Contains(k.Variant.Method.DeclaringType)).Select(k => k.Family).Distinct()];
+
+    /// <summary>Names of all families.</summary>
+    public static IReadOnlyList<string> AllFamilies => [.. _all.Select(k => k.Family).Distinct()];
+
+    /// <summary>The kernels of a family in this run: one, or all with S2_ALL_KERNELS=1.</summary>
+    public static IReadOnlyList<TestedKernel> Members(string family) => Environment.GetEnvironmentVariable("S2_ALL_KERNELS") is "1" ? [.. _all.Where(k => k.Family == family)] : [Choose(family)];
+
+    /// <summary>Whether the launch table chooses a kernel on a device with so much shared memory in a multiprocessor: no kernel before it serves the same calls there.</summary>
+    public static bool IsChosen(TestedKernel kernel, int multiprocessorKilobytes)
+    {
+        var same = _all.Select(k => k.Variant).Where(v => v.MultiprocessorKilobytes <= multiprocessorKilobytes && v.Operation == kernel.Variant.Operation && v.ElementType == kernel.Type && v.HeadDim == kernel.HeadDim
+            && v.BlockColumns == kernel.BlockColumns && v.IsPaged == kernel.Variant.IsPaged && v.Rows == kernel.Rows && v.GroupHeads == kernel.Heads);
+        return kernel.Variant.HeadDim == 0 || same.FirstOrDefault() == kernel.Variant;
+    }
 
     /// <summary>Names of the kernels that compute an operation.</summary>
     public static IEnumerable<string> Names(KernelOperation operation) => _all.Where(k => k.Variant.Operation == operation).Select(k => k.Variant.Name);
@@ -64,34 +76,5 @@ internal static class KernelCatalog
 
     public static InterpretedKernel MergeOf(ElementType type) => _all.Single(k => k.Variant.Operation == KernelOperation.Merge && k.Type == type).Kernel;
 
-    public static InterpretedKernel DeltaOf(ElementType type, int headDim)
-    {
-        var eight = typeof(EightHalves<>).MakeGenericType(type == ElementType.Float16 ? typeof(HalfElement) : typeof(Tiles.BFloat16Element));
-        var method = typeof(Delta).GetMethod(nameof(Delta.Kernel), BindingFlags.Static | BindingFlags.Public)!;
-        return new(method.MakeGenericMethod(eight, eight, KernelVariants.Number(headDim)), Delta.Threads);
-    }
-
-    // The shapes of backward kernels that the table will have.
-    private static IEnumerable<KernelVariant> BackwardShapes()
-    {
-        if (KernelVariants.All.Any(variant => variant.Operation == KernelOperation.QueryGradient))
-            yield break;
-        (Type Gradients, int HeadDim, int Step, Type Rows, int Buffers)[] shapes =
-        [
-            (typeof(QueryGradient), 64, 64, typeof(RowsInRegisters), 2), (typeof(QueryGradient), 128, 64, typeof(RowsInRegisters), 2),
-            (typeof(KeyAndValueGradients), 64, 16, typeof(RowsInRegisters), 2), (typeof(KeyAndValueGradients), 128, 64, typeof(RowsInShared), 2), (typeof(KeyAndValueGradients), 128, 64, typeof(RowsInShared), 1),
-        ];
-        foreach (var (gradients, headDim, step, rows, buffers) in shapes)
-            foreach (var (type, element, name) in KernelVariants.Elements)
-                foreach (int columns in KernelVariants.BlockColumns.ToArray())
-                {
-                    var shape = typeof(BackwardShape<,,,,,>).MakeGenericType(gradients, KernelVariants.Number(headDim), KernelVariants.Number(step), rows, KernelVariants.Number(buffers), KernelVariants.Number(columns));
-                    yield return new KernelVariant
-                    {
-                        Name = $"{gradients.Name}-{name}-d{headDim}-buffers{buffers}-block{columns}", Operation = gradients == typeof(QueryGradient) ? KernelOperation.QueryGradient : KernelOperation.KeyValueGradient,
-                        Method = typeof(Backward).GetMethod(nameof(Backward.Kernel))!.MakeGenericMethod(element, shape), ElementType = type, HeadDim = headDim, BlockColumns = columns, Rows = 64,
-                        Threads = Backward.Threads, SharedBytes = (int)typeof(BackwardMemory<>).MakeGenericType(shape).GetProperty("Bytes")!.GetValue(null)!, Reason = "not in the table yet",
-                    };
-                }
-    }
+    public static InterpretedKernel DeltaOf(ElementType type, int headDim) => _all.Single(k => k.Variant.Operation == KernelOperation.Delta && k.Type == type && k.HeadDim == headDim).Kernel;
 }

@@ -79,14 +79,14 @@ public sealed class MemoryTests
             st.local.v2.u32 [%rd5+8], {%r4,%r5};
             ld.local.u64 %rd6, [%rd5+8];
             mov.b64 {%r6,%r7}, %rd6;
-            cvta.shared.u64 %rd8, dynamicStatic;
+            mov.b64 %rd10, fixed;
+            cvta.shared.u64 %rd8, %rd10;
             st.u32 [%rd8], %r2;
             cvta.to.shared.u64 %rd9, %rd8;
             ld.shared.u32 %r8, [%rd9];
             st.global.v4.u32 [%rd1], {%r7,%r6,%r3,%r8};
             """;
-        string variables = ".shared .align 8 .b8 dynamicStatic[8];";
-        Assert.Equal(new uint[] { 4, 3, 2, 1 }, TinyKernel.Run<uint, uint>(body.Replace("cvta.shared.u64 %rd8, dynamicStatic", "mov.b64 %rd10, dynamicStatic;\ncvta.shared.u64 %rd8, %rd10"), [1, 2, 3, 4], 4, threads: 1, variables: variables));
+        Assert.Equal(new uint[] { 4, 3, 2, 1 }, TinyKernel.Run<uint, uint>(body, [1, 2, 3, 4], 4, threads: 1, variables: ".shared .align 8 .b8 fixed[8];"));
     }
 
     [Fact]

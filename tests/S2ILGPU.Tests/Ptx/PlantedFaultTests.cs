@@ -9,9 +9,11 @@ namespace S2ILGPU.Tests.Ptx;
 
 /// <summary>Faults planted into the kernels' PTX must be found, or the tests of the kernels prove nothing.</summary>
 /// <remarks>
-/// <para>Every missing wait, commit and barrier must be found. Equivalent mutants, where nothing is wrong: the last wait of the kernels with tiles, behind the loops, since nothing reads copies of tiles beyond the list
+/// <para>Every missing wait, commit and barrier must be found. Equivalent mutants, where nothing is wrong: the last wait of the kernels with tiles, behind the loops, since nothing reads copies
+/// of tiles beyond the list
 /// any more; and in the backward and decoding kernels copies that should leave zeros, since those are such copies beyond the list as well.</para>
-/// <para>Of the arithmetic faults a few are planted at random places. Some have no effect there (an element that the mask hides) or one below the tolerance, so most must be found, and some of each kind.</para>
+/// <para>Of the arithmetic faults a few are planted at random places. Some have no effect there (an element that the mask hides) or one below the tolerance, so most must be found, and some of
+/// each kind.</para>
 /// </remarks>
 public sealed class PlantedFaultTests(ITestOutputHelper log)
 {

@@ -82,31 +82,34 @@ internal sealed unsafe class BackwardTile<T>
         new Span<float>(_keyGradient, 2 * Queries * _paddedDim).Clear();
     }
 
-    /// <summary>Adds what the queries of one head contribute.</summary>
-    public void Add(in BackwardQueries queries, TokenWalk walk, bool isCausal, int blockTokens)
+    /// <summary>First position of the queries that <see cref="Add"/> takes next; beyond all positions when there are none.</summary>
+    public int NextQuery { get; private set; }
+
+    /// <summary>Finds the next queries of a walk over those that see the tile's keys.</summary>
+    public void Advance(ref TokenWalk walk) => NextQuery = _group.Fill(ref walk) ? _group.First[0] : int.MaxValue;
+
+    /// <summary>Adds what the queries found last contribute.</summary>
+    public void Add(in BackwardQueries queries, bool isCausal, int blockTokens)
     {
-        while (_group.Fill(ref walk))
-        {
-            float* query = queries.Query.Rows<T>(_group, _paddedDim, _queryCopy, out nint queryStride);
-            float* gradient = queries.OutputGradient.Rows<T>(_group, _paddedDim, _gradientCopy, out nint gradientStride);
-            GatherStatistics(queries);
-            int rows = _group.Tokens;
-            SetSpan(blockTokens);
-            var scores = new Product { A = query, RowStride = queryStride, B = _keyTransposed + _spanStart, BStride = Lanes,
-                C = _probability + _spanStart, CStride = Lanes, Steps = _headDim };
-            RegisterKernels<T>.Multiply<AnyStride, UnitStride, Overwrite<T>>(scores, rows, _spanColumns, default);
-            Probabilities(isCausal, blockTokens);
-            var differences = scores with { A = gradient, RowStride = gradientStride, B = _valueTransposed + _spanStart, C = _scoreGradient + _spanStart };
-            RegisterKernels<T>.Multiply<AnyStride, UnitStride, WeightedDifference<T>>(differences, rows, _spanColumns,
-                new(_probability + _spanStart, Lanes, _delta));
-            int offset = _spanStart * _paddedDim;
-            var values = new Product { A = _probability + _spanStart, StepStride = Lanes, B = gradient, BStride = gradientStride,
-                C = _valueGradient + offset, CStride = _paddedDim, Steps = rows };
-            RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(values, _spanKeys, _paddedDim, default);
-            var keys = values with { A = _scoreGradient + _spanStart, B = query, BStride = queryStride, C = _keyGradient + offset };
-            RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(keys, _spanKeys, _paddedDim, default);
-            AddQueryGradients(queries);
-        }
+        float* query = queries.Query.Rows<T>(_group, _paddedDim, _queryCopy, out nint queryStride);
+        float* gradient = queries.OutputGradient.Rows<T>(_group, _paddedDim, _gradientCopy, out nint gradientStride);
+        GatherStatistics(queries);
+        int rows = _group.Tokens;
+        SetSpan(blockTokens);
+        var scores = new Product { A = query, RowStride = queryStride, B = _keyTransposed + _spanStart, BStride = Lanes,
+            C = _probability + _spanStart, CStride = Lanes, Steps = _headDim };
+        RegisterKernels<T>.Multiply<AnyStride, UnitStride, Overwrite<T>>(scores, rows, _spanColumns, default);
+        Probabilities(isCausal, blockTokens);
+        var differences = scores with { A = gradient, RowStride = gradientStride, B = _valueTransposed + _spanStart, C = _scoreGradient + _spanStart };
+        RegisterKernels<T>.Multiply<AnyStride, UnitStride, WeightedDifference<T>>(differences, rows, _spanColumns,
+            new(_probability + _spanStart, Lanes, _delta));
+        int offset = _spanStart * _paddedDim;
+        var values = new Product { A = _probability + _spanStart, StepStride = Lanes, B = gradient, BStride = gradientStride,
+            C = _valueGradient + offset, CStride = _paddedDim, Steps = rows };
+        RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(values, _spanKeys, _paddedDim, default);
+        var keys = values with { A = _scoreGradient + _spanStart, B = query, BStride = queryStride, C = _keyGradient + offset };
+        RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(keys, _spanKeys, _paddedDim, default);
+        AddQueryGradients(queries);
     }
 
     /// <summary>Writes dK and dV of the tile's keys.</summary>

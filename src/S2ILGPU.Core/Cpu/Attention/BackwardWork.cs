@@ -24,8 +24,8 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
 
     public BackwardWork(int workers)
     {
-        _tiles = new BackwardTile<T>[workers];
-        for (int w = 0; w < workers; w++)
+        _tiles = new BackwardTile<T>[2 * workers];
+        for (int w = 0; w < _tiles.Length; w++)
             _tiles[w] = new BackwardTile<T>();
         _statistics = new StatisticsPass(this);
         _rangeSum = new RangeSum(this);
@@ -71,8 +71,8 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         for (int h = 0; h < _group; h++)
             Clear(gradients + ((long)h * sequence.QueryCount + firstRow) * _paddedDim, (long)(sequence.QueryCount - firstRow) * _paddedDim);
         bool isFinite = true;
-        for (int tile = start; tile < end; tile++)
-            isFinite &= Tile(plan, head, tile, gradients, _tiles[worker]);
+        for (int tile = start; tile < end; tile += 2)
+            isFinite &= Tiles(plan, head, tile, Math.Min(end, tile + 2), gradients, worker);
         for (int h = 0; h < _group && !_plan.HasRanges; h++)
             isFinite &= BlockMoves<T>.Scale(gradients + (long)h * sequence.QueryCount * _paddedDim, _paddedDim, sequence.QueryCount, _headDim,
                 _queryGradient.Row(sequence.Batch, sequence.QueryStart, head * _group + h), _queryGradient.TokenStride, _arguments.Scale);
@@ -95,23 +95,23 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
             _tiles[w].Prepare(scratch + w * floats, _headDim);
         _shift = _rowScratch.Take(2 * _plan.QueryRows);
         _delta = _shift + _plan.QueryRows;
-        _gradients = _gradientScratch.Take(_plan.GradientRows * _paddedDim * (_plan.HasRanges ? 1 : _tiles.Length));
+        _gradients = _gradientScratch.Take(_plan.GradientRows * _paddedDim * (_plan.HasRanges ? 1 : _tiles.Length / 2));
     }
 
     // Items of several workers may say so of the same heads.
     private void SetBeyondRange(int sequence, int head) => _isBeyondRange[(sequence * _heads + head) / _group] = true;
 
-    // dK and dV of one tile of keys, and its share of dQ, over the query heads of the KV head. False when one of dK and dV is not finite.
-    private bool Tile(in BackwardSequence plan, int keyValueHead, int tile, float* gradients, BackwardTile<T> work)
+    // dK and dV of one or two neighbouring tiles of keys, and their share of dQ, over the query heads of the KV head. Two tiles go through the queries together,
+    // so that the second finds most of Q, dO and dQ in the cache. False when one of dK and dV is not finite.
+    private bool Tiles(in BackwardSequence plan, int keyValueHead, int tile, int tileEnd, float* gradients, int worker)
     {
         var sequence = plan.Sequence;
-        var layout = _arguments.Layout;
-        int firstKey = tile * BackwardTile<T>.MaxKeys, keyEnd = Math.Min(sequence.KeyCount, firstKey + BackwardTile<T>.MaxKeys);
-        var keys = Rows(_key, sequence.Batch, sequence.KeyStart, keyValueHead);
-        var values = Rows(_value, sequence.Batch, sequence.KeyStart, keyValueHead);
-        work.Begin(keys, values, firstKey, keyEnd, layout.BlockTokens, _arguments.Scale);
-        int firstBlock = firstKey / layout.BlockTokens, blocks = (keyEnd - 1) / layout.BlockTokens - firstBlock + 1;
-        int firstQuery = sequence.FirstQueryPosition, firstVisible = layout.IsCausal ? Math.Max(firstQuery, firstKey) : firstQuery;
+        BackwardTile<T> one = _tiles[2 * worker], two = _tiles[2 * worker + 1];
+        bool isPair = tileEnd - tile == 2, isCausal = _arguments.Layout.IsCausal;
+        int firstQuery = sequence.FirstQueryPosition, blockTokens = _arguments.Layout.BlockTokens;
+        Begin(one, sequence, keyValueHead, tile);
+        if (isPair)
+            Begin(two, sequence, keyValueHead, tile + 1);
         for (int h = 0; h < _group; h++)
         {
             int head = keyValueHead * _group + h;
@@ -120,11 +120,50 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
                 Rows(_query, sequence.Batch, sequence.QueryStart - firstQuery, head),
                 Rows(_outputGradient, sequence.Batch, sequence.QueryStart - firstQuery, head),
                 _shift + row, _delta + row, gradients + (long)h * sequence.QueryCount * _paddedDim, firstQuery);
-            var rows = new BlockUnion(layout.ColumnStarts, layout.Rows, layout.Pattern.PatternHeadOf(head) * layout.KeyBlocks + firstBlock, blocks);
-            work.Add(queries, new TokenWalk(rows, layout.BlockTokens, firstVisible, sequence.KeyCount), layout.IsCausal, layout.BlockTokens);
+            TokenWalk walk = Walk(sequence, head, tile, int.MaxValue), secondWalk = Walk(sequence, head, tileEnd - 1, isPair ? int.MaxValue : 0);
+            one.Advance(ref walk);
+            two.Advance(ref secondWalk);
+            while (Math.Min(one.NextQuery, two.NextQuery) != int.MaxValue)
+                if (one.NextQuery <= two.NextQuery)
+                {
+                    one.Add(queries, isCausal, blockTokens);
+                    one.Advance(ref walk);
+                }
+                else
+                {
+                    two.Add(queries, isCausal, blockTokens);
+                    two.Advance(ref secondWalk);
+                }
         }
-        return work.End(_keyGradient.Row(sequence.Batch, sequence.KeyStart + firstKey, keyValueHead), _keyGradient.TokenStride,
-            _valueGradient.Row(sequence.Batch, sequence.KeyStart + firstKey, keyValueHead), _valueGradient.TokenStride, _arguments.Scale);
+        return End(one, sequence, keyValueHead, tile) & (!isPair || End(two, sequence, keyValueHead, tile + 1));
+    }
+
+    private static (int First, int End) KeysOf(in Sequence sequence, int tile) =>
+        (tile * BackwardTile<T>.MaxKeys, Math.Min(sequence.KeyCount, (tile + 1) * BackwardTile<T>.MaxKeys));
+
+    private void Begin(BackwardTile<T> work, in Sequence sequence, int head, int tile)
+    {
+        var (first, end) = KeysOf(sequence, tile);
+        work.Begin(Rows(_key, sequence.Batch, sequence.KeyStart, head), Rows(_value, sequence.Batch, sequence.KeyStart, head), first, end,
+            _arguments.Layout.BlockTokens, _arguments.Scale);
+    }
+
+    private bool End(BackwardTile<T> work, in Sequence sequence, int head, int tile)
+    {
+        int first = sequence.KeyStart + KeysOf(sequence, tile).First;
+        return work.End(_keyGradient.Row(sequence.Batch, first, head), _keyGradient.TokenStride,
+            _valueGradient.Row(sequence.Batch, first, head), _valueGradient.TokenStride, _arguments.Scale);
+    }
+
+    // The queries of a head that see keys of a tile.
+    private TokenWalk Walk(in Sequence sequence, int head, int tile, int maxBlocks)
+    {
+        var layout = _arguments.Layout;
+        var (firstKey, keyEnd) = KeysOf(sequence, tile);
+        int firstBlock = firstKey / layout.BlockTokens, blocks = (keyEnd - 1) / layout.BlockTokens - firstBlock + 1;
+        var rows = new BlockUnion(layout.ColumnStarts, layout.Rows, layout.Pattern.PatternHeadOf(head) * layout.KeyBlocks + firstBlock, blocks);
+        int firstVisible = layout.IsCausal ? Math.Max(sequence.FirstQueryPosition, firstKey) : sequence.FirstQueryPosition;
+        return new TokenWalk(rows, layout.BlockTokens, firstVisible, sequence.KeyCount, maxBlocks);
     }
 
     private TokenRows Rows(HeadTensor tensor, int batch, int firstRow, int head) => new(tensor.Address(batch, firstRow, head), tensor, _headDim);

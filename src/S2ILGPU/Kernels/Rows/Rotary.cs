@@ -1,5 +1,6 @@
 using ILGPU;
 using S2ILGPU.Kernels.Elementwise;
+using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels.Rows;
 

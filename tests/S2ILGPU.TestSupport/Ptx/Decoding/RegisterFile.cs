@@ -1,6 +1,9 @@
 namespace S2ILGPU.TestSupport.Ptx;
 
-/// <summary>Lays out the registers of a warp: 32 lanes side by side for each register, a mask of 32 bits for each predicate. Constants and special registers are registers that are written before the kernel begins.</summary>
+/// <summary>
+/// Lays out the registers of a warp: 32 lanes side by side for each register, a mask of 32 bits for each predicate. Constants and special registers are registers that are written before the
+/// kernel begins.
+/// </summary>
 internal sealed class RegisterFile(IReadOnlyList<(string Prefix, string Type)> declarations)
 {
     private static readonly char[] Digits = [.. "0123456789"];

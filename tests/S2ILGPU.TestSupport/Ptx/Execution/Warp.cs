@@ -13,7 +13,8 @@ internal enum WarpState
 
 /// <summary>32 threads, their registers and where each of them is.</summary>
 /// <remarks>
-/// Lanes that are at the same instruction run together. When they go different ways the lanes that are furthest behind run first, so they meet again where the ways join; at an instruction of the whole warp
+/// Lanes that are at the same instruction run together. When they go different ways the lanes that are furthest behind run first, so they meet again where the ways join; at an instruction of the
+/// whole warp
 /// those who come first wait.
 /// </remarks>
 internal sealed unsafe class Warp : IDisposable

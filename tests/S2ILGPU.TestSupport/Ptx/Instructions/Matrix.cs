@@ -5,7 +5,10 @@ using System.Runtime.Intrinsics;
 
 namespace S2ILGPU.TestSupport.Ptx;
 
-/// <summary><c>ldmatrix</c>: 1, 2 or 4 matrices of 8 x 8 16-bit elements. Lane l gives the address of row l % 8 of matrix l / 8 and receives elements 2 (l % 4) and the next of row l / 4, or of column l / 4 with <c>.trans</c>.</summary>
+/// <summary>
+/// <c>ldmatrix</c>: 1, 2 or 4 matrices of 8 x 8 16-bit elements. Lane l gives the address of row l % 8 of matrix l / 8 and receives elements 2 (l % 4) and the next of row l / 4, or of column l /
+/// 4 with <c>.trans</c>.
+/// </summary>
 internal sealed unsafe class LoadMatrix(int[] d, PtxPointer pointer, bool isTransposed) : Instruction
 {
     public override Flow Flow => Flow.WarpCollective;

@@ -6,9 +6,11 @@ namespace S2ILGPU.TestSupport.Ptx;
 
 /// <summary>Finds accesses to shared memory that no barrier orders, whatever order the threads happened to run in.</summary>
 /// <remarks>
-/// <para>Every 4-byte word remembers who wrote it last and who read it since the last barrier, each stamped with the group's and the warp's barrier count. Two threads are ordered when a group barrier, or for threads of
+/// <para>Every 4-byte word remembers who wrote it last and who read it since the last barrier, each stamped with the group's and the warp's barrier count. Two threads are ordered when a group
+/// barrier, or for threads of
 /// one warp a warp barrier, lies between. An asynchronous copy holds its words from its issue until its thread waits; nobody may touch them meanwhile.</para>
-/// <para>An ldmatrix reads for all lanes of its warp, so a lane that writes there afterwards needs a barrier of the warp, as the memory model asks. One exception: warps may copy the same bytes to the same place, each for
+/// <para>An ldmatrix reads for all lanes of its warp, so a lane that writes there afterwards needs a barrier of the warp, as the memory model asks. One exception: warps may copy the same bytes
+/// to the same place, each for
 /// itself.</para>
 /// </remarks>
 internal sealed class RaceDetector(int bytes)

@@ -96,8 +96,10 @@ internal sealed partial class PtxParser
             }
             if (piece.Length == 0)
             {
-                if (char.IsWhiteSpace(c) || c == ';') // ILGPU ends blocks with a semicolon too
+                if (char.IsWhiteSpace(c))
                     continue;
+                if (c == ';')
+                    throw new FormatException($"line {line}: a semicolon without a statement, which ptxas refuses");
                 start = line;
             }
             if (c is '{' or '}' && piece.Length == 0)

@@ -5,9 +5,8 @@ using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
 using S2ILGPU.Backends;
-using S2ILGPU.Devices;
 
-namespace S2ILGPU.Ilgpu;
+namespace S2ILGPU.Devices;
 
 /// <summary>CUDA and OpenCL devices.</summary>
 internal static class GpuDevices
@@ -37,12 +36,16 @@ internal static class GpuDevices
     /// <summary>Copies to the device in the order of the stream.</summary>
     public static unsafe void Upload<T>(ArrayView<T> target, AcceleratorStream stream, ReadOnlySpan<T> values) where T : unmanaged
     {
-        if (stream.Accelerator.AcceleratorType == AcceleratorType.OpenCL) // reads the host's memory later
+        if (ReadsHostMemoryLater(stream.Accelerator))
             target.CopyFromCPU(stream, values);
         else
-            fixed (T* host = values) // CUDA stages pageable memory before it returns
+            fixed (T* host = values)
                 target.CopyFromCPUUnsafeAsync(stream, ref *host, values.Length);
     }
+
+    // CUDA stages pageable memory before a copy returns, but promises so only for devices that cannot read such memory themselves.
+    private static bool ReadsHostMemoryLater(Accelerator accelerator) => accelerator.AcceleratorType == AcceleratorType.OpenCL
+        || (accelerator is CudaAccelerator cuda && CudaAPI.CurrentAPI.GetDeviceAttribute(DeviceAttributeKind.CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS, cuda.DeviceId) != 0);
 
     private static DeviceInfo Info(string id, Device device, DeviceKind kind) =>
         new(id, IlgpuDevices.DisplayName(device), kind, device.MemorySize, device.NumMultiprocessors, ArchitectureOf(device));

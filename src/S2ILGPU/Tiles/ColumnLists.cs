@@ -1,13 +1,13 @@
 using ILGPU;
 
-namespace S2ILGPU.Kernels;
+namespace S2ILGPU.Tiles;
 
 /// <summary>The row tiles of a launch and the column tiles that they meet: all that an attention kernel knows of a sparsity pattern.</summary>
 /// <remarks>
 /// A column tile is 64 columns gathered from E = 64 / BlockColumns entries, with BlockColumns = min(block of the pattern, 64); a block of 128 tokens is two entries. Entries that only fill up a tile have
 /// all their mask bits clear and name a block that exists.
 /// </remarks>
-public struct ColumnLists
+internal struct ColumnLists
 {
     /// <summary>The row tiles, one per group of threads, those with long lists first.</summary>
     public ArrayView<RowTile> Rows;

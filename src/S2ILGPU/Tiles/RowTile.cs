@@ -1,4 +1,4 @@
-namespace S2ILGPU.Kernels;
+namespace S2ILGPU.Tiles;
 
 /// <summary>The work of one group of threads: a tile of neighbouring rows of one head of one sequence, and the list of column tiles that it meets.</summary>
 /// <remarks>
@@ -6,7 +6,7 @@ namespace S2ILGPU.Kernels;
 /// the first row of a sequence is not aligned, the tile begins above it and <see cref="BeginRow"/> says where its rows begin.</para>
 /// <para>Every list, mask and limit is prepared on the host, so a kernel knows neither patterns nor batches nor head groups.</para>
 /// </remarks>
-public struct RowTile
+internal struct RowTile
 {
     /// <summary>Index along the outermost dimension of the row tensors.</summary>
     public int Batch;

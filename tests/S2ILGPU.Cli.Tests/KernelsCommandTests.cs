@@ -1,0 +1,52 @@
+using System.Text.Json;
+using Xunit;
+
+namespace S2ILGPU.Cli.Tests;
+
+/// <summary><c>s2 kernels</c>.</summary>
+public sealed class KernelsCommandTests
+{
+    private static readonly string[] s_names =
+        ["kernel", "variant", "arch", "tensorCore", "ptxBytes", "registers", "spillBytes", "stackBytes", "sharedBytes", "loopInstructions", "hmma", "ldsm", "ldgsts", "ex2"];
+
+    [Fact]
+    public async Task Json_has_a_row_for_each_kernel_and_architecture()
+    {
+#if KERNEL_LAB
+        var result = await Tool.RunAsync("kernels --json");
+        Assert.Equal(1, result.ExitCode);
+        Assert.StartsWith("error: this build has no compiler", result.Error);
+        Assert.Single(result.Error.Trim().Split('\n'));
+#else
+        var result = await Tool.RunAsync("kernels --json --kernel forward-bf16-d64-rows64");
+        Assert.Equal(0, result.ExitCode);
+        using var document = JsonDocument.Parse(result.Output);
+        JsonElement[] rows = [.. document.RootElement.EnumerateArray()];
+        Assert.Equal(["sm_80", "sm_90"], rows.Select(row => row.GetProperty("arch").GetString()).Order().Distinct());
+        Assert.All(rows, row => Assert.Equal(s_names, row.EnumerateObject().Select(property => property.Name)));
+        Assert.All(rows, row => Assert.True(row.GetProperty("tensorCore").GetBoolean() && row.GetProperty("kernel").GetString() == "forward" && row.GetProperty("ptxBytes").GetInt32() > 10_000));
+        // null where the tools are missing, numbers where they are there
+        var loop = rows[0].GetProperty("hmma");
+        Assert.True(loop.ValueKind == JsonValueKind.Null ? rows[0].GetProperty("ldsm").ValueKind == JsonValueKind.Null : loop.GetInt32() > 0 && loop.GetInt32() < rows[0].GetProperty("loopInstructions").GetInt32());
+#endif
+    }
+
+    [Fact]
+    public async Task Portable_kernels_are_compiled_to_OpenCL_too()
+    {
+#if KERNEL_LAB
+        Assert.Skip("this build has no compiler: KernelLab executes the kernels itself");
+        await Task.CompletedTask;
+#else
+        var result = await Tool.RunAsync("kernels --kernel decode --arch opencl");
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains("opencl", result.Output);
+        Assert.DoesNotContain("sm_80", result.Output);
+#endif
+    }
+
+    [Theory]
+    [InlineData("--kernel", "frobnicate", "no kernel 'frobnicate'")]
+    [InlineData("--arch", "sm_12", "--arch must be one of")]
+    public Task Bad_input_is_one_line_and_exit_code_2(string option, string value, string message) => Tool.RefuseAsync($"kernels {option} {value}", message);
+}

@@ -1,0 +1,153 @@
+using S2ILGPU.Backends;
+using S2ILGPU.Layouts;
+using S2ILGPU.Patterns;
+using S2ILGPU.Tensors;
+using S2ILGPU.TestSupport;
+using Xunit;
+
+namespace S2ILGPU.Tests.Attention;
+
+/// <summary>Attention leaves no memory behind, builds its lists once, and refuses what it cannot do.</summary>
+public sealed class AttentionResourceTests : IDisposable
+{
+    private const int Tokens = 40, Heads = 2, HeadDim = 64;
+
+    private readonly IlgpuBackend _engine = (IlgpuBackend)Emulated.CreateWithTensorCores();
+    private readonly BlockLayout _layout = BlockLayout.Create(new LocalStridePattern(Heads, 1, blockTokens: 32, localBlocks: 1, verticalStride: 2), Tokens);
+
+    [Theory]
+    [InlineData(ElementType.Float32)]
+    [InlineData(ElementType.BFloat16)]
+    public void Calls_leave_nothing_behind_and_build_lists_once(ElementType type)
+    {
+        using var tensors = new Operands(_engine, type);
+        RunAll(tensors);
+        int live = _engine.LiveBuffers, built = _engine.PlansBuilt;
+        long used = _engine.UsedBytes;
+        RunAll(tensors);
+        Assert.Equal((live, built, used), (_engine.LiveBuffers, _engine.PlansBuilt, _engine.UsedBytes));
+        _engine.Trim();
+        Assert.Equal(Operands.Count, _engine.LiveBuffers);
+    }
+
+    [Fact]
+    public void The_oldest_lists_are_dropped()
+    {
+        using var tensors = new Operands(_engine, ElementType.Float32);
+        for (int n = 1; n <= 60; n++)
+            tensors.Decode(BlockLayout.Create(_layout.Pattern, Tokens), n % Tokens + 1);
+        Assert.InRange(_engine.LiveBuffers, 1, Operands.Count + 5 * S2ILGPU.Attention.PlanCache.Capacity);
+    }
+
+    [Fact]
+    public void Bad_operands_are_refused_with_their_values_and_leak_nothing()
+    {
+        using var good = new Operands(_engine, ElementType.Float32);
+        using var wide = _engine.Allocate(new Shape(1, Tokens, Heads, 264), ElementType.Float32);
+        using var wideKey = _engine.Allocate(new Shape(1, Tokens, 1, 264), ElementType.Float32);
+        using var integers = _engine.Allocate(good.Query.Shape, ElementType.Int32);
+        using var halves = _engine.Allocate(good.Query.Shape, ElementType.Float16);
+        int live = _engine.LiveBuffers;
+        var sequences = SequenceBatch.Uniform(1, Tokens, Tokens);
+        var arguments = new AttentionForwardArguments(good.Query, good.Key, good.Value, good.Output, good.LogSumExp, _layout, sequences, 0.1f);
+        Refused("256", arguments with { Query = wide, Key = wideKey, Value = wideKey, Output = wide });
+        Refused("Float32, BFloat16 or Float16", arguments with { Query = integers });
+        Refused("Float32", arguments with { Output = halves });
+        Refused("[1, 40, 1, 64]", arguments with { Key = good.Query });
+        Refused("[1, 2, 40]", arguments with { LogSumExp = good.Query });
+        Refused("does not cover", arguments with { Layout = BlockLayout.Create(_layout.Pattern, Tokens - 1) });
+        Refused("2 layouts for 1 sequences", arguments with { Layouts = [_layout, _layout] });
+        Refused("pages [P, 32, 64]", arguments with { Pages = new PageTable(1, 1, 2) });
+        Assert.Equal(live, _engine.LiveBuffers);
+
+        void Refused(string part, AttentionForwardArguments wrong) =>
+            Assert.Contains(part, Assert.ThrowsAny<ArgumentException>(() => _engine.AttentionForward(wrong)).Message);
+    }
+
+    [Fact]
+    public void A_kept_block_without_a_page_is_refused_by_name()
+    {
+        using var operands = new Operands(_engine, ElementType.Float32);
+        using var pages = _engine.Allocate(new Shape(2, 32, HeadDim), ElementType.Float32);
+        var table = new PageTable(1, 1, 2) { [0, 0, 0] = 0 };
+        using var query = operands.Query.Slice(1, 0, 1);
+        using var output = operands.Output.Slice(1, 0, 1);
+        var arguments = new AttentionForwardArguments(query, pages, pages, output, null, _layout, SequenceBatch.Uniform(1, 1, Tokens), 0.1f, table);
+        Assert.Contains("block 1 of KV head 0 of sequence 0", Assert.Throws<ArgumentException>(() => _engine.AttentionForward(arguments)).Message);
+        table[0, 0, 1] = 1;
+        _engine.Fill(pages, 1);
+        _engine.AttentionForward(arguments);
+        Assert.Equal(1, _engine.ToArray(output)[0], 1e-5);
+    }
+
+    [Fact]
+    public void Too_little_memory_is_said_with_the_sizes_and_leaks_nothing()
+    {
+        using var small = S2ILGPU.Devices.IlgpuDevices.CreateBackend(Emulated.Device, memoryLimitBytes: 150 * 1024);
+        using var operands = new Operands(small, ElementType.BFloat16);
+        int live = small.LiveBuffers;
+        Assert.Throws<InsufficientMemoryException>(() => operands.Backward(_layout));
+        small.Trim();
+        Assert.Equal(live, small.LiveBuffers);
+    }
+
+    public void Dispose() => _engine.Dispose();
+
+    private void RunAll(Operands tensors)
+    {
+        tensors.Forward(_layout);
+        tensors.Backward(_layout);
+        tensors.Decode(_layout, Tokens);
+        _engine.MergePartitions([tensors.Output, tensors.Output], [tensors.LogSumExp, tensors.LogSumExp], tensors.QueryGradient, tensors.LogSumExp);
+    }
+
+    // The tensors of a small problem.
+    private sealed class Operands(IlgpuBackend engine, ElementType type) : IDisposable
+    {
+        public const int Count = 9;
+
+        public Tensor Query { get; } = New(engine, type, Heads);
+
+        public Tensor Key { get; } = New(engine, type, 1);
+
+        public Tensor Value { get; } = New(engine, type, 1);
+
+        public Tensor Output { get; } = New(engine, type, Heads);
+
+        public Tensor OutputGradient { get; } = New(engine, type, Heads);
+
+        public Tensor QueryGradient { get; } = New(engine, type, Heads);
+
+        public Tensor KeyGradient { get; } = New(engine, type, 1);
+
+        public Tensor ValueGradient { get; } = New(engine, type, 1);
+
+        public Tensor LogSumExp { get; } = engine.Allocate(new Shape(1, Heads, Tokens), ElementType.Float32);
+
+        public void Forward(BlockLayout layout) =>
+            engine.AttentionForward(new AttentionForwardArguments(Query, Key, Value, Output, LogSumExp, layout, SequenceBatch.Uniform(1, Tokens, Tokens), 0.1f));
+
+        public void Backward(BlockLayout layout) => engine.AttentionBackward(new AttentionBackwardArguments(Query, Key, Value, Output, LogSumExp, OutputGradient, null,
+            QueryGradient, KeyGradient, ValueGradient, layout, SequenceBatch.Uniform(1, Tokens, Tokens), 0.1f));
+
+        public void Decode(BlockLayout layout, int keys)
+        {
+            using var query = Query.Slice(1, 0, 1);
+            using var output = Output.Slice(1, 0, 1);
+            engine.AttentionForward(new AttentionForwardArguments(query, Key, Value, output, null, layout, SequenceBatch.Uniform(1, 1, keys), 0.1f));
+        }
+
+        public void Dispose()
+        {
+            foreach (var tensor in (Tensor[])[Query, Key, Value, Output, OutputGradient, QueryGradient, KeyGradient, ValueGradient, LogSumExp])
+                tensor.Dispose();
+        }
+
+        private static Tensor New(IlgpuBackend engine, ElementType type, int heads)
+        {
+            var tensor = engine.Allocate(new Shape(1, Tokens, heads, HeadDim), type);
+            engine.Upload([.. Seeds.NewRandom().Normal(tensor.Count).Select(x => (float)x)], tensor);
+            return tensor;
+        }
+    }
+}

@@ -1,0 +1,89 @@
+using ILGPU;
+using ILGPU.Algorithms;
+using ILGPU.Runtime;
+using ILGPU.Runtime.CPU;
+using S2ILGPU.Backends;
+using S2ILGPU.Devices;
+using S2ILGPU.Tensors;
+using Xunit;
+
+namespace S2ILGPU.Tests.Devices;
+
+public sealed class IlgpuDevicesTests
+{
+    [Fact]
+    public void The_registry_finds_the_package_by_itself()
+    {
+        var device = Assert.Single(Engine.Devices(), device => device.Id == Emulated.Device);
+        Assert.Equal(DeviceKind.Emulated, device.Kind);
+        Assert.True(device.MemoryBytes > 0);
+        using var engine = Engine.Create(Emulated.Device);
+        Assert.IsType<IlgpuBackend>(engine);
+        Assert.Equal(device.Name, engine.Name);
+    }
+
+    [Fact]
+    public void Emulated_devices_are_never_taken_automatically()
+    {
+        using var engine = Engine.Create();
+        Assert.NotEqual(Engine.Devices().Single(device => device.Id == Emulated.Device).Name, engine.Name);
+    }
+
+    [Theory]
+    [InlineData("cuda:99")]
+    [InlineData("opencl:99")]
+    [InlineData("ilgpu")]
+    [InlineData("")]
+    public void An_unknown_device_is_an_error_that_names_those_that_there_are(string device)
+    {
+        Assert.Contains(Emulated.Device, Assert.Throws<ArgumentException>(() => Engine.Create(device)).Message);
+        Assert.Contains(Emulated.Device, Assert.Throws<ArgumentException>(() => new IlgpuDevices().Create(device)).Message);
+    }
+
+    [Fact]
+    public void An_accelerator_with_small_groups_is_refused()
+    {
+        Assert.SkipWhen(Emulated.IsLab, "KernelLab's device has groups of 1024 threads whatever it is asked for");
+        using var context = Context.Create(builder => builder.EnableAlgorithms());
+        using var accelerator = new CPUDevice(4, 4, 1).CreateAccelerator(context);
+        Assert.Contains("128 threads", Assert.Throws<NotSupportedException>(() => new IlgpuBackend(accelerator)).Message);
+    }
+
+    [Fact]
+    public void Memory_of_the_program_becomes_tensors_without_a_copy()
+    {
+        using var context = Context.Create(builder => builder.EnableAlgorithms().WithTensorCores());
+        using var accelerator = new CPUDevice(32, 8, 1).CreateAccelerator(context);
+        using var stream = accelerator.CreateStream();
+        using var memory = accelerator.Allocate1D<float>(24);
+        memory.View.CopyFromCPU(Enumerable.Range(0, 24).Select(n => (float)n).ToArray());
+        using (var engine = new IlgpuBackend(accelerator, stream))
+        {
+            using var tensor = engine.View(memory.View.BaseView.SubView(8, 12), 3, 4);
+            using var row = tensor.Slice(0, 1, 1);
+            engine.Fill(row, -1);
+            float[] values = engine.ToArray(tensor);
+            Assert.Equal([8, 9, 10, 11, -1, -1, -1, -1, 16, 17, 18, 19], values);
+            Assert.Equal(0, engine.UsedBytes);
+            Assert.Contains("16 bytes", Assert.Throws<ArgumentException>(() => engine.View(memory.View.BaseView.SubView(1, 12), 3, 4)).Message);
+            Assert.Contains("needs 100 bytes", Assert.Throws<ArgumentException>(() => engine.View(memory.View.BaseView, 25)).Message);
+        }
+        Assert.Equal(-1, memory.GetAsArray1D()[12]); // still the program's
+    }
+
+    [Fact]
+    public void Views_of_all_element_types()
+    {
+        using var engine = IlgpuDevices.CreateBackend(Emulated.Device);
+        using var context = Context.Create(builder => builder.EnableAlgorithms());
+        using var accelerator = new CPUDevice(32, 8, 1).CreateAccelerator(context);
+        using var halves = accelerator.Allocate1D<ILGPU.Half>(8);
+        using var brains = accelerator.Allocate1D<ushort>(8);
+        using var integers = accelerator.Allocate1D<int>(8);
+        using var doubles = accelerator.Allocate1D<double>(8);
+        Assert.Equal(ElementType.Float16, engine.View(halves.View.BaseView, 8).ElementType);
+        Assert.Equal(ElementType.BFloat16, engine.View(brains.View.BaseView, 8).ElementType);
+        Assert.Equal(ElementType.Int32, engine.View(integers.View.BaseView, 8).ElementType);
+        Assert.Contains("Double", Assert.Throws<ArgumentException>(() => engine.View(doubles.View.BaseView, 8)).Message);
+    }
+}

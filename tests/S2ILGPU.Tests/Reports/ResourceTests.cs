@@ -1,0 +1,67 @@
+using S2ILGPU.Kernels;
+using S2ILGPU.Reports;
+using S2ILGPU.Tests.Ptx;
+using S2ILGPU.TestSupport;
+using Xunit;
+
+namespace S2ILGPU.Tests.Reports;
+
+/// <summary>What the kernels of the launch table need where the table chooses them: registers without spills, and main loops with as many tensor-core products as were measured.</summary>
+public sealed class ResourceTests
+{
+    // Shared memory of a multiprocessor decides what the table chooses.
+    private static readonly (string Name, int MultiprocessorKilobytes)[] s_architectures = [("sm_80", 164), ("sm_86", 100), ("sm_90", 228)];
+
+    public static TheoryData<string> Families => [.. KernelCatalog.AllFamilies];
+
+    public static TheoryData<string> Portable => [.. ReportedKernel.All.Where(kernel => !kernel.TensorCore).Select(kernel => kernel.Variant)];
+
+    [Theory]
+    [MemberData(nameof(Families))]
+    public void Kernels_compile_without_spills(string family)
+    {
+        foreach (var kernel in KernelCatalog.Members(family))
+        {
+            string ptx = kernel.Kernel.Text;
+            Assert.SkipUnless(CudaTools.HasDisassembler, "ptxas and cuobjdump are not on the path");
+            foreach (var (architecture, kilobytes) in s_architectures)
+                if (KernelCatalog.IsChosen(kernel, kilobytes))
+                    Check(kernel, architecture, ptx);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Portable))]
+    public void Portable_kernels_compile_for_every_target(string name)
+    {
+        var kernel = ReportedKernel.All.Single(k => k.Variant == name);
+#if KERNEL_LAB
+        Assert.Skip($"this build has no compiler for {kernel.Variant}: KernelLab executes the kernels itself");
+#else
+        var reports = KernelReports.Of(kernel, ["sm_75", "sm_80", "opencl"]).ToArray();
+        Assert.All(reports, report => Assert.True(report.SourceBytes > 1000));
+        foreach (var report in reports.Take(2))
+            Assert.True(report.SpillBytes is null or 0, $"{name} on {report.Architecture}: {report.SpillBytes} bytes of spills");
+#endif
+    }
+
+    private static void Check(TestedKernel kernel, string architecture, string ptx)
+    {
+        var (report, listing) = CudaTools.Assemble(ptx, architecture);
+        string what = $"{kernel.Variant.Name} on {architecture}, {report!.Registers} registers; {Seeds.Text}";
+        Assert.True((report.SpillStoreBytes, report.SpillLoadBytes, report.StackBytes, listing!.LocalAccesses) == (0, 0, 0, 0),
+            $"{what}: spills {report.SpillStoreBytes} + {report.SpillLoadBytes}, stack {report.StackBytes} bytes, {listing.LocalAccesses} local accesses");
+        if (LeastShare(kernel) is { } least && architecture != "sm_86")
+            Assert.True(listing.MainLoop()!.TensorShare >= least, $"{what}: {listing.MainLoop()!.TensorShare:p1} of the main loop are tensor-core products, at least {least:p0} are due");
+    }
+
+    // Of the unmasked main loop's instructions; what ptxas 11.8 gives, less a little.
+    private static double? LeastShare(TestedKernel kernel) => (kernel.Variant.Method.DeclaringType, kernel.HeadDim) switch
+    {
+        (var type, 128) when type == typeof(Forward) => 0.24,
+        (var type, 64) when type == typeof(Forward) => 0.19,
+        (var type, 128) when type == typeof(Backward) => 0.38,
+        (var type, 64) when type == typeof(Backward) => 0.29,
+        _ => null,
+    };
+}
