@@ -141,11 +141,5 @@ internal sealed class LayerCache : IDisposable
         return larger;
     }
 
-    // Cleared, since kernels multiply rows behind the last key by weights of 0, which do not hide a NaN that memory may hold.
-    private Tensor NewPages(int count)
-    {
-        var pages = _backend.Allocate(new Shape(count, _pattern.BlockTokens, _headDim), _elementType);
-        _backend.Fill(pages, 0);
-        return pages;
-    }
+    private Tensor NewPages(int count) => _backend.Allocate(new Shape(count, _pattern.BlockTokens, _headDim), _elementType);
 }

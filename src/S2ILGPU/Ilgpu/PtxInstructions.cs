@@ -47,6 +47,12 @@ internal static class PtxInstructions
 
     public static void StoreShared(PTXBackend backend, PTXCodeGenerator code, Value value) => Line(code, $"st.shared.f32 {At(code, value, 0)}, {Input(code, value[2])}");
 
+    public static void ZeroSharedUnless(PTXBackend backend, PTXCodeGenerator code, Value value)
+    {
+        string left = Input(code, value[2]);
+        Block(code, $".reg .pred %none; .reg .b32 %zero; mov.b32 %zero, 0; setp.le.s32 %none, {left}, 0; @%none st.shared.v4.b32 {At(code, value, 0)}, {{%zero,%zero,%zero,%zero}};");
+    }
+
     public static void LoadMatrix(PTXBackend backend, PTXCodeGenerator code, Value value) => Load(code, value, "ldmatrix.sync.aligned.m8n8.x4.shared.b16");
 
     public static void LoadMatrixTransposed(PTXBackend backend, PTXCodeGenerator code, Value value) => Load(code, value, "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16");
@@ -103,6 +109,9 @@ internal static class PtxInstructions
     private static void Block(PTXCodeGenerator code, string text) => code.Builder.Append("\t{ ").Append(text).AppendLine(" }");
 
     private static void Line(PTXCodeGenerator code, string text) => code.Builder.Append('\t').Append(text).AppendLine(";");
+
+    /// <summary>Several instructions with registers of their own; behind the closing brace there must be no semicolon.</summary>
+    private static void Block(PTXCodeGenerator code, string text) => code.Builder.Append("\t{ ").Append(text).AppendLine(" }");
 
     /// <summary>An address operand, followed by its constant offset.</summary>
     private static string At(PTXCodeGenerator code, Value value, int index)

@@ -97,8 +97,7 @@ internal static class Decode
         var keys = s.Ring.Moved(stage);
         s.Scores.Zero();
         s.Scores.Dot<TElement>(s.Query, keys);                                                      // S = Q K^T
-        if (masked)
-            Hide(a, s, it);
+        int count = masked ? Hide(a, s, it) : 16;
         int t = Group.IdxX & 3;
         float old = s.Softmax[0], m = IntrinsicMath.Max(IntrinsicMath.Max(s.Scores.Values[0], s.Scores.Values[1]), IntrinsicMath.Max(s.Scores.Values[4], s.Scores.Values[5]));
         m = IntrinsicMath.Max(m, Warp.ShuffleXor(m, 1));
@@ -109,7 +108,8 @@ internal static class Decode
         s.Softmax[0] = m;
         s.Softmax[1] = s.Softmax[1] * shrink + (p0 + p1 + (p2 + p3));                               // l += P
         float left = Warp.Shuffle(shrink, t * 8), right = Warp.Shuffle(shrink, t * 8 + 4);          // of heads 2t and 2t + 1
-        s.Output.ScaleAndMultiply<TElement>(left, right, keys.Behind(TileLayout<TShape>.TileBytes), new U2 { X = TElement.Pack(p0, p1), Y = TElement.Pack(p2, p3) }); // O^T += V^T P^T
+        s.Output.ScaleAndMultiply<TElement>(left, right, keys.Behind(TileLayout<TShape>.TileBytes), new U2 { X = TElement.Pack(p0, p1), Y = TElement.Pack(p2, p3) },
+            masked && TShape.Paged, new U2 { X = Existing(count), Y = Existing(count - 8) });       // O^T += V^T P^T
         Intrinsics.WarpBarrier();                       // every lane has read its part
         Load(a, s, stage, ahead < end);
         TileEntries<TShape>.Load(s.Next, a.Lists, s.ColumnBase, IntrinsicMath.Min(ahead + 1, end - 1), s.Entry);
@@ -155,9 +155,13 @@ internal static class Decode
             Intrinsics.CopyWait3();
     }
 
-    /// <summary>Hides columns that are not kept or do not exist; only rows 0 to 7 of S are used.</summary>
+    /// <summary>The bits of a pair of 16-bit elements of which the first <paramref name="count"/> exist.</summary>
     [MethodImpl(Inline)]
-    private static void Hide<TShape>(in DecodeArguments a, in State<TShape> s, int it) where TShape : struct, IDecodeShape
+    private static uint Existing(int count) => count > 1 ? uint.MaxValue : count > 0 ? 0xffffu : 0u;
+
+    /// <summary>Hides columns that are not kept or do not exist; only rows 0 to 7 of S are used. Returns how many there are from column 2t of the warp on.</summary>
+    [MethodImpl(Inline)]
+    private static int Hide<TShape>(in DecodeArguments a, in State<TShape> s, int it) where TShape : struct, IDecodeShape
     {
         int column = (Group.IdxX >> 5) * 16, first = a.Lists.Positions[it * TileLayout<TShape>.Entries + s.Entry] + column % TShape.BlockColumns + (Group.IdxX & 3) * 2;
         int count = (a.Lists.Masks[it] >> (column / 16) & 1u) != 0 ? a.Lists.Rows[Grid.IdxX].ColumnEnd - first : 0;
@@ -165,6 +169,7 @@ internal static class Decode
         s.Scores.Values[1] = count > 1 ? s.Scores.Values[1] : float.NegativeInfinity;
         s.Scores.Values[4] = count > 8 ? s.Scores.Values[4] : float.NegativeInfinity;
         s.Scores.Values[5] = count > 9 ? s.Scores.Values[5] : float.NegativeInfinity;
+        return count;
     }
 
     /// <summary>Q of head g in rows g and g + 8. The repeated rows are loads that the compiler cannot merge, so that whole operands stay in place; zeros or copies would be moved into every operand

@@ -113,6 +113,8 @@ internal static class Forward
     {
         uint bytes = it + 1 < end ? 16u : 0u;           // nothing is read behind the last tile
         Intrinsics.CopyWait0();
+        if (TShape.Stages == 2 && masked)
+            ZeroBehindEnd(a, s, it, stage);
         Group.Barrier();                                // the tile has landed, and everybody is done with the other buffers
         if (TShape.Stages == 2)
         {
@@ -143,6 +145,8 @@ internal static class Forward
             if (TShape.Stages == 1)
             {
                 Intrinsics.CopyWait0();
+                if (masked)
+                    ZeroBehindEnd(a, s, it, stage);
                 Group.Barrier();                        // V has landed, and everybody is done with K
                 s.Copy.LoadOrZero(a.Keys, s.Next, 0, 0, bytes);
                 Intrinsics.CopyCommit();
@@ -155,6 +159,14 @@ internal static class Forward
             s.Softmax.Weigh(s.Scores, a.ScaleLog2);                                                 // P = 2^(S c - m'), l += P
             s.Output.Multiply<TElement, Step<TShape>>(s.Scores, values.Behind(distance), s.Scratch); // O += P V
         }
+    }
+
+    /// <summary>Clears the rows of V behind the last key, where keys lie in pages. In registers it would cost 137 to 345 instructions per tile instead of 16 to 63, and a variant would spill.</summary>
+    [MethodImpl(Inline)]
+    private static void ZeroBehindEnd<TShape>(in ForwardArguments a, in State<TShape> s, int it, uint stage) where TShape : struct, IForwardShape
+    {
+        if (TShape.Paged)
+            s.Copy.ZeroBehindEnd(a.Lists, it, s.FirstEntry, TileLayout<TShape>.CopyRow(Group.IdxX) % TShape.BlockColumns, stage, TileLayout<TShape>.TileBytes);
     }
 
     /// <summary>What to flip in a stage to get the other one.</summary>

@@ -9,7 +9,7 @@ namespace S2ILGPU.Launch;
 /// <list type="table">
 /// <item>D = 64: 64 rows 616 to 647, 20.8 to 19.8 %; 128 rows 608 to 639, 21.1 to 20.0 %</item>
 /// <item>D = 96: 64 rows 737 to 752, 26 % (blocks of 16: 418 to 424 for half as many rows per warp, 23 %); 128 rows 721 to 734, 26 %</item>
-/// <item>D = 128: 64 rows 492 to 520, 26.0 to 24.6 %; single buffers 498 to 535, 25.7 to 23.9 %; 128 rows 476 to 488, 26.9 to 26.2 %</item>
+/// <item>D = 128: 64 rows 492 to 524, 26.0 to 24.4 %; single buffers 498 to 535, 25.7 to 23.9 %; 128 rows 476 to 492, 26.9 to 26.0 %</item>
 /// <item>D = 256: 64 rows 772 to 799, 33 %; single buffers 777 to 816, 32 %; 128 rows 757 to 771, 33.5 %</item>
 /// </list>
 /// </remarks>

@@ -89,6 +89,15 @@ internal static partial class Intrinsics
         Raw.Write<U4, float>(ref shared, address + offset) = value;
     }
 
+    /// <summary>Clears 16 bytes of shared memory when <paramref name="left"/> is not positive: a condition without a branch. The address is a multiple of 16.</summary>
+    [IntrinsicImplementation]
+    public static void ZeroSharedUnless(uint address, uint offset, int left, ref U4 shared)
+    {
+        Raw.Address(ref shared);
+        if (left <= 0)
+            Raw.Write<U4, U4>(ref shared, address + offset) = default;
+    }
+
     /// <summary>Makes what the lanes of a warp wrote to shared memory visible to each other.</summary>
     [IntrinsicImplementation]
     public static void WarpBarrier() => Warp.Barrier();

@@ -55,6 +55,30 @@ internal struct TileCopy<TShape> where TShape : struct, ITileShape
         }
     }
 
+    /// <summary>Overwrites with zeros what the thread copied of columns that do not exist: rows of a page behind the last key hold anything, and a weight of 0 hides no NaN. The thread has waited for
+    /// its copies; nobody else has read them yet.</summary>
+    /// <param name="lists">The lists.</param>
+    /// <param name="columnTile">The column tile that was copied.</param>
+    /// <param name="entry">The thread's first entry in it.</param>
+    /// <param name="firstColumn">First column of that entry of which the thread copied a part.</param>
+    /// <param name="stage">As it was copied.</param>
+    /// <param name="offset">As it was copied.</param>
+    [MethodImpl(Inline)]
+    public readonly void ZeroBehindEnd(in ColumnLists lists, int columnTile, int entry, int firstColumn, uint stage, int offset)
+    {
+        int end = lists.Rows[Grid.IdxX].ColumnEnd - firstColumn;
+        for (int j = 0; j < TileLayout<TShape>.ThreadBlocks; j++)
+        {
+            int count = end - lists.Positions[columnTile * TileLayout<TShape>.Entries + entry + j * TileLayout<TShape>.BlockPeriod / TShape.BlockColumns];
+            for (int i = 0; i < TileLayout<TShape>.BlockPasses; i++)
+            {
+                int row = j * TileLayout<TShape>.BlockPeriod + i * TileLayout<TShape>.PassRows;
+                for (int panel = 0; panel < TileLayout<TShape>.Panels; panel++)
+                    Intrinsics.ZeroSharedUnless(To(stage, row), ToOffset(offset, row, panel), count - i * TileLayout<TShape>.PassRows, ref Memory[0]);
+            }
+        }
+    }
+
     /// <summary>Starts copying rows of a strided tensor: row <c>FirstRow + r</c> goes to row r of <paramref name="count"/>, and rows outside [begin, end) become zero.</summary>
     [MethodImpl(Inline)]
     public static void LoadStrided(ArrayView<U4> memory, uint address, ArrayView<U4> source, in RowStrides strides, in RowTile tile, int count)

@@ -45,6 +45,9 @@ internal static class TileLayout<TShape> where TShape : struct, ITileShape
     /// <summary>Rows of the tile after which a thread goes on with another block.</summary>
     public static int BlockPeriod { [MethodImpl(Inline)] get => IntrinsicMath.Max(PassRows, TShape.BlockColumns); }
 
+    /// <summary>Passes to copy a panel of the rows that a thread takes from one block.</summary>
+    public static int BlockPasses { [MethodImpl(Inline)] get => IntrinsicMath.Min(TShape.TileRows, BlockPeriod) / PassRows; }
+
     /// <summary>E, entries of a column tile of 64.</summary>
     public static int Entries { [MethodImpl(Inline)] get => 64 / TShape.BlockColumns; }
 

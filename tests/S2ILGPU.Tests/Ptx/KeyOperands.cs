@@ -9,7 +9,7 @@ internal enum KeyPlacement
     /// <summary>Packed into tiles of 64 rows, zero beyond the sequence.</summary>
     Packed,
 
-    /// <summary>In pages in any order, with finite leftovers beyond the sequence; blocks that no head keeps have no page.</summary>
+    /// <summary>In pages in any order, with NaN and infinity beyond the sequence and in pages of nobody; blocks that no head keeps have no page.</summary>
     Pages,
 }
 
@@ -41,7 +41,7 @@ internal sealed record KeyOperands(ushort[] Keys, ushort[] Values, int[] Pages, 
         var kept = KeptBlocks(data);
         int[] order = [.. Enumerable.Range(0, pages.Length + 3)];
         random.Shuffle(order);
-        ushort[] pagedKeys = data.Encode(random.Normal(order.Length * blockElements)), pagedValues = data.Encode(random.Normal(order.Length * blockElements));
+        ushort[] pagedKeys = Leftovers(data, random, order.Length * blockElements), pagedValues = Leftovers(data, random, order.Length * blockElements);
         for (int s = 0, n = 0; s < sequences.Length; s++)
             for (int head = 0; head < data.Problem.KeyValueHeads; head++)
                 for (int entry = 0; entry * columns < sequences[s].KeyCount; entry++, n++)
@@ -55,6 +55,13 @@ internal sealed record KeyOperands(ushort[] Keys, ushort[] Values, int[] Pages, 
                     values.AsSpan(from, elements).CopyTo(pagedValues.AsSpan(page * blockElements));
                 }
         return new KeyOperands(pagedKeys, pagedValues, pages, most);
+    }
+
+    // What memory may hold that nobody has written: NaN, both infinities, numbers.
+    private static ushort[] Leftovers(AttentionData data, Random random, int count)
+    {
+        double[] kinds = [double.NaN, double.PositiveInfinity, double.NegativeInfinity, 1];
+        return data.Encode([.. random.Normal(count).Select(x => kinds[random.Next(kinds.Length)] * x)]);
     }
 
     // Blocks that a query of the sequence keeps.

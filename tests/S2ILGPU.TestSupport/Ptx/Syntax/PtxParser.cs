@@ -178,7 +178,7 @@ internal sealed partial class PtxParser
         var match = StatementParts().Match(text);
         if (!match.Success)
             throw new FormatException($"line {line}: {text}");
-        string? guard = match.Groups["guard"].Success ? match.Groups["guard"].Value : null;
+        string? guard = match.Groups["guard"].Success ? Scoped(match.Groups["guard"].Value) ?? match.Groups["guard"].Value : null;
         var operands = SplitOperands(match.Groups["operands"].Value).Select(operand => Operand(operand, line)).ToArray();
         return new PtxStatement(line, text, guard, match.Groups["not"].Success, match.Groups["name"].Value, operands);
     }
@@ -202,11 +202,19 @@ internal sealed partial class PtxParser
             yield return last;
     }
 
-    private PtxOperand Operand(string text, int line)
+    // The register that a name declared in a block stands for.
+    private string? Scoped(string name)
     {
         foreach (var scope in _scopes)
-            if (scope.TryGetValue(text, out string? register))
-                return new PtxRegister(register);
+            if (scope.TryGetValue(name, out string? register))
+                return register;
+        return null;
+    }
+
+    private PtxOperand Operand(string text, int line)
+    {
+        if (Scoped(text) is { } register)
+            return new PtxRegister(register);
         char first = text[0];
         if (first is '{' or '(')
             return new PtxVector([.. SplitOperands(text[1..^1]).Select(element => Operand(element, line))]);
