@@ -110,9 +110,6 @@ internal static class PtxInstructions
 
     private static void Line(PTXCodeGenerator code, string text) => code.Builder.Append('\t').Append(text).AppendLine(";");
 
-    /// <summary>Several instructions with registers of their own; behind the closing brace there must be no semicolon.</summary>
-    private static void Block(PTXCodeGenerator code, string text) => code.Builder.Append("\t{ ").Append(text).AppendLine(" }");
-
     /// <summary>An address operand, followed by its constant offset.</summary>
     private static string At(PTXCodeGenerator code, Value value, int index)
     {
