@@ -98,9 +98,6 @@ internal sealed class AttentionProblem
 
     public Shape LogSumExpShape => new(Case.Batch, Case.QueryHeads, Case.QueryRows);
 
-    // What pages hold behind the last key, and those that nobody owns. Tensor-core kernels multiply it by weights of 0, which hides numbers, but not NaN: caches clear their pages once.
-    private float Garbage => Query.Type == Key.Type && Key.Type is ElementType.BFloat16 or ElementType.Float16 ? 1024 : float.NaN;
-
     // Rows that belong to a sequence.
     private bool[] Used(Shape shape, bool isQuery)
     {
@@ -140,7 +137,7 @@ internal sealed class AttentionProblem
     {
         int headDim = plain.Shape[3];
         var values = new float[count * Case.BlockTokens * headDim];
-        Array.Fill(values, Garbage);
+        Array.Fill(values, float.NaN); // behind the last key, and in pages that nobody owns
         for (int s = 0; s < Case.KeyCounts.Length; s++)
             for (int head = 0; head < Case.KeyValueHeads; head++)
                 for (int j = 0; j < Case.KeyCounts[s]; j++)
