@@ -188,6 +188,22 @@ public sealed class VerifyCommandTests : IDisposable
     }
 
     [Fact]
+    public void All_cases_of_kernels_pass_on_the_cpu_engine()
+    {
+        using var emulated = Emulated(out _);
+        using var engine = new CpuBackend();
+        var groups = RegistryVariants.Of(emulated, isEmulated: false).GroupBy(v => v.On(emulated).Pass, v => v.Cases);
+        foreach (var group in groups)
+        {
+            CheckCase[] cases = [.. group.SelectMany(c => c).Distinct()];
+            var result = Run(new EngineVariant("tested", group.Key, ElementType.Float32, ElementType.Float32, [16], engine) { Cases = cases }, isEmulated: false);
+            Assert.True(result.IsPassed, result.Line(0));
+            Assert.Equal(cases.Length, result.Cases);
+            Assert.Equal(cases.Length, cases.Select(c => c.Name).Distinct().Count());
+        }
+    }
+
+    [Fact]
     public void The_cases_reach_every_edge()
     {
         var cases = CheckCases.Full;
