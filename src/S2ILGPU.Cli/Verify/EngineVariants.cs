@@ -128,8 +128,8 @@ internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, para
         return new EngineVariants([.. Chosen(engine, isEmulated ? s_fewHeadDims : s_headDims), .. kernels], others)
         {
             IsConcurrent = true,
-            Note = onRequest == 0 ? "" : $"this device executes kernels thread by thread: {registry.Count - onRequest} of {registry.Count} kernels, one per operation, element type and placement of keys, "
-                + "each on one small case; --only NAME checks any other",
+            Note = onRequest == 0 ? "" : $"this device executes kernels thread by thread: {registry.Count - onRequest} of {registry.Count} kernels, "
+                + "one per operation, element type and placement of keys, each on one small case; --only NAME checks any other",
         };
     }
 
