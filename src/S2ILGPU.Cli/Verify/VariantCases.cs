@@ -24,6 +24,7 @@ internal sealed class VariantCases(bool isEmulated)
         return kernel.Operation switch
         {
             KernelOperation.Pack when PacksMisaligned(kernel) => [Misaligned(block)],
+            KernelOperation.Pack => Turn([.. Plain(block).Where(check => !check.IsMisaligned)], 2, index),
             KernelOperation.Decode => Turn([.. Decode(block, Math.Max(1, kernel.GroupHeads), kernel.IsPaged)], 1, index),
             KernelOperation.Merge => Turn([.. Decode(block, 2, isPaged: true)], 1, index),
             KernelOperation.Forward when kernel.IsPaged => Turn([.. Paged(block)], 1, index),
