@@ -71,18 +71,6 @@ internal interface IEightElements
     static abstract F8 Load(ArrayView<U4> source, long element);
 }
 
-/// <summary>Eight floats.</summary>
-internal readonly struct EightFloats : IEightElements
-{
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static F8 Load(ArrayView<U4> source, long element)
-    {
-        var floats = source.Cast<F4>();
-        return new() { Left = floats[element / 4], Right = floats[element / 4 + 1] };
-    }
-}
-
 /// <summary>Eight elements of 16 bits.</summary>
 internal readonly struct EightHalves<TElement> : IEightElements where TElement : struct, IElement
 {

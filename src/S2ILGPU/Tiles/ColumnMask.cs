@@ -3,14 +3,13 @@ using ILGPU;
 
 namespace S2ILGPU.Tiles;
 
-/// <summary>Which scores of a column tile are visible: those of kept sub-blocks, of existing columns and, in causal attention, of columns at or before the row's position (rows are queries), or at or
-/// behind it (rows are keys).</summary>
+/// <summary>Which scores of a column tile are visible: those of kept sub-blocks, of existing columns and, in causal attention, of columns at or before the row's position.
+/// Rows are queries; the backward pass has a mask of its own.</summary>
 /// <remarks>Bit and limits are folded into one reach per row and 16 columns, so that an element costs one comparison. Lane geometry is computed here instead of being carried through the loop without
 /// masks.</remarks>
 internal static class ColumnMask<TShape> where TShape : struct, ITileShape
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
-    private const int NoColumn = 1 << 29;       // behind every column, and far from the end of the integers
 
     /// <summary>Sets the scores that rows of queries must not see to -inf.</summary>
     /// <param name="scores">S of the columns from <paramref name="firstColumn"/> on.</param>
@@ -37,31 +36,6 @@ internal static class ColumnMask<TShape> where TShape : struct, ITileShape
         }
     }
 
-    /// <summary>Sets the scores that rows of keys must not meet to -inf. Columns are queries; those that do not exist have weight 0 by their log-sum-exp.</summary>
-    /// <param name="scores">S^T of the columns from <paramref name="firstColumn"/> on.</param>
-    /// <param name="lists">The lists.</param>
-    /// <param name="columnTile">The column tile.</param>
-    /// <param name="firstColumn">First column of the step in the tile.</param>
-    /// <param name="causal">Whether positions matter, 1 or 0.</param>
-    [MethodImpl(Inline)]
-    public static void HideFromKeys(in AccumulatorFragment<TShape, Step<TShape>> scores, in ColumnLists lists, int columnTile, int firstColumn, int causal)
-    {
-        int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, row = warp * 16 * TShape.RowTiles + (lane >> 2);
-        int position = causal != 0 ? lists.Rows[Grid.IdxX].FirstPosition + row - (lane & 3) * 2 : -NoColumn;
-        uint bits = lists.Masks[columnTile];
-        for (int m = 0; m < TShape.RowTiles; m++)
-        {
-            uint rowBits = bits >> ((warp * TShape.RowTiles + m) * 4);
-            for (int k = 0; k < TShape.StepColumns / 16; k++)
-            {
-                int column = firstColumn + k * 16, first = lists.Positions[columnTile * TileLayout<TShape>.Entries + column / TShape.BlockColumns] + column % TShape.BlockColumns;
-                bool kept = (rowBits & (1u << (column / 16))) != 0;
-                int start = position + m * 16 - first;
-                HideBefore(scores, m, k, kept ? start : NoColumn, kept ? start + 8 : NoColumn);
-            }
-        }
-    }
-
     /// <summary>Hides the columns 2t + i of a 16x16 tile with i above the reach of their row.</summary>
     [MethodImpl(Inline)]
     private static void Hide(in AccumulatorFragment<TShape, Step<TShape>> scores, int m, int k, int above, int below)
@@ -73,20 +47,6 @@ internal static class ColumnMask<TShape> where TShape : struct, ITileShape
             scores.Values[x + 1] = above >= n * 8 + 1 ? scores.Values[x + 1] : float.NegativeInfinity;
             scores.Values[x + 2] = below >= n * 8 ? scores.Values[x + 2] : float.NegativeInfinity;
             scores.Values[x + 3] = below >= n * 8 + 1 ? scores.Values[x + 3] : float.NegativeInfinity;
-        }
-    }
-
-    /// <summary>Hides the columns 2t + i of a 16x16 tile with i below the start of their row.</summary>
-    [MethodImpl(Inline)]
-    private static void HideBefore(in AccumulatorFragment<TShape, Step<TShape>> scores, int m, int k, int above, int below)
-    {
-        for (int n = 0; n < 2; n++)
-        {
-            int x = AccumulatorFragment<TShape, Step<TShape>>.At(m, k * 2 + n);
-            scores.Values[x] = above <= n * 8 ? scores.Values[x] : float.NegativeInfinity;
-            scores.Values[x + 1] = above <= n * 8 + 1 ? scores.Values[x + 1] : float.NegativeInfinity;
-            scores.Values[x + 2] = below <= n * 8 ? scores.Values[x + 2] : float.NegativeInfinity;
-            scores.Values[x + 3] = below <= n * 8 + 1 ? scores.Values[x + 3] : float.NegativeInfinity;
         }
     }
 }

@@ -7,7 +7,6 @@ internal interface INumber
     static abstract int Value { get; }
 }
 
-#pragma warning disable CS1591 // the names say it all
 internal readonly struct N1 : INumber { public static int Value => 1; }
 
 internal readonly struct N2 : INumber { public static int Value => 2; }
@@ -29,7 +28,6 @@ internal readonly struct N96 : INumber { public static int Value => 96; }
 internal readonly struct N128 : INumber { public static int Value => 128; }
 
 internal readonly struct N256 : INumber { public static int Value => 256; }
-#pragma warning restore CS1591
 
 /// <summary>Where blocks of columns lie.</summary>
 internal interface IPlacement
