@@ -40,6 +40,8 @@ internal unsafe interface ISimd<T> :
 
     static abstract T Sqrt(T a);
 
+    static abstract T Log2(T a);
+
     /// <summary>Nearest integer, ties to even.</summary>
     static abstract T Round(T a);
 
