@@ -100,9 +100,8 @@ public sealed partial class IlgpuBackend : IBackend
     }
 
     /// <summary>Memory of the program as a tensor, without a copy: the way for programs that have views of their own and want attention on them.</summary>
-    /// <param name="memory">Row-major elements: <c>float</c> is Float32, <c>ILGPU.Half</c> Float16, <c>ushort</c> the bits of BFloat16, <c>int</c> Int32. Stays with the caller
-    /// and must outlive the tensor; begins at
-    /// a multiple of 16 bytes of its buffer and holds a multiple of 4.</param>
+    /// <param name="memory">Row-major elements: <c>float</c> is Float32, <c>ILGPU.Half</c> Float16, <c>ushort</c> the bits of BFloat16, <c>int</c> Int32. Stays with the caller and must outlive the
+    /// tensor; begins at a multiple of 16 bytes of its buffer and holds a multiple of 4.</param>
     /// <param name="shape">The extents.</param>
     /// <returns>A contiguous tensor over the memory; disposing it frees nothing.</returns>
     /// <exception cref="ArgumentException">The memory is too small, begins or ends at an odd place, or has another element type.</exception>

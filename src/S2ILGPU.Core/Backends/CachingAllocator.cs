@@ -5,7 +5,8 @@ using S2ILGPU.Tensors;
 namespace S2ILGPU.Backends;
 
 /// <summary>
-/// The memory of an engine, for those who write one: a returned buffer waits in the stack of its size class for the next request of that class, so that a steady state never asks the system for memory.
+/// The memory of an engine, for those who write one: a returned buffer waits in the stack of its size class for the next request of that class, so that a steady state never asks the system for
+/// memory.
 /// </summary>
 /// <remarks>
 /// <para>Class boundaries are <c>2^e (n, n + 1, .. 2n - 1) / n</c> bytes with n classes per doubling, from 256 bytes on: a buffer is at most 1/n larger than what was asked for.</para>

@@ -5,9 +5,8 @@ namespace S2ILGPU.Ilgpu;
 
 /// <summary>How the bodies of <see cref="Tiles.Intrinsics"/> reach memory and the other lanes of their warp on ILGPU's CPU accelerator.</summary>
 /// <remarks>
-/// Lanes exchange values through one static line per warp and two warp barriers; a <c>Warp.Shuffle</c> per value would cost two barriers among 32 system threads each. So one group runs at a time:
-/// the accelerator
-/// needs a CPUDevice with a single multiprocessor. Copies land at once. Unlike KernelLab's twin nothing is checked.
+/// Lanes exchange values through one static line per warp and two warp barriers; a <c>Warp.Shuffle</c> per value would cost two barriers among 32 system threads each. So one group runs at a time: the
+/// accelerator needs a CPUDevice with a single multiprocessor. Copies land at once. Unlike KernelLab's twin nothing is checked.
 /// </remarks>
 internal static unsafe class Raw
 {

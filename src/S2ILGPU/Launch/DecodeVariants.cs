@@ -46,7 +46,8 @@ internal static class DecodeVariants
         }
     }
 
-    private static KernelVariant Variant((int HeadDim, int Stages, int Kilobytes, string Reason) row, int heads, (Tensors.ElementType Type, Type Element, string Name) element, int columns, bool isPaged)
+    private static KernelVariant Variant((int HeadDim, int Stages, int Kilobytes, string Reason) row, int heads,
+        (Tensors.ElementType Type, Type Element, string Name) element, int columns, bool isPaged)
     {
         Type[] numbers = [.. new[] { row.HeadDim, heads, row.Stages, columns }.Select(KernelVariants.Number), KernelVariants.Placement(isPaged)];
         var shape = typeof(DecodeShape<,,,,>).MakeGenericType(numbers);

@@ -2,8 +2,8 @@ namespace S2ILGPU.Tiles;
 
 /// <summary>The work of one group of threads: a tile of neighbouring rows of one head of one sequence, and the list of column tiles that it meets.</summary>
 /// <remarks>
-/// <para>Rows are queries (forward pass, dQ, decoding) or keys (dK and dV); columns are the other side. A row tile is aligned to absolute positions, so that blocks of the pattern never straddle two tiles; when
-/// the first row of a sequence is not aligned, the tile begins above it and <see cref="BeginRow"/> says where its rows begin.</para>
+/// <para>Rows are queries (forward pass, dQ, decoding) or keys (dK and dV); columns are the other side. A row tile is aligned to absolute positions, so that blocks of the pattern never straddle two
+/// tiles; when the first row of a sequence is not aligned, the tile begins above it and <see cref="BeginRow"/> says where its rows begin.</para>
 /// <para>Every list, mask and limit is prepared on the host, so a kernel knows neither patterns nor batches nor head groups.</para>
 /// </remarks>
 internal struct RowTile
