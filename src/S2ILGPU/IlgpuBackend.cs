@@ -135,7 +135,7 @@ public sealed partial class IlgpuBackend : IBackend
     /// <summary>Queues a kernel.</summary>
     /// <param name="kernel">A static method with one argument, explicitly grouped; loaded once.</param>
     /// <param name="groups">Groups of threads; Y and Z at most 65535.</param>
-    /// <param name="threads">Threads of a group, at most 128 where emulated devices must run it.</param>
+    /// <param name="threads">Threads of a group, at most as many as the device has; 128 every device has.</param>
     /// <param name="arguments">What the kernel gets.</param>
     internal void Launch<TArguments>(Action<TArguments> kernel, Index3D groups, int threads, in TArguments arguments)
         where TArguments : struct

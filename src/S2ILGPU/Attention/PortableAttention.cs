@@ -118,17 +118,17 @@ internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tenso
     private void Decode(PortableForwardArguments arguments, DevicePlan plan, ElementType keyType)
     {
         int longest = plan.Rows == 0 ? 0 : plan.Host.Rows[0].End - plan.Host.Rows[0].Start, headDim = arguments.HeadDim;
-        int parts = engine.PartsOf(plan.Rows, longest);
-        using var partOutputs = engine.Allocate(new Shape(Math.Max(1, plan.Rows), parts, headDim), ElementType.Float32);
-        using var partStatistics = engine.Allocate(new Shape(Math.Max(1, plan.Rows), parts), ElementType.Float32);
+        int splits = engine.SplitsOf(plan.Rows, longest);
+        using var partOutputs = engine.Allocate(new Shape(Math.Max(1, plan.Rows), splits, headDim), ElementType.Float32);
+        using var partStatistics = engine.Allocate(new Shape(Math.Max(1, plan.Rows), splits), ElementType.Float32);
         var (output, logSumExp) = (arguments.Output, arguments.LogSumExp);
         arguments.Output = tensors.Floats(partOutputs);
         arguments.LogSumExp = tensors.Floats(partStatistics);
-        Launch(KernelOperation.Decode, DecodeKernel(keyType), new Index3D(plan.Rows, parts, 1), arguments);
+        Launch(KernelOperation.Decode, DecodeKernel(keyType), new Index3D(plan.Rows, splits, 1), arguments);
         engine.LaunchOver((long)plan.Rows * headDim, PortableMerge.Splits, new PortableMergeArguments
         {
             Rows = arguments.Lists.Rows, PartOutput = arguments.Output, PartLogSumExp = arguments.LogSumExp, Output = output, LogSumExp = logSumExp, OutputRows = arguments.OutputRows,
-            LogSumExpRows = arguments.LogSumExpRows, OutputStep = headDim, LogSumExpStep = 1, Count = plan.Rows, Parts = parts, HeadDim = headDim,
+            LogSumExpRows = arguments.LogSumExpRows, OutputStep = headDim, LogSumExpStep = 1, Count = plan.Rows, Parts = splits, HeadDim = headDim,
         });
     }
 

@@ -14,8 +14,8 @@ namespace S2ILGPU.Attention;
 /// <summary>Attention by the tensor-core kernels, on 16-bit tensors. Operands that they cannot read as they lie are packed into dense tiles first.</summary>
 internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors tensors, PlanCache plans, AttentionKernels kernels)
 {
-    // Kernel views must begin where a vector of 16 bytes may begin, for all that ILGPU assumes about them.
-    private const int ViewAlignment = 256;
+    // ILGPU chooses vector loads as if the views of an argument began at multiples of so many bytes (PTXBackend.DefaultGlobalMemoryAlignment).
+    private const int ViewAlignmentBytes = 256;
 
     private readonly DenseTwins _twins = new(engine);
 
@@ -109,7 +109,7 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
         Tensor output, Tensor logSumExp)
     {
         var elementType = a.Query.ElementType;
-        int headDim = a.Query.Shape[3], longest = plan.Host.Rows[0].End - plan.Host.Rows[0].Start, splits = engine.PartsOf(plan.Rows, longest), lines = plan.Rows * variant.GroupHeads;
+        int headDim = a.Query.Shape[3], longest = plan.Host.Rows[0].End - plan.Host.Rows[0].Start, splits = engine.SplitsOf(plan.Rows, longest), lines = plan.Rows * variant.GroupHeads;
         using var partOutputs = engine.Allocate(new Shape(lines, splits, headDim), ElementType.Float32);
         using var partStatistics = engine.Allocate(new Shape(lines, splits), ElementType.Float32);
         Launch(variant, new Index3D(plan.Rows, splits, 1), new DecodeArguments
@@ -187,7 +187,7 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
     }
 
     // Pages that lie dense and begin where a kernel view may begin.
-    private static bool IsPagePool(Tensor pages) => pages.IsContiguous && pages.OffsetElements * pages.ElementType.SizeBytes() % ViewAlignment == 0 && pages.Count > 0;
+    private static bool IsPagePool(Tensor pages) => pages.IsContiguous && pages.OffsetElements * pages.ElementType.SizeBytes() % ViewAlignmentBytes == 0 && pages.Count > 0;
 
     // Row tiles of 128 rows that the batch would have.
     private static long TallTiles(in AttentionForwardArguments a)

@@ -12,7 +12,7 @@ internal static unsafe class Raw
 {
     private const int LineBytes = 32 * 32;
 
-    private static readonly byte[] _lines = GC.AllocateArray<byte>(32 * LineBytes, pinned: true);
+    private static readonly byte[] s_lines = GC.AllocateArray<byte>(32 * LineBytes, pinned: true);
 
     /// <summary>The value <paramref name="byteOffset"/> bytes behind an element.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -49,7 +49,7 @@ internal static unsafe class Raw
     /// <summary>Every lane's value, in the order of the lanes. <typeparamref name="T"/> has at most 32 bytes.</summary>
     public static void Gather<T>(T value, Span<T> all) where T : unmanaged
     {
-        fixed (byte* lines = _lines)
+        fixed (byte* lines = s_lines)
         {
             var line = (T*)(lines + Group.IdxX / 32 * LineBytes);
             line[Warp.LaneIdx] = value;

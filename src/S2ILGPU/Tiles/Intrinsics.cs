@@ -104,8 +104,4 @@ internal static partial class Intrinsics
     /// <summary>The value itself, computed here and nowhere else: ILGPU sinks pure values into loops, and would compute lane geometry anew in every turn.</summary>
     [IntrinsicImplementation]
     public static uint Pin(uint value) => value;
-
-    /// <summary>The value itself, computed here and nowhere else.</summary>
-    [IntrinsicImplementation]
-    public static ulong Pin64(ulong value) => value;
 }

@@ -26,7 +26,7 @@ internal struct RowTile
     /// <summary>Absolute position of the tile's first row.</summary>
     public int FirstPosition;
 
-    /// <summary>First tile of 64 packed rows that holds the tile, where row operands are packed; see <see cref="ColumnLists"/>.</summary>
+    /// <summary>First tile of 64 packed rows that holds the tile, where row operands are packed: tiles are numbered by sequence, head and position.</summary>
     public int PackedTile;
 
     /// <summary>End, exclusive, of the columns of the sequence, as an absolute position.</summary>
