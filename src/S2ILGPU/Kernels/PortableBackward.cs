@@ -128,8 +128,7 @@ internal static class PortableBackward
             products.MultiplyInto(weights, i % 8, i / 8, PortableTiles.TilePitch); // dS / scale = P (dP - delta)
             PortableTiles.Load<StoredSingle>(chunks, PortableTiles.Tile, PortableTiles.Tile, a.Columns1, columns1, slice * PortableTiles.Tile, a.HeadDim);
             Group.Barrier();
-            PortableTiles.Multiply(ref gradient1, weights, chunks); // G1 += dS C1
-            Group.Barrier();
+            PortableTiles.Multiply(ref gradient1, weights, chunks); // G1 += dS C1; the next tile writes neither before its first barrier
         }
         gradient1.Scale(a.Scale);
         PortableTiles.Store(gradient1, a.Gradient1, rows, a.Gradient1Rows, slice, a.HeadDim);

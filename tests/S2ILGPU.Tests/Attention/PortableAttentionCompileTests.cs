@@ -1,4 +1,16 @@
-#if !KERNEL_LAB
+#if KERNEL_LAB
+using Xunit;
+
+namespace S2ILGPU.Tests.Attention;
+
+public sealed class PortableAttentionCompileTests
+{
+    [Fact(Skip = "KernelLab compiles no kernels: PTX and OpenCL C of the portable attention kernels need ILGPU")]
+    public void It_compiles()
+    {
+    }
+}
+#else
 using System.Diagnostics;
 using System.Reflection;
 using System.Text.RegularExpressions;

@@ -1,4 +1,3 @@
-#if !KERNEL_LAB
 using System.Diagnostics;
 using System.Reflection;
 using System.Text.RegularExpressions;
@@ -112,4 +111,3 @@ public sealed partial class PortableKernelTests
     [GeneratedRegex("0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads")]
     private static partial Regex NoStack();
 }
-#endif

@@ -7,7 +7,7 @@ using S2ILGPU.TestSupport;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>Random operands of an attention problem as 16-bit tensors [B, N, H, D], and what float64 makes of them. Rows that belong to no sequence hold NaN.</summary>
+/// <summary>Random operands of an attention problem, tensors [B, N, H, D], and what float64 makes of them. Rows that belong to no sequence hold NaN.</summary>
 internal sealed class AttentionData
 {
     private readonly Dictionary<string, double[]> _exact = [];
@@ -20,19 +20,24 @@ internal sealed class AttentionData
         QueryShape = new Shape(batch, problem.QueryRows, problem.QueryHeads, problem.HeadDim);
         KeyShape = new Shape(batch, problem.KeyRows, problem.KeyValueHeads, problem.HeadDim);
         LineShape = new Shape(batch, problem.QueryHeads, problem.QueryRows);
-        Query = Random16(QueryShape, random, problem.Magnitude, areQueries: true);
-        Key = Random16(KeyShape, random, problem.Magnitude, areQueries: false);
-        Value = Random16(KeyShape, random, 1, areQueries: false);
-        OutputGradient = Random16(QueryShape, random, 1, areQueries: true);
-        LogSumExpGradient = [.. random.Normal(LineShape.Count).Select(x => (float)x)];
+        Query = Normal(QueryShape, random, problem.Magnitude, areQueries: true);
+        Key = Normal(KeyShape, random, problem.Magnitude, areQueries: false);
+        Value = Normal(KeyShape, random, 1, areQueries: false);
+        OutputGradient = Normal(QueryShape, random, 1, areQueries: true);
+        if (problem.WithLogSumExp)
+            LogSumExpGradient = [.. random.Normal(LineShape.Count).Select(x => (float)x)];
     }
 
     public AttentionCase Problem { get; }
 
+    /// <summary>Type of the operands; a portable kernel may take queries in single precision, whose values are of this type as well.</summary>
     public ElementType Type { get; }
 
     /// <summary>Whether tiles that need no mask go through the loop with masks too.</summary>
     public bool MaskEverything { get; init; }
+
+    /// <summary>Elements between rows in memory; see <see cref="TensorPlace.Of"/>.</summary>
+    public int Gap { get; init; }
 
     public SequenceBatch Sequences { get; }
 
@@ -43,19 +48,22 @@ internal sealed class AttentionData
     /// <summary>[B, H, Nq].</summary>
     public Shape LineShape { get; }
 
-    public ushort[] Query { get; }
+    public Operand Query { get; }
 
-    public ushort[] Key { get; }
+    public Operand Key { get; }
 
-    public ushort[] Value { get; }
+    public Operand Value { get; }
 
-    public ushort[] OutputGradient { get; }
+    public Operand OutputGradient { get; }
 
-    public float[] LogSumExpGradient { get; }
+    /// <summary>dLSE; empty when there is none.</summary>
+    public float[] LogSumExpGradient { get; } = [];
 
-    public RowStrides QueryRows => StridesOf(QueryShape);
+    /// <summary>Where tensors of the queries' shape lie.</summary>
+    public TensorPlace QueryPlace => TensorPlace.Of(QueryShape, Gap);
 
-    public RowStrides KeyRows => StridesOf(KeyShape);
+    /// <summary>Where tensors of the keys' shape lie.</summary>
+    public TensorPlace KeyPlace => TensorPlace.Of(KeyShape, Gap);
 
     public float Scale => Problem.Scale;
 
@@ -79,17 +87,12 @@ internal sealed class AttentionData
         return _exact[name];
     }
 
-    /// <summary>The elements as numbers.</summary>
-    public double[] Decode(ushort[] elements) => [.. elements.Select(Decode)];
-
-    /// <summary>Numbers as elements, rounded to nearest.</summary>
-    public ushort[] Encode(double[] values) => [.. values.Select(Encode)];
-
-    /// <summary>The tensor as tiles [tile, 64, D]: rows of no sequence are zero, as the pack kernel leaves them.</summary>
-    public ushort[] Pack(ushort[] tensor, RowStrides rows, IReadOnlyList<RowTile> tiles)
+    /// <summary>A row-major tensor of the queries' or the keys' shape as tiles [tile, 64, D]: rows of no sequence are zero, as the pack kernel leaves them.</summary>
+    public T[] Pack<T>(T[] tensor, Shape shape, IReadOnlyList<RowTile> tiles)
     {
         int d = Problem.HeadDim;
-        var packed = new ushort[Math.Max(1, tiles.Count) * TileGeometry.TileTokens * d];
+        var rows = TensorPlace.Of(shape, 0).Rows;
+        var packed = new T[Math.Max(1, tiles.Count) * TileGeometry.TileTokens * d];
         for (int t = 0; t < tiles.Count; t++)
             for (int r = 0; r < TileGeometry.TileTokens; r++)
                 if (tiles[t].FirstRow + r is var row && row >= tiles[t].BeginRow && row < tiles[t].EndRow)
@@ -98,17 +101,12 @@ internal sealed class AttentionData
     }
 
     /// <summary>Fails unless a result of the queries' shape or the keys' shape agrees with float64 in all rows of sequences, and is untouched (all bits set) elsewhere.</summary>
-    public void Compare(string what, Shape shape, double[] expected, ushort[] actual, Tolerance tolerance)
-    {
-        bool areQueries = shape == QueryShape;
-        var (wanted, got) = ((double[])expected.Clone(), Decode(actual));
-        for (int b = 0, at = 0; b < shape[0]; b++)
-            for (int row = 0; row < shape[1]; row++)
-                for (int n = 0; n < shape[2] * shape[3]; n++, at++)
-                    if (!InSequence(b, row, areQueries))
-                        (wanted[at], got[at]) = (0, actual[at] == ushort.MaxValue ? 0 : double.NaN);
-        MaximumError.AssertWithin(tolerance, $"{what}, {Problem}", shape, wanted, got);
-    }
+    public void Compare(string what, Shape shape, double[] expected, ushort[] actual, Tolerance tolerance) =>
+        Compare(what, shape, expected, Operand.Decode(actual, Type), at => actual[at] == ushort.MaxValue, tolerance);
+
+    /// <summary>The same for single precision.</summary>
+    public void Compare(string what, Shape shape, double[] expected, float[] actual, Tolerance tolerance) =>
+        Compare(what, shape, expected, [.. actual.Select(x => (double)x)], at => BitConverter.SingleToUInt32Bits(actual[at]) == uint.MaxValue, tolerance);
 
     /// <summary>The same for LSE [B, H, Nq].</summary>
     public void CompareLines(string what, float[] actual, Tolerance tolerance)
@@ -130,8 +128,6 @@ internal sealed class AttentionData
         return data;
     }
 
-    public static RowStrides StridesOf(Shape shape) => new() { Batch = (long)shape[1] * shape[2] * shape[3], Row = (long)shape[2] * shape[3], Head = shape[3] };
-
     public bool InSequence(int batch, int row, bool areQueries)
     {
         foreach (var s in Sequences.Sequences)
@@ -140,27 +136,33 @@ internal sealed class AttentionData
         return false;
     }
 
-    private double Decode(ushort bits) => Type == ElementType.BFloat16 ? BitConverter.UInt32BitsToSingle((uint)bits << 16) : (double)BitConverter.UInt16BitsToHalf(bits);
-
-    private ushort Encode(double value) => Type == ElementType.BFloat16
-        ? (ushort)(BitConverter.SingleToUInt32Bits((float)ElementRounding.Round(value, Type)) >> 16)
-        : BitConverter.HalfToUInt16Bits((Half)value);
-
-    private ushort[] Random16(Shape shape, Random random, double magnitude, bool areQueries)
+    private void Compare(string what, Shape shape, double[] expected, double[] actual, Func<int, bool> isUntouched, Tolerance tolerance)
     {
-        var elements = Encode(random.Normal(shape.Count, magnitude));
+        bool areQueries = shape == QueryShape;
+        var wanted = (double[])expected.Clone();
         for (int b = 0, at = 0; b < shape[0]; b++)
             for (int row = 0; row < shape[1]; row++)
                 for (int n = 0; n < shape[2] * shape[3]; n++, at++)
                     if (!InSequence(b, row, areQueries))
-                        elements[at] = 0x7fff;
-        return elements;
+                        (wanted[at], actual[at]) = (0, isUntouched(at) ? 0 : double.NaN);
+        MaximumError.AssertWithin(tolerance, $"{what}, {Problem}", shape, wanted, actual);
+    }
+
+    private Operand Normal(Shape shape, Random random, double magnitude, bool areQueries)
+    {
+        double[] values = random.Normal(shape.Count, magnitude);
+        for (int b = 0, at = 0; b < shape[0]; b++)
+            for (int row = 0; row < shape[1]; row++)
+                for (int n = 0; n < shape[2] * shape[3]; n++, at++)
+                    if (!InSequence(b, row, areQueries))
+                        values[at] = double.NaN;
+        return new Operand(values, Type);
     }
 
     private void Forward()
     {
         using var backend = new ReferenceBackend();
-        using Tensor query = Double(backend, QueryShape, Decode(Query)), key = Double(backend, KeyShape, Decode(Key)), value = Double(backend, KeyShape, Decode(Value));
+        using Tensor query = Double(backend, QueryShape, Query.Values), key = Double(backend, KeyShape, Key.Values), value = Double(backend, KeyShape, Value.Values);
         using Tensor output = Double(backend, QueryShape, null), lse = Double(backend, LineShape, null);
         backend.AttentionForward(new AttentionForwardArguments(query, key, value, output, lse, Problem.Layout(), Sequences, Scale));
         (_exact["O"], _exact["LSE"]) = (ReferenceBackend.Values(output), ReferenceBackend.Values(lse));
@@ -169,9 +171,9 @@ internal sealed class AttentionData
     private void Backward()
     {
         using var backend = new ReferenceBackend();
-        using Tensor query = Double(backend, QueryShape, Decode(Query)), key = Double(backend, KeyShape, Decode(Key)), value = Double(backend, KeyShape, Decode(Value));
-        using Tensor output = Double(backend, QueryShape, Output), lse = Double(backend, LineShape, LogSumExp), outputGradient = Double(backend, QueryShape, Decode(OutputGradient));
-        using var lseGradient = Double(backend, LineShape, [.. LogSumExpGradient.Select(x => (double)x)]);
+        using Tensor query = Double(backend, QueryShape, Query.Values), key = Double(backend, KeyShape, Key.Values), value = Double(backend, KeyShape, Value.Values);
+        using Tensor output = Double(backend, QueryShape, Output), lse = Double(backend, LineShape, LogSumExp), outputGradient = Double(backend, QueryShape, OutputGradient.Values);
+        using var lseGradient = LogSumExpGradient.Length == 0 ? null : Double(backend, LineShape, [.. LogSumExpGradient.Select(x => (double)x)]);
         using Tensor dq = Double(backend, QueryShape, null), dk = Double(backend, KeyShape, null), dv = Double(backend, KeyShape, null);
         backend.AttentionBackward(new AttentionBackwardArguments(query, key, value, output, lse, outputGradient, lseGradient, dq, dk, dv, Problem.Layout(), Sequences, Scale));
         (_exact["dQ"], _exact["dK"], _exact["dV"]) = (ReferenceBackend.Values(dq), ReferenceBackend.Values(dk), ReferenceBackend.Values(dv));

@@ -1,4 +1,3 @@
-using S2ILGPU.Kernels;
 using S2ILGPU.Launch;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport.Ptx;
@@ -9,49 +8,53 @@ namespace S2ILGPU.Tests.Ptx;
 /// <summary>The PTX of the forward kernels, executed with the lists that the host makes, against float64.</summary>
 public sealed class ForwardKernelTests
 {
-    public static TheoryData<string, CopyTiming> Kernels => KernelTheory.Of(typeof(Forward));
+    public static TheoryData<string> Kernels => [.. KernelCatalog.Names(KernelOperation.Forward)];
 
     [Theory]
     [MemberData(nameof(Kernels))]
-    public void Output_and_log_sum_exp_agree_with_float64(string family, CopyTiming copies)
+    public void Output_and_log_sum_exp_agree_with_float64(string name)
     {
-        var kernel = KernelCatalog.Choose(family);
+        var kernel = KernelCatalog.Named(name);
         foreach (var data in AttentionProblems.Of(kernel))
-            AttentionRuns.Forward(kernel.Kernel, kernel.Rows, kernel.Placement, data, copies);
+            foreach (var copies in Enum.GetValues<CopyTiming>())
+                AttentionRuns.Forward(kernel.Kernel, kernel.Rows, kernel.Placement, data, copies);
     }
 }
 
-/// <summary>The PTX of the backward kernels.</summary>
+/// <summary>The PTX of the backward kernels, and of those that prepare delta.</summary>
 public sealed class BackwardKernelTests
 {
-    public static TheoryData<string, CopyTiming> Kernels => KernelTheory.Of(typeof(Backward));
+    public static TheoryData<string> Kernels =>
+        [.. KernelCatalog.Names(KernelOperation.KeyValueGradient, KernelOperation.KeyGradient, KernelOperation.ValueGradient, KernelOperation.QueryGradient)];
 
     [Theory]
     [MemberData(nameof(Kernels))]
-    public void Gradients_agree_with_float64(string family, CopyTiming copies)
+    public void Gradients_agree_with_float64(string name)
     {
-        var kernel = KernelCatalog.Choose(family);
+        var kernel = KernelCatalog.Named(name);
         foreach (var data in AttentionProblems.Of(kernel))
-        {
-            var lines = AttentionRuns.Delta(KernelCatalog.DeltaOf(kernel.Type, kernel.HeadDim), data, copies, data.Lists().OfKeys());
-            AttentionRuns.Backward(kernel.Kernel, kernel.RowsAreKeys, kernel.First, kernel.Second, data, lines, copies);
-        }
+            foreach (var copies in Enum.GetValues<CopyTiming>())
+            {
+                var lines = AttentionRuns.Delta(KernelCatalog.DeltaOf(kernel.Type, kernel.HeadDim), data, copies, data.Lists().OfKeys());
+                AttentionRuns.Backward(kernel.Kernel, kernel.RowsAreKeys, kernel.First, kernel.Second, data, lines, copies);
+            }
     }
 }
 
-/// <summary>The PTX of the decoding kernels and of the one that joins their parts.</summary>
+/// <summary>The PTX of the decoding kernels and of those that join their parts.</summary>
 public sealed class DecodeKernelTests
 {
-    public static TheoryData<string, CopyTiming> Kernels => KernelTheory.Of(typeof(Decode));
+    public static TheoryData<string> Kernels => [.. KernelCatalog.Names(KernelOperation.Decode)];
 
     [Theory]
     [MemberData(nameof(Kernels))]
-    public void Output_and_log_sum_exp_agree_with_float64(string family, CopyTiming copies)
+    public void Output_and_log_sum_exp_agree_with_float64(string name)
     {
-        var kernel = KernelCatalog.Choose(family);
+        var kernel = KernelCatalog.Named(name);
         foreach (var data in AttentionProblems.OfDecode(kernel))
-            foreach (int splits in new[] { 1, 3 })
-                AttentionRuns.Decode(kernel.Kernel, KernelCatalog.MergeOf(kernel.Type), kernel.Heads, splits, kernel.Placement, data, copies);
+            foreach (var copies in Enum.GetValues<CopyTiming>())
+                foreach (int splits in new[] { 1, 3 })
+                    AttentionRuns.Decode(kernel.Kernel, KernelCatalog.MergeOf(kernel.Type), kernel.Heads, splits, kernel.Placement, data, copies);
     }
 }
 
@@ -69,21 +72,5 @@ public sealed class PackKernelTests
             : name.EndsWith("from-fp16", StringComparison.Ordinal) ? ElementType.Float16 : kernel.Type;
         foreach (int headDim in new[] { 64, 96 })
             AttentionRuns.Pack(kernel.Kernel, AttentionProblems.OfPack(headDim, kernel.Type), stored);
-    }
-}
-
-/// <summary>Theory data over families of kernels.</summary>
-internal static class KernelTheory
-{
-    /// <summary>Every family, with copies that arrive late and early.</summary>
-    public static TheoryData<string, CopyTiming> Of(Type kernel)
-    {
-        var data = new TheoryData<string, CopyTiming>();
-        foreach (string family in KernelCatalog.Families(kernel))
-        {
-            data.Add(family, CopyTiming.Late);
-            data.Add(family, CopyTiming.Early);
-        }
-        return data;
     }
 }

@@ -21,19 +21,19 @@ internal static class AttentionRuns
     /// <param name="text">A mutant, or null.</param>
     public static void Forward(InterpretedKernel kernel, int rowsPerTile, KeyPlacement placement, AttentionData data, CopyTiming copies, string? text = null)
     {
-        var keys = KeyOperands.Create(data, placement);
+        var keys = KeyOperands<ushort>.Create(data, placement, operand => operand.Halves);
         var lists = Shaped(data.Lists().OfQueries(rowsPerTile, keys.PageBlocks), data);
-        var output = AttentionData.Untouched<ushort>(data.QueryShape.Count);
+        var output = data.QueryPlace.Untouched<ushort>();
         var lines = AttentionData.Untouched<float>(data.LineShape.Count);
         kernel.Launch(Math.Max(1, lists.Rows.Length), copies, a =>
         {
             SetLists(a, lists, keys.Pages);
-            a.View("Query", data.Query).Value("QueryRows", data.QueryRows).View("Keys", keys.Keys).View("Values", keys.Values);
-            a.View("Output", output, isReadOnly: false).Value("OutputRows", data.QueryRows).View("LogSumExp", lines, isReadOnly: false);
+            a.View("Query", data.QueryPlace.Scatter(data.Query.Halves)).Value("QueryRows", data.QueryPlace.Rows).View("Keys", keys.Keys).View("Values", keys.Values);
+            a.View("Output", output, isReadOnly: false).Value("OutputRows", data.QueryPlace.Rows).View("LogSumExp", lines, isReadOnly: false);
             a.Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows).Value("ScaleLog2", data.ScaleLog2).Value("Causal", IsCausal(data));
         }, text);
-        data.Compare("O", data.QueryShape, data.Output, output, Tolerance.Forward(data.Type));
-        data.CompareLines("LSE", lines, LineTolerance);
+        data.Compare($"O, copies {copies}", data.QueryShape, data.Output, data.QueryPlace.Gather(output), Tolerance.Forward(data.Type));
+        data.CompareLines($"LSE, copies {copies}", lines, LineTolerance);
     }
 
     /// <summary>Decoding: every sequence has one query.</summary>
@@ -49,27 +49,27 @@ internal static class AttentionRuns
     public static void Decode(InterpretedKernel decode, InterpretedKernel merge, int groupHeads, int splits, KeyPlacement placement, AttentionData data, CopyTiming copies,
         string? decodeText = null, string? mergeText = null)
     {
-        var keys = KeyOperands.Create(data, placement);
+        var keys = KeyOperands<ushort>.Create(data, placement, operand => operand.Halves);
         var lists = Shaped(data.Lists().OfLastQueries(groupHeads, keys.PageBlocks), data);
         int heads = lists.Rows.Length * groupHeads, quads = data.Problem.HeadDim / 4;
         float[] partialOutput = AttentionData.Untouched<float>(heads * splits * quads * 4), partialLines = AttentionData.Untouched<float>(heads * splits);
         decode.Launch(new PtxDim(lists.Rows.Length, splits), copies, a =>
         {
             SetLists(a, lists, keys.Pages);
-            a.View("Query", data.Query).Value("QueryRows", data.QueryRows).View("Keys", keys.Keys).View("Values", keys.Values);
+            a.View("Query", data.QueryPlace.Scatter(data.Query.Halves)).Value("QueryRows", data.QueryPlace.Rows).View("Keys", keys.Keys).View("Values", keys.Values);
             a.View("PartialOutput", partialOutput, isReadOnly: false).View("PartialLogSumExp", partialLines, isReadOnly: false).Value("Splits", splits).Value("ScaleLog2", data.ScaleLog2);
         }, decodeText);
-        var output = AttentionData.Untouched<ushort>(data.QueryShape.Count);
+        var output = data.QueryPlace.Untouched<ushort>();
         var lines = AttentionData.Untouched<float>(data.LineShape.Count);
         int count = heads * quads;
         merge.Launch((count + merge.Threads - 1) / merge.Threads, copies, a =>
         {
             a.View("Rows", lists.Rows).View("PartialOutput", partialOutput).View("PartialLogSumExp", partialLines);
-            a.View("Output", output, isReadOnly: false).Value("OutputRows", data.QueryRows).View("LogSumExp", lines, isReadOnly: false);
+            a.View("Output", output, isReadOnly: false).Value("OutputRows", data.QueryPlace.Rows).View("LogSumExp", lines, isReadOnly: false);
             a.Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows).Value("Splits", splits).Value("GroupHeads", groupHeads).Value("HeadQuads", quads).Value("Count", count);
         }, mergeText);
-        data.Compare("O", data.QueryShape, data.Output, output, Tolerance.Forward(data.Type));
-        data.CompareLines("LSE", lines, LineTolerance);
+        data.Compare($"O, copies {copies}", data.QueryShape, data.Output, data.QueryPlace.Gather(output), Tolerance.Forward(data.Type));
+        data.CompareLines($"LSE, copies {copies}", lines, LineTolerance);
     }
 
     /// <summary>The lines [tile, 128] that the backward kernels read: log-sum-exp and delta.</summary>
@@ -81,8 +81,8 @@ internal static class AttentionRuns
             return lines;
         kernel.Launch(tiles.Length, copies, a =>
         {
-            a.View("Rows", tiles).View("Output", data.Encode(data.Output)).Value("OutputRows", data.QueryRows);
-            a.View("OutputGradient", data.OutputGradient).Value("OutputGradientRows", data.QueryRows);
+            a.View("Rows", tiles).View("Output", data.QueryPlace.Scatter(new Operand(data.Output, data.Type).Halves)).Value("OutputRows", data.QueryPlace.Rows);
+            a.View("OutputGradient", data.QueryPlace.Scatter(data.OutputGradient.Halves)).Value("OutputGradientRows", data.QueryPlace.Rows);
             a.View("LogSumExp", data.LogSumExp.Select(x => (float)x).ToArray()).View("LogSumExpGradient", data.LogSumExpGradient);
             a.View("Lines", lines, isReadOnly: false).Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows);
         }, text);
@@ -94,28 +94,28 @@ internal static class AttentionRuns
     {
         var builder = data.Lists();
         TileLists keys = builder.OfKeys(), queries = builder.OfQueries(64), lists = Shaped(rowsAreKeys ? keys : queries, data);
-        var (shape, rows) = rowsAreKeys ? (data.KeyShape, data.KeyRows) : (data.QueryShape, data.QueryRows);
+        var place = rowsAreKeys ? data.KeyPlace : data.QueryPlace;
         // the packed rows of one kernel are the packed columns of the other
-        ushort[] packedKeys = data.Pack(data.Key, data.KeyRows, queries.Columns), packedValues = data.Pack(data.Value, data.KeyRows, queries.Columns);
-        ushort[] packedQueries = data.Pack(data.Query, data.QueryRows, keys.Columns), packedGradients = data.Pack(data.OutputGradient, data.QueryRows, keys.Columns);
-        ushort[] gradient1 = AttentionData.Untouched<ushort>(shape.Count), gradient2 = AttentionData.Untouched<ushort>(shape.Count);
+        ushort[] packedKeys = data.Pack(data.Key.Halves, data.KeyShape, queries.Columns), packedValues = data.Pack(data.Value.Halves, data.KeyShape, queries.Columns);
+        ushort[] packedQueries = data.Pack(data.Query.Halves, data.QueryShape, keys.Columns), packedGradients = data.Pack(data.OutputGradient.Halves, data.QueryShape, keys.Columns);
+        ushort[] gradient1 = place.Untouched<ushort>(), gradient2 = place.Untouched<ushort>();
         kernel.Launch(Math.Max(1, lists.Rows.Length), copies, a =>
         {
             SetLists(a, lists, []);
             a.View("Rows1", rowsAreKeys ? packedKeys : packedQueries).View("Rows2", rowsAreKeys ? packedValues : packedGradients);
             a.View("Columns1", rowsAreKeys ? packedQueries : packedKeys).View("Columns2", rowsAreKeys ? packedGradients : packedValues).View("Lines", deltaLines);
-            a.View("Gradient1", gradient1, isReadOnly: false).Value("Gradient1Rows", rows).View("Gradient2", gradient2, isReadOnly: false).Value("Gradient2Rows", rows);
+            a.View("Gradient1", gradient1, isReadOnly: false).Value("Gradient1Rows", place.Rows).View("Gradient2", gradient2, isReadOnly: false).Value("Gradient2Rows", place.Rows);
             a.Value("ScaleLog2", data.ScaleLog2).Value("Scale", data.Scale).Value("Causal", IsCausal(data)).Value("FloatGradients", 0);
         }, text);
         var tolerance = Tolerance.Backward(data.Type);
         if (first)
-            data.Compare(rowsAreKeys ? "dK" : "dQ", shape, data.Exact(rowsAreKeys ? "dK" : "dQ"), gradient1, tolerance);
+            data.Compare($"{(rowsAreKeys ? "dK" : "dQ")}, copies {copies}", place.Shape, data.Exact(rowsAreKeys ? "dK" : "dQ"), place.Gather(gradient1), tolerance);
         if (second)
-            data.Compare("dV", shape, data.Exact("dV"), gradient2, tolerance);
+            data.Compare($"dV, copies {copies}", place.Shape, data.Exact("dV"), place.Gather(gradient2), tolerance);
     }
 
-    // All tiles through the masked loop, where the problem asks for it: their masks have all bits of what is kept.
-    private static TileLists Shaped(TileLists lists, AttentionData data)
+    /// <summary>All tiles through the masked loop, where the problem asks for it: their masks have all bits of what is kept.</summary>
+    public static TileLists Shaped(TileLists lists, AttentionData data)
     {
         if (!data.MaskEverything)
             return lists;
@@ -131,13 +131,13 @@ internal static class AttentionRuns
         var tiles = PackedTiles.OfQueries(data.Sequences.Sequences, data.Problem.QueryHeads).ToArray(data.Sequences.Sequences);
         var random = Seeds.NewRandom();
         double[] values = random.Normal(data.QueryShape.Count);
-        var rounded = data.Encode([.. values.Select(x => ElementRounding.Round(x, stored))]);
+        ushort[] rounded = new Operand([.. values.Select(x => ElementRounding.Round(x, stored))], data.Type).Halves;
         int offset = stored == data.Type ? 8 : 3; // in elements; kernels that convert take rows at any place
-        var rows = data.QueryRows with { Offset = offset };
+        var rows = TensorPlace.Of(data.QueryShape, 0).Rows with { Offset = offset };
         var packed = AttentionData.Untouched<ushort>((long)tiles.Length * 64 * data.Problem.HeadDim);
         kernel.Launch(tiles.Length, CopyTiming.Late, a => a.View("Tiles", tiles).View("Source", Words(values, stored, offset)).Value("SourceRows", rows)
             .View("Packed", packed, isReadOnly: false).Value("HeadChunks", data.Problem.HeadDim / 8));
-        var expected = data.Pack(rounded, data.QueryRows, tiles);
+        var expected = data.Pack(rounded, data.QueryShape, tiles);
         for (int n = 0; n < packed.Length; n++)
             Xunit.Assert.True(expected[n] == packed[n], $"element {n}: expected 0x{expected[n]:x4}, got 0x{packed[n]:x4}; {Seeds.Text}");
     }
@@ -159,11 +159,13 @@ internal static class AttentionRuns
         return System.Runtime.InteropServices.MemoryMarshal.Cast<byte, int>(bytes.AsSpan(0, bytes.Length / 4 * 4)).ToArray();
     }
 
-    private static void SetLists(KernelArguments arguments, TileLists lists, int[] pages) => arguments.View("Lists.Rows", lists.Rows).View("Lists.Entries", OrOne(lists.Entries))
+    /// <summary>Sets the lists of a launch.</summary>
+    public static void SetLists(KernelArguments arguments, TileLists lists, int[] pages) => arguments.View("Lists.Rows", lists.Rows).View("Lists.Entries", OrOne(lists.Entries))
         .View("Lists.Positions", OrOne(lists.Positions)).View("Lists.Masks", OrOne(lists.Masks)).View("Lists.Pages", pages);
 
     // Device memory is never empty.
     private static T[] OrOne<T>(T[] list) => list.Length > 0 ? list : new T[1];
 
-    private static int IsCausal(AttentionData data) => data.Problem.Layout().IsCausal ? 1 : 0;
+    /// <summary>1 or 0, as kernels take it.</summary>
+    public static int IsCausal(AttentionData data) => data.Problem.Layout().IsCausal ? 1 : 0;
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Reflection;
 using S2ILGPU.TestSupport;
 using S2ILGPU.TestSupport.Ptx;
@@ -6,19 +5,48 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>A kernel compiled by ILGPU to PTX, to be run by the interpreter. Compiled once per process.</summary>
-/// <param name="Method">The kernel.</param>
-/// <param name="Threads">Threads of a group.</param>
-/// <param name="SharedBytes">Dynamic shared memory of a group.</param>
-/// <param name="MinGroups">Groups per multiprocessor that registers must allow, or null.</param>
-/// <param name="Unroll">Whether constant loops are unrolled, as tensor-core kernels need.</param>
-internal sealed record InterpretedKernel(MethodInfo Method, int Threads, int SharedBytes = 0, int? MinGroups = null, bool Unroll = true)
+/// <summary>A kernel compiled by ILGPU to PTX, to be run by the interpreter. Compiled and decoded once, when first needed; some megabytes, so tests let it go.</summary>
+/// <param name="method">The kernel.</param>
+/// <param name="threads">Threads of a group.</param>
+internal sealed class InterpretedKernel(MethodInfo method, int threads)
 {
-    private static readonly ConcurrentDictionary<InterpretedKernel, Lazy<string>> _texts = [];
-    private static readonly ConcurrentDictionary<string, Lazy<PtxProgram>> _programs = [];
+    private readonly Lock _lock = new();
+    private string? _text;
+    private PtxProgram? _program;
+
+    /// <summary>The kernel.</summary>
+    public MethodInfo Method => method;
+
+    /// <summary>Threads of a group.</summary>
+    public int Threads => threads;
+
+    /// <summary>Dynamic shared memory of a group.</summary>
+    public int SharedBytes { get; init; }
+
+    /// <summary>Groups per multiprocessor that registers must allow, or null.</summary>
+    public int? MinGroups { get; init; }
+
+    /// <summary>Whether it is compiled as portable kernels are: for sm_75, and no loop unrolled.</summary>
+    public bool IsPortable { get; init; }
 
     /// <summary>The PTX.</summary>
-    public string Text => _texts.GetOrAdd(this, kernel => new Lazy<string>(kernel.Compile)).Value;
+    public string Text
+    {
+        get
+        {
+            lock (_lock)
+                return _text ??= Compile();
+        }
+    }
+
+    private PtxProgram Program
+    {
+        get
+        {
+            lock (_lock)
+                return _program ??= PtxProgram.Parse(Text);
+        }
+    }
 
     /// <summary>Runs the kernel.</summary>
     /// <param name="grid">Groups.</param>
@@ -27,7 +55,7 @@ internal sealed record InterpretedKernel(MethodInfo Method, int Threads, int Sha
     /// <param name="text">Other PTX in place of the kernel's own: a mutant.</param>
     public void Launch(PtxDim grid, CopyTiming copies, Action<KernelArguments> arguments, string? text = null)
     {
-        var program = text is null ? _programs.GetOrAdd(Text, key => new Lazy<PtxProgram>(() => PtxProgram.Parse(key))).Value : PtxProgram.Parse(text);
+        var program = text is null ? Program : PtxProgram.Parse(text);
         using var machine = new PtxMachine(program, new PtxOptions { Copies = copies, Seed = Seeds.Current, MaximumWarpInstructions = 5_000_000 });
         var values = new KernelArguments(machine, Method.GetParameters()[0].ParameterType);
         arguments(values);
@@ -40,7 +68,7 @@ internal sealed record InterpretedKernel(MethodInfo Method, int Threads, int Sha
         Assert.Skip("this build has no compiler: KernelLab executes the kernels itself");
         return "";
 #else
-        return S2ILGPU.Ilgpu.OfflineCompiler.Ptx(Method, Threads, MinGroups, 80, Unroll);
+        return S2ILGPU.Ilgpu.OfflineCompiler.Ptx(Method, Threads, MinGroups, IsPortable ? 75 : 80, unroll: !IsPortable);
 #endif
     }
 }

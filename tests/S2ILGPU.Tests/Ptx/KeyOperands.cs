@@ -13,23 +13,26 @@ internal enum KeyPlacement
     Pages,
 }
 
-/// <summary>Keys and values as the kernels read them.</summary>
+/// <summary>Keys and values as the kernels read them: packed into tiles, or in pages.</summary>
 /// <param name="Keys">Blocks [block, BlockColumns, D].</param>
 /// <param name="Values">Blocks [block, BlockColumns, D].</param>
 /// <param name="Pages">Page table, or empty.</param>
 /// <param name="PageBlocks">Entries per KV head in the page table, or null.</param>
-internal sealed record KeyOperands(ushort[] Keys, ushort[] Values, int[] Pages, int? PageBlocks)
+internal sealed record KeyOperands<T>(T[] Keys, T[] Values, int[] Pages, int? PageBlocks) where T : unmanaged
 {
     private const int NoPage = -1000;
 
-    public static KeyOperands Create(AttentionData data, KeyPlacement placement)
+    /// <param name="data">The problem.</param>
+    /// <param name="placement">Where keys and values lie.</param>
+    /// <param name="elements">The elements of an operand.</param>
+    public static KeyOperands<T> Create(AttentionData data, KeyPlacement placement, Func<Operand, T[]> elements)
     {
         var tiles = PackedTiles.OfKeys(data.Sequences.Sequences, data.Problem.KeyValueHeads).ToArray(data.Sequences.Sequences);
-        ushort[] keys = data.Pack(data.Key, data.KeyRows, tiles), values = data.Pack(data.Value, data.KeyRows, tiles);
-        return placement == KeyPlacement.Packed ? new KeyOperands(keys, values, [], null) : Paged(data, keys, values);
+        T[] keys = data.Pack(elements(data.Key), data.KeyShape, tiles), values = data.Pack(elements(data.Value), data.KeyShape, tiles);
+        return placement == KeyPlacement.Packed ? new KeyOperands<T>(keys, values, [], null) : Paged(data, keys, values, elements);
     }
 
-    private static KeyOperands Paged(AttentionData data, ushort[] keys, ushort[] values)
+    private static KeyOperands<T> Paged(AttentionData data, T[] keys, T[] values, Func<Operand, T[]> elements)
     {
         var geometry = TileGeometry.Of(data.Problem.BlockTokens);
         var sequences = data.Sequences.Sequences;
@@ -41,7 +44,7 @@ internal sealed record KeyOperands(ushort[] Keys, ushort[] Values, int[] Pages, 
         var kept = KeptBlocks(data);
         int[] order = [.. Enumerable.Range(0, pages.Length + 3)];
         random.Shuffle(order);
-        ushort[] pagedKeys = Leftovers(data, random, order.Length * blockElements), pagedValues = Leftovers(data, random, order.Length * blockElements);
+        T[] pagedKeys = elements(Leftovers(data, random, order.Length * blockElements)), pagedValues = elements(Leftovers(data, random, order.Length * blockElements));
         for (int s = 0, n = 0; s < sequences.Length; s++)
             for (int head = 0; head < data.Problem.KeyValueHeads; head++)
                 for (int entry = 0; entry * columns < sequences[s].KeyCount; entry++, n++)
@@ -50,18 +53,18 @@ internal sealed record KeyOperands(ushort[] Keys, ushort[] Values, int[] Pages, 
                         continue;
                     int page = pages[(s * data.Problem.KeyValueHeads + head) * most + entry] = order[n];
                     int from = tiles.Number(s, head, 0) * TileGeometry.TileTokens * data.Problem.HeadDim + entry * blockElements;
-                    int elements = Math.Min(columns, sequences[s].KeyCount - entry * columns) * data.Problem.HeadDim;
-                    keys.AsSpan(from, elements).CopyTo(pagedKeys.AsSpan(page * blockElements));
-                    values.AsSpan(from, elements).CopyTo(pagedValues.AsSpan(page * blockElements));
+                    int count = Math.Min(columns, sequences[s].KeyCount - entry * columns) * data.Problem.HeadDim;
+                    keys.AsSpan(from, count).CopyTo(pagedKeys.AsSpan(page * blockElements));
+                    values.AsSpan(from, count).CopyTo(pagedValues.AsSpan(page * blockElements));
                 }
-        return new KeyOperands(pagedKeys, pagedValues, pages, most);
+        return new KeyOperands<T>(pagedKeys, pagedValues, pages, most);
     }
 
     // What memory may hold that nobody has written: NaN, both infinities, numbers.
-    private static ushort[] Leftovers(AttentionData data, Random random, int count)
+    private static Operand Leftovers(AttentionData data, Random random, int count)
     {
         double[] kinds = [double.NaN, double.PositiveInfinity, double.NegativeInfinity, 1];
-        return data.Encode([.. random.Normal(count).Select(x => kinds[random.Next(kinds.Length)] * x)]);
+        return new Operand([.. random.Normal(count).Select(x => kinds[random.Next(kinds.Length)] * x)], data.Type);
     }
 
     // Blocks that a query of the sequence keeps.

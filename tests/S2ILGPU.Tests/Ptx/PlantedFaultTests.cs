@@ -1,5 +1,6 @@
 using S2ILGPU.Kernels;
 using S2ILGPU.Launch;
+using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 using S2ILGPU.TestSupport.Ptx;
 using Xunit;
@@ -56,6 +57,24 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
         var delta = KernelCatalog.DeltaOf(kernel.Type, kernel.HeadDim);
         Check(delta, AttentionProblems.Of(kernel).Take(1), isLastWaitNeeded: true, isZeroFillNeeded: true, (data, copies, text) =>
             AttentionRuns.Backward(kernel.Kernel, kernel.RowsAreKeys, kernel.First, kernel.Second, data, AttentionRuns.Delta(delta, data, copies, data.Lists().OfKeys(), text), copies));
+    }
+
+    [Theory]
+    [InlineData(typeof(PortableForward))]
+    [InlineData(typeof(PortableDecode))]
+    [InlineData(typeof(PortableBackward))]
+    public void Faults_of_portable_kernels_are_found(Type kernel)
+    {
+        var type = Seeds.NewRandom().Pick(ElementType.Float32, ElementType.BFloat16, ElementType.Float16);
+        if (kernel == typeof(PortableForward))
+            Check(PortableRuns.KernelOf(kernel, type), AttentionProblems.OfPortable(type).Take(1), isLastWaitNeeded: true, isZeroFillNeeded: true,
+                (data, _, text) => PortableRuns.Forward(data, KeyPlacement.Packed, text));
+        else if (kernel == typeof(PortableDecode))
+            Check(PortableRuns.KernelOf(kernel, type), AttentionProblems.OfPortableDecode(type).Take(1), isLastWaitNeeded: true, isZeroFillNeeded: true,
+                (data, _, text) => PortableRuns.Decode(data, KeyPlacement.Pages, 2, text));
+        else
+            Check(PortableRuns.BackwardKernel(typeof(KeyRows)), AttentionProblems.OfPortable(ElementType.Float32).Take(1), isLastWaitNeeded: true, isZeroFillNeeded: true,
+                (data, _, text) => PortableRuns.Backward(typeof(KeyRows), data, PortableRuns.Delta(data), text));
     }
 
     private static float[] Lines(TestedKernel kernel, AttentionData data) =>

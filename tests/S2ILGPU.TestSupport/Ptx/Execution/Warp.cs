@@ -105,7 +105,7 @@ internal sealed unsafe class Warp : IDisposable
         catch (PtxFaultException fault)
         {
             var statement = Current?.Statement;
-            throw new PtxFaultException($"{fault.Message}; line {statement?.Line}: {statement?.Text}; warp {Index} of group {Group.Position}", fault);
+            throw new PtxFaultException($"{fault.Message}; line {statement?.Line}: {statement?.Text}; warp {Index} of group {Group.Position}, copies {Group.Options.Copies}", fault);
         }
         return executed;
     }

@@ -1,0 +1,37 @@
+using System.Runtime.InteropServices;
+using S2ILGPU.Launch;
+using S2ILGPU.Tensors;
+using S2ILGPU.Tiles;
+
+namespace S2ILGPU.Tests.Ptx;
+
+/// <summary>Keys and values as the portable kernels read them: words of memory, in their tensors or in pages.</summary>
+/// <param name="Keys">Words of the keys.</param>
+/// <param name="Values">Words of the values.</param>
+/// <param name="Rows">Where rows lie; of pages, the distances of pages and of their rows.</param>
+/// <param name="Pages">Page table, or empty.</param>
+/// <param name="PageBlocks">Entries per KV head in the page table, or null.</param>
+/// <param name="PageEntries">Entries of a page, or 0.</param>
+internal sealed record PortableKeys(int[] Keys, int[] Values, RowStrides Rows, int[] Pages, int? PageBlocks, int PageEntries)
+{
+    public static PortableKeys Create(AttentionData data, KeyPlacement placement) =>
+        data.Type == ElementType.Float32 ? Create(data, placement, operand => operand.Singles) : Create(data, placement, operand => operand.Halves);
+
+    private static PortableKeys Create<T>(AttentionData data, KeyPlacement placement, Func<Operand, T[]> elements) where T : unmanaged
+    {
+        if (placement == KeyPlacement.Packed)
+            return new(Words(data.KeyPlace.Scatter(elements(data.Key))), Words(data.KeyPlace.Scatter(elements(data.Value))), data.KeyPlace.Rows, [], null, 0);
+        var paged = KeyOperands<T>.Create(data, placement, elements);
+        int headDim = data.Problem.HeadDim, entries = TileGeometry.Of(data.Problem.BlockTokens).EntriesPerBlock;
+        return new(Words(paged.Keys), Words(paged.Values), new() { Batch = (long)data.Problem.BlockTokens * headDim, Row = headDim }, paged.Pages, paged.PageBlocks, entries);
+    }
+
+    // Elements as 32-bit words, the last one filled up.
+    private static int[] Words<T>(T[] elements) where T : unmanaged
+    {
+        var bytes = MemoryMarshal.AsBytes(elements.AsSpan());
+        var words = new int[(bytes.Length + 3) / 4];
+        bytes.CopyTo(MemoryMarshal.AsBytes(words.AsSpan()));
+        return words;
+    }
+}
