@@ -38,6 +38,24 @@ public sealed class VerifyCommandTests : IDisposable
         Assert.True(speed[1].GetProperty("ceiling").GetDouble() > 1 && speed[1].GetProperty("speedUp").GetDouble() > 0);
     }
 
+    [Fact]
+    public void Every_pass_draws_other_inputs_from_another_seed()
+    {
+        using var engine = new CpuBackend();
+        foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode, CheckedPass.Merge])
+        {
+            Assert.Equal(WorstOf(pass, 1), WorstOf(pass, 1));
+            Assert.NotEqual(WorstOf(pass, 1), WorstOf(pass, 2));
+        }
+
+        (string Element, double Error) WorstOf(CheckedPass pass, int seed)
+        {
+            var variant = new EngineVariant("tested", pass, ElementType.Float32, ElementType.Float32, [40], engine);
+            var worst = Assert.Single(new VerifyRun(seed, isEmulated: true).Run([variant], _ => { }, TestContext.Current.CancellationToken)).Worst!;
+            return (worst.Describe(), worst.Error);
+        }
+    }
+
     [Theory]
     [InlineData("forward fp32")]
     [InlineData("backward fp32")]
