@@ -63,9 +63,11 @@ internal static class AttendCommand
         var entry = file.Info(name);
         if (entry.Shape.Length != rank)
             throw new InvalidDataException($"{file.FilePath}: {entry} must have {rank} dimensions");
+        if (entry.Count > Array.MaxLength || entry.Shape.ContainsAnyExceptInRange(0, Array.MaxLength))
+            throw new InvalidDataException($"{file.FilePath}: {entry} with {entry.Count} elements is too large: extents and their product may be at most {Array.MaxLength}");
         Span<int> extents = stackalloc int[rank];
         for (int d = 0; d < rank; d++)
-            extents[d] = entry.Shape[d] <= int.MaxValue ? (int)entry.Shape[d] : throw new InvalidDataException($"{file.FilePath}: {entry} is too large");
+            extents[d] = (int)entry.Shape[d];
         var rounded = engine.Allocate(new Shape(extents), type switch { SafetensorsType.Float16 => ElementType.Float16, SafetensorsType.BFloat16 => ElementType.BFloat16, _ => engine.FloatType });
         engine.Upload(file.ReadSingles(name), rounded);
         if (engine.SupportsAttention(rounded.ElementType))
