@@ -238,6 +238,47 @@ public sealed class VerifyCommandTests : IDisposable
     }
 
     [Theory]
+    [InlineData("D128", "forward fp32 A 128; forward bf16 A 128; dK, dV bf16 kernel-d128 128")]
+    [InlineData("fp32 D40", "forward fp32 A 40; decode fp32/bf16 A 40")]
+    [InlineData("d40_FORWARD_d128", "forward fp32 A 40 128; forward bf16 A 128")]
+    [InlineData("dK,_dV", "dK, dV bf16 kernel-d128 128")]
+    [InlineData("rare", "decode fp16 rare-d64 64")] // on request: only where nothing else is meant
+    [InlineData("D64", "forward fp32 A 64")]
+    [InlineData(null, "forward fp32 A 40 64 128; forward bf16 A 128; decode fp32/bf16 A 40; dK, dV bf16 kernel-d128 128")]
+    public void A_text_chooses_implementations_and_head_dimensions(string? only, string chosen)
+    {
+        using var engine = new ReferenceBackend();
+        EngineVariant[] all =
+        [
+            new("A", CheckedPass.Forward, ElementType.Float32, ElementType.Float32, [40, 64, 128], engine),
+            new("A", CheckedPass.Forward, ElementType.BFloat16, ElementType.BFloat16, [128], engine),
+            new("A", CheckedPass.Decode, ElementType.Float32, ElementType.BFloat16, [40], engine),
+            new("kernel-d128", CheckedPass.KeyValueGradients, ElementType.BFloat16, ElementType.BFloat16, [128], engine),
+            new("rare-d64", CheckedPass.Decode, ElementType.Float16, ElementType.Float16, [64], engine) { IsOnRequest = true },
+        ];
+        Assert.Equal(chosen.Split("; "), VariantFilter.Choose(all, only).Select(v => $"{v.PassName} {v.Types} {v.Name} {string.Join(' ', v.HeadDims)}"));
+        string refusal = Assert.Throws<ArgumentException>(() => VariantFilter.Choose(all, "fp32 D4")).Message;
+        Assert.Equal("no implementation contains 'fp32 D4'; there are 5: forward fp32 A; forward bf16 A; decode fp32/bf16 A; dK, dV bf16 kernel-d128; decode fp16 rare-d64; "
+            + "head dimensions are D40, D64, D128", refusal);
+    }
+
+    [Fact]
+    public async Task Only_some_head_dimensions_are_checked_and_a_text_without_a_match_is_answered_in_short()
+    {
+        string file = Path.Combine(_folder, "verify.json");
+        string text = await Tool.SucceedAsync($"verify --device cpu --no-speed --only merge_D128 --out {file}");
+        using var json = JsonDocument.Parse(File.ReadAllText(file));
+        Assert.All(json.RootElement.GetProperty("variants").EnumerateArray(), v => Assert.Equal([128], v.GetProperty("headDims").EnumerateArray().Select(d => d.GetInt32())));
+        Assert.DoesNotContain("D 40", text);
+
+        var refused = await Tool.RunAsync("verify --device ilgpu-cpu --no-speed --only nothing-like-it");
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Matches("^error: no implementation contains 'nothing-like-it'; there are [0-9]{3}, such as ", refused.Error);
+        Assert.InRange(refused.Error.Length, 100, 1000);
+        Assert.Equal(10, refused.Error.Split("such as ")[1].Split("; head dimensions")[0].Split("; ").Length);
+    }
+
+    [Theory]
     [InlineData(ElementType.Float16, 2e-3)]
     [InlineData(ElementType.BFloat16, 1.6e-2)]
     [InlineData(ElementType.Float32, 1e-5)]
