@@ -5,7 +5,8 @@ namespace S2ILGPU.Cli.Bench.Device;
 /// <summary>A comparison as a table for people.</summary>
 internal static class ComparisonText
 {
-    private const string Legend = "ms: median of a call. speed-up: our dense time over ours; ceiling: dense blocks over kept blocks. (nx): the peer's time over ours, above 1 we are faster. dense: the peer computed all blocks, having no time for the pattern.";
+    private const string Legend = "ms: median of a call. speed-up: our dense time over ours; ceiling: dense blocks over kept blocks. "
+        + "(nx): the peer's time over ours, above 1 we are faster. dense: the peer computed all blocks, having no time for the pattern.";
 
     /// <summary>Writes aligned columns.</summary>
     public static void WriteText(PeerComparison comparison, TextWriter output)
