@@ -14,8 +14,8 @@ internal static class AttendCommand
     {
         var input = new Option<string>("--input") { Description = "safetensors file with q [B, Nq, H, D], k and v [B, Nk, Hkv, D], and for gradients dout like q, dlse [B, H, Nq]", Required = true };
         var target = new Option<string>("--output") { Description = "safetensors file for out, lse and, with dout, dq, dk, dv", Required = true };
-        var scale = new Option<float?>("--scale") { Description = "factor of the scores; by default 1 / sqrt(D)" };
-        var precision = PatternOptions.Choice("--dtype", ["fp32", "fp16", "bf16"], "Precision of inputs and outputs (default: that of q). Sums are fp32 in any case.");
+        var scale = Options.OptionalNumber<float>("--scale", "factor of the scores; by default 1 / sqrt(D)");
+        var precision = Options.Choice("--dtype", ["fp32", "fp16", "bf16"], "Precision of inputs and outputs (default: that of q). Sums are fp32 in any case.");
         var checkFinite = new Option<bool>("--check-finite") { Description = "refuse NaN and infinity in q, k and v" };
         var pattern = new PatternOptions(headsRequired: false);
         var device = DeviceOption.Create();

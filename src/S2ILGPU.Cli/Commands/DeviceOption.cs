@@ -7,7 +7,7 @@ namespace S2ILGPU.Cli.Commands;
 internal static class DeviceOption
 {
     /// <summary>How a model that is only read stores its matrices.</summary>
-    public static Option<string?> Weights() => PatternOptions.Choice("--weights", ["fp32", "bf16"], "How matrices are kept in memory; bf16 takes half (default: fp32).");
+    public static Option<string?> Weights() => Options.Choice("--weights", ["fp32", "bf16"], "How matrices are kept in memory; bf16 takes half (default: fp32).");
 
     public static ElementType? MatrixType(string? weights) => weights == "bf16" ? ElementType.BFloat16 : null;
 

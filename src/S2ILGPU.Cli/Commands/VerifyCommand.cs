@@ -13,7 +13,7 @@ internal static class VerifyCommand
     {
         var device = DeviceOption.Create();
         var json = new Option<bool>("--json") { Description = "print a JSON object" };
-        var seed = PatternOptions.Number("--seed", null, "Seed of the random inputs (default: another one every time).");
+        var seed = Options.OptionalNumber<int>("--seed", "Seed of the random inputs (default: another one every time).");
         var filter = new Option<string?>("--only")
         {
             Description = "check only implementations whose pass, types and name contain this text, as 'backward bf16'; a word as D128 restricts the head dimensions; _ stands for a space",
