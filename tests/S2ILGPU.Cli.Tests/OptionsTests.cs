@@ -27,6 +27,7 @@ public sealed class OptionsTests
     [InlineData("train --learning-rate 1e99", "error: --learning-rate must be a number from -3.4028235E+38 to 3.4028235E+38, got 1e99\n")]
     [InlineData("generate --model m --seed -1", "error: --seed must be a whole number from 0 to 18446744073709551615, got -1\n")]
     [InlineData("generate --model m --top-k 3000000000", "error: --top-k must be a whole number from -2147483648 to 2147483647, got 3000000000\n")]
+    [InlineData("generate --model m --cache fp64", "error: --cache must be fp32, fp16 or bf16, got fp64\n")]
     [InlineData("eval --model m --max-bytes", "error: Required argument missing for option: '--max-bytes'.\n")]
     public async Task A_wrong_value_gives_one_line(string arguments, string message)
     {

@@ -11,6 +11,12 @@ internal static class DeviceOption
 
     public static ElementType? MatrixType(string? weights) => weights == "bf16" ? ElementType.BFloat16 : null;
 
+    /// <summary>How keys and values of earlier tokens are stored while a text is continued.</summary>
+    public static Option<string?> Cache() =>
+        Options.Choice("--cache", ["fp32", "fp16", "bf16"], "How keys and values of earlier tokens are kept in memory; bf16 and fp16 take half (default: fp32).");
+
+    public static ElementType? CacheType(string? cache) => cache switch { "bf16" => ElementType.BFloat16, "fp16" => ElementType.Float16, _ => null };
+
     public static Option<string> Create() => new("--device")
     {
         Description = "auto, cpu, cuda:N, opencl:N or ilgpu-cpu; auto takes the fastest that is there",
