@@ -126,6 +126,28 @@ public sealed class AttendCommandTests : IDisposable
         static SafetensorsTensor Float(string name, Shape shape, float[] values) => new(name, SafetensorsType.Float32, LongShape(shape), values);
     }
 
+    [Theory]
+    [InlineData("q", "[1, 200000, 64, 256]", 3_276_800_000)] // each extent is small, the product is not
+    [InlineData("k", "[1, 1, 2147483648, 1]", 2_147_483_648)]
+    public async Task A_tensor_that_is_too_large_is_named_with_its_shape_and_the_limit(string name, string shape, long count)
+    {
+        const string Small = "[1, 8, 64, 256]";
+        long small = 8 * 64 * 256 * 2, offset = 0;
+        string header = string.Join(",", new[] { "q", "k", "v" }.Select(n =>
+        {
+            long start = offset, end = offset += n == name ? 2 * count : small;
+            return $"\"{n}\":{{\"dtype\":\"F16\",\"shape\":{(n == name ? shape : Small)},\"data_offsets\":[{start},{end}]}}";
+        }));
+        using (var stream = File.Create(Input))
+        {
+            stream.Write(BitConverter.GetBytes((long)header.Length + 2));
+            stream.Write(System.Text.Encoding.ASCII.GetBytes($"{{{header}}}"));
+            stream.SetLength(stream.Position + offset); // a hole: nothing is written
+        }
+        await Tool.RefuseAsync($"attend --input {Input} --output {Output}", $"{Input}: {name} F16 {shape}", $"{count} elements", "at most 2147483591");
+        Assert.False(File.Exists(Output));
+    }
+
     private static long[] LongShape(Shape shape) => [.. Enumerable.Range(0, shape.Rank).Select(d => (long)shape[d])];
 
     private static ElementType Element(SafetensorsType type) => type switch

@@ -62,10 +62,29 @@ public sealed class BenchCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("bench quantum", "unknown bench target 'quantum'; there is cpu")]
-    [InlineData("bench", "bench")]
+    [InlineData("bench quantum", "s2 bench has no command 'quantum'; there is cpu, attention, compare")]
+    [InlineData("bench", "s2 bench needs a command: cpu, attention, compare")]
     [InlineData("bench cpu --slow", "--slow")]
+    [InlineData("bench cpu attention", "'attention'")]
+    [InlineData("bench cpu --device cpu", "--device is an option of s2 bench attention")]
+    [InlineData("bench --json compare a b", "--json is an option of s2 bench cpu and s2 bench attention, and stands behind that name")]
+    [InlineData("bench compare a b --json", "--json is an option of s2 bench cpu and s2 bench attention, and stands behind that name")]
+    [InlineData("bench --out x attention", "--out is an option of s2 bench cpu and s2 bench attention, and stands behind that name")]
+    [InlineData("bench --quick cpu", "--quick is an option of s2 bench cpu and s2 bench attention, and stands behind that name")]
+    [InlineData("bench --format json", "--format is an option of s2 bench compare")]
     public async Task What_cannot_be_measured_is_refused(string arguments, string message) => await Tool.RefuseAsync(arguments, message);
+
+    [Fact]
+    public async Task Each_command_has_options_of_its_own()
+    {
+        string all = await Tool.SucceedAsync("bench --help"), cpu = await Tool.SucceedAsync("bench cpu --help"), compare = await Tool.SucceedAsync("bench compare --help");
+        Assert.Matches(@" bench \[command\] \[options\]\n", all);
+        Assert.All((string[])["  cpu ", "  attention ", "  compare "], name => Assert.Contains($"\n{name}", all));
+        Assert.Matches(@" bench cpu \[options\]\n", cpu);
+        Assert.All((string[])["  --json ", "  --quick ", "  --out "], name => Assert.Contains($"\n{name}", cpu));
+        Assert.Matches(@" bench compare <ours> <peers> \[options\]\n", compare);
+        Assert.DoesNotContain("--json", compare);
+    }
 
     [Theory]
     [InlineData(new[] { 3.0 }, 3, 0)]

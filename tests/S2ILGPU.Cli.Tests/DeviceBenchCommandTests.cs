@@ -14,8 +14,8 @@ public sealed class DeviceBenchCommandTests : IDisposable
 
     private static readonly string s_ours = $$"""
         {"device": "GPU A", "entries": [
-          {"work": "forward", "pattern": "dense", "milliseconds": 8, {{Shape}}},
-          {"work": "forward", "pattern": "B64 L16 s8", "milliseconds": 2, {{Shape}}},
+          {"work": "forward", "pattern": "dense", "milliseconds": 8, "ceiling": 1, {{Shape}}},
+          {"work": "forward", "pattern": "B64 L16 s8", "milliseconds": 2, "ceiling": 4.56789, {{Shape}}},
           {"work": "backward", "pattern": "dense", "milliseconds": 16, {{Shape}}},
           {"work": "decode", "pattern": "dense", "milliseconds": 0.5, "sequences": 4, {{Shape}}}]}
         """;
@@ -106,9 +106,9 @@ public sealed class DeviceBenchCommandTests : IDisposable
     {
         string text = await Tool.SucceedAsync($"bench compare {Write("ours.json", s_ours)} {Write("peers.json", s_peers)}");
         Assert.Contains("ours on GPU A, peers on GPU B", text);
-        Assert.Matches(@"forward D64 H32/8 bf16, 4096 tokens +dense +8\.000 +8\.000 +- +4\.000 \(0\.50x\) +-", text);
-        Assert.Matches(@"forward D64 H32/8 bf16, 4096 tokens +B64 L16 s8 +2\.000 +8\.000 +4\.00x +dense 4\.000 \(2\.00x\) +3\.000 \(1\.50x\)", text);
-        Assert.Matches(@"forward\+backward D64 H32/8 bf16, 4096 tokens +dense +24\.0 +24\.0 +- +12\.0 \(0\.50x\)", text);
+        Assert.Matches(@"forward D64 H32/8 bf16, 4096 tokens +dense +8\.000 +8\.000 +- +- +4\.000 \(0\.50x\) +-", text);
+        Assert.Matches(@"forward D64 H32/8 bf16, 4096 tokens +B64 L16 s8 +2\.000 +8\.000 +4\.00x +4\.57x +dense 4\.000 \(2\.00x\) +3\.000 \(1\.50x\)", text);
+        Assert.Matches(@"forward\+backward D64 H32/8 bf16, 4096 tokens +dense +24\.0 +24\.0 +- +- +12\.0 \(0\.50x\)", text);
         Assert.Contains("without a peer: decode D64 H32/8 bf16, 4 x 4096 tokens, dense", text);
         Assert.Contains("not measured by us: decode D64 H32/8 bf16, 4096 tokens, dense of flash", text);
         Assert.Contains("left out by the peers: cudnn: too old", text);
@@ -120,13 +120,15 @@ public sealed class DeviceBenchCommandTests : IDisposable
     {
         string files = $"{Write("ours.json", s_ours)} {Write("peers.json", s_peers)}";
         string[] markdown = (await Tool.SucceedAsync($"bench compare {files} --format markdown")).Split('\n');
-        Assert.Contains("| shape | pattern | ours ms | dense ms | speed-up | flash | flex |", markdown);
-        Assert.Contains("| forward D64 H32/8 bf16, 4096 tokens | B64 L16 s8 | 2.000 | 8.000 | 4.00x | dense 4.000 (2.00x) | 3.000 (1.50x) |", markdown);
+        Assert.Contains("| shape | pattern | ours ms | dense ms | speed-up | ceiling | flash | flex |", markdown);
+        Assert.Contains("| forward D64 H32/8 bf16, 4096 tokens | B64 L16 s8 | 2.000 | 8.000 | 4.00x | 4.57x | dense 4.000 (2.00x) | 3.000 (1.50x) |", markdown);
         using var json = JsonDocument.Parse(await Tool.SucceedAsync($"bench compare {files} --format json"));
         var rows = json.RootElement.GetProperty("rows").EnumerateArray().ToArray();
         Assert.Equal(["forward", "forward", "forward+backward"], rows.Select(r => r.GetProperty("work").GetString()));
         var flex = rows[1].GetProperty("peers")[1];
         Assert.Equal(("flex", "B64 L16 s8", 1.5), (flex.GetProperty("peer").GetString(), flex.GetProperty("pattern").GetString(), flex.GetProperty("ratio").GetDouble()));
+        Assert.Equal((4, 4.56789), (rows[1].GetProperty("speedUp").GetDouble(), rows[1].GetProperty("ceiling").GetDouble()));
+        Assert.DoesNotContain(rows[0].EnumerateObject(), member => member.Name is "speedUp" or "ceiling"); // dense
         Assert.Single(json.RootElement.GetProperty("onlyOurs").EnumerateArray());
         Assert.Single(json.RootElement.GetProperty("onlyPeers").EnumerateArray());
     }
@@ -143,6 +145,8 @@ public sealed class DeviceBenchCommandTests : IDisposable
     [InlineData("""{"device": "d", "entries": [{"peer": "p", "work": "w", "headDim": 1, "heads": 1, "kvHeads": 1, "dtype": "t", "pattern": "p", "tokens": 1, "milliseconds": 0}]}""",
         "milliseconds must be above 0")]
     [InlineData("""{"device": "d", "entries": [{"work": "w", "headDim": 1, "heads": 1, "kvHeads": 1, "dtype": "t", "pattern": "p", "tokens": 1, "milliseconds": 1}]}""", "does not say which peer")]
+    [InlineData("""{"device": "d", "entries": [{"peer": "p", "work": "w", "headDim": 1, "heads": 1, "kvHeads": 1, "dtype": "t", "pattern": "p", "tokens": 1, "milliseconds": 1, "ceiling": 0}]}""",
+        "ceiling must be above 0")]
     public async Task Broken_files_give_one_line(string peers, string message) =>
         await Tool.RefuseAsync($"bench compare {Write("ours.json", s_ours)} {Write("peers.json", peers)}", "peers.json", message);
 

@@ -13,19 +13,26 @@ internal sealed class TestDevices : IDeviceProvider
     /// <summary>The double-precision reference with one wrong element in every forward pass.</summary>
     public const string Broken = "test-broken";
 
-    private static readonly AsyncLocal<bool> s_isVisible = new();
+    // The engines that the calling test made: its devices are visible when it has a list.
+    private static readonly AsyncLocal<List<IBackend>?> s_created = new();
     private static readonly TestDevices s_provider = new();
 
     /// <summary>Makes the devices known to the calling test.</summary>
-    public static void Show()
+    /// <returns>The engines that it makes from now on, for what they counted; the list grows.</returns>
+    public static IReadOnlyList<IBackend> Show()
     {
         Engine.Register(s_provider);
-        s_isVisible.Value = true;
+        return s_created.Value = [];
     }
 
-    public IReadOnlyList<DeviceInfo> Devices() => s_isVisible.Value ? [Info(Small), Info(Broken)] : [];
+    public IReadOnlyList<DeviceInfo> Devices() => s_created.Value is not null ? [Info(Small), Info(Broken)] : [];
 
-    public IBackend Create(string id) => id == Small ? new CpuBackend() : new BrokenBackend(nameof(IBackend.AttentionForward), BrokenBackend.Nudge);
+    public IBackend Create(string id)
+    {
+        IBackend engine = id == Small ? new CpuBackend() : new BrokenBackend(nameof(IBackend.AttentionForward), BrokenBackend.Nudge);
+        s_created.Value!.Add(engine);
+        return engine;
+    }
 
     private static DeviceInfo Info(string id) => new(id, $"a device for tests ({id})", DeviceKind.Emulated, 0, 1, "");
 }

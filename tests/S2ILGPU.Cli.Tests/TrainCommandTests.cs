@@ -57,6 +57,23 @@ public sealed class TrainCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task A_cache_of_16_bits_takes_half_and_continues_a_text()
+    {
+        var engines = TestDevices.Show();
+        await Tool.SucceedAsync($"train --preset tiny --steps 60 --attention dense --data {Text} --out {Model}");
+        string command = $"generate --device {TestDevices.Small} --model {Model} --prompt Line --max-tokens 120 --temperature 0";
+        string full = await Tool.SucceedAsync(command);
+        Assert.Equal(full, await Tool.SucceedAsync($"{command} --cache fp32"));
+        string half = await Tool.SucceedAsync($"{command} --cache bf16");
+        Assert.Equal(half, await Tool.SucceedAsync($"{command} --cache bf16"));
+        Assert.All((string[])[half, await Tool.SucceedAsync($"{command} --cache fp16")], text => Assert.True(text.StartsWith("Line") && text.Length > 20, text));
+        long[] peaks = [.. engines.Select(engine => engine.PeakBytes)];
+        // Keys and values of 2 layers, 2 heads, 8 blocks of 16 tokens, D = 16: pages grow by 16, so that all of them are there from the start.
+        long cache = 2 * 2 * 16 * 16 * 16 * sizeof(float);
+        Assert.Equal([peaks[0], peaks[0], peaks[0] - cache / 2, peaks[0] - cache / 2, peaks[0] - cache / 2], peaks);
+    }
+
+    [Fact]
     public async Task A_run_that_is_interrupted_saves_and_continues_to_the_bits_of_one_that_is_not()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGINT");

@@ -38,6 +38,24 @@ public sealed class VerifyCommandTests : IDisposable
         Assert.True(speed[1].GetProperty("ceiling").GetDouble() > 1 && speed[1].GetProperty("speedUp").GetDouble() > 0);
     }
 
+    [Fact]
+    public void Every_pass_draws_other_inputs_from_another_seed()
+    {
+        using var engine = new CpuBackend();
+        foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode, CheckedPass.Merge])
+        {
+            Assert.Equal(WorstOf(pass, 1), WorstOf(pass, 1));
+            Assert.NotEqual(WorstOf(pass, 1), WorstOf(pass, 2));
+        }
+
+        (string Element, double Error) WorstOf(CheckedPass pass, int seed)
+        {
+            var variant = new EngineVariant("tested", pass, ElementType.Float32, ElementType.Float32, [40], engine);
+            var worst = Assert.Single(new VerifyRun(seed, isEmulated: true).Run([variant], _ => { }, TestContext.Current.CancellationToken)).Worst!;
+            return (worst.Describe(), worst.Error);
+        }
+    }
+
     [Theory]
     [InlineData("forward fp32")]
     [InlineData("backward fp32")]
@@ -217,6 +235,47 @@ public sealed class VerifyCommandTests : IDisposable
         Assert.Contains(cases, c => c.CreatePattern().PatternHeads == c.QueryHeads && c.QueryHeads > c.KeyValueHeads);
         Assert.Contains(CheckCases.FullDecode, c => c.QueryHeads == 8 * c.KeyValueHeads);
         Assert.Equal(cases.Count, cases.Select(c => c.Name).Distinct().Count());
+    }
+
+    [Theory]
+    [InlineData("D128", "forward fp32 A 128; forward bf16 A 128; dK, dV bf16 kernel-d128 128")]
+    [InlineData("fp32 D40", "forward fp32 A 40; decode fp32/bf16 A 40")]
+    [InlineData("d40_FORWARD_d128", "forward fp32 A 40 128; forward bf16 A 128")]
+    [InlineData("dK,_dV", "dK, dV bf16 kernel-d128 128")]
+    [InlineData("rare", "decode fp16 rare-d64 64")] // on request: only where nothing else is meant
+    [InlineData("D64", "forward fp32 A 64")]
+    [InlineData(null, "forward fp32 A 40 64 128; forward bf16 A 128; decode fp32/bf16 A 40; dK, dV bf16 kernel-d128 128")]
+    public void A_text_chooses_implementations_and_head_dimensions(string? only, string chosen)
+    {
+        using var engine = new ReferenceBackend();
+        EngineVariant[] all =
+        [
+            new("A", CheckedPass.Forward, ElementType.Float32, ElementType.Float32, [40, 64, 128], engine),
+            new("A", CheckedPass.Forward, ElementType.BFloat16, ElementType.BFloat16, [128], engine),
+            new("A", CheckedPass.Decode, ElementType.Float32, ElementType.BFloat16, [40], engine),
+            new("kernel-d128", CheckedPass.KeyValueGradients, ElementType.BFloat16, ElementType.BFloat16, [128], engine),
+            new("rare-d64", CheckedPass.Decode, ElementType.Float16, ElementType.Float16, [64], engine) { IsOnRequest = true },
+        ];
+        Assert.Equal(chosen.Split("; "), VariantFilter.Choose(all, only).Select(v => $"{v.PassName} {v.Types} {v.Name} {string.Join(' ', v.HeadDims)}"));
+        string refusal = Assert.Throws<ArgumentException>(() => VariantFilter.Choose(all, "fp32 D4")).Message;
+        Assert.Equal("no implementation contains 'fp32 D4'; there are 5: forward fp32 A; forward bf16 A; decode fp32/bf16 A; dK, dV bf16 kernel-d128; decode fp16 rare-d64; "
+            + "head dimensions are D40, D64, D128", refusal);
+    }
+
+    [Fact]
+    public async Task Only_some_head_dimensions_are_checked_and_a_text_without_a_match_is_answered_in_short()
+    {
+        string file = Path.Combine(_folder, "verify.json");
+        string text = await Tool.SucceedAsync($"verify --device cpu --no-speed --only merge_D128 --out {file}");
+        using var json = JsonDocument.Parse(File.ReadAllText(file));
+        Assert.All(json.RootElement.GetProperty("variants").EnumerateArray(), v => Assert.Equal([128], v.GetProperty("headDims").EnumerateArray().Select(d => d.GetInt32())));
+        Assert.DoesNotContain("D 40", text);
+
+        var refused = await Tool.RunAsync("verify --device ilgpu-cpu --no-speed --only nothing-like-it");
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Matches("^error: no implementation contains 'nothing-like-it'; there are [0-9]{3}, such as ", refused.Error);
+        Assert.InRange(refused.Error.Length, 100, 1000);
+        Assert.Equal(10, refused.Error.Split("such as ")[1].Split("; head dimensions")[0].Split("; ").Length);
     }
 
     [Theory]

@@ -14,8 +14,8 @@ internal static class AttendCommand
     {
         var input = new Option<string>("--input") { Description = "safetensors file with q [B, Nq, H, D], k and v [B, Nk, Hkv, D], and for gradients dout like q, dlse [B, H, Nq]", Required = true };
         var target = new Option<string>("--output") { Description = "safetensors file for out, lse and, with dout, dq, dk, dv", Required = true };
-        var scale = new Option<float?>("--scale") { Description = "factor of the scores; by default 1 / sqrt(D)" };
-        var precision = PatternOptions.Choice("--dtype", ["fp32", "fp16", "bf16"], "Precision of inputs and outputs (default: that of q). Sums are fp32 in any case.");
+        var scale = Options.OptionalNumber<float>("--scale", "factor of the scores; by default 1 / sqrt(D)");
+        var precision = Options.Choice("--dtype", ["fp32", "fp16", "bf16"], "Precision of inputs and outputs (default: that of q). Sums are fp32 in any case.");
         var checkFinite = new Option<bool>("--check-finite") { Description = "refuse NaN and infinity in q, k and v" };
         var pattern = new PatternOptions(headsRequired: false);
         var device = DeviceOption.Create();
@@ -63,9 +63,11 @@ internal static class AttendCommand
         var entry = file.Info(name);
         if (entry.Shape.Length != rank)
             throw new InvalidDataException($"{file.FilePath}: {entry} must have {rank} dimensions");
+        if (entry.Count > Array.MaxLength || entry.Shape.ContainsAnyExceptInRange(0, Array.MaxLength))
+            throw new InvalidDataException($"{file.FilePath}: {entry} with {entry.Count} elements is too large: extents and their product may be at most {Array.MaxLength}");
         Span<int> extents = stackalloc int[rank];
         for (int d = 0; d < rank; d++)
-            extents[d] = entry.Shape[d] <= int.MaxValue ? (int)entry.Shape[d] : throw new InvalidDataException($"{file.FilePath}: {entry} is too large");
+            extents[d] = (int)entry.Shape[d];
         var rounded = engine.Allocate(new Shape(extents), type switch { SafetensorsType.Float16 => ElementType.Float16, SafetensorsType.BFloat16 => ElementType.BFloat16, _ => engine.FloatType });
         engine.Upload(file.ReadSingles(name), rounded);
         if (engine.SupportsAttention(rounded.ElementType))

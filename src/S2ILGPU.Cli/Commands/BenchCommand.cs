@@ -9,22 +9,22 @@ namespace S2ILGPU.Cli.Commands;
 internal static class BenchCommand
 {
     private const string SpeedUpPlot = "cpu-speed-up.svg", PeakPlot = "cpu-fraction-of-peak.svg";
-    private static readonly string[] s_targets = ["cpu", "attention", "compare"];
 
-    public static Command Create()
+    public static Command Create() => new("bench", "Measure speed beside what the machine can do at most.")
     {
-        var target = new Argument<string>("target") { Description = $"What to measure: {string.Join(", ", s_targets)}." };
+        CreateCpu(),
+        DeviceBenchCommand.CreateAttention(),
+        DeviceBenchCommand.CreateCompare(),
+    };
+
+    private static Command CreateCpu()
+    {
         var json = new Option<bool>("--json") { Description = "Print a JSON object." };
         var quick = new Option<bool>("--quick") { Description = "Short lengths and few repetitions: under a minute instead of several." };
         var folder = new Option<string?>("--out") { Description = "Folder that also gets cpu.json, cpu.md and two plots.", HelpName = "DIR" };
-        var command = new Command("bench", "Measure speed against the machine's own peak, with targets.") { target, json, quick, folder };
-        command.Subcommands.Add(DeviceBenchCommand.CreateAttention());
-        command.Subcommands.Add(DeviceBenchCommand.CreateCompare());
+        var command = new Command("cpu", "Measure every figure of the CPU engine against the machine's own peak, with targets.") { json, quick, folder };
         command.SetAction((parsed, cancellation) =>
         {
-            string asked = parsed.GetValue(target)!;
-            if (!s_targets.Contains(asked))
-                throw new ArgumentException($"unknown bench target '{asked}'; there is {string.Join(", ", s_targets)}");
             bool isQuick = parsed.GetValue(quick), isJson = parsed.GetValue(json);
             // On a thread of its own, so that Ctrl+C reaches the token between two groups.
             return Task.Run(() => Run(isQuick, isJson, parsed.GetValue(folder), parsed.InvocationConfiguration.Output, cancellation), CancellationToken.None);

@@ -26,7 +26,7 @@ internal static class DeviceBenchCommand
     {
         var ours = new Argument<string>("ours") { Description = "what s2 bench attention wrote", HelpName = "OURS.json" };
         var peers = new Argument<string>("peers") { Description = "what bench/peers/attention_peers.py wrote", HelpName = "PEERS.json" };
-        var format = PatternOptions.Choice("--format", ["text", "markdown", "json"], "How to print the table (default: text).");
+        var format = Options.Choice("--format", ["text", "markdown", "json"], "How to print the table (default: text).");
         var command = new Command("compare", "Join our times and those of other implementations in one table.") { ours, peers, format };
         command.SetAction(parsed =>
         {

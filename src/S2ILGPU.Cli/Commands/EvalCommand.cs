@@ -17,8 +17,8 @@ internal static class EvalCommand
         {
             Description = "files, folders or patterns to measure on; by default the documentation of .NET that every SDK carries", AllowMultipleArgumentsPerToken = true,
         };
-        var maxBytes = new Option<int>("--max-bytes") { Description = "bytes of text to read at most", DefaultValueFactory = _ => 1_000_000 };
-        var context = new Option<int?>("--context") { Description = "tokens of a window; by default the model's context" };
+        var maxBytes = Options.Number("--max-bytes", 1_000_000, "bytes of text to read at most");
+        var context = Options.OptionalNumber<int>("--context", "tokens of a window; by default the model's context");
         var json = new Option<bool>("--json") { Description = "print one JSON object" };
         var weights = DeviceOption.Weights();
         var device = DeviceOption.Create();

@@ -16,9 +16,9 @@ internal static class PatternCommand
     public static Command Create()
     {
         var pattern = new PatternOptions(headsRequired: true);
-        var tokens = PatternOptions.Number("--tokens", null, "Tokens of the context.");
+        var tokens = Options.OptionalNumber<int>("--tokens", "Tokens of the context.");
         tokens.Required = true;
-        var format = PatternOptions.Choice("--format", s_formats, "How to show the pattern (default: by the ending of --out, else text).");
+        var format = Options.Choice("--format", s_formats, "How to show the pattern (default: by the ending of --out, else text).");
         var file = new Option<string?>("--out") { Description = "Write to a file instead of the standard output.", HelpName = "FILE" };
 
         var command = new Command("pattern", "Draw a sparsity pattern and report what it keeps, covers and frees.");

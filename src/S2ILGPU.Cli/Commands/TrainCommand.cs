@@ -14,12 +14,12 @@ internal static class TrainCommand
         };
         var folder = new Option<string>("--out") { Description = "model folder", DefaultValueFactory = _ => "runs/s2" };
         var preset = new Option<string>("--preset") { Description = $"size and schedule: {string.Join(", ", TrainingPreset.All.Select(p => p.Name))}", DefaultValueFactory = _ => "default" };
-        var steps = new Option<int?>("--steps") { Description = "optimizer steps" };
-        var context = new Option<int?>("--context") { Description = "tokens of a training sequence" };
-        var batch = new Option<int?>("--batch") { Description = "sequences of a step" };
-        var learningRate = new Option<float?>("--learning-rate") { Description = "highest learning rate" };
+        var steps = Options.OptionalNumber<int>("--steps", "optimizer steps");
+        var context = Options.OptionalNumber<int>("--context", "tokens of a training sequence");
+        var batch = Options.OptionalNumber<int>("--batch", "sequences of a step");
+        var learningRate = Options.OptionalNumber<float>("--learning-rate", "highest learning rate");
         var attention = new Option<string>("--attention") { Description = "dense, s2 or hybrid", DefaultValueFactory = _ => "hybrid" };
-        var seed = new Option<int>("--seed") { Description = "seed of weights and data order", DefaultValueFactory = _ => 1 };
+        var seed = Options.Number("--seed", 1, "seed of weights and data order");
         var recompute = new Option<bool>("--recompute") { Description = "recompute activations in the backward pass: less memory, about a third more work" };
         var resume = new Option<bool>("--resume") { Description = "continue the run in the model folder" };
         var device = DeviceOption.Create();

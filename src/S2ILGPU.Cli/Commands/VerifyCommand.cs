@@ -13,8 +13,12 @@ internal static class VerifyCommand
     {
         var device = DeviceOption.Create();
         var json = new Option<bool>("--json") { Description = "print a JSON object" };
-        var seed = PatternOptions.Number("--seed", null, "Seed of the random inputs (default: another one every time).");
-        var filter = new Option<string?>("--only") { Description = "check only implementations whose name, pass, types or head dimension contain this text; _ stands for a space", HelpName = "TEXT" };
+        var seed = Options.OptionalNumber<int>("--seed", "Seed of the random inputs (default: another one every time).");
+        var filter = new Option<string?>("--only")
+        {
+            Description = "check only implementations whose pass, types and name contain this text, as 'backward bf16'; a word as D128 restricts the head dimensions; _ stands for a space",
+            HelpName = "TEXT",
+        };
         var file = new Option<string?>("--out") { Description = "file that also gets the JSON object", HelpName = "FILE" };
         var noSpeed = new Option<bool>("--no-speed") { Description = "leave out the times at the end" };
         var command = new Command("verify", "Check every attention kernel of a device against a double-precision reference, then its speed.") { device, json, seed, filter, file, noSpeed };
@@ -35,7 +39,7 @@ internal static class VerifyCommand
         using (engine)
         using (var all = EngineVariants.Of(engine, device.Kind == DeviceKind.Emulated, device.Kind == DeviceKind.Cuda ? () => Engine.Create(device.Id) : null))
         {
-            var variants = Chosen(all, request.Only);
+            var variants = VariantFilter.Choose(all.Variants, request.Only);
             var lines = request.IsJson ? TextWriter.Null : output;
             lines.WriteLine($"device: {device.Id}, {engine.Name}");
             lines.WriteLine($"seed: {request.Seed}");
@@ -67,17 +71,6 @@ internal static class VerifyCommand
             output.WriteLine(note);
         return report;
     }
-
-    private static IReadOnlyList<EngineVariant> Chosen(EngineVariants all, string? only)
-    {
-        // Those on request are asked for by a text that nothing else contains.
-        EngineVariant[] named = [.. all.Variants.Where(v => only is null || Words(v).Contains(only.Replace('_', ' '), StringComparison.OrdinalIgnoreCase))];
-        EngineVariant[] chosen = [.. named.Where(v => !v.IsOnRequest)];
-        return chosen.Length > 0 ? chosen : named.Length > 0 ? named : throw new ArgumentException(
-            $"no implementation contains '{only}'; there are {string.Join(", ", all.Variants.Select(v => $"{v.PassName} {v.Types} {v.Name}").Distinct())}");
-    }
-
-    private static string Words(EngineVariant variant) => $"{variant.PassName} {variant.Types} {variant.Name} {string.Join(' ', variant.HeadDims.Select(d => $"D{d}"))}";
 
     private sealed record Request(string Device, int Seed, string? Only, bool IsJson, string? File, bool HasSpeed);
 }

@@ -58,6 +58,7 @@ internal sealed class AttentionProblem
             KeyPages = Paged(Key, count);
             ValuePages = Paged(Value, count);
         }
+        PartitionSeed = random.Next();
     }
 
     public CheckCase Case { get; }
@@ -95,6 +96,9 @@ internal sealed class AttentionProblem
 
     /// <summary>V in pages [P, blockTokens, D].</summary>
     public HostTensor? ValuePages { get; }
+
+    /// <summary>Seed of the partitions that are merged, which are no results of this problem's attention.</summary>
+    public int PartitionSeed { get; }
 
     public Shape LogSumExpShape => new(Case.Batch, Case.QueryHeads, Case.QueryRows);
 

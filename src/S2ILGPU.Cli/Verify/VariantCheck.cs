@@ -97,7 +97,7 @@ internal sealed class VariantCheck : IDisposable
     {
         const int Parts = 3;
         var (shape, type) = (Problem.Query.Shape, Problem.Query.Type);
-        var random = new Random(Problem.Query.Values.Length);
+        var random = new Random(Problem.PartitionSeed);
         var outputs = new HostTensor[Parts];
         var logSumExps = new HostTensor[Parts];
         for (int part = 0; part < Parts; part++)

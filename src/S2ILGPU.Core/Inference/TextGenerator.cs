@@ -7,9 +7,11 @@ namespace S2ILGPU.Inference;
 /// <remarks>Not thread-safe. Dispose it before the model.</remarks>
 /// <param name="model">The model; not disposed.</param>
 /// <param name="tokenizer">Its tokenizer.</param>
-public sealed class TextGenerator(TransformerModel model, BytePairTokenizer tokenizer) : IDisposable
+/// <param name="cache">Element type and limits of the cache, for one sequence; null for the type of the activations up to the model's context.</param>
+/// <exception cref="ArgumentException">An option is out of its range, or asks for several sequences.</exception>
+public sealed class TextGenerator(TransformerModel model, BytePairTokenizer tokenizer, KeyValueCacheOptions? cache = null) : IDisposable
 {
-    private readonly TransformerDecoder _decoder = new(model);
+    private readonly TransformerDecoder _decoder = new(model, OfOneSequence(cache));
     private readonly float[] _logits = new float[model.Config.VocabularySize];
 
     /// <summary>The cache of the last generation, with its memory use.</summary>
@@ -29,19 +31,23 @@ public sealed class TextGenerator(TransformerModel model, BytePairTokenizer toke
         int[] tokens = tokenizer.Encode(prompt);
         if (tokens.Length == 0)
             tokens = [tokenizer.EndOfText ?? throw new ArgumentException("the prompt is empty, and the tokenizer has no end-of-text token to begin with")];
-        if (tokens.Length > model.Config.ContextTokens)
-            throw new ArgumentException($"the prompt has {tokens.Length} tokens, the model's context {model.Config.ContextTokens}");
+        if (tokens.Length > Cache.MaxTokens)
+            throw new ArgumentException($"the prompt has {tokens.Length} tokens, "
+                + (Cache.MaxTokens < model.Config.ContextTokens ? $"the cache has room for {Cache.MaxTokens}" : $"the model's context {Cache.MaxTokens}"));
         return Continue(tokens, maxTokens, new TokenSampler(sampling, model.Config.VocabularySize), cancellation);
     }
 
     /// <summary>Releases the cache.</summary>
     public void Dispose() => _decoder.Dispose();
 
+    private static KeyValueCacheOptions? OfOneSequence(KeyValueCacheOptions? cache) =>
+        cache is null or { Sequences: 1 } ? cache : throw new ArgumentException($"a text generator has one sequence, its cache options ask for {cache.Sequences}");
+
     private IEnumerable<string> Continue(int[] tokens, int maxTokens, TokenSampler sampler, CancellationToken cancellation)
     {
         _decoder.Clear(0);
         var text = new TokenStreamDecoder(tokenizer);
-        int room = model.Config.ContextTokens - tokens.Length;
+        int room = Cache.MaxTokens - tokens.Length;
         for (int generated = 0; generated < maxTokens; generated++)
         {
             cancellation.ThrowIfCancellationRequested();

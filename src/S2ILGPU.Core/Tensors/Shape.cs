@@ -8,6 +8,9 @@ public readonly struct Shape : IEquatable<Shape>
     /// <summary>The most dimensions a shape can have.</summary>
     public const int MaxRank = 4;
 
+    // So that a size in bytes never overflows, whatever the element type.
+    private const ulong MaxCount = long.MaxValue / sizeof(double);
+
     private readonly int _d0, _d1, _d2, _d3;
 
     /// <summary>Creates a shape of the given extents.</summary>
@@ -45,14 +48,13 @@ public readonly struct Shape : IEquatable<Shape>
     }
 
     /// <summary>Number of elements; 1 for rank 0.</summary>
+    /// <exception cref="ShapeException">There are 2^60 elements or more, whose bytes no 64-bit number counts.</exception>
     public long Count
     {
         get
         {
-            long count = 1;
-            for (int d = 0; d < Rank; d++)
-                count *= this[d];
-            return count;
+            ulong high = Math.BigMul(ExtentOrOne(0) * ExtentOrOne(1), ExtentOrOne(2) * ExtentOrOne(3), out ulong count);
+            return high == 0 && count <= MaxCount ? (long)count : throw new ShapeException(nameof(Shape), "the product of all extents", $"at most {MaxCount}", ToString());
         }
     }
 
@@ -74,6 +76,8 @@ public readonly struct Shape : IEquatable<Shape>
         for (int d = 0; d < Rank; d++)
             destination[d] = this[d];
     }
+
+    private ulong ExtentOrOne(int dimension) => dimension < Rank ? (ulong)this[dimension] : 1;
 
     /// <inheritdoc/>
     public bool Equals(Shape other) => Rank == other.Rank && _d0 == other._d0 && _d1 == other._d1 && _d2 == other._d2 && _d3 == other._d3;

@@ -22,6 +22,7 @@ public sealed class Tensor : IDisposable
     /// <param name="shape">The shape.</param>
     /// <param name="elementType">The element type.</param>
     /// <exception cref="ArgumentException">The buffer is too small.</exception>
+    /// <exception cref="ShapeException">The extents behind the first multiply to more than a stride can be, which has 32 bits.</exception>
     public static Tensor Create(DeviceBuffer buffer, Shape shape, ElementType elementType)
     {
         ArgumentNullException.ThrowIfNull(buffer);
@@ -151,7 +152,9 @@ public sealed class Tensor : IDisposable
         Span<int> strides = stackalloc int[shape.Rank];
         long stride = 1;
         for (int d = shape.Rank - 1; d >= 0; stride *= Math.Max(1, shape[d--]))
-            strides[d] = checked((int)stride);
+            strides[d] = stride <= int.MaxValue
+                ? (int)stride
+                : throw new ShapeException(nameof(Tensor), $"the product of the extents behind dimension {d}", $"at most {int.MaxValue}", shape.ToString());
         return new Shape(strides);
     }
 }

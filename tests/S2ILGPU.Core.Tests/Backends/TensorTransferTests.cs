@@ -37,5 +37,30 @@ public sealed class TensorTransferTests : IDisposable
         Assert.Throws<ArgumentException>(() => _engine.ToIntArray(tensor));
     }
 
+    [Fact]
+    public void SizesThatNoTensorHasAreNamed()
+    {
+        using var outermost = Tensor.Create(new UnlimitedBuffer(), new Shape(200000, 2, 64, 256), ElementType.Float32); // above 2^31 elements, but no stride is
+        Assert.Equal(6_553_600_000, outermost.Count);
+        Refused("[1, 200000, 64, 256]", "2147483647", () => Tensor.Create(new UnlimitedBuffer(), new Shape(1, 200000, 64, 256), ElementType.Float16));
+        Refused("[0, 200000, 64, 256]", "2147483647", () => Tensor.Create(new UnlimitedBuffer(), new Shape(0, 200000, 64, 256), ElementType.Float16));
+        Refused("[2147483647, 2147483647, 4]", "1152921504606846975", () => _engine.Allocate(new Shape(int.MaxValue, int.MaxValue, 4), ElementType.Float32)); // 2^64 - 2^34 + 4
+        Assert.Equal((0, 1152921504606846975, 1), (new Shape(int.MaxValue, int.MaxValue, int.MaxValue, 0).Count, new Shape(1, 1073741823, 1073741825).Count, new Shape().Count));
+
+        static void Refused(string shape, string limit, Func<object> create)
+        {
+            string message = Assert.Throws<ShapeException>(create).Message;
+            Assert.Contains(shape, message);
+            Assert.Contains(limit, message);
+        }
+    }
+
     public void Dispose() => _engine.Dispose();
+
+    private sealed class UnlimitedBuffer() : DeviceBuffer(long.MaxValue)
+    {
+        protected override void Return()
+        {
+        }
+    }
 }

@@ -5,7 +5,8 @@ namespace S2ILGPU.Cli.Bench.Device;
 /// <summary>A comparison as a table for people.</summary>
 internal static class ComparisonText
 {
-    private const string Legend = "ms: median of a call. (nx): the peer's time over ours, above 1 we are faster. dense: the peer computed all blocks, having no time for the pattern.";
+    private const string Legend = "ms: median of a call. speed-up: our dense time over ours; ceiling: dense blocks over kept blocks. "
+        + "(nx): the peer's time over ours, above 1 we are faster. dense: the peer computed all blocks, having no time for the pattern.";
 
     /// <summary>Writes aligned columns.</summary>
     public static void WriteText(PeerComparison comparison, TextWriter output)
@@ -38,9 +39,9 @@ internal static class ComparisonText
 
     private static string[][] Table(PeerComparison comparison) =>
     [
-        ["shape", "pattern", "ours ms", "dense ms", "speed-up", .. comparison.Peers],
+        ["shape", "pattern", "ours ms", "dense ms", "speed-up", "ceiling", .. comparison.Peers],
         .. comparison.Rows.Select(row => (string[])[row.Shape.Size, row.Shape.Pattern, Milliseconds(row.Milliseconds), row.DenseMilliseconds is { } dense ? Milliseconds(dense) : "-",
-            row.SpeedUp is { } ratio ? Times(ratio) : "-", .. comparison.Peers.Select(peer => Cell(row.Peers.FirstOrDefault(p => p.Peer == peer)))]),
+            Times(row.SpeedUp), Times(row.Ceiling), .. comparison.Peers.Select(peer => Cell(row.Peers.FirstOrDefault(p => p.Peer == peer)))]),
     ];
 
     private static string Cell(PeerTime? time) => time is null ? "-" : $"{(time.IsDense ? "dense " : "")}{Milliseconds(time.Milliseconds)} ({Times(time.Ratio)})";
@@ -57,5 +58,5 @@ internal static class ComparisonText
 
     private static string Milliseconds(double value) => value.ToString(value < 10 ? "0.000" : "0.0", CultureInfo.InvariantCulture);
 
-    private static string Times(double ratio) => string.Create(CultureInfo.InvariantCulture, $"{ratio:0.00}x");
+    private static string Times(double? ratio) => ratio is null ? "-" : string.Create(CultureInfo.InvariantCulture, $"{ratio:0.00}x");
 }

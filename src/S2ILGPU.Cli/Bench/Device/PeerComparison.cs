@@ -13,11 +13,15 @@ internal sealed record PeerTime(string Peer, double Milliseconds, bool IsDense, 
 /// <param name="Shape">What was computed.</param>
 /// <param name="Milliseconds">Our time.</param>
 /// <param name="DenseMilliseconds">Our time for dense attention of the same size; null where it was not measured.</param>
+/// <param name="DenseCeiling">Blocks of dense over blocks of the pattern; null where our file does not say.</param>
 /// <param name="Peers">The peers that have a time for it.</param>
-internal sealed record ComparisonRow(AttentionShape Shape, double Milliseconds, double? DenseMilliseconds, IReadOnlyList<PeerTime> Peers)
+internal sealed record ComparisonRow(AttentionShape Shape, double Milliseconds, double? DenseMilliseconds, double? DenseCeiling, IReadOnlyList<PeerTime> Peers)
 {
     /// <summary>Our dense time over our time.</summary>
     public double? SpeedUp => Shape.Pattern == PeerComparison.Dense ? null : DenseMilliseconds / Milliseconds;
+
+    /// <summary>The most that skipping blocks can give.</summary>
+    public double? Ceiling => Shape.Pattern == PeerComparison.Dense ? null : DenseCeiling;
 }
 
 /// <summary>Our times and those of others, joined by shape.</summary>
@@ -44,14 +48,14 @@ internal sealed record PeerComparison(string Ours, string Theirs, IReadOnlyList<
     {
         if (ours.Times.FirstOrDefault(t => t.Implementation != "") is { } foreign)
             throw new InvalidDataException($"{ours.Path} has times of {foreign.Implementation}; give our own file first");
-        if (theirs.Times.FirstOrDefault(t => t.Implementation == "") is { } own)
-            throw new InvalidDataException($"{theirs.Path}: {own.Shape} does not say which peer it is of");
-        var byShape = WithTraining(ours.Times).ToDictionary(t => t.Shape, t => t.Milliseconds);
+        if (theirs.Times.FirstOrDefault(t => t.Implementation == "") is { } nameless)
+            throw new InvalidDataException($"{theirs.Path}: {nameless.Shape} does not say which peer it is of");
+        var byShape = WithTraining(ours.Times).ToDictionary(t => t.Shape);
         var other = theirs.Times.ToDictionary(t => (t.Implementation, t.Shape), t => t.Milliseconds);
         string[] peers = [.. theirs.Times.Select(t => t.Implementation).Distinct()];
         var used = new HashSet<(string, AttentionShape)>();
         var rows = new List<ComparisonRow>();
-        foreach (var (shape, milliseconds) in byShape)
+        foreach (var (shape, own) in byShape)
         {
             var dense = shape with { Pattern = Dense };
             var times = new List<PeerTime>();
@@ -62,9 +66,9 @@ internal sealed record PeerComparison(string Ours, string Theirs, IReadOnlyList<
                     continue;
                 used.Add((peer, isSame ? shape : dense));
                 double time = other[(peer, isSame ? shape : dense)];
-                times.Add(new PeerTime(peer, time, IsDense: !isSame, time / milliseconds));
+                times.Add(new PeerTime(peer, time, IsDense: !isSame, time / own.Milliseconds));
             }
-            rows.Add(new ComparisonRow(shape, milliseconds, byShape.TryGetValue(dense, out double ms) ? ms : null, times));
+            rows.Add(new ComparisonRow(shape, own.Milliseconds, byShape.GetValueOrDefault(dense)?.Milliseconds, own.Ceiling, times));
         }
         // A part of a sum that has a partner lacks none, and the sum is no measurement that could lack one.
         var joined = rows.Where(r => r.Peers.Count > 0).Select(r => r.Shape).ToHashSet();
@@ -105,6 +109,10 @@ internal sealed record PeerComparison(string Ours, string Theirs, IReadOnlyList<
         json.WriteNumber("milliseconds", row.Milliseconds);
         if (row.DenseMilliseconds is { } dense)
             json.WriteNumber("denseMilliseconds", dense);
+        if (row.SpeedUp is { } speedUp)
+            json.WriteNumber("speedUp", speedUp);
+        if (row.Ceiling is { } ceiling)
+            json.WriteNumber("ceiling", ceiling);
         json.WriteStartArray("peers");
         foreach (var peer in row.Peers)
         {
@@ -119,7 +127,7 @@ internal sealed record PeerComparison(string Ours, string Theirs, IReadOnlyList<
         json.WriteEndObject();
     }
 
-    // Peers time forward and backward together; ours is the sum of both.
+    // Peers time forward and backward together; ours is the sum of both, which keep the same blocks.
     private static IEnumerable<MeasuredTime> WithTraining(IReadOnlyList<MeasuredTime> times)
     {
         var byShape = times.ToDictionary(t => t.Shape);
@@ -129,7 +137,7 @@ internal sealed record PeerComparison(string Ours, string Theirs, IReadOnlyList<
         {
             var both = time.Shape with { Work = Training };
             if (byShape.TryGetValue(time.Shape with { Work = "forward" }, out var forward) && !byShape.ContainsKey(both))
-                yield return new MeasuredTime("", both, forward.Milliseconds + time.Milliseconds);
+                yield return new MeasuredTime("", both, forward.Milliseconds + time.Milliseconds, time.Ceiling);
         }
     }
 }

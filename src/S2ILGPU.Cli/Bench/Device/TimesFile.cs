@@ -6,7 +6,8 @@ namespace S2ILGPU.Cli.Bench.Device;
 /// <param name="Implementation">Who computed it; empty for our own.</param>
 /// <param name="Shape">What was computed.</param>
 /// <param name="Milliseconds">The median of a call.</param>
-internal sealed record MeasuredTime(string Implementation, AttentionShape Shape, double Milliseconds);
+/// <param name="Ceiling">Blocks of dense over blocks of the pattern: the most that skipping blocks can give; null where the file does not say.</param>
+internal sealed record MeasuredTime(string Implementation, AttentionShape Shape, double Milliseconds, double? Ceiling = null);
 
 /// <summary>Times that <c>s2 bench attention</c> or <c>attention_peers.py</c> wrote.</summary>
 /// <param name="Path">The file.</param>
@@ -43,12 +44,15 @@ internal sealed record TimesFile(string Path, string Device, IReadOnlyList<Measu
             throw new InvalidDataException($"{where} is not an object");
         var shape = new AttentionShape(Text(where, entry, "work"), Count(where, entry, "headDim"), Count(where, entry, "heads"), Count(where, entry, "kvHeads"),
             Text(where, entry, "dtype"), Text(where, entry, "pattern"), Count(where, entry, "tokens"), entry.TryGetProperty("sequences", out _) ? Count(where, entry, "sequences") : 1);
-        double milliseconds = Member(where, entry, "milliseconds", JsonValueKind.Number).GetDouble();
-        if (!(milliseconds > 0) || !double.IsFinite(milliseconds))
-            throw new InvalidDataException($"{where}: milliseconds must be above 0, got {milliseconds}");
+        double milliseconds = Positive(where, entry, "milliseconds");
+        double? ceiling = entry.TryGetProperty("ceiling", out _) ? Positive(where, entry, "ceiling") : null;
         string implementation = entry.TryGetProperty("peer", out _) ? Text(where, entry, "peer") : "";
-        return new MeasuredTime(implementation, shape, milliseconds);
+        return new MeasuredTime(implementation, shape, milliseconds, ceiling);
     }
+
+    private static double Positive(string where, JsonElement entry, string name) => Member(where, entry, name, JsonValueKind.Number).GetDouble() is var number && number > 0 && double.IsFinite(number)
+        ? number
+        : throw new InvalidDataException($"{where}: {name} must be above 0, got {number}");
 
     private static string Text(string where, JsonElement entry, string name) => Member(where, entry, name, JsonValueKind.String).GetString()!;
 
