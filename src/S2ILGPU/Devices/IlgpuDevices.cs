@@ -27,7 +27,9 @@ public sealed class IlgpuDevices : IDeviceProvider
             try
             {
                 var accelerator = device.CreateAccelerator(context);
-                return new IlgpuBackend(accelerator, null, device.AcceleratorType == AcceleratorType.Cuda, new OwnedAccelerator(context, accelerator), memoryLimitBytes);
+                // The emulated device is there to test the portable kernels; those of tensor cores are forced upon it one by one.
+                bool mayUseTensorCores = device.AcceleratorType != AcceleratorType.CPU;
+                return new IlgpuBackend(accelerator, null, mayUseTensorCores, new OwnedAccelerator(context, accelerator), memoryLimitBytes);
             }
             catch
             {
