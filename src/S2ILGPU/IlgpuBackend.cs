@@ -15,9 +15,6 @@ namespace S2ILGPU;
 /// </remarks>
 public sealed partial class IlgpuBackend : IBackend
 {
-    // Of the portable kernels; tensor-core kernels need 256, which all devices with tensor cores have.
-    private const int MinGroupThreads = 128;
-
     private readonly Accelerator _accelerator;
     private readonly AcceleratorStream _stream;
     private readonly IDisposable? _owned;
@@ -30,8 +27,8 @@ public sealed partial class IlgpuBackend : IBackend
     /// <param name="accelerator">Stays with the caller; dispose it after the engine. Its context must have been created with <c>EnableAlgorithms()</c>, and with
     /// <see cref="IlgpuContexts.WithTensorCores"/> for 16-bit attention on tensor cores: <see cref="UsesTensorCores"/>.</param>
     /// <param name="stream">The stream to queue work on, the caller's to synchronise; null for a stream of the engine's own.</param>
-    /// <exception cref="NotSupportedException">Groups of the accelerator are too small for the kernels: those of ILGPU's default CPU device have 16 threads; a <c>CPUDevice(32,
-    /// 8, 1)</c> will do.</exception>
+    /// <exception cref="NotSupportedException">The accelerator is too small for the kernels, which need groups of 128 threads (ILGPU's default CPU device has 16; a <c>CPUDevice(32, 8, 1)</c> will
+    /// do) and 36,096 bytes of shared memory per group. The message has what is needed and what there is.</exception>
     public IlgpuBackend(Accelerator accelerator, AcceleratorStream? stream = null) : this(accelerator, stream, mayUseTensorCores: true, null, null)
     {
     }
@@ -39,8 +36,8 @@ public sealed partial class IlgpuBackend : IBackend
     internal IlgpuBackend(Accelerator accelerator, AcceleratorStream? stream, bool mayUseTensorCores, IDisposable? owned, long? memoryLimitBytes)
     {
         ArgumentNullException.ThrowIfNull(accelerator);
-        if (accelerator.MaxNumThreadsPerGroup < MinGroupThreads)
-            throw new NotSupportedException($"kernels need groups of {MinGroupThreads} threads, {accelerator.Name} has at most {accelerator.MaxNumThreadsPerGroup}");
+        if (DeviceLimits.Missing(accelerator.Device) is { } missing)
+            throw new NotSupportedException(missing);
         _accelerator = accelerator;
         _owned = owned;
         _ownsStream = stream is null;
