@@ -9,6 +9,7 @@ using S2ILGPU.Backends;
 using S2ILGPU.Devices;
 using S2ILGPU.Layouts;
 using S2ILGPU.Patterns;
+using S2ILGPU.Tensors;
 
 const int Tokens = 100, Heads = 2, HeadDim = 32;
 
@@ -17,50 +18,61 @@ using var context = Context.Create(builder => builder.Default().EnableAlgorithms
 var device = context.GetPreferredDevice(preferCPU: false);
 using var accelerator = device.AcceleratorType == AcceleratorType.CPU ? new CPUDevice(32, 8, 1).CreateAccelerator(context) : device.CreateAccelerator(context);
 using var stream = accelerator.CreateStream();
-using var queries = accelerator.Allocate1D<float>(Tokens * Heads * HeadDim);    // [N, H, D]
-using var keys = accelerator.Allocate1D<float>(Tokens * Heads * HeadDim);
-using var values = accelerator.Allocate1D<float>(Tokens * Heads * HeadDim);
-using var outputs = accelerator.Allocate1D<float>(Tokens * Heads * HeadDim);
-using var logSumExps = accelerator.Allocate1D<float>(Heads * Tokens);           // [H, N]
 var fill = accelerator.LoadKernel<FillArguments>(Fill);
-foreach (var (buffer, seed) in new[] { (queries, 1), (keys, 2), (values, 3) })
-    fill(stream, new KernelConfig(new Index3D(2, 1, 1), new Index3D(32, 1, 1)), new FillArguments { Memory = buffer.View.BaseView, Seed = seed });
+var (queries, keys, values, gradients) = (Buffer(Tokens, seed: 1), Buffer(Tokens, seed: 2), Buffer(Tokens, seed: 3), Buffer(Tokens, seed: 4));     // [N, H, D]
+var (outputs, queryGradients, keyGradients, valueGradients, decoded) = (Buffer(Tokens), Buffer(Tokens), Buffer(Tokens), Buffer(Tokens), Buffer(1));
+using var logSumExps = accelerator.Allocate1D<float>(Heads * Tokens);                                                                               // [H, N]
 
-// What it adds: an engine on its accelerator and stream, tensors over its memory, and the call.
-var layout = BlockLayout.Create(new LocalStridePattern(Heads, Heads, blockTokens: 16, localBlocks: 2, verticalStride: 2), Tokens);
+// What it adds: an engine on its accelerator and stream, tensors over its memory, and the calls. The same on buffers of ILGPU's Half, or of ushort for bfloat16.
 using var engine = new IlgpuBackend(accelerator, stream);
-using var q = engine.View(queries.View.BaseView, 1, Tokens, Heads, HeadDim);    // [B, N, H, D]
-using var k = engine.View(keys.View.BaseView, 1, Tokens, Heads, HeadDim);
-using var v = engine.View(values.View.BaseView, 1, Tokens, Heads, HeadDim);
-using var o = engine.View(outputs.View.BaseView, 1, Tokens, Heads, HeadDim);
-using var lse = engine.View(logSumExps.View.BaseView, 1, Heads, Tokens);        // [B, H, N]
-engine.AttentionForward(new AttentionForwardArguments(q, k, v, o, lse, layout, SequenceBatch.Uniform(1, Tokens, Tokens), 1 / MathF.Sqrt(HeadDim)));
+var (q, k, v, o, dO) = (View(queries), View(keys), View(values), View(outputs), View(gradients));     // [B, N, H, D]
+var (dQ, dK, dV, next) = (View(queryGradients), View(keyGradients), View(valueGradients), View(decoded));
+var lse = engine.View(logSumExps.View.BaseView, 1, Heads, Tokens);                                    // [B, H, N]
+var layout = BlockLayout.Create(new LocalStridePattern(Heads, Heads, blockTokens: 16, localBlocks: 2, verticalStride: 2), Tokens);
+var (whole, step, scale) = (SequenceBatch.Uniform(1, Tokens, Tokens), SequenceBatch.Uniform(1, 1, Tokens), 1 / MathF.Sqrt(HeadDim));
+engine.AttentionForward(new AttentionForwardArguments(q, k, v, o, lse, layout, whole, scale));
+engine.AttentionBackward(new AttentionBackwardArguments(q, k, v, o, lse, dO, null, dQ, dK, dV, layout, whole, scale));
+engine.AttentionForward(new AttentionForwardArguments(q.Slice(1, Tokens - 1, 1), k, v, next, null, layout, step, scale)); // decoding: one query, all keys
+Tensor View(MemoryBuffer1D<float, Stride1D.Dense> memory) => engine.View(memory.View.BaseView, 1, (int)memory.Length / (Heads * HeadDim), Heads, HeadDim);
 
-// The program goes on with its results. Here: one row, computed again by hand.
-stream.Synchronize();
-var (query, key, value, output) = (queries.GetAsArray1D(), keys.GetAsArray1D(), values.GetAsArray1D(), outputs.GetAsArray1D());
-double worst = 0;
-for (int token = 0; token < Tokens; token += 33)
-    for (int head = 0; head < Heads; head++)
-        for (int d = 0; d < HeadDim; d++)
-            worst = Math.Max(worst, Math.Abs(output[(token * Heads + head) * HeadDim + d] - ByHand(token, head, d)));
-Console.WriteLine($"{engine.Name}: largest difference to the definition {worst:0.0e+0}");
+// The program goes on with its results. Here: compared with the definition, its derivatives by finite differences, and the last row of the forward pass.
+var (query, key, value, loss) = (Doubles(queries), Doubles(keys), Doubles(values), Doubles(gradients));
+double[] output = Doubles(outputs), expected = Definition();
+Console.WriteLine($"{engine.Name}; tensor cores for 16-bit buffers: {engine.UsesTensorCores}");
+Console.WriteLine($"forward:  largest difference to the definition {Largest(output.Zip(expected)):0.0e+0}");
+var samples = from operand in new (double[] Values, double[] Gradient)[] { (query, Doubles(queryGradients)), (key, Doubles(keyGradients)), (value, Doubles(valueGradients)) }
+              from n in new[] { 5, 1234, 3456, 6399 }
+              select (operand.Gradient[n], (LossAt(operand.Values, n, 1e-4) - LossAt(operand.Values, n, -1e-4)) / 2e-4);
+Console.WriteLine($"backward: largest difference to finite differences {Largest(samples):0.0e+0}");
+Console.WriteLine($"decoding: largest difference to the forward pass {Largest(Doubles(decoded).Zip(output[^(Heads * HeadDim)..])):0.0e+0}");
 
-double ByHand(int token, int head, int d)
+MemoryBuffer1D<float, Stride1D.Dense> Buffer(int rows, int seed = 0)
 {
-    double sum = 0, weighted = 0;
-    for (int j = 0; j <= token; j++)
-    {
-        if (!layout.Pattern.Keeps(head, token / 16, j / 16))
-            continue;
-        double score = 0;
-        for (int c = 0; c < HeadDim; c++)
-            score += query[(token * Heads + head) * HeadDim + c] * key[(j * Heads + head) * HeadDim + c];
-        double weight = Math.Exp(score / Math.Sqrt(HeadDim));
-        (sum, weighted) = (sum + weight, weighted + weight * value[(j * Heads + head) * HeadDim + d]);
-    }
-    return weighted / sum;
+    var buffer = accelerator.Allocate1D<float>(rows * Heads * HeadDim); // freed with the accelerator
+    fill(stream, new KernelConfig(new Index3D(2, 1, 1), new Index3D(32, 1, 1)), new FillArguments { Memory = buffer.View.BaseView, Seed = seed });
+    return buffer;
 }
+
+double[] Doubles(MemoryBuffer1D<float, Stride1D.Dense> buffer) => [.. buffer.GetAsArray1D(stream).Select(x => (double)x)];
+
+static double Largest(IEnumerable<(double, double)> pairs) => pairs.Max(pair => Math.Abs(pair.Item1 - pair.Item2));
+
+double LossAt(double[] operand, int n, double change)
+{
+    operand[n] += change;
+    double result = Definition().Zip(loss, (x, weight) => x * weight).Sum();
+    operand[n] -= change;
+    return result;
+}
+
+// Softmax over the kept keys, times the values.
+double[] Definition() => [.. from token in Enumerable.Range(0, Tokens)
+                             from head in Enumerable.Range(0, Heads)
+                             let kept = Enumerable.Range(0, token + 1).Where(j => layout.Pattern.Keeps(head, token / 16, j / 16)).Select(j => (j * Heads + head) * HeadDim).ToArray()
+                             let row = (token * Heads + head) * HeadDim
+                             let weights = kept.Select(at => Math.Exp(scale * Enumerable.Range(0, HeadDim).Sum(c => query[row + c] * key[at + c]))).ToArray()
+                             from d in Enumerable.Range(0, HeadDim)
+                             select kept.Zip(weights, (at, weight) => weight * value[at + d]).Sum() / weights.Sum()];
 
 // A kernel of the program: numbers that look random.
 static void Fill(FillArguments a)

@@ -15,9 +15,6 @@ namespace S2ILGPU;
 /// </remarks>
 public sealed partial class IlgpuBackend : IBackend
 {
-    // Of the portable kernels; tensor-core kernels need 256, which all devices with tensor cores have.
-    private const int MinGroupThreads = 128;
-
     private readonly Accelerator _accelerator;
     private readonly AcceleratorStream _stream;
     private readonly IDisposable? _owned;
@@ -27,22 +24,20 @@ public sealed partial class IlgpuBackend : IBackend
     private readonly KernelCache _kernels;
 
     /// <summary>Creates an engine on an accelerator of the caller.</summary>
-    /// <param name="accelerator">Stays with the caller; dispose it after the engine. Its context must have been created with
-    /// <c>EnableAlgorithms()</c>.</param>
+    /// <param name="accelerator">Stays with the caller; dispose it after the engine. Its context must have been created with <c>EnableAlgorithms()</c>, and with
+    /// <see cref="IlgpuContexts.WithTensorCores"/> for 16-bit attention on tensor cores: <see cref="UsesTensorCores"/>.</param>
     /// <param name="stream">The stream to queue work on, the caller's to synchronise; null for a stream of the engine's own.</param>
-    /// <param name="useTensorCores">Whether 16-bit attention may use tensor cores where the device has them; the context must know the library's device primitives then: see
-    /// <see cref="IlgpuContexts.WithTensorCores"/>.</param>
-    /// <exception cref="NotSupportedException">Groups of the accelerator are too small for the kernels: those of ILGPU's default CPU device have 16 threads; a <c>CPUDevice(32,
-    /// 8, 1)</c> will do.</exception>
-    public IlgpuBackend(Accelerator accelerator, AcceleratorStream? stream = null, bool useTensorCores = false) : this(accelerator, stream, useTensorCores, null, null)
+    /// <exception cref="NotSupportedException">The accelerator is too small for the kernels, which need groups of 128 threads (ILGPU's default CPU device has 16; a <c>CPUDevice(32, 8, 1)</c> will
+    /// do) and 36,096 bytes of shared memory per group. The message has what is needed and what there is.</exception>
+    public IlgpuBackend(Accelerator accelerator, AcceleratorStream? stream = null) : this(accelerator, stream, mayUseTensorCores: true, null, null)
     {
     }
 
-    internal IlgpuBackend(Accelerator accelerator, AcceleratorStream? stream, bool useTensorCores, IDisposable? owned, long? memoryLimitBytes)
+    internal IlgpuBackend(Accelerator accelerator, AcceleratorStream? stream, bool mayUseTensorCores, IDisposable? owned, long? memoryLimitBytes)
     {
         ArgumentNullException.ThrowIfNull(accelerator);
-        if (accelerator.MaxNumThreadsPerGroup < MinGroupThreads)
-            throw new NotSupportedException($"kernels need groups of {MinGroupThreads} threads, {accelerator.Name} has at most {accelerator.MaxNumThreadsPerGroup}");
+        if (DeviceLimits.Missing(accelerator.Device) is { } missing)
+            throw new NotSupportedException(missing);
         _accelerator = accelerator;
         _owned = owned;
         _ownsStream = stream is null;
@@ -51,7 +46,7 @@ public sealed partial class IlgpuBackend : IBackend
         _tensors = new DeviceTensors(_memory);
         _kernels = new KernelCache(accelerator);
         _plans = new PlanCache(_memory, _stream);
-        _attentionKernels = new AttentionKernels(accelerator.Device, useTensorCores);
+        _attentionKernels = new AttentionKernels(accelerator.Device, mayUseTensorCores && AcceleratorRuntime.KnowsPrimitives(accelerator.Context));
         _portableAttention = new PortableAttention(this, _tensors, _plans, _attentionKernels);
         _tensorCoreAttention = new TensorCoreAttention(this, _tensors, _plans, _attentionKernels);
         IsEmulated = accelerator.AcceleratorType == AcceleratorType.CPU;
@@ -59,6 +54,11 @@ public sealed partial class IlgpuBackend : IBackend
 
     /// <inheritdoc/>
     public string Name => IlgpuDevices.DisplayName(_accelerator.Device);
+
+    /// <summary>Whether attention on 16-bit tensors runs on tensor cores where there is a kernel for it: head dims 64, 96, 128 and 256.</summary>
+    /// <remarks>True when the context was created with <see cref="IlgpuContexts.WithTensorCores"/> and the device is a CUDA device of compute capability 8.0 or later; or a CPU device of one
+    /// multiprocessor, warps of 32 and groups of 256 threads, which runs the same kernels for tests. Otherwise 16-bit attention is computed by portable kernels in single precision.</remarks>
+    public bool UsesTensorCores => _attentionKernels.UseTensorCores;
 
     /// <inheritdoc/>
     public ElementType FloatType => ElementType.Float32;

@@ -19,12 +19,12 @@ internal sealed class AttentionKernels
 
     /// <summary>The kernels for a device.</summary>
     /// <param name="device">The device.</param>
-    /// <param name="useTensorCores">Whether the context knows the library's device primitives.</param>
-    public AttentionKernels(Device device, bool useTensorCores)
+    /// <param name="knowsPrimitives">Whether the context knows the library's device primitives, and they may be used.</param>
+    public AttentionKernels(Device device, bool knowsPrimitives)
     {
         _isEmulated = device.AcceleratorType == AcceleratorType.CPU;
         _kilobytes = _isEmulated ? EmulatedKilobytes : AcceleratorRuntime.MultiprocessorKilobytes(device);
-        UseTensorCores = useTensorCores && (_isEmulated || AcceleratorRuntime.CudaArchitecture(device) >= KernelVariants.LeastArchitecture);
+        UseTensorCores = knowsPrimitives && (_isEmulated ? CanEmulate(device) : AcceleratorRuntime.CudaArchitecture(device) >= KernelVariants.LeastArchitecture);
     }
 
     /// <summary>Whether 16-bit operands go to tensor-core kernels; otherwise all work is done by portable ones.</summary>
@@ -73,6 +73,9 @@ internal sealed class AttentionKernels
                 return _forced[n];
         return AttentionLaunchTable.Choose(operation, problem, _kilobytes);
     }
+
+    // The C# bodies of the primitives exchange values through memory of one group at a time, between the 32 lanes of its warps.
+    private static bool CanEmulate(Device device) => device is { NumMultiprocessors: 1, WarpSize: 32, MaxNumThreadsPerGroup: >= KernelVariants.MaxThreads };
 
     private sealed class Forced(Action end) : IDisposable
     {

@@ -35,6 +35,9 @@ internal static class AcceleratorRuntime
     /// <summary>Teaches a context the library's device primitives; their C# bodies run anyway.</summary>
     public static Context.Builder WithPrimitives(Context.Builder builder) => builder;
 
+    /// <summary>Whether a context was taught the library's device primitives: nothing needs to be taught here.</summary>
+    public static bool KnowsPrimitives(Context context) => true;
+
     /// <summary>A kernel that uses the library's device primitives: their C# bodies run.</summary>
     public static Action<AcceleratorStream, KernelConfig, TArguments> LoadWithPrimitives<TArguments>(Accelerator accelerator, MethodInfo method, int threads, int minGroups, int sharedBytes)
         where TArguments : struct => accelerator.LoadKernel(method.CreateDelegate<Action<TArguments>>());
@@ -62,6 +65,9 @@ internal static class AcceleratorRuntime
 
     /// <summary>Teaches a context the library's device primitives.</summary>
     public static Context.Builder WithPrimitives(Context.Builder builder) => builder.TensorCores();
+
+    /// <summary>Whether a context was taught the library's device primitives.</summary>
+    public static bool KnowsPrimitives(Context context) => context.KnowsTensorCores();
 
     /// <summary>A kernel that uses the library's device primitives: PTX on CUDA devices, elsewhere their C# bodies.</summary>
     public static Action<AcceleratorStream, KernelConfig, TArguments> LoadWithPrimitives<TArguments>(Accelerator accelerator, MethodInfo method, int threads, int minGroups, int sharedBytes)

@@ -11,10 +11,15 @@ public sealed class IlgpuDevices : IDeviceProvider
     private static readonly Lazy<IReadOnlyList<(DeviceInfo Info, Device Device)>> s_found = new(AcceleratorRuntime.Find);
 
     /// <inheritdoc/>
-    public IReadOnlyList<DeviceInfo> Devices() => [.. s_found.Value.Select(found => found.Info)];
+    public IReadOnlyList<DeviceInfo> Devices() => Usable(s_found.Value);
+
+    /// <summary>The devices that kernels run on: nobody who asks for the fastest device gets one that refuses. Others keep their numbers, and say why when they are asked for.</summary>
+    internal static IReadOnlyList<DeviceInfo> Usable(IEnumerable<(DeviceInfo Info, Device Device)> found) =>
+        [.. found.Where(each => DeviceLimits.Missing(each.Device) is null).Select(each => each.Info)];
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">There is no such device; the message names those that there are.</exception>
+    /// <exception cref="NotSupportedException">The device is too small for the kernels; the message has what is needed and what there is.</exception>
     public IBackend Create(string id) => CreateBackend(id);
 
     internal static IlgpuBackend CreateBackend(string id, long? memoryLimitBytes = null)
@@ -27,7 +32,9 @@ public sealed class IlgpuDevices : IDeviceProvider
             try
             {
                 var accelerator = device.CreateAccelerator(context);
-                return new IlgpuBackend(accelerator, null, device.AcceleratorType == AcceleratorType.Cuda, new OwnedAccelerator(context, accelerator), memoryLimitBytes);
+                // The emulated device is there to test the portable kernels; those of tensor cores are forced upon it one by one.
+                bool mayUseTensorCores = device.AcceleratorType != AcceleratorType.CPU;
+                return new IlgpuBackend(accelerator, null, mayUseTensorCores, new OwnedAccelerator(context, accelerator), memoryLimitBytes);
             }
             catch
             {
@@ -35,7 +42,7 @@ public sealed class IlgpuDevices : IDeviceProvider
                 throw;
             }
         }
-        throw new ArgumentException($"unknown device '{id}'; there are {string.Join(", ", s_found.Value.Select(found => found.Info.Id))}");
+        throw new ArgumentException($"unknown device '{id}'; there are {string.Join(", ", Usable(s_found.Value).Select(info => info.Id))}");
     }
 
     /// <summary>Memory that tensors can have: that of the device, or what the process may use for an emulated one.</summary>

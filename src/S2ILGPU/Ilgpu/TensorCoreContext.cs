@@ -10,9 +10,14 @@ namespace S2ILGPU.Ilgpu;
 /// <summary>Teaches ILGPU the device primitives of this library.</summary>
 internal static class TensorCoreContext
 {
-    /// <summary>Registers the PTX of all <see cref="Intrinsics"/>; every context that compiles tensor-core kernels needs it once.</summary>
+    private const string Property = "S2ILGPU.TensorCores";
+
+    /// <summary>Registers the PTX of all <see cref="Intrinsics"/>, and leaves a note of it; every context that compiles tensor-core kernels needs it once, twice does no harm.</summary>
     public static Context.Builder TensorCores(this Context.Builder builder)
     {
+        if (builder.GetExtensionProperty(Property, false))
+            return builder;
+        builder.SetExtensionProperty(Property, true);
         var manager = builder.GetIntrinsicManager();
         foreach (var method in typeof(Intrinsics).GetMethods(BindingFlags.Public | BindingFlags.Static))
         {
@@ -21,4 +26,7 @@ internal static class TensorCoreContext
         }
         return builder;
     }
+
+    /// <summary>Whether the builder of a context was given <see cref="TensorCores"/>.</summary>
+    public static bool KnowsTensorCores(this Context context) => context.Properties.GetExtensionProperty(Property, false);
 }

@@ -22,6 +22,11 @@ internal static class PortableTiles
     /// <summary>Distance of rows in shared memory: odd, so that eight rows lie in eight banks.</summary>
     public const int ChunkPitch = Chunk + 1, TilePitch = Tile + 1;
 
+    /// <summary>
+    /// Shared memory in bytes of the kernel that needs most, the backward one: chunks of rows and columns, weights, two statistics and four addresses for each of 64 rows. 36,096.
+    /// </summary>
+    public const int SharedBytes = (2 * Tile * ChunkPitch + Tile * TilePitch + 2 * Tile) * sizeof(float) + 4 * Tile * sizeof(long);
+
     /// <summary>The start of a row that does not exist and reads as zero.</summary>
     public const long None = -1;
 

@@ -9,6 +9,9 @@ internal static class KernelVariants
     /// <summary>Least CUDA architecture with asynchronous copies and products of bfloat16.</summary>
     public const int LeastArchitecture = 80;
 
+    /// <summary>Threads of the largest group.</summary>
+    public const int MaxThreads = 256;
+
     /// <summary>Head dims that the kernels are compiled for.</summary>
     public static ReadOnlySpan<int> HeadDims => [64, 96, 128, 256];
 

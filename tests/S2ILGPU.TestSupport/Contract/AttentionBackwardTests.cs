@@ -7,7 +7,7 @@ namespace S2ILGPU.TestSupport;
 public abstract class AttentionBackwardTests(Func<IBackend> create, ElementType? type = null) : AttentionSweeps(create, type)
 {
     /// <inheritdoc/>
-    protected override long RandomWork => Math.Min(WorkLimit / 3, 6_000_000);
+    protected override long RandomWork => 6_000_000;
 
     /// <inheritdoc/>
     protected override void Run(AttentionCase problem) => CheckBackward(problem);

@@ -123,7 +123,7 @@ public sealed record AttentionCase
             Pattern = PatternCatalog.Names[random.Next(PatternCatalog.Names.Count)],
             QueryHeads = heads,
             KeyValueHeads = keyValueHeads,
-            HeadDim = random.Pick(8, 16, 24, 32, 40, 64, 72, 80, 128),
+            HeadDim = random.Pick(8, 16, 24, 32, 40, 64, 72, 80, 128, 8 * random.Next(13, 33)),
             BlockTokens = random.Pick(16, 16, 32, 64, 128),
             QueryCounts = queries,
             KeyCounts = keys,

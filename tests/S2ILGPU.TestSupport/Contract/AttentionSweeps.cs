@@ -9,6 +9,12 @@ public abstract class AttentionSweeps(Func<IBackend> create, ElementType? type) 
 {
     private protected static readonly AttentionCase s_case = new();
 
+    // Between the powers of two: around slices of 64, and no multiple of 16.
+    private static readonly int[] s_wideHeadDims = [104, 112, 120, 136, 192, 200, 248];
+
+    /// <summary>How many of the head dims that are large and no power of two a run tries, drawn anew in each; all of them where that is cheap.</summary>
+    protected virtual int WideHeadDimCount => s_wideHeadDims.Length;
+
     /// <summary>Checks one pass over a case.</summary>
     protected abstract void Run(AttentionCase problem);
 
@@ -35,6 +41,16 @@ public abstract class AttentionSweeps(Func<IBackend> create, ElementType? type) 
         foreach (int headDim in headDims)
             foreach (string pattern in (string[])["L2 s3", "dense non-causal"])
                 Run(s_case.OfLength(67) with { HeadDim = headDim, Pattern = pattern });
+    }
+
+    [Fact]
+    public void WideHeadDims()
+    {
+        int[] headDims = [.. s_wideHeadDims];
+        Random.Shuffle(headDims);
+        foreach (int headDim in headDims.Take(WideHeadDimCount))
+            foreach (string pattern in (string[])["L2 s3", "dense non-causal"])
+                Run(s_case.OfLength(Random.Next(33, 68)) with { HeadDim = headDim, Pattern = pattern });
     }
 
     [Theory]

@@ -28,9 +28,6 @@ public abstract class BackendTest : IDisposable
     /// <summary>Random inputs, from the seed of the run.</summary>
     protected Random Random { get; } = Seeds.NewRandom();
 
-    /// <summary>The most multiply-adds of one call; a slow engine overrides it, and larger fixed cases are skipped with that reason.</summary>
-    protected virtual long WorkLimit => long.MaxValue;
-
     /// <summary>How many random combinations a test tries.</summary>
     protected virtual int RandomCases => 12;
 
@@ -39,13 +36,6 @@ public abstract class BackendTest : IDisposable
 
     /// <summary>Tolerance of gradients in the engine's own float type.</summary>
     protected Tolerance Backward => Tolerance.Backward(Tested.FloatType);
-
-    /// <summary>Skips the test when a call is more work than the engine's tests allow.</summary>
-    protected void SkipAbove(long multiplyAdds)
-    {
-        if (multiplyAdds > WorkLimit)
-            Assert.Skip($"{multiplyAdds} multiply-adds are more than the {WorkLimit} that the tests of {Tested.Name} allow");
-    }
 
     /// <summary>An operand with given values.</summary>
     protected TestTensor With(string name, Shape shape, ReadOnlySpan<double> values, ElementType? type = null)

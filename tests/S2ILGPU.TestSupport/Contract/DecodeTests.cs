@@ -42,6 +42,10 @@ public abstract class DecodeTests(Func<IBackend> create, ElementType? cacheType 
         Decode("L2 s4 offset 1", queryHeads, keyValueHeads, headDim, blockTokens: 32, queryCounts: [1, 3], keyCounts: [300, 95]);
 
     [Fact]
+    public void WideHeadDim() =>
+        Decode("L2 s4 offset 1", 4, 2, Random.Pick(104, 112, 120, 136, 192, 200, 248), blockTokens: 32, queryCounts: [1, 3], keyCounts: [130, 40]);
+
+    [Fact]
     public void OneLayoutMayServeAllSequences() =>
         Decode("L2 s3", 4, 2, headDim: 32, blockTokens: 16, queryCounts: [1, 4], keyCounts: [100, 77], isLayoutShared: true);
 

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using S2ILGPU.Backends;
 using S2ILGPU.Layouts;
 using S2ILGPU.Patterns;
@@ -8,7 +10,7 @@ using Xunit;
 namespace S2ILGPU.Tests.Attention;
 
 /// <summary>Attention leaves no memory behind, builds its lists once, and refuses what it cannot do.</summary>
-public sealed class AttentionResourceTests : IDisposable
+public sealed partial class AttentionResourceTests : IDisposable
 {
     private const int Tokens = 40, Heads = 2, HeadDim = 64;
 
@@ -21,7 +23,7 @@ public sealed class AttentionResourceTests : IDisposable
     public void Calls_leave_nothing_behind_and_build_lists_once(ElementType type)
     {
         using var tensors = new Operands(_engine, type);
-        RunAll(tensors);
+        ThreadOrders.InEach(() => RunAll(tensors));
         int live = _engine.LiveBuffers, built = _engine.PlansBuilt;
         long used = _engine.UsedBytes;
         RunAll(tensors);
@@ -76,8 +78,11 @@ public sealed class AttentionResourceTests : IDisposable
         Assert.Contains("block 1 of KV head 0 of sequence 0", Assert.Throws<ArgumentException>(() => _engine.AttentionForward(arguments)).Message);
         table[0, 0, 1] = 1;
         _engine.Fill(pages, 1);
-        _engine.AttentionForward(arguments);
-        Assert.Equal(1, _engine.ToArray(output)[0], 1e-5);
+        ThreadOrders.InEach(() =>
+        {
+            _engine.AttentionForward(arguments);
+            Assert.Equal(1, _engine.ToArray(output)[0], 1e-5);
+        });
     }
 
     [Fact]
@@ -86,12 +91,21 @@ public sealed class AttentionResourceTests : IDisposable
         using var small = S2ILGPU.Devices.IlgpuDevices.CreateBackend(Emulated.Device, memoryLimitBytes: 150 * 1024);
         using var operands = new Operands(small, ElementType.BFloat16);
         int live = small.LiveBuffers;
-        Assert.Throws<InsufficientMemoryException>(() => operands.Backward(_layout));
+        string message = Assert.Throws<InsufficientMemoryException>(() => operands.Backward(_layout)).Message;
+        string[] numbers = [.. Numbers().Matches(message).Select(match => match.Value.Replace(",", ""))];
+        Assert.Equal(4, numbers.Length); // bytes asked for, bytes held, buffers, bytes of the device
+        long asked = long.Parse(numbers[0], null), held = long.Parse(numbers[1], null);
+        Assert.Equal((150 * 1024).ToString(CultureInfo.InvariantCulture), numbers[3]);
+        Assert.True(asked > 0 && held >= small.UsedBytes && asked + held > 150 * 1024, message);
+        Assert.True(int.Parse(numbers[2], null) >= live, message);
         small.Trim();
         Assert.Equal(live, small.LiveBuffers);
     }
 
     public void Dispose() => _engine.Dispose();
+
+    [GeneratedRegex("[0-9][0-9,]*")]
+    private static partial Regex Numbers();
 
     private void RunAll(Operands tensors)
     {

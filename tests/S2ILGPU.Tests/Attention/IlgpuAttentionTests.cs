@@ -7,6 +7,8 @@ public sealed class IlgpuAttentionForwardTests() : AttentionForwardTests(Emulate
     protected override int RandomCases => 4;
 
     protected override long RandomWork => 2_000_000;
+
+    protected override int WideHeadDimCount => 2;
 }
 
 public sealed class IlgpuAttentionBackwardTests() : AttentionBackwardTests(Emulated.Create)
@@ -14,6 +16,8 @@ public sealed class IlgpuAttentionBackwardTests() : AttentionBackwardTests(Emula
     protected override int RandomCases => 3;
 
     protected override long RandomWork => 1_000_000;
+
+    protected override int WideHeadDimCount => 1;
 }
 
 public sealed class IlgpuDecodeTests() : DecodeTests(Emulated.Create);

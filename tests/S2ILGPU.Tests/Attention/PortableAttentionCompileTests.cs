@@ -16,6 +16,7 @@ using System.Reflection;
 using System.Text.RegularExpressions;
 using S2ILGPU.Ilgpu;
 using S2ILGPU.Kernels;
+using S2ILGPU.Kernels.Multiplication;
 using Xunit;
 
 namespace S2ILGPU.Tests.Attention;
@@ -42,12 +43,22 @@ public sealed partial class PortableAttentionCompileTests
     {
         string ptx = OfflineCompiler.Ptx(s_kernels[name], PortableTiles.Threads, null, 75, unroll: false);
         Assert.DoesNotContain(".local", ptx);
+        Assert.InRange(SharedBytesOf(ptx), 0, PortableTiles.SharedBytes);
         if (Report(ptx) is { } report)
         {
             Assert.True(report.Contains("0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads", StringComparison.Ordinal), $"{name}: {report}");
             int shared = SharedBytes().Match(report) is { Success: true } match ? int.Parse(match.Groups[1].Value, null) : 0;
             Assert.InRange(shared, 0, 48 * 1024);
         }
+    }
+
+    [Fact]
+    public void Engines_ask_devices_for_the_shared_memory_of_the_largest_kernel()
+    {
+        var product = typeof(ProductTile).GetMethod(nameof(ProductTile.Run))!.MakeGenericMethod(typeof(StoredSingle));
+        string largest = OfflineCompiler.Ptx(s_kernels["PortableBackward.Kernel<KeyRows>"], PortableTiles.Threads, null, 75, unroll: false);
+        Assert.Equal(PortableTiles.SharedBytes, SharedBytesOf(largest));
+        Assert.InRange(SharedBytesOf(OfflineCompiler.Ptx(product, ProductTile.Threads, null, 75, unroll: false)), 1, PortableTiles.SharedBytes);
     }
 
     [Theory]
@@ -58,6 +69,8 @@ public sealed partial class PortableAttentionCompileTests
         Assert.Contains("kernel void", source);
         Assert.DoesNotContain("double", source);
     }
+
+    private static int SharedBytesOf(string ptx) => SharedArray().Matches(ptx).Sum(match => int.Parse(match.Groups[1].Value, null));
 
     private static IEnumerable<MethodInfo> Find()
     {
@@ -101,6 +114,10 @@ public sealed partial class PortableAttentionCompileTests
             File.Delete(output);
         }
     }
+
+    // As in ".shared .align 4 .b8 name[16896];"
+    [GeneratedRegex(@"^\s*\.shared .*\.b8 .*\[([0-9]+)\]", RegexOptions.Multiline)]
+    private static partial Regex SharedArray();
 
     [GeneratedRegex("([0-9]+) bytes smem")]
     private static partial Regex SharedBytes();

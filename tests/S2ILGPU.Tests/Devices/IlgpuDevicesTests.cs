@@ -50,6 +50,28 @@ public sealed class IlgpuDevicesTests
     }
 
     [Fact]
+    public void An_accelerator_with_little_shared_memory_is_refused_with_both_sizes()
+    {
+        var device = new CPUDevice(32, 8, 1);
+        typeof(Device).GetProperty(nameof(Device.MaxSharedMemoryPerGroup))!.SetValue(device, 32 * 1024); // as OpenCL devices may have
+        using var context = Context.Create(builder => builder.EnableAlgorithms());
+        using var accelerator = device.CreateAccelerator(context);
+        string message = Assert.Throws<NotSupportedException>(() => new IlgpuBackend(accelerator)).Message;
+        Assert.Contains("36,096 bytes", message);
+        Assert.Contains("32,768", message);
+    }
+
+    [Fact]
+    public void Devices_that_kernels_do_not_run_on_are_not_listed()
+    {
+        var (small, enough) = (new CPUDevice(32, 8, 1), new CPUDevice(32, 8, 1));
+        typeof(Device).GetProperty(nameof(Device.MaxSharedMemoryPerGroup))!.SetValue(small, 36_095);
+        typeof(Device).GetProperty(nameof(Device.MaxSharedMemoryPerGroup))!.SetValue(enough, 36_096);
+        var info = new DeviceInfo("opencl:0", "small", DeviceKind.OpenCl, 0, 1, "");
+        Assert.Equal(["opencl:1"], IlgpuDevices.Usable([(info, small), (info with { Id = "opencl:1" }, enough)]).Select(device => device.Id));
+    }
+
+    [Fact]
     public void Memory_of_the_program_becomes_tensors_without_a_copy()
     {
         using var context = Context.Create(builder => builder.EnableAlgorithms().WithTensorCores());
@@ -57,8 +79,9 @@ public sealed class IlgpuDevicesTests
         using var stream = accelerator.CreateStream();
         using var memory = accelerator.Allocate1D<float>(24);
         memory.View.CopyFromCPU(Enumerable.Range(0, 24).Select(n => (float)n).ToArray());
-        using (var engine = new IlgpuBackend(accelerator, stream))
+        ThreadOrders.InEach(() =>
         {
+            using var engine = new IlgpuBackend(accelerator, stream);
             using var tensor = engine.View(memory.View.BaseView.SubView(8, 12), 3, 4);
             using var row = tensor.Slice(0, 1, 1);
             engine.Fill(row, -1);
@@ -67,7 +90,7 @@ public sealed class IlgpuDevicesTests
             Assert.Equal(0, engine.UsedBytes);
             Assert.Contains("16 bytes", Assert.Throws<ArgumentException>(() => engine.View(memory.View.BaseView.SubView(1, 12), 3, 4)).Message);
             Assert.Contains("needs 100 bytes", Assert.Throws<ArgumentException>(() => engine.View(memory.View.BaseView, 25)).Message);
-        }
+        });
         Assert.Equal(-1, memory.GetAsArray1D()[12]); // still the program's
     }
 

@@ -1,3 +1,4 @@
+using S2ILGPU.Backends;
 using S2ILGPU.Tensors;
 using Xunit;
 
@@ -26,13 +27,18 @@ public sealed class SumOfSquaresTests
 
     private static float SumOf(float[] values)
     {
-        using var backend = Emulated.Create();
-        using var x = backend.Allocate(new Shape(values.Length), ElementType.Float32);
-        using var result = backend.Allocate(new Shape(1), ElementType.Float32);
-        backend.Upload(values, x);
-        backend.SumOfSquares(x, result, accumulate: false);
-        var sum = new float[1];
-        backend.Download(result, sum);
-        return sum[0];
+        float? sum = null;
+        ThreadOrders.InEach(() =>
+        {
+            using var backend = Emulated.Create();
+            using var x = backend.Allocate(new Shape(values.Length), ElementType.Float32);
+            using var result = backend.Allocate(new Shape(1), ElementType.Float32);
+            backend.Upload(values, x);
+            backend.SumOfSquares(x, result, accumulate: false);
+            float now = backend.ToArray(result)[0];
+            Assert.Equal(sum ?? now, now);
+            sum = now;
+        });
+        return sum!.Value;
     }
 }

@@ -15,27 +15,27 @@ public sealed class OutOfRangeTests : IDisposable
     [InlineData(3)]
     [InlineData(int.MinValue)]
     [InlineData(int.MaxValue)]
-    public void AnIdOutsideTheTableGivesNaN(int id)
+    public void AnIdOutsideTheTableGivesNaN(int id) => ThreadOrders.InEach(() =>
     {
         var (table, ids, y) = (Floats(new Shape(3, 2), 1, 2, 3, 4, 5, 6), Integers(2, id), Floats(new Shape(2, 2), 0, 0, 0, 0));
         _backend.Embedding(table, ids, y);
         Assert.Equal([5f, 6f, float.NaN, float.NaN], Values(y));
-    }
+    });
 
     [Theory]
     [InlineData(-1)]
     [InlineData(3)]
-    public void AnIdOutsideTheTableAddsNothing(int id)
+    public void AnIdOutsideTheTableAddsNothing(int id) => ThreadOrders.InEach(() =>
     {
         var (dy, ids, dtable) = (Floats(new Shape(4, 1), 1, 2, 4, 8), Integers(id, 2, id, 2), Floats(new Shape(3, 1), 100, 200, 300));
         _backend.EmbeddingBackward(ids, dy, GradientTarget.AddTo(dtable));
         Assert.Equal([100f, 200f, 310f], Values(dtable));
-    }
+    });
 
     [Theory]
     [InlineData(-2)]
     [InlineData(2)]
-    public void ATargetThatIsNoColumnGivesNaN(int target)
+    public void ATargetThatIsNoColumnGivesNaN(int target) => ThreadOrders.InEach(() =>
     {
         var (logits, targets) = (Floats(new Shape(2, 2), 0, 0, 0, 0), Integers(0, target));
         var (losses, logSumExp) = (Floats(new Shape(2), 0, 0), Floats(new Shape(2), 0, 0));
@@ -43,18 +43,18 @@ public sealed class OutOfRangeTests : IDisposable
         var values = Values(losses);
         Assert.Equal(MathF.Log(2), values[0], 1e-6f);
         Assert.Equal(float.NaN, values[1]);
-    }
+    });
 
     [Theory]
     [InlineData(-1)]
     [InlineData(2)]
-    public void APositionOutsideTheTablesGivesNaN(int position)
+    public void APositionOutsideTheTablesGivesNaN(int position) => ThreadOrders.InEach(() =>
     {
         var (x, y) = (Floats(new Shape(1, 2, 1, 2), 1, 2, 3, 4), Floats(new Shape(1, 2, 1, 2), 0, 0, 0, 0));
         var (cosine, sine) = (Floats(new Shape(2, 1), 1, 0), Floats(new Shape(2, 1), 0, 1));
         _backend.Rotary(x, cosine, sine, Integers(1, position), GradientTarget.Into(y), inverse: false);
         Assert.Equal([-2f, 1f, float.NaN, float.NaN], Values(y));
-    }
+    });
 
     public void Dispose()
     {
