@@ -66,7 +66,8 @@ internal static class AttentionRuns
         {
             a.View("Rows", lists.Rows).View("PartialOutput", partialOutput).View("PartialLogSumExp", partialLines);
             a.View("Output", output, isReadOnly: false).Value("OutputRows", data.QueryPlace.Rows).View("LogSumExp", lines, isReadOnly: false);
-            a.Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows).Value("Splits", splits).Value("GroupHeads", groupHeads).Value("HeadQuads", quads).Value("Count", count);
+            a.Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows).Value("Splits", splits)
+                .Value("GroupHeads", groupHeads).Value("HeadQuads", quads).Value("Count", count);
         }, mergeText);
         data.Compare($"O, copies {copies}", data.QueryShape, data.Output, data.QueryPlace.Gather(output), Tolerance.Forward(data.Type));
         data.CompareLines($"LSE, copies {copies}", lines, LineTolerance);

@@ -59,13 +59,14 @@ internal static class KernelCatalog
     public static IReadOnlyList<string> AllFamilies => [.. All.Select(k => k.Family).Distinct()];
 
     /// <summary>The kernels of a family in this run: one, or all with S2_ALL_KERNELS=1.</summary>
-    public static IReadOnlyList<TestedKernel> Members(string family) => Environment.GetEnvironmentVariable("S2_ALL_KERNELS") is "1" ? [.. All.Where(k => k.Family == family)] : [Choose(family)];
+    public static IReadOnlyList<TestedKernel> Members(string family) =>
+        Environment.GetEnvironmentVariable("S2_ALL_KERNELS") is "1" ? [.. All.Where(k => k.Family == family)] : [Choose(family)];
 
     /// <summary>Whether the launch table chooses a kernel on a device with so much shared memory in a multiprocessor: no kernel before it serves the same calls there.</summary>
     public static bool IsChosen(TestedKernel kernel, int multiprocessorKilobytes)
     {
-        var same = KernelVariants.All.Where(v => v.MultiprocessorKilobytes <= multiprocessorKilobytes && v.Operation == kernel.Variant.Operation && v.ElementType == kernel.Type && v.HeadDim == kernel.HeadDim
-            && v.BlockColumns == kernel.BlockColumns && v.IsPaged == kernel.Variant.IsPaged && v.Rows == kernel.Rows && v.GroupHeads == kernel.Heads);
+        var same = KernelVariants.All.Where(v => v.MultiprocessorKilobytes <= multiprocessorKilobytes && v.Operation == kernel.Variant.Operation && v.ElementType == kernel.Type
+            && v.HeadDim == kernel.HeadDim && v.BlockColumns == kernel.BlockColumns && v.IsPaged == kernel.Variant.IsPaged && v.Rows == kernel.Rows && v.GroupHeads == kernel.Heads);
         return kernel.Variant.HeadDim == 0 || same.FirstOrDefault() == kernel.Variant;
     }
 
