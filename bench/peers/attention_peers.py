@@ -8,7 +8,8 @@ OURS.json is what `s2 bench attention --out` wrote; without it, a list of shapes
 Exits with code 3 when PyTorch is not installed.
 
 Peers: sdpa-flash, sdpa-cudnn, sdpa-mem-efficient (GPUs), sdpa (CPUs), flex and flex-64 (FlexAttention, compiled, its mask in blocks of 128 and of 64; the token mask is the same),
-eager (softmax(Q K^T) V, where its scores fit into a gigabyte). FlexAttention compiles every shape anew, so it comes last and ends when the minutes are over. The work "forward+backward" is a forward pass with gradients recorded and the backward pass after it.
+eager (softmax(Q K^T) V, where its scores fit into a gigabyte). FlexAttention compiles every shape anew, so it comes last and ends when the minutes are over. The work
+"forward+backward" is a forward pass with gradients recorded and the backward pass after it.
 """
 
 import argparse

@@ -81,10 +81,10 @@ public sealed partial class IlgpuBackend
             _portableAttention.Merge(outputs, logSumExps, output, logSumExp);
     }
 
-    /// <summary>Parts that the lists of decoding are cut into, so that all multiprocessors have work.</summary>
+    /// <summary>Splits that the lists of decoding are cut into, so that all multiprocessors have work.</summary>
     /// <param name="rows">Row tiles.</param>
     /// <param name="longest">Column tiles of the longest list.</param>
-    internal int PartsOf(int rows, int longest)
+    internal int SplitsOf(int rows, int longest)
     {
         int groups = IsEmulated ? 6 : 4 * _accelerator.NumMultiprocessors; // emulated: some parts, for the tests' sake
         return Math.Clamp(groups / Math.Max(1, rows), 1, Math.Max(1, longest));

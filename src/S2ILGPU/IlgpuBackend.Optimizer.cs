@@ -12,12 +12,13 @@ public sealed partial class IlgpuBackend
     public unsafe void SumOfSquares(Tensor x, Tensor result, bool accumulate)
     {
         CheckCount(nameof(SumOfSquares), nameof(result), result, 1);
+        var (values, total) = (_tensors.Floats(x), _tensors.Floats(result));
         var (groups, threads) = ElementGroups(Math.Max(1, x.Count));
         var scratch = _memory.Rent((long)groups * sizeof(CompensatedSum));
         var partials = scratch.Words.Cast<CompensatedSum>().SubView(0, groups);
-        Launch(SumOfSquaresKernel.Partials, new Index3D(groups, 1, 1), threads, new SumOfSquaresArguments { X = _tensors.Floats(x), Partials = partials });
+        Launch(SumOfSquaresKernel.Partials, new Index3D(groups, 1, 1), threads, new SumOfSquaresArguments { X = values, Partials = partials });
         Launch(SumOfSquaresKernel.Total, new Index3D(1, 1, 1), SumOfSquaresKernel.TotalThreads,
-            new TotalArguments { Partials = partials, Result = _tensors.Floats(result), Accumulate = accumulate ? 1 : 0 });
+            new TotalArguments { Partials = partials, Result = total, Accumulate = accumulate ? 1 : 0 });
         _memory.Return(scratch);
     }
 

@@ -100,9 +100,8 @@ public sealed partial class IlgpuBackend : IBackend
     }
 
     /// <summary>Memory of the program as a tensor, without a copy: the way for programs that have views of their own and want attention on them.</summary>
-    /// <param name="memory">Row-major elements: <c>float</c> is Float32, <c>ILGPU.Half</c> Float16, <c>ushort</c> the bits of BFloat16, <c>int</c> Int32. Stays with the caller
-    /// and must outlive the tensor; begins at
-    /// a multiple of 16 bytes of its buffer and holds a multiple of 4.</param>
+    /// <param name="memory">Row-major elements: <c>float</c> is Float32, <c>ILGPU.Half</c> Float16, <c>ushort</c> the bits of BFloat16, <c>int</c> Int32. Stays with the caller and must outlive the
+    /// tensor; begins at a multiple of 16 bytes of its buffer and holds a multiple of 4.</param>
     /// <param name="shape">The extents.</param>
     /// <returns>A contiguous tensor over the memory; disposing it frees nothing.</returns>
     /// <exception cref="ArgumentException">The memory is too small, begins or ends at an odd place, or has another element type.</exception>
@@ -136,7 +135,7 @@ public sealed partial class IlgpuBackend : IBackend
     /// <summary>Queues a kernel.</summary>
     /// <param name="kernel">A static method with one argument, explicitly grouped; loaded once.</param>
     /// <param name="groups">Groups of threads; Y and Z at most 65535.</param>
-    /// <param name="threads">Threads of a group, at most 128 where emulated devices must run it.</param>
+    /// <param name="threads">Threads of a group, at most as many as the device has; 128 every device has.</param>
     /// <param name="arguments">What the kernel gets.</param>
     internal void Launch<TArguments>(Action<TArguments> kernel, Index3D groups, int threads, in TArguments arguments)
         where TArguments : struct

@@ -120,11 +120,18 @@ public sealed class AttendCommandTests : IDisposable
         {
             float[] values = new float[q.Count];
             values[^1] = nan ? float.NaN : 1;
-            SafetensorsFile.Write(Input, [new("q", SafetensorsType.Float32, LongShape(q), values), new("k", SafetensorsType.Float32, LongShape(k), new float[k.Count]), new("v", SafetensorsType.Float32, LongShape(k), new float[k.Count])]);
+            SafetensorsFile.Write(Input, [Float("q", q, values), Float("k", k, new float[k.Count]), Float("v", k, new float[k.Count])]);
         }
+
+        static SafetensorsTensor Float(string name, Shape shape, float[] values) => new(name, SafetensorsType.Float32, LongShape(shape), values);
     }
 
     private static long[] LongShape(Shape shape) => [.. Enumerable.Range(0, shape.Rank).Select(d => (long)shape[d])];
 
-    private static ElementType Element(SafetensorsType type) => type switch { SafetensorsType.Float16 => ElementType.Float16, SafetensorsType.BFloat16 => ElementType.BFloat16, _ => ElementType.Float32 };
+    private static ElementType Element(SafetensorsType type) => type switch
+    {
+        SafetensorsType.Float16 => ElementType.Float16,
+        SafetensorsType.BFloat16 => ElementType.BFloat16,
+        _ => ElementType.Float32,
+    };
 }

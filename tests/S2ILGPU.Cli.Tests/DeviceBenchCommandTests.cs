@@ -140,7 +140,8 @@ public sealed class DeviceBenchCommandTests : IDisposable
     [InlineData("""{"device": "d", "entries": [7]}""", "entries[0] is not an object")]
     [InlineData("""{"device": "d", "entries": [{"work": "forward"}]}""", "entries[0] has no headDim")]
     [InlineData("""{"device": "d", "entries": [{"work": "forward", "headDim": 1.5}]}""", "headDim must be a whole number above 0, got 1.5")]
-    [InlineData("""{"device": "d", "entries": [{"peer": "p", "work": "w", "headDim": 1, "heads": 1, "kvHeads": 1, "dtype": "t", "pattern": "p", "tokens": 1, "milliseconds": 0}]}""", "milliseconds must be above 0")]
+    [InlineData("""{"device": "d", "entries": [{"peer": "p", "work": "w", "headDim": 1, "heads": 1, "kvHeads": 1, "dtype": "t", "pattern": "p", "tokens": 1, "milliseconds": 0}]}""",
+        "milliseconds must be above 0")]
     [InlineData("""{"device": "d", "entries": [{"work": "w", "headDim": 1, "heads": 1, "kvHeads": 1, "dtype": "t", "pattern": "p", "tokens": 1, "milliseconds": 1}]}""", "does not say which peer")]
     public async Task Broken_files_give_one_line(string peers, string message) =>
         await Tool.RefuseAsync($"bench compare {Write("ours.json", s_ours)} {Write("peers.json", peers)}", "peers.json", message);

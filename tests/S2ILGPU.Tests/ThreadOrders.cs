@@ -5,7 +5,10 @@ using S2ILGPU.TestSupport;
 
 namespace S2ILGPU.Tests;
 
-/// <summary>In KernelLab builds every call that an engine test checks runs once with the threads in ascending order and once in a random order, and the bits are compared. Findings of the sanitizer fail the launch.</summary>
+/// <summary>
+/// In KernelLab builds every call that an engine test checks runs once with the threads in ascending order and once in a random order, and the bits are compared. Findings of the sanitizer
+/// fail the launch.
+/// </summary>
 internal static class ThreadOrders
 {
     [ModuleInitializer]

@@ -10,19 +10,46 @@ namespace S2ILGPU.Cli.Bench;
 /// tiers replace what they compiled quickly.</param>
 internal readonly record struct Rounds(int Least, int Most, double Seconds, double WarmUpSeconds = 0.25);
 
+/// <summary>What a measurement is.</summary>
+/// <param name="LeastSeconds">Its least duration: short variants are called several times.</param>
+/// <param name="Synchronize">Waits for work that still runs when a call returns; null where none does.</param>
+/// <param name="Cancellation">Ends the run after the round under way.</param>
+internal readonly record struct Measurement(double LeastSeconds, Action? Synchronize = null, CancellationToken Cancellation = default)
+{
+    /// <summary>Seconds of one call, the mean of several.</summary>
+    public double Seconds(Action variant, int calls)
+    {
+        Synchronize?.Invoke();
+        long began = Stopwatch.GetTimestamp();
+        for (int call = 0; call < calls; call++)
+            variant();
+        Synchronize?.Invoke();
+        return (Stopwatch.GetTimestamp() - began) / (double)Stopwatch.Frequency / calls;
+    }
+}
+
 /// <summary>A stopwatch for several variants that are to be compared: A B C A B C ..., so that a machine that becomes slower does so for all of them.</summary>
 internal static class Alternating
 {
-    // Short variants are called several times per measurement: what the variant before left behind (spinning workers, cold caches) then weighs little.
-    private const double LeastSecondsPerMeasurement = 0.01;
+    private const int MostCallsPerMeasurement = 1000;
+
+    // What the variant before left behind (spinning workers, cold caches) weighs little then.
+    private static readonly Measurement s_ofCalls = new(LeastSeconds: 0.01);
 
     /// <summary>Measures the variants in turn.</summary>
     /// <param name="rounds">How often.</param>
     /// <param name="variants">What to measure. Nothing else is called or allocated while the watch runs.</param>
     /// <returns>Seconds of one call per variant; measurement i of all variants belongs to the same round.</returns>
-    public static Samples[] Time(Rounds rounds, params Action[] variants)
+    public static Samples[] Time(Rounds rounds, params Action[] variants) => Time(rounds, s_ofCalls, variants);
+
+    /// <summary>Measures the variants in turn.</summary>
+    /// <param name="rounds">How often.</param>
+    /// <param name="measurement">What is measured each time.</param>
+    /// <param name="variants">What to measure. Nothing else is called or allocated while the watch runs, but for the measurement's own synchronisation.</param>
+    /// <returns>Seconds of one call per variant; measurement i of all variants belongs to the same round.</returns>
+    public static Samples[] Time(Rounds rounds, in Measurement measurement, Action[] variants)
     {
-        int[] calls = WarmUp(rounds.WarmUpSeconds, variants);
+        int[] calls = WarmUp(rounds.WarmUpSeconds, measurement, variants);
         var seconds = new double[variants.Length][];
         for (int v = 0; v < seconds.Length; v++)
             seconds[v] = new double[rounds.Most];
@@ -30,13 +57,16 @@ internal static class Alternating
         long start = Stopwatch.GetTimestamp();
         int round = 0;
         for (; round < rounds.Most && (round < rounds.Least || Stopwatch.GetElapsedTime(start).TotalSeconds < rounds.Seconds); round++)
+        {
+            measurement.Cancellation.ThrowIfCancellationRequested();
             for (int v = 0; v < variants.Length; v++)
-                seconds[v][round] = Seconds(variants[v], calls[v]);
+                seconds[v][round] = measurement.Seconds(variants[v], calls[v]);
+        }
         return [.. seconds.Select(s => new Samples(s[..round]))];
     }
 
-    /// <summary>Calls the variants until they are compiled for good; returns how many calls make up a measurement of each.</summary>
-    private static int[] WarmUp(double seconds, Action[] variants)
+    /// <summary>Calls the variants until they are compiled for good and caches are filled; returns how many calls make up a measurement of each.</summary>
+    private static int[] WarmUp(double seconds, in Measurement measurement, Action[] variants)
     {
         const int LeastRounds = 2, MostRounds = 50;
         var fastest = new double[variants.Length];
@@ -44,15 +74,8 @@ internal static class Alternating
         long start = Stopwatch.GetTimestamp();
         for (int round = 0; round < LeastRounds || (round < MostRounds && Stopwatch.GetElapsedTime(start).TotalSeconds < seconds); round++)
             for (int v = 0; v < variants.Length; v++)
-                fastest[v] = Math.Min(fastest[v], Seconds(variants[v], calls: 1));
-        return [.. fastest.Select(s => (int)Math.Clamp(Math.Ceiling(LeastSecondsPerMeasurement / Math.Max(s, 1e-9)), 1, 1000))];
-    }
-
-    private static double Seconds(Action variant, int calls)
-    {
-        long began = Stopwatch.GetTimestamp();
-        for (int call = 0; call < calls; call++)
-            variant();
-        return (Stopwatch.GetTimestamp() - began) / (double)Stopwatch.Frequency / calls;
+                fastest[v] = Math.Min(fastest[v], measurement.Seconds(variants[v], calls: 1));
+        double least = measurement.LeastSeconds;
+        return [.. fastest.Select(s => (int)Math.Clamp(Math.Ceiling(least / Math.Max(s, 1e-9)), 1, MostCallsPerMeasurement))];
     }
 }

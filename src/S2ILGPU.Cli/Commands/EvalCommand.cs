@@ -13,7 +13,10 @@ internal static class EvalCommand
     public static Command Create()
     {
         var folder = new Option<string>("--model") { Description = "model folder", Required = true };
-        var data = new Option<string[]>("--data") { Description = "files, folders or patterns to measure on; by default the documentation of .NET that every SDK carries", AllowMultipleArgumentsPerToken = true };
+        var data = new Option<string[]>("--data")
+        {
+            Description = "files, folders or patterns to measure on; by default the documentation of .NET that every SDK carries", AllowMultipleArgumentsPerToken = true,
+        };
         var maxBytes = new Option<int>("--max-bytes") { Description = "bytes of text to read at most", DefaultValueFactory = _ => 1_000_000 };
         var context = new Option<int?>("--context") { Description = "tokens of a window; by default the model's context" };
         var json = new Option<bool>("--json") { Description = "print one JSON object" };
@@ -40,7 +43,8 @@ internal static class EvalCommand
             WriteJson(output, result);
         else
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{corpus}; {result.Tokens:#,0} tokens in windows of {context:#,0}\nloss {result.Loss:0.0000} nats/token, perplexity {result.Perplexity:0.00}, {result.BitsPerByte:0.0000} bits/byte; unigram entropy {result.Unigram:0.0000} bits/byte"));
+                $"{corpus}; {result.Tokens:#,0} tokens in windows of {context:#,0}\n"
+                + $"loss {result.Loss:0.0000} nats/token, perplexity {result.Perplexity:0.00}, {result.BitsPerByte:0.0000} bits/byte; unigram entropy {result.Unigram:0.0000} bits/byte"));
         return 0;
     }
 

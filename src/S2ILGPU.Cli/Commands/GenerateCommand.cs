@@ -25,8 +25,8 @@ internal static class GenerateCommand
         command.SetAction((parsed, cancellation) =>
         {
             var sampling = new SamplingOptions { Temperature = parsed.GetValue(temperature), TopK = parsed.GetValue(topK), TopP = parsed.GetValue(topP), Seed = parsed.GetValue(seed) }.Validate();
-            return Task.Run(() => Run(parsed.GetValue(folder)!, parsed.GetValue(prompt)!, parsed.GetValue(maxTokens), sampling, parsed.GetValue(device)!, DeviceOption.MatrixType(parsed.GetValue(weights)),
-                parsed.InvocationConfiguration.Output, cancellation), CancellationToken.None);
+            return Task.Run(() => Run(parsed.GetValue(folder)!, parsed.GetValue(prompt)!, parsed.GetValue(maxTokens), sampling, parsed.GetValue(device)!,
+                DeviceOption.MatrixType(parsed.GetValue(weights)), parsed.InvocationConfiguration.Output, cancellation), CancellationToken.None);
         });
         return command;
     }

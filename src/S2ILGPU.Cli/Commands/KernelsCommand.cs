@@ -7,8 +7,8 @@ namespace S2ILGPU.Cli.Commands;
 
 /// <summary><c>s2 kernels</c>: compiles the attention kernels without a device and prints what they need.</summary>
 /// <remarks>
-/// With <c>--quick</c> one size of blocks and place of keys stands for the others. Tensor-core kernels are compiled for sm_80 and sm_90, portable ones for sm_75, sm_80, sm_90 and to OpenCL C. Registers, memory
-/// and machine code come from NVIDIA's ptxas and cuobjdump where they are on the path.
+/// With <c>--quick</c> one size of blocks and place of keys stands for the others. Tensor-core kernels are compiled for sm_80 and sm_90, portable ones for sm_75, sm_80, sm_90 and to OpenCL C.
+/// Registers, memory and machine code come from NVIDIA's ptxas and cuobjdump where they are on the path.
 /// </remarks>
 internal static class KernelsCommand
 {
@@ -82,7 +82,8 @@ internal static class KernelsCommand
                     output.WriteLine(Row("variant", "arch", "source", "regs", "spill", "stack", "shared", "loop", "HMMA", "share", "LDSM", "LDGSTS", "EX2"));
                 isFirst = false;
                 output.WriteLine(Row(report.Variant, report.Architecture, Text(report.SourceBytes), Text(report.Registers), Text(report.SpillBytes), Text(report.StackBytes), Text(report.SharedBytes),
-                    Text(report.Loop?.Instructions.Count), Text(report.Loop?.Count("HMMA")), report.Loop is { } loop ? (100 * loop.TensorShare).ToString("0.0", CultureInfo.InvariantCulture) + " %" : "-",
+                    Text(report.Loop?.Instructions.Count), Text(report.Loop?.Count("HMMA")),
+                    report.Loop is { } loop ? (100 * loop.TensorShare).ToString("0.0", CultureInfo.InvariantCulture) + " %" : "-",
                     Text(report.Loop?.Count("LDSM")), Text(report.Loop?.Count("LDGSTS")), Text(report.Loop?.Count("MUFU.EX2"))));
             }
         if (!CudaTools.HasDisassembler)

@@ -8,7 +8,10 @@ internal static class TrainCommand
 {
     public static Command Create()
     {
-        var data = new Option<string[]>("--data") { Description = "files, folders or patterns to learn from; by default the documentation of .NET that every SDK carries", AllowMultipleArgumentsPerToken = true };
+        var data = new Option<string[]>("--data")
+        {
+            Description = "files, folders or patterns to learn from; by default the documentation of .NET that every SDK carries", AllowMultipleArgumentsPerToken = true,
+        };
         var folder = new Option<string>("--out") { Description = "model folder", DefaultValueFactory = _ => "runs/s2" };
         var preset = new Option<string>("--preset") { Description = $"size and schedule: {string.Join(", ", TrainingPreset.All.Select(p => p.Name))}", DefaultValueFactory = _ => "default" };
         var steps = new Option<int?>("--steps") { Description = "optimizer steps" };
@@ -20,7 +23,10 @@ internal static class TrainCommand
         var recompute = new Option<bool>("--recompute") { Description = "recompute activations in the backward pass: less memory, about a third more work" };
         var resume = new Option<bool>("--resume") { Description = "continue the run in the model folder" };
         var device = DeviceOption.Create();
-        var command = new Command("train", "Train a transformer with sparsely-sharded attention.") { data, folder, preset, steps, context, batch, learningRate, attention, seed, recompute, resume, device };
+        var command = new Command("train", "Train a transformer with sparsely-sharded attention.")
+        {
+            data, folder, preset, steps, context, batch, learningRate, attention, seed, recompute, resume, device,
+        };
         command.SetAction((parsed, cancellation) =>
         {
             bool isResumed = parsed.GetValue(resume);

@@ -54,12 +54,14 @@ internal sealed record SvgPlot(string Title, string XLabel, string YLabel, IRead
         foreach (double tick in y.Ticks)
         {
             double at = ToY(tick, y);
-            svg.AppendLine($"""<line x1="{F(Left)}" y1="{F(at)}" x2="{F(right)}" y2="{F(at)}" stroke="#e4e4e4"/><text x="{F(Left - 8)}" y="{F(at + 4)}" text-anchor="end" fill="#555">{Number(tick)}</text>""");
+            svg.Append($"""<line x1="{F(Left)}" y1="{F(at)}" x2="{F(right)}" y2="{F(at)}" stroke="#e4e4e4"/>""");
+            svg.AppendLine($"""<text x="{F(Left - 8)}" y="{F(at + 4)}" text-anchor="end" fill="#555">{Number(tick)}</text>""");
         }
         foreach (double tick in x.Ticks)
         {
             double at = ToX(tick, x);
-            svg.AppendLine($"""<line x1="{F(at)}" y1="{F(bottom)}" x2="{F(at)}" y2="{F(bottom + 5)}" stroke="#999"/><text x="{F(at)}" y="{F(bottom + 19)}" text-anchor="middle" fill="#555">{Number(tick)}</text>""");
+            svg.Append($"""<line x1="{F(at)}" y1="{F(bottom)}" x2="{F(at)}" y2="{F(bottom + 5)}" stroke="#999"/>""");
+            svg.AppendLine($"""<text x="{F(at)}" y="{F(bottom + 19)}" text-anchor="middle" fill="#555">{Number(tick)}</text>""");
         }
         svg.AppendLine($"""<line x1="{F(Left)}" y1="{F(bottom)}" x2="{F(right)}" y2="{F(bottom)}" stroke="#999"/>""");
         svg.AppendLine($"""<text x="{F((Left + right) / 2)}" y="{F(Height - 14)}" text-anchor="middle" fill="#333">{Escape(XLabel)}</text>""");
@@ -84,7 +86,8 @@ internal sealed record SvgPlot(string Title, string XLabel, string YLabel, IRead
         {
             double height = Top + 14 + 18 * row++;
             string dash = series.IsDashed ? " stroke-dasharray=\"6 4\"" : "";
-            svg.AppendLine($"""<line x1="{F(at)}" y1="{F(height)}" x2="{F(at + 24)}" y2="{F(height)}" stroke="{series.Colour}" stroke-width="2"{dash}/><text x="{F(at + 30)}" y="{F(height + 4)}" fill="#333">{Escape(series.Name)}</text>""");
+            svg.Append($"""<line x1="{F(at)}" y1="{F(height)}" x2="{F(at + 24)}" y2="{F(height)}" stroke="{series.Colour}" stroke-width="2"{dash}/>""");
+            svg.AppendLine($"""<text x="{F(at + 30)}" y="{F(height + 4)}" fill="#333">{Escape(series.Name)}</text>""");
         }
     }
 

@@ -62,8 +62,9 @@ internal sealed class TrainingDisplay(TextWriter output, TrainingOptions options
     private string Describe(TrainingStep step)
     {
         var left = TimeSpan.FromSeconds(_secondsPerStep * (options.Steps - step.Step));
+        string clock = left.ToString(left.TotalHours >= 1 ? @"d\.hh\:mm\:ss" : @"mm\:ss", CultureInfo.InvariantCulture);
         return string.Create(CultureInfo.InvariantCulture,
-            $"{step.Step}/{options.Steps}  loss {_smoothedLoss:0.000} ({bitsPerByte(_smoothedLoss):0.000} bits/byte)  {options.TokensPerStep / _secondsPerStep:#,0} tokens/s  {left.ToString(left.TotalHours >= 1 ? @"d\.hh\:mm\:ss" : @"mm\:ss", CultureInfo.InvariantCulture)} left");
+            $"{step.Step}/{options.Steps}  loss {_smoothedLoss:0.000} ({bitsPerByte(_smoothedLoss):0.000} bits/byte)  {options.TokensPerStep / _secondsPerStep:#,0} tokens/s  {clock} left");
     }
 
     private string Validation(TrainingStep step) => string.Create(CultureInfo.InvariantCulture,

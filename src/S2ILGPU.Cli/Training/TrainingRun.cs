@@ -69,7 +69,8 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output)
         var tokenizer = request.IsResumed ? ModelFolder.LoadTokenizer(request.Folder) : BytePairTrainer.Train(training, request.Preset.Model.VocabularySize);
         var (learned, measured) = (TokenDataset.Create(tokenizer, training), TokenDataset.Create(tokenizer, validation));
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"tokens     {learned.TokenCount:#,0} to learn from, {measured.TokenCount:#,0} to validate, vocabulary {tokenizer.VocabularySize:#,0}, {(double)learned.ByteCount / learned.TokenCount:0.00} bytes/token ({Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s)"));
+            $"tokens     {learned.TokenCount:#,0} to learn from, {measured.TokenCount:#,0} to validate, vocabulary {tokenizer.VocabularySize:#,0}, "
+            + $"{(double)learned.ByteCount / learned.TokenCount:0.00} bytes/token ({Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s)"));
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"unigram    {learned.EntropyBitsPerByte:0.000} bits/byte: what a model that ignores all context would reach"));
         return (tokenizer, learned, measured);
     }
@@ -79,7 +80,8 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output)
         var config = model.Config;
         output.WriteLine($"device     {engine.Name}");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"model      {config.ParameterCount:#,0} parameters: {config.Layers} layers, dim {config.Dim}, {config.QueryHeads} query heads, {config.KeyValueHeads} key/value heads of {config.HeadDim}"));
+            $"model      {config.ParameterCount:#,0} parameters: {config.Layers} layers, dim {config.Dim}, "
+            + $"{config.QueryHeads} query heads, {config.KeyValueHeads} key/value heads of {config.HeadDim}"));
         for (int first = 0; first < config.Layers;)
         {
             int end = first + 1;
@@ -91,8 +93,9 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output)
                 $"attention  {layers}: {model.Pattern(first)}; keeps {report.KeptFraction:0.0 %} of the causal blocks of {trainer.Options.ContextTokens:#,0} tokens"));
             first = end;
         }
+        string continued = trainer.CompletedSteps > 0 ? $", continuing after step {trainer.CompletedSteps}" : "";
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"training   {trainer.Options.Steps} steps of {trainer.Options.BatchSequences} x {trainer.Options.ContextTokens:#,0} tokens into {request.Folder}, loss in nats/token{(trainer.CompletedSteps > 0 ? $", continuing after step {trainer.CompletedSteps}" : "")}"));
+            $"training   {trainer.Options.Steps} steps of {trainer.Options.BatchSequences} x {trainer.Options.ContextTokens:#,0} tokens into {request.Folder}, loss in nats/token{continued}"));
     }
 
     private bool Train(Trainer trainer, BytePairTokenizer tokenizer, CancellationToken cancellation)

@@ -57,5 +57,6 @@ internal static class RegistryVariants
     }
 
     // Keys have the type of the queries wherever tensor cores are used, so that nothing packs to another type.
-    private static bool IsLaunched(KernelVariant kernel) => kernel.Operation != KernelOperation.Pack || kernel.Name == PackVariants.NameOf(kernel.ElementType, null) || VariantCases.PacksMisaligned(kernel);
+    private static bool IsLaunched(KernelVariant kernel) =>
+        kernel.Operation != KernelOperation.Pack || kernel.Name == PackVariants.NameOf(kernel.ElementType, null) || VariantCases.PacksMisaligned(kernel);
 }

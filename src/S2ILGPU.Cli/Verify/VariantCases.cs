@@ -79,7 +79,8 @@ internal sealed class VariantCases(bool isEmulated)
             yield return Single($"{group} heads on 1, {place} of 128, L1 s2", CheckCases.Stride(1, 2), 2 * group, 2, 128, isPaged, 129, 500);
     }
 
-    private CheckCase Misaligned(int block) => Add(new($"rows at odd elements, blocks of {block}", CheckCases.Dense, 2, 1, block, isEmulated ? 37 : 117) { IsMisaligned = true, HasLogSumExpGradient = true });
+    private CheckCase Misaligned(int block) =>
+        Add(new($"rows at odd elements, blocks of {block}", CheckCases.Dense, 2, 1, block, isEmulated ? 37 : 117) { IsMisaligned = true, HasLogSumExpGradient = true });
 
     private CheckCase Single(string name, Func<int, int, int, AttentionPattern> pattern, int heads, int keyValueHeads, int block, bool isPaged, params int[] keyCounts) =>
         Add(new(name, pattern, heads, keyValueHeads, block, keyCounts) { QueryCounts = [.. keyCounts.Select(_ => 1)], IsPaged = isPaged });

@@ -5,10 +5,8 @@ namespace S2ILGPU.Autograd;
 
 /// <summary>Owns what a forward pass creates and, when it records, knows how to walk it backwards.</summary>
 /// <remarks>
-/// <para>Ops create their results with <see cref="New(Shape)"/> and leave their gradient with <see cref="Record"/>. Results and scratch lie on one stack;
-/// what was created between two
-/// recorded ops belongs to the later one, because only ops that come after it read it and their gradients run first. So the backward walk pops the stack,
-/// and memory falls while it runs.</para>
+/// <para>Ops create their results with <see cref="New(Shape)"/> and leave their gradient with <see cref="Record"/>. Results and scratch lie on one stack; what was created between two recorded ops
+/// belongs to the later one, because only ops that come after it read it and their gradients run first. So the backward walk pops the stack, and memory falls while it runs.</para>
 /// <para>A tape that does not record serves inference: it creates no closures, and variables go to a pool when their segment ends, so that a decoding step
 /// after the first creates nothing.</para>
 /// <para>Not thread-safe; no hidden global state.</para>

@@ -39,7 +39,8 @@ public readonly record struct MatMulArguments(Tensor A, Tensor B, Tensor C, bool
 /// <param name="Sequences">The sequences of the batch; with pages, sequence s is row s of the page table.</param>
 /// <param name="Scale">Factor of the scores, usually 1 / sqrt(D).</param>
 /// <param name="Pages">Null for plain key and value tensors; otherwise the page of each block. A kept block without a page is an error.</param>
-/// <param name="Layouts">Null when <paramref name="Layout"/> serves all sequences; otherwise one layout per sequence (decoding sequences of different lengths, where only the last rows are built).</param>
+/// <param name="Layouts">Null when <paramref name="Layout"/> serves all sequences; otherwise one layout per sequence (decoding sequences of different lengths, where only the
+/// last rows are built).</param>
 public readonly record struct AttentionForwardArguments(Tensor Query, Tensor Key, Tensor Value, Tensor Output, Tensor? LogSumExp, BlockLayout Layout, SequenceBatch Sequences,
     float Scale, PageTable? Pages = null, IReadOnlyList<BlockLayout>? Layouts = null);
 

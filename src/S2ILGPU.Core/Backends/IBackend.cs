@@ -45,7 +45,9 @@ public interface IBackend : IDisposable
     /// <summary>Copies between tensors of the same shape, any strides and float types.</summary>
     void Copy(Tensor source, Tensor destination);
 
-    /// <summary>Writes rows [S, T, Hkv, D] of new keys or values into pages [P, blockTokens, D] at positions <c>KeyCount - QueryCount + t</c> of each sequence. A block without a page is passed over.</summary>
+    /// <summary>
+    /// Writes rows [S, T, Hkv, D] of new keys or values into pages [P, blockTokens, D] at positions <c>KeyCount - QueryCount + t</c> of each sequence. A block without a page is passed over.
+    /// </summary>
     void WritePages(Tensor source, Tensor pages, PageTable table, SequenceBatch sequences);
 
     // ---- elementwise: same shapes, contiguous unless said otherwise ----
@@ -94,7 +96,9 @@ public interface IBackend : IDisposable
     /// <summary><c>dtable[ids_t] (+)= dy_t</c>, added in the order of t.</summary>
     void EmbeddingBackward(Tensor ids, Tensor dy, GradientTarget dtable);
 
-    /// <summary><c>lse_t = ln sum_v exp(logits_tv), losses_t = lse_t - logits[t, targets_t]</c>; 0 where the target is -1 (ignored). logits [T, V], targets Int32 [T], losses and logSumExp [T].</summary>
+    /// <summary>
+    /// <c>lse_t = ln sum_v exp(logits_tv), losses_t = lse_t - logits[t, targets_t]</c>; 0 where the target is -1 (ignored). logits [T, V], targets Int32 [T], losses and logSumExp [T].
+    /// </summary>
     void SoftmaxCrossEntropy(Tensor logits, Tensor targets, Tensor losses, Tensor logSumExp);
 
     /// <summary><c>dlogits_tv (+)= dlosses_t (exp(logits_tv - lse_t) - [v = targets_t])</c>, 0 where ignored; overwriting may alias logits.</summary>
@@ -107,7 +111,9 @@ public interface IBackend : IDisposable
 
     // ---- attention ----
 
-    /// <summary>Whether queries, keys, values, outputs and their gradients may all have an element type; log-sum-exps and their gradients are Float32 then. Always true of <see cref="FloatType"/>.</summary>
+    /// <summary>
+    /// Whether queries, keys, values, outputs and their gradients may all have an element type; log-sum-exps and their gradients are Float32 then. Always true of <see cref="FloatType"/>.
+    /// </summary>
     bool SupportsAttention(ElementType elementType) => elementType == FloatType;
 
     /// <summary>Sparse attention over the kept blocks; also decoding, when there are few queries.</summary>
@@ -116,7 +122,10 @@ public interface IBackend : IDisposable
     /// <summary>Gradients of sparse attention.</summary>
     void AttentionBackward(in AttentionBackwardArguments arguments);
 
-    /// <summary>Merges attention over disjoint parts of the keys: <c>LSE = ln sum_i exp(LSE_i), O = sum_i exp(LSE_i - LSE) O_i</c>. Outputs [B, N, H, D] and log-sum-exps [B, H, N], one per part; a part with -inf counts nothing.</summary>
+    /// <summary>
+    /// Merges attention over disjoint parts of the keys: <c>LSE = ln sum_i exp(LSE_i), O = sum_i exp(LSE_i - LSE) O_i</c>. Outputs [B, N, H, D] and log-sum-exps [B, H, N], one per part; a part with
+    /// -inf counts nothing.
+    /// </summary>
     void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp);
 
     // ---- optimizer ----

@@ -11,9 +11,6 @@ internal sealed unsafe class CpuBuffer(CpuAllocator owner, byte* memory, long si
     /// <exception cref="ObjectDisposedException">The engine was disposed.</exception>
     public byte* Pointer => _memory != null ? _memory : throw new ObjectDisposedException(nameof(CpuBackend), "the engine that owns this tensor was disposed");
 
-    /// <summary>What the present holder asked for; <see cref="DeviceBuffer.SizeBytes"/> is rounded up to a size class.</summary>
-    public long HeldBytes { get; set; }
-
     /// <summary>Gives the memory back to the operating system.</summary>
     public void Free()
     {

@@ -7,9 +7,8 @@ namespace S2ILGPU.Models;
 /// <remarks>
 /// <para>A model whose layers are all dense is written as <c>"model_type": "llama"</c> and loads elsewhere. One with sparse layers is <c>"s2"</c>, so that
 /// no other tool runs it densely by mistake.</para>
-/// <para>Reading is strict: fields that would change the arithmetic in a way that this library does not compute (biases, scaled rotary angles, other
-/// activations) are refused;
-/// fields that do not concern it are ignored.</para>
+/// <para>Reading is strict: fields that would change the arithmetic in a way that this library does not compute (biases, scaled rotary angles, other activations) are refused; fields that do not
+/// concern it are ignored.</para>
 /// </remarks>
 public static class TransformerConfigFile
 {

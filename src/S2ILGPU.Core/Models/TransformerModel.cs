@@ -21,9 +21,8 @@ public sealed class TransformerModel : IDisposable
     /// <summary>Creates a model.</summary>
     /// <param name="backend">The engine that holds it.</param>
     /// <param name="config">Its shape.</param>
-    /// <param name="seed">Seed of the initial weights, N(0, 0.02^2) with residual products scaled by 1 / sqrt(2 layers), the same on every platform; null
-    /// leaves the matrices
-    /// uninitialised, to be filled through <see cref="StoredTensors"/>.</param>
+    /// <param name="seed">Seed of the initial weights, N(0, 0.02^2) with residual products scaled by 1 / sqrt(2 layers), the same on every platform; null leaves the matrices uninitialised, to be
+    /// filled through <see cref="StoredTensors"/>.</param>
     /// <param name="matrixType">How matrices are stored; null for the engine's float type. <see cref="ElementType.BFloat16"/> halves the memory and the time of decoding; such a model
     /// cannot be trained.</param>
     /// <exception cref="ArgumentException">The configuration breaks a rule, or matrices cannot be stored in that type.</exception>

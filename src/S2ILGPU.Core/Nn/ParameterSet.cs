@@ -6,9 +6,8 @@ namespace S2ILGPU.Nn;
 
 /// <summary>The parameters of a model, by name, with their initial values.</summary>
 /// <remarks>
-/// Products that read the same input are one matrix (queries, keys and values; gate and up): one large matmul instead of three small ones. Files keep them
-/// apart under the
-/// standard names, so that checkpoints are exchangeable with other tools; as the parts are row ranges of the fused matrix, that costs nothing.
+/// Products that read the same input are one matrix (queries, keys and values; gate and up): one large matmul instead of three small ones. Files keep them apart under the standard names, so that
+/// checkpoints are exchangeable with other tools; as the parts are row ranges of the fused matrix, that costs nothing.
 /// </remarks>
 /// <param name="backend">Where the parameters live.</param>
 /// <param name="seed">Seed of the initial values; null leaves matrices uninitialised, to be loaded.</param>

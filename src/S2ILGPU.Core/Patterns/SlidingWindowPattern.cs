@@ -1,6 +1,8 @@
 namespace S2ILGPU.Patterns;
 
-/// <summary>A sliding window, and the first blocks of the context as attention sinks: <c>keep(h, i, j) = (i - j &lt; W or j &lt; S) and j &lt;= i</c>; not causal: <c>|i - j| &lt; W or j &lt; S</c>.</summary>
+/// <summary>
+/// A sliding window, and the first blocks of the context as attention sinks: <c>keep(h, i, j) = (i - j &lt; W or j &lt; S) and j &lt;= i</c>; not causal: <c>|i - j| &lt; W or j &lt; S</c>.
+/// </summary>
 public sealed class SlidingWindowPattern : AttentionPattern
 {
     /// <summary>Creates a sliding-window pattern.</summary>

@@ -11,6 +11,9 @@ public abstract class DeviceBuffer(long sizeBytes)
     /// <summary>Number of tensors that hold the buffer; 0 once it went back to its engine.</summary>
     public int References { get; private set; }
 
+    /// <summary>What the present holder asked for, for the allocator's counts; <see cref="SizeBytes"/> may be rounded up.</summary>
+    internal long HeldBytes { get; set; }
+
     /// <summary>Adds a holder.</summary>
     public void AddReference() => References++;
 

@@ -81,9 +81,8 @@ public sealed class Corpus
     /// <param name="seed">Chooses the documents.</param>
     /// <returns>The two parts; together they are the corpus.</returns>
     /// <remarks>
-    /// Of every 20 consecutive documents one, chosen by a hash, is for validation. With fewer than 20 documents the last twentieth of each is, cut after a
-    /// line end,
-    /// or at least after a character. Only an almost empty corpus gives an empty validation part.
+    /// Of every 20 consecutive documents one, chosen by a hash, is for validation. With fewer than 20 documents the last twentieth of each is, cut after a line end, or at least after a character.
+    /// Only an almost empty corpus gives an empty validation part.
     /// </remarks>
     public (Corpus Training, Corpus Validation) Split(long seed = 0)
     {

@@ -213,9 +213,11 @@ internal abstract class Executor
             if (Engine.Aborts)
             {
                 Engine.IsLost = true;
-                throw new KernelFaultException($"{Launch.Name}: hangs without touching memory in group {Engine.Describe(Engine.GroupIndex)}: {WhereEverybodyIs()}. This process can launch no more kernels.");
+                throw new KernelFaultException(
+                    $"{Launch.Name}: hangs without touching memory in group {Engine.Describe(Engine.GroupIndex)}: {WhereEverybodyIs()}. This process can launch no more kernels.");
             }
-            KeepFirst(new KernelFaultException($"hangs: no thread ended or reached a barrier for {Launch.Session.Timeout.TotalSeconds:0.#} s in group {Engine.Describe(Engine.GroupIndex)}: {WhereEverybodyIs()}"));
+            KeepFirst(new KernelFaultException(
+                $"hangs: no thread ended or reached a barrier for {Launch.Session.Timeout.TotalSeconds:0.#} s in group {Engine.Describe(Engine.GroupIndex)}: {WhereEverybodyIs()}"));
             Engine.Aborts = true;
         }
     }

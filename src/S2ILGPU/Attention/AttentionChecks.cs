@@ -1,4 +1,5 @@
 using S2ILGPU.Backends;
+using S2ILGPU.Kernels;
 using S2ILGPU.Layouts;
 using S2ILGPU.Tensors;
 
@@ -8,7 +9,7 @@ namespace S2ILGPU.Attention;
 internal static class AttentionChecks
 {
     /// <summary>The widest head of the kernels.</summary>
-    public const int MaxHeadDim = 256;
+    public const int MaxHeadDim = PortableDecode.MaxHeadDim;
 
     /// <summary>Checks shapes, types and the page table of a forward pass.</summary>
     /// <exception cref="ArgumentException">Something does not fit; the message has the values.</exception>

@@ -14,6 +14,8 @@ namespace S2ILGPU.Attention;
 /// </summary>
 internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tensors, PlanCache plans, AttentionKernels kernels)
 {
+    private readonly DenseTwins _twins = new(engine);
+
     /// <summary>Forward pass, decoding included.</summary>
     /// <param name="a">Checked arguments.</param>
     /// <param name="logSumExp">LSE [B, H, Nq], written.</param>
@@ -26,8 +28,8 @@ internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tenso
         var plan = plans.Get(isDecoding ? PlanRows.LastQuery : PlanRows.Queries64, a.Layouts ?? [a.Layout], a.Sequences, pageBlocks);
         if (a.Pages is not null)
             plan.CheckPages(a.Pages, geometry);
-        using var query = Singles(a.Query, isRead: true);
-        using var output = Singles(a.Output, isRead: false);
+        using var query = _twins.ToRead(a.Query, ElementType.Float32);
+        using var output = _twins.ToWrite(a.Output, ElementType.Float32);
         var arguments = new PortableForwardArguments
         {
             Lists = plan.Lists(pages), Columns = plan.Columns, Query = tensors.Words(query), Key = tensors.Words(a.Key), Value = tensors.Words(a.Value),
@@ -40,7 +42,7 @@ internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tenso
             Decode(arguments, plan, a.Key.ElementType);
         else
             Launch(KernelOperation.Forward, ForwardKernel(a.Key.ElementType), new Index3D(plan.Rows, Slices(arguments.HeadDim), 1), arguments);
-        StoreSingles(output, a.Output);
+        _twins.CopyBack(output, a.Output);
     }
 
     /// <summary>Gradients.</summary>
@@ -49,14 +51,14 @@ internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tenso
     {
         var geometry = TileGeometry.Of(a.Layout.BlockTokens);
         int headDim = a.Query.Shape[3];
-        using var query = Singles(a.Query, isRead: true);
-        using var key = Singles(a.Key, isRead: true);
-        using var value = Singles(a.Value, isRead: true);
-        using var output = Singles(a.Output, isRead: true);
-        using var outputGradient = Singles(a.OutputGradient, isRead: true);
-        using var queryGradient = Singles(a.QueryGradient, isRead: false);
-        using var keyGradient = Singles(a.KeyGradient, isRead: false);
-        using var valueGradient = Singles(a.ValueGradient, isRead: false);
+        using var query = _twins.ToRead(a.Query, ElementType.Float32);
+        using var key = _twins.ToRead(a.Key, ElementType.Float32);
+        using var value = _twins.ToRead(a.Value, ElementType.Float32);
+        using var output = _twins.ToRead(a.Output, ElementType.Float32);
+        using var outputGradient = _twins.ToRead(a.OutputGradient, ElementType.Float32);
+        using var queryGradient = _twins.ToWrite(a.QueryGradient, ElementType.Float32);
+        using var keyGradient = _twins.ToWrite(a.KeyGradient, ElementType.Float32);
+        using var valueGradient = _twins.ToWrite(a.ValueGradient, ElementType.Float32);
         using var delta = engine.Allocate(a.LogSumExp.Shape, ElementType.Float32);
         Delta(output, outputGradient, a.LogSumExpGradient, delta);
 
@@ -72,9 +74,9 @@ internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tenso
         plan = plans.Get(PlanRows.Keys, [a.Layout], a.Sequences);
         SetOperands(ref arguments, plan, (key, value), (query, outputGradient), keyGradient, valueGradient);
         Launch(KernelOperation.KeyValueGradient, PortableBackward.Kernel<KeyRows>, new Index3D(plan.Rows, Slices(headDim), 1), arguments);
-        StoreSingles(queryGradient, a.QueryGradient);
-        StoreSingles(keyGradient, a.KeyGradient);
-        StoreSingles(valueGradient, a.ValueGradient);
+        _twins.CopyBack(queryGradient, a.QueryGradient);
+        _twins.CopyBack(keyGradient, a.KeyGradient);
+        _twins.CopyBack(valueGradient, a.ValueGradient);
     }
 
     /// <summary>Merges outputs [B, N, H, D] and log-sum-exps [B, H, N] of disjoint keys.</summary>
@@ -89,7 +91,7 @@ internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tenso
             CopyPart(outputs[p], partOutputs, p);
             CopyPart(logSumExps[p], partStatistics, p);
         }
-        using var single = Singles(output, isRead: false);
+        using var single = _twins.ToWrite(output, ElementType.Float32);
         var arguments = new PortableMergeArguments
         {
             PartOutput = tensors.Floats(partOutputs), PartLogSumExp = tensors.Floats(partStatistics), Output = tensors.Words(single).Cast<float>(), LogSumExp = tensors.Words(logSumExp).Cast<float>(),
@@ -97,7 +99,7 @@ internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tenso
             Count = shape[0] * shape[1] * shape[2], Parts = parts, HeadDim = shape[3], Tokens = shape[1], Heads = shape[2],
         };
         engine.LaunchOver(shape.Count, PortableMerge.Parts, arguments);
-        StoreSingles(single, output);
+        _twins.CopyBack(single, output);
     }
 
     /// <summary>Whether no sequence has more than one query.</summary>
@@ -116,17 +118,17 @@ internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tenso
     private void Decode(PortableForwardArguments arguments, DevicePlan plan, ElementType keyType)
     {
         int longest = plan.Rows == 0 ? 0 : plan.Host.Rows[0].End - plan.Host.Rows[0].Start, headDim = arguments.HeadDim;
-        int parts = engine.PartsOf(plan.Rows, longest);
-        using var partOutputs = engine.Allocate(new Shape(Math.Max(1, plan.Rows), parts, headDim), ElementType.Float32);
-        using var partStatistics = engine.Allocate(new Shape(Math.Max(1, plan.Rows), parts), ElementType.Float32);
+        int splits = engine.SplitsOf(plan.Rows, longest);
+        using var partOutputs = engine.Allocate(new Shape(Math.Max(1, plan.Rows), splits, headDim), ElementType.Float32);
+        using var partStatistics = engine.Allocate(new Shape(Math.Max(1, plan.Rows), splits), ElementType.Float32);
         var (output, logSumExp) = (arguments.Output, arguments.LogSumExp);
         arguments.Output = tensors.Floats(partOutputs);
         arguments.LogSumExp = tensors.Floats(partStatistics);
-        Launch(KernelOperation.Decode, DecodeKernel(keyType), new Index3D(plan.Rows, parts, 1), arguments);
+        Launch(KernelOperation.Decode, DecodeKernel(keyType), new Index3D(plan.Rows, splits, 1), arguments);
         engine.LaunchOver((long)plan.Rows * headDim, PortableMerge.Splits, new PortableMergeArguments
         {
             Rows = arguments.Lists.Rows, PartOutput = arguments.Output, PartLogSumExp = arguments.LogSumExp, Output = output, LogSumExp = logSumExp, OutputRows = arguments.OutputRows,
-            LogSumExpRows = arguments.LogSumExpRows, OutputStep = headDim, LogSumExpStep = 1, Count = plan.Rows, Parts = parts, HeadDim = headDim,
+            LogSumExpRows = arguments.LogSumExpRows, OutputStep = headDim, LogSumExpStep = 1, Count = plan.Rows, Parts = splits, HeadDim = headDim,
         });
     }
 
@@ -167,25 +169,6 @@ internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tenso
         using var slice = all.Slice(0, checked((int)(p * part.Count)), (int)part.Count);
         using var shaped = slice.Reshape(part.Shape);
         engine.Copy(part, shaped);
-    }
-
-    // The tensor itself, or a dense single-precision twin, filled if it is read.
-    private Tensor Singles(Tensor tensor, bool isRead)
-    {
-        if (tensor.ElementType == ElementType.Float32)
-            return tensor.Share();
-        var singles = engine.Allocate(tensor.Shape, ElementType.Float32);
-        if (isRead)
-            engine.Copy(tensor, singles);
-        else
-            engine.Fill(singles, 0); // rows of padding
-        return singles;
-    }
-
-    private void StoreSingles(Tensor singles, Tensor tensor)
-    {
-        if (tensor.ElementType != ElementType.Float32)
-            engine.Copy(singles, tensor);
     }
 
     // Rows of a plain tensor [B, N, Hkv, D], or of pages [P, blockTokens, D].

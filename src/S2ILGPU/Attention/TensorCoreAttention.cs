@@ -14,8 +14,10 @@ namespace S2ILGPU.Attention;
 /// <summary>Attention by the tensor-core kernels, on 16-bit tensors. Operands that they cannot read as they lie are packed into dense tiles first.</summary>
 internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors tensors, PlanCache plans, AttentionKernels kernels)
 {
-    // Kernel views must begin where a vector of 16 bytes may begin, for all that ILGPU assumes about them.
-    private const int ViewAlignment = 256;
+    // ILGPU chooses vector loads as if the views of an argument began at multiples of so many bytes (PTXBackend.DefaultGlobalMemoryAlignment).
+    private const int ViewAlignmentBytes = 256;
+
+    private readonly DenseTwins _twins = new(engine);
 
     /// <summary>Forward pass, decoding included, if there is a kernel for it.</summary>
     /// <param name="a">Checked arguments.</param>
@@ -43,8 +45,8 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
             return true;
         using var keys = a.Pages is null ? Packed(a.Key, plan.Columns) : null;
         using var values = a.Pages is null ? Packed(a.Value, plan.Columns) : null;
-        using var query = Aligned(a.Query, 8, isRead: true);
-        using var output = Aligned(a.Output, 2, isRead: false);
+        using var query = _twins.ToRead(a.Query, alignment: 8);
+        using var output = _twins.ToWrite(a.Output, alignment: 2);
         var lists = plan.Lists(pages);
         var (keyView, valueView) = (keys is null ? BlocksOf(a.Key) : View<U4>(keys), values is null ? BlocksOf(a.Value) : View<U4>(values));
         if (isDecoding)
@@ -56,7 +58,7 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
                 OutputRows = DeviceTensors.HeadRows(output),
                 LogSumExp = tensors.Floats(logSumExp), Heads = a.Query.Shape[2], LogSumExpRows = a.Query.Shape[1], ScaleLog2 = a.Scale * MathF.Log2(MathF.E), Causal = a.Layout.IsCausal ? 1 : 0,
             });
-        CopyBack(output, a.Output);
+        _twins.CopyBack(output, a.Output);
         return true;
     }
 
@@ -81,9 +83,9 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
         using var lines = engine.Allocate(new Shape((int)Math.Max(1, keyPlan.Columns.Length), 128), ElementType.Float32);
         Delta(a, logSumExp, logSumExpGradient, keyPlan.Columns, lines);
 
-        using var queryGradient = Aligned(a.QueryGradient, 2, isRead: false);
-        using var keyGradient = Aligned(a.KeyGradient, 2, isRead: false);
-        using var valueGradient = Aligned(a.ValueGradient, 2, isRead: false);
+        using var queryGradient = _twins.ToWrite(a.QueryGradient, alignment: 2);
+        using var keyGradient = _twins.ToWrite(a.KeyGradient, alignment: 2);
+        using var valueGradient = _twins.ToWrite(a.ValueGradient, alignment: 2);
         var arguments = new BackwardArguments
         {
             Lists = queryPlan.Lists(default), Rows1 = View<U4>(query), Rows2 = View<U4>(outputGradient), Columns1 = View<U4>(key), Columns2 = View<U4>(value), Lines = View<U4>(lines),
@@ -97,9 +99,9 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
         (arguments.Gradient2, arguments.Gradient2Rows) = (View<uint>(valueGradient), DeviceTensors.HeadRows(valueGradient));
         foreach (var kernel in keyKernels)
             Launch(kernel, new Index3D(keyPlan.Rows, 1, 1), arguments);
-        CopyBack(queryGradient, a.QueryGradient);
-        CopyBack(keyGradient, a.KeyGradient);
-        CopyBack(valueGradient, a.ValueGradient);
+        _twins.CopyBack(queryGradient, a.QueryGradient);
+        _twins.CopyBack(keyGradient, a.KeyGradient);
+        _twins.CopyBack(valueGradient, a.ValueGradient);
         return true;
     }
 
@@ -107,7 +109,7 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
         Tensor output, Tensor logSumExp)
     {
         var elementType = a.Query.ElementType;
-        int headDim = a.Query.Shape[3], longest = plan.Host.Rows[0].End - plan.Host.Rows[0].Start, splits = engine.PartsOf(plan.Rows, longest), lines = plan.Rows * variant.GroupHeads;
+        int headDim = a.Query.Shape[3], longest = plan.Host.Rows[0].End - plan.Host.Rows[0].Start, splits = engine.SplitsOf(plan.Rows, longest), lines = plan.Rows * variant.GroupHeads;
         using var partOutputs = engine.Allocate(new Shape(lines, splits, headDim), ElementType.Float32);
         using var partStatistics = engine.Allocate(new Shape(lines, splits), ElementType.Float32);
         Launch(variant, new Index3D(plan.Rows, splits, 1), new DecodeArguments
@@ -129,8 +131,8 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
     {
         if (tiles.Length == 0)
             return;
-        using var output = Aligned(a.Output, 8, isRead: true);
-        using var outputGradient = Aligned(a.OutputGradient, 8, isRead: true);
+        using var output = _twins.ToRead(a.Output, alignment: 8);
+        using var outputGradient = _twins.ToRead(a.OutputGradient, alignment: 8);
         var problem = new AttentionProblem(a.Query.ElementType, a.Query.Shape[3], 0);
         var kernel = KernelVariants.All.First(v => AttentionLaunchTable.Fits(v, KernelOperation.Delta, problem));
         Launch(kernel, new Index3D(tiles.IntLength, 1, 1), new DeltaArguments
@@ -174,7 +176,7 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
             engine.Fill(packed, 0);
             return packed;
         }
-        bool isAligned = IsAligned(tensor, 8);
+        bool isAligned = DenseTwins.IsAligned(tensor, 8);
         string name = PackVariants.NameOf(tensor.ElementType, isAligned ? null : tensor.ElementType);
         var kernel = KernelVariants.All.First(v => v.Name == name);
         Launch(kernel, new Index3D(tiles.IntLength, 1, 1), new PackArguments
@@ -184,35 +186,8 @@ internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors ten
         return packed;
     }
 
-    // The tensor itself, or a dense twin where rows do not begin at multiples of so many elements.
-    private Tensor Aligned(Tensor tensor, int elements, bool isRead)
-    {
-        if (IsAligned(tensor, elements))
-            return tensor.Share();
-        var dense = engine.Allocate(tensor.Shape, tensor.ElementType);
-        if (isRead)
-            engine.Copy(tensor, dense);
-        else
-            engine.Fill(dense, 0); // rows of padding
-        return dense;
-    }
-
-    private void CopyBack(Tensor twin, Tensor tensor)
-    {
-        if (twin.Buffer != tensor.Buffer)
-            engine.Copy(twin, tensor);
-    }
-
-    private static bool IsAligned(Tensor tensor, int elements)
-    {
-        bool aligned = tensor.OffsetElements % elements == 0;
-        for (int d = 0; d < 3; d++)
-            aligned &= tensor.Shape[d] == 1 || tensor.Stride(d) % elements == 0;
-        return aligned;
-    }
-
     // Pages that lie dense and begin where a kernel view may begin.
-    private static bool IsPagePool(Tensor pages) => pages.IsContiguous && pages.OffsetElements * pages.ElementType.SizeBytes() % ViewAlignment == 0 && pages.Count > 0;
+    private static bool IsPagePool(Tensor pages) => pages.IsContiguous && pages.OffsetElements * pages.ElementType.SizeBytes() % ViewAlignmentBytes == 0 && pages.Count > 0;
 
     // Row tiles of 128 rows that the batch would have.
     private static long TallTiles(in AttentionForwardArguments a)

@@ -10,7 +10,7 @@ using S2ILGPU.Ilgpu;
 
 namespace S2ILGPU.Devices;
 
-/// <summary>What differs between ILGPU and KernelLab, which executes kernels where ILGPU's packages are missing; nothing else in the library asks which one it is.</summary>
+/// <summary>What differs between ILGPU and KernelLab, which executes kernels where ILGPU's packages are missing; nothing else in the library but <c>Tiles/Seam.cs</c> asks which one it is.</summary>
 internal static class AcceleratorRuntime
 {
     // Kernels use groups of up to 256 threads and warps of 32. One multiprocessor: the C# bodies of device primitives exchange values through memory of one group.

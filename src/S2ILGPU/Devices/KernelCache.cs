@@ -11,9 +11,6 @@ internal sealed class KernelCache(Accelerator accelerator)
 {
     private readonly Dictionary<MethodInfo, Delegate> _launchers = [];
 
-    /// <summary>Number of kernels loaded.</summary>
-    public int Count => _launchers.Count;
-
     /// <summary>A kernel in plain ILGPU, which every accelerator runs.</summary>
     /// <param name="kernel">A static method, explicitly grouped.</param>
     public Action<AcceleratorStream, KernelConfig, TArguments> Portable<TArguments>(Action<TArguments> kernel)

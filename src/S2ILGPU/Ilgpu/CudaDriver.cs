@@ -9,6 +9,9 @@ internal static partial class CudaDriver
 {
     private const int MaxDynamicSharedSizeBytes = 8, DefaultSharedBytes = 48 * 1024;
 
+    /// <summary>Where the driver is on Linux, and on the Windows subsystem for Linux.</summary>
+    public static string[] LinuxFiles => ["libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1"];
+
     // An import is resolved per assembly: GpuDevices does it for ILGPU's.
     static CudaDriver() => NativeLibrary.SetDllImportResolver(typeof(CudaDriver).Assembly, Resolve);
 
@@ -19,13 +22,13 @@ internal static partial class CudaDriver
             return;
         int error = cuFuncSetAttribute(kernel.FunctionPtr, MaxDynamicSharedSizeBytes, sharedBytes);
         if (error != 0)
-            throw new InvalidOperationException($"CUDA error {error}: the device refuses {sharedBytes} bytes of shared memory.");
+            throw new InvalidOperationException($"CUDA error {error}: the device refuses {sharedBytes} bytes of shared memory");
     }
 
     private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path)
     {
         // The driver has the name "cuda" nowhere but on Linux with development packages.
-        string[] candidates = name != "cuda" ? [] : OperatingSystem.IsWindows() ? ["nvcuda.dll"] : ["libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1"];
+        string[] candidates = name != "cuda" ? [] : OperatingSystem.IsWindows() ? ["nvcuda.dll"] : LinuxFiles;
         foreach (string candidate in candidates)
             if (NativeLibrary.TryLoad(candidate, out nint library))
                 return library;

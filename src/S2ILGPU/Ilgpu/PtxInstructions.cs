@@ -63,8 +63,6 @@ internal static class PtxInstructions
 
     public static void Pin(PTXBackend backend, PTXCodeGenerator code, Value value) => Unary(code, value, "mov.b32");
 
-    public static void Pin64(PTXBackend backend, PTXCodeGenerator code, Value value) => Unary(code, value, "mov.b64");
-
     public static void PackBf16(PTXBackend backend, PTXCodeGenerator code, Value value) => Pack(code, value, "cvt.rn.bf16x2.f32");
 
     public static void PackFp16(PTXBackend backend, PTXCodeGenerator code, Value value) => Pack(code, value, "cvt.rn.f16x2.f32");
@@ -114,7 +112,7 @@ internal static class PtxInstructions
     private static string At(PTXCodeGenerator code, Value value, int index)
     {
         if (value[index + 1].Resolve() is not PrimitiveValue offset)
-            throw new NotSupportedException("The offset of a memory instruction must be a constant.");
+            throw new NotSupportedException($"the offset of a memory instruction must be a constant, got {value[index + 1].Resolve()} in {value}");
         return offset.Int32Value == 0 ? $"[{Input(code, value[index])}]" : $"[{Input(code, value[index])}+{offset.Int32Value}]";
     }
 

@@ -5,15 +5,14 @@ namespace S2ILGPU.Ilgpu;
 
 /// <summary>How the bodies of <see cref="Tiles.Intrinsics"/> reach memory and the other lanes of their warp on ILGPU's CPU accelerator.</summary>
 /// <remarks>
-/// Lanes exchange values through one static line per warp and two warp barriers; a <c>Warp.Shuffle</c> per value would cost two barriers among 32 system threads each. So one group runs at a time:
-/// the accelerator
-/// needs a CPUDevice with a single multiprocessor. Copies land at once. Unlike KernelLab's twin nothing is checked.
+/// Lanes exchange values through one static line per warp and two warp barriers; a <c>Warp.Shuffle</c> per value would cost two barriers among 32 system threads each. So one group runs at a time: the
+/// accelerator needs a CPUDevice with a single multiprocessor. Copies land at once. Unlike KernelLab's twin nothing is checked.
 /// </remarks>
 internal static unsafe class Raw
 {
     private const int LineBytes = 32 * 32;
 
-    private static readonly byte[] _lines = GC.AllocateArray<byte>(32 * LineBytes, pinned: true);
+    private static readonly byte[] s_lines = GC.AllocateArray<byte>(32 * LineBytes, pinned: true);
 
     /// <summary>The value <paramref name="byteOffset"/> bytes behind an element.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -50,7 +49,7 @@ internal static unsafe class Raw
     /// <summary>Every lane's value, in the order of the lanes. <typeparamref name="T"/> has at most 32 bytes.</summary>
     public static void Gather<T>(T value, Span<T> all) where T : unmanaged
     {
-        fixed (byte* lines = _lines)
+        fixed (byte* lines = s_lines)
         {
             var line = (T*)(lines + Group.IdxX / 32 * LineBytes);
             line[Warp.LaneIdx] = value;

@@ -9,8 +9,8 @@ namespace S2ILGPU.Kernels;
 /// </summary>
 /// <remarks>
 /// <para>A group of 4 warps owns the G query heads of one KV head and one part of its list, so that K and V are read once for all of them. Warp w owns columns 16w to 16w + 15 of every tile, brings
-/// them through a ring of its
-/// own, and needs no barrier of the group until the end. S has the heads as rows (repeated to fill 16); its accumulators are the B operand of <c>O^T = V^T P^T</c>, which has exactly 8 columns.</para>
+/// them through a ring of its own, and needs no barrier of the group until the end. S has the heads as rows (repeated to fill 16); its accumulators are the B operand of <c>O^T = V^T P^T</c>, which
+/// has exactly 8 columns.</para>
 /// <para>Dao et al., Flash-Decoding, 2023: the list is cut so that small batches fill the device.</para>
 /// </remarks>
 internal static class Decode

@@ -16,7 +16,7 @@ internal struct DecodeArguments
     /// <summary>Where the rows of Q lie; all even.</summary>
     public RowStrides QueryRows;
 
-    /// <summary>K and V as blocks [block, BlockColumns, D] of 16-bit elements; finite everywhere. Read.</summary>
+    /// <summary>K and V as blocks [block, BlockColumns, D] of 16-bit elements; finite everywhere, but for pages: behind the last key they hold anything. Read.</summary>
     public ArrayView<U4> Keys, Values;
 
     /// <summary>O of each part of the list, fp32, [row tiles, G, splits, D]. Written.</summary>

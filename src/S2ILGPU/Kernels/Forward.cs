@@ -161,7 +161,8 @@ internal static class Forward
         }
     }
 
-    /// <summary>Clears the rows of V behind the last key, where keys lie in pages. In registers it would cost 137 to 345 instructions per tile instead of 16 to 63, and a variant would spill.</summary>
+    /// <summary>Clears the rows of V behind the last key, where keys lie in pages.</summary>
+    /// <remarks>In registers it would cost 137 to 345 instructions per tile instead of 16 to 63, and a variant would spill.</remarks>
     [MethodImpl(Inline)]
     private static void ZeroBehindEnd<TShape>(in ForwardArguments a, in State<TShape> s, int it, uint stage) where TShape : struct, IForwardShape
     {

@@ -26,25 +26,34 @@ internal readonly struct QueryRows : IBackwardSide
 /// <summary>Arguments of <see cref="PortableBackward"/>; float32. Rows 1 and 2 are K and V where rows are keys, otherwise Q and dO; columns 1 and 2 are the other two.</summary>
 internal struct PortableBackwardArguments
 {
+    /// <summary>Row tiles, and the column tiles that they meet.</summary>
     public ColumnLists Lists;
 
     /// <summary>The 64-row tiles of the columns' side that entries are numbered by.</summary>
     public ArrayView<RowTile> Columns;
 
+    /// <summary>R1, R2, C1 and C2, [B, N, H, D]. Read.</summary>
     public ArrayView<int> Rows1, Rows2, Columns1, Columns2;
+
+    /// <summary>Where the rows of each lie.</summary>
     public RowStrides Rows1Rows, Rows2Rows, Columns1Rows, Columns2Rows;
 
-    /// <summary>LSE and delta of the queries.</summary>
+    /// <summary>LSE, natural logarithm, and delta of the queries, [B, H, Nq]. Read.</summary>
     public ArrayView<float> LogSumExp, Delta;
+
+    /// <summary>Where they lie.</summary>
     public RowStrides LogSumExpRows, DeltaRows;
 
-    /// <summary>dK, or dQ.</summary>
+    /// <summary>dK, or dQ, [B, N, H, D]. Written.</summary>
     public ArrayView<float> Gradient1;
 
-    /// <summary>dV; unused for dQ.</summary>
+    /// <summary>dV, [B, Nk, Hkv, D]; not touched for dQ. Written.</summary>
     public ArrayView<float> Gradient2;
+
+    /// <summary>Where the rows of the gradients lie.</summary>
     public RowStrides Gradient1Rows, Gradient2Rows;
 
+    /// <summary>Columns of an entry, head dimension, whether a query sees only keys at or before its position.</summary>
     public int BlockColumns, HeadDim, Causal;
 
     /// <summary>scale * log2(e), and scale.</summary>
@@ -180,7 +189,10 @@ internal static class PortableBackward
 /// <summary>Arguments of <see cref="PortableDelta"/>: rows [B, Nq, H].</summary>
 internal struct PortableDeltaArguments
 {
+    /// <summary>O and dO [B, Nq, H, D], dLSE [B, H, Nq] if there is one: read. Delta [B, H, Nq]: written.</summary>
     public ArrayView<float> Output, OutputGradient, LogSumExpGradient, Delta;
+
+    /// <summary>Where each lies.</summary>
     public RowStrides OutputRows, OutputGradientRows, LogSumExpGradientRows, DeltaRows;
 
     /// <summary>Batch * Nq * H, Nq, H, D, and whether there is a gradient of the log-sum-exp.</summary>

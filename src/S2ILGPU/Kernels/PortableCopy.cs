@@ -11,9 +11,16 @@ internal struct ElementStrides
 /// <summary>Arguments of <see cref="PortableCopy"/>: elements of [E0, E1, E2, E3], fewer than 2^30 of them.</summary>
 internal struct CopyArguments
 {
+    /// <summary>The memory underneath, as 32-bit words; the source is not touched by fills.</summary>
     public ArrayView<int> Source, Destination;
+
+    /// <summary>Where the elements lie.</summary>
     public ElementStrides From, To;
+
+    /// <summary>E1, E2, E3, and the number of elements.</summary>
     public int Extent1, Extent2, Extent3, Count;
+
+    /// <summary>What fills write.</summary>
     public float Value;
 }
 

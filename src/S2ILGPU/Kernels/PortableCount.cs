@@ -5,8 +5,13 @@ namespace S2ILGPU.Kernels;
 /// <summary>Arguments of <see cref="PortableCount"/>.</summary>
 internal struct CountArguments
 {
+    /// <summary>The bits of float32 numbers. Read.</summary>
     public ArrayView<int> Values;
+
+    /// <summary>One count for each thread of the grid. Written.</summary>
     public ArrayView<long> Counts;
+
+    /// <summary>First number, and how many there are.</summary>
     public long First, Count;
 }
 

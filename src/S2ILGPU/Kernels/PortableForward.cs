@@ -7,13 +7,19 @@ namespace S2ILGPU.Kernels;
 /// <summary>Arguments of <see cref="PortableForward"/>.</summary>
 internal struct PortableForwardArguments
 {
+    /// <summary>Row tiles of queries and the column tiles of keys that they meet.</summary>
     public ColumnLists Lists;
 
     /// <summary>The tiles of keys that plain entries are numbered by; unused with pages.</summary>
     public ArrayView<RowTile> Columns;
 
+    /// <summary>Q [B, Nq, H, D] in float32; K and V [B, Nk, Hkv, D], or pages [P, blockTokens, D], of the kernel's key type. Read.</summary>
     public ArrayView<int> Query, Key, Value;
+
+    /// <summary>O [B, Nq, H, D], and LSE [B, H, Nq], natural logarithm, -inf for rows that keep nothing. Written.</summary>
     public ArrayView<float> Output, LogSumExp;
+
+    /// <summary>Where the rows of each lie; of pages, Batch is the distance between pages.</summary>
     public RowStrides QueryRows, KeyRows, ValueRows, OutputRows, LogSumExpRows;
 
     /// <summary>Columns of an entry, entries of a page (or 0 for plain keys), head dimension, whether keys must not lie behind the query.</summary>

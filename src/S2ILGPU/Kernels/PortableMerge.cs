@@ -10,7 +10,10 @@ internal struct PortableMergeArguments
     /// <summary>Where rows go when they are decoded queries; otherwise unused.</summary>
     public ArrayView<RowTile> Rows;
 
+    /// <summary>O and LSE of the parts: read. O [B, N, H, D] and LSE [B, H, N]: written.</summary>
     public ArrayView<float> PartOutput, PartLogSumExp, Output, LogSumExp;
+
+    /// <summary>Where the rows of O and LSE lie.</summary>
     public RowStrides OutputRows, LogSumExpRows;
 
     /// <summary>Distance between parts of the same row, in elements of O and in log-sum-exps.</summary>

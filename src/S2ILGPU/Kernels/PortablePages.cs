@@ -6,6 +6,7 @@ namespace S2ILGPU.Kernels;
 /// <summary>The new rows of a sequence that go into pages.</summary>
 internal struct NewRows
 {
+    /// <summary>Index along the outermost dimension of the source, first row in it, number of rows, and the absolute position of the first.</summary>
     public int Batch, FirstRow, Count, FirstPosition;
 }
 
@@ -18,9 +19,16 @@ internal struct PageArguments
     /// <summary>Pages [S, Hkv, MaxBlocks], -1 where there is none.</summary>
     public ArrayView<int> Table;
 
+    /// <summary>Rows [B, T, Hkv, D], read, and pages [P, blockTokens, D], written.</summary>
     public ArrayView<int> Source, Destination;
+
+    /// <summary>Where the source's rows lie.</summary>
     public RowStrides SourceRows;
+
+    /// <summary>First element of the pages; distance between pages, and between the rows of a page, in elements.</summary>
     public long DestinationOffset, PageStride, TokenStride;
+
+    /// <summary>The sequence of the grid's row 0, Hkv, D, rows of a page, and blocks that the table has for each head.</summary>
     public int FirstSequence, Heads, HeadDim, BlockTokens, MaxBlocks;
 }
 

@@ -5,7 +5,7 @@ namespace S2ILGPU.Launch;
 /// <summary>The backward kernels. No variant spills on an architecture that chooses it (ptxas 11.8); those from 228 KB on are for sm_90 and later.</summary>
 internal static class BackwardVariants
 {
-    private static readonly (KernelOperation Operation, Type Gradients, int HeadDim, int Step, bool InRegisters, int SecondBuffers, int Kilobytes, string Reason)[] _rows =
+    private static readonly (KernelOperation Operation, Type Gradients, int HeadDim, int Step, bool InRegisters, int SecondBuffers, int Kilobytes, string Reason)[] s_rows =
     [
         (KernelOperation.KeyValueGradient, typeof(KeyAndValueGradients), 64, 16, true, 2, 100, "16 columns at a time leave registers for three groups per multiprocessor"),
         (KernelOperation.KeyValueGradient, typeof(KeyAndValueGradients), 96, 32, true, 2, 100, "rows in registers: two groups in 100 KB"),
@@ -22,7 +22,7 @@ internal static class BackwardVariants
     /// <summary>One variant for each row, element type and size of blocks, and the kernels that prepare delta.</summary>
     public static IEnumerable<KernelVariant> All()
     {
-        foreach (var row in _rows)
+        foreach (var row in s_rows)
         {
             foreach (var (type, element, name) in KernelVariants.Elements)
             {
@@ -32,7 +32,7 @@ internal static class BackwardVariants
                         row.InRegisters ? typeof(RowsInRegisters) : typeof(RowsInShared), KernelVariants.Number(row.SecondBuffers), KernelVariants.Number(columns));
                     yield return new KernelVariant
                     {
-                        Name = $"{OperationName(row.Operation)}-{name}-d{row.HeadDim}-from{row.Kilobytes}-block{columns}",
+                        Name = $"{row.Operation.ShortName()}-{name}-d{row.HeadDim}-from{row.Kilobytes}-block{columns}",
                         Operation = row.Operation,
                         Method = typeof(Backward).GetMethod(nameof(Backward.Kernel))!.MakeGenericMethod(element, shape),
                         ElementType = type,
@@ -72,12 +72,4 @@ internal static class BackwardVariants
             }
         }
     }
-
-    private static string OperationName(KernelOperation operation) => operation switch
-    {
-        KernelOperation.KeyValueGradient => "dkdv",
-        KernelOperation.KeyGradient => "dk",
-        KernelOperation.ValueGradient => "dv",
-        _ => "dq",
-    };
 }

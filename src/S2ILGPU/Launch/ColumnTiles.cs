@@ -8,11 +8,7 @@ namespace S2ILGPU.Launch;
 /// <param name="Start">First column tile.</param>
 /// <param name="FullEnd">End of the column tiles without a mask.</param>
 /// <param name="End">End of the column tiles.</param>
-internal readonly record struct TileRange(int Start, int FullEnd, int End)
-{
-    /// <summary>Number of column tiles.</summary>
-    public int Count => End - Start;
-}
+internal readonly record struct TileRange(int Start, int FullEnd, int End);
 
 /// <summary>What a row tile is, for the choice of its columns.</summary>
 /// <param name="FirstPosition">Absolute position of the tile's first row.</param>

@@ -6,7 +6,7 @@ namespace S2ILGPU.Launch;
 internal static class DecodeVariants
 {
     // head dim, tiles in a ring, KB of a multiprocessor from which on it is chosen, reason
-    private static readonly (int HeadDim, int Stages, int Kilobytes, string Reason)[] _rows =
+    private static readonly (int HeadDim, int Stages, int Kilobytes, string Reason)[] s_rows =
     [
         (64, 3, 100, "48 KB: tiles are small, so a third one is free"),
         (96, 2, 100, "48 KB: four groups per multiprocessor on H100, three on A100"),
@@ -18,7 +18,7 @@ internal static class DecodeVariants
     /// <summary>One variant for each row, group size, element type, size of blocks and placement; large groups first.</summary>
     public static IEnumerable<KernelVariant> All()
     {
-        foreach (var row in _rows)
+        foreach (var row in s_rows)
         {
             foreach (int heads in new[] { 8, 4, 2, 1 })
             {
@@ -46,7 +46,8 @@ internal static class DecodeVariants
         }
     }
 
-    private static KernelVariant Variant((int HeadDim, int Stages, int Kilobytes, string Reason) row, int heads, (Tensors.ElementType Type, Type Element, string Name) element, int columns, bool isPaged)
+    private static KernelVariant Variant((int HeadDim, int Stages, int Kilobytes, string Reason) row, int heads,
+        (Tensors.ElementType Type, Type Element, string Name) element, int columns, bool isPaged)
     {
         Type[] numbers = [.. new[] { row.HeadDim, heads, row.Stages, columns }.Select(KernelVariants.Number), KernelVariants.Placement(isPaged)];
         var shape = typeof(DecodeShape<,,,,>).MakeGenericType(numbers);

@@ -15,36 +15,36 @@ namespace S2ILGPU.Launch;
 /// </remarks>
 internal static class ForwardVariants
 {
-    private static readonly int[] _all = [16, 32, 64];
+    private static readonly int[] s_all = [16, 32, 64];
 
     // head dim, rows, warps, 16-row tiles per warp, buffers, KB of a multiprocessor from which on it is chosen, columns of a block, reason; preferred rows first
-    private static readonly (int HeadDim, int Rows, int Warps, int RowTiles, int Stages, int Kilobytes, int[] Columns, string Reason)[] _rows =
+    private static readonly (int HeadDim, int Rows, int Warps, int RowTiles, int Stages, int Kilobytes, int[] Columns, string Reason)[] s_rows =
     [
-        (64, 64, 2, 2, 2, 100, _all, "32 rows per warp read each key once for two products"),
-        (64, 128, 4, 2, 2, 100, _all, "half the traffic of 64 rows, for lists that neighbouring blocks of rows share"),
+        (64, 64, 2, 2, 2, 100, s_all, "32 rows per warp read each key once for two products"),
+        (64, 128, 4, 2, 2, 100, s_all, "half the traffic of 64 rows, for lists that neighbouring blocks of rows share"),
         (96, 64, 2, 2, 2, 100, [32, 64], "32 rows per warp read each key once for two products"),
         (96, 64, 4, 1, 2, 100, [16], "32 rows per warp with four blocks per tile spill 12 bytes on sm_90"),
-        (96, 128, 4, 2, 2, 100, _all, "half the traffic of 64 rows, for lists that neighbouring blocks of rows share"),
-        (128, 64, 4, 1, 2, 164, _all, "two groups per multiprocessor; 32 rows per warp spill 100 bytes"),
-        (128, 64, 4, 1, 1, 100, _all, "two groups per multiprocessor need single buffers"),
-        (128, 128, 8, 1, 2, 100, _all, "half the traffic of 64 rows; 32 rows per warp spill 100 bytes"),
-        (256, 64, 4, 1, 1, 228, _all, "two groups per multiprocessor need single buffers"),
-        (256, 64, 4, 1, 2, 164, _all, "one group per multiprocessor, all memory for double buffers"),
-        (256, 64, 4, 1, 1, 100, _all, "96 KB fit once"),
-        (256, 128, 8, 1, 1, 164, _all, "half the traffic of 64 rows"),
+        (96, 128, 4, 2, 2, 100, s_all, "half the traffic of 64 rows, for lists that neighbouring blocks of rows share"),
+        (128, 64, 4, 1, 2, 164, s_all, "two groups per multiprocessor; 32 rows per warp spill 100 bytes"),
+        (128, 64, 4, 1, 1, 100, s_all, "two groups per multiprocessor need single buffers"),
+        (128, 128, 8, 1, 2, 100, s_all, "half the traffic of 64 rows; 32 rows per warp spill 100 bytes"),
+        (256, 64, 4, 1, 1, 228, s_all, "two groups per multiprocessor need single buffers"),
+        (256, 64, 4, 1, 2, 164, s_all, "one group per multiprocessor, all memory for double buffers"),
+        (256, 64, 4, 1, 1, 100, s_all, "96 KB fit once"),
+        (256, 128, 8, 1, 1, 164, s_all, "half the traffic of 64 rows"),
     ];
 
     /// <summary>One variant for each row, element type, size of blocks and placement.</summary>
     public static IEnumerable<KernelVariant> All()
     {
-        foreach (var row in _rows)
+        foreach (var row in s_rows)
         {
-            foreach (var (type, element, elementName) in KernelVariants.Elements)
+            foreach (var element in KernelVariants.Elements)
             {
                 foreach (int columns in row.Columns)
                 {
-                    yield return Variant(row, (type, element, elementName), columns, isPaged: false);
-                    yield return Variant(row, (type, element, elementName), columns, isPaged: true);
+                    yield return Variant(row, element, columns, isPaged: false);
+                    yield return Variant(row, element, columns, isPaged: true);
                 }
             }
         }

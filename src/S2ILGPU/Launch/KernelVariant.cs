@@ -3,7 +3,7 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Launch;
 
-/// <summary>What a tensor-core kernel computes.</summary>
+/// <summary>What an attention kernel computes.</summary>
 internal enum KernelOperation
 {
     /// <summary>O and LSE of row tiles of queries.</summary>
@@ -34,6 +34,20 @@ internal enum KernelOperation
     ValueGradient,
 }
 
+/// <summary>Names of operations.</summary>
+internal static class KernelOperations
+{
+    /// <summary>As names of variants and reports begin: <c>forward</c>, <c>dkdv</c>.</summary>
+    public static string ShortName(this KernelOperation operation) => operation switch
+    {
+        KernelOperation.QueryGradient => "dq",
+        KernelOperation.KeyValueGradient => "dkdv",
+        KernelOperation.KeyGradient => "dk",
+        KernelOperation.ValueGradient => "dv",
+        _ => operation.ToString().ToLowerInvariant(),
+    };
+}
+
 /// <summary>One compilation of a kernel, with all that a launch needs.</summary>
 internal sealed record KernelVariant
 {
@@ -46,7 +60,7 @@ internal sealed record KernelVariant
     /// <summary>The static method with one argument struct.</summary>
     public required MethodInfo Method { get; init; }
 
-    /// <summary>Type of the 16-bit operands.</summary>
+    /// <summary>Type of the operands: 16 bits for tensor-core kernels, Float32 for portable ones.</summary>
     public required ElementType ElementType { get; init; }
 
     /// <summary>D, or 0 where the kernel serves every D.</summary>

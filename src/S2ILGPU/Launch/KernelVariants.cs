@@ -22,28 +22,6 @@ internal static class KernelVariants
     /// <summary>The table.</summary>
     public static IReadOnlyList<KernelVariant> All { get; } = [.. ForwardVariants.All(), .. DecodeVariants.All(), .. PackVariants.All(), .. BackwardVariants.All()];
 
-    /// <summary>The forward kernel for a device, or null where there is none.</summary>
-    /// <param name="element">bfloat16 or half precision.</param>
-    /// <param name="headDim">D.</param>
-    /// <param name="blockColumns">Columns of a block.</param>
-    /// <param name="isPaged">Whether keys lie in pages.</param>
-    /// <param name="rows">Rows of a row tile: 64 or 128.</param>
-    /// <param name="multiprocessorKilobytes">Shared memory of a multiprocessor in KB.</param>
-    public static KernelVariant? Forward(ElementType element, int headDim, int blockColumns, bool isPaged, int rows, int multiprocessorKilobytes) =>
-        All.FirstOrDefault(v => v.Operation == KernelOperation.Forward && v.ElementType == element && v.HeadDim == headDim && v.BlockColumns == blockColumns && v.IsPaged == isPaged
-            && v.Rows == rows && v.MultiprocessorKilobytes <= multiprocessorKilobytes);
-
-    /// <summary>The decode kernel for a device, or null where there is none.</summary>
-    /// <param name="element">bfloat16 or half precision.</param>
-    /// <param name="headDim">D.</param>
-    /// <param name="blockColumns">Columns of a block.</param>
-    /// <param name="isPaged">Whether keys lie in pages.</param>
-    /// <param name="headsPerKeyHead">Query heads per KV head; the kernel serves as many of them at a time as divide it.</param>
-    /// <param name="multiprocessorKilobytes">Shared memory of a multiprocessor in KB.</param>
-    public static KernelVariant? Decode(ElementType element, int headDim, int blockColumns, bool isPaged, int headsPerKeyHead, int multiprocessorKilobytes) =>
-        All.FirstOrDefault(v => v.Operation == KernelOperation.Decode && v.ElementType == element && v.HeadDim == headDim && v.BlockColumns == blockColumns && v.IsPaged == isPaged
-            && headsPerKeyHead % v.GroupHeads == 0 && v.MultiprocessorKilobytes <= multiprocessorKilobytes);
-
     /// <summary>A number as a type.</summary>
     internal static Type Number(int value) => value switch
     {

@@ -11,8 +11,7 @@ namespace S2ILGPU.Launch;
 /// <param name="Positions">Positions of entries [tiles, E].</param>
 /// <param name="Masks">Masks [tiles].</param>
 /// <param name="Columns">The tiles of 64 rows of the other side in packed order: entry / E of plain operands is an index into it.</param>
-/// <param name="PackedRows">Number of packed tiles of the rows' own side.</param>
-internal sealed record TileLists(RowTile[] Rows, int[] Entries, int[] Positions, uint[] Masks, RowTile[] Columns, int PackedRows)
+internal sealed record TileLists(RowTile[] Rows, int[] Entries, int[] Positions, uint[] Masks, RowTile[] Columns)
 {
     /// <summary>Column tiles that all row tiles meet together: the work of the kernel in units of 64 columns.</summary>
     public long ColumnTiles => Rows.Sum(tile => (long)tile.End - tile.Start);
@@ -72,7 +71,7 @@ internal sealed class TileListBuilder
                     rows.Add(With(row, ranges[layout.Pattern.PatternHeadOf(head) * count + tile]));
                 }
         }
-        return Lists(rows, columns, _keys, _queries);
+        return Lists(rows, columns, _keys);
     }
 
     /// <summary>Rows are keys: dK and dV. The list of a tile holds the queries of all heads that share the KV head.</summary>
@@ -97,7 +96,7 @@ internal sealed class TileListBuilder
                     rows.Add(With(row, ranges[head * count + tile]));
                 }
         }
-        return Lists(rows, columns, _queries, _keys);
+        return Lists(rows, columns, _queries);
     }
 
     /// <summary>One query of each sequence that has queries, for groups of neighbouring query heads that share a list: decoding.</summary>
@@ -124,7 +123,7 @@ internal sealed class TileListBuilder
                 rows.Add(With(row, range));
             }
         }
-        return Lists(rows, columns, _keys, _queries);
+        return Lists(rows, columns, _keys);
     }
 
     private TileRange RangeOfQuery(ColumnTiles columns, BlockLayout layout, int patternHead, int position)
@@ -175,11 +174,11 @@ internal sealed class TileListBuilder
         return ranges;
     }
 
-    private TileLists Lists(List<RowTile> rows, ColumnTiles columns, PackedTiles columnSide, PackedTiles rowSide)
+    private TileLists Lists(List<RowTile> rows, ColumnTiles columns, PackedTiles columnSide)
     {
         // Long lists first, so that no group starts a long one when the others are done.
         RowTile[] sorted = [.. rows.OrderByDescending(tile => tile.End - tile.Start)];
-        return new TileLists(sorted, columns.Entries, columns.Positions, columns.Masks, columnSide.ToArray(_sequences), rowSide.Count);
+        return new TileLists(sorted, columns.Entries, columns.Positions, columns.Masks, columnSide.ToArray(_sequences));
     }
 
     private int KeyBase(int s, int keyValueHead, int? pageBlocks) =>

@@ -14,7 +14,7 @@ internal sealed class DeviceTensors(DeviceAllocator memory)
     public ArrayView<int> Words(Tensor tensor) => tensor.Buffer switch
     {
         IlgpuBuffer buffer when buffer.Owner == memory => buffer.Words,
-        ForeignBuffer buffer when buffer.Engine == memory => buffer.Words,
+        ForeignBuffer buffer when buffer.Owner == memory => buffer.Words,
         _ => throw new ArgumentException($"the tensor {tensor} lives on another device or engine"),
     };
 

@@ -6,15 +6,15 @@ namespace S2ILGPU.Reports;
 /// <summary>NVIDIA's offline assembler and disassembler, where they are on the path.</summary>
 internal static class CudaTools
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan s_timeout = TimeSpan.FromMinutes(2);
 
-    private static readonly Lazy<string?> _ptxas = new(() => Find("ptxas")), _cuobjdump = new(() => Find("cuobjdump"));
+    private static readonly Lazy<string?> s_ptxas = new(() => Find("ptxas")), s_cuobjdump = new(() => Find("cuobjdump"));
 
     /// <summary>Whether kernels can be assembled.</summary>
-    public static bool HasAssembler => _ptxas.Value is not null;
+    public static bool HasAssembler => s_ptxas.Value is not null;
 
     /// <summary>Whether machine code can be listed too.</summary>
-    public static bool HasDisassembler => HasAssembler && _cuobjdump.Value is not null;
+    public static bool HasDisassembler => HasAssembler && s_cuobjdump.Value is not null;
 
     /// <summary>Assembles a kernel for an architecture.</summary>
     /// <param name="ptx">A module with one kernel.</param>
@@ -23,7 +23,7 @@ internal static class CudaTools
     /// <exception cref="InvalidOperationException">A tool refuses the kernel, or does not end.</exception>
     public static (PtxasReport? Report, SassListing? Listing) Assemble(string ptx, string architecture)
     {
-        if (_ptxas.Value is not { } ptxas)
+        if (s_ptxas.Value is not { } ptxas)
             return (null, null);
         var folder = Directory.CreateTempSubdirectory("s2-kernels-");
         try
@@ -31,7 +31,7 @@ internal static class CudaTools
             string source = Path.Combine(folder.FullName, "kernel.ptx"), binary = Path.Combine(folder.FullName, "kernel.cubin");
             File.WriteAllText(source, ptx);
             var report = PtxasReport.Parse(Run(ptxas, $"-arch={architecture}", "-v", source, "-o", binary));
-            var listing = _cuobjdump.Value is { } cuobjdump ? SassListing.Parse(Run(cuobjdump, "-sass", binary)) : null;
+            var listing = s_cuobjdump.Value is { } cuobjdump ? SassListing.Parse(Run(cuobjdump, "-sass", binary)) : null;
             return (report, listing);
         }
         finally
@@ -50,10 +50,10 @@ internal static class CudaTools
         using var process = Start(start);
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
-        if (!process.WaitForExit(Timeout))
+        if (!process.WaitForExit(s_timeout))
         {
             process.Kill(entireProcessTree: true);
-            throw new InvalidOperationException($"{Path.GetFileName(tool)} did not end within {Timeout.TotalSeconds:0} s");
+            throw new InvalidOperationException($"{Path.GetFileName(tool)} did not end within {s_timeout.TotalSeconds:0} s");
         }
         string text = output.Result + error.Result;
         return process.ExitCode == 0 ? text : throw new InvalidOperationException($"{Path.GetFileName(tool)} failed with exit code {process.ExitCode}: {text.Trim().ReplaceLineEndings(" ")}");

@@ -27,20 +27,11 @@ internal sealed record ReportedKernel(string Kernel, string Variant, bool Tensor
 
     /// <summary>An entry of the launch table.</summary>
     private static ReportedKernel Of(KernelVariant variant) =>
-        new(NameOf(variant.Operation), variant.Name, variant.ElementType != ElementType.Float32, variant.Method, variant.Threads, variant.MinGroups, variant.SharedBytes,
+        new(variant.Operation.ShortName(), variant.Name, variant.ElementType != ElementType.Float32, variant.Method, variant.Threads, variant.MinGroups, variant.SharedBytes,
             variant.BlockColumns is 0 || (variant.BlockColumns == 64 && variant.IsPaged == (variant.Operation == KernelOperation.Decode)),
             ArchitecturesOf(variant));
 
     // A kernel that asks for more shared memory than a multiprocessor of sm_80 has is never chosen there.
     private static IReadOnlyList<string> ArchitecturesOf(KernelVariant variant) =>
         variant.ElementType == ElementType.Float32 ? AllArchitectures : variant.MultiprocessorKilobytes > AmpereKilobytes ? ["sm_90"] : ["sm_80", "sm_90"];
-
-    private static string NameOf(KernelOperation operation) => operation switch
-    {
-        KernelOperation.QueryGradient => "dq",
-        KernelOperation.KeyValueGradient => "dkdv",
-        KernelOperation.KeyGradient => "dk",
-        KernelOperation.ValueGradient => "dv",
-        _ => operation.ToString().ToLowerInvariant(),
-    };
 }

@@ -83,21 +83,6 @@ internal struct AccumulatorFragment<TShape, TColumns> where TShape : struct, ITi
         }
     }
 
-    /// <summary>Adds <c>P C</c>: P rounded already, C the first rows of <paramref name="columns"/>.</summary>
-    [MethodImpl(Inline)]
-    public readonly void Multiply<TElement, TInner>(in RowFragment<TShape, TInner> left, in SharedTile<TShape> columns) where TElement : struct, IElement where TInner : struct, INumber
-    {
-        for (int k = 0; k < TInner.Value / 16; k++)
-        {
-            for (int n = 0; n < TColumns.Value / 16; n++)
-            {
-                var b = columns.LoadTransposed(k * 16, n);
-                for (int m = 0; m < TShape.RowTiles; m++)
-                    Add<TElement>(m, n, left.Tile(m, k), b);
-            }
-        }
-    }
-
     /// <summary>Multiplies row g + 8 half of row tile m by a factor.</summary>
     [MethodImpl(Inline)]
     public readonly void Scale(int m, int half, float factor)

@@ -4,8 +4,8 @@ namespace S2ILGPU.Tiles;
 
 /// <summary>The row tiles of a launch and the column tiles that they meet: all that an attention kernel knows of a sparsity pattern.</summary>
 /// <remarks>
-/// A column tile is 64 columns gathered from E = 64 / BlockColumns entries, with BlockColumns = min(block of the pattern, 64); a block of 128 tokens is two entries. Entries that only fill up a tile have
-/// all their mask bits clear and name a block that exists.
+/// A column tile is 64 columns gathered from E = 64 / BlockColumns entries, with BlockColumns = min(block of the pattern, 64); a block of 128 tokens is two entries. Entries that only fill up a tile
+/// have all their mask bits clear and name a block that exists.
 /// </remarks>
 internal struct ColumnLists
 {

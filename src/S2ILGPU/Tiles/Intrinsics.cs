@@ -9,8 +9,7 @@ namespace S2ILGPU.Tiles;
 /// <para>On CUDA a call becomes one PTX instruction (the generator of the same name); nothing passes through local memory. Elsewhere the body runs: on ILGPU's CPU accelerator and in KernelLab, both
 /// through <see cref="Raw"/>.</para>
 /// <para>Shared memory is addressed by 32-bit byte addresses made from <see cref="SharedAddress"/>, device memory by 64-bit ones made from <see cref="GlobalAddress"/>; where bodies run, both are
-/// offsets from the element
-/// that is passed by reference along with the address. A parameter named <c>offset</c> must be a constant: it becomes part of the instruction.</para>
+/// offsets from the element that is passed by reference along with the address. A parameter named <c>offset</c> must be a constant: it becomes part of the instruction.</para>
 /// </remarks>
 internal static partial class Intrinsics
 {
@@ -105,8 +104,4 @@ internal static partial class Intrinsics
     /// <summary>The value itself, computed here and nowhere else: ILGPU sinks pure values into loops, and would compute lane geometry anew in every turn.</summary>
     [IntrinsicImplementation]
     public static uint Pin(uint value) => value;
-
-    /// <summary>The value itself, computed here and nowhere else.</summary>
-    [IntrinsicImplementation]
-    public static ulong Pin64(ulong value) => value;
 }

@@ -50,15 +50,4 @@ internal struct RowFragment<TShape, TColumns> where TShape : struct, ITileShape 
                 SetTile(m, k, rows.LoadRows(m * 16, k));
         }
     }
-
-    /// <summary>Rounds accumulators of the same extent: the layout of a product's result is that of the next product's A operand.</summary>
-    [MethodImpl(Inline)]
-    public readonly void Load<TElement>(in AccumulatorFragment<TShape, TColumns> values) where TElement : struct, IElement
-    {
-        for (int m = 0; m < TShape.RowTiles; m++)
-        {
-            for (int k = 0; k < TColumns.Value / 16; k++)
-                SetTile(m, k, values.Packed<TElement>(m, k));
-        }
-    }
 }

@@ -2,8 +2,8 @@ namespace S2ILGPU.Tiles;
 
 /// <summary>The work of one group of threads: a tile of neighbouring rows of one head of one sequence, and the list of column tiles that it meets.</summary>
 /// <remarks>
-/// <para>Rows are queries (forward pass, dQ, decoding) or keys (dK and dV); columns are the other side. A row tile is aligned to absolute positions, so that blocks of the pattern never straddle two tiles; when
-/// the first row of a sequence is not aligned, the tile begins above it and <see cref="BeginRow"/> says where its rows begin.</para>
+/// <para>Rows are queries (forward pass, dQ, decoding) or keys (dK and dV); columns are the other side. A row tile is aligned to absolute positions, so that blocks of the pattern never straddle two
+/// tiles; when the first row of a sequence is not aligned, the tile begins above it and <see cref="BeginRow"/> says where its rows begin.</para>
 /// <para>Every list, mask and limit is prepared on the host, so a kernel knows neither patterns nor batches nor head groups.</para>
 /// </remarks>
 internal struct RowTile
@@ -26,7 +26,7 @@ internal struct RowTile
     /// <summary>Absolute position of the tile's first row.</summary>
     public int FirstPosition;
 
-    /// <summary>First tile of 64 packed rows that holds the tile, where row operands are packed; see <see cref="ColumnLists"/>.</summary>
+    /// <summary>First tile of 64 packed rows that holds the tile, where row operands are packed: tiles are numbered by sequence, head and position.</summary>
     public int PackedTile;
 
     /// <summary>End, exclusive, of the columns of the sequence, as an absolute position.</summary>

@@ -53,4 +53,35 @@ public sealed unsafe class CpuAllocatorTests
             allocator.Return(allocator.Rent(n << 20));
         Assert.InRange(allocator.IdleBytes, 0, allocator.PeakBytes * 2 + (64 << 20));
     }
+
+    [Fact]
+    public void ASteadyStateAllocatesNothing()
+    {
+        using var allocator = new CpuAllocator();
+        Step();
+        long pieces = allocator.Pieces, reserved = allocator.ReservedBytes, before = GC.GetAllocatedBytesForCurrentThread();
+        for (int n = 0; n < 100; n++)
+            Step();
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        Assert.Equal((pieces, reserved, 0), (allocator.Pieces, allocator.ReservedBytes, allocator.LiveBuffers));
+
+        void Step()
+        {
+            var (small, large) = (allocator.Rent(1000), allocator.Rent(1 << 20));
+            allocator.Borrow(5000).Dispose();
+            allocator.Return(small);
+            allocator.Return(large);
+        }
+    }
+
+    [Fact]
+    public void ReservedBytesAreThoseInUseAndIdle()
+    {
+        using var allocator = new CpuAllocator();
+        var (small, large) = (allocator.Rent(1000), allocator.Rent(1 << 20));
+        allocator.Return(large);
+        Assert.Equal((small.SizeBytes + large.SizeBytes, large.SizeBytes, 1), (allocator.ReservedBytes, allocator.IdleBytes, allocator.LiveBuffers));
+        allocator.Trim();
+        Assert.Equal((small.SizeBytes, 0, 1), (allocator.ReservedBytes, allocator.IdleBytes, allocator.Pieces));
+    }
 }

@@ -42,10 +42,8 @@ public sealed class CpuBackendTests
         using var workload = new Workload(engine, rows: 300, columns: 70, seed: 1);
         for (int n = 0; n < 3; n++)
             workload.Run();
-        long before = GC.GetAllocatedBytesForCurrentThread(), used = engine.UsedBytes;
-        for (int n = 0; n < 10; n++)
-            workload.Run();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        long used = engine.UsedBytes;
+        Assert.Equal(0, Allocations.OfEveryRun(workload.Run));
         Assert.Equal(used, engine.UsedBytes);
     }
 

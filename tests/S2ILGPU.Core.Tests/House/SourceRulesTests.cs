@@ -4,7 +4,7 @@ using Xunit;
 
 namespace S2ILGPU.Core.Tests.House;
 
-/// <summary>What no source file of the product may hold.</summary>
+/// <summary>What no source file may hold.</summary>
 public sealed partial class SourceRulesTests
 {
     [Fact]
@@ -32,6 +32,20 @@ public sealed partial class SourceRulesTests
     {
         var found = Directory.EnumerateFiles(Repository.Root, "*.csproj", SearchOption.AllDirectories)
             .Where(file => Regex.IsMatch(File.ReadAllText(file), "<PackageReference[^>]*Version="));
+        Assert.Empty(found);
+    }
+
+    [Theory]
+    [InlineData("src")]
+    [InlineData("tests")]
+    [InlineData("samples")]
+    [InlineData("bench")]
+    public void Lines_have_at_most_200_columns(string folder)
+    {
+        var found = from source in Repository.Sources(folder).Concat(Repository.Sources(folder, "*.py"))
+                    from line in source.Text.Split('\n').Index()
+                    where line.Item.TrimEnd('\r').Length > 200
+                    select $"{source.Path}:{line.Index + 1} has {line.Item.TrimEnd('\r').Length} columns";
         Assert.Empty(found);
     }
 

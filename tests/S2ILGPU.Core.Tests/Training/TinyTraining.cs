@@ -17,7 +17,8 @@ internal sealed class TinyTraining : IDisposable
 
     public static readonly TrainingOptions Options = new() { Steps = 12, BatchSequences = 2, ContextTokens = 64, LearningRate = 1e-2f, ValidationInterval = 5, ValidationSequences = 2 };
 
-    public TinyTraining(TrainingOptions options, int threads = 0, ulong seed = 1, TransformerConfig? config = null, string text = "The quick brown fox jumps over the lazy dog, again and again.\n", int repeats = 400)
+    public TinyTraining(TrainingOptions options, int threads = 0, ulong seed = 1, TransformerConfig? config = null,
+        string text = "The quick brown fox jumps over the lazy dog, again and again.\n", int repeats = 400)
     {
         var builder = new StringBuilder();
         for (int i = 0; i < repeats; i++)

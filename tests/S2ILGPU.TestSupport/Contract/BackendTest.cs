@@ -14,7 +14,9 @@ public abstract class BackendTest : IDisposable
     private readonly List<TestTensor> _owned = [], _views = [];
     private readonly ReferenceBackend _reference = new();
 
-    /// <summary>Called before the first (0) and the second (1) run of every call: a test project may change there what must not matter, such as the order in which an emulated device runs its threads.</summary>
+    /// <summary>
+    /// Called before the first (0) and the second (1) run of every call: a test project may change there what must not matter, such as the order in which an emulated device runs its threads.
+    /// </summary>
     public static Action<int>? RunStarts { get; set; }
 
     /// <summary>Creates the engine under test.</summary>

@@ -53,7 +53,15 @@ public static class PublicSurface
 
     private static string Parameters(MethodBase method) => string.Join(", ", method.GetParameters().Select(p => $"{Name(p.ParameterType)} {p.Name}{(p.HasDefaultValue ? "?" : "")}"));
 
-    private static string Kind(Type type) => type.IsEnum ? "enum" : type.IsInterface ? "interface" : type.IsValueType ? "struct" : type.IsAbstract && type.IsSealed ? "static class" : type.IsAbstract ? "abstract class" : "class";
+    private static string Kind(Type type) => type switch
+    {
+        { IsEnum: true } => "enum",
+        { IsInterface: true } => "interface",
+        { IsValueType: true } => "struct",
+        { IsAbstract: true, IsSealed: true } => "static class",
+        { IsAbstract: true } => "abstract class",
+        _ => "class",
+    };
 
     private static string Name(Type type)
     {
@@ -63,7 +71,8 @@ public static class PublicSurface
             return $"{Name(type.GetElementType()!)}[]";
         if (type.IsGenericParameter)
             return type.Name;
-        string name = type.IsNested ? $"{Name(type.DeclaringType!)}.{type.Name}" : type.Namespace is { } space && space.StartsWith("S2ILGPU", StringComparison.Ordinal) ? $"{space}.{type.Name}" : type.Name;
+        bool isOurs = type.Namespace is { } space && space.StartsWith("S2ILGPU", StringComparison.Ordinal);
+        string name = type.IsNested ? $"{Name(type.DeclaringType!)}.{type.Name}" : isOurs ? $"{type.Namespace}.{type.Name}" : type.Name;
         int tick = name.IndexOf('`');
         return tick < 0 ? name : $"{name[..tick]}<{string.Join(", ", type.GetGenericArguments().Select(Name))}>";
     }

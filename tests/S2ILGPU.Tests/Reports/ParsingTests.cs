@@ -48,8 +48,8 @@ public sealed class ParsingTests
     public void Registers_and_spills()
     {
         Assert.Equal(new PtxasReport(255, 16, 20, 48, 1024), PtxasReport.Parse(Ptxas));
-        Assert.Equal(new PtxasReport(32, 0, 0, 0, 0), PtxasReport.Parse(Ptxas.Replace("16 bytes stack frame, 20 bytes spill stores, 48 bytes spill loads", "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads")
-            .Replace("255 registers, 1024 bytes smem", "32 registers")));
+        const string Spills = "16 bytes stack frame, 20 bytes spill stores, 48 bytes spill loads", None = "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads";
+        Assert.Equal(new PtxasReport(32, 0, 0, 0, 0), PtxasReport.Parse(Ptxas.Replace(Spills, None).Replace("255 registers, 1024 bytes smem", "32 registers")));
     }
 
     [Fact]

@@ -18,7 +18,10 @@ public sealed class TrainingTests
         Attention = AttentionPlan.FirstDense(2, 1, new LocalStrideAttention { BlockTokens = 16, LocalBlocks = 1, VerticalStride = 2 }),
     };
 
-    private static readonly TrainingOptions s_options = new() { Steps = 3, BatchSequences = 2, ContextTokens = 48, LearningRate = 1e-2f, WarmupSteps = 0, ValidationInterval = 3, ValidationSequences = 1 };
+    private static readonly TrainingOptions s_options = new()
+    {
+        Steps = 3, BatchSequences = 2, ContextTokens = 48, LearningRate = 1e-2f, WarmupSteps = 0, ValidationInterval = 3, ValidationSequences = 1,
+    };
 
     [Fact]
     public void LossesAndNormsAreThoseOfTheCpuEngine()

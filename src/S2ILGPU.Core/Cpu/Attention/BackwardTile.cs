@@ -30,6 +30,9 @@ internal sealed unsafe class BackwardTile<T>
     /// <summary>The most keys of a tile.</summary>
     public const int MaxKeys = 64;
 
+    /// <summary>Keys of the first half of a tile. Queries at the diagonal that see no others are best taken by themselves.</summary>
+    public const int HalfKeys = MaxKeys / 2;
+
     private const int Lanes = MaxKeys, Queries = TokenGroup.MaxTokens;
 
     private readonly TokenGroup _keys = new(), _group = new();
@@ -95,7 +98,7 @@ internal sealed unsafe class BackwardTile<T>
         float* gradient = queries.OutputGradient.Rows<T>(_group, _paddedDim, _gradientCopy, out nint gradientStride);
         GatherStatistics(queries);
         int rows = _group.Tokens;
-        SetSpan(blockTokens);
+        SetSpan(isCausal, blockTokens);
         var scores = new Product { A = query, RowStride = queryStride, B = _keyTransposed + _spanStart, BStride = Lanes,
             C = _probability + _spanStart, CStride = Lanes, Steps = _headDim };
         RegisterKernels<T>.Multiply<AnyStride, UnitStride, Overwrite<T>>(scores, rows, _spanColumns, default);
@@ -118,15 +121,16 @@ internal sealed unsafe class BackwardTile<T>
         BlockMoves<T>.Scale(_keyGradient, _paddedDim, _keyCount, _headDim, keyGradient, keyStride, scale)
         & BlockMoves<T>.Scale(_valueGradient, _paddedDim, _keyCount, _headDim, valueGradient, valueStride, 1);
 
-    // The lanes between the first and the last block of keys that the group sees: of a tile of small blocks often only one.
-    private void SetSpan(int blockTokens)
+    // The lanes between the first and the last key that the group sees: of a tile of small blocks often only one block, at the diagonal the half of a block.
+    private void SetSpan(bool isCausal, int blockTokens)
     {
         int mask = 0;
         for (int piece = 0; piece < _group.Pieces; piece++)
             mask |= _group.Mask[piece];
         int first = BitOperations.TrailingZeroCount(mask), last = BitOperations.Log2((uint)mask);
         _spanStart = first * blockTokens;
-        _spanKeys = Math.Min(_keyCount, (last + 1) * blockTokens) - _spanStart;
+        int visible = isCausal ? _group.First[_group.Pieces - 1] + _group.Count[_group.Pieces - 1] - _firstKey : _keyCount;
+        _spanKeys = Math.Min(Math.Min(_keyCount, visible), (last + 1) * blockTokens) - _spanStart;
         _spanColumns = (_spanKeys + T.Count - 1) / T.Count * T.Count;
     }
 

@@ -163,7 +163,7 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         int firstBlock = firstKey / layout.BlockTokens, blocks = (keyEnd - 1) / layout.BlockTokens - firstBlock + 1;
         var rows = new BlockUnion(layout.ColumnStarts, layout.Rows, layout.Pattern.PatternHeadOf(head) * layout.KeyBlocks + firstBlock, blocks);
         int firstVisible = layout.IsCausal ? Math.Max(sequence.FirstQueryPosition, firstKey) : sequence.FirstQueryPosition;
-        return new TokenWalk(rows, layout.BlockTokens, firstVisible, sequence.KeyCount, maxBlocks);
+        return new TokenWalk(rows, layout.BlockTokens, firstVisible, sequence.KeyCount, maxBlocks, layout.IsCausal ? firstKey + BackwardTile<T>.HalfKeys : 0);
     }
 
     private TokenRows Rows(HeadTensor tensor, int batch, int firstRow, int head) => new(tensor.Address(batch, firstRow, head), tensor, _headDim);

@@ -18,13 +18,13 @@ internal sealed unsafe class ForwardTile<T>
     private readonly TokenGroup _group = new();
     private readonly int[] _visible = new int[Lanes];                            // keys of the group that a pair of registers of lanes sees, by first lane
     private float* _query, _scores, _output, _keyCopy, _valueCopy;              // [D, lanes], [keys, lanes], [D, lanes], [keys, D], [keys, D]
-    private float* _max, _sum, _factor, _groupMax, _limit;                       // [lanes]
+    private float* _max, _sum, _factor, _groupMax, _limit, _logSumExp;           // [lanes]
     private int _headDim, _columns, _seenBlocks;
 
     private static int Pair => RegisterKernels<T>.PairWidth;
 
     /// <summary>Floats of scratch memory for a head size.</summary>
-    public static long ScratchFloats(int headDim) => 2L * headDim * Lanes + 2L * Keys * headDim + Keys * Lanes + 5 * Lanes;
+    public static long ScratchFloats(int headDim) => 2L * headDim * Lanes + 2L * Keys * headDim + Keys * Lanes + 6 * Lanes;
 
     /// <summary>Gives the tile its scratch memory.</summary>
     public void Prepare(float* scratch, int headDim)
@@ -40,6 +40,7 @@ internal sealed unsafe class ForwardTile<T>
         _factor = _sum + Lanes;
         _groupMax = _factor + Lanes;
         _limit = _groupMax + Lanes;
+        _logSumExp = _limit + Lanes;
     }
 
     /// <summary>Attention of the tile over all keys of a walk.</summary>
@@ -207,15 +208,18 @@ internal sealed unsafe class ForwardTile<T>
     // Writes O and LSE. False, with nothing useful written, when a score or a sum left the range of ordinary numbers.
     private bool Finish(in TileQueries queries, in TileResult result)
     {
-        for (int lane = 0; lane < queries.Lanes; lane++)
-        {
-            bool isEmpty = (_seenBlocks >> queries.BlockOf(lane) & 1) == 0;
-            if (!isEmpty && !(_max[lane] > OnlineSoftmax<T>.Seen && _sum[lane] > 0 && float.IsFinite(_sum[lane])))
-                return false;
-            float logSumExp = isEmpty ? float.NegativeInfinity : (_max[lane] + MathF.Log2(_sum[lane])) * SimdMath.Ln2;
-            result.SetLogSumExp(lane / queries.Tokens, lane % queries.Tokens, logSumExp);
-            _factor[lane] = isEmpty ? 0 : 1 / _sum[lane];
-        }
+        Statistics();
+        bool hasEmpty = _seenBlocks != (1 << queries.Blocks) - 1;
+        for (int head = 0, lane = 0; head < queries.Heads; head++)
+            for (int token = 0; token < queries.Tokens; token++, lane++)
+            {
+                bool isEmpty = hasEmpty && (_seenBlocks >> queries.BlockOf(lane) & 1) == 0;
+                if (isEmpty)
+                    (_logSumExp[lane], _factor[lane]) = (float.NegativeInfinity, 0);
+                else if (!(_max[lane] > OnlineSoftmax<T>.Seen && _sum[lane] > 0 && float.IsFinite(_sum[lane])))
+                    return false;
+                result.SetLogSumExp(head, token, _logSumExp[lane]);
+            }
         new Span<float>(_factor + queries.Lanes, Lanes - queries.Lanes).Clear();
         if (!Normalize())
             return false;
@@ -225,6 +229,18 @@ internal sealed unsafe class ForwardTile<T>
             for (int head = 0; head < queries.Heads; head++)
                 BlockMoves<T>.Transpose(_output + head * queries.Tokens, Lanes, _headDim, queries.Tokens, result.Row(head, 0), result.TokenStride, 1);
         return true;
+    }
+
+    // LSE and 1 / l of every lane.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Statistics()
+    {
+        for (int lane = 0; lane < _columns; lane += T.Count)
+        {
+            T sum = T.Load(_sum + lane);
+            T.Store((T.Load(_max + lane) + T.Log2(sum)) * T.Create(SimdMath.Ln2), _logSumExp + lane);
+            T.Store(T.Create(1) / sum, _factor + lane);
+        }
     }
 
     // O *= 1 / l. False when an element is not finite.

@@ -39,6 +39,8 @@ internal sealed class TokenGroup
         {
             (First[Pieces], Count[Pieces], Mask[Pieces]) = (walk.First, walk.Count, walk.Mask);
             Tokens += Count[Pieces++];
+            if (walk.First + walk.Count == walk.Cut)
+                break;
         }
         return Pieces > 0;
     }
@@ -50,7 +52,8 @@ internal sealed class TokenGroup
 /// <param name="start">First position of the range.</param>
 /// <param name="end">Exclusive end of the range.</param>
 /// <param name="maxBlocks">The most blocks.</param>
-internal ref struct TokenWalk(BlockUnion blocks, int blockTokens, int start, int end, int maxBlocks = int.MaxValue)
+/// <param name="cut">No group has positions before the cut and from it on.</param>
+internal ref struct TokenWalk(BlockUnion blocks, int blockTokens, int start, int end, int maxBlocks = int.MaxValue, int cut = 0)
 {
     private readonly int _pieceTokens = Math.Min(blockTokens, TokenGroup.MaxTokens);
     private BlockUnion _blocks = blocks;
@@ -58,6 +61,9 @@ internal ref struct TokenWalk(BlockUnion blocks, int blockTokens, int start, int
 
     /// <summary>Tokens per block.</summary>
     public readonly int BlockTokens => blockTokens;
+
+    /// <summary>Where groups are cut.</summary>
+    public readonly int Cut => cut;
 
     /// <summary>First position of the present piece.</summary>
     public int First { get; private set; }
@@ -81,12 +87,19 @@ internal ref struct TokenWalk(BlockUnion blocks, int blockTokens, int start, int
                 _blockEnd = _next + blockTokens;
             }
             First = Math.Max(_next, start);
-            _next += _pieceTokens;
+            _next = NextPiece();
             Count = Math.Min(_next, end) - First;
             if (First >= end)
                 return false;
         }
         while (Count <= 0);
         return true;
+    }
+
+    // Pieces begin at multiples of their size and at the cut.
+    private readonly int NextPiece()
+    {
+        int next = (_next / _pieceTokens + 1) * _pieceTokens;
+        return _next < cut && cut < next ? cut : next;
     }
 }

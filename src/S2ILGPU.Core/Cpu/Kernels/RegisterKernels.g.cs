@@ -15,10 +15,21 @@ internal static unsafe partial class RegisterKernels<T>
         nint stride = TRow.Of(p.RowStride), step = TStep.Of(p.StepStride), bStride = p.BStride, cStride = p.CStride;
         float* b = p.B + column, c = p.C + row * cStride + column, a0 = p.A + row * stride;
         T c0_0 = tile.Begin(c, column);
-        for (nint k = p.Steps; k > 0; k--)
+        T x, b0;
+        nint k = p.Steps;
+        for (; k >= 2; k -= 2)
         {
-            T b0 = T.Load(b);
-            c0_0 = T.FusedMultiplyAdd(T.Create(a0[0]), b0, c0_0);
+            b0 = T.Load(b);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0);
+            a0 += step; b += bStride;
+            b0 = T.Load(b);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0);
+            a0 += step; b += bStride;
+        }
+        for (; k > 0; k--)
+        {
+            b0 = T.Load(b);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0);
             a0 += step; b += bStride;
         }
         tile.End(c0_0, c, row, column);
@@ -41,13 +52,30 @@ internal static unsafe partial class RegisterKernels<T>
         T c1_0 = tile.Begin(c + 1 * cStride, column);
         T c2_0 = tile.Begin(c + 2 * cStride, column);
         T c3_0 = tile.Begin(c + 3 * cStride, column);
-        for (nint k = p.Steps; k > 0; k--)
+        T x, b0;
+        nint k = p.Steps;
+        for (; k >= 2; k -= 2)
         {
-            T b0 = T.Load(b);
-            c0_0 = T.FusedMultiplyAdd(T.Create(a0[0]), b0, c0_0);
-            c1_0 = T.FusedMultiplyAdd(T.Create(a0[stride]), b0, c1_0);
-            c2_0 = T.FusedMultiplyAdd(T.Create(a0[stride2]), b0, c2_0);
-            c3_0 = T.FusedMultiplyAdd(T.Create(a0[stride3]), b0, c3_0);
+            b0 = T.Load(b);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0);
+            a0 += step; b += bStride;
+            b0 = T.Load(b);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0);
+            a0 += step; b += bStride;
+        }
+        for (; k > 0; k--)
+        {
+            b0 = T.Load(b);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0);
             a0 += step; b += bStride;
         }
         tile.End(c0_0, c, row, column);
@@ -78,17 +106,42 @@ internal static unsafe partial class RegisterKernels<T>
         T c5_0 = tile.Begin(c + 5 * cStride, column);
         T c6_0 = tile.Begin(c + 6 * cStride, column);
         T c7_0 = tile.Begin(c + 7 * cStride, column);
-        for (nint k = p.Steps; k > 0; k--)
+        T x, b0;
+        nint k = p.Steps;
+        for (; k >= 2; k -= 2)
         {
-            T b0 = T.Load(b);
-            c0_0 = T.FusedMultiplyAdd(T.Create(a0[0]), b0, c0_0);
-            c1_0 = T.FusedMultiplyAdd(T.Create(a0[stride]), b0, c1_0);
-            c2_0 = T.FusedMultiplyAdd(T.Create(a0[stride2]), b0, c2_0);
-            c3_0 = T.FusedMultiplyAdd(T.Create(a0[stride3]), b0, c3_0);
-            c4_0 = T.FusedMultiplyAdd(T.Create(a4[0]), b0, c4_0);
-            c5_0 = T.FusedMultiplyAdd(T.Create(a4[stride]), b0, c5_0);
-            c6_0 = T.FusedMultiplyAdd(T.Create(a4[stride2]), b0, c6_0);
-            c7_0 = T.FusedMultiplyAdd(T.Create(a4[stride3]), b0, c7_0);
+            b0 = T.Load(b);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0);
+            x = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x, b0, c5_0);
+            x = T.Create(a4[stride2]); c6_0 = T.FusedMultiplyAdd(x, b0, c6_0);
+            x = T.Create(a4[stride3]); c7_0 = T.FusedMultiplyAdd(x, b0, c7_0);
+            a0 += step; a4 += step; b += bStride;
+            b0 = T.Load(b);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0);
+            x = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x, b0, c5_0);
+            x = T.Create(a4[stride2]); c6_0 = T.FusedMultiplyAdd(x, b0, c6_0);
+            x = T.Create(a4[stride3]); c7_0 = T.FusedMultiplyAdd(x, b0, c7_0);
+            a0 += step; a4 += step; b += bStride;
+        }
+        for (; k > 0; k--)
+        {
+            b0 = T.Load(b);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0);
+            x = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x, b0, c5_0);
+            x = T.Create(a4[stride2]); c6_0 = T.FusedMultiplyAdd(x, b0, c6_0);
+            x = T.Create(a4[stride3]); c7_0 = T.FusedMultiplyAdd(x, b0, c7_0);
             a0 += step; a4 += step; b += bStride;
         }
         tile.End(c0_0, c, row, column);
@@ -113,10 +166,21 @@ internal static unsafe partial class RegisterKernels<T>
         nint stride = TRow.Of(p.RowStride), step = TStep.Of(p.StepStride), bStride = p.BStride, cStride = p.CStride;
         float* b = p.B + column, c = p.C + row * cStride + column, a0 = p.A + row * stride;
         T c0_0 = tile.Begin(c, column); T c0_1 = tile.Begin(c + T.Count, column + T.Count);
-        for (nint k = p.Steps; k > 0; k--)
+        T x, b0, b1;
+        nint k = p.Steps;
+        for (; k >= 2; k -= 2)
         {
-            T b0 = T.Load(b); T b1 = T.Load(b + T.Count);
-            T x0 = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x0, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x0, b1, c0_1);
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            a0 += step; b += bStride;
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            a0 += step; b += bStride;
+        }
+        for (; k > 0; k--)
+        {
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
             a0 += step; b += bStride;
         }
         tile.End(c0_0, c, row, column); tile.End(c0_1, c + T.Count, row, column + T.Count);
@@ -136,11 +200,24 @@ internal static unsafe partial class RegisterKernels<T>
         float* b = p.B + column, c = p.C + row * cStride + column, a0 = p.A + row * stride;
         T c0_0 = tile.Begin(c, column); T c0_1 = tile.Begin(c + T.Count, column + T.Count);
         T c1_0 = tile.Begin(c + 1 * cStride, column); T c1_1 = tile.Begin(c + 1 * cStride + T.Count, column + T.Count);
-        for (nint k = p.Steps; k > 0; k--)
+        T x, b0, b1;
+        nint k = p.Steps;
+        for (; k >= 2; k -= 2)
         {
-            T b0 = T.Load(b); T b1 = T.Load(b + T.Count);
-            T x0 = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x0, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x0, b1, c0_1);
-            T x1 = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x1, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x1, b1, c1_1);
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            a0 += step; b += bStride;
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            a0 += step; b += bStride;
+        }
+        for (; k > 0; k--)
+        {
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
             a0 += step; b += bStride;
         }
         tile.End(c0_0, c, row, column); tile.End(c0_1, c + T.Count, row, column + T.Count);
@@ -163,12 +240,27 @@ internal static unsafe partial class RegisterKernels<T>
         T c0_0 = tile.Begin(c, column); T c0_1 = tile.Begin(c + T.Count, column + T.Count);
         T c1_0 = tile.Begin(c + 1 * cStride, column); T c1_1 = tile.Begin(c + 1 * cStride + T.Count, column + T.Count);
         T c2_0 = tile.Begin(c + 2 * cStride, column); T c2_1 = tile.Begin(c + 2 * cStride + T.Count, column + T.Count);
-        for (nint k = p.Steps; k > 0; k--)
+        T x, b0, b1;
+        nint k = p.Steps;
+        for (; k >= 2; k -= 2)
         {
-            T b0 = T.Load(b); T b1 = T.Load(b + T.Count);
-            T x0 = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x0, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x0, b1, c0_1);
-            T x1 = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x1, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x1, b1, c1_1);
-            T x2 = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x2, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x2, b1, c2_1);
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            a0 += step; b += bStride;
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            a0 += step; b += bStride;
+        }
+        for (; k > 0; k--)
+        {
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
             a0 += step; b += bStride;
         }
         tile.End(c0_0, c, row, column); tile.End(c0_1, c + T.Count, row, column + T.Count);
@@ -194,13 +286,30 @@ internal static unsafe partial class RegisterKernels<T>
         T c1_0 = tile.Begin(c + 1 * cStride, column); T c1_1 = tile.Begin(c + 1 * cStride + T.Count, column + T.Count);
         T c2_0 = tile.Begin(c + 2 * cStride, column); T c2_1 = tile.Begin(c + 2 * cStride + T.Count, column + T.Count);
         T c3_0 = tile.Begin(c + 3 * cStride, column); T c3_1 = tile.Begin(c + 3 * cStride + T.Count, column + T.Count);
-        for (nint k = p.Steps; k > 0; k--)
+        T x, b0, b1;
+        nint k = p.Steps;
+        for (; k >= 2; k -= 2)
         {
-            T b0 = T.Load(b); T b1 = T.Load(b + T.Count);
-            T x0 = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x0, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x0, b1, c0_1);
-            T x1 = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x1, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x1, b1, c1_1);
-            T x2 = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x2, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x2, b1, c2_1);
-            T x3 = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x3, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x3, b1, c3_1);
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
+            a0 += step; b += bStride;
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
+            a0 += step; b += bStride;
+        }
+        for (; k > 0; k--)
+        {
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
             a0 += step; b += bStride;
         }
         tile.End(c0_0, c, row, column); tile.End(c0_1, c + T.Count, row, column + T.Count);
@@ -229,14 +338,33 @@ internal static unsafe partial class RegisterKernels<T>
         T c2_0 = tile.Begin(c + 2 * cStride, column); T c2_1 = tile.Begin(c + 2 * cStride + T.Count, column + T.Count);
         T c3_0 = tile.Begin(c + 3 * cStride, column); T c3_1 = tile.Begin(c + 3 * cStride + T.Count, column + T.Count);
         T c4_0 = tile.Begin(c + 4 * cStride, column); T c4_1 = tile.Begin(c + 4 * cStride + T.Count, column + T.Count);
-        for (nint k = p.Steps; k > 0; k--)
+        T x, b0, b1;
+        nint k = p.Steps;
+        for (; k >= 2; k -= 2)
         {
-            T b0 = T.Load(b); T b1 = T.Load(b + T.Count);
-            T x0 = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x0, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x0, b1, c0_1);
-            T x1 = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x1, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x1, b1, c1_1);
-            T x2 = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x2, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x2, b1, c2_1);
-            T x3 = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x3, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x3, b1, c3_1);
-            T x4 = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x4, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x4, b1, c4_1);
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x, b1, c4_1);
+            a0 += step; a4 += step; b += bStride;
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x, b1, c4_1);
+            a0 += step; a4 += step; b += bStride;
+        }
+        for (; k > 0; k--)
+        {
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x, b1, c4_1);
             a0 += step; a4 += step; b += bStride;
         }
         tile.End(c0_0, c, row, column); tile.End(c0_1, c + T.Count, row, column + T.Count);
@@ -267,15 +395,36 @@ internal static unsafe partial class RegisterKernels<T>
         T c3_0 = tile.Begin(c + 3 * cStride, column); T c3_1 = tile.Begin(c + 3 * cStride + T.Count, column + T.Count);
         T c4_0 = tile.Begin(c + 4 * cStride, column); T c4_1 = tile.Begin(c + 4 * cStride + T.Count, column + T.Count);
         T c5_0 = tile.Begin(c + 5 * cStride, column); T c5_1 = tile.Begin(c + 5 * cStride + T.Count, column + T.Count);
-        for (nint k = p.Steps; k > 0; k--)
+        T x, b0, b1;
+        nint k = p.Steps;
+        for (; k >= 2; k -= 2)
         {
-            T b0 = T.Load(b); T b1 = T.Load(b + T.Count);
-            T x0 = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x0, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x0, b1, c0_1);
-            T x1 = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x1, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x1, b1, c1_1);
-            T x2 = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x2, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x2, b1, c2_1);
-            T x3 = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x3, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x3, b1, c3_1);
-            T x4 = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x4, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x4, b1, c4_1);
-            T x5 = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x5, b0, c5_0); c5_1 = T.FusedMultiplyAdd(x5, b1, c5_1);
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x, b1, c4_1);
+            x = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x, b0, c5_0); c5_1 = T.FusedMultiplyAdd(x, b1, c5_1);
+            a0 += step; a4 += step; b += bStride;
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x, b1, c4_1);
+            x = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x, b0, c5_0); c5_1 = T.FusedMultiplyAdd(x, b1, c5_1);
+            a0 += step; a4 += step; b += bStride;
+        }
+        for (; k > 0; k--)
+        {
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x, b1, c4_1);
+            x = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x, b0, c5_0); c5_1 = T.FusedMultiplyAdd(x, b1, c5_1);
             a0 += step; a4 += step; b += bStride;
         }
         tile.End(c0_0, c, row, column); tile.End(c0_1, c + T.Count, row, column + T.Count);
@@ -308,16 +457,39 @@ internal static unsafe partial class RegisterKernels<T>
         T c4_0 = tile.Begin(c + 4 * cStride, column); T c4_1 = tile.Begin(c + 4 * cStride + T.Count, column + T.Count);
         T c5_0 = tile.Begin(c + 5 * cStride, column); T c5_1 = tile.Begin(c + 5 * cStride + T.Count, column + T.Count);
         T c6_0 = tile.Begin(c + 6 * cStride, column); T c6_1 = tile.Begin(c + 6 * cStride + T.Count, column + T.Count);
-        for (nint k = p.Steps; k > 0; k--)
+        T x, b0, b1;
+        nint k = p.Steps;
+        for (; k >= 2; k -= 2)
         {
-            T b0 = T.Load(b); T b1 = T.Load(b + T.Count);
-            T x0 = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x0, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x0, b1, c0_1);
-            T x1 = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x1, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x1, b1, c1_1);
-            T x2 = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x2, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x2, b1, c2_1);
-            T x3 = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x3, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x3, b1, c3_1);
-            T x4 = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x4, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x4, b1, c4_1);
-            T x5 = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x5, b0, c5_0); c5_1 = T.FusedMultiplyAdd(x5, b1, c5_1);
-            T x6 = T.Create(a4[stride2]); c6_0 = T.FusedMultiplyAdd(x6, b0, c6_0); c6_1 = T.FusedMultiplyAdd(x6, b1, c6_1);
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x, b1, c4_1);
+            x = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x, b0, c5_0); c5_1 = T.FusedMultiplyAdd(x, b1, c5_1);
+            x = T.Create(a4[stride2]); c6_0 = T.FusedMultiplyAdd(x, b0, c6_0); c6_1 = T.FusedMultiplyAdd(x, b1, c6_1);
+            a0 += step; a4 += step; b += bStride;
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x, b1, c4_1);
+            x = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x, b0, c5_0); c5_1 = T.FusedMultiplyAdd(x, b1, c5_1);
+            x = T.Create(a4[stride2]); c6_0 = T.FusedMultiplyAdd(x, b0, c6_0); c6_1 = T.FusedMultiplyAdd(x, b1, c6_1);
+            a0 += step; a4 += step; b += bStride;
+        }
+        for (; k > 0; k--)
+        {
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x, b1, c4_1);
+            x = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x, b0, c5_0); c5_1 = T.FusedMultiplyAdd(x, b1, c5_1);
+            x = T.Create(a4[stride2]); c6_0 = T.FusedMultiplyAdd(x, b0, c6_0); c6_1 = T.FusedMultiplyAdd(x, b1, c6_1);
             a0 += step; a4 += step; b += bStride;
         }
         tile.End(c0_0, c, row, column); tile.End(c0_1, c + T.Count, row, column + T.Count);
@@ -352,17 +524,42 @@ internal static unsafe partial class RegisterKernels<T>
         T c5_0 = tile.Begin(c + 5 * cStride, column); T c5_1 = tile.Begin(c + 5 * cStride + T.Count, column + T.Count);
         T c6_0 = tile.Begin(c + 6 * cStride, column); T c6_1 = tile.Begin(c + 6 * cStride + T.Count, column + T.Count);
         T c7_0 = tile.Begin(c + 7 * cStride, column); T c7_1 = tile.Begin(c + 7 * cStride + T.Count, column + T.Count);
-        for (nint k = p.Steps; k > 0; k--)
+        T x, b0, b1;
+        nint k = p.Steps;
+        for (; k >= 2; k -= 2)
         {
-            T b0 = T.Load(b); T b1 = T.Load(b + T.Count);
-            T x0 = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x0, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x0, b1, c0_1);
-            T x1 = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x1, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x1, b1, c1_1);
-            T x2 = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x2, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x2, b1, c2_1);
-            T x3 = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x3, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x3, b1, c3_1);
-            T x4 = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x4, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x4, b1, c4_1);
-            T x5 = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x5, b0, c5_0); c5_1 = T.FusedMultiplyAdd(x5, b1, c5_1);
-            T x6 = T.Create(a4[stride2]); c6_0 = T.FusedMultiplyAdd(x6, b0, c6_0); c6_1 = T.FusedMultiplyAdd(x6, b1, c6_1);
-            T x7 = T.Create(a4[stride3]); c7_0 = T.FusedMultiplyAdd(x7, b0, c7_0); c7_1 = T.FusedMultiplyAdd(x7, b1, c7_1);
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x, b1, c4_1);
+            x = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x, b0, c5_0); c5_1 = T.FusedMultiplyAdd(x, b1, c5_1);
+            x = T.Create(a4[stride2]); c6_0 = T.FusedMultiplyAdd(x, b0, c6_0); c6_1 = T.FusedMultiplyAdd(x, b1, c6_1);
+            x = T.Create(a4[stride3]); c7_0 = T.FusedMultiplyAdd(x, b0, c7_0); c7_1 = T.FusedMultiplyAdd(x, b1, c7_1);
+            a0 += step; a4 += step; b += bStride;
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x, b1, c4_1);
+            x = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x, b0, c5_0); c5_1 = T.FusedMultiplyAdd(x, b1, c5_1);
+            x = T.Create(a4[stride2]); c6_0 = T.FusedMultiplyAdd(x, b0, c6_0); c6_1 = T.FusedMultiplyAdd(x, b1, c6_1);
+            x = T.Create(a4[stride3]); c7_0 = T.FusedMultiplyAdd(x, b0, c7_0); c7_1 = T.FusedMultiplyAdd(x, b1, c7_1);
+            a0 += step; a4 += step; b += bStride;
+        }
+        for (; k > 0; k--)
+        {
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x, b1, c4_1);
+            x = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x, b0, c5_0); c5_1 = T.FusedMultiplyAdd(x, b1, c5_1);
+            x = T.Create(a4[stride2]); c6_0 = T.FusedMultiplyAdd(x, b0, c6_0); c6_1 = T.FusedMultiplyAdd(x, b1, c6_1);
+            x = T.Create(a4[stride3]); c7_0 = T.FusedMultiplyAdd(x, b0, c7_0); c7_1 = T.FusedMultiplyAdd(x, b1, c7_1);
             a0 += step; a4 += step; b += bStride;
         }
         tile.End(c0_0, c, row, column); tile.End(c0_1, c + T.Count, row, column + T.Count);
@@ -403,21 +600,54 @@ internal static unsafe partial class RegisterKernels<T>
         T c9_0 = tile.Begin(c + 9 * cStride, column); T c9_1 = tile.Begin(c + 9 * cStride + T.Count, column + T.Count);
         T c10_0 = tile.Begin(c + 10 * cStride, column); T c10_1 = tile.Begin(c + 10 * cStride + T.Count, column + T.Count);
         T c11_0 = tile.Begin(c + 11 * cStride, column); T c11_1 = tile.Begin(c + 11 * cStride + T.Count, column + T.Count);
-        for (nint k = p.Steps; k > 0; k--)
+        T x, b0, b1;
+        nint k = p.Steps;
+        for (; k >= 2; k -= 2)
         {
-            T b0 = T.Load(b); T b1 = T.Load(b + T.Count);
-            T x0 = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x0, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x0, b1, c0_1);
-            T x1 = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x1, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x1, b1, c1_1);
-            T x2 = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x2, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x2, b1, c2_1);
-            T x3 = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x3, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x3, b1, c3_1);
-            T x4 = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x4, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x4, b1, c4_1);
-            T x5 = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x5, b0, c5_0); c5_1 = T.FusedMultiplyAdd(x5, b1, c5_1);
-            T x6 = T.Create(a4[stride2]); c6_0 = T.FusedMultiplyAdd(x6, b0, c6_0); c6_1 = T.FusedMultiplyAdd(x6, b1, c6_1);
-            T x7 = T.Create(a4[stride3]); c7_0 = T.FusedMultiplyAdd(x7, b0, c7_0); c7_1 = T.FusedMultiplyAdd(x7, b1, c7_1);
-            T x8 = T.Create(a8[0]); c8_0 = T.FusedMultiplyAdd(x8, b0, c8_0); c8_1 = T.FusedMultiplyAdd(x8, b1, c8_1);
-            T x9 = T.Create(a8[stride]); c9_0 = T.FusedMultiplyAdd(x9, b0, c9_0); c9_1 = T.FusedMultiplyAdd(x9, b1, c9_1);
-            T x10 = T.Create(a8[stride2]); c10_0 = T.FusedMultiplyAdd(x10, b0, c10_0); c10_1 = T.FusedMultiplyAdd(x10, b1, c10_1);
-            T x11 = T.Create(a8[stride3]); c11_0 = T.FusedMultiplyAdd(x11, b0, c11_0); c11_1 = T.FusedMultiplyAdd(x11, b1, c11_1);
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x, b1, c4_1);
+            x = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x, b0, c5_0); c5_1 = T.FusedMultiplyAdd(x, b1, c5_1);
+            x = T.Create(a4[stride2]); c6_0 = T.FusedMultiplyAdd(x, b0, c6_0); c6_1 = T.FusedMultiplyAdd(x, b1, c6_1);
+            x = T.Create(a4[stride3]); c7_0 = T.FusedMultiplyAdd(x, b0, c7_0); c7_1 = T.FusedMultiplyAdd(x, b1, c7_1);
+            x = T.Create(a8[0]); c8_0 = T.FusedMultiplyAdd(x, b0, c8_0); c8_1 = T.FusedMultiplyAdd(x, b1, c8_1);
+            x = T.Create(a8[stride]); c9_0 = T.FusedMultiplyAdd(x, b0, c9_0); c9_1 = T.FusedMultiplyAdd(x, b1, c9_1);
+            x = T.Create(a8[stride2]); c10_0 = T.FusedMultiplyAdd(x, b0, c10_0); c10_1 = T.FusedMultiplyAdd(x, b1, c10_1);
+            x = T.Create(a8[stride3]); c11_0 = T.FusedMultiplyAdd(x, b0, c11_0); c11_1 = T.FusedMultiplyAdd(x, b1, c11_1);
+            a0 += step; a4 += step; a8 += step; b += bStride;
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x, b1, c4_1);
+            x = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x, b0, c5_0); c5_1 = T.FusedMultiplyAdd(x, b1, c5_1);
+            x = T.Create(a4[stride2]); c6_0 = T.FusedMultiplyAdd(x, b0, c6_0); c6_1 = T.FusedMultiplyAdd(x, b1, c6_1);
+            x = T.Create(a4[stride3]); c7_0 = T.FusedMultiplyAdd(x, b0, c7_0); c7_1 = T.FusedMultiplyAdd(x, b1, c7_1);
+            x = T.Create(a8[0]); c8_0 = T.FusedMultiplyAdd(x, b0, c8_0); c8_1 = T.FusedMultiplyAdd(x, b1, c8_1);
+            x = T.Create(a8[stride]); c9_0 = T.FusedMultiplyAdd(x, b0, c9_0); c9_1 = T.FusedMultiplyAdd(x, b1, c9_1);
+            x = T.Create(a8[stride2]); c10_0 = T.FusedMultiplyAdd(x, b0, c10_0); c10_1 = T.FusedMultiplyAdd(x, b1, c10_1);
+            x = T.Create(a8[stride3]); c11_0 = T.FusedMultiplyAdd(x, b0, c11_0); c11_1 = T.FusedMultiplyAdd(x, b1, c11_1);
+            a0 += step; a4 += step; a8 += step; b += bStride;
+        }
+        for (; k > 0; k--)
+        {
+            b0 = T.Load(b); b1 = T.Load(b + T.Count);
+            x = T.Create(a0[0]); c0_0 = T.FusedMultiplyAdd(x, b0, c0_0); c0_1 = T.FusedMultiplyAdd(x, b1, c0_1);
+            x = T.Create(a0[stride]); c1_0 = T.FusedMultiplyAdd(x, b0, c1_0); c1_1 = T.FusedMultiplyAdd(x, b1, c1_1);
+            x = T.Create(a0[stride2]); c2_0 = T.FusedMultiplyAdd(x, b0, c2_0); c2_1 = T.FusedMultiplyAdd(x, b1, c2_1);
+            x = T.Create(a0[stride3]); c3_0 = T.FusedMultiplyAdd(x, b0, c3_0); c3_1 = T.FusedMultiplyAdd(x, b1, c3_1);
+            x = T.Create(a4[0]); c4_0 = T.FusedMultiplyAdd(x, b0, c4_0); c4_1 = T.FusedMultiplyAdd(x, b1, c4_1);
+            x = T.Create(a4[stride]); c5_0 = T.FusedMultiplyAdd(x, b0, c5_0); c5_1 = T.FusedMultiplyAdd(x, b1, c5_1);
+            x = T.Create(a4[stride2]); c6_0 = T.FusedMultiplyAdd(x, b0, c6_0); c6_1 = T.FusedMultiplyAdd(x, b1, c6_1);
+            x = T.Create(a4[stride3]); c7_0 = T.FusedMultiplyAdd(x, b0, c7_0); c7_1 = T.FusedMultiplyAdd(x, b1, c7_1);
+            x = T.Create(a8[0]); c8_0 = T.FusedMultiplyAdd(x, b0, c8_0); c8_1 = T.FusedMultiplyAdd(x, b1, c8_1);
+            x = T.Create(a8[stride]); c9_0 = T.FusedMultiplyAdd(x, b0, c9_0); c9_1 = T.FusedMultiplyAdd(x, b1, c9_1);
+            x = T.Create(a8[stride2]); c10_0 = T.FusedMultiplyAdd(x, b0, c10_0); c10_1 = T.FusedMultiplyAdd(x, b1, c10_1);
+            x = T.Create(a8[stride3]); c11_0 = T.FusedMultiplyAdd(x, b0, c11_0); c11_1 = T.FusedMultiplyAdd(x, b1, c11_1);
             a0 += step; a4 += step; a8 += step; b += bStride;
         }
         tile.End(c0_0, c, row, column); tile.End(c0_1, c + T.Count, row, column + T.Count);

@@ -5,10 +5,9 @@ namespace S2ILGPU.Cpu.Multiplication;
 
 /// <summary><c>C (+)= op(A) op(B)</c>, packed and blocked for the caches, for any sizes and any number of threads.</summary>
 /// <remarks>
-/// <para>For every block of columns and of steps: all workers pack B into panels two registers wide (together at most 4 MB, in the last-level cache),
-/// then each takes chunks of rows
-/// (300 KB of A, in its second-level cache) and multiplies them with every panel. Rows of A are read where they lie, which is 1.02 times faster over a
-/// training step than packing them, but for the last ones that fill no tile; a transposed A is packed.</para>
+/// <para>For every block of columns and of steps: all workers pack B into panels two registers wide (together at most 4 MB, in the last-level cache), then each takes chunks of rows (300 KB of A, in
+/// its second-level cache) and multiplies them with every panel. Rows of A are read where they lie, which is 1.02 times faster over a training step than packing them, but for the last ones that fill
+/// no tile; a transposed A is packed.</para>
 /// <para>With few rows every worker takes panels of B, packs and multiplies them; B never leaves its second-level cache.</para>
 /// <para>An element of C is a sum over steps in order, cut at fixed steps, whatever tile, chunk or worker it falls to: same bits for any number of
 /// threads.</para>

@@ -40,10 +40,12 @@ internal unsafe interface ISimd<T> :
 
     static abstract T Sqrt(T a);
 
-    /// <summary>Nearest integer, ties to even.</summary>
-    static abstract T Round(T a);
+    static abstract T Log2(T a);
 
-    /// <summary><c>a * 2^n</c> for integral n; 0 where the result underflows.</summary>
+    /// <summary><c>a - floor(a)</c>; 1 where that is the nearest float.</summary>
+    static abstract T Fraction(T a);
+
+    /// <summary><c>a * 2^floor(n)</c>; 0 where the result underflows.</summary>
     static abstract T ScaleByPowerOfTwo(T a, T n);
 
     /// <summary><c>a >= b ? ifTrue : ifFalse</c> per lane; false for NaN.</summary>

@@ -7,6 +7,9 @@ namespace S2ILGPU.Cpu.Simd;
 /// <summary>16 floats in a 512-bit register.</summary>
 internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
 {
+    // Of Avx512DQ.Reduce: towards negative infinity.
+    private const byte RoundDown = 1;
+
     private readonly Vector512<float> _v = value;
 
     public static int Count => 16;
@@ -53,13 +56,20 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
     public static Simd512 Sqrt(Simd512 a) => new(Vector512.Sqrt(a._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 Round(Simd512 a) => new(Vector512.Round(a._v));
+    public static Simd512 Log2(Simd512 a) => new(Vector512.Log2(a._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Fraction(Simd512 a) => new(Avx512DQ.IsSupported ? Avx512DQ.Reduce(a._v, RoundDown) : a._v - Vector512.Floor(a._v));
 
     // The exponent goes straight into the bits; -127 gives a factor of 0, so that far underflow is an exact 0 and nothing needs a clamp before.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 ScaleByPowerOfTwo(Simd512 a, Simd512 n) => Avx512F.IsSupported
-            ? new(Avx512F.Scale(a._v, n._v))
-            : new(a._v * Vector512.ShiftLeft(Vector512.ConvertToInt32(Vector512.Max(n._v, Vector512.Create(-127f))) + Vector512.Create(127), 23).AsSingle());
+    public static Simd512 ScaleByPowerOfTwo(Simd512 a, Simd512 n)
+    {
+        if (Avx512F.IsSupported)
+            return new(Avx512F.Scale(a._v, n._v));
+        var exponent = Vector512.ConvertToInt32(Vector512.Max(Vector512.Floor(n._v), Vector512.Create(-127f))) + Vector512.Create(127);
+        return new(a._v * Vector512.ShiftLeft(exponent, 23).AsSingle());
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 SelectGreaterOrEqual(Simd512 a, Simd512 b, Simd512 ifTrue, Simd512 ifFalse) =>

@@ -185,7 +185,8 @@ public static partial class KernelLoaders
     /// <param name="accelerator">Where it runs.</param>
     /// <param name="action">The kernel.</param>
     /// <returns>The launcher.</returns>
-    public static Action<AcceleratorStream, TIndex, T1, T2, T3, T4, T5, T6> LoadAutoGroupedKernel<TIndex, T1, T2, T3, T4, T5, T6>(this Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6> action)
+    public static Action<AcceleratorStream, TIndex, T1, T2, T3, T4, T5, T6> LoadAutoGroupedKernel<TIndex, T1, T2, T3, T4, T5, T6>(
+        this Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6> action)
         where TIndex : struct, IIndex
         where T1 : struct
         where T2 : struct

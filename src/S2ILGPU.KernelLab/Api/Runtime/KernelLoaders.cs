@@ -239,7 +239,8 @@ public static partial class KernelLoaders
     /// <param name="action">The kernel.</param>
     /// <param name="specialization">What it promises.</param>
     /// <returns>The launcher.</returns>
-    public static Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5> LoadKernel<T1, T2, T3, T4, T5>(this Accelerator accelerator, Action<T1, T2, T3, T4, T5> action, KernelSpecialization specialization)
+    public static Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5> LoadKernel<T1, T2, T3, T4, T5>(
+        this Accelerator accelerator, Action<T1, T2, T3, T4, T5> action, KernelSpecialization specialization)
         where T1 : struct
         where T2 : struct
         where T3 : struct
@@ -314,7 +315,8 @@ public static partial class KernelLoaders
     /// <param name="action">The kernel.</param>
     /// <param name="specialization">What it promises.</param>
     /// <returns>The launcher.</returns>
-    public static Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6> LoadKernel<T1, T2, T3, T4, T5, T6>(this Accelerator accelerator, Action<T1, T2, T3, T4, T5, T6> action, KernelSpecialization specialization)
+    public static Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6> LoadKernel<T1, T2, T3, T4, T5, T6>(
+        this Accelerator accelerator, Action<T1, T2, T3, T4, T5, T6> action, KernelSpecialization specialization)
         where T1 : struct
         where T2 : struct
         where T3 : struct
@@ -356,7 +358,8 @@ public static partial class KernelLoaders
     /// <param name="action">The kernel.</param>
     /// <param name="specialization">What it promises.</param>
     /// <returns>The launcher.</returns>
-    public static Action<KernelConfig, T1, T2, T3, T4, T5, T6> LoadStreamKernel<T1, T2, T3, T4, T5, T6>(this Accelerator accelerator, Action<T1, T2, T3, T4, T5, T6> action, KernelSpecialization specialization)
+    public static Action<KernelConfig, T1, T2, T3, T4, T5, T6> LoadStreamKernel<T1, T2, T3, T4, T5, T6>(
+        this Accelerator accelerator, Action<T1, T2, T3, T4, T5, T6> action, KernelSpecialization specialization)
         where T1 : struct
         where T2 : struct
         where T3 : struct

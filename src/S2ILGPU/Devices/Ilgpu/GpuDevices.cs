@@ -5,14 +5,13 @@ using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
 using S2ILGPU.Backends;
+using S2ILGPU.Ilgpu;
 
 namespace S2ILGPU.Devices;
 
 /// <summary>CUDA and OpenCL devices.</summary>
 internal static class GpuDevices
 {
-    private const string WindowsSubsystemFolder = "/usr/lib/wsl/lib";
-
     /// <summary>All devices that ILGPU can use; none where a driver is missing.</summary>
     /// <remarks>The devices are asked for directly: <c>Context.Builder.Cuda()</c> can be called only once per process on the Windows subsystem for Linux.</remarks>
     public static IEnumerable<(DeviceInfo Info, Device Device)> Find()
@@ -80,7 +79,7 @@ internal static class GpuDevices
     {
         string[] candidates = !OperatingSystem.IsLinux() ? [] : name switch
         {
-            "cuda" => ["libcuda.so.1", $"{WindowsSubsystemFolder}/libcuda.so.1"],
+            "cuda" => CudaDriver.LinuxFiles,
             "OpenCL" => ["libOpenCL.so.1"],
             _ => [],
         };

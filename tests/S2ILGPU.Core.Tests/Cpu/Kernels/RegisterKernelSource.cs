@@ -12,6 +12,9 @@ internal static class RegisterKernelSource
     /// <summary>Rows of A that share a base pointer; the others are reached by one, two and three strides.</summary>
     private const int RowsPerPointer = 4;
 
+    /// <summary>Steps of the sum per iteration. Measured on attention forward, 2 against 1: D64 4k 1.01x, D128 16k 1.01x; 4 gain no more.</summary>
+    private const int Unrolled = 2;
+
     public static string Write()
     {
         var source = new StringBuilder();
@@ -59,18 +62,10 @@ internal static class RegisterKernelSource
             Line(2, $"float* a{p} = a{p - RowsPerPointer} + {RowsPerPointer} * stride;");
         for (int i = 0; i < rows; i++)
             Line(2, EachRegister(r => $"T c{i}_{r} = tile.Begin({At(i, r)}, {Column(r)});"));
-        Line(2, "for (nint k = p.Steps; k > 0; k--)");
-        Line(2, "{");
-        Line(3, EachRegister(r => $"T b{r} = T.Load(b{Column(r)["column".Length..]});"));
-        for (int i = 0; i < rows; i++)
-        {
-            string index = (i % RowsPerPointer) switch { 0 => "0", 1 => "stride", 2 => "stride2", _ => "stride3" };
-            string a = registers == 1 ? $"T.Create(a{i - i % RowsPerPointer}[{index}])" : $"x{i}";
-            string load = registers == 1 ? "" : $"T x{i} = T.Create(a{i - i % RowsPerPointer}[{index}]); ";
-            Line(3, load + EachRegister(r => $"c{i}_{r} = T.FusedMultiplyAdd({a}, b{r}, c{i}_{r});"));
-        }
-        Line(3, string.Join(" ", pointers.Select(p => $"a{p} += step;")) + " b += bStride;");
-        Line(2, "}");
+        Line(2, $"T x, {string.Join(", ", Enumerable.Range(0, registers).Select(r => $"b{r}"))};");
+        Line(2, "nint k = p.Steps;");
+        AppendLoop($"for (; k >= {Unrolled}; k -= {Unrolled})", Unrolled);
+        AppendLoop("for (; k > 0; k--)", 1);
         for (int i = 0; i < rows; i++)
             Line(2, EachRegister(r => $"tile.End(c{i}_{r}, {At(i, r)}, row{(i == 0 ? "" : $" + {i}")}, {Column(r)});"));
         Line(2, "if (TTile.NeedsColumnMax)");
@@ -79,6 +74,23 @@ internal static class RegisterKernelSource
             Line(3, $"tile.EndColumn({MaxTree(0, rows, r)}, {Column(r)});");
         Line(2, "}");
         Line(1, "}");
+
+        void AppendLoop(string head, int steps)
+        {
+            Line(2, head);
+            Line(2, "{");
+            for (int step = 0; step < steps; step++)
+            {
+                Line(3, EachRegister(r => $"b{r} = T.Load(b{Column(r)["column".Length..]});"));
+                for (int i = 0; i < rows; i++)
+                {
+                    string index = (i % RowsPerPointer) switch { 0 => "0", 1 => "stride", 2 => "stride2", _ => "stride3" };
+                    Line(3, $"x = T.Create(a{i - i % RowsPerPointer}[{index}]); " + EachRegister(r => $"c{i}_{r} = T.FusedMultiplyAdd(x, b{r}, c{i}_{r});"));
+                }
+                Line(3, string.Join(" ", pointers.Select(p => $"a{p} += step;")) + " b += bStride;");
+            }
+            Line(2, "}");
+        }
     }
 
     // A balanced tree, so that the maxima do not wait for each other.
