@@ -12,6 +12,19 @@ internal static class AttentionRuns
 {
     private static readonly Tolerance LineTolerance = new(1e-4);
 
+    /// <summary>Runs kernels on problems, with copies that arrive late and early; logs each kernel before it begins.</summary>
+    public static void ForEach(TestedKernel[] kernels, IEnumerable<AttentionData> problems, Xunit.ITestOutputHelper log, Action<TestedKernel, AttentionData, CopyTiming> run)
+    {
+        AttentionData[] made = [.. problems];
+        foreach (var kernel in kernels)
+        {
+            log.WriteLine(kernel.Variant.Name);
+            foreach (var data in made)
+                foreach (var copies in Enum.GetValues<CopyTiming>())
+                    run(kernel, data, copies);
+        }
+    }
+
     /// <summary>Forward.</summary>
     /// <param name="kernel">The kernel.</param>
     /// <param name="rowsPerTile">64 or 128.</param>
