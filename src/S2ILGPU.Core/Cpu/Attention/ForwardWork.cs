@@ -57,10 +57,9 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
 
     public void Execute(int item, int worker)
     {
-        int s = _plan.SequenceOf(item);
+        var (s, unit, tile, part) = _plan[item];
         ref readonly var plan = ref _plan.Sequences[s];
         var layout = LayoutOf(s);
-        int index = plan.IndexOf(item), unit = index / (plan.Tiles * plan.Parts), part = index % plan.Parts, tile = index / plan.Parts % plan.Tiles;
         var queries = plan.Queries(unit, tile, layout.BlockTokens);
         var blocks = ForwardPlan.Rows(layout, queries);
         if (part > 0)
@@ -69,7 +68,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         var walk = new TokenWalk(blocks, layout.BlockTokens, 0, keyEnd, plan.Parts > 1 ? plan.PartBlocks : int.MaxValue);
         int keyValueHead = queries.FirstHead / (_arguments.Query.Shape[2] / layout.Pattern.KeyValueHeads);
         TokenRows keys = RowsOf(_key, s, plan.Sequence, layout, keyValueHead), values = RowsOf(_value, s, plan.Sequence, layout, keyValueHead);
-        var result = plan.Parts > 1 ? PartialResult(plan, index) : FinalResult(queries);
+        var result = plan.Parts > 1 ? PartialResult(plan, plan.IndexOf(unit, tile, part)) : FinalResult(queries);
         if (DecodeTile<T>.Takes(queries, keys, values))
             _decodeTiles[worker].Run(queries, _query, _arguments.Scale, walk, layout.IsCausal, keys, values, result);
         else
@@ -107,7 +106,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         {
             var range = new HeadRange(first, Math.Min(heads, first + headsAtATime));
             (_key, _value) = _copy.Run(key, value, shape, range, pool);
-            _plan.Select(range, heads);
+            _plan.Select(range);
             pool.Run(_plan.Items, this);
         }
     }
@@ -151,7 +150,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
                 int head = lane / queries.Tokens, token = lane % queries.Tokens;
                 for (int p = 0; p < plan.Parts; p++)
                 {
-                    var part = forward.PartialResult(plan, unit * plan.Parts + p);
+                    var part = forward.PartialResult(plan, plan.IndexOf(unit, 0, p));
                     (outputs[p], logSumExps[p]) = ((nint)part.Row(head, token), part.LogSumExp + lane * sizeof(float));
                 }
                 final.SetLogSumExp(head, token, PartialRows.Merge<T>(outputs, logSumExps, forward._headDim, final.Row(head, token)));

@@ -6,7 +6,7 @@ namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
 /// Float32 copies [B, heads, N, D] of keys and values whose rows are far apart or of 16 bits: made once per call and in parallel, where each row would
-/// otherwise be copied by every tile of queries that reads it. Items are (batch, head, tensor, range of tokens): in the order in which the tiles come, so that
+/// otherwise be copied by every tile of queries that reads it. Items are (head, batch, tensor, range of tokens): in the order in which the tiles come, so that
 /// a worker mostly copies what it will read.
 /// </summary>
 /// <remarks>
@@ -24,7 +24,7 @@ internal sealed unsafe class HeadMajorCopy<T> : IParallelWork, IDisposable
     private readonly ScratchMemory _scratch = new();
     private HeadTensor _key, _value, _keyCopy, _valueCopy;
     private HeadRange _heads;
-    private int _tokens, _headDim;
+    private int _batch, _tokens, _headDim;
 
     private int Ranges => (_tokens + TokensPerItem - 1) / TokensPerItem;
 
@@ -46,7 +46,7 @@ internal sealed unsafe class HeadMajorCopy<T> : IParallelWork, IDisposable
     /// <returns>What stands in for keys and values; only those heads exist.</returns>
     public (HeadTensor Key, HeadTensor Value) Run(HeadTensor key, HeadTensor value, in Shape shape, HeadRange heads, WorkerPool pool)
     {
-        (_key, _value, _heads, _tokens, _headDim) = (key, value, heads, shape[1], shape[3]);
+        (_key, _value, _heads, _batch, _tokens, _headDim) = (key, value, heads, shape[0], shape[1], shape[3]);
         nint head = (nint)_tokens * _headDim;
         long floats = ScratchMemory.Aligned(shape[0] * heads.Count * head);
         float* memory = _scratch.Take(2 * floats) - heads.First * head;
@@ -58,7 +58,7 @@ internal sealed unsafe class HeadMajorCopy<T> : IParallelWork, IDisposable
 
     public void Execute(int item, int worker)
     {
-        int range = item % Ranges, head = _heads.First + item / Ranges / 2 % _heads.Count, batch = item / Ranges / 2 / _heads.Count;
+        int range = item % Ranges, unit = item / Ranges / 2, head = _heads.First + unit / _batch, batch = unit % _batch;
         bool isKey = item / Ranges % 2 == 0;
         HeadTensor from = isKey ? _key : _value, to = isKey ? _keyCopy : _valueCopy;
         int start = range * TokensPerItem, count = Math.Min(_tokens - start, TokensPerItem);
