@@ -10,11 +10,11 @@ namespace S2ILGPU.Tests.Ptx;
 /// <summary>Random operands of an attention problem, tensors [B, N, H, D], and what float64 makes of them. Rows that belong to no sequence hold NaN.</summary>
 internal sealed class AttentionData
 {
-    private readonly Dictionary<string, double[]> _exact = [];
+    private readonly Dictionary<string, double[]> _exact;
 
     public AttentionData(AttentionCase problem, ElementType type, Random random)
     {
-        (Problem, Type) = (problem, type);
+        (Problem, Type, _exact) = (problem, type, []);
         Sequences = problem.Sequences();
         int batch = problem.BatchExtent;
         QueryShape = new Shape(batch, problem.QueryRows, problem.QueryHeads, problem.HeadDim);
@@ -28,13 +28,23 @@ internal sealed class AttentionData
             LogSumExpGradient = [.. random.Normal(LineShape.Count).Select(x => (float)x)];
     }
 
+    private AttentionData(AttentionData other)
+    {
+        (Problem, Type, Gap, Sequences, _exact) = (other.Problem, other.Type, other.Gap, other.Sequences, other._exact);
+        (QueryShape, KeyShape, LineShape, LogSumExpGradient) = (other.QueryShape, other.KeyShape, other.LineShape, other.LogSumExpGradient);
+        (Query, Key, Value, OutputGradient) = (other.Query, other.Key, other.Value, other.OutputGradient);
+    }
+
     public AttentionCase Problem { get; }
 
     /// <summary>Type of the operands; a portable kernel may take queries in single precision, whose values are of this type as well.</summary>
     public ElementType Type { get; }
 
     /// <summary>Whether tiles that need no mask go through the loop with masks too.</summary>
-    public bool MaskEverything { get; init; }
+    public bool MaskEverything { get; private init; }
+
+    /// <summary>The same operands, with all tiles going through the loop with masks.</summary>
+    public AttentionData Masked => new(this) { MaskEverything = true };
 
     /// <summary>Elements between rows in memory; see <see cref="TensorPlace.Of"/>.</summary>
     public int Gap { get; init; }

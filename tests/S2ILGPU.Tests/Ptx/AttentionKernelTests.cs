@@ -5,56 +5,57 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>The PTX of the forward kernels, executed with the lists that the host makes, against float64.</summary>
-public sealed class ForwardKernelTests
+/// <summary>The PTX of the forward kernels, executed with the lists that the host makes, against float64. The last kernel that a test logs is the one that failed.</summary>
+public sealed class ForwardKernelTests(ITestOutputHelper log)
 {
-    public static TheoryData<string> Kernels => [.. KernelCatalog.Names(KernelOperation.Forward)];
+    public static TheoryData<string> Problems => [.. KernelCatalog.Problems(KernelOperation.Forward)];
 
     [Theory]
-    [MemberData(nameof(Kernels))]
-    public void Output_and_log_sum_exp_agree_with_float64(string name)
+    [MemberData(nameof(Problems))]
+    public void Output_and_log_sum_exp_agree_with_float64(string problems)
     {
-        var kernel = KernelCatalog.Named(name);
-        foreach (var data in AttentionProblems.Of(kernel))
-            foreach (var copies in Enum.GetValues<CopyTiming>())
-                AttentionRuns.Forward(kernel.Kernel, kernel.Rows, kernel.Placement, data, copies);
+        var kernels = KernelCatalog.WithProblems(problems, KernelOperation.Forward);
+        AttentionRuns.ForEach(kernels, AttentionProblems.Of(kernels[0]), log,
+            (kernel, data, copies) => AttentionRuns.Forward(kernel.Kernel, kernel.Rows, kernel.Placement, data, copies));
     }
 }
 
 /// <summary>The PTX of the backward kernels, and of those that prepare delta.</summary>
-public sealed class BackwardKernelTests
+public sealed class BackwardKernelTests(ITestOutputHelper log)
 {
-    public static TheoryData<string> Kernels =>
-        [.. KernelCatalog.Names(KernelOperation.KeyValueGradient, KernelOperation.KeyGradient, KernelOperation.ValueGradient, KernelOperation.QueryGradient)];
+    private static readonly KernelOperation[] _operations =
+        [KernelOperation.KeyValueGradient, KernelOperation.KeyGradient, KernelOperation.ValueGradient, KernelOperation.QueryGradient];
+
+    public static TheoryData<string> Problems => [.. KernelCatalog.Problems(_operations)];
 
     [Theory]
-    [MemberData(nameof(Kernels))]
-    public void Gradients_agree_with_float64(string name)
+    [MemberData(nameof(Problems))]
+    public void Gradients_agree_with_float64(string problems)
     {
-        var kernel = KernelCatalog.Named(name);
-        foreach (var data in AttentionProblems.Of(kernel))
-            foreach (var copies in Enum.GetValues<CopyTiming>())
-            {
-                var lines = AttentionRuns.Delta(KernelCatalog.DeltaOf(kernel.Type, kernel.HeadDim), data, copies, data.Lists().OfKeys());
-                AttentionRuns.Backward(kernel.Kernel, kernel.RowsAreKeys, kernel.First, kernel.Second, data, lines, copies);
-            }
+        var kernels = KernelCatalog.WithProblems(problems, _operations);
+        AttentionRuns.ForEach(kernels, AttentionProblems.Of(kernels[0]), log, (kernel, data, copies) =>
+        {
+            var lines = AttentionRuns.Delta(KernelCatalog.DeltaOf(kernel.Type, kernel.HeadDim), data, copies, data.Lists().OfKeys());
+            AttentionRuns.Backward(kernel.Kernel, kernel.RowsAreKeys, kernel.First, kernel.Second, data, lines, copies);
+        });
     }
 }
 
 /// <summary>The PTX of the decoding kernels and of those that join their parts.</summary>
-public sealed class DecodeKernelTests
+public sealed class DecodeKernelTests(ITestOutputHelper log)
 {
-    public static TheoryData<string> Kernels => [.. KernelCatalog.Names(KernelOperation.Decode)];
+    public static TheoryData<string> Problems => [.. KernelCatalog.Problems(KernelOperation.Decode)];
 
     [Theory]
-    [MemberData(nameof(Kernels))]
-    public void Output_and_log_sum_exp_agree_with_float64(string name)
+    [MemberData(nameof(Problems))]
+    public void Output_and_log_sum_exp_agree_with_float64(string problems)
     {
-        var kernel = KernelCatalog.Named(name);
-        foreach (var data in AttentionProblems.OfDecode(kernel))
-            foreach (var copies in Enum.GetValues<CopyTiming>())
-                foreach (int splits in new[] { 1, 3 })
-                    AttentionRuns.Decode(kernel.Kernel, KernelCatalog.MergeOf(kernel.Type), kernel.Heads, splits, kernel.Placement, data, copies);
+        var kernels = KernelCatalog.WithProblems(problems, KernelOperation.Decode);
+        AttentionRuns.ForEach(kernels, AttentionProblems.OfDecode(kernels[0]), log, (kernel, data, copies) =>
+        {
+            foreach (int splits in new[] { 1, 3 })
+                AttentionRuns.Decode(kernel.Kernel, KernelCatalog.MergeOf(kernel.Type), kernel.Heads, splits, kernel.Placement, data, copies);
+        });
     }
 }
 

@@ -1,17 +1,14 @@
-using System.Collections.Concurrent;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 
 namespace S2ILGPU.Tests.Ptx;
 
 /// <summary>
-/// The problems that kernels are run on: odd lengths, fewer queries than keys, grouped heads, rows that keep nothing, masks everywhere, gaps in memory, no dLSE. Made once, since float64 takes
-/// longer than the kernels.
+/// The problems that kernels are run on: odd lengths, fewer queries than keys, grouped heads, rows that keep nothing, masks everywhere, gaps in memory, no dLSE. Float64 takes
+/// longer than a kernel, so kernels of the same <see cref="TestedKernel.Problems"/> share them.
 /// </summary>
 internal static class AttentionProblems
 {
-    private static readonly ConcurrentDictionary<(AttentionCase, ElementType, bool, int), Lazy<AttentionData>> _made = [];
-
     // Elements between rows in memory: as far as 16-bit vectors allow.
     private const int Gap = 8;
 
@@ -23,7 +20,7 @@ internal static class AttentionProblems
         yield return Make(basic with { Pattern = "L1 s3 by query head" }, kernel.Type);
         yield return Make(basic with { Pattern = "random mostly empty", Batching = Batching.Padded }, kernel.Type, gap: Gap);
         // blocks of 128 tokens are two entries of 64
-        yield return Make(basic with { Pattern = "window non-causal", BlockTokens = kernel.BlockColumns == 64 ? 128 : kernel.BlockColumns, PaddingRows = 0 }, kernel.Type, maskEverything: true);
+        yield return Make(basic with { Pattern = "window non-causal", BlockTokens = kernel.BlockColumns == 64 ? 128 : kernel.BlockColumns, PaddingRows = 0 }, kernel.Type).Masked;
         // several tiles without a mask one after the other, however wide tiles are
         yield return Make(basic with { Pattern = "dense", QueryCounts = [200], KeyCounts = [290], WithLogSumExp = false }, kernel.Type);
     }
@@ -42,8 +39,9 @@ internal static class AttentionProblems
         yield return Make(basic with { Pattern = kernel.Heads == 1 ? "L1 s3 by query head" : "L2 s3" }, kernel.Type);
         yield return Make(basic with { Pattern = "random mostly empty", Batching = Batching.Padded, KeyCounts = [200, 1, 133, 5] }, kernel.Type, gap: Gap);
         var dense = basic with { Pattern = "dense", BlockTokens = kernel.BlockColumns == 64 ? 128 : kernel.BlockColumns, KeyCounts = [500, 64, 65, 0], QueryCounts = [1, 1, 1, 0] };
-        yield return Make(dense, kernel.Type, maskEverything: true);
-        yield return Make(dense, kernel.Type);
+        var last = Make(dense, kernel.Type);
+        yield return last.Masked;
+        yield return last;
     }
 
     /// <summary>For portable kernels: any head dim, rows at any place.</summary>
@@ -51,8 +49,9 @@ internal static class AttentionProblems
     {
         yield return Make(Portable with { HeadDim = 33, BlockTokens = 32, Pattern = "L1 s3 by query head" }, keyType, gap: 3);
         yield return Make(Portable with { HeadDim = 64, BlockTokens = 16, Pattern = "random mostly empty", Batching = Batching.Padded }, keyType, gap: 3);
-        yield return Make(Portable with { HeadDim = 72, BlockTokens = 128, Pattern = "window non-causal", PaddingRows = 0 }, keyType, maskEverything: true);
-        yield return Make(Portable with { HeadDim = 130, BlockTokens = 64, Pattern = "dense", QueryHeads = 2, KeyValueHeads = 1, QueryCounts = [200], KeyCounts = [290], WithLogSumExp = false }, keyType);
+        yield return Make(Portable with { HeadDim = 72, BlockTokens = 128, Pattern = "window non-causal", PaddingRows = 0 }, keyType).Masked;
+        var dense = Portable with { HeadDim = 130, BlockTokens = 64, Pattern = "dense", QueryHeads = 2, KeyValueHeads = 1, QueryCounts = [200], KeyCounts = [290] };
+        yield return Make(dense with { WithLogSumExp = false }, keyType);
     }
 
     /// <summary>The same for decoding.</summary>
@@ -61,7 +60,7 @@ internal static class AttentionProblems
         var basic = Portable with { QueryCounts = [1, 1, 1, 0], KeyCounts = [400, 1, 133, 5] };
         yield return Make(basic with { HeadDim = 33, BlockTokens = 32, Pattern = "L1 s3 by query head" }, keyType, gap: 3);
         yield return Make(basic with { HeadDim = 64, BlockTokens = 16, Pattern = "random mostly empty", Batching = Batching.Padded }, keyType, gap: 3);
-        yield return Make(basic with { HeadDim = 200, BlockTokens = 128, Pattern = "L2 s3" }, keyType, maskEverything: true);
+        yield return Make(basic with { HeadDim = 200, BlockTokens = 128, Pattern = "L2 s3" }, keyType).Masked;
         yield return Make(basic with { HeadDim = 256, BlockTokens = 64, Pattern = "dense", KeyCounts = [500, 64, 65, 0] }, keyType);
     }
 
@@ -75,6 +74,5 @@ internal static class AttentionProblems
     private static AttentionCase Basic(TestedKernel kernel) =>
         new() { QueryHeads = 4, KeyValueHeads = 2, HeadDim = kernel.HeadDim, BlockTokens = kernel.BlockColumns, Batching = Batching.Packed, PaddingRows = 3 };
 
-    private static AttentionData Make(AttentionCase problem, ElementType type, bool maskEverything = false, int gap = 0) => _made.GetOrAdd((problem, type, maskEverything, gap),
-        key => new Lazy<AttentionData>(() => new AttentionData(problem, type, Seeds.NewRandom()) { MaskEverything = maskEverything, Gap = gap })).Value;
+    private static AttentionData Make(AttentionCase problem, ElementType type, int gap = 0) => new(problem, type, Seeds.NewRandom()) { Gap = gap };
 }

@@ -37,6 +37,9 @@ internal sealed class TestedKernel(KernelVariant variant)
     /// <summary>What distinguishes the code of the kernel but for element type, columns of a block and place of the keys.</summary>
     public string Family => $"{Variant.Operation} D{HeadDim} rows {Rows} heads {Heads} threads {Variant.Threads} shared {Variant.SharedBytes}";
 
+    /// <summary>What its problems depend on.</summary>
+    public string Problems => $"{Type} D{HeadDim} blocks of {BlockColumns}{(Heads > 0 ? $", {Heads} heads" : "")}";
+
     private bool ShapeSays(string property) => (bool)Variant.Method.GetGenericArguments()[1].GetProperty(property)!.GetValue(null)!;
 }
 
@@ -51,6 +54,8 @@ internal static class KernelCatalog
     // Made anew for every test.
     private static IEnumerable<TestedKernel> All => KernelVariants.All.Select(variant => new TestedKernel(variant));
 
+    private static IEnumerable<TestedKernel> Having(KernelOperation[] operations) => All.Where(k => operations.Contains(k.Variant.Operation));
+
     /// <summary>Names of the families of some kernels.</summary>
     /// <param name="kernels">Classes of the kernels.</param>
     public static IReadOnlyList<string> Families(params Type[] kernels) => [.. All.Where(k => kernels.Contains(k.Variant.Method.DeclaringType)).Select(k => k.Family).Distinct()];
@@ -59,18 +64,25 @@ internal static class KernelCatalog
     public static IReadOnlyList<string> AllFamilies => [.. All.Select(k => k.Family).Distinct()];
 
     /// <summary>The kernels of a family in this run: one, or all with S2_ALL_KERNELS=1.</summary>
-    public static IReadOnlyList<TestedKernel> Members(string family) => Environment.GetEnvironmentVariable("S2_ALL_KERNELS") is "1" ? [.. All.Where(k => k.Family == family)] : [Choose(family)];
+    public static IReadOnlyList<TestedKernel> Members(string family) =>
+        Environment.GetEnvironmentVariable("S2_ALL_KERNELS") is "1" ? [.. All.Where(k => k.Family == family)] : [Choose(family)];
 
     /// <summary>Whether the launch table chooses a kernel on a device with so much shared memory in a multiprocessor: no kernel before it serves the same calls there.</summary>
     public static bool IsChosen(TestedKernel kernel, int multiprocessorKilobytes)
     {
-        var same = KernelVariants.All.Where(v => v.MultiprocessorKilobytes <= multiprocessorKilobytes && v.Operation == kernel.Variant.Operation && v.ElementType == kernel.Type && v.HeadDim == kernel.HeadDim
-            && v.BlockColumns == kernel.BlockColumns && v.IsPaged == kernel.Variant.IsPaged && v.Rows == kernel.Rows && v.GroupHeads == kernel.Heads);
+        var same = KernelVariants.All.Where(v => v.MultiprocessorKilobytes <= multiprocessorKilobytes && v.Operation == kernel.Variant.Operation && v.ElementType == kernel.Type
+            && v.HeadDim == kernel.HeadDim && v.BlockColumns == kernel.BlockColumns && v.IsPaged == kernel.Variant.IsPaged && v.Rows == kernel.Rows && v.GroupHeads == kernel.Heads);
         return kernel.Variant.HeadDim == 0 || same.FirstOrDefault() == kernel.Variant;
     }
 
+    /// <summary>The problems that kernels of some operations are run on; see <see cref="TestedKernel.Problems"/>.</summary>
+    public static IEnumerable<string> Problems(params KernelOperation[] operations) => Having(operations).Select(k => k.Problems).Distinct();
+
+    /// <summary>The kernels of some operations that share problems.</summary>
+    public static TestedKernel[] WithProblems(string problems, params KernelOperation[] operations) => [.. Having(operations).Where(k => k.Problems == problems)];
+
     /// <summary>Names of the kernels that compute some operations.</summary>
-    public static IEnumerable<string> Names(params KernelOperation[] operations) => All.Where(k => operations.Contains(k.Variant.Operation)).Select(k => k.Variant.Name);
+    public static IEnumerable<string> Names(params KernelOperation[] operations) => Having(operations).Select(k => k.Variant.Name);
 
     /// <summary>This run's kernel of a family.</summary>
     public static TestedKernel Choose(string family)

@@ -44,7 +44,7 @@ internal sealed record KeyOperands<T>(T[] Keys, T[] Values, int[] Pages, int? Pa
         var kept = KeptBlocks(data);
         int[] order = [.. Enumerable.Range(0, pages.Length + 3)];
         random.Shuffle(order);
-        T[] pagedKeys = elements(Leftovers(data, random, order.Length * blockElements)), pagedValues = elements(Leftovers(data, random, order.Length * blockElements));
+        T[] pagedKeys = Leftovers(data, random, order.Length * blockElements, elements), pagedValues = Leftovers(data, random, order.Length * blockElements, elements);
         for (int s = 0, n = 0; s < sequences.Length; s++)
             for (int head = 0; head < data.Problem.KeyValueHeads; head++)
                 for (int entry = 0; entry * columns < sequences[s].KeyCount; entry++, n++)
@@ -60,11 +60,15 @@ internal sealed record KeyOperands<T>(T[] Keys, T[] Values, int[] Pages, int? Pa
         return new KeyOperands<T>(pagedKeys, pagedValues, pages, most);
     }
 
-    // What memory may hold that nobody has written: NaN, both infinities, numbers.
-    private static Operand Leftovers(AttentionData data, Random random, int count)
+    // What memory may hold that nobody has written: NaN, both infinities, numbers; the same over and over, at another place in each row.
+    private static T[] Leftovers(AttentionData data, Random random, int count, Func<Operand, T[]> elements)
     {
         double[] kinds = [double.NaN, double.PositiveInfinity, double.NegativeInfinity, 1];
-        return new Operand([.. random.Normal(count).Select(x => kinds[random.Next(kinds.Length)] * x)], data.Type);
+        var some = elements(new Operand([.. random.Normal(1021).Select(x => kinds[random.Next(kinds.Length)] * x)], data.Type));
+        var memory = new T[count];
+        for (int n = 0; n < count; n += some.Length)
+            some.AsSpan(0, Math.Min(some.Length, count - n)).CopyTo(memory.AsSpan(n));
+        return memory;
     }
 
     // Blocks that a query of the sequence keeps.

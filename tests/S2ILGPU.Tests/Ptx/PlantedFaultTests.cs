@@ -15,6 +15,7 @@ namespace S2ILGPU.Tests.Ptx;
 /// any more; and in the backward and decoding kernels copies that should leave zeros, since those are such copies beyond the list as well.</para>
 /// <para>Of the arithmetic faults a few are planted at random places. Some have no effect there (an element that the mask hides) or one below the tolerance, so most must be found. Of each kind
 /// one must be: while there is none, more are planted, all if need be.</para>
+/// <para>The portable backward kernel is tried with keys as rows: with queries as rows one of its barriers has nothing to order.</para>
 /// <para>Most dropped zero fills have no effect: rows outside the sequence are computed but not stored, and tiles beyond the list are not read. Only reads outside of memory show, so they do not
 /// count among most.</para>
 /// </remarks>

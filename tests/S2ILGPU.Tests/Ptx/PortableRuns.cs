@@ -137,7 +137,8 @@ internal static class PortableRuns
         Portable(typeof(PortableMerge).GetMethod(nameof(PortableMerge.Parts))!, ElementThreads).Launch(ElementGroups, default, a => a
             .View("Rows", Array.Empty<RowTile>()).View("PartOutput", outputs).View("PartLogSumExp", lines).View("Output", output, isReadOnly: false).Value("OutputRows", place.Rows)
             .View("LogSumExp", line, isReadOnly: false).Value("LogSumExpRows", new RowStrides { Batch = (long)shape[2] * shape[1], Head = shape[1], Row = 1 })
-            .Value("OutputStep", shape.Count).Value("LogSumExpStep", (long)rows).Value("Count", rows).Value("Parts", parts).Value("HeadDim", shape[3]).Value("Tokens", shape[1]).Value("Heads", shape[2]));
+            .Value("OutputStep", shape.Count).Value("LogSumExpStep", (long)rows).Value("Count", rows).Value("Parts", parts)
+            .Value("HeadDim", shape[3]).Value("Tokens", shape[1]).Value("Heads", shape[2]));
         return (place.Gather(output), line);
     }
 
