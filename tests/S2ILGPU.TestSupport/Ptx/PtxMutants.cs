@@ -97,7 +97,8 @@ public static partial class PtxMutants
             foreach (int n in order)
             {
                 var match = matches[n];
-                found.Add(new PtxMutant(kind, n, matches.Length, LineOf(text, match.Index), () => string.Concat(text.AsSpan(0, match.Index), replacement(match), text.AsSpan(match.Index + match.Length))));
+                found.Add(new PtxMutant(kind, n, matches.Length, LineOf(text, match.Index),
+                    () => string.Concat(text.AsSpan(0, match.Index), replacement(match), text.AsSpan(match.Index + match.Length))));
             }
         }
     }

@@ -30,7 +30,8 @@ public sealed class ArithmeticTests
     [InlineData("shr.s32", 0x80000000u, 31u, 0xffffffffu)]
     [InlineData("shr.s32", 0x80000000u, 99u, 0xffffffffu)]
     public void Integers(string instruction, uint a, uint b, uint expected) =>
-        Assert.Equal([expected], TinyKernel.Run<uint, uint>($"ld.global.u32 %r2, [%rd2];\nld.global.u32 %r3, [%rd2+4];\n{instruction} %r4, %r2, %r3;\nst.global.u32 [%rd1], %r4;", [a, b], 1, threads: 1));
+        Assert.Equal([expected],
+            TinyKernel.Run<uint, uint>($"ld.global.u32 %r2, [%rd2];\nld.global.u32 %r3, [%rd2+4];\n{instruction} %r4, %r2, %r3;\nst.global.u32 [%rd1], %r4;", [a, b], 1, threads: 1));
 
     [Theory]
     [InlineData("add.s64 %rd7, %rd5, %rd6", 0xffffffffL, 1L, 0x100000000L)]
@@ -58,7 +59,8 @@ public sealed class ArithmeticTests
     [InlineData("max.f32", -1f, 2f, 2f)]
     [InlineData("copysign.f32", -1f, 2f, -2f)]
     public void Floats(string instruction, float a, float b, float expected) =>
-        Assert.Equal([expected], TinyKernel.Run<float, float>($"ld.global.f32 %f1, [%rd2];\nld.global.f32 %f2, [%rd2+4];\n{instruction} %f3, %f1, %f2;\nst.global.f32 [%rd1], %f3;", [a, b], 1, threads: 1));
+        Assert.Equal([expected],
+            TinyKernel.Run<float, float>($"ld.global.f32 %f1, [%rd2];\nld.global.f32 %f2, [%rd2+4];\n{instruction} %f3, %f1, %f2;\nst.global.f32 [%rd1], %f3;", [a, b], 1, threads: 1));
 
     [Theory]
     [InlineData("ex2.approx.ftz.f32", 0.5f, 1.41421354f)]

@@ -53,7 +53,8 @@ public sealed class MatrixTests
     public void Products_follow_the_formula(string type)
     {
         var random = Seeds.NewRandom();
-        ushort[] Encode(int count) => [.. random.Normal(count).Select((x, n) => type == "bf16" ? (ushort)(BitConverter.SingleToUInt32Bits((float)x) >> 16) : BitConverter.HalfToUInt16Bits((Half)(n % 7 == 0 ? x * 1e-6 : x)))];
+        ushort[] Encode(int count) => [.. random.Normal(count).Select((x, n) => type == "bf16"
+            ? (ushort)(BitConverter.SingleToUInt32Bits((float)x) >> 16) : BitConverter.HalfToUInt16Bits((Half)(n % 7 == 0 ? x * 1e-6 : x)))];
         double Decode(ushort bits) => type == "bf16" ? BitConverter.UInt32BitsToSingle((uint)bits << 16) : (double)BitConverter.UInt16BitsToHalf(bits);
         ushort[] a = Encode(256), b = Encode(128);
         var words = new uint[32 * 10]; // per lane: 4 words of A, 2 of B, 4 of C

@@ -80,7 +80,8 @@ internal sealed partial class Decoder
         }
         if (Has("hi") && !isAdded)
         {
-            var function = type == typeof(uint) ? typeof(MultiplyHigh32) : type == typeof(int) ? typeof(MultiplyHighSigned32) : type == typeof(ulong) ? typeof(MultiplyHigh64) : typeof(MultiplyHighSigned64);
+            var function = type == typeof(uint) ? typeof(MultiplyHigh32) : type == typeof(int) ? typeof(MultiplyHighSigned32)
+                : type == typeof(ulong) ? typeof(MultiplyHigh64) : typeof(MultiplyHighSigned64);
             return Make(typeof(Binary<,,,>), [type, type, type, function], Target(0), Source(1), Source(2));
         }
         if (!Has("lo"))
@@ -135,7 +136,13 @@ internal sealed partial class Decoder
 
     private Instruction Property()
     {
-        var condition = _parts[1] switch { "finite" => typeof(IsFinite<>), "infinite" => typeof(IsInfinite<>), "notanumber" => typeof(IsNotANumber<>), _ => throw new NotSupportedException("unknown property") };
+        var condition = _parts[1] switch
+        {
+            "finite" => typeof(IsFinite<>),
+            "infinite" => typeof(IsInfinite<>),
+            "notanumber" => typeof(IsNotANumber<>),
+            _ => throw new NotSupportedException("unknown property"),
+        };
         return Make(typeof(Compare<,>), [ElementType, condition.MakeGenericType(ElementType)], Predicate(0), -1, Source(1), Source(1));
     }
 
@@ -159,7 +166,8 @@ internal sealed partial class Decoder
         if (IsFloat(from) && !IsFloat(to))
             function = (Has("rni") ? typeof(ConvertToNearest<,>) : Has("rzi") ? typeof(ConvertTowardsZero<,>) : throw new NotSupportedException("unknown rounding")).MakeGenericType(from, to);
         else if (IsFloat(from) && from == to)
-            function = (Has("rmi") ? typeof(Floor<>) : Has("rpi") ? typeof(Ceiling<>) : Has("rzi") ? typeof(TruncateFraction<>) : Has("rni") ? typeof(RoundToEven<>) : typeof(Same<>)).MakeGenericType(from);
+            function = (Has("rmi") ? typeof(Floor<>) : Has("rpi") ? typeof(Ceiling<>) : Has("rzi") ? typeof(TruncateFraction<>) : Has("rni") ? typeof(RoundToEven<>) : typeof(Same<>))
+                .MakeGenericType(from);
         else
             function = typeof(ConvertNumber<,>).MakeGenericType(from, to);
         if (Has("sat"))

@@ -70,7 +70,14 @@ internal sealed partial class Decoder
     private Instruction Shuffle()
     {
         var target = (PtxRegister)_statement.Operands[0];
-        var mode = _parts[2] switch { "bfly" => ShuffleMode.Butterfly, "up" => ShuffleMode.Up, "down" => ShuffleMode.Down, "idx" => ShuffleMode.Index, _ => throw new NotSupportedException("unknown shuffle") };
+        var mode = _parts[2] switch
+        {
+            "bfly" => ShuffleMode.Butterfly,
+            "up" => ShuffleMode.Up,
+            "down" => ShuffleMode.Down,
+            "idx" => ShuffleMode.Index,
+            _ => throw new NotSupportedException("unknown shuffle"),
+        };
         var type = typeof(uint);
         return new Shuffle(registers.Of(target.Name, 4), target.Predicate is { } p ? registers.Predicate(p) : -1, Source(1, type), Source(2, type), Source(3, type), Source(4, type), mode);
     }

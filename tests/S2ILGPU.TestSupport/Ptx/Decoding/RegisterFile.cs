@@ -68,7 +68,8 @@ internal sealed class RegisterFile(IReadOnlyList<(string Prefix, string Type)> d
         || name.StartsWith("%ctaid.", StringComparison.Ordinal) || name.StartsWith("%nctaid.", StringComparison.Ordinal)
         || name is "%laneid" or "%warpid" or "%dynamic_smem_size";
 
-    private string TypeOf(string name) => _types.TryGetValue(name, out var type) || _types.TryGetValue(name.TrimEnd(Digits), out type) ? type : throw new NotSupportedException($"register {name} is not declared");
+    private string TypeOf(string name) => _types.TryGetValue(name, out var type) || _types.TryGetValue(name.TrimEnd(Digits), out type) ? type
+        : throw new NotSupportedException($"register {name} is not declared");
 
     private int Allocate(int bytes)
     {

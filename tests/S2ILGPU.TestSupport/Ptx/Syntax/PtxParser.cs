@@ -251,7 +251,8 @@ internal sealed partial class PtxParser
     [GeneratedRegex(@"^\.reg\s+\.(?<type>\w+)\s+(?<names>.*)$")]
     private static partial Regex RegisterDeclaration();
 
-    [GeneratedRegex(@"\.(?<space>shared|local|const|global|param)\s+(?:\.align\s+(?<align>\d+)\s+)?\.(?<type>[bsuf]\d+)\s+(?<name>[\w$]+)\s*(?<brackets>\[(?<count>\d*)\])?\s*(?:=\s*\{(?<data>[^}]*)\})?$")]
+    [GeneratedRegex(@"\.(?<space>shared|local|const|global|param)\s+(?:\.align\s+(?<align>\d+)\s+)?\.(?<type>[bsuf]\d+)\s+"
+        + @"(?<name>[\w$]+)\s*(?<brackets>\[(?<count>\d*)\])?\s*(?:=\s*\{(?<data>[^}]*)\})?$")]
     private static partial Regex VariableParts();
 
     [GeneratedRegex(@"^(?:@(?<not>!)?(?<guard>%\w+)\s+)?(?<name>[A-Za-z][\w.:]*)\s*(?<operands>.*)$")]
