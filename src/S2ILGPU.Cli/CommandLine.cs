@@ -64,7 +64,7 @@ internal static class CommandLine
     }
 
     private static bool IsBadInput(Exception e) =>
-        e is ArgumentException or InvalidDataException or FileNotFoundException or DirectoryNotFoundException or FormatException or UnauthorizedAccessException or PlatformNotSupportedException;
+        e is ArgumentException or InvalidDataException or FileNotFoundException or DirectoryNotFoundException or FormatException or UnauthorizedAccessException or NotSupportedException;
 
     private static int Report(TextWriter error, string message, int exitCode)
     {
