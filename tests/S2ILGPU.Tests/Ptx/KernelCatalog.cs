@@ -44,7 +44,8 @@ internal sealed class TestedKernel(KernelVariant variant)
 }
 
 /// <summary>
-/// The attention kernels of <see cref="KernelVariants"/>. All of them are run; what takes longer (ptxas, planted faults) takes one of each family, another one every time: S2_SEED repeats a choice.
+/// The attention kernels of <see cref="KernelVariants"/>. All of them are run; planted faults take one of each family,
+/// another one every time: S2_SEED repeats a choice.
 /// </summary>
 internal static class KernelCatalog
 {
@@ -63,9 +64,8 @@ internal static class KernelCatalog
     /// <summary>Names of all families.</summary>
     public static IReadOnlyList<string> AllFamilies => [.. All.Select(k => k.Family).Distinct()];
 
-    /// <summary>The kernels of a family in this run: one, or all with S2_ALL_KERNELS=1.</summary>
-    public static IReadOnlyList<TestedKernel> Members(string family) =>
-        Environment.GetEnvironmentVariable("S2_ALL_KERNELS") is "1" ? [.. All.Where(k => k.Family == family)] : [Choose(family)];
+    /// <summary>The kernels of a family.</summary>
+    public static IReadOnlyList<TestedKernel> Members(string family) => [.. All.Where(k => k.Family == family)];
 
     /// <summary>Whether the launch table chooses a kernel on a device with so much shared memory in a multiprocessor: no kernel before it serves the same calls there.</summary>
     public static bool IsChosen(TestedKernel kernel, int multiprocessorKilobytes)
