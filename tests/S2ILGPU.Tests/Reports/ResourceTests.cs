@@ -20,14 +20,14 @@ public sealed class ResourceTests
     [MemberData(nameof(Families))]
     public void Kernels_compile_without_spills(string family)
     {
-        foreach (var kernel in KernelCatalog.Members(family))
+        var kernels = KernelCatalog.Members(family).Select(kernel => (Kernel: kernel, Ptx: kernel.Kernel.Text)).ToArray();
+        Assert.SkipUnless(CudaTools.HasDisassembler, "ptxas and cuobjdump are not on the path");
+        Parallel.ForEach(kernels, kernel =>
         {
-            string ptx = kernel.Kernel.Text;
-            Assert.SkipUnless(CudaTools.HasDisassembler, "ptxas and cuobjdump are not on the path");
             foreach (var (architecture, kilobytes) in s_architectures)
-                if (KernelCatalog.IsChosen(kernel, kilobytes))
-                    Check(kernel, architecture, ptx);
-        }
+                if (KernelCatalog.IsChosen(kernel.Kernel, kilobytes))
+                    Check(kernel.Kernel, architecture, kernel.Ptx);
+        });
     }
 
     [Theory]
