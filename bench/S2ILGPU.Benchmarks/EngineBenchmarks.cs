@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
-using S2ILGPU.Backends;
-using S2ILGPU.Nn;
+using S2ILGPU.Engines;
+using S2ILGPU.Models;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Benchmarks;
@@ -12,7 +12,7 @@ public abstract class EngineBenchmarks : ICountsWork
     private Tensor? _one;
 
     /// <summary>The engine.</summary>
-    protected IBackend Engine { get; private set; } = null!;
+    protected IEngine Engine { get; private set; } = null!;
 
     [GlobalSetup]
     public void Setup()
@@ -37,7 +37,7 @@ public abstract class EngineBenchmarks : ICountsWork
     protected abstract void Prepare();
 
     /// <summary>The engine to measure.</summary>
-    protected abstract IBackend CreateEngine();
+    protected abstract IEngine CreateEngine();
 
     /// <summary>Keeps something to be released at the end, last one first.</summary>
     protected T Own<T>(T disposable) where T : IDisposable

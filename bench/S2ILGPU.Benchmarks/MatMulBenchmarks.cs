@@ -1,5 +1,5 @@
 using BenchmarkDotNet.Attributes;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Benchmarks;

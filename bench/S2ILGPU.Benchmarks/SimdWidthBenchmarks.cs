@@ -1,7 +1,9 @@
 using BenchmarkDotNet.Attributes;
-using S2ILGPU.Backends;
 using S2ILGPU.Cpu;
+using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Cpu.Threads;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Ops;
 using S2ILGPU.Patterns;
@@ -40,7 +42,7 @@ public class SimdWidthBenchmarks : EngineBenchmarks
         benchmark == nameof(MatMul) ? new Work(Flops: 2.0 * Tokens * Width * Width) : Work.OfAttention(CreateLayout(), HeadDim, products: 2);
 
     /// <inheritdoc/>
-    protected override IBackend CreateEngine() => new CpuBackend(new CpuOptions(Simd, Threads: 1));
+    protected override IEngine CreateEngine() => new CpuEngine(new CpuOptions(Simd, Threads: 1));
 
     /// <inheritdoc/>
     protected override void Prepare()

@@ -1,6 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using S2ILGPU.Autograd;
 using S2ILGPU.Layouts;
+using S2ILGPU.Models;
 using S2ILGPU.Training;
 
 namespace S2ILGPU.Benchmarks;

@@ -31,7 +31,7 @@ public abstract class TransformerBenchmarks : DeviceBenchmarks
     /// <summary>Token ids without a pattern.</summary>
     protected int[] RandomTokens(int count, ulong seed)
     {
-        var random = new Nn.RandomSource(seed);
+        var random = new Models.RandomSource(seed);
         return [.. Enumerable.Range(0, count).Select(_ => random.NextInteger(Config.VocabularySize))];
     }
 }

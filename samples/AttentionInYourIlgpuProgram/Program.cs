@@ -5,8 +5,8 @@ using ILGPU.Algorithms;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using S2ILGPU;
-using S2ILGPU.Backends;
 using S2ILGPU.Devices;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;
@@ -24,7 +24,7 @@ var (outputs, queryGradients, keyGradients, valueGradients, decoded) = (Buffer(T
 using var logSumExps = accelerator.Allocate1D<float>(Heads * Tokens);                                                                               // [H, N]
 
 // What it adds: an engine on its accelerator and stream, tensors over its memory, and the calls. The same on buffers of ILGPU's Half, or of ushort for bfloat16.
-using var engine = new IlgpuBackend(accelerator, stream);
+using var engine = new IlgpuEngine(accelerator, stream);
 var (q, k, v, o, dO) = (View(queries), View(keys), View(values), View(outputs), View(gradients));     // [B, N, H, D]
 var (dQ, dK, dV, next) = (View(queryGradients), View(keyGradients), View(valueGradients), View(decoded));
 var lse = engine.View(logSumExps.View.BaseView, 1, Heads, Tokens);                                    // [B, H, N]

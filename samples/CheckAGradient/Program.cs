@@ -1,8 +1,8 @@
 // Compares the gradients of sparse attention with finite differences of its forward pass, for a loss = sum(weights * output).
 
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
-using S2ILGPU.Nn;
+using S2ILGPU.Models;
 using S2ILGPU.Ops;
 using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;

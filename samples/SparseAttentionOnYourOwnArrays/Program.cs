@@ -1,8 +1,8 @@
 // Sparse attention on plain arrays, checked against its definition: softmax over the keys of the kept blocks, one query at a time.
 
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
-using S2ILGPU.Nn;
+using S2ILGPU.Models;
 using S2ILGPU.Ops;
 using S2ILGPU.Patterns;
 

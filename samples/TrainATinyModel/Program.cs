@@ -1,9 +1,11 @@
 // Trains a transformer with sparse attention on a nursery rhyme and lets it recite: tokenizer, model, training and sampling in one screen.
 
-using S2ILGPU.Backends;
+using S2ILGPU.Corpora;
+using S2ILGPU.Engines;
 using S2ILGPU.Inference;
 using S2ILGPU.Models;
-using S2ILGPU.Text;
+using S2ILGPU.Models;
+using S2ILGPU.Tokenizers;
 using S2ILGPU.Training;
 
 // The last twentieth is for validation: here only words that training has heard too.

@@ -1,8 +1,8 @@
 // A pattern of your own: one class says which blocks a head keeps; layouts, reports, attention and decoding follow from it.
 
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
-using S2ILGPU.Nn;
+using S2ILGPU.Models;
 using S2ILGPU.Ops;
 using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;

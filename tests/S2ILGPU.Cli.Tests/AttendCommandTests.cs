@@ -35,7 +35,7 @@ public sealed class AttendCommandTests : IDisposable
         SafetensorsFile.Write(Input, inputs);
         await Tool.SucceedAsync($"attend --input {Input} --output {Output} --block-size 16 --local-blocks 1 --vert-stride 3 {more}");
 
-        using var reference = new ReferenceBackend();
+        using var reference = new ReferenceEngine();
         using var file = SafetensorsFile.Open(Input);
         using var result = SafetensorsFile.Open(Output);
         Assert.Equal(backward ? ["dk", "dq", "dv", "lse", "out"] : ["lse", "out"], result.Names.Order());
@@ -59,7 +59,7 @@ public sealed class AttendCommandTests : IDisposable
         Tensor Load(string name, Shape shape)
         {
             var tensor = reference.Allocate(shape, ElementType.Float64);
-            ReferenceBackend.SetValues(tensor, [.. file.ReadSingles(name).Select(x => (double)x)]);
+            ReferenceEngine.SetValues(tensor, [.. file.ReadSingles(name).Select(x => (double)x)]);
             return tensor;
         }
 
@@ -67,7 +67,7 @@ public sealed class AttendCommandTests : IDisposable
         {
             Assert.Equal(t, result.Info(name).Type);
             Assert.Equal(LongShape(wanted.Shape), result.Info(name).Shape.ToArray());
-            MaximumError.AssertWithin(tolerance, name, wanted.Shape, ReferenceBackend.Values(wanted), [.. result.ReadSingles(name).Select(x => (double)x)]);
+            MaximumError.AssertWithin(tolerance, name, wanted.Shape, ReferenceEngine.Values(wanted), [.. result.ReadSingles(name).Select(x => (double)x)]);
         }
     }
 

@@ -1,9 +1,11 @@
 using System.Diagnostics;
 using System.Text.Json;
-using S2ILGPU.Backends;
 using S2ILGPU.Cli.Bench;
 using S2ILGPU.Cli.Bench.Device;
 using S2ILGPU.Cpu;
+using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Threads;
+using S2ILGPU.Engines;
 using Xunit;
 
 namespace S2ILGPU.Cli.Tests;
@@ -66,7 +68,7 @@ public sealed class DeviceBenchCommandTests : IDisposable
     [Fact]
     public void What_does_not_fit_is_left_out_with_a_note()
     {
-        using var engine = new CpuBackend();
+        using var engine = new CpuEngine();
         var settings = DeviceBenchSettings.For(DeviceKind.Emulated, isQuick: true) with { Tokens = [128, 1 << 20], Works = ["forward"] };
         var device = new DeviceInfo("small", "small", DeviceKind.Cpu, MemoryBytes: 100_000_000, 1, "");
         var report = new DeviceBench(engine, device, settings).Run(_ => { }, TestContext.Current.CancellationToken);
@@ -87,7 +89,7 @@ public sealed class DeviceBenchCommandTests : IDisposable
     [Fact]
     public void Variants_take_turns_between_synchronisations()
     {
-        using var engine = new CpuBackend();
+        using var engine = new CpuEngine();
         using var timer = new DeviceTimer(engine);
         var calls = new List<int>();
         var samples = timer.Time(new Rounds(3, 3, 0, WarmUpSeconds: 0), batchSeconds: 0, TestContext.Current.CancellationToken, () => Slowly(0), () => Slowly(1));

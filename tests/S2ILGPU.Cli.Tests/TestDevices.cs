@@ -1,5 +1,7 @@
-using S2ILGPU.Backends;
 using S2ILGPU.Cpu;
+using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Threads;
+using S2ILGPU.Engines;
 using S2ILGPU.TestSupport;
 
 namespace S2ILGPU.Cli.Tests;
@@ -14,12 +16,12 @@ internal sealed class TestDevices : IDeviceProvider
     public const string Broken = "test-broken";
 
     // The engines that the calling test made: its devices are visible when it has a list.
-    private static readonly AsyncLocal<List<IBackend>?> s_created = new();
+    private static readonly AsyncLocal<List<IEngine>?> s_created = new();
     private static readonly TestDevices s_provider = new();
 
     /// <summary>Makes the devices known to the calling test.</summary>
     /// <returns>The engines that it makes from now on, for what they counted; the list grows.</returns>
-    public static IReadOnlyList<IBackend> Show()
+    public static IReadOnlyList<IEngine> Show()
     {
         Engine.Register(s_provider);
         return s_created.Value = [];
@@ -27,9 +29,9 @@ internal sealed class TestDevices : IDeviceProvider
 
     public IReadOnlyList<DeviceInfo> Devices() => s_created.Value is not null ? [Info(Small), Info(Broken)] : [];
 
-    public IBackend Create(string id)
+    public IEngine Create(string id)
     {
-        IBackend engine = id == Small ? new CpuBackend() : new BrokenBackend(nameof(IBackend.AttentionForward), BrokenBackend.Nudge);
+        IEngine engine = id == Small ? new CpuEngine() : new BrokenEngine(nameof(IEngine.AttentionForward), BrokenEngine.Nudge);
         s_created.Value!.Add(engine);
         return engine;
     }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using System.Xml.Linq;
+using S2ILGPU.Models;
 using S2ILGPU.Training;
 using Xunit;
 

@@ -1,10 +1,13 @@
 using System.Text.Json;
-using S2ILGPU.Backends;
 using S2ILGPU.Cli.Verify;
 using S2ILGPU.Cpu;
-using S2ILGPU.Launch;
+using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Threads;
+using S2ILGPU.Engines;
+using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
+using S2ILGPU.Variants;
 using Xunit;
 
 namespace S2ILGPU.Cli.Tests;
@@ -41,7 +44,7 @@ public sealed class VerifyCommandTests : IDisposable
     [Fact]
     public void Every_pass_draws_other_inputs_from_another_seed()
     {
-        using var engine = new CpuBackend();
+        using var engine = new CpuEngine();
         foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode, CheckedPass.Merge])
         {
             Assert.Equal(WorstOf(pass, 1), WorstOf(pass, 1));
@@ -84,34 +87,34 @@ public sealed class VerifyCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData(nameof(CheckedPass.Forward), nameof(IBackend.AttentionForward))]
-    [InlineData(nameof(CheckedPass.Decode), nameof(IBackend.AttentionForward))]
-    [InlineData(nameof(CheckedPass.Backward), nameof(IBackend.AttentionBackward))]
-    [InlineData(nameof(CheckedPass.KeyValueGradients), nameof(IBackend.AttentionBackward))]
-    [InlineData(nameof(CheckedPass.Merge), nameof(IBackend.MergePartitions))]
+    [InlineData(nameof(CheckedPass.Forward), nameof(IEngine.AttentionForward))]
+    [InlineData(nameof(CheckedPass.Decode), nameof(IEngine.AttentionForward))]
+    [InlineData(nameof(CheckedPass.Backward), nameof(IEngine.AttentionBackward))]
+    [InlineData(nameof(CheckedPass.KeyValueGradients), nameof(IEngine.AttentionBackward))]
+    [InlineData(nameof(CheckedPass.Merge), nameof(IEngine.MergePartitions))]
     public void Wrong_and_missing_elements_and_different_runs_are_found(string passName, string operation)
     {
         var pass = Enum.Parse<CheckedPass>(passName);
         double wobble = 0;
-        Assert.False(Run(pass, new BrokenBackend(operation, BrokenBackend.Nudge)).IsPassed);
-        var poisoned = Run(pass, new BrokenBackend(operation, BrokenBackend.Poison));
+        Assert.False(Run(pass, new BrokenEngine(operation, BrokenEngine.Nudge)).IsPassed);
+        var poisoned = Run(pass, new BrokenEngine(operation, BrokenEngine.Poison));
         Assert.False(poisoned.IsPassed);
         Assert.Equal(double.PositiveInfinity, poisoned.Worst!.Error);
-        var changing = Run(pass, new BrokenBackend(operation, Wobble));
+        var changing = Run(pass, new BrokenEngine(operation, Wobble));
         Assert.False(changing.IsPassed);
         Assert.Contains("not deterministic", changing.Failure);
-        var throwing = Run(pass, new BrokenBackend(operation, _ => throw new InvalidOperationException("no such kernel")));
+        var throwing = Run(pass, new BrokenEngine(operation, _ => throw new InvalidOperationException("no such kernel")));
         Assert.Equal((false, 0), (throwing.IsPassed, throwing.Cases));
         Assert.Contains("no such kernel", throwing.Failure);
-        Assert.True(Run(pass, new ReferenceBackend()).IsPassed);
+        Assert.True(Run(pass, new ReferenceEngine()).IsPassed);
 
         // Far below the tolerance, and another value every time.
         void Wobble(Tensor tensor)
         {
-            var values = ReferenceBackend.Values(tensor);
+            var values = ReferenceEngine.Values(tensor);
             int at = Array.FindIndex(values, double.IsFinite);
             values[at] += wobble += 1e-6;
-            ReferenceBackend.SetValues(tensor, values);
+            ReferenceEngine.SetValues(tensor, values);
         }
     }
 
@@ -183,20 +186,20 @@ public sealed class VerifyCommandTests : IDisposable
 
     [Fact]
     public void A_gradient_that_a_variant_does_not_compute_is_not_held_against_it() =>
-        Assert.True(Run(CheckedPass.QueryGradient, new BrokenBackend(nameof(IBackend.AttentionBackward), BrokenBackend.Nudge)).IsPassed); // spoils dK
+        Assert.True(Run(CheckedPass.QueryGradient, new BrokenEngine(nameof(IEngine.AttentionBackward), BrokenEngine.Nudge)).IsPassed); // spoils dK
 
     [Fact]
     public void The_two_references_agree()
     {
         // Both are double precision; what remains is the rounding of the results to float.
         foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode, CheckedPass.Merge])
-            Assert.InRange(Run(pass, new ReferenceBackend()).Worst!.Error, 0, 1e-6);
+            Assert.InRange(Run(pass, new ReferenceEngine()).Worst!.Error, 0, 1e-6);
     }
 
     [Fact]
     public void All_cases_pass_on_the_cpu_engine()
     {
-        using var engine = new CpuBackend();
+        using var engine = new CpuEngine();
         foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode])
         {
             var result = Run(pass, engine, ElementType.Float32, isEmulated: false, headDim: 24);
@@ -209,7 +212,7 @@ public sealed class VerifyCommandTests : IDisposable
     public void All_cases_of_kernels_pass_on_the_cpu_engine()
     {
         using var emulated = Emulated(out _);
-        using var engine = new CpuBackend();
+        using var engine = new CpuEngine();
         var groups = RegistryVariants.Of(emulated, isEmulated: false).GroupBy(v => v.On(emulated).Pass, v => v.Cases);
         foreach (var group in groups)
         {
@@ -247,7 +250,7 @@ public sealed class VerifyCommandTests : IDisposable
     [InlineData(null, "forward fp32 A 40 64 128; forward bf16 A 128; decode fp32/bf16 A 40; dK, dV bf16 kernel-d128 128")]
     public void A_text_chooses_implementations_and_head_dimensions(string? only, string chosen)
     {
-        using var engine = new ReferenceBackend();
+        using var engine = new ReferenceEngine();
         EngineVariant[] all =
         [
             new("A", CheckedPass.Forward, ElementType.Float32, ElementType.Float32, [40, 64, 128], engine),
@@ -295,14 +298,14 @@ public sealed class VerifyCommandTests : IDisposable
     [InlineData("verify --device cpu --out /no/such/folder/v.json", "/no/such/folder")]
     public async Task Bad_input_gives_one_line(string arguments, string message) => await Tool.RefuseAsync(arguments, message);
 
-    private static VariantResult Run(CheckedPass pass, IBackend engine, ElementType type = ElementType.Float64, bool isEmulated = true, int headDim = 16)
+    private static VariantResult Run(CheckedPass pass, IEngine engine, ElementType type = ElementType.Float64, bool isEmulated = true, int headDim = 16)
     {
         return Run(new EngineVariant("tested", pass, type, type, [headDim], engine), isEmulated);
     }
 
-    private static IlgpuBackend Emulated(out IReadOnlyList<RegistryVariant> registry)
+    private static IlgpuEngine Emulated(out IReadOnlyList<RegistryVariant> registry)
     {
-        var engine = (IlgpuBackend)Engine.Create("ilgpu-cpu");
+        var engine = (IlgpuEngine)Engine.Create("ilgpu-cpu");
         registry = RegistryVariants.Of(engine, isEmulated: true);
         return engine;
     }

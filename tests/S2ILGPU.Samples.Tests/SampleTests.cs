@@ -3,9 +3,6 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using Xunit;
-#if KERNEL_LAB
-using S2ILGPU.KernelLab;
-#endif
 
 namespace S2ILGPU.Samples.Tests;
 
@@ -38,17 +35,6 @@ public sealed class SampleTests
         Assert.All(s_expected[sample], pattern => Assert.Matches(new Regex(pattern), output));
     }
 
-#if KERNEL_LAB
-    [Fact]
-    public void The_sample_with_kernels_has_no_findings_in_another_thread_order()
-    {
-        int seed = Random.Shared.Next();
-        using var session = new LabSession(Schedule.Random(seed));
-        string output = Run("AttentionInYourIlgpuProgram");
-        Assert.True(session.Findings.Count == 0, $"seed {seed}: {string.Join('\n', session.Findings)}");
-        Assert.All(s_expected["AttentionInYourIlgpuProgram"], pattern => Assert.Matches(new Regex(pattern), output));
-    }
-#endif
 
     [Fact]
     public void Every_folder_is_a_sample_that_is_run_and_listed()

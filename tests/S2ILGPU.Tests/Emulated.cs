@@ -1,24 +1,21 @@
-using S2ILGPU.Backends;
 using S2ILGPU.Devices;
+using S2ILGPU.Engines;
 
 namespace S2ILGPU.Tests;
 
-/// <summary>The device that every machine has: ILGPU's CPU accelerator, or KernelLab.</summary>
+/// <summary>The device that every machine has: ILGPU's CPU accelerator.</summary>
 internal static class Emulated
 {
     /// <summary>The name of the device.</summary>
     public const string Device = "ilgpu-cpu";
 
-    /// <summary>Whether it is KernelLab.</summary>
-    public static bool IsLab => Engine.Devices().Single(device => device.Id == Device).Name.StartsWith("KernelLab", StringComparison.Ordinal);
-
     /// <summary>An engine on it.</summary>
-    public static IBackend Create() => IlgpuDevices.CreateBackend(Device);
+    public static IEngine Create() => IlgpuDevices.CreateEngine(Device);
 
     /// <summary>An engine on it that runs the tensor-core kernels with the C# bodies of their primitives.</summary>
-    public static IBackend CreateWithTensorCores()
+    public static IEngine CreateWithTensorCores()
     {
-        var engine = IlgpuDevices.CreateBackend(Device);
+        var engine = IlgpuDevices.CreateEngine(Device);
         engine.AttentionKernels.UseTensorCores = true;
         return engine;
     }

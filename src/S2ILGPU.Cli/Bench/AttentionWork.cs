@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;
@@ -20,7 +20,7 @@ internal sealed class AttentionInputs : IDisposable
 {
     private readonly List<Tensor> _owned = [];
 
-    public AttentionInputs(IBackend engine, AttentionSize size)
+    public AttentionInputs(IEngine engine, AttentionSize size)
     {
         Engine = engine;
         (Query, Key, Value) = Triple(engine, size, seed: 1);
@@ -30,7 +30,7 @@ internal sealed class AttentionInputs : IDisposable
         (QueryGradient, KeyGradient, ValueGradient) = Triple(engine, size, seed: 5);
     }
 
-    public IBackend Engine { get; }
+    public IEngine Engine { get; }
 
     public Tensor Query { get; }
 
@@ -48,7 +48,7 @@ internal sealed class AttentionInputs : IDisposable
 
     public void Dispose() => _owned.ForEach(t => t.Dispose());
 
-    private (Tensor Query, Tensor Key, Tensor Value) Triple(IBackend engine, AttentionSize size, int seed)
+    private (Tensor Query, Tensor Key, Tensor Value) Triple(IEngine engine, AttentionSize size, int seed)
     {
         var (tokens, heads, keyValueHeads, headDim, _, _) = size;
         if (!size.IsFused)

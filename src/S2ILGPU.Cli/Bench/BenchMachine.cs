@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using S2ILGPU.Cpu;
+using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cli.Bench;
 
@@ -22,8 +24,8 @@ internal sealed class BenchMachine : IDisposable
     public BenchMachine(BenchSettings settings)
     {
         Settings = settings;
-        All = new CpuBackend();
-        One = All.Threads == 1 ? All : new CpuBackend(new CpuOptions(Threads: 1));
+        All = new CpuEngine();
+        One = All.Threads == 1 ? All : new CpuEngine(new CpuOptions(Threads: 1));
         _all = MachineProbe.Create(All, settings.ReadBytes);
         _one = All.Threads == 1 ? _all : MachineProbe.Create(One, readBytes: 1);
     }
@@ -31,10 +33,10 @@ internal sealed class BenchMachine : IDisposable
     public BenchSettings Settings { get; }
 
     /// <summary>The engine on one thread.</summary>
-    public CpuBackend One { get; }
+    public CpuEngine One { get; }
 
     /// <summary>The engine on all threads; the same one where there is only one.</summary>
-    public CpuBackend All { get; }
+    public CpuEngine All { get; }
 
     /// <summary>Billions of float32 multiplications and additions per second by number of threads, the median over the whole run.</summary>
     public IReadOnlyDictionary<int, double> PeakGflops => new SortedDictionary<int, double>

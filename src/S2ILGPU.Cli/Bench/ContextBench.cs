@@ -1,8 +1,12 @@
 using System.Globalization;
+using S2ILGPU.Cli.DotNetDocumentation;
 using S2ILGPU.Cli.Training;
+using S2ILGPU.Corpora;
 using S2ILGPU.Cpu;
+using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Models;
-using S2ILGPU.Text;
+using S2ILGPU.Tokenizers;
 using S2ILGPU.Training;
 
 namespace S2ILGPU.Cli.Bench;
@@ -46,7 +50,7 @@ internal static class ContextBench
     /// <summary>A training with an engine of its own.</summary>
     private sealed class Run : IDisposable
     {
-        private readonly CpuBackend _engine = new();
+        private readonly CpuEngine _engine = new();
         private readonly Trainer _trainer;
 
         public Run(TrainingPreset preset, string attention, int tokens, bool recompute, TokenDataset data)

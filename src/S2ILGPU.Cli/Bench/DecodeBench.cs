@@ -1,5 +1,5 @@
 using System.Globalization;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;
@@ -43,14 +43,14 @@ internal static class DecodeBench
 /// <summary>A decoding step of several sequences, one call each, whose kept pages together exceed every cache of the processor.</summary>
 internal sealed class DecodeWork : IDisposable
 {
-    private readonly IBackend _engine;
+    private readonly IEngine _engine;
     private readonly BlockLayout _layout;
     private readonly PageTable[] _tables;
     private readonly SequenceBatch _sequence;
     private readonly Tensor _query, _keys, _values, _output;
     private readonly float _scale;
 
-    public DecodeWork(IBackend engine, AttentionPattern pattern, int headDim, int tokens, long totalBytes)
+    public DecodeWork(IEngine engine, AttentionPattern pattern, int headDim, int tokens, long totalBytes)
     {
         _engine = engine;
         _layout = BlockLayout.Create(pattern, tokens, queryTokens: 1);

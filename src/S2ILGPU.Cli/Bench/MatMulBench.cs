@@ -1,6 +1,8 @@
-using S2ILGPU.Backends;
 using S2ILGPU.Cli.Training;
 using S2ILGPU.Cpu;
+using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Threads;
+using S2ILGPU.Engines;
 using S2ILGPU.Models;
 using S2ILGPU.Tensors;
 
@@ -65,7 +67,7 @@ internal static class MatMulBench
 }
 
 /// <summary>One product with its operands.</summary>
-internal sealed class MatMulWork(CpuBackend engine, MatMulShape shape) : IDisposable
+internal sealed class MatMulWork(CpuEngine engine, MatMulShape shape) : IDisposable
 {
     private readonly Tensor _a = shape.TransposeA ? engine.Random(1, shape.K, shape.M) : engine.Random(1, shape.M, shape.K);
     private readonly Tensor _b = shape.TransposeB ? engine.Random(2, shape.N, shape.K) : engine.Random(2, shape.K, shape.N);

@@ -49,7 +49,7 @@ internal static class PeerBench
         {
             RandomTensors.Fill(new Span<float>(memory, checked((int)(sizeA + sizeB + sizeC))), seed: 1);
             float* a = memory, b = memory + sizeA, c = memory + sizeA + sizeB;
-            foreach (var engine in machine.All.Threads == 1 ? [machine.All] : (Cpu.CpuBackend[])[machine.One, machine.All])
+            foreach (var engine in machine.All.Threads == 1 ? [machine.All] : (Cpu.CpuEngine[])[machine.One, machine.All])
             {
                 using var work = new MatMulWork(engine, shape);
                 blas.Threads = engine.Threads;

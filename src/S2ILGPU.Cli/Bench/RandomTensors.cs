@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cli.Bench;
@@ -10,7 +10,7 @@ internal static class RandomTensors
     /// <param name="engine">The engine.</param>
     /// <param name="seed">Other seeds give other numbers.</param>
     /// <param name="shape">The extents.</param>
-    public static Tensor Random(this IBackend engine, int seed, params ReadOnlySpan<int> shape)
+    public static Tensor Random(this IEngine engine, int seed, params ReadOnlySpan<int> shape)
     {
         var tensor = engine.Allocate(new Shape(shape), ElementType.Float32);
         var values = new float[tensor.Count];

@@ -1,9 +1,11 @@
 using System.Globalization;
 using System.Text;
+using S2ILGPU.Cli.DotNetDocumentation;
 using S2ILGPU.Cli.Training;
+using S2ILGPU.Corpora;
 using S2ILGPU.Layouts;
 using S2ILGPU.Models;
-using S2ILGPU.Text;
+using S2ILGPU.Tokenizers;
 using S2ILGPU.Training;
 
 namespace S2ILGPU.Cli.Bench;

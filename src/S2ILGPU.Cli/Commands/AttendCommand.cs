@@ -1,5 +1,5 @@
 using System.CommandLine;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Ops;
 using S2ILGPU.Storage;
@@ -46,7 +46,7 @@ internal static class AttendCommand
         return command;
     }
 
-    private static void AddGradients(List<SafetensorsTensor> written, SafetensorsFile file, IBackend engine, (Tensor Query, Tensor Key, Tensor Value) inputs,
+    private static void AddGradients(List<SafetensorsTensor> written, SafetensorsFile file, IEngine engine, (Tensor Query, Tensor Key, Tensor Value) inputs,
         AttentionResult result, BlockLayout layout, SafetensorsType type)
     {
         using var outputGradient = Load(file, engine, "dout", type);
@@ -58,7 +58,7 @@ internal static class AttendCommand
     }
 
     // A tensor of values rounded to the wanted precision: of that type where the engine's attention takes it, else of the engine's own.
-    private static Tensor Load(SafetensorsFile file, IBackend engine, string name, SafetensorsType type, int rank = 4)
+    private static Tensor Load(SafetensorsFile file, IEngine engine, string name, SafetensorsType type, int rank = 4)
     {
         var entry = file.Info(name);
         if (entry.Shape.Length != rank)
@@ -79,7 +79,7 @@ internal static class AttendCommand
     }
 
     // Downloaded at once: the tensors are gone when the file is written.
-    private static SafetensorsTensor Stored(IBackend engine, string name, Tensor tensor, SafetensorsType type)
+    private static SafetensorsTensor Stored(IEngine engine, string name, Tensor tensor, SafetensorsType type)
     {
         float[] values = new float[tensor.Count];
         engine.Download(tensor, values);

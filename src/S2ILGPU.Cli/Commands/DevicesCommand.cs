@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 
 namespace S2ILGPU.Cli.Commands;
 

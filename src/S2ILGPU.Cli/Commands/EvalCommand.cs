@@ -1,8 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
-using S2ILGPU.Backends;
+using S2ILGPU.Cli.DotNetDocumentation;
+using S2ILGPU.Corpora;
+using S2ILGPU.Engines;
+using S2ILGPU.Models;
 using S2ILGPU.Tensors;
-using S2ILGPU.Text;
+using S2ILGPU.Tokenizers;
 using S2ILGPU.Training;
 
 namespace S2ILGPU.Cli.Commands;
@@ -23,7 +26,7 @@ internal static class EvalCommand
         var weights = DeviceOption.Weights();
         var device = DeviceOption.Create();
         var command = new Command("eval", "Measure the loss of a trained model on text.") { folder, data, maxBytes, context, json, weights, device };
-        command.SetAction(parsed => Run(parsed.GetValue(folder)!, Corpus.Read(parsed.GetValue(data) ?? [], parsed.GetValue(maxBytes)), parsed.GetValue(context),
+        command.SetAction(parsed => Run(parsed.GetValue(folder)!, ReferencePacks.ReadOr(parsed.GetValue(data) ?? [], parsed.GetValue(maxBytes)), parsed.GetValue(context),
             parsed.GetValue(device)!, DeviceOption.MatrixType(parsed.GetValue(weights)), parsed.GetValue(json), parsed.InvocationConfiguration.Output));
         return command;
     }

@@ -1,6 +1,7 @@
 using System.CommandLine;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Inference;
+using S2ILGPU.Models;
 using S2ILGPU.Tensors;
 using S2ILGPU.Training;
 

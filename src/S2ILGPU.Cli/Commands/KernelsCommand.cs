@@ -54,10 +54,6 @@ internal static class KernelsCommand
             : throw new ArgumentException($"no kernel '{name}' for {architecture ?? "any architecture"}; kernels are {string.Join(", ", ReportedKernel.All.Select(k => k.Kernel).Distinct())}");
     }
 
-#if KERNEL_LAB
-    private static IEnumerable<IReadOnlyList<KernelReport>> Compile(List<(ReportedKernel Kernel, string[] Architectures)> chosen, CancellationToken cancellation) =>
-        throw new InvalidOperationException($"this build has no compiler for the {chosen.Count} kernels: it was made without ILGPU (KernelRuntime=KernelLab)");
-#else
     // In the order of the table: compiling and ptxas are busy on one core each.
     private static IEnumerable<IReadOnlyList<KernelReport>> Compile(List<(ReportedKernel Kernel, string[] Architectures)> chosen, CancellationToken cancellation) =>
         chosen.AsParallel().AsOrdered().WithCancellation(cancellation).WithMergeOptions(ParallelMergeOptions.NotBuffered)
@@ -74,7 +70,6 @@ internal static class KernelsCommand
             throw new InvalidOperationException($"{kernel.Variant}: {e.Message}", e);
         }
     }
-#endif
 
     private static void WriteTable(TextWriter output, IEnumerable<IReadOnlyList<KernelReport>> all)
     {

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
-using S2ILGPU.Backends;
 using S2ILGPU.Cli.Bench.Device;
 using S2ILGPU.Cli.Verify;
+using S2ILGPU.Engines;
 
 namespace S2ILGPU.Cli.Commands;
 
@@ -62,7 +62,7 @@ internal static class VerifyCommand
         }
     }
 
-    private static DeviceReport Speed(IBackend engine, DeviceInfo device, TextWriter output, CancellationToken cancellation)
+    private static DeviceReport Speed(IEngine engine, DeviceInfo device, TextWriter output, CancellationToken cancellation)
     {
         output.WriteLine();
         var bench = new DeviceBench(engine, device, DeviceBenchSettings.ForVerify(device.Kind));

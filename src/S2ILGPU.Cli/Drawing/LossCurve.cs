@@ -1,3 +1,4 @@
+using S2ILGPU.Models;
 using S2ILGPU.Training;
 
 namespace S2ILGPU.Cli.Drawing;

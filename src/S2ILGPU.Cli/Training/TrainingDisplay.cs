@@ -1,4 +1,5 @@
 using System.Globalization;
+using S2ILGPU.Models;
 using S2ILGPU.Training;
 using Spectre.Console;
 

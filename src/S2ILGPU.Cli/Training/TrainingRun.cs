@@ -1,13 +1,15 @@
 using System.Diagnostics;
 using System.Globalization;
 using S2ILGPU.Autograd;
-using S2ILGPU.Backends;
+using S2ILGPU.Cli.DotNetDocumentation;
 using S2ILGPU.Cli.Drawing;
+using S2ILGPU.Corpora;
+using S2ILGPU.Engines;
 using S2ILGPU.Inference;
 using S2ILGPU.Layouts;
 using S2ILGPU.Models;
 using S2ILGPU.Storage;
-using S2ILGPU.Text;
+using S2ILGPU.Tokenizers;
 using S2ILGPU.Training;
 
 namespace S2ILGPU.Cli.Training;
@@ -63,7 +65,7 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output)
     private (BytePairTokenizer Tokenizer, TokenDataset Training, TokenDataset Validation) ReadText(TrainingOptions options)
     {
         long started = Stopwatch.GetTimestamp();
-        var corpus = Corpus.Read(options.Data, options.CorpusBytes);
+        var corpus = ReferencePacks.ReadOr(options.Data, options.CorpusBytes);
         output.WriteLine($"corpus     {corpus}");
         var (training, validation) = corpus.Split(options.Seed);
         var tokenizer = request.IsResumed ? ModelFolder.LoadTokenizer(request.Folder) : BytePairTrainer.Train(training, request.Preset.Model.VocabularySize);
@@ -75,7 +77,7 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output)
         return (tokenizer, learned, measured);
     }
 
-    private void Describe(IBackend engine, TransformerModel model, Trainer trainer)
+    private void Describe(IEngine engine, TransformerModel model, Trainer trainer)
     {
         var config = model.Config;
         output.WriteLine($"device     {engine.Name}");
@@ -125,7 +127,7 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output)
         AtomicFile.WriteText(Path.Combine(request.Folder, ModelFolder.LossCurve), curve);
     }
 
-    private void Summarize(Trainer trainer, IBackend engine)
+    private void Summarize(Trainer trainer, IEngine engine)
     {
         var last = TrainingLog.Read(_logPath)[^1];
         double seconds = TrainingLog.Read(_logPath).Sum(s => s.Seconds);

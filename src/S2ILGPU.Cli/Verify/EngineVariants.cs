@@ -1,6 +1,8 @@
-using S2ILGPU.Backends;
 using S2ILGPU.Cpu;
+using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Cpu.Threads;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cli.Verify;
@@ -34,7 +36,7 @@ internal enum CheckedPass
 /// <param name="KeyType">Element type of keys, values and their gradients.</param>
 /// <param name="HeadDims">Head dimensions to check.</param>
 /// <param name="Engine">The engine that runs it.</param>
-internal sealed record EngineVariant(string Name, CheckedPass Pass, ElementType QueryType, ElementType KeyType, IReadOnlyList<int> HeadDims, IBackend Engine)
+internal sealed record EngineVariant(string Name, CheckedPass Pass, ElementType QueryType, ElementType KeyType, IReadOnlyList<int> HeadDims, IEngine Engine)
 {
     /// <summary>Makes the engine take this implementation until the result is disposed; null where the engine has no other.</summary>
     public Func<IDisposable>? Force { get; init; }
@@ -73,7 +75,7 @@ internal sealed record EngineVariant(string Name, CheckedPass Pass, ElementType 
 /// <summary>All implementations of attention that an engine can choose on its device.</summary>
 /// <param name="variants">The implementations.</param>
 /// <param name="owned">Engines that were created for them.</param>
-internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, params IReadOnlyList<IBackend> owned) : IDisposable
+internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, params IReadOnlyList<IEngine> owned) : IDisposable
 {
     // A CUDA context takes some hundred MB of the device.
     private const int MostEngines = 8, KernelsPerEngine = 16;
@@ -94,10 +96,10 @@ internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, para
     /// <param name="engine">The engine; stays with the caller.</param>
     /// <param name="isEmulated">Whether it executes thread by thread, so that one head dimension has to do.</param>
     /// <param name="createAnother">Creates one more engine on the same device, or null.</param>
-    public static EngineVariants Of(IBackend engine, bool isEmulated, Func<IBackend>? createAnother = null) => engine switch
+    public static EngineVariants Of(IEngine engine, bool isEmulated, Func<IEngine>? createAnother = null) => engine switch
     {
-        CpuBackend cpu => OfWidths(cpu, isEmulated ? s_fewHeadDims : s_headDims),
-        IlgpuBackend ilgpu => OfRegistry(ilgpu, isEmulated, isEmulated ? null : createAnother),
+        CpuEngine cpu => OfWidths(cpu, isEmulated ? s_fewHeadDims : s_headDims),
+        IlgpuEngine ilgpu => OfRegistry(ilgpu, isEmulated, isEmulated ? null : createAnother),
         _ => new EngineVariants([.. Passes("default", engine, [engine.FloatType], isEmulated ? s_fewHeadDims : s_headDims)]),
     };
 
@@ -108,21 +110,21 @@ internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, para
     }
 
     // One source per kernel, compiled once for each width of the registers.
-    private static EngineVariants OfWidths(CpuBackend engine, int[] headDims)
+    private static EngineVariants OfWidths(CpuEngine engine, int[] headDims)
     {
-        var narrower = SimdWidths.Available.Where(width => width != engine.Simd).Select(width => new CpuBackend(new CpuOptions(width, engine.Threads))).ToArray();
-        CpuBackend[] all = [.. narrower, engine];
-        return new EngineVariants([.. all.OrderBy(e => e.Simd).SelectMany(e => Passes(CpuBackend.SimdName(e.Simd), e, s_cacheTypes, headDims))], narrower);
+        var narrower = SimdWidths.Available.Where(width => width != engine.Simd).Select(width => new CpuEngine(new CpuOptions(width, engine.Threads))).ToArray();
+        CpuEngine[] all = [.. narrower, engine];
+        return new EngineVariants([.. all.OrderBy(e => e.Simd).SelectMany(e => Passes(CpuEngine.SimdName(e.Simd), e, s_cacheTypes, headDims))], narrower);
     }
 
     // What the engine chooses, and each kernel of the registry. Compiling them takes most of the time of a GPU, so several engines share the work: each has its own ILGPU context, which compiles one
     // kernel at a time.
-    private static EngineVariants OfRegistry(IlgpuBackend engine, bool isEmulated, Func<IBackend>? createAnother)
+    private static EngineVariants OfRegistry(IlgpuEngine engine, bool isEmulated, Func<IEngine>? createAnother)
     {
         var registry = RegistryVariants.Of(engine, isEmulated);
         int count = createAnother is null ? 0 : Math.Clamp(Math.Min(Environment.ProcessorCount / 2, registry.Count / KernelsPerEngine), 1, MostEngines) - 1;
-        var others = Enumerable.Range(0, count).Select(_ => (IlgpuBackend)createAnother!()).ToArray();
-        IlgpuBackend[] all = [engine, .. others];
+        var others = Enumerable.Range(0, count).Select(_ => (IlgpuEngine)createAnother!()).ToArray();
+        IlgpuEngine[] all = [engine, .. others];
         var kernels = registry.Select((kernel, n) => kernel.On(all[n % all.Length]));
         int onRequest = registry.Count(kernel => kernel.IsOnRequest);
         return new EngineVariants([.. Chosen(engine, isEmulated ? s_fewHeadDims : s_headDims), .. kernels], others)
@@ -134,7 +136,7 @@ internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, para
     }
 
     // What the engine takes by itself for each element type.
-    private static IEnumerable<EngineVariant> Chosen(IBackend engine, int[] headDims)
+    private static IEnumerable<EngineVariant> Chosen(IEngine engine, int[] headDims)
     {
         foreach (var type in s_cacheTypes)
             foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode, CheckedPass.Merge])
@@ -143,7 +145,7 @@ internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, para
             yield return new EngineVariant("chosen", CheckedPass.Decode, engine.FloatType, cacheType, headDims, engine);
     }
 
-    private static IEnumerable<EngineVariant> Passes(string name, IBackend engine, ElementType[] cacheTypes, int[] headDims)
+    private static IEnumerable<EngineVariant> Passes(string name, IEngine engine, ElementType[] cacheTypes, int[] headDims)
     {
         var type = engine.FloatType;
         foreach (var cacheType in cacheTypes)

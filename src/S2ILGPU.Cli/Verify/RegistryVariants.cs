@@ -1,5 +1,6 @@
-using S2ILGPU.Launch;
+using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
+using S2ILGPU.Variants;
 
 namespace S2ILGPU.Cli.Verify;
 
@@ -12,7 +13,7 @@ internal sealed record RegistryVariant(KernelVariant Kernel, IReadOnlyList<Check
     private const int PortableHeadDim = 40, AnyHeadDim = 64;
 
     /// <summary>The kernel as an engine runs it.</summary>
-    public EngineVariant On(IlgpuBackend engine) => new(Kernel.Name, Pass, Kernel.ElementType, Kernel.ElementType, [HeadDim], engine)
+    public EngineVariant On(IlgpuEngine engine) => new(Kernel.Name, Pass, Kernel.ElementType, Kernel.ElementType, [HeadDim], engine)
     {
         Force = () => engine.Force(Kernel),
         IsUsed = () => engine.AttentionKernels.Last(Kernel.Operation) == Kernel,
@@ -39,7 +40,7 @@ internal static class RegistryVariants
     /// <summary>All kernels that calls of the engine can launch on its device.</summary>
     /// <param name="engine">The engine.</param>
     /// <param name="isEmulated">Whether it executes thread by thread: one small case each then, and most kernels only on request.</param>
-    public static IReadOnlyList<RegistryVariant> Of(IlgpuBackend engine, bool isEmulated)
+    public static IReadOnlyList<RegistryVariant> Of(IlgpuEngine engine, bool isEmulated)
     {
         var counts = new Dictionary<object, int>();
         var families = new HashSet<object>();

@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cli.Verify;
@@ -29,12 +29,12 @@ internal sealed class SolvedProblem
 /// <summary>Runs one implementation on one problem, twice, and measures its errors.</summary>
 internal sealed class VariantCheck : IDisposable
 {
-    private readonly IBackend _engine;
+    private readonly IEngine _engine;
     private readonly SolvedProblem _solved;
     private readonly List<Tensor> _tensors = [];
     private readonly List<(string Name, Tensor Tensor, Tolerance Tolerance, double[] Exact)> _results = [];
 
-    private VariantCheck(IBackend engine, SolvedProblem solved) => (_engine, _solved) = (engine, solved);
+    private VariantCheck(IEngine engine, SolvedProblem solved) => (_engine, _solved) = (engine, solved);
 
     private AttentionProblem Problem => _solved.Problem;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
-using S2ILGPU.Backends;
 using S2ILGPU.Cli.Bench.Device;
+using S2ILGPU.Engines;
 
 namespace S2ILGPU.Cli.Verify;
 

@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Autograd;
@@ -11,11 +11,11 @@ namespace S2ILGPU.Autograd;
 /// after the first creates nothing.</para>
 /// <para>Not thread-safe; no hidden global state.</para>
 /// </remarks>
-/// <param name="backend">The engine; not disposed.</param>
+/// <param name="engine">The engine; not disposed.</param>
 /// <param name="recording">Whether gradients will be wanted.</param>
 /// <param name="recompute">Keep only the inputs and outputs of segments and run each again during the backward walk: less memory, about a third more work,
 /// the same gradients to the bit.</param>
-public sealed class Tape(IBackend backend, bool recording = true, bool recompute = false) : IDisposable
+public sealed class Tape(IEngine engine, bool recording = true, bool recompute = false) : IDisposable
 {
     private readonly List<Node> _nodes = [];
     private readonly List<Variable> _owned = [], _kept = [];
@@ -24,7 +24,7 @@ public sealed class Tape(IBackend backend, bool recording = true, bool recompute
     private readonly record struct Node(Variable Output, Action Backward, int OwnedEnd);
 
     /// <summary>The engine.</summary>
-    public IBackend Backend { get; } = backend;
+    public IEngine Engine { get; } = engine;
 
     /// <summary>Whether ops must record their gradients now; false inside a segment that will run again.</summary>
     public bool Recording { get; private set; } = recording;
@@ -34,14 +34,14 @@ public sealed class Tape(IBackend backend, bool recording = true, bool recompute
 
     /// <summary>An uninitialised variable of the engine's float type.</summary>
     /// <param name="shape">The shape.</param>
-    public Variable New(Shape shape) => New(shape, Backend.FloatType);
+    public Variable New(Shape shape) => New(shape, Engine.FloatType);
 
     /// <summary>An uninitialised variable.</summary>
     /// <param name="shape">The shape.</param>
     /// <param name="elementType">The element type.</param>
     public Variable New(Shape shape, ElementType elementType)
     {
-        var variable = _pool?.Take(shape, elementType) ?? new Variable(Backend.Allocate(shape, elementType));
+        var variable = _pool?.Take(shape, elementType) ?? new Variable(Engine.Allocate(shape, elementType));
         _owned.Add(variable);
         return variable;
     }
@@ -49,7 +49,7 @@ public sealed class Tape(IBackend backend, bool recording = true, bool recompute
     /// <summary>Uninitialised memory that lives as long as the op that runs now may need it for its gradient.</summary>
     /// <param name="shape">The shape.</param>
     /// <param name="elementType">The element type; null for the engine's float type.</param>
-    public Tensor NewTensor(Shape shape, ElementType? elementType = null) => New(shape, elementType ?? Backend.FloatType).Value;
+    public Tensor NewTensor(Shape shape, ElementType? elementType = null) => New(shape, elementType ?? Engine.FloatType).Value;
 
     /// <summary>An Int32 variable with values from the host: token ids, positions.</summary>
     /// <param name="values">The values in row-major order.</param>
@@ -60,7 +60,7 @@ public sealed class Tape(IBackend backend, bool recording = true, bool recompute
         if (values.Length != shape.Count)
             throw new ShapeException(nameof(Upload), nameof(values), $"{shape.Count} values for {shape}", $"{values.Length}");
         var variable = New(shape, ElementType.Int32);
-        Backend.Upload(values, variable.Value);
+        Engine.Upload(values, variable.Value);
         return variable;
     }
 
@@ -94,7 +94,7 @@ public sealed class Tape(IBackend backend, bool recording = true, bool recompute
         if (!variable.RequiresGradient)
             return GradientTarget.None;
         if (variable.Gradient is not { } gradient)
-            return GradientTarget.Into(variable.ClaimGradient(Backend));
+            return GradientTarget.Into(variable.ClaimGradient(Engine));
         return GradientTarget.AddTo(gradient.Buffer.References > 1 && variable.Whole is null ? Unshare(variable, gradient) : gradient);
     }
 
@@ -113,7 +113,7 @@ public sealed class Tape(IBackend backend, bool recording = true, bool recompute
         }
         var target = GradientOf(variable);
         if (!target.Accumulate)
-            Backend.Copy(shaped, target.Tensor!);
+            Engine.Copy(shaped, target.Tensor!);
         else
             Accumulate(shaped, target.Tensor!);
     }
@@ -139,7 +139,7 @@ public sealed class Tape(IBackend backend, bool recording = true, bool recompute
             throw new InvalidOperationException($"the loss {loss} was not computed on this tape from anything that requires a gradient");
         if (_owned.Remove(loss))
             _kept.Add(loss);
-        Backend.Fill(loss.ClaimGradient(Backend), seed);
+        Engine.Fill(loss.ClaimGradient(Engine), seed);
         Walk(0, 0);
     }
 
@@ -194,20 +194,20 @@ public sealed class Tape(IBackend backend, bool recording = true, bool recompute
     {
         if (x.IsContiguous && sum.IsContiguous)
         {
-            Backend.AddScaled(x, 1, sum);
+            Engine.AddScaled(x, 1, sum);
             return;
         }
-        using Tensor left = Backend.Allocate(x.Shape, x.ElementType), right = Backend.Allocate(sum.Shape, sum.ElementType);
-        Backend.Copy(x, left);
-        Backend.Copy(sum, right);
-        Backend.AddScaled(left, 1, right);
-        Backend.Copy(right, sum);
+        using Tensor left = Engine.Allocate(x.Shape, x.ElementType), right = Engine.Allocate(sum.Shape, sum.ElementType);
+        Engine.Copy(x, left);
+        Engine.Copy(sum, right);
+        Engine.AddScaled(left, 1, right);
+        Engine.Copy(right, sum);
     }
 
     private Tensor Unshare(Variable variable, Tensor shared)
     {
-        var own = Backend.Allocate(shared.Shape, shared.ElementType);
-        Backend.Copy(shared, own);
+        var own = Engine.Allocate(shared.Shape, shared.ElementType);
+        Engine.Copy(shared, own);
         variable.SetGradient(own);
         return own;
     }

@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Autograd;
@@ -108,11 +108,11 @@ public sealed class Variable : IDisposable
     }
 
     /// <summary>The memory of the gradient for a first writer, who must overwrite all of it.</summary>
-    internal Tensor ClaimGradient(IBackend backend)
+    internal Tensor ClaimGradient(IEngine engine)
     {
         _gradient ??= Whole is null
-            ? backend.Allocate(Shape, Value.ElementType)
-            : Key.Apply(Whole.Gradient ?? Whole.ClaimGradient(backend));
+            ? engine.Allocate(Shape, Value.ElementType)
+            : Key.Apply(Whole.Gradient ?? Whole.ClaimGradient(engine));
         HasGradient = true;
         return _gradient;
     }

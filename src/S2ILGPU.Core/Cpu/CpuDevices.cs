@@ -1,5 +1,7 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Cpu.Threads;
+using S2ILGPU.Engines;
 
 namespace S2ILGPU.Cpu;
 
@@ -8,10 +10,10 @@ internal sealed class CpuDevices : IDeviceProvider
 {
     public IReadOnlyList<DeviceInfo> Devices()
     {
-        string simd = CpuBackend.SimdName(SimdWidths.Widest);
+        string simd = CpuEngine.SimdName(SimdWidths.Widest);
         int threads = Environment.ProcessorCount;
-        return [new DeviceInfo("cpu", CpuBackend.DeviceName(simd, threads), DeviceKind.Cpu, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, threads, simd)];
+        return [new DeviceInfo("cpu", CpuEngine.DeviceName(simd, threads), DeviceKind.Cpu, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, threads, simd)];
     }
 
-    public IBackend Create(string id) => new CpuBackend();
+    public IEngine Create(string id) => new CpuEngine();
 }

@@ -1,5 +1,5 @@
 using S2ILGPU.Autograd;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Models;
 using S2ILGPU.Ops;
 using S2ILGPU.Patterns;
@@ -39,8 +39,8 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
         for (int i = 0; i < _layers.Length; i++)
         {
             var pattern = model.Pattern(i);
-            var elementType = options.ElementType ?? model.Backend.FloatType;
-            _layers[i] = new LayerCache(model.Backend, pattern, config.HeadDim, elementType, options.Sequences, MaxTokens, _counter);
+            var elementType = options.ElementType ?? model.Engine.FloatType;
+            _layers[i] = new LayerCache(model.Engine, pattern, config.HeadDim, elementType, options.Sequences, MaxTokens, _counter);
             if (!tails.TryGetValue(pattern, out _tails[i]!))
                 tails.Add(pattern, _tails[i] = new TailLayouts(pattern, options.Sequences));
         }
@@ -135,16 +135,16 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
         var output = tape.New(query.Shape);
         float scale = SparseAttention.DefaultScale(query.Shape[3]);
         cache.Reserve(_sequences, liveOnly: _startsEmpty);
-        tape.Backend.WritePages(key.Value, cache.Keys, cache.Table, _sequences);
-        tape.Backend.WritePages(value.Value, cache.Values, cache.Table, _sequences);
+        tape.Engine.WritePages(key.Value, cache.Keys, cache.Table, _sequences);
+        tape.Engine.WritePages(value.Value, cache.Values, cache.Table, _sequences);
         if (_startsEmpty)
         {
             var layout = _model.Layouts.Get(_model.Pattern(layer), _sequences.MaxKeyCount);
-            tape.Backend.AttentionForward(new AttentionForwardArguments(query.Value, key.Value, value.Value, output.Value, null, layout, _sequences, scale));
+            tape.Engine.AttentionForward(new AttentionForwardArguments(query.Value, key.Value, value.Value, output.Value, null, layout, _sequences, scale));
             return output;
         }
         var tails = _tails[layer].For(_sequences);
-        tape.Backend.AttentionForward(new AttentionForwardArguments(query.Value, cache.Keys, cache.Values, output.Value, null, tails[0], _sequences, scale,
+        tape.Engine.AttentionForward(new AttentionForwardArguments(query.Value, cache.Keys, cache.Values, output.Value, null, tails[0], _sequences, scale,
             cache.Table, tails));
         cache.ReleaseDead(_sequences);
         return output;

@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;
@@ -25,16 +25,16 @@ internal sealed class LayerCache : IDisposable
 {
     private const int SmallestGrowth = 16;
 
-    private readonly IBackend _backend;
+    private readonly IEngine _engine;
     private readonly AttentionPattern _pattern;
     private readonly PageCounter _counter;
     private readonly ElementType _elementType;
     private readonly int _headDim;
     private readonly Stack<int> _free = new();
 
-    public LayerCache(IBackend backend, AttentionPattern pattern, int headDim, ElementType elementType, int sequences, int maxTokens, PageCounter counter)
+    public LayerCache(IEngine engine, AttentionPattern pattern, int headDim, ElementType elementType, int sequences, int maxTokens, PageCounter counter)
     {
-        (_backend, _pattern, _headDim, _elementType, _counter) = (backend, pattern, headDim, elementType, counter);
+        (_engine, _pattern, _headDim, _elementType, _counter) = (engine, pattern, headDim, elementType, counter);
         Table = new PageTable(sequences, pattern.KeyValueHeads, BlockLayout.BlocksOf(maxTokens, pattern.BlockTokens));
         (Keys, Values) = (NewPages(0), NewPages(0));
     }
@@ -136,10 +136,10 @@ internal sealed class LayerCache : IDisposable
         var larger = NewPages(capacity);
         if (pages.Count > 0)
             using (var head = larger.Slice(0, 0, pages.Shape[0]))
-                _backend.Copy(pages, head);
+                _engine.Copy(pages, head);
         pages.Dispose();
         return larger;
     }
 
-    private Tensor NewPages(int count) => _backend.Allocate(new Shape(count, _pattern.BlockTokens, _headDim), _elementType);
+    private Tensor NewPages(int count) => _engine.Allocate(new Shape(count, _pattern.BlockTokens, _headDim), _elementType);
 }

@@ -1,5 +1,6 @@
+using S2ILGPU.Corpora;
 using S2ILGPU.Models;
-using S2ILGPU.Text;
+using S2ILGPU.Tokenizers;
 
 namespace S2ILGPU.Inference;
 

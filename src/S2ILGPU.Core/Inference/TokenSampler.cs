@@ -1,4 +1,4 @@
-using S2ILGPU.Nn;
+using S2ILGPU.Models;
 
 namespace S2ILGPU.Inference;
 

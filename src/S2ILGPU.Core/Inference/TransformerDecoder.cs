@@ -1,5 +1,5 @@
 using S2ILGPU.Autograd;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Models;
 using S2ILGPU.Tensors;
 
@@ -30,7 +30,7 @@ public sealed class TransformerDecoder : IDisposable
         options ??= new KeyValueCacheOptions();
         _model = model;
         Cache = new KeyValueCache(model, options);
-        _tape = new Tape(model.Backend, recording: false);
+        _tape = new Tape(model.Engine, recording: false);
         _chunkTokens = options.ChunkTokens;
         (_counts, _rows, _finished) = (new int[options.Sequences], new int[options.Sequences], new int[options.Sequences]);
     }
@@ -131,11 +131,11 @@ public sealed class TransformerDecoder : IDisposable
         var result = _model.Logits(_tape, hidden, _rows.AsSpan(0, finished));
         if (finished == sequences)
         {
-            _model.Backend.Download(result.Value, logits);
+            _model.Engine.Download(result.Value, logits);
             return;
         }
         Array.Resize(ref _logits, finished * vocabulary);
-        _model.Backend.Download(result.Value, _logits);
+        _model.Engine.Download(result.Value, _logits);
         for (int i = 0; i < finished; i++)
             _logits.AsSpan(i * vocabulary, vocabulary).CopyTo(logits[(_finished[i] * vocabulary)..]);
     }

@@ -1,5 +1,5 @@
 using S2ILGPU.Autograd;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 
 namespace S2ILGPU.Models;
 

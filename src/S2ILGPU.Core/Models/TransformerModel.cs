@@ -1,6 +1,6 @@
 using S2ILGPU.Autograd;
-using S2ILGPU.Backends;
-using S2ILGPU.Nn;
+using S2ILGPU.Engines;
+using S2ILGPU.Models;
 using S2ILGPU.Ops;
 using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;
@@ -19,23 +19,23 @@ public sealed class TransformerModel : IDisposable
     private readonly Variable _embedding, _norm, _head;
 
     /// <summary>Creates a model.</summary>
-    /// <param name="backend">The engine that holds it.</param>
+    /// <param name="engine">The engine that holds it.</param>
     /// <param name="config">Its shape.</param>
     /// <param name="seed">Seed of the initial weights, N(0, 0.02^2) with residual products scaled by 1 / sqrt(2 layers), the same on every platform; null leaves the matrices uninitialised, to be
     /// filled through <see cref="StoredTensors"/>.</param>
     /// <param name="matrixType">How matrices are stored; null for the engine's float type. <see cref="ElementType.BFloat16"/> halves the memory and the time of decoding; such a model
     /// cannot be trained.</param>
     /// <exception cref="ArgumentException">The configuration breaks a rule, or matrices cannot be stored in that type.</exception>
-    public TransformerModel(IBackend backend, TransformerConfig config, ulong? seed = 1, ElementType? matrixType = null)
+    public TransformerModel(IEngine engine, TransformerConfig config, ulong? seed = 1, ElementType? matrixType = null)
     {
-        ArgumentNullException.ThrowIfNull(backend);
+        ArgumentNullException.ThrowIfNull(engine);
         ArgumentNullException.ThrowIfNull(config);
-        (Backend, Config) = (backend, config.Validate());
-        MatrixType = matrixType ?? backend.FloatType;
-        if (MatrixType != backend.FloatType && MatrixType != ElementType.BFloat16)
-            throw new ArgumentException($"matrices are stored as {backend.FloatType} or {ElementType.BFloat16} on {backend.Name}, not as {MatrixType}");
-        _parameters = new ParameterSet(backend, seed, MatrixType);
-        _rotary = new RotaryTable(backend, config.ContextTokens, config.HeadDim, config.RopeTheta);
+        (Engine, Config) = (engine, config.Validate());
+        MatrixType = matrixType ?? engine.FloatType;
+        if (MatrixType != engine.FloatType && MatrixType != ElementType.BFloat16)
+            throw new ArgumentException($"matrices are stored as {engine.FloatType} or {ElementType.BFloat16} on {engine.Name}, not as {MatrixType}");
+        _parameters = new ParameterSet(engine, seed, MatrixType);
+        _rotary = new RotaryTable(engine, config.ContextTokens, config.HeadDim, config.RopeTheta);
         _embedding = _parameters.Matrix("model.embed_tokens.weight", config.VocabularySize, config.Dim, 0.02);
         var patterns = config.Attention.Distinct().ToDictionary(a => a, a => a.CreatePattern(config.QueryHeads, config.KeyValueHeads));
         _layers = new TransformerLayer[config.Layers];
@@ -46,7 +46,7 @@ public sealed class TransformerModel : IDisposable
     }
 
     /// <summary>The engine.</summary>
-    public IBackend Backend { get; }
+    public IEngine Engine { get; }
 
     /// <summary>The shape.</summary>
     public TransformerConfig Config { get; }

@@ -15,7 +15,7 @@ public static partial class Operations
     {
         ShapeRules.Same(nameof(Add), nameof(b), b.Shape, a.Shape);
         var y = tape.New(a.Shape);
-        tape.Backend.Add(a.Value, b.Value, y.Value);
+        tape.Engine.Add(a.Value, b.Value, y.Value);
         if (tape.Needs(a, b))
             RecordAdd(tape, a, b, y);
         return y;
@@ -31,7 +31,7 @@ public static partial class Operations
     {
         ShapeRules.Same(nameof(AddInto), nameof(residual), residual.Shape, branch.Shape);
         var y = tape.View(branch, ViewKey.Reshape(branch.Shape));
-        tape.Backend.Add(branch.Value, residual.Value, y.Value);
+        tape.Engine.Add(branch.Value, residual.Value, y.Value);
         if (tape.Needs(branch, residual))
             RecordAdd(tape, branch, residual, y);
         return y;

@@ -1,5 +1,5 @@
 using S2ILGPU.Autograd;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Tensors;
 
@@ -21,13 +21,13 @@ public static partial class Operations
     public static Variable Attention(this Tape tape, Variable query, Variable key, Variable value, BlockLayout layout, SequenceBatch? sequences = null,
         float? scale = null)
     {
-        AttentionRules.CheckTensors(nameof(Attention), tape.Backend, query.Value, key.Value, value.Value, layout);
+        AttentionRules.CheckTensors(nameof(Attention), tape.Engine, query.Value, key.Value, value.Value, layout);
         sequences = AttentionRules.CheckSequences(nameof(Attention), sequences, query.Value, key.Value, layout);
         float factor = scale ?? SparseAttention.DefaultScale(query.Shape[3]);
         var output = tape.New(query.Shape);
         bool needed = tape.Needs(query, key, value);
         var logSumExp = needed ? tape.NewTensor(new Shape(query.Shape[0], query.Shape[2], query.Shape[1])) : null;
-        tape.Backend.AttentionForward(new AttentionForwardArguments(query.Value, key.Value, value.Value, output.Value, logSumExp, layout, sequences, factor));
+        tape.Engine.AttentionForward(new AttentionForwardArguments(query.Value, key.Value, value.Value, output.Value, logSumExp, layout, sequences, factor));
         if (needed)
             RecordAttention(tape, query, key, value, output, logSumExp!, layout, sequences, factor);
         return output;
@@ -37,7 +37,7 @@ public static partial class Operations
         BlockLayout layout, SequenceBatch sequences, float scale) => tape.Record(output, () =>
     {
         using GradientMemory dq = new(tape, query), dk = new(tape, key), dv = new(tape, value);
-        tape.Backend.AttentionBackward(new AttentionBackwardArguments(query.Value, key.Value, value.Value, output.Value, logSumExp, output.Gradient!, null,
+        tape.Engine.AttentionBackward(new AttentionBackwardArguments(query.Value, key.Value, value.Value, output.Value, logSumExp, output.Gradient!, null,
             dq.Tensor, dk.Tensor, dv.Tensor, layout, sequences, scale));
     });
 
@@ -51,7 +51,7 @@ public static partial class Operations
         {
             _tape = tape;
             _target = tape.GradientOf(variable);
-            Tensor = _target is { Tensor: { } direct, Accumulate: false } ? direct : tape.Backend.Allocate(variable.Shape, variable.Value.ElementType);
+            Tensor = _target is { Tensor: { } direct, Accumulate: false } ? direct : tape.Engine.Allocate(variable.Shape, variable.Value.ElementType);
         }
 
         public Tensor Tensor { get; }

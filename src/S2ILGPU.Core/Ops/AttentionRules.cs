@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Tensors;
 
@@ -11,7 +11,7 @@ internal static class AttentionRules
     public const string HeadDimRule = "a multiple of 8 from 8 to 256";
 
     /// <summary>Checks queries [B, Nq, H, D], keys and values [B, Nk, Hkv, D] against each other, against the layout's heads and against what the engine can do.</summary>
-    public static void CheckTensors(string operation, IBackend engine, Tensor query, Tensor key, Tensor value, BlockLayout layout)
+    public static void CheckTensors(string operation, IEngine engine, Tensor query, Tensor key, Tensor value, BlockLayout layout)
     {
         Rank4(operation, nameof(query), query);
         Rank4(operation, nameof(key), key);

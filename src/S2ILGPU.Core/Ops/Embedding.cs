@@ -17,14 +17,14 @@ public static partial class Operations
         ShapeRules.Integers(nameof(Embedding), nameof(ids), ids, ids.Value.Count);
         var flat = tape.Flat(ids);
         var y = tape.New(new Shape(flat.Shape[0], table.Shape[1]));
-        tape.Backend.Embedding(table.Value, flat.Value, y.Value);
+        tape.Engine.Embedding(table.Value, flat.Value, y.Value);
         if (tape.Needs(table))
             RecordEmbedding(tape, table, flat, y);
         return y;
     }
 
     private static void RecordEmbedding(Tape tape, Variable table, Variable ids, Variable y) => tape.Record(y, () =>
-        tape.Backend.EmbeddingBackward(ids.Value, y.Gradient!, tape.GradientOf(table)));
+        tape.Engine.EmbeddingBackward(ids.Value, y.Gradient!, tape.GradientOf(table)));
 
     private static Variable Flat(this Tape tape, Variable integers) =>
         integers.Shape.Rank == 1 ? integers : tape.View(integers, ViewKey.Reshape(new Shape(checked((int)integers.Value.Count))));

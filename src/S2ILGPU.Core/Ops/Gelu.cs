@@ -11,12 +11,12 @@ public static partial class Operations
     public static Variable Gelu(this Tape tape, Variable x)
     {
         var y = tape.New(x.Shape);
-        tape.Backend.Gelu(x.Value, y.Value);
+        tape.Engine.Gelu(x.Value, y.Value);
         if (tape.Needs(x))
             RecordGelu(tape, x, y);
         return y;
     }
 
     private static void RecordGelu(Tape tape, Variable x, Variable y) => tape.Record(y, () =>
-        tape.Backend.GeluBackward(x.Value, y.Gradient!, tape.GradientOf(x)));
+        tape.Engine.GeluBackward(x.Value, y.Gradient!, tape.GradientOf(x)));
 }

@@ -1,5 +1,5 @@
 using S2ILGPU.Autograd;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Ops;
@@ -23,7 +23,7 @@ public static partial class Operations
             return tape.Reshape(tape.Linear(tape.Reshape(x, ShapeRules.Rows(x.Shape)), weight), x.Shape.With(-1, weight.Shape[0]));
 
         var y = tape.New(new Shape(x.Shape[0], weight.Shape[0]));
-        tape.Backend.MatMul(new MatMulArguments(x.Value, weight.Value, y.Value, TransposeB: true));
+        tape.Engine.MatMul(new MatMulArguments(x.Value, weight.Value, y.Value, TransposeB: true));
         if (tape.Needs(x, weight))
             RecordLinear(tape, x, weight, y);
         return y;
@@ -32,8 +32,8 @@ public static partial class Operations
     private static void RecordLinear(Tape tape, Variable x, Variable weight, Variable y) => tape.Record(y, () =>
     {
         if (tape.GradientOf(x) is { Tensor: { } dx } toX)
-            tape.Backend.MatMul(new MatMulArguments(y.Gradient!, weight.Value, dx, Accumulate: toX.Accumulate));
+            tape.Engine.MatMul(new MatMulArguments(y.Gradient!, weight.Value, dx, Accumulate: toX.Accumulate));
         if (tape.GradientOf(weight) is { Tensor: { } dweight } toWeight)
-            tape.Backend.MatMul(new MatMulArguments(y.Gradient!, x.Value, dweight, TransposeA: true, Accumulate: toWeight.Accumulate));
+            tape.Engine.MatMul(new MatMulArguments(y.Gradient!, x.Value, dweight, TransposeA: true, Accumulate: toWeight.Accumulate));
     });
 }

@@ -21,12 +21,12 @@ public static partial class Operations
 
         var y = tape.New(x.Shape);
         var inverseRms = tape.NewTensor(new Shape(x.Shape[0]));
-        tape.Backend.RmsNorm(x.Value, weight.Value, y.Value, inverseRms, epsilon);
+        tape.Engine.RmsNorm(x.Value, weight.Value, y.Value, inverseRms, epsilon);
         if (tape.Needs(x, weight))
             RecordRmsNorm(tape, x, weight, inverseRms, y);
         return y;
     }
 
     private static void RecordRmsNorm(Tape tape, Variable x, Variable weight, Tensor inverseRms, Variable y) => tape.Record(y, () =>
-        tape.Backend.RmsNormBackward(x.Value, weight.Value, inverseRms, y.Gradient!, tape.GradientOf(x), tape.GradientOf(weight)));
+        tape.Engine.RmsNormBackward(x.Value, weight.Value, inverseRms, y.Gradient!, tape.GradientOf(x), tape.GradientOf(weight)));
 }

@@ -1,5 +1,5 @@
 using S2ILGPU.Autograd;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Ops;
@@ -27,7 +27,7 @@ public static partial class Operations
 
         var y = tape.View(x, ViewKey.Reshape(x.Shape));
         var rotated = tape.View(y, ViewKey.Range(x.Shape, 2, 0, rotatedHeads));
-        tape.Backend.Rotary(rotated.Value, table.Cosine, table.Sine, positions.Value, GradientTarget.Into(rotated.Value), inverse: false);
+        tape.Engine.Rotary(rotated.Value, table.Cosine, table.Sine, positions.Value, GradientTarget.Into(rotated.Value), inverse: false);
         if (tape.Needs(x))
             RecordRotary(tape, x, rotatedHeads, table, positions, y);
         return y;
@@ -37,7 +37,7 @@ public static partial class Operations
     {
         var dy = tape.OwnGradient(y);
         using (var rotated = dy.Slice(2, 0, rotatedHeads))
-            tape.Backend.Rotary(rotated, table.Cosine, table.Sine, positions.Value, GradientTarget.Into(rotated), inverse: true);
+            tape.Engine.Rotary(rotated, table.Cosine, table.Sine, positions.Value, GradientTarget.Into(rotated), inverse: true);
         tape.GiveGradient(x, dy);
     });
 }

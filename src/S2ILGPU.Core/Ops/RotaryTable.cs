@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Ops;
@@ -7,14 +7,14 @@ namespace S2ILGPU.Ops;
 public sealed class RotaryTable : IDisposable
 {
     /// <summary>Computes the table on a device.</summary>
-    /// <param name="backend">The engine.</param>
+    /// <param name="engine">The engine.</param>
     /// <param name="maxPositions">Number of positions, from 0.</param>
     /// <param name="headDim">D, even.</param>
     /// <param name="theta">Base of the angles, usually 10000; above 0.</param>
     /// <exception cref="ArgumentException">A count is negative, the head dimension is odd or below 2, or theta is not above 0.</exception>
-    public RotaryTable(IBackend backend, int maxPositions, int headDim, double theta)
+    public RotaryTable(IEngine engine, int maxPositions, int headDim, double theta)
     {
-        ArgumentNullException.ThrowIfNull(backend);
+        ArgumentNullException.ThrowIfNull(engine);
         if (maxPositions < 0 || headDim < 2 || headDim % 2 != 0 || !(theta > 0))
             throw new ArgumentException($"a rotary table needs positions >= 0, an even head dimension and theta > 0, got {maxPositions}, {headDim}, {theta}");
         (MaxPositions, HeadDim) = (maxPositions, headDim);
@@ -27,9 +27,9 @@ public sealed class RotaryTable : IDisposable
                 (sine[p * half + c], cosine[p * half + c]) = ((float, float))Math.SinCos(p * frequency);
         }
         var shape = new Shape(maxPositions, half);
-        (Cosine, Sine) = (backend.Allocate(shape, backend.FloatType), backend.Allocate(shape, backend.FloatType));
-        backend.Upload(cosine, Cosine);
-        backend.Upload(sine, Sine);
+        (Cosine, Sine) = (engine.Allocate(shape, engine.FloatType), engine.Allocate(shape, engine.FloatType));
+        engine.Upload(cosine, Cosine);
+        engine.Upload(sine, Sine);
     }
 
     /// <summary>Number of positions.</summary>

@@ -1,5 +1,5 @@
 using S2ILGPU.Autograd;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Ops;
@@ -21,7 +21,7 @@ public static partial class Operations
         var flat = tape.Flat(targets);
         var losses = tape.New(new Shape(logits.Shape[0]));
         var logSumExp = tape.NewTensor(losses.Shape);
-        tape.Backend.SoftmaxCrossEntropy(logits.Value, flat.Value, losses.Value, logSumExp);
+        tape.Engine.SoftmaxCrossEntropy(logits.Value, flat.Value, losses.Value, logSumExp);
         if (tape.Needs(logits))
             RecordSoftmaxCrossEntropy(tape, logits, flat, logSumExp, losses, overwriteLogits);
         return losses;
@@ -32,10 +32,10 @@ public static partial class Operations
     {
         if (overwriteLogits && !logits.IsParameter && !logits.HasGradient && logits.Whole is null)
         {
-            tape.Backend.SoftmaxCrossEntropyBackward(logits.Value, targets.Value, logSumExp, losses.Gradient!, GradientTarget.Into(logits.Value));
+            tape.Engine.SoftmaxCrossEntropyBackward(logits.Value, targets.Value, logSumExp, losses.Gradient!, GradientTarget.Into(logits.Value));
             logits.SetGradient(logits.Value.Share());
             return;
         }
-        tape.Backend.SoftmaxCrossEntropyBackward(logits.Value, targets.Value, logSumExp, losses.Gradient!, tape.GradientOf(logits));
+        tape.Engine.SoftmaxCrossEntropyBackward(logits.Value, targets.Value, logSumExp, losses.Gradient!, tape.GradientOf(logits));
     });
 }

@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Tensors;
 
@@ -11,7 +11,7 @@ public static class SparseAttention
 {
     /// <summary><c>O = softmax(scale Q K^T over the kept blocks) V, LSE = ln sum exp(scale q k)</c>.</summary>
     /// <param name="engine">The engine that holds the tensors.</param>
-    /// <param name="query">Q [B, Nq, H, D], of a type that the engine <see cref="IBackend.SupportsAttention"/>, any strides with adjacent D; D a multiple of 8 from 8 to 256. Read.</param>
+    /// <param name="query">Q [B, Nq, H, D], of a type that the engine <see cref="IEngine.SupportsAttention"/>, any strides with adjacent D; D a multiple of 8 from 8 to 256. Read.</param>
     /// <param name="key">K [B, Nk, Hkv, D] with Nk at least Nq: query i sits at position Nk - Nq + i. Read.</param>
     /// <param name="value">V [B, Nk, Hkv, D]. Read.</param>
     /// <param name="layout">The kept blocks; covers all keys, and has rows from the first query on.</param>
@@ -22,7 +22,7 @@ public static class SparseAttention
     /// <see cref="AttentionOptions.CheckFinite"/>) an input is not finite.</exception>
     /// <remarks>4 D multiplications and additions per query and kept key. Rows that keep nothing give 0 and -infinity, never NaN; empty tensors give empty
     /// results.</remarks>
-    public static AttentionResult Forward(IBackend engine, Tensor query, Tensor key, Tensor value, BlockLayout layout, AttentionOptions? options = null)
+    public static AttentionResult Forward(IEngine engine, Tensor query, Tensor key, Tensor value, BlockLayout layout, AttentionOptions? options = null)
     {
         const string operation = $"{nameof(SparseAttention)}.{nameof(Forward)}";
         ArgumentNullException.ThrowIfNull(engine);
@@ -56,7 +56,7 @@ public static class SparseAttention
     /// <exception cref="ShapeException">A tensor's rank, extent or element type does not fit; the message has both sides.</exception>
     /// <exception cref="ArgumentException">The layout does not cover a sequence.</exception>
     /// <remarks>10 D multiplications and additions per query and kept key. No atomics: the same bits on every run.</remarks>
-    public static AttentionGradients Backward(IBackend engine, Tensor query, Tensor key, Tensor value, AttentionResult result, Tensor outputGradient,
+    public static AttentionGradients Backward(IEngine engine, Tensor query, Tensor key, Tensor value, AttentionResult result, Tensor outputGradient,
         BlockLayout layout, Tensor? logSumExpGradient = null)
     {
         const string operation = $"{nameof(SparseAttention)}.{nameof(Backward)}";
@@ -91,7 +91,7 @@ public static class SparseAttention
     /// <returns>The attention over all keys, again a result, so that merges compose in a tree; the caller disposes it.</returns>
     /// <exception cref="ArgumentException">There are no parts, or they used different scales.</exception>
     /// <exception cref="ShapeException">The parts differ in shape or element type.</exception>
-    public static AttentionResult Merge(IBackend engine, params IReadOnlyList<AttentionResult> parts)
+    public static AttentionResult Merge(IEngine engine, params IReadOnlyList<AttentionResult> parts)
     {
         const string operation = $"{nameof(SparseAttention)}.{nameof(Merge)}";
         ArgumentNullException.ThrowIfNull(engine);
@@ -119,7 +119,7 @@ public static class SparseAttention
 
     private static Shape LogSumExpShape(Tensor query) => new(query.Shape[0], query.Shape[2], query.Shape[1]);
 
-    private static void CheckFinite(IBackend engine, string operation, Tensor query, Tensor key, Tensor value)
+    private static void CheckFinite(IEngine engine, string operation, Tensor query, Tensor key, Tensor value)
     {
         long inQuery = engine.CountNonFinite(query), inKey = engine.CountNonFinite(key), inValue = engine.CountNonFinite(value);
         if (inQuery + inKey + inValue > 0)

@@ -62,7 +62,7 @@ public static partial class Operations
     {
         foreach (var part in parts)
             if (!part.HasGradient)
-                tape.Backend.Fill(part.ClaimGradient(tape.Backend), 0);
+                tape.Engine.Fill(part.ClaimGradient(tape.Engine), 0);
         tape.GiveGradient(x, whole.Gradient!);
     });
 }

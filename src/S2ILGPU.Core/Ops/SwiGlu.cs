@@ -17,12 +17,12 @@ public static partial class Operations
         ShapeRules.Rank(nameof(SwiGlu), nameof(gate), gate.Shape, 2);
         ShapeRules.Same(nameof(SwiGlu), nameof(up), up.Shape, gate.Shape);
         var y = tape.New(gate.Shape);
-        tape.Backend.SwiGlu(gate.Value, up.Value, y.Value);
+        tape.Engine.SwiGlu(gate.Value, up.Value, y.Value);
         if (tape.Needs(gate, up))
             RecordSwiGlu(tape, gate, up, y);
         return y;
     }
 
     private static void RecordSwiGlu(Tape tape, Variable gate, Variable up, Variable y) => tape.Record(y, () =>
-        tape.Backend.SwiGluBackward(gate.Value, up.Value, y.Gradient!, tape.GradientOf(gate), tape.GradientOf(up)));
+        tape.Engine.SwiGluBackward(gate.Value, up.Value, y.Gradient!, tape.GradientOf(gate), tape.GradientOf(up)));
 }

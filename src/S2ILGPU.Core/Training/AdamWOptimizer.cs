@@ -1,5 +1,6 @@
 using S2ILGPU.Autograd;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
+using S2ILGPU.Models;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Training;
@@ -9,19 +10,19 @@ namespace S2ILGPU.Training;
 /// <seealso href="https://arxiv.org/abs/1711.05101">Loshchilov and Hutter, Decoupled Weight Decay Regularization, algorithm 2</seealso>
 public sealed class AdamWOptimizer : IDisposable
 {
-    private readonly IBackend _backend;
+    private readonly IEngine _engine;
     private readonly TrainingOptions _options;
     private readonly IReadOnlyList<Variable> _parameters;
     private readonly Tensor _sumOfSquares;
 
     /// <summary>Creates an optimizer with zero moments.</summary>
-    /// <param name="backend">The engine that holds the parameters.</param>
+    /// <param name="engine">The engine that holds the parameters.</param>
     /// <param name="parameters">The parameters, each with a name; kept, not disposed.</param>
     /// <param name="options">Betas, epsilon, decay, clipping.</param>
-    public AdamWOptimizer(IBackend backend, IReadOnlyList<Variable> parameters, TrainingOptions options)
+    public AdamWOptimizer(IEngine engine, IReadOnlyList<Variable> parameters, TrainingOptions options)
     {
-        (_backend, _parameters, _options) = (backend, parameters, options);
-        _sumOfSquares = backend.Allocate(new Shape(1), backend.FloatType);
+        (_engine, _parameters, _options) = (engine, parameters, options);
+        _sumOfSquares = engine.Allocate(new Shape(1), engine.FloatType);
         FirstMoments = [.. parameters.Select(Zeros)];
         SecondMoments = [.. parameters.Select(Zeros)];
     }
@@ -43,18 +44,18 @@ public sealed class AdamWOptimizer : IDisposable
         foreach (var parameter in _parameters)
             if (parameter.Gradient is { } gradient)
             {
-                _backend.SumOfSquares(gradient, _sumOfSquares, accumulate);
+                _engine.SumOfSquares(gradient, _sumOfSquares, accumulate);
                 accumulate = true;
             }
         Span<float> sum = stackalloc float[1];
-        _backend.Download(_sumOfSquares, sum);
+        _engine.Download(_sumOfSquares, sum);
         double norm = Math.Sqrt(sum[0]);
         if (!double.IsFinite(norm))
             throw new InvalidOperationException($"the gradient of step {step} is not finite (norm {norm}); lower the learning rate or clip");
         float scale = _options.ClipNorm > 0 && norm > _options.ClipNorm ? (float)(_options.ClipNorm / norm) : 1f;
         for (int i = 0; i < _parameters.Count; i++)
             if (_parameters[i].Gradient is { } gradient)
-                _backend.AdamW(new AdamWArguments(_parameters[i].Value, gradient, FirstMoments[i], SecondMoments[i], learningRate, _options.Beta1, _options.Beta2,
+                _engine.AdamW(new AdamWArguments(_parameters[i].Value, gradient, FirstMoments[i], SecondMoments[i], learningRate, _options.Beta1, _options.Beta2,
                     _options.Epsilon, _parameters[i].Value.Shape.Rank > 1 ? _options.WeightDecay : 0f, step, scale));
         return norm;
     }
@@ -69,8 +70,8 @@ public sealed class AdamWOptimizer : IDisposable
 
     private Tensor Zeros(Variable parameter)
     {
-        var moment = _backend.Allocate(parameter.Value.Shape, _backend.FloatType);
-        _backend.Fill(moment, 0);
+        var moment = _engine.Allocate(parameter.Value.Shape, _engine.FloatType);
+        _engine.Fill(moment, 0);
         return moment;
     }
 }

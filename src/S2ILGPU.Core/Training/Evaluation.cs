@@ -1,6 +1,7 @@
 using S2ILGPU.Autograd;
+using S2ILGPU.Corpora;
 using S2ILGPU.Models;
-using S2ILGPU.Text;
+using S2ILGPU.Tokenizers;
 
 namespace S2ILGPU.Training;
 
@@ -19,14 +20,14 @@ public static class Evaluation
         int windows = data.WindowCount(contextTokens), read = Math.Min(windows, maxWindows);
         if (read == 0)
             throw new ArgumentException($"{data.TokenCount} tokens of text are not enough to measure a loss");
-        using var tape = new Tape(model.Backend, recording: false);
+        using var tape = new Tape(model.Engine, recording: false);
         double sum = 0;
         long count = 0;
         for (int w = 0; w < read; w++)
         {
             var window = data.Window((int)((long)w * windows / read), contextTokens);
             float[] losses = new float[window.Length - 1];
-            model.Backend.Download(model.Loss(tape, window[..^1], window[1..], batch: 1).Value, losses);
+            model.Engine.Download(model.Loss(tape, window[..^1], window[1..], batch: 1).Value, losses);
             tape.Reset();
             foreach (float loss in losses)
                 sum += loss;

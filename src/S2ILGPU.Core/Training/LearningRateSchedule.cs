@@ -1,3 +1,5 @@
+using S2ILGPU.Models;
+
 namespace S2ILGPU.Training;
 
 /// <summary>Linear warm-up, then half a cosine down: <c>lr(t) = peak * t / W</c> for t &lt;= W, then <c>final + (peak - final) (1 + cos(pi (t - W) / (T - W))) / 2</c>.</summary>

@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using S2ILGPU.Autograd;
-using S2ILGPU.Backends;
+using S2ILGPU.Corpora;
+using S2ILGPU.Engines;
 using S2ILGPU.Models;
-using S2ILGPU.Text;
+using S2ILGPU.Tokenizers;
 
 namespace S2ILGPU.Training;
 
@@ -28,8 +29,8 @@ public sealed class Trainer : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         Options = options.Validate();
-        if (model.MatrixType != model.Backend.FloatType)
-            throw new ArgumentException($"a model with {model.MatrixType} matrices cannot be trained, it needs {model.Backend.FloatType}");
+        if (model.MatrixType != model.Engine.FloatType)
+            throw new ArgumentException($"a model with {model.MatrixType} matrices cannot be trained, it needs {model.Engine.FloatType}");
         if (options.ContextTokens > model.Config.ContextTokens)
             throw new ArgumentException($"a training context of {options.ContextTokens} tokens is longer than the model's {model.Config.ContextTokens}");
         if (training.VocabularySize > model.Config.VocabularySize)
@@ -39,8 +40,8 @@ public sealed class Trainer : IDisposable
         if (validation.TokenCount < 2)
             throw new ArgumentException($"{validation.TokenCount} tokens of validation text are not enough: give more text");
         (Model, Data, ValidationData) = (model, training, validation);
-        Optimizer = new AdamWOptimizer(model.Backend, model.Parameters, options);
-        _tape = new Tape(model.Backend, recording: true, recompute: options.Recompute);
+        Optimizer = new AdamWOptimizer(model.Engine, model.Parameters, options);
+        _tape = new Tape(model.Engine, recording: true, recompute: options.Recompute);
         int tokens = options.BatchSequences * options.ContextTokens;
         _windows = new int[tokens + options.BatchSequences];
         (_inputs, _targets, _losses) = (new int[tokens], new int[tokens], new float[tokens]);
@@ -116,7 +117,7 @@ public sealed class Trainer : IDisposable
             window[1..].CopyTo(_targets.AsSpan(row * context));
         }
         var losses = Model.Loss(_tape, _inputs, _targets, Options.BatchSequences);
-        Model.Backend.Download(losses.Value, _losses);
+        Model.Engine.Download(losses.Value, _losses);
         _tape.Backward(losses, 1f / Options.TokensPerStep);
         _tape.Reset();
         double sum = 0;

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using S2ILGPU.Models;
 
 namespace S2ILGPU.Training;
 

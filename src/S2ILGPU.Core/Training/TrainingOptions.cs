@@ -1,3 +1,6 @@
+using S2ILGPU.Corpora;
+using S2ILGPU.Models;
+
 namespace S2ILGPU.Training;
 
 /// <summary>How a model is trained. An immutable value; defaults here and nowhere else.</summary>
@@ -58,7 +61,7 @@ public sealed record TrainingOptions
     public IReadOnlyList<string> Data { get; init; } = [];
 
     /// <summary>The most bytes of text to read.</summary>
-    public int CorpusBytes { get; init; } = Text.Corpus.DefaultMaxBytes;
+    public int CorpusBytes { get; init; } = Corpus.DefaultMaxBytes;
 
     /// <summary>Tokens that one optimizer step learns from.</summary>
     [System.Text.Json.Serialization.JsonIgnore]

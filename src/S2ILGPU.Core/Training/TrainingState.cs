@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
+using S2ILGPU.Models;
 using S2ILGPU.Storage;
 using S2ILGPU.Tensors;
 
@@ -18,10 +19,10 @@ public static class TrainingState
     /// <exception cref="IOException">The file cannot be written; an earlier one is intact.</exception>
     public static void Save(string path, Trainer trainer)
     {
-        var backend = trainer.Model.Backend;
+        var engine = trainer.Model.Engine;
         var tensors = new List<SafetensorsTensor>();
         foreach (var (name, tensor) in Tensors(trainer))
-            tensors.Add(ModelFolder.Stored(backend, name, tensor));
+            tensors.Add(ModelFolder.Stored(engine, name, tensor));
         SafetensorsFile.Write(path, tensors, new Dictionary<string, string>
         {
             [FormatKey] = Format,
@@ -66,7 +67,7 @@ public static class TrainingState
         foreach (var (name, tensor) in tensors)
             ModelFolder.CheckStored(file, name, tensor.Shape);
         foreach (var (name, tensor) in tensors)
-            trainer.Model.Backend.Upload(file.ReadSingles(name), tensor);
+            trainer.Model.Engine.Upload(file.ReadSingles(name), tensor);
         trainer.ContinueAfter(step);
     }
 

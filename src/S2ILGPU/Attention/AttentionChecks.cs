@@ -1,5 +1,7 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Kernels;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Layouts;
 using S2ILGPU.Tensors;
 
@@ -15,7 +17,7 @@ internal static class AttentionChecks
     /// <exception cref="ArgumentException">Something does not fit; the message has the values.</exception>
     public static void Forward(in AttentionForwardArguments a)
     {
-        const string operation = nameof(IBackend.AttentionForward);
+        const string operation = nameof(IEngine.AttentionForward);
         Query(operation, a.Query, a.Layout);
         int batch = a.Query.Shape[0], headDim = a.Query.Shape[3], keyValueHeads = a.Layout.Pattern.KeyValueHeads;
         if (a.Pages is { } pages)
@@ -41,7 +43,7 @@ internal static class AttentionChecks
     /// <exception cref="ArgumentException">Something does not fit; the message has the values.</exception>
     public static void Backward(in AttentionBackwardArguments a)
     {
-        const string operation = nameof(IBackend.AttentionBackward);
+        const string operation = nameof(IEngine.AttentionBackward);
         Query(operation, a.Query, a.Layout);
         ShapeException.ThrowUnless(operation, nameof(a.Key), a.Key, new Shape(a.Query.Shape[0], a.Key.Shape[1], a.Layout.Pattern.KeyValueHeads, a.Query.Shape[3]));
         foreach (var (name, tensor, like) in ((string, Tensor, Tensor)[])[(nameof(a.Value), a.Value, a.Key), (nameof(a.KeyGradient), a.KeyGradient, a.Key),

@@ -1,8 +1,10 @@
 using System.Reflection;
 using ILGPU.Runtime;
+using S2ILGPU.Compiler;
 using S2ILGPU.Devices;
-using S2ILGPU.Launch;
+using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
+using S2ILGPU.Variants;
 
 namespace S2ILGPU.Attention;
 
@@ -23,8 +25,8 @@ internal sealed class AttentionKernels
     public AttentionKernels(Device device, bool knowsPrimitives)
     {
         _isEmulated = device.AcceleratorType == AcceleratorType.CPU;
-        _kilobytes = _isEmulated ? EmulatedKilobytes : AcceleratorRuntime.MultiprocessorKilobytes(device);
-        UseTensorCores = knowsPrimitives && (_isEmulated ? CanEmulate(device) : AcceleratorRuntime.CudaArchitecture(device) >= KernelVariants.LeastArchitecture);
+        _kilobytes = _isEmulated ? EmulatedKilobytes : PrimitiveKernels.MultiprocessorKilobytes(device);
+        UseTensorCores = knowsPrimitives && (_isEmulated ? CanEmulate(device) : PrimitiveKernels.Architecture(device) >= KernelVariants.LeastArchitecture);
     }
 
     /// <summary>Whether 16-bit operands go to tensor-core kernels; otherwise all work is done by portable ones.</summary>

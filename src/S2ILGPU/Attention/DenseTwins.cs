@@ -3,7 +3,7 @@ using S2ILGPU.Tensors;
 namespace S2ILGPU.Attention;
 
 /// <summary>Tensors [B, N, H, D] for kernels that demand an element type or an alignment: one that has it stands for itself, any other has a dense twin for the duration of a call.</summary>
-internal sealed class DenseTwins(IlgpuBackend engine)
+internal sealed class DenseTwins(IlgpuEngine engine)
 {
     /// <summary>The tensor, or a twin with its elements.</summary>
     /// <param name="tensor">Read.</param>

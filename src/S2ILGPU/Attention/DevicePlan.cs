@@ -1,10 +1,13 @@
 using ILGPU;
 using ILGPU.Runtime;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Kernels;
-using S2ILGPU.Tiles;
-using S2ILGPU.Launch;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Kernels.Attention.TensorCore;
+using S2ILGPU.Lists;
 using S2ILGPU.Memory;
+using S2ILGPU.Tiles;
+using S2ILGPU.Variants;
 
 namespace S2ILGPU.Attention;
 

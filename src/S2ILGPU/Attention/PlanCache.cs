@@ -1,8 +1,9 @@
 using ILGPU.Runtime;
-using S2ILGPU.Backends;
-using S2ILGPU.Launch;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
+using S2ILGPU.Lists;
 using S2ILGPU.Memory;
+using S2ILGPU.Variants;
 
 namespace S2ILGPU.Attention;
 

@@ -1,10 +1,13 @@
 using ILGPU;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Kernels;
-using S2ILGPU.Tiles;
-using S2ILGPU.Launch;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Kernels.Attention.TensorCore;
+using S2ILGPU.Lists;
 using S2ILGPU.Memory;
 using S2ILGPU.Tensors;
+using S2ILGPU.Tiles;
+using S2ILGPU.Variants;
 
 namespace S2ILGPU.Attention;
 
@@ -12,7 +15,7 @@ namespace S2ILGPU.Attention;
 /// Attention by the portable kernels, in single precision on any accelerator. 16-bit queries and gradients go through single-precision copies; keys and values of 16 bits
 /// are read as they are.
 /// </summary>
-internal sealed class PortableAttention(IlgpuBackend engine, DeviceTensors tensors, PlanCache plans, AttentionKernels kernels)
+internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensors, PlanCache plans, AttentionKernels kernels)
 {
     private readonly DenseTwins _twins = new(engine);
 

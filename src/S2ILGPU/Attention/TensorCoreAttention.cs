@@ -1,18 +1,21 @@
 using System.Diagnostics.CodeAnalysis;
 using ILGPU;
 using ILGPU.Runtime;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Kernels;
-using S2ILGPU.Launch;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Layouts;
+using S2ILGPU.Lists;
 using S2ILGPU.Memory;
 using S2ILGPU.Tensors;
 using S2ILGPU.Tiles;
+using S2ILGPU.Variants;
 
 namespace S2ILGPU.Attention;
 
 /// <summary>Attention by the tensor-core kernels, on 16-bit tensors. Operands that they cannot read as they lie are packed into dense tiles first.</summary>
-internal sealed class TensorCoreAttention(IlgpuBackend engine, DeviceTensors tensors, PlanCache plans, AttentionKernels kernels)
+internal sealed class TensorCoreAttention(IlgpuEngine engine, DeviceTensors tensors, PlanCache plans, AttentionKernels kernels)
 {
     // ILGPU chooses vector loads as if the views of an argument began at multiples of so many bytes (PTXBackend.DefaultGlobalMemoryAlignment).
     private const int ViewAlignmentBytes = 256;

@@ -1,5 +1,7 @@
 using ILGPU.Runtime;
 using S2ILGPU.Kernels;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Kernels.Attention.TensorCore;
 
 namespace S2ILGPU.Devices;
 

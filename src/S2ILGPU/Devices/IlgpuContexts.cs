@@ -1,4 +1,5 @@
 using ILGPU;
+using S2ILGPU.Compiler;
 
 namespace S2ILGPU.Devices;
 
@@ -8,6 +9,6 @@ public static class IlgpuContexts
     /// <summary>Teaches a context the device primitives of the tensor-core kernels: matrix products, asynchronous copies. Costs nothing for other kernels.</summary>
     /// <param name="builder">The builder of the context, with <c>EnableAlgorithms()</c> beside this.</param>
     /// <returns>The builder.</returns>
-    /// <remarks>Nothing else is to be said: an <see cref="IlgpuBackend"/> sees by itself whether its context knows them, and tells in <see cref="IlgpuBackend.UsesTensorCores"/>.</remarks>
-    public static Context.Builder WithTensorCores(this Context.Builder builder) => AcceleratorRuntime.WithPrimitives(builder);
+    /// <remarks>Nothing else is to be said: an <see cref="IlgpuEngine"/> sees by itself whether its context knows them, and tells in <see cref="IlgpuEngine.UsesTensorCores"/>.</remarks>
+    public static Context.Builder WithTensorCores(this Context.Builder builder) => builder.TensorCores();
 }

@@ -1,5 +1,9 @@
+using ILGPU;
+using ILGPU.Algorithms;
 using ILGPU.Runtime;
-using S2ILGPU.Backends;
+using ILGPU.Runtime.CPU;
+using S2ILGPU.Compiler;
+using S2ILGPU.Engines;
 
 namespace S2ILGPU.Devices;
 
@@ -8,7 +12,7 @@ namespace S2ILGPU.Devices;
 public sealed class IlgpuDevices : IDeviceProvider
 {
     // Drivers and devices do not change while a process runs, and asking OpenCL takes long.
-    private static readonly Lazy<IReadOnlyList<(DeviceInfo Info, Device Device)>> s_found = new(AcceleratorRuntime.Find);
+    private static readonly Lazy<IReadOnlyList<(DeviceInfo Info, Device Device)>> s_found = new(Find);
 
     /// <inheritdoc/>
     public IReadOnlyList<DeviceInfo> Devices() => Usable(s_found.Value);
@@ -20,21 +24,21 @@ public sealed class IlgpuDevices : IDeviceProvider
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">There is no such device; the message names those that there are.</exception>
     /// <exception cref="NotSupportedException">The device is too small for the kernels; the message has what is needed and what there is.</exception>
-    public IBackend Create(string id) => CreateBackend(id);
+    public IEngine Create(string id) => CreateEngine(id);
 
-    internal static IlgpuBackend CreateBackend(string id, long? memoryLimitBytes = null)
+    internal static IlgpuEngine CreateEngine(string id, long? memoryLimitBytes = null)
     {
         foreach (var (info, device) in s_found.Value)
         {
             if (!string.Equals(info.Id, id, StringComparison.OrdinalIgnoreCase))
                 continue;
-            var context = AcceleratorRuntime.CreateContext();
+            var context = Context.Create(builder => builder.Optimize(OptimizationLevel.O2).EnableAlgorithms().TensorCores());
             try
             {
                 var accelerator = device.CreateAccelerator(context);
                 // The emulated device is there to test the portable kernels; those of tensor cores are forced upon it one by one.
                 bool mayUseTensorCores = device.AcceleratorType != AcceleratorType.CPU;
-                return new IlgpuBackend(accelerator, null, mayUseTensorCores, new OwnedAccelerator(context, accelerator), memoryLimitBytes);
+                return new IlgpuEngine(accelerator, null, mayUseTensorCores, new OwnedAccelerator(context, accelerator), memoryLimitBytes);
             }
             catch
             {
@@ -50,8 +54,17 @@ public sealed class IlgpuDevices : IDeviceProvider
 
     /// <summary>What a person calls a device.</summary>
     internal static string DisplayName(Device device) => device.AcceleratorType == AcceleratorType.CPU
-        ? AcceleratorRuntime.EmulatedName
-        : $"{device.Name} ({device.AcceleratorType}, {AcceleratorRuntime.ArchitectureOf(device)})";
+        ? "ILGPU CPU accelerator (GPU kernels on CPU threads, for tests)"
+        : $"{device.Name} ({device.AcceleratorType}, {GpuDevices.ArchitectureOf(device)})";
+
+    // All CUDA and OpenCL devices that ILGPU can use, and the emulated one. Missing drivers give no devices.
+    private static IReadOnlyList<(DeviceInfo Info, Device Device)> Find()
+    {
+        // Kernels use groups of up to 256 threads and warps of 32. One multiprocessor: the C# bodies of device primitives exchange values through memory of one group.
+        var emulated = new CPUDevice(32, 8, 1);
+        var info = new DeviceInfo("ilgpu-cpu", DisplayName(emulated), DeviceKind.Emulated, MemoryBytes(emulated), 1, GpuDevices.ArchitectureOf(emulated));
+        return [.. GpuDevices.Find(), (info, emulated)];
+    }
 
     private sealed class OwnedAccelerator(IDisposable context, IDisposable accelerator) : IDisposable
     {

@@ -1,7 +1,9 @@
 using System.Reflection;
 using ILGPU;
 using ILGPU.Runtime;
-using S2ILGPU.Launch;
+using S2ILGPU.Compiler;
+using S2ILGPU.Lists;
+using S2ILGPU.Variants;
 
 namespace S2ILGPU.Devices;
 
@@ -33,7 +35,7 @@ internal sealed class KernelCache(Accelerator accelerator)
     {
         if (_launchers.TryGetValue(method, out var known))
             return (Action<AcceleratorStream, KernelConfig, TArguments>)known;
-        var launcher = AcceleratorRuntime.LoadWithPrimitives<TArguments>(accelerator, method, threads, minGroups, sharedBytes);
+        var launcher = PrimitiveKernels.Load<TArguments>(accelerator, method, threads, minGroups, sharedBytes);
         _launchers.Add(method, launcher);
         return launcher;
     }

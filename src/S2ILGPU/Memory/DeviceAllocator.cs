@@ -1,6 +1,6 @@
 using ILGPU;
 using ILGPU.Runtime;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Memory;
@@ -12,7 +12,7 @@ namespace S2ILGPU.Memory;
 /// </remarks>
 /// <param name="accelerator">The device; stays with the caller.</param>
 /// <param name="limitBytes">Bytes that may be held at most, in use and idle.</param>
-internal sealed class DeviceAllocator(Accelerator accelerator, long limitBytes) : CachingAllocator<IlgpuBuffer>(typeof(IlgpuBackend), classesPerDoubling: 8)
+internal sealed class DeviceAllocator(Accelerator accelerator, long limitBytes) : CachingAllocator<IlgpuBuffer>(typeof(IlgpuEngine), classesPerDoubling: 8)
 {
     /// <inheritdoc/>
     public override void Trim()
@@ -61,7 +61,7 @@ internal sealed class IlgpuBuffer(DeviceAllocator owner, MemoryBuffer1D<int, Str
 
     /// <summary>The memory as 32-bit words; aligned to at least 256 bytes.</summary>
     /// <exception cref="ObjectDisposedException">The engine was disposed.</exception>
-    public ArrayView<int> Words => (_memory ?? throw new ObjectDisposedException(nameof(IlgpuBackend), "the engine that owns this tensor was disposed")).View.BaseView;
+    public ArrayView<int> Words => (_memory ?? throw new ObjectDisposedException(nameof(IlgpuEngine), "the engine that owns this tensor was disposed")).View.BaseView;
 
     /// <summary>The allocator that the buffer goes back to; tensors of another engine have another one.</summary>
     public DeviceAllocator Owner => owner;

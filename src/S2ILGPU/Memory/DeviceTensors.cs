@@ -1,7 +1,9 @@
 using ILGPU;
 using S2ILGPU.Kernels;
-using S2ILGPU.Tiles;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Tensors;
+using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Memory;
 

@@ -18,7 +18,7 @@ internal sealed class HostCopy<T> : IDisposable where T : unmanaged
         _buffer = memory.Rent(Math.Max(1, values.Length) * (long)sizeof(T));
         View = _buffer.Words.Cast<T>().SubView(0, values.Length);
         if (!values.IsEmpty)
-            AcceleratorRuntime.Upload(View, stream, values);
+            GpuDevices.Upload(View, stream, values);
     }
 
     /// <summary>The elements on the device.</summary>

@@ -1,6 +1,6 @@
 using ILGPU;
 using ILGPU.Runtime;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 
 namespace S2ILGPU.Memory;
 

@@ -1,6 +1,7 @@
 using System.Reflection;
-using S2ILGPU.Launch;
+using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
+using S2ILGPU.Variants;
 
 namespace S2ILGPU.Reports;
 

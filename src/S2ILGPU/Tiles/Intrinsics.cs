@@ -6,7 +6,7 @@ namespace S2ILGPU.Tiles;
 
 /// <summary>Instructions of tensor-core devices that C# has no words for, as functions of values.</summary>
 /// <remarks>
-/// <para>On CUDA a call becomes one PTX instruction (the generator of the same name); nothing passes through local memory. Elsewhere the body runs: on ILGPU's CPU accelerator and in KernelLab, both
+/// <para>On CUDA a call becomes one PTX instruction (the generator of the same name); nothing passes through local memory. Elsewhere the body runs: on ILGPU's CPU accelerator, both
 /// through <see cref="Raw"/>.</para>
 /// <para>Shared memory is addressed by 32-bit byte addresses made from <see cref="SharedAddress"/>, device memory by 64-bit ones made from <see cref="GlobalAddress"/>; where bodies run, both are
 /// offsets from the element that is passed by reference along with the address. A parameter named <c>offset</c> must be a constant: it becomes part of the instruction.</para>

@@ -9,14 +9,14 @@ namespace S2ILGPU.Core.Tests.Autograd;
 public sealed class TapeTests : IDisposable
 {
     private readonly Random _random = Seeds.NewRandom();
-    private readonly ReferenceBackend _backend = new();
+    private readonly ReferenceEngine _engine = new();
     private readonly List<Variable> _parameters = [];
 
     public void Dispose()
     {
         foreach (var parameter in _parameters)
             parameter.Dispose();
-        Assert.Equal(0, _backend.UsedBytes);
+        Assert.Equal(0, _engine.UsedBytes);
     }
 
     [Fact]
@@ -34,35 +34,35 @@ public sealed class TapeTests : IDisposable
     public void MemoryFallsDuringTheWalkAndOnlyLossAndParametersRemain()
     {
         var w = Parameter(new Shape(4, 4));
-        using var tape = new Tape(_backend);
-        long before = _backend.UsedBytes, smallest = long.MaxValue;
+        using var tape = new Tape(_engine);
+        long before = _engine.UsedBytes, smallest = long.MaxValue;
         var x = tape.Reshape(w, new Shape(4, 4));
         for (int i = 0; i < 10; i++)
         {
             x = tape.Gelu(x);
             var probed = x;
             if (i == 2)
-                x = Probe(tape, x, () => smallest = _backend.UsedBytes);
+                x = Probe(tape, x, () => smallest = _engine.UsedBytes);
         }
-        long peak = _backend.UsedBytes;
+        long peak = _engine.UsedBytes;
         tape.Backward(x);
         Assert.True(smallest < peak, $"{smallest} bytes near the end of the walk, {peak} at its start");
-        Assert.Equal(before + 2 * w.Value.Count * sizeof(double), _backend.UsedBytes); // the loss, and the gradient of w
-        Assert.Equal(16, ReferenceBackend.Values(x.Value).Length);
+        Assert.Equal(before + 2 * w.Value.Count * sizeof(double), _engine.UsedBytes); // the loss, and the gradient of w
+        Assert.Equal(16, ReferenceEngine.Values(x.Value).Length);
         tape.Reset();
-        Assert.Equal(before + w.Value.Count * sizeof(double), _backend.UsedBytes);
+        Assert.Equal(before + w.Value.Count * sizeof(double), _engine.UsedBytes);
     }
 
     [Fact]
     public void ASharedGradientIsCopiedBeforeSomebodyAddsToIt()
     {
         var (a, b) = (Parameter(new Shape(2, 2)), Parameter(new Shape(2, 2)));
-        using var tape = new Tape(_backend);
+        using var tape = new Tape(_engine);
         var (left, right) = (tape.Reshape(a, new Shape(4)), tape.Reshape(b, new Shape(4)));
         // Walked backwards: the outer sum shares its gradient with left and inner; inner then adds to left, and must not change what it shares with right.
         tape.Backward(tape.Add(left, tape.Add(left, right)));
-        Assert.Equal([2, 2, 2, 2], ReferenceBackend.Values(a.Gradient!));
-        Assert.Equal([1, 1, 1, 1], ReferenceBackend.Values(b.Gradient!));
+        Assert.Equal([2, 2, 2, 2], ReferenceEngine.Values(a.Gradient!));
+        Assert.Equal([1, 1, 1, 1], ReferenceEngine.Values(b.Gradient!));
     }
 
     [Fact]
@@ -73,14 +73,14 @@ public sealed class TapeTests : IDisposable
         {
             foreach (var p in parameters)
                 p.ReleaseGradient();
-            using var tape = new Tape(_backend, recording: true, recompute);
+            using var tape = new Tape(_engine, recording: true, recompute);
             var x = tape.Reshape(parameters[0], new Shape(8, 8));
-            long before = _backend.UsedBytes;
+            long before = _engine.UsedBytes;
             foreach (var p in parameters)
                 x = tape.Segment(x, p, static (t, x, p) => t.AddInto(t.Linear(t.Gelu(t.Gelu(t.Gelu(x))), p), x));
-            long kept = _backend.UsedBytes - before;
+            long kept = _engine.UsedBytes - before;
             tape.Backward(x);
-            return ([.. parameters.Select(p => ReferenceBackend.Values(p.Gradient!))], kept);
+            return ([.. parameters.Select(p => ReferenceEngine.Values(p.Gradient!))], kept);
         }
         var (expected, all) = Train(recompute: false);
         var (actual, few) = Train(recompute: true);
@@ -92,49 +92,49 @@ public sealed class TapeTests : IDisposable
     public void InferenceReusesVariablesAndReleasesThemBySegment()
     {
         var w = Parameter(new Shape(16, 16));
-        using (var tape = new Tape(_backend, recording: false))
+        using (var tape = new Tape(_engine, recording: false))
         {
             double[] first = Infer(tape, w, layers: 3);
-            long used = _backend.UsedBytes;
+            long used = _engine.UsedBytes;
             Assert.Equal(first, Infer(tape, w, layers: 3));
-            Assert.Equal(used, _backend.UsedBytes);
+            Assert.Equal(used, _engine.UsedBytes);
             Infer(tape, w, layers: 20);
-            Assert.Equal(used, _backend.UsedBytes);
+            Assert.Equal(used, _engine.UsedBytes);
         }
     }
 
     [Fact]
     public void ShapesThatARoundDoesNotUseAreGivenBack()
     {
-        using var tape = new Tape(_backend, recording: false);
+        using var tape = new Tape(_engine, recording: false);
         tape.New(new Shape(1000));
         tape.Reset();
-        Assert.Equal(8000, _backend.UsedBytes);
+        Assert.Equal(8000, _engine.UsedBytes);
         tape.New(new Shape(10));
         tape.Reset();
-        Assert.Equal(80, _backend.UsedBytes);
+        Assert.Equal(80, _engine.UsedBytes);
     }
 
     [Fact]
     public void ConstantsGetNoGradient()
     {
         var w = Parameter(new Shape(2, 2));
-        using var data = _backend.Allocate(new Shape(2, 2), ElementType.Float64);
-        _backend.Fill(data, 3);
+        using var data = _engine.Allocate(new Shape(2, 2), ElementType.Float64);
+        _engine.Fill(data, 3);
         using var constant = Variable.Constant(data);
-        using var tape = new Tape(_backend);
+        using var tape = new Tape(_engine);
         tape.Backward(tape.Add(constant, w));
         Assert.Null(constant.Gradient);
-        Assert.Equal([1, 1, 1, 1], ReferenceBackend.Values(w.Gradient!));
+        Assert.Equal([1, 1, 1, 1], ReferenceEngine.Values(w.Gradient!));
     }
 
     [Fact]
     public void MisuseIsRefused()
     {
         var w = Parameter(new Shape(2));
-        using var inference = new Tape(_backend, recording: false);
+        using var inference = new Tape(_engine, recording: false);
         Assert.Throws<InvalidOperationException>(() => inference.Backward(inference.Gelu(w)));
-        using var tape = new Tape(_backend);
+        using var tape = new Tape(_engine);
         Assert.Throws<InvalidOperationException>(() => tape.Backward(tape.New(new Shape(1))));
         Assert.Throws<InvalidOperationException>(() => tape.Backward(w));
         Assert.Contains("[3]", Assert.Throws<ShapeException>(() => tape.Upload([1, 2], new Shape(3))).Message);
@@ -145,16 +145,16 @@ public sealed class TapeTests : IDisposable
         var x = tape.Gelu(w);
         for (int i = 0; i < layers; i++)
             x = tape.Segment(x, w, static (t, x, w) => t.AddInto(t.Linear(t.Gelu(x), w), x));
-        double[] values = ReferenceBackend.Values(x.Value);
+        double[] values = ReferenceEngine.Values(x.Value);
         tape.Reset();
         return values;
     }
 
     private double[] GradientOfStep(Variable w)
     {
-        using var tape = new Tape(_backend);
+        using var tape = new Tape(_engine);
         tape.Backward(tape.Linear(tape.Gelu(w), w), 0.5f);
-        return ReferenceBackend.Values(w.Gradient!);
+        return ReferenceEngine.Values(w.Gradient!);
     }
 
     private static Variable Probe(Tape tape, Variable x, Action probe)
@@ -171,8 +171,8 @@ public sealed class TapeTests : IDisposable
 
     private Variable Parameter(Shape shape)
     {
-        var tensor = _backend.Allocate(shape, ElementType.Float64);
-        ReferenceBackend.SetValues(tensor, _random.Normal(shape.Count));
+        var tensor = _engine.Allocate(shape, ElementType.Float64);
+        ReferenceEngine.SetValues(tensor, _random.Normal(shape.Count));
         _parameters.Add(Variable.Parameter($"w{_parameters.Count}", tensor));
         return _parameters[^1];
     }

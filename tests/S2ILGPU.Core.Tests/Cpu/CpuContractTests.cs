@@ -1,6 +1,8 @@
-using S2ILGPU.Backends;
 using S2ILGPU.Cpu;
+using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Cpu.Threads;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 using Xunit;
@@ -11,11 +13,11 @@ namespace S2ILGPU.Core.Tests.Cpu;
 internal static class CpuEngines
 {
     /// <summary>An engine; skips the test where the machine has no registers of that width.</summary>
-    public static IBackend Create(SimdWidth width, int threads)
+    public static IEngine Create(SimdWidth width, int threads)
     {
         if (width > SimdWidths.Widest)
             Assert.Skip($"this machine has SIMD registers of {SimdWidths.Widest}, not {width}");
-        return new CpuBackend(new CpuOptions(width, threads));
+        return new CpuEngine(new CpuOptions(width, threads));
     }
 }
 

@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 
@@ -9,13 +9,13 @@ internal sealed class Workload : IDisposable
 {
     private const float Epsilon = 1e-5f;
 
-    private readonly IBackend _engine;
+    private readonly IEngine _engine;
     private readonly List<Tensor> _tensors = [];
     private readonly Random _random;
     private readonly Tensor _x, _y, _z, _weight, _squareWeight, _perRow, _perRowToo, _dweight, _norm;
     private readonly Tensor _first, _second, _ids, _table, _heads, _rotated, _angles, _positions, _product, _few, _start;
 
-    public Workload(IBackend engine, int rows, int columns, int seed)
+    public Workload(IEngine engine, int rows, int columns, int seed)
     {
         (_engine, _random) = (engine, new Random(seed));
         (_x, _y, _z) = (Normal(rows, columns), Normal(rows, columns), Normal(rows, columns));

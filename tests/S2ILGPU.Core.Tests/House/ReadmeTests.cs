@@ -1,12 +1,15 @@
 using System.Text.RegularExpressions;
-using S2ILGPU.Backends;
+using S2ILGPU.Core.Tests.Corpora;
+using S2ILGPU.Core.Tests.Tokenizers;
+using S2ILGPU.Corpora;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Models;
 using S2ILGPU.Ops;
 using S2ILGPU.Patterns;
-using S2ILGPU.Text;
-using S2ILGPU.Training;
 using S2ILGPU.TestSupport;
+using S2ILGPU.Tokenizers;
+using S2ILGPU.Training;
 using Xunit;
 
 namespace S2ILGPU.Core.Tests.House;

@@ -1,9 +1,14 @@
+using S2ILGPU.Core.Tests.Corpora;
 using S2ILGPU.Core.Tests.Models;
+using S2ILGPU.Core.Tests.Tokenizers;
+using S2ILGPU.Corpora;
 using S2ILGPU.Cpu;
+using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Inference;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
-using S2ILGPU.Text;
+using S2ILGPU.Tokenizers;
 using Xunit;
 
 namespace S2ILGPU.Core.Tests.Inference;
@@ -13,7 +18,7 @@ public sealed class TextGeneratorTests : IDisposable
     private static readonly BytePairTokenizer s_bytes = new BytePairTrainer().Train(257); // no merges: a token per byte
     private static readonly SamplingOptions s_greedy = new() { Temperature = 0 };
 
-    private readonly CpuBackend _engine = new();
+    private readonly CpuEngine _engine = new();
 
     public void Dispose() => _engine.Dispose();
 

@@ -12,7 +12,7 @@ public sealed class TransformerDecoderTests
 {
     private static readonly Tolerance Within = new(1e-5, true); // logits come back in single precision
     private readonly Random _random = Seeds.NewRandom();
-    private readonly ReferenceBackend _backend = new();
+    private readonly ReferenceEngine _engine = new();
 
     public static TheoryData<string> Plans => ["dense", "s2", "query", "window", "hybrid", "two ranges"];
 
@@ -20,7 +20,7 @@ public sealed class TransformerDecoderTests
     [MemberData(nameof(Plans))]
     public void StepsOfAnySizeGiveTheLogitsOfOneForwardPass(string plan)
     {
-        using var model = TinyModels.Create(_backend, Config(plan), _random);
+        using var model = TinyModels.Create(_engine, Config(plan), _random);
         int[] tokens = TinyModels.Tokens(_random, 90, 11);
         double[] expected = Forward(model, tokens);
         foreach (int prompt in (int[])[1, 16, 33, 64, 90])
@@ -43,7 +43,7 @@ public sealed class TransformerDecoderTests
     [Fact]
     public void SequencesOfDifferentLengthsRunSideBySide()
     {
-        using var model = TinyModels.Create(_backend, Config("hybrid"), _random);
+        using var model = TinyModels.Create(_engine, Config("hybrid"), _random);
         int[][] texts = [.. new[] { 70, 23, 41 }.Select(n => TinyModels.Tokens(_random, n, 11))];
         double[][] expected = [.. texts.Select(t => Forward(model, t))];
         using var decoder = new TransformerDecoder(model, new KeyValueCacheOptions { Sequences = 3, ChunkTokens = 12 });
@@ -73,7 +73,7 @@ public sealed class TransformerDecoderTests
     public void DeadPagesAreFreedPerHeadAndUsedAgain()
     {
         // One KV head's stripes lie at even blocks, the other's at odd ones; windows of one block.
-        using var model = TinyModels.Create(_backend, Config("s2"), _random);
+        using var model = TinyModels.Create(_engine, Config("s2"), _random);
         using var decoder = new TransformerDecoder(model);
         var logits = new float[11];
         decoder.Append(TinyModels.Tokens(_random, 129, 11), logits); // 8 full blocks and one token
@@ -101,7 +101,7 @@ public sealed class TransformerDecoderTests
     [Fact]
     public void AClearedSequenceStartsAnew()
     {
-        using var model = TinyModels.Create(_backend, Config("hybrid"), _random);
+        using var model = TinyModels.Create(_engine, Config("hybrid"), _random);
         using var decoder = new TransformerDecoder(model, new KeyValueCacheOptions { Sequences = 2 });
         int[] first = TinyModels.Tokens(_random, 40, 11), second = TinyModels.Tokens(_random, 40, 11);
         var logits = new float[22];
@@ -117,7 +117,7 @@ public sealed class TransformerDecoderTests
     [Fact]
     public void MemoryIsBounded()
     {
-        using var model = TinyModels.Create(_backend, Config("dense"), _random);
+        using var model = TinyModels.Create(_engine, Config("dense"), _random);
         long page = 2 * 16 * 8 * sizeof(double);
         using var decoder = new TransformerDecoder(model, new KeyValueCacheOptions { MaxBytes = 2 * 2 * 3 * page }); // 2 layers, 2 heads, 3 blocks
         var logits = new float[11];
@@ -132,7 +132,7 @@ public sealed class TransformerDecoderTests
     [Fact]
     public void AHalfPrecisionCacheIsAQuarterAndStaysClose()
     {
-        using var model = TinyModels.Create(_backend, Config("hybrid"), _random);
+        using var model = TinyModels.Create(_engine, Config("hybrid"), _random);
         int[] tokens = TinyModels.Tokens(_random, 70, 11);
         using TransformerDecoder full = new(model), half = new(model, new KeyValueCacheOptions { ElementType = ElementType.BFloat16 });
         float[] expected = new float[11], actual = new float[11];
@@ -152,17 +152,17 @@ public sealed class TransformerDecoderTests
     [Fact]
     public void EverythingIsReleased()
     {
-        using var model = TinyModels.Create(_backend, Config("hybrid"), _random);
-        long before = _backend.UsedBytes;
+        using var model = TinyModels.Create(_engine, Config("hybrid"), _random);
+        long before = _engine.UsedBytes;
         using (var decoder = new TransformerDecoder(model))
             decoder.Append(TinyModels.Tokens(_random, 60, 11), new float[11]);
-        Assert.Equal(before, _backend.UsedBytes);
+        Assert.Equal(before, _engine.UsedBytes);
     }
 
     [Fact]
     public void BadInputIsNamedAndChangesNothing()
     {
-        using var model = TinyModels.Create(_backend, Config("s2"), _random);
+        using var model = TinyModels.Create(_engine, Config("s2"), _random);
         using var decoder = new TransformerDecoder(model, new KeyValueCacheOptions { Sequences = 2, MaxTokens = 20 });
         var logits = new float[22];
         void Refused(string part, Action action) => Assert.Contains(part, Assert.Throws<ArgumentException>(action).Message);
@@ -189,8 +189,8 @@ public sealed class TransformerDecoderTests
 
     private static double[] Forward(TransformerModel model, int[] tokens)
     {
-        using var tape = new Tape(model.Backend, recording: false);
-        return ReferenceBackend.Values(model.Forward(tape, tokens, 1).Value);
+        using var tape = new Tape(model.Engine, recording: false);
+        return ReferenceEngine.Values(model.Forward(tape, tokens, 1).Value);
     }
 
     private static void Check(string what, double[] expected, int row, ReadOnlySpan<float> logits)

@@ -1,6 +1,8 @@
 using S2ILGPU.Autograd;
-using S2ILGPU.Backends;
 using S2ILGPU.Cpu;
+using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Threads;
+using S2ILGPU.Engines;
 using S2ILGPU.Inference;
 using S2ILGPU.Models;
 using S2ILGPU.Tensors;
@@ -16,8 +18,8 @@ public sealed class EngineAgreementTests : IDisposable
         with { Dim = 40, HeadDim = 16, FeedForwardDim = 56 };
 
     private readonly Random _random = Seeds.NewRandom();
-    private readonly ReferenceBackend _reference = new();
-    private readonly CpuBackend _engine = new();
+    private readonly ReferenceEngine _reference = new();
+    private readonly CpuEngine _engine = new();
 
     public void Dispose() => _engine.Dispose();
 
@@ -36,7 +38,7 @@ public sealed class EngineAgreementTests : IDisposable
             MaximumError.AssertWithin(new Tolerance(1e-4, true), "losses", new Shape(tokens.Length), expected, actual);
             for (int p = 0; p < reference.Parameters.Count; p++)
                 MaximumError.AssertWithin(new Tolerance(1e-4, true), reference.Parameters[p].Name!, reference.Parameters[p].Shape,
-                    Values(reference.Backend, reference.Parameters[p].Gradient!), Values(tested.Backend, tested.Parameters[p].Gradient!));
+                    Values(reference.Engine, reference.Parameters[p].Gradient!), Values(tested.Engine, tested.Parameters[p].Gradient!));
         }
     }
 
@@ -76,18 +78,18 @@ public sealed class EngineAgreementTests : IDisposable
 
     private static double[] Losses(TransformerModel model, int[] tokens, int[] targets, bool recompute)
     {
-        using var tape = new Tape(model.Backend, recording: true, recompute);
+        using var tape = new Tape(model.Engine, recording: true, recompute);
         var losses = model.Loss(tape, tokens, targets, 2);
         tape.Backward(losses, 1f / tokens.Length);
-        return Values(model.Backend, losses.Value);
+        return Values(model.Engine, losses.Value);
     }
 
-    private static double[] Values(IBackend backend, Tensor tensor)
+    private static double[] Values(IEngine engine, Tensor tensor)
     {
-        if (backend is ReferenceBackend)
-            return ReferenceBackend.Values(tensor);
+        if (engine is ReferenceEngine)
+            return ReferenceEngine.Values(tensor);
         var values = new float[tensor.Count];
-        backend.Download(tensor, values);
+        engine.Download(tensor, values);
         return [.. values.Select(x => (double)x)];
     }
 

@@ -1,5 +1,7 @@
 using S2ILGPU.Autograd;
 using S2ILGPU.Cpu;
+using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Inference;
 using S2ILGPU.Models;
 using S2ILGPU.Tensors;
@@ -14,7 +16,7 @@ public sealed class ShortWeightTests : IDisposable
     private static readonly TransformerConfig Config = TinyModels.Config(TinyModels.Sparse, TinyModels.Dense) with { Dim = 40, HeadDim = 16, FeedForwardDim = 56 };
 
     private readonly Random _random = Seeds.NewRandom();
-    private readonly CpuBackend _engine = new();
+    private readonly CpuEngine _engine = new();
     private readonly TransformerModel _short, _wide;
 
     public ShortWeightTests()

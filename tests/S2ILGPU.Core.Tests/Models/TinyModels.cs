@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Models;
 using S2ILGPU.Patterns;
 
@@ -34,16 +34,16 @@ internal static class TinyModels
     };
 
     /// <summary>A model whose weights are large enough for attention and norms to matter.</summary>
-    public static TransformerModel Create(IBackend backend, TransformerConfig config, Random random)
+    public static TransformerModel Create(IEngine engine, TransformerConfig config, Random random)
     {
-        var model = new TransformerModel(backend, config, seed: null);
+        var model = new TransformerModel(engine, config, seed: null);
         foreach (var stored in model.StoredTensors)
         {
             var values = new float[stored.Tensor.Count];
             bool isNorm = stored.Tensor.Shape.Rank == 1;
             for (int i = 0; i < values.Length; i++)
                 values[i] = (float)(random.NextDouble() * 2 - 1) * (isNorm ? 0.3f : 0.7f) + (isNorm ? 1 : 0);
-            backend.Upload(values, stored.Tensor);
+            engine.Upload(values, stored.Tensor);
         }
         return model;
     }

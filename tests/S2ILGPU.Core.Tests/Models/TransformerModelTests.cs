@@ -1,5 +1,5 @@
 using S2ILGPU.Autograd;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Models;
 using S2ILGPU.TestSupport;
 using Xunit;
@@ -9,7 +9,7 @@ namespace S2ILGPU.Core.Tests.Models;
 public sealed class TransformerModelTests
 {
     private readonly Random _random = Seeds.NewRandom();
-    private readonly ReferenceBackend _backend = new();
+    private readonly ReferenceEngine _engine = new();
 
     [Fact]
     public void GradientsOfEveryParameterTied() =>
@@ -26,7 +26,7 @@ public sealed class TransformerModelTests
     [Fact]
     public void RecomputationGivesTheSameBits()
     {
-        using var model = TinyModels.Create(_backend, TinyModels.Config(TinyModels.Sparse, TinyModels.Dense, TinyModels.Sparse), _random);
+        using var model = TinyModels.Create(_engine, TinyModels.Config(TinyModels.Sparse, TinyModels.Dense, TinyModels.Sparse), _random);
         int[] tokens = TinyModels.Tokens(_random, 40, 11), targets = TinyModels.Tokens(_random, 40, 11);
         double[][] expected = Gradients(model, tokens, targets, 2, null, recompute: false);
         model.ZeroGradients();
@@ -36,7 +36,7 @@ public sealed class TransformerModelTests
     [Fact]
     public void MicroBatchesAddUpToTheWholeBatch()
     {
-        using var model = TinyModels.Create(_backend, TinyModels.Config(TinyModels.Sparse), _random);
+        using var model = TinyModels.Create(_engine, TinyModels.Config(TinyModels.Sparse), _random);
         int[] tokens = TinyModels.Tokens(_random, 60, 11), targets = TinyModels.Tokens(_random, 60, 11);
         double[][] whole = Gradients(model, tokens, targets, 3, null, recompute: false);
         model.ZeroGradients();
@@ -50,25 +50,25 @@ public sealed class TransformerModelTests
     [Fact]
     public void EveryThingIsReleased()
     {
-        var model = TinyModels.Create(_backend, TinyModels.Config(TinyModels.Sparse, TinyModels.Dense), _random);
-        long parameters = _backend.UsedBytes;
-        using (var tape = new Tape(_backend, recording: true, recompute: true))
+        var model = TinyModels.Create(_engine, TinyModels.Config(TinyModels.Sparse, TinyModels.Dense), _random);
+        long parameters = _engine.UsedBytes;
+        using (var tape = new Tape(_engine, recording: true, recompute: true))
         {
             model.Loss(tape, TinyModels.Tokens(_random, 20, 11), TinyModels.Tokens(_random, 20, 11), 1);
             tape.Reset(); // an abandoned forward pass
-            Assert.Equal(parameters, _backend.UsedBytes);
+            Assert.Equal(parameters, _engine.UsedBytes);
             tape.Backward(model.Loss(tape, TinyModels.Tokens(_random, 20, 11), TinyModels.Tokens(_random, 20, 11), 1));
             tape.Reset();
-            Assert.Equal(parameters + model.Config.ParameterCount * sizeof(double), _backend.UsedBytes);
+            Assert.Equal(parameters + model.Config.ParameterCount * sizeof(double), _engine.UsedBytes);
         }
         model.Dispose();
-        Assert.Equal(0, _backend.UsedBytes);
+        Assert.Equal(0, _engine.UsedBytes);
     }
 
     [Fact]
     public void PaddingAndIgnoredTargetsCountNothing()
     {
-        using var model = TinyModels.Create(_backend, TinyModels.Config(TinyModels.Sparse, TinyModels.Dense), _random);
+        using var model = TinyModels.Create(_engine, TinyModels.Config(TinyModels.Sparse, TinyModels.Dense), _random);
         int[] tokens = TinyModels.Tokens(_random, 30, 11), targets = TinyModels.Tokens(_random, 30, 11);
         double[][] expected = Gradients(model, tokens, targets, 1, null, recompute: false);
         model.ZeroGradients();
@@ -81,18 +81,18 @@ public sealed class TransformerModelTests
     [Fact]
     public void PackedSequencesMayTogetherBeLongerThanTheContext()
     {
-        using var model = TinyModels.Create(_backend, TinyModels.Config(TinyModels.Sparse), _random);
+        using var model = TinyModels.Create(_engine, TinyModels.Config(TinyModels.Sparse), _random);
         int[] tokens = TinyModels.Tokens(_random, 200, 11);
-        using var tape = new Tape(_backend, recording: false);
-        double[] packed = ReferenceBackend.Values(model.Forward(tape, tokens, 1, SequenceBatch.Packed([100, 100], [100, 100])).Value);
-        double[] second = ReferenceBackend.Values(model.Forward(tape, tokens.AsSpan(100), 1).Value);
+        using var tape = new Tape(_engine, recording: false);
+        double[] packed = ReferenceEngine.Values(model.Forward(tape, tokens, 1, SequenceBatch.Packed([100, 100], [100, 100])).Value);
+        double[] second = ReferenceEngine.Values(model.Forward(tape, tokens.AsSpan(100), 1).Value);
         MaximumError.AssertWithin(new Tolerance(1e-12, true), "second sequence", new Tensors.Shape(100, 11), second, packed.AsSpan(100 * 11));
     }
 
     [Fact]
     public void FileNamesAreThoseOfLlamaAndCoverEveryParameterOnce()
     {
-        using var model = new TransformerModel(_backend, TinyModels.Config(TinyModels.Sparse) with { TiedEmbeddings = false });
+        using var model = new TransformerModel(_engine, TinyModels.Config(TinyModels.Sparse) with { TiedEmbeddings = false });
         Assert.Equal(
         [
             "model.embed_tokens.weight [11, 12]",
@@ -116,10 +116,10 @@ public sealed class TransformerModelTests
     [Fact]
     public void InitialWeightsDependOnSeedAndNameOnly()
     {
-        using TransformerModel a = new(_backend, TinyModels.Config(TinyModels.Sparse), 5),
-            b = new(_backend, TinyModels.Config(TinyModels.Dense, TinyModels.Dense), 5),
-            c = new(_backend, TinyModels.Config(TinyModels.Sparse), 6);
-        double[] Query(TransformerModel m) => ReferenceBackend.Values(m.StoredTensors.Single(s => s.Name == "model.layers.0.self_attn.q_proj.weight").Tensor);
+        using TransformerModel a = new(_engine, TinyModels.Config(TinyModels.Sparse), 5),
+            b = new(_engine, TinyModels.Config(TinyModels.Dense, TinyModels.Dense), 5),
+            c = new(_engine, TinyModels.Config(TinyModels.Sparse), 6);
+        double[] Query(TransformerModel m) => ReferenceEngine.Values(m.StoredTensors.Single(s => s.Name == "model.layers.0.self_attn.q_proj.weight").Tensor);
         Assert.Equal(Query(a), Query(b));
         Assert.NotEqual(Query(a), Query(c));
     }
@@ -127,8 +127,8 @@ public sealed class TransformerModelTests
     [Fact]
     public void BadInputIsNamed()
     {
-        using var model = new TransformerModel(_backend, TinyModels.Config(TinyModels.Sparse));
-        using var tape = new Tape(_backend);
+        using var model = new TransformerModel(_engine, TinyModels.Config(TinyModels.Sparse));
+        using var tape = new Tape(_engine);
         void Refused(string part, Action action) => Assert.Contains(part, Assert.Throws<ArgumentException>(action).Message);
         Refused("token 2 is 11", () => model.Forward(tape, [0, 1, 11], 1));
         Refused("token 0 is -1", () => model.Forward(tape, [-1], 1));
@@ -143,7 +143,7 @@ public sealed class TransformerModelTests
 
     private void CheckGradients(TransformerConfig config, int batch, int tokensPerRow, SequenceBatch? sequences)
     {
-        using var model = TinyModels.Create(_backend, config, _random);
+        using var model = TinyModels.Create(_engine, config, _random);
         int[] tokens = TinyModels.Tokens(_random, batch * tokensPerRow, 11), targets = TinyModels.Tokens(_random, tokens.Length, 11);
         targets[3] = -1;
         if (sequences is not null)
@@ -151,19 +151,19 @@ public sealed class TransformerModelTests
         double Loss(double[][] values)
         {
             for (int p = 0; p < values.Length; p++)
-                ReferenceBackend.SetValues(model.Parameters[p].Value, values[p]);
-            using var tape = new Tape(_backend, recording: false);
-            return ReferenceBackend.Values(model.Loss(tape, tokens, targets, batch, sequences).Value).Sum();
+                ReferenceEngine.SetValues(model.Parameters[p].Value, values[p]);
+            using var tape = new Tape(_engine, recording: false);
+            return ReferenceEngine.Values(model.Loss(tape, tokens, targets, batch, sequences).Value).Sum();
         }
-        double[][] inputs = [.. model.Parameters.Select(p => ReferenceBackend.Values(p.Value))];
+        double[][] inputs = [.. model.Parameters.Select(p => ReferenceEngine.Values(p.Value))];
         double[][] gradients = Gradients(model, tokens, targets, batch, sequences, recompute: false);
         GradientCheck.Run("transformer", Loss, inputs, gradients, _random, coordinates: 3);
     }
 
     private static double[][] Gradients(TransformerModel model, int[] tokens, int[] targets, int batch, SequenceBatch? sequences, bool recompute)
     {
-        using var tape = new Tape(model.Backend, recording: true, recompute);
+        using var tape = new Tape(model.Engine, recording: true, recompute);
         tape.Backward(model.Loss(tape, tokens, targets, batch, sequences));
-        return [.. model.Parameters.Select(p => ReferenceBackend.Values(p.Gradient!))];
+        return [.. model.Parameters.Select(p => ReferenceEngine.Values(p.Gradient!))];
     }
 }

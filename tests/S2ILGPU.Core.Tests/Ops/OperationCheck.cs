@@ -14,7 +14,7 @@ internal static class OperationCheck
         double Loss(double[][] values)
         {
             using var run = new Run(values, shapes, recording: false);
-            double[] y = ReferenceBackend.Values(operation(run.Tape, run.Inputs).Value);
+            double[] y = ReferenceEngine.Values(operation(run.Tape, run.Inputs).Value);
             if (weights.Length == 0)
                 weights = random.Normal(y.Length);
             return y.Zip(weights, (a, b) => a * b).Sum();
@@ -23,7 +23,7 @@ internal static class OperationCheck
         using var recorded = new Run(inputs, shapes, recording: true);
         var output = Weighted(recorded.Tape, operation(recorded.Tape, recorded.Inputs), weights);
         recorded.Tape.Backward(output);
-        double[][] gradients = [.. recorded.Inputs.Select(x => ReferenceBackend.Values(x.Gradient!))];
+        double[][] gradients = [.. recorded.Inputs.Select(x => ReferenceEngine.Values(x.Gradient!))];
         GradientCheck.Run(what, Loss, inputs, gradients, random);
     }
 
@@ -32,23 +32,23 @@ internal static class OperationCheck
     {
         var loss = tape.New(new Shape(1));
         var gradient = tape.NewTensor(y.Shape);
-        ReferenceBackend.SetValues(gradient, weights);
+        ReferenceEngine.SetValues(gradient, weights);
         tape.Record(loss, () => tape.GiveGradient(y, gradient));
         return loss;
     }
 
     private sealed class Run : IDisposable
     {
-        private readonly ReferenceBackend _backend = new();
+        private readonly ReferenceEngine _engine = new();
 
         public Run(double[][] values, Shape[] shapes, bool recording)
         {
-            Tape = new Tape(_backend, recording);
+            Tape = new Tape(_engine, recording);
             Inputs = new Variable[shapes.Length];
             for (int i = 0; i < shapes.Length; i++)
             {
-                var tensor = _backend.Allocate(shapes[i], ElementType.Float64);
-                ReferenceBackend.SetValues(tensor, values[i]);
+                var tensor = _engine.Allocate(shapes[i], ElementType.Float64);
+                ReferenceEngine.SetValues(tensor, values[i]);
                 Inputs[i] = Variable.Parameter($"input {i}", tensor);
             }
         }
@@ -62,8 +62,8 @@ internal static class OperationCheck
             Tape.Dispose();
             foreach (var input in Inputs)
                 input.Dispose();
-            if (_backend.UsedBytes != 0)
-                throw new InvalidOperationException($"{_backend.UsedBytes} bytes were not released");
+            if (_engine.UsedBytes != 0)
+                throw new InvalidOperationException($"{_engine.UsedBytes} bytes were not released");
         }
     }
 }

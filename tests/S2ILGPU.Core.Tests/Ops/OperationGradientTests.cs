@@ -1,5 +1,5 @@
 using S2ILGPU.Autograd;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Ops;
 using S2ILGPU.Patterns;
@@ -81,7 +81,7 @@ public sealed class OperationGradientTests
     [Fact]
     public void RotaryOfTheFirstHeads()
     {
-        using var engine = new ReferenceBackend(); // the table may live on another instance of the same engine
+        using var engine = new ReferenceEngine(); // the table may live on another instance of the same engine
         using var table = new RotaryTable(engine, 20, 8, 100);
         Check((t, x) => t.RotaryInPlace(t.Add(x[0], x[0]), 2, table, t.Upload([0, 7, 19, 3, 4, 5], new Shape(2, 3))), new Shape(2, 3, 3, 8));
         Check((t, x) => // a gradient that the rotation shares with somebody who has not read it yet

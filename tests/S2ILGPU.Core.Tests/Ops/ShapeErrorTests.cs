@@ -9,10 +9,10 @@ namespace S2ILGPU.Core.Tests.Ops;
 /// <summary>Every operation refuses shapes that do not fit, with both sides in the message.</summary>
 public sealed class ShapeErrorTests : IDisposable
 {
-    private readonly ReferenceBackend _backend = new();
+    private readonly ReferenceEngine _engine = new();
     private readonly Tape _tape;
 
-    public ShapeErrorTests() => _tape = new Tape(_backend);
+    public ShapeErrorTests() => _tape = new Tape(_engine);
 
     public void Dispose() => _tape.Dispose();
 
@@ -49,15 +49,15 @@ public sealed class ShapeErrorTests : IDisposable
     [Fact]
     public void Heads()
     {
-        using var table = new RotaryTable(_backend, 4, 8, 100);
+        using var table = new RotaryTable(_engine, 4, 8, 100);
         Refused("[1, 2, 8, 8]", "[1, 2, 7, 8]", () => _tape.SplitHeads(New(1, 2, 7, 8), 4, 2));
         Refused("of rank 4", "[2, 7, 8]", () => _tape.SplitHeads(New(2, 7, 8), 4, 2));
         Refused("[B, N, G, 8]", "[1, 2, 3, 16]", () => _tape.RotaryInPlace(New(1, 2, 3, 16), 1, table, Integers(1, 2)));
         Refused("0 to 3", "4", () => _tape.RotaryInPlace(New(1, 2, 3, 8), 4, table, Integers(1, 2)));
         Refused("Int32 with 2 elements", "Int32 [1, 3]", () => _tape.RotaryInPlace(New(1, 2, 3, 8), 1, table, Integers(1, 3)));
         Refused("[1, 2]", "[2, 1]", () => _tape.RotaryInPlace(New(1, 2, 3, 8), 1, table, Integers(2, 1)));
-        Assert.Throws<ArgumentException>(() => new RotaryTable(_backend, 4, 7, 100));
-        Assert.Throws<ArgumentException>(() => new RotaryTable(_backend, 4, 8, double.NaN));
+        Assert.Throws<ArgumentException>(() => new RotaryTable(_engine, 4, 7, 100));
+        Assert.Throws<ArgumentException>(() => new RotaryTable(_engine, 4, 8, double.NaN));
     }
 
     private static void Refused(string expected, string actual, Action action)

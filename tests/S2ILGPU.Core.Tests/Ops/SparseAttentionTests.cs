@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Ops;
 using S2ILGPU.Patterns;
@@ -14,7 +14,7 @@ public sealed class SparseAttentionTests : IDisposable
     private static readonly BlockLayout Layout = BlockLayout.Create(Pattern, 48);
 
     private readonly Random _random = Seeds.NewRandom();
-    private readonly ReferenceBackend _engine = new();
+    private readonly ReferenceEngine _engine = new();
     private readonly List<Tensor> _tensors = [];
 
     public void Dispose()
@@ -36,10 +36,10 @@ public sealed class SparseAttentionTests : IDisposable
         using AttentionResult whole = Part(0..4), left = Part(0..2), right = Part(2..4), merged = SparseAttention.Merge(_engine, left, right);
         foreach (var result in (AttentionResult[])[whole, merged])
         {
-            double[] output = ReferenceBackend.Values(result.Output);
+            double[] output = ReferenceEngine.Values(result.Output);
             Assert.Equal(0.952579400142608, output[0], 1e-7); // the scale is single precision
             Assert.Equal(0.8636234067554782, output[1], 1e-7);
-            Assert.Equal(1.0260738489341228, ReferenceBackend.Values(result.LogSumExp)[0], 1e-7);
+            Assert.Equal(1.0260738489341228, ReferenceEngine.Values(result.LogSumExp)[0], 1e-7);
         }
     }
 
@@ -59,14 +59,14 @@ public sealed class SparseAttentionTests : IDisposable
         {
             using Tensor query = New(q, x[0]), key = New(kv, x[1]), value = New(kv, x[2]);
             using var result = SparseAttention.Forward(_engine, query, key, value, Layout, options);
-            return ReferenceBackend.Values(result.Output).Zip(dOutput, (a, b) => a * b).Sum()
-                + ReferenceBackend.Values(result.LogSumExp).Zip(dLse, (a, b) => b == 0 ? 0 : a * b).Sum();
+            return ReferenceEngine.Values(result.Output).Zip(dOutput, (a, b) => a * b).Sum()
+                + ReferenceEngine.Values(result.LogSumExp).Zip(dLse, (a, b) => b == 0 ? 0 : a * b).Sum();
         }
         Tensor Keep(Shape shape, double[] values) => Owned(New(shape, values));
         var (query, key, value) = (Keep(q, inputs[0]), Keep(kv, inputs[1]), Keep(kv, inputs[2]));
         using var forward = SparseAttention.Forward(_engine, query, key, value, Layout, options);
         var (dq, dk, dv) = SparseAttention.Backward(_engine, query, key, value, forward, Keep(q, dOutput), Layout, Keep(lse, dLse));
-        GradientCheck.Run("sparse attention", Loss, inputs, [.. new[] { dq, dk, dv }.Select(t => ReferenceBackend.Values(Owned(t)))], _random);
+        GradientCheck.Run("sparse attention", Loss, inputs, [.. new[] { dq, dk, dv }.Select(t => ReferenceEngine.Values(Owned(t)))], _random);
     }
 
     [Fact]
@@ -77,7 +77,7 @@ public sealed class SparseAttentionTests : IDisposable
         using var gradients = SparseAttention.Backward(_engine, query, key, key, result, query, Layout);
         Assert.Equal(new Shape(2, 0, 4, 8), result.Output.Shape);
         Assert.Equal(new Shape(2, 4, 0), result.LogSumExp.Shape);
-        Assert.All(ReferenceBackend.Values(gradients.Key), value => Assert.Equal(0, value));
+        Assert.All(ReferenceEngine.Values(gradients.Key), value => Assert.Equal(0, value));
     }
 
     [Fact]
@@ -116,7 +116,7 @@ public sealed class SparseAttentionTests : IDisposable
         Tensor q = Zeros(1, 3, 4, 8), k = Zeros(1, 3, 2, 8), v = Zeros(1, 3, 2, 8);
         double[] bad = new double[48];
         (bad[3], bad[7], bad[40]) = (double.NaN, double.PositiveInfinity, double.NegativeInfinity);
-        ReferenceBackend.SetValues(v, bad);
+        ReferenceEngine.SetValues(v, bad);
         Refused(["0 elements of the query, 0 of the key, 3 of the value"], () =>
             SparseAttention.Forward(_engine, q, k, v, Layout, new AttentionOptions { CheckFinite = true }));
         Forward(q, k, v);
@@ -166,7 +166,7 @@ public sealed class SparseAttentionTests : IDisposable
     private Tensor New(Shape shape, double[] values)
     {
         var tensor = _engine.Allocate(shape, ElementType.Float64);
-        ReferenceBackend.SetValues(tensor, values);
+        ReferenceEngine.SetValues(tensor, values);
         return tensor;
     }
 

@@ -26,7 +26,7 @@ public sealed class AutogradCheckTests
     private static Variable Doubled(Tape tape, Variable x)
     {
         var y = tape.New(x.Shape);
-        tape.Backend.Add(x.Value, x.Value, y.Value);
+        tape.Engine.Add(x.Value, x.Value, y.Value);
         tape.Record(y, () => tape.GiveGradient(x, y.Gradient!));
         return y;
     }

@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 using Xunit;
@@ -9,41 +9,41 @@ namespace S2ILGPU.Core.Tests.Reference;
 public sealed class EngineTestsCanFailTests
 {
     // Not public, so that the runner does not find them.
-    private sealed class Memory(Func<IBackend> create) : MemoryTests(create);
-    private sealed class Elementwise(Func<IBackend> create) : ElementwiseTests(create);
-    private sealed class Rows(Func<IBackend> create) : RowTests(create);
-    private sealed class Products(Func<IBackend> create) : MatMulTests(create);
-    private sealed class Forward(Func<IBackend> create) : AttentionForwardTests(create);
-    private sealed class Backward(Func<IBackend> create) : AttentionBackwardTests(create);
-    private sealed class Decoding(Func<IBackend> create) : DecodeTests(create);
-    private sealed class Merging(Func<IBackend> create) : MergeTests(create);
-    private sealed class Optimizer(Func<IBackend> create) : OptimizerTests(create);
-    private sealed class ThreadCounts(params Func<IBackend>[] engines) : ThreadCountTests(engines);
+    private sealed class Memory(Func<IEngine> create) : MemoryTests(create);
+    private sealed class Elementwise(Func<IEngine> create) : ElementwiseTests(create);
+    private sealed class Rows(Func<IEngine> create) : RowTests(create);
+    private sealed class Products(Func<IEngine> create) : MatMulTests(create);
+    private sealed class Forward(Func<IEngine> create) : AttentionForwardTests(create);
+    private sealed class Backward(Func<IEngine> create) : AttentionBackwardTests(create);
+    private sealed class Decoding(Func<IEngine> create) : DecodeTests(create);
+    private sealed class Merging(Func<IEngine> create) : MergeTests(create);
+    private sealed class Optimizer(Func<IEngine> create) : OptimizerTests(create);
+    private sealed class ThreadCounts(params Func<IEngine>[] engines) : ThreadCountTests(engines);
 
-    private static readonly Dictionary<string, Action<Func<IBackend>>> s_tests = new()
+    private static readonly Dictionary<string, Action<Func<IEngine>>> s_tests = new()
     {
-        [nameof(IBackend.Fill)] = create => new Memory(create).FillSetsEveryElementOfAView(5),
-        [nameof(IBackend.Copy)] = create => new Memory(create).CopyConvertsBetweenStridesAndTypes(),
-        [nameof(IBackend.WritePages)] = create => new Memory(create).WritePagesPutsNewRowsAtTheirPositions(),
-        [nameof(IBackend.Add)] = create => new Elementwise(create).Add(),
-        [nameof(IBackend.AddScaled)] = create => new Elementwise(create).AddScaled(),
-        [nameof(IBackend.Gelu)] = create => new Elementwise(create).Gelu(),
-        [nameof(IBackend.GeluBackward)] = create => new Elementwise(create).GeluGradient(false),
-        [nameof(IBackend.SwiGlu)] = create => new Elementwise(create).SwiGluOfHalvesOfOneProduct(),
-        [nameof(IBackend.SwiGluBackward)] = create => new Elementwise(create).SwiGluGradient(true, true),
-        [nameof(IBackend.RmsNorm)] = create => new Rows(create).RmsNorm(1, 1e-5f),
-        [nameof(IBackend.RmsNormBackward)] = create => new Rows(create).RmsNormGradient(false, true),
-        [nameof(IBackend.Rotary)] = create => new Rows(create).Rotary(false, true),
-        [nameof(IBackend.Embedding)] = create => new Rows(create).Embedding(),
-        [nameof(IBackend.EmbeddingBackward)] = create => new Rows(create).EmbeddingGradientAddsRepeatedIds(true),
-        [nameof(IBackend.SoftmaxCrossEntropy)] = create => new Rows(create).SoftmaxCrossEntropy(1),
-        [nameof(IBackend.SoftmaxCrossEntropyBackward)] = create => new Rows(create).SoftmaxCrossEntropyGradient(1, false),
-        [nameof(IBackend.MatMul)] = create => new Products(create).EveryEdgeInEveryDimension(false, true, true),
-        [nameof(IBackend.AttentionForward)] = create => new Forward(create).LogSumExpAndItsGradientAreOptional(),
-        [nameof(IBackend.AttentionBackward)] = create => new Backward(create).MemoryOrders(MemoryOrder.HeadMajor),
-        [nameof(IBackend.MergePartitions)] = create => new Merging(create).RandomParts(3),
-        [nameof(IBackend.SumOfSquares)] = create => new Optimizer(create).SumOfSquares(false),
-        [nameof(IBackend.AdamW)] = create => new Optimizer(create).AdamW(2, 0, 1),
+        [nameof(IEngine.Fill)] = create => new Memory(create).FillSetsEveryElementOfAView(5),
+        [nameof(IEngine.Copy)] = create => new Memory(create).CopyConvertsBetweenStridesAndTypes(),
+        [nameof(IEngine.WritePages)] = create => new Memory(create).WritePagesPutsNewRowsAtTheirPositions(),
+        [nameof(IEngine.Add)] = create => new Elementwise(create).Add(),
+        [nameof(IEngine.AddScaled)] = create => new Elementwise(create).AddScaled(),
+        [nameof(IEngine.Gelu)] = create => new Elementwise(create).Gelu(),
+        [nameof(IEngine.GeluBackward)] = create => new Elementwise(create).GeluGradient(false),
+        [nameof(IEngine.SwiGlu)] = create => new Elementwise(create).SwiGluOfHalvesOfOneProduct(),
+        [nameof(IEngine.SwiGluBackward)] = create => new Elementwise(create).SwiGluGradient(true, true),
+        [nameof(IEngine.RmsNorm)] = create => new Rows(create).RmsNorm(1, 1e-5f),
+        [nameof(IEngine.RmsNormBackward)] = create => new Rows(create).RmsNormGradient(false, true),
+        [nameof(IEngine.Rotary)] = create => new Rows(create).Rotary(false, true),
+        [nameof(IEngine.Embedding)] = create => new Rows(create).Embedding(),
+        [nameof(IEngine.EmbeddingBackward)] = create => new Rows(create).EmbeddingGradientAddsRepeatedIds(true),
+        [nameof(IEngine.SoftmaxCrossEntropy)] = create => new Rows(create).SoftmaxCrossEntropy(1),
+        [nameof(IEngine.SoftmaxCrossEntropyBackward)] = create => new Rows(create).SoftmaxCrossEntropyGradient(1, false),
+        [nameof(IEngine.MatMul)] = create => new Products(create).EveryEdgeInEveryDimension(false, true, true),
+        [nameof(IEngine.AttentionForward)] = create => new Forward(create).LogSumExpAndItsGradientAreOptional(),
+        [nameof(IEngine.AttentionBackward)] = create => new Backward(create).MemoryOrders(MemoryOrder.HeadMajor),
+        [nameof(IEngine.MergePartitions)] = create => new Merging(create).RandomParts(3),
+        [nameof(IEngine.SumOfSquares)] = create => new Optimizer(create).SumOfSquares(false),
+        [nameof(IEngine.AdamW)] = create => new Optimizer(create).AdamW(2, 0, 1),
         ["decode"] = create => new Decoding(create).OneQueryOfEverySequence("L2 s3"),
         ["merge vector"] = create => new Merging(create).TheReferenceVectorWholeAndMerged(),
     };
@@ -52,22 +52,22 @@ public sealed class EngineTestsCanFailTests
 
     [Theory]
     [MemberData(nameof(Operations))]
-    public void OneWrongElementFails(string operation) => AssertFails(operation, BrokenBackend.Nudge);
+    public void OneWrongElementFails(string operation) => AssertFails(operation, BrokenEngine.Nudge);
 
     [Theory]
     [MemberData(nameof(Operations))]
-    public void OneNaNFails(string operation) => AssertFails(operation, BrokenBackend.Poison);
+    public void OneNaNFails(string operation) => AssertFails(operation, BrokenEngine.Poison);
 
     [Fact]
     public void OtherBitsOnTheSecondRunFail()
     {
         int calls = 0;
-        AssertFails(nameof(IBackend.MatMul), tensor =>
+        AssertFails(nameof(IEngine.MatMul), tensor =>
         {
-            var values = ReferenceBackend.Values(tensor);
+            var values = ReferenceEngine.Values(tensor);
             if (calls++ % 2 == 1)
                 values[0] += 1e-6; // within the tolerance
-            ReferenceBackend.SetValues(tensor, values);
+            ReferenceEngine.SetValues(tensor, values);
         });
     }
 
@@ -76,25 +76,25 @@ public sealed class EngineTestsCanFailTests
     {
         static void NudgeOneBit(Tensor tensor)
         {
-            var values = ReferenceBackend.Values(tensor);
+            var values = ReferenceEngine.Values(tensor);
             values[^1] = MathF.BitIncrement((float)values[^1]);
-            ReferenceBackend.SetValues(tensor, values);
+            ReferenceEngine.SetValues(tensor, values);
         }
 
-        static IBackend Right() => new ReferenceBackend();
+        static IEngine Right() => new ReferenceEngine();
         new ThreadCounts(Right, Right).RowsAndTheirSums();
-        Assert.ThrowsAny<Exception>(() => new ThreadCounts(Right, () => new BrokenBackend(nameof(IBackend.RmsNormBackward), NudgeOneBit)).RowsAndTheirSums());
+        Assert.ThrowsAny<Exception>(() => new ThreadCounts(Right, () => new BrokenEngine(nameof(IEngine.RmsNormBackward), NudgeOneBit)).RowsAndTheirSums());
     }
 
     [Fact]
-    public void MissingGradientAccumulationFails() => AssertFails(nameof(IBackend.GeluBackward), tensor =>
-        ReferenceBackend.SetValues(tensor, new double[tensor.Count]));
+    public void MissingGradientAccumulationFails() => AssertFails(nameof(IEngine.GeluBackward), tensor =>
+        ReferenceEngine.SetValues(tensor, new double[tensor.Count]));
 
     [Fact]
     public void TheSameTestsPassOnTheReference()
     {
         foreach (var test in s_tests.Values)
-            test(() => new ReferenceBackend());
+            test(() => new ReferenceEngine());
     }
 
     [Fact]
@@ -121,7 +121,7 @@ public sealed class EngineTestsCanFailTests
 
     private static void AssertFails(string operation, Action<Tensor> spoil)
     {
-        string broken = operation switch { "decode" => nameof(IBackend.AttentionForward), "merge vector" => nameof(IBackend.MergePartitions), _ => operation };
-        Assert.ThrowsAny<Exception>(() => s_tests[operation](() => new BrokenBackend(broken, spoil)));
+        string broken = operation switch { "decode" => nameof(IEngine.AttentionForward), "merge vector" => nameof(IEngine.MergePartitions), _ => operation };
+        Assert.ThrowsAny<Exception>(() => s_tests[operation](() => new BrokenEngine(broken, spoil)));
     }
 }

@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;
@@ -10,10 +10,10 @@ namespace S2ILGPU.Core.Tests.Reference;
 /// <summary>The reference attention against vectors computed elsewhere, and against a dense masked softmax written another way.</summary>
 public sealed class ReferenceAttentionTests : IDisposable
 {
-    private readonly ReferenceBackend _backend = new();
+    private readonly ReferenceEngine _engine = new();
     private readonly Random _random = Seeds.NewRandom();
 
-    public void Dispose() => _backend.Dispose();
+    public void Dispose() => _engine.Dispose();
 
     // One query against four keys, the merge vector of the specification.
     private static readonly double[] s_query = [0.5, -1];
@@ -33,8 +33,8 @@ public sealed class ReferenceAttentionTests : IDisposable
     {
         var (first, firstLse) = Attend(s_keys[..4], s_values[..4]);
         var (second, secondLse) = Attend(s_keys[4..], s_values[4..]);
-        var (output, lse) = (_backend.Allocate(first.Shape, ElementType.Float64), _backend.Allocate(firstLse.Shape, ElementType.Float64));
-        _backend.MergePartitions([first, second], [firstLse, secondLse], output, lse);
+        var (output, lse) = (_engine.Allocate(first.Shape, ElementType.Float64), _engine.Allocate(firstLse.Shape, ElementType.Float64));
+        _engine.MergePartitions([first, second], [firstLse, secondLse], output, lse);
         AssertVector(output, lse);
     }
 
@@ -50,11 +50,11 @@ public sealed class ReferenceAttentionTests : IDisposable
         const int block = 16, tokens = 8 * block - 5, headDim = 4, heads = 4;
         var pattern = new LocalStridePattern(heads, heads, block, localBlocks: 2, verticalStride: 4);
         var (q, k, v) = (Normal(1, tokens, heads, headDim), Normal(1, tokens, heads, headDim), Normal(1, tokens, heads, headDim));
-        var (output, lse) = (_backend.Allocate(q.Shape, ElementType.Float64), _backend.Allocate(new Shape(1, heads, tokens), ElementType.Float64));
-        _backend.AttentionForward(new AttentionForwardArguments(q, k, v, output, lse, BlockLayout.Create(pattern, tokens),
+        var (output, lse) = (_engine.Allocate(q.Shape, ElementType.Float64), _engine.Allocate(new Shape(1, heads, tokens), ElementType.Float64));
+        _engine.AttentionForward(new AttentionForwardArguments(q, k, v, output, lse, BlockLayout.Create(pattern, tokens),
             SequenceBatch.Uniform(1, tokens, tokens), 0.5f));
-        double[] qs = ReferenceBackend.Values(q), ks = ReferenceBackend.Values(k), vs = ReferenceBackend.Values(v);
-        double[] outputs = ReferenceBackend.Values(output), lses = ReferenceBackend.Values(lse);
+        double[] qs = ReferenceEngine.Values(q), ks = ReferenceEngine.Values(k), vs = ReferenceEngine.Values(v);
+        double[] outputs = ReferenceEngine.Values(output), lses = ReferenceEngine.Values(lse);
         for (int head = 0; head < golden.Length; head++)
             for (int i = 0; i < tokens; i++)
             {
@@ -78,11 +78,11 @@ public sealed class ReferenceAttentionTests : IDisposable
         const int tokens = 70, last = 9, heads = 2, headDim = 8;
         var layout = BlockLayout.Create(PatternCatalog.Create("L1 s2", heads, 1, 16), tokens);
         var (q, k, v) = (Normal(1, tokens, heads, headDim), Normal(1, tokens, 1, headDim), Normal(1, tokens, 1, headDim));
-        var (whole, part) = (_backend.Allocate(q.Shape, ElementType.Float64), _backend.Allocate(new Shape(1, last, heads, headDim), ElementType.Float64));
-        _backend.AttentionForward(new AttentionForwardArguments(q, k, v, whole, null, layout, SequenceBatch.Uniform(1, tokens, tokens), 1));
-        _backend.AttentionForward(new AttentionForwardArguments(q.Slice(1, tokens - last, last), k, v, part, null, layout,
+        var (whole, part) = (_engine.Allocate(q.Shape, ElementType.Float64), _engine.Allocate(new Shape(1, last, heads, headDim), ElementType.Float64));
+        _engine.AttentionForward(new AttentionForwardArguments(q, k, v, whole, null, layout, SequenceBatch.Uniform(1, tokens, tokens), 1));
+        _engine.AttentionForward(new AttentionForwardArguments(q.Slice(1, tokens - last, last), k, v, part, null, layout,
             SequenceBatch.Uniform(1, last, tokens), 1));
-        Assert.Equal(ReferenceBackend.Values(whole.Slice(1, tokens - last, last)), ReferenceBackend.Values(part));
+        Assert.Equal(ReferenceEngine.Values(whole.Slice(1, tokens - last, last)), ReferenceEngine.Values(part));
     }
 
     [Fact]
@@ -91,25 +91,25 @@ public sealed class ReferenceAttentionTests : IDisposable
         const int tokens = 40;
         var layout = BlockLayout.Create(PatternCatalog.Create("nothing", 1, 1, 16), tokens);
         var (q, k, v) = (Normal(1, tokens + 3, 1, 8), Normal(1, tokens + 3, 1, 8), Normal(1, tokens + 3, 1, 8));
-        var (output, lse) = (_backend.Allocate(q.Shape, ElementType.Float64), _backend.Allocate(new Shape(1, 1, tokens + 3), ElementType.Float64));
-        _backend.AttentionForward(new AttentionForwardArguments(q, k, v, output, lse, layout, SequenceBatch.Packed([tokens], [tokens]), 1));
-        Assert.All(ReferenceBackend.Values(output), x => Assert.Equal(0, x));
-        Assert.All(ReferenceBackend.Values(lse), x => Assert.Equal(double.NegativeInfinity, x));
+        var (output, lse) = (_engine.Allocate(q.Shape, ElementType.Float64), _engine.Allocate(new Shape(1, 1, tokens + 3), ElementType.Float64));
+        _engine.AttentionForward(new AttentionForwardArguments(q, k, v, output, lse, layout, SequenceBatch.Packed([tokens], [tokens]), 1));
+        Assert.All(ReferenceEngine.Values(output), x => Assert.Equal(0, x));
+        Assert.All(ReferenceEngine.Values(lse), x => Assert.Equal(double.NegativeInfinity, x));
     }
 
     [Fact]
     public void AKeptBlockWithoutAPageIsAnError()
     {
         var table = new PageTable(1, 1, 4) { [0, 0, 0] = 0 };
-        var (q, pages) = (Normal(1, 1, 1, 8), _backend.Allocate(new Shape(2, 16, 8), ElementType.Float64));
-        _backend.Fill(pages, 1);
-        var output = _backend.Allocate(q.Shape, ElementType.Float64);
+        var (q, pages) = (Normal(1, 1, 1, 8), _engine.Allocate(new Shape(2, 16, 8), ElementType.Float64));
+        _engine.Fill(pages, 1);
+        var output = _engine.Allocate(q.Shape, ElementType.Float64);
         var layout = BlockLayout.Create(PatternCatalog.Create("dense", 1, 1, 16), 20);
         var arguments = new AttentionForwardArguments(q, pages, pages, output, null, layout, SequenceBatch.Uniform(1, 1, 20), 1, table);
-        Assert.Throws<InvalidOperationException>(() => _backend.AttentionForward(arguments));
+        Assert.Throws<InvalidOperationException>(() => _engine.AttentionForward(arguments));
         table[0, 0, 1] = 1;
-        _backend.AttentionForward(arguments);
-        Assert.All(ReferenceBackend.Values(output), x => Assert.Equal(1, x, 1e-15));
+        _engine.AttentionForward(arguments);
+        Assert.All(ReferenceEngine.Values(output), x => Assert.Equal(1, x, 1e-15));
     }
 
     [Fact]
@@ -117,40 +117,40 @@ public sealed class ReferenceAttentionTests : IDisposable
     {
         var layout = BlockLayout.Create(PatternCatalog.Create("dense", 1, 1, 16), 20);
         var (x, y) = (Normal(1, 30, 1, 8), Normal(1, 30, 1, 8));
-        Assert.Throws<ArgumentException>(() => _backend.AttentionForward(new AttentionForwardArguments(x, x, x, y, null, layout,
+        Assert.Throws<ArgumentException>(() => _engine.AttentionForward(new AttentionForwardArguments(x, x, x, y, null, layout,
             SequenceBatch.Uniform(1, 30, 30), 1)));
-        Assert.Throws<ArgumentException>(() => _backend.AttentionForward(new AttentionForwardArguments(x, x, x, y, null, layout,
+        Assert.Throws<ArgumentException>(() => _engine.AttentionForward(new AttentionForwardArguments(x, x, x, y, null, layout,
             new SequenceBatch(new Sequence(0, 0, 10, 0, 10), new Sequence(0, 9, 5, 10, 5)), 1)));
-        Assert.Throws<ShapeException>(() => _backend.Add(x, x.Slice(1, 0, 29), y));
-        Assert.Throws<ShapeException>(() => _backend.Gelu(x.Permute(0, 3, 2, 1), y.Permute(0, 3, 2, 1)));
+        Assert.Throws<ShapeException>(() => _engine.Add(x, x.Slice(1, 0, 29), y));
+        Assert.Throws<ShapeException>(() => _engine.Gelu(x.Permute(0, 3, 2, 1), y.Permute(0, 3, 2, 1)));
     }
 
     private (Tensor Output, Tensor LogSumExp) Attend(double[] keys, double[] values)
     {
         int count = keys.Length / 2;
         var (q, k, v) = (With(s_query, 1, 1, 1, 2), With(keys, 1, count, 1, 2), With(values, 1, count, 1, 2));
-        var (output, lse) = (_backend.Allocate(q.Shape, ElementType.Float64), _backend.Allocate(new Shape(1, 1, 1), ElementType.Float64));
+        var (output, lse) = (_engine.Allocate(q.Shape, ElementType.Float64), _engine.Allocate(new Shape(1, 1, 1), ElementType.Float64));
         var layout = BlockLayout.Create(PatternCatalog.Create("dense", 1, 1, 16), count);
         // The scale is single precision in the contract: 1/sqrt(2) is put into the query instead.
-        ReferenceBackend.SetValues(q, [.. s_query.Select(x => x / Math.Sqrt(2))]);
-        _backend.AttentionForward(new AttentionForwardArguments(q, k, v, output, lse, layout, SequenceBatch.Uniform(1, 1, count), 1));
+        ReferenceEngine.SetValues(q, [.. s_query.Select(x => x / Math.Sqrt(2))]);
+        _engine.AttentionForward(new AttentionForwardArguments(q, k, v, output, lse, layout, SequenceBatch.Uniform(1, 1, count), 1));
         return (output, lse);
     }
 
     private static void AssertVector(Tensor output, Tensor lse)
     {
-        double[] values = ReferenceBackend.Values(output);
+        double[] values = ReferenceEngine.Values(output);
         Assert.Equal(s_output[0], values[0], 1e-15);
         Assert.Equal(s_output[1], values[1], 1e-15);
-        Assert.Equal(LogSumExp, ReferenceBackend.Values(lse)[0], 1e-15);
+        Assert.Equal(LogSumExp, ReferenceEngine.Values(lse)[0], 1e-15);
     }
 
     private Tensor Normal(params ReadOnlySpan<int> extents) => With(_random.Normal(new Shape(extents).Count), extents);
 
     private Tensor With(double[] values, params ReadOnlySpan<int> extents)
     {
-        var tensor = _backend.Allocate(new Shape(extents), ElementType.Float64);
-        ReferenceBackend.SetValues(tensor, values);
+        var tensor = _engine.Allocate(new Shape(extents), ElementType.Float64);
+        ReferenceEngine.SetValues(tensor, values);
         return tensor;
     }
 }

@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
@@ -9,25 +9,25 @@ namespace S2ILGPU.Core.Tests.Reference;
 /// <summary>Every gradient of the contract against central differences of the forward formula, in double precision.</summary>
 public sealed class ReferenceGradientTests : IDisposable
 {
-    private readonly ReferenceBackend _backend = new();
+    private readonly ReferenceEngine _engine = new();
     private readonly Random _random = Seeds.NewRandom();
 
-    public void Dispose() => _backend.Dispose();
+    public void Dispose() => _engine.Dispose();
 
     [Fact]
     public void Gelu() => Check("gelu", [new(50)], new(50),
-        (x, y) => _backend.Gelu(x[0], y), (x, y, dy, dx) => _backend.GeluBackward(x[0], dy, dx[0]));
+        (x, y) => _engine.Gelu(x[0], y), (x, y, dy, dx) => _engine.GeluBackward(x[0], dy, dx[0]));
 
     [Fact]
     public void SwiGlu() => Check("swiglu", [new(5, 7), new(5, 7)], new(5, 7),
-        (x, y) => _backend.SwiGlu(x[0], x[1], y), (x, y, dy, dx) => _backend.SwiGluBackward(x[0], x[1], dy, dx[0], dx[1]));
+        (x, y) => _engine.SwiGlu(x[0], x[1], y), (x, y, dy, dx) => _engine.SwiGluBackward(x[0], x[1], dy, dx[0], dx[1]));
 
     [Fact]
     public void RmsNorm()
     {
         var inverseRms = New(new Shape(5));
         Check("RMS norm", [new(5, 7), new(7)], new(5, 7),
-            (x, y) => _backend.RmsNorm(x[0], x[1], y, inverseRms, 1e-2f), (x, y, dy, dx) => _backend.RmsNormBackward(x[0], x[1], inverseRms, dy, dx[0], dx[1]));
+            (x, y) => _engine.RmsNorm(x[0], x[1], y, inverseRms, 1e-2f), (x, y, dy, dx) => _engine.RmsNormBackward(x[0], x[1], inverseRms, dy, dx[0], dx[1]));
     }
 
     [Theory]
@@ -35,30 +35,30 @@ public sealed class ReferenceGradientTests : IDisposable
     [InlineData(true)]
     public void Rotary(bool inverse)
     {
-        var (cosine, sine, positions) = (New(new Shape(20, 3)), New(new Shape(20, 3)), _backend.Allocate(new Shape(2, 4), ElementType.Int32));
+        var (cosine, sine, positions) = (New(new Shape(20, 3)), New(new Shape(20, 3)), _engine.Allocate(new Shape(2, 4), ElementType.Int32));
         double[] angles = _random.Normal(60);
-        ReferenceBackend.SetValues(cosine, [.. angles.Select(Math.Cos)]);
-        ReferenceBackend.SetValues(sine, [.. angles.Select(Math.Sin)]);
-        _backend.Upload([0, 1, 2, 3, 19, 5, 5, 7], positions);
-        Check("rotary", [new(2, 4, 3, 6)], new(2, 4, 3, 6), (x, y) => _backend.Rotary(x[0], cosine, sine, positions, GradientTarget.Into(y), inverse),
-            (x, y, dy, dx) => _backend.Rotary(dy, cosine, sine, positions, dx[0], !inverse));
+        ReferenceEngine.SetValues(cosine, [.. angles.Select(Math.Cos)]);
+        ReferenceEngine.SetValues(sine, [.. angles.Select(Math.Sin)]);
+        _engine.Upload([0, 1, 2, 3, 19, 5, 5, 7], positions);
+        Check("rotary", [new(2, 4, 3, 6)], new(2, 4, 3, 6), (x, y) => _engine.Rotary(x[0], cosine, sine, positions, GradientTarget.Into(y), inverse),
+            (x, y, dy, dx) => _engine.Rotary(dy, cosine, sine, positions, dx[0], !inverse));
     }
 
     [Fact]
     public void Embedding()
     {
-        var ids = _backend.Allocate(new Shape(6), ElementType.Int32);
-        _backend.Upload([4, 1, 4, 0, 4, 2], ids);
-        Check("embedding", [new(5, 3)], new(6, 3), (x, y) => _backend.Embedding(x[0], ids, y), (x, y, dy, dx) => _backend.EmbeddingBackward(ids, dy, dx[0]));
+        var ids = _engine.Allocate(new Shape(6), ElementType.Int32);
+        _engine.Upload([4, 1, 4, 0, 4, 2], ids);
+        Check("embedding", [new(5, 3)], new(6, 3), (x, y) => _engine.Embedding(x[0], ids, y), (x, y, dy, dx) => _engine.EmbeddingBackward(ids, dy, dx[0]));
     }
 
     [Fact]
     public void SoftmaxCrossEntropy()
     {
-        var (targets, logSumExp) = (_backend.Allocate(new Shape(5), ElementType.Int32), New(new Shape(5)));
-        _backend.Upload([6, 0, -1, 3, 3], targets);
-        Check("cross entropy", [new(5, 7)], new(5), (x, y) => _backend.SoftmaxCrossEntropy(x[0], targets, y, logSumExp),
-            (x, y, dy, dx) => _backend.SoftmaxCrossEntropyBackward(x[0], targets, logSumExp, dy, dx[0]));
+        var (targets, logSumExp) = (_engine.Allocate(new Shape(5), ElementType.Int32), New(new Shape(5)));
+        _engine.Upload([6, 0, -1, 3, 3], targets);
+        Check("cross entropy", [new(5, 7)], new(5), (x, y) => _engine.SoftmaxCrossEntropy(x[0], targets, y, logSumExp),
+            (x, y, dy, dx) => _engine.SoftmaxCrossEntropyBackward(x[0], targets, logSumExp, dy, dx[0]));
     }
 
     [Theory]
@@ -68,14 +68,14 @@ public sealed class ReferenceGradientTests : IDisposable
     [InlineData(true, true)]
     public void MatMul(bool transposeA, bool transposeB) => Check("product", [transposeA ? new(4, 3) : new(3, 4), transposeB ? new(5, 4) : new(4, 5)],
         new(3, 5),
-        (x, y) => _backend.MatMul(new MatMulArguments(x[0], x[1], y, transposeA, transposeB)),
+        (x, y) => _engine.MatMul(new MatMulArguments(x[0], x[1], y, transposeA, transposeB)),
         (x, y, dy, dx) =>
         {
             // dA = dC B^T and dB = A^T dC, transposed where the operand was.
-            _backend.MatMul(transposeA
+            _engine.MatMul(transposeA
                 ? new MatMulArguments(x[1], dy, dx[0].Tensor!, transposeB, true, true)
                 : new MatMulArguments(dy, x[1], dx[0].Tensor!, false, !transposeB, true));
-            _backend.MatMul(transposeB
+            _engine.MatMul(transposeB
                 ? new MatMulArguments(dy, x[0], dx[1].Tensor!, true, transposeA, true)
                 : new MatMulArguments(x[0], dy, dx[1].Tensor!, !transposeA, false, true));
         });
@@ -108,12 +108,12 @@ public sealed class ReferenceGradientTests : IDisposable
         Forward(operands, result, normalizer);
         var (dOutput, dLse) = (Tensors([queryShape], [outputWeights])[0], Tensors([lseShape], [lseWeights])[0]);
         Tensor[] gradients = [.. shapes.Select(New)];
-        _backend.AttentionBackward(new AttentionBackwardArguments(operands[0], operands[1], operands[2], result, normalizer, dOutput, dLse,
+        _engine.AttentionBackward(new AttentionBackwardArguments(operands[0], operands[1], operands[2], result, normalizer, dOutput, dLse,
             gradients[0], gradients[1], gradients[2], layout, sequences, 0.7f));
-        GradientCheck.Run($"attention '{pattern}'", Loss, inputs, [.. gradients.Select(ReferenceBackend.Values)], _random);
+        GradientCheck.Run($"attention '{pattern}'", Loss, inputs, [.. gradients.Select(ReferenceEngine.Values)], _random);
 
         void Forward(Tensor[] x, Tensor output, Tensor lse) =>
-            _backend.AttentionForward(new AttentionForwardArguments(x[0], x[1], x[2], output, lse, layout, sequences, 0.7f));
+            _engine.AttentionForward(new AttentionForwardArguments(x[0], x[1], x[2], output, lse, layout, sequences, 0.7f));
     }
 
     [Fact]
@@ -145,21 +145,21 @@ public sealed class ReferenceGradientTests : IDisposable
         forward(x, y);
         Tensor[] gradients = [.. shapes.Select(New)];
         foreach (var gradient in gradients)
-            _backend.Fill(gradient, 1);
+            _engine.Fill(gradient, 1);
         backward(x, y, dy, [.. gradients.Select(GradientTarget.AddTo)]);
-        GradientCheck.Run(what, Loss, inputs, [.. gradients.Select(g => ReferenceBackend.Values(g).Select(value => value - 1).ToArray())], _random);
+        GradientCheck.Run(what, Loss, inputs, [.. gradients.Select(g => ReferenceEngine.Values(g).Select(value => value - 1).ToArray())], _random);
     }
 
-    private Tensor New(Shape shape) => _backend.Allocate(shape, ElementType.Float64);
+    private Tensor New(Shape shape) => _engine.Allocate(shape, ElementType.Float64);
 
     private Tensor[] Tensors(Shape[] shapes, double[][] values) => [.. shapes.Zip(values, (shape, content) =>
     {
         var tensor = New(shape);
-        ReferenceBackend.SetValues(tensor, content);
+        ReferenceEngine.SetValues(tensor, content);
         return tensor;
     })];
 
     // Rows without keys have a log-sum-exp of -inf, which no input moves.
     private static double Weigh(Tensor tensor, double[] weights) =>
-        ReferenceBackend.Values(tensor).Zip(weights, (value, w) => double.IsFinite(value) ? w * value : 0).Sum();
+        ReferenceEngine.Values(tensor).Zip(weights, (value, w) => double.IsFinite(value) ? w * value : 0).Sum();
 }

@@ -1,3 +1,4 @@
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Storage;

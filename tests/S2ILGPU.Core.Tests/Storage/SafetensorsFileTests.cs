@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Storage;

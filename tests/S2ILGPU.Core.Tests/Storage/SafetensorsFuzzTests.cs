@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Storage;

@@ -1,7 +1,12 @@
 using System.Text;
+using S2ILGPU.Core.Tests.Corpora;
+using S2ILGPU.Core.Tests.Tokenizers;
+using S2ILGPU.Corpora;
 using S2ILGPU.Cpu;
+using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Models;
-using S2ILGPU.Text;
+using S2ILGPU.Tokenizers;
 using S2ILGPU.Training;
 
 namespace S2ILGPU.Core.Tests.Training;
@@ -29,12 +34,12 @@ internal sealed class TinyTraining : IDisposable
         File.Delete(path);
         Tokenizer = BytePairTrainer.Train(training, 300);
         Data = TokenDataset.Create(Tokenizer, training);
-        Backend = new CpuBackend(new CpuOptions { Threads = threads });
-        var model = new TransformerModel(Backend, config ?? Config, seed);
+        Engine = new CpuEngine(new CpuOptions { Threads = threads });
+        var model = new TransformerModel(Engine, config ?? Config, seed);
         Trainer = new Trainer(model, Data, TokenDataset.Create(Tokenizer, validation), options);
     }
 
-    public CpuBackend Backend { get; }
+    public CpuEngine Engine { get; }
 
     public BytePairTokenizer Tokenizer { get; }
 
@@ -58,7 +63,7 @@ internal sealed class TinyTraining : IDisposable
         foreach (var parameter in model.Parameters)
         {
             float[] values = new float[parameter.Value.Count];
-            model.Backend.Download(parameter.Value, values);
+            model.Engine.Download(parameter.Value, values);
             all.AddRange(values);
         }
         return [.. all];
@@ -68,6 +73,6 @@ internal sealed class TinyTraining : IDisposable
     {
         Trainer.Dispose();
         Trainer.Model.Dispose();
-        Backend.Dispose();
+        Engine.Dispose();
     }
 }

@@ -1,8 +1,8 @@
-using Xunit;
 using S2ILGPU.Models;
 using S2ILGPU.Storage;
 using S2ILGPU.Tensors;
 using S2ILGPU.Training;
+using Xunit;
 
 namespace S2ILGPU.Core.Tests.Training;
 
@@ -116,7 +116,7 @@ public sealed class TrainerTests : IDisposable
         using var run = new TinyTraining(s_options);
         run.Finish();
         ModelFolder.Save(_folder, run.Trainer.Model, run.Tokenizer);
-        using var loaded = ModelFolder.LoadModel(_folder, run.Backend);
+        using var loaded = ModelFolder.LoadModel(_folder, run.Engine);
         Assert.Equal(run.Trainer.Model.Config, loaded.Config);
         Assert.Equal(run.Parameters(), TinyTraining.ParametersOf(loaded));
         Assert.Equal(run.Tokenizer.Encode("the quick brown fox"), ModelFolder.LoadTokenizer(_folder).Encode("the quick brown fox"));
@@ -130,10 +130,10 @@ public sealed class TrainerTests : IDisposable
         ModelFolder.Save(_folder, run.Trainer.Model, run.Tokenizer);
         string config = Path.Combine(_folder, ModelFolder.Config);
         File.WriteAllText(config, TransformerConfigFile.Format(s_config with { FeedForwardDim = 128 }));
-        long used = run.Backend.UsedBytes;
-        Assert.Contains("another model", Assert.Throws<InvalidDataException>(() => ModelFolder.LoadModel(_folder, run.Backend)).Message);
-        Assert.Equal(used, run.Backend.UsedBytes);
-        Assert.Throws<DirectoryNotFoundException>(() => ModelFolder.LoadModel(Path.Combine(_folder, "missing"), run.Backend));
+        long used = run.Engine.UsedBytes;
+        Assert.Contains("another model", Assert.Throws<InvalidDataException>(() => ModelFolder.LoadModel(_folder, run.Engine)).Message);
+        Assert.Equal(used, run.Engine.UsedBytes);
+        Assert.Throws<DirectoryNotFoundException>(() => ModelFolder.LoadModel(Path.Combine(_folder, "missing"), run.Engine));
     }
 
     [Theory]
@@ -159,7 +159,7 @@ public sealed class TrainerTests : IDisposable
     public void A_model_with_short_matrices_is_refused()
     {
         using var run = new TinyTraining(s_options);
-        using var model = new TransformerModel(run.Backend, s_config, matrixType: ElementType.BFloat16);
+        using var model = new TransformerModel(run.Engine, s_config, matrixType: ElementType.BFloat16);
         var error = Assert.Throws<ArgumentException>(() => new Trainer(model, run.Data, run.Data, s_options));
         Assert.Contains("BFloat16 matrices cannot be trained, it needs Float32", error.Message);
     }

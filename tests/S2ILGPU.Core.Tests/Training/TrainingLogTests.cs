@@ -1,5 +1,6 @@
-using Xunit;
+using S2ILGPU.Models;
 using S2ILGPU.Training;
+using Xunit;
 
 namespace S2ILGPU.Core.Tests.Training;
 

@@ -37,6 +37,6 @@ public sealed class TrainingMemoryTests
     {
         GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         GC.WaitForPendingFinalizers();
-        return (run.Backend.UsedBytes, GC.GetTotalMemory(forceFullCollection: true), Environment.WorkingSet);
+        return (run.Engine.UsedBytes, GC.GetTotalMemory(forceFullCollection: true), Environment.WorkingSet);
     }
 }

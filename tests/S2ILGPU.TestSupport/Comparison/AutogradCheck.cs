@@ -26,13 +26,13 @@ public static class AutogradCheck
     /// <summary>The same at given inputs, for functions that are not smooth or not defined everywhere.</summary>
     public static void Run(string what, Random random, Shape[] shapes, double[][] inputs, Function function, int coordinates = 12, double tolerance = 1e-6)
     {
-        using var backend = new ReferenceBackend();
+        using var engine = new ReferenceEngine();
         var weights = new List<double[]>();
 
         double Evaluate(double[][] at, double[][]? gradients)
         {
-            using var tape = new Tape(backend);
-            Variable[] variables = [.. shapes.Select((shape, n) => Variable.Parameter($"input {n}", Filled(backend, shape, at[n])))];
+            using var tape = new Tape(engine);
+            Variable[] variables = [.. shapes.Select((shape, n) => Variable.Parameter($"input {n}", Filled(engine, shape, at[n])))];
             var outputs = function(tape, variables);
             for (int n = weights.Count; n < outputs.Length; n++)
                 weights.Add(random.Normal(outputs[n].Shape.Count));
@@ -41,7 +41,7 @@ public static class AutogradCheck
             {
                 tape.Backward(loss);
                 for (int n = 0; n < variables.Length; n++)
-                    gradients[n] = variables[n].Gradient is { } gradient ? ReferenceBackend.Values(gradient) : new double[shapes[n].Count];
+                    gradients[n] = variables[n].Gradient is { } gradient ? ReferenceEngine.Values(gradient) : new double[shapes[n].Count];
             }
             foreach (var variable in variables)
                 variable.Dispose();
@@ -57,23 +57,23 @@ public static class AutogradCheck
     private static (Variable Loss, double Value) Weigh(Tape tape, Variable[] outputs, List<double[]> weights)
     {
         var loss = tape.New(new Shape(1));
-        double value = outputs.Select((output, n) => ReferenceBackend.Values(output.Value).Zip(weights[n], (x, w) => x * w).Sum()).Sum();
-        ReferenceBackend.SetValues(loss.Value, [value]);
+        double value = outputs.Select((output, n) => ReferenceEngine.Values(output.Value).Zip(weights[n], (x, w) => x * w).Sum()).Sum();
+        ReferenceEngine.SetValues(loss.Value, [value]);
         tape.Record(loss, () =>
         {
             for (int n = 0; n < outputs.Length; n++)
             {
-                using var gradient = Filled(tape.Backend, outputs[n].Shape, weights[n]);
+                using var gradient = Filled(tape.Engine, outputs[n].Shape, weights[n]);
                 tape.GiveGradient(outputs[n], gradient);
             }
         });
         return (loss, value);
     }
 
-    private static Tensor Filled(Backends.IBackend backend, Shape shape, double[] values)
+    private static Tensor Filled(Engines.IEngine engine, Shape shape, double[] values)
     {
-        var tensor = backend.Allocate(shape, ElementType.Float64);
-        ReferenceBackend.SetValues(tensor, values);
+        var tensor = engine.Allocate(shape, ElementType.Float64);
+        ReferenceEngine.SetValues(tensor, values);
         return tensor;
     }
 }

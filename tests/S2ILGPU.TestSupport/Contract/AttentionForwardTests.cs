@@ -1,11 +1,11 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
 /// <summary>Sparse attention forward.</summary>
-public abstract class AttentionForwardTests(Func<IBackend> create, ElementType? type = null) : AttentionSweeps(create, type)
+public abstract class AttentionForwardTests(Func<IEngine> create, ElementType? type = null) : AttentionSweeps(create, type)
 {
     /// <inheritdoc/>
     protected override long RandomWork => 12_000_000;

@@ -1,11 +1,11 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
 /// <summary>The sweeps that the forward and the backward pass share: lengths, head dimensions, head groups, blocks, patterns, batches, memory layouts and scores.</summary>
-public abstract class AttentionSweeps(Func<IBackend> create, ElementType? type) : AttentionTest(create, type)
+public abstract class AttentionSweeps(Func<IEngine> create, ElementType? type) : AttentionTest(create, type)
 {
     private protected static readonly AttentionCase s_case = new();
 

@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.TestSupport;
@@ -6,7 +6,7 @@ namespace S2ILGPU.TestSupport;
 /// <summary>Base of the attention tests: the operands of an <see cref="AttentionCase"/>, forward and backward.</summary>
 /// <param name="create">Creates the engine.</param>
 /// <param name="type">Element type of queries, keys, values, outputs and their gradients; null for the engine's own.</param>
-public abstract class AttentionTest(Func<IBackend> create, ElementType? type) : BackendTest(create)
+public abstract class AttentionTest(Func<IEngine> create, ElementType? type) : EngineTest(create)
 {
     /// <summary>Element type of queries, keys, values, outputs and their gradients.</summary>
     protected ElementType Type => type ?? Tested.FloatType;
@@ -20,7 +20,7 @@ public abstract class AttentionTest(Func<IBackend> create, ElementType? type) : 
         if (logSumExp is not null)
             logSumExp.Tolerance = Tolerance.Forward(Type).Relative.Times(problem.Conditioning);
         var (layout, layouts, sequences) = (problem.Layout(), problem.Layouts(), problem.Sequences());
-        Check(problem.ToString(), Tolerance.Forward(Type).Times(problem.Conditioning), e => e.Backend.AttentionForward(new AttentionForwardArguments(
+        Check(problem.ToString(), Tolerance.Forward(Type).Times(problem.Conditioning), e => e.Engine.AttentionForward(new AttentionForwardArguments(
             e[query], e[key], e[value], e[output], e.Optional(logSumExp), layout, sequences, problem.Scale, Layouts: layouts)));
         Release();
     }
@@ -36,13 +36,13 @@ public abstract class AttentionTest(Func<IBackend> create, ElementType? type) : 
         var (layout, sequences) = (problem.Layout(), problem.Sequences());
         foreach (var operand in (TestTensor[])[query, key, value])
             operand.Values = [.. operand.Values.Select(x => ElementRounding.Round(x, Type))];
-        using (var exact = new ReferenceBackend())
+        using (var exact = new ReferenceEngine())
             exact.AttentionForward(new AttentionForwardArguments(query.Reference, key.Reference, value.Reference, output.Reference, logSumExp.Reference,
                 layout, sequences, problem.Scale));
         outputGradient.Values = Random.Normal(outputGradient.Shape.Count);
         foreach (var operand in (TestTensor[])[output, outputGradient])
             PoisonPadding(operand, problem, isQuery: true);
-        Check(problem + ", backward", Tolerance.Backward(Type).Times(problem.Conditioning), e => e.Backend.AttentionBackward(new AttentionBackwardArguments(
+        Check(problem + ", backward", Tolerance.Backward(Type).Times(problem.Conditioning), e => e.Engine.AttentionBackward(new AttentionBackwardArguments(
             e[query], e[key], e[value], e[output], e[logSumExp], e[outputGradient], e.Optional(logSumExpGradient),
             e[queryGradient], e[keyGradient], e[valueGradient], layout, sequences, problem.Scale)));
         Release();

@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Tensors;
 using Xunit;
@@ -9,7 +9,7 @@ namespace S2ILGPU.TestSupport;
 /// <param name="create">Creates the engine.</param>
 /// <param name="cacheType">Element type of the cache; null for the engine's own.</param>
 /// <param name="queryType">Element type of queries and outputs; null for the engine's own.</param>
-public abstract class DecodeTests(Func<IBackend> create, ElementType? cacheType = null, ElementType? queryType = null) : BackendTest(create)
+public abstract class DecodeTests(Func<IEngine> create, ElementType? cacheType = null, ElementType? queryType = null) : EngineTest(create)
 {
     private ElementType CacheType => cacheType ?? Tested.FloatType;
 
@@ -58,7 +58,7 @@ public abstract class DecodeTests(Func<IBackend> create, ElementType? cacheType 
         var (key, value) = (Normal("key", new Shape(2, keys, keyValueHeads, headDim), type: CacheType),
             Normal("value", new Shape(2, keys, keyValueHeads, headDim), type: CacheType));
         var (output, logSumExp) = (Output("output", query.Shape, QueryType), Output("log-sum-exp", new Shape(2, heads, 1)));
-        Check("decode of plain tensors", Tolerance.Forward(QueryType), e => e.Backend.AttentionForward(new AttentionForwardArguments(
+        Check("decode of plain tensors", Tolerance.Forward(QueryType), e => e.Engine.AttentionForward(new AttentionForwardArguments(
             e[query], e[key], e[value], e[output], e[logSumExp], layout, SequenceBatch.Uniform(2, 1, keys), 1 / MathF.Sqrt(headDim))));
     }
 
@@ -76,7 +76,7 @@ public abstract class DecodeTests(Func<IBackend> create, ElementType? cacheType 
         var logSumExp = Output("log-sum-exp", new Shape(queryCounts.Length, queryHeads, queryCounts.Max()));
         string what = $"decode '{pattern}' H{queryHeads}/{keyValueHeads} D{headDim} block {blockTokens}, "
             + $"queries [{string.Join(' ', queryCounts)}], keys [{string.Join(' ', keyCounts)}]";
-        Check(what, Tolerance.Forward(QueryType), e => e.Backend.AttentionForward(new AttentionForwardArguments(
+        Check(what, Tolerance.Forward(QueryType), e => e.Engine.AttentionForward(new AttentionForwardArguments(
             e[query], e[key], e[value], e[output], e[logSumExp], shared, SequenceBatch.Padded(queryCounts, keyCounts),
             1 / MathF.Sqrt(headDim), table, isLayoutShared ? null : layouts)));
         Release();

@@ -1,11 +1,11 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
 /// <summary>Sums, activations and their gradients over every length around the vector widths.</summary>
-public abstract class ElementwiseTests(Func<IBackend> create) : BackendTest(create)
+public abstract class ElementwiseTests(Func<IEngine> create) : EngineTest(create)
 {
     private static readonly double[] s_extremes = [0, -0.0, 1e-30, -1e-30, 5, -5, 12, -12, 30, -30, 90, -90, 1e4, -1e4];
 
@@ -18,22 +18,22 @@ public abstract class ElementwiseTests(Func<IBackend> create) : BackendTest(crea
     public void Add() => Sweep(count =>
     {
         var (a, b, sum) = (Normal("a", new Shape(count)), Normal("b", new Shape(count)), Output("sum", new Shape(count)));
-        Check($"add {count}", Forward, e => e.Backend.Add(e[a], e[b], e[sum]));
-        Check($"add {count} in place", Forward, e => e.Backend.Add(e[a], e[b], e[a]));
+        Check($"add {count}", Forward, e => e.Engine.Add(e[a], e[b], e[sum]));
+        Check($"add {count} in place", Forward, e => e.Engine.Add(e[a], e[b], e[a]));
     });
 
     [Fact]
     public void AddScaled() => Sweep(count =>
     {
         var (x, accumulator) = (Normal("x", new Shape(count)), Normal("accumulator", new Shape(count)));
-        Check($"add scaled {count}", Forward, e => e.Backend.AddScaled(e[x], -1.25f, e[accumulator]));
+        Check($"add scaled {count}", Forward, e => e.Engine.AddScaled(e[x], -1.25f, e[accumulator]));
     });
 
     [Fact]
     public void Gelu() => Sweep(count =>
     {
         var (x, y) = (With("x", new Shape(count), NormalAndExtremes(count)), Output("y", new Shape(count)));
-        Check($"gelu {count}", Forward.Relative, e => e.Backend.Gelu(e[x], e[y]));
+        Check($"gelu {count}", Forward.Relative, e => e.Engine.Gelu(e[x], e[y]));
     });
 
     [Theory]
@@ -43,7 +43,7 @@ public abstract class ElementwiseTests(Func<IBackend> create) : BackendTest(crea
     {
         var (x, dy) = (With("x", new Shape(count), NormalAndExtremes(count)), Normal("dy", new Shape(count)));
         var dx = Gradient("dx", new Shape(count), accumulate);
-        Check($"gelu gradient {count}", Backward, e => e.Backend.GeluBackward(e[x], e[dy], e.Target(dx, accumulate)));
+        Check($"gelu gradient {count}", Backward, e => e.Engine.GeluBackward(e[x], e[dy], e.Target(dx, accumulate)));
     });
 
     [Fact]
@@ -51,8 +51,8 @@ public abstract class ElementwiseTests(Func<IBackend> create) : BackendTest(crea
     {
         var shape = new Shape(2, 3, 5, 7);
         var (a, b, sum) = (Normal("a", shape), Normal("b", shape), Output("sum", shape));
-        Check("add rank 4", Forward, e => e.Backend.Add(e[a], e[b], e[sum]));
-        Check("gelu rank 4", Forward, e => e.Backend.Gelu(e[a], e[sum]));
+        Check("add rank 4", Forward, e => e.Engine.Add(e[a], e[b], e[sum]));
+        Check("gelu rank 4", Forward, e => e.Engine.Gelu(e[a], e[sum]));
     }
 
     [Fact]
@@ -60,7 +60,7 @@ public abstract class ElementwiseTests(Func<IBackend> create) : BackendTest(crea
     {
         var shape = new Shape(rows, columns);
         var (gate, up, y) = (With("gate", shape, NormalAndExtremes(rows * columns)), Normal("up", shape), Output("y", shape));
-        Check($"swiglu {shape}", Forward.Relative, e => e.Backend.SwiGlu(e[gate], e[up], e[y]));
+        Check($"swiglu {shape}", Forward.Relative, e => e.Engine.SwiGlu(e[gate], e[up], e[y]));
     });
 
     [Fact]
@@ -69,7 +69,7 @@ public abstract class ElementwiseTests(Func<IBackend> create) : BackendTest(crea
         var product = Normal("gate and up", new Shape(rows, 2 * columns));
         var (gate, up) = (View(product, t => t.Slice(1, 0, columns)), View(product, t => t.Slice(1, columns, columns)));
         var y = StridedRows("y", rows, columns, 3, 2, isWritten: true);
-        Check($"swiglu halves {rows}x{columns}", Forward.Relative, e => e.Backend.SwiGlu(e[gate], e[up], e[y]));
+        Check($"swiglu halves {rows}x{columns}", Forward.Relative, e => e.Engine.SwiGlu(e[gate], e[up], e[y]));
     });
 
     [Theory]
@@ -85,11 +85,11 @@ public abstract class ElementwiseTests(Func<IBackend> create) : BackendTest(crea
         var (dgate, dup) = (View(gradients, t => t.Slice(1, 0, columns)), View(gradients, t => t.Slice(1, columns, columns)));
         var dy = StridedRows("dy", rows, columns, 1, 4, isWritten: false);
         Check($"swiglu gradient {rows}x{columns}", Backward.Relative,
-            e => e.Backend.SwiGluBackward(e[gate], e[up], e[dy], e.Target(dgate, accumulateGate), e.Target(dup, accumulateUp)));
+            e => e.Engine.SwiGluBackward(e[gate], e[up], e[dy], e.Target(dgate, accumulateGate), e.Target(dup, accumulateUp)));
         Check($"swiglu gate gradient alone {rows}x{columns}", Backward.Relative,
-            e => e.Backend.SwiGluBackward(e[gate], e[up], e[dy], e.Target(dgate, accumulateGate), GradientTarget.None));
+            e => e.Engine.SwiGluBackward(e[gate], e[up], e[dy], e.Target(dgate, accumulateGate), GradientTarget.None));
         Check($"swiglu up gradient alone {rows}x{columns}", Backward.Relative,
-            e => e.Backend.SwiGluBackward(e[gate], e[up], e[dy], GradientTarget.None, e.Target(dup, accumulateUp)));
+            e => e.Engine.SwiGluBackward(e[gate], e[up], e[dy], GradientTarget.None, e.Target(dup, accumulateUp)));
     });
 
     [Fact]

@@ -1,11 +1,11 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
 /// <summary>Products of every transposition, at sizes around the register tiles, with strided rows, and beyond the blocking sizes.</summary>
-public abstract class MatMulTests(Func<IBackend> create) : BackendTest(create)
+public abstract class MatMulTests(Func<IEngine> create) : EngineTest(create)
 {
     private static readonly int[] s_edges = [1, 2, 5, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 31, 32, 33, 63, 64, 65];
 
@@ -78,18 +78,18 @@ public abstract class MatMulTests(Func<IBackend> create) : BackendTest(create)
             same.Values = c.Values;
             Check($"{m}x{n}x{k} B^T of BFloat16", Forward, e =>
             {
-                e.Backend.MatMul(new MatMulArguments(e[a], e[b], e[c], TransposeB: true, Accumulate: accumulate));
-                e.Backend.MatMul(new MatMulArguments(e[a], e[wide], e[same], TransposeB: true, Accumulate: accumulate));
-                AssertSame(e.Backend, e[c], e[same]);
+                e.Engine.MatMul(new MatMulArguments(e[a], e[b], e[c], TransposeB: true, Accumulate: accumulate));
+                e.Engine.MatMul(new MatMulArguments(e[a], e[wide], e[same], TransposeB: true, Accumulate: accumulate));
+                AssertSame(e.Engine, e[c], e[same]);
             });
             Release();
         }
 
-        static void AssertSame(IBackend backend, Tensor actual, Tensor expected)
+        static void AssertSame(IEngine engine, Tensor actual, Tensor expected)
         {
             var (a, b) = (new float[actual.Count], new float[expected.Count]);
-            backend.Download(actual, a);
-            backend.Download(expected, b);
+            engine.Download(actual, a);
+            engine.Download(expected, b);
             Assert.Equal(b, a);
         }
     }
@@ -101,7 +101,7 @@ public abstract class MatMulTests(Func<IBackend> create) : BackendTest(create)
         var b = Operand("B", transposeB ? n : k, transposeB ? k : n, 1 / Math.Sqrt(Math.Max(1, k)));
         var c = isStrided ? StridedRows("C", m, n, 2, 5, isWritten: true) : accumulate ? Normal("C", new Shape(m, n)) : Output("C", new Shape(m, n));
         Check($"{m}x{n}x{k}{(transposeA ? " A^T" : "")}{(transposeB ? " B^T" : "")}{(accumulate ? " accumulate" : "")}{(isStrided ? " strided" : "")}", Forward,
-            e => e.Backend.MatMul(new MatMulArguments(e[a], e[b], e[c], transposeA, transposeB, accumulate)));
+            e => e.Engine.MatMul(new MatMulArguments(e[a], e[b], e[c], transposeA, transposeB, accumulate)));
         Release();
 
         TestTensor Operand(string name, int rows, int columns, double scale)

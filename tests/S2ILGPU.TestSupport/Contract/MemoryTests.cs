@@ -1,11 +1,11 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
 /// <summary>Allocation, host copies, strided copies, conversions and pages.</summary>
-public abstract class MemoryTests(Func<IBackend> create, params ElementType[] sixteenBitTypes) : BackendTest(create)
+public abstract class MemoryTests(Func<IEngine> create, params ElementType[] sixteenBitTypes) : EngineTest(create)
 {
     /// <summary>The float types that the engine stores: its own, and those that the derived class names.</summary>
     private IEnumerable<ElementType> Types => sixteenBitTypes.Prepend(Tested.FloatType);
@@ -110,7 +110,7 @@ public abstract class MemoryTests(Func<IBackend> create, params ElementType[] si
     {
         StridedRows("filled", rows, 5, 2, 3, isWritten: true);
         var view = StridedRows("filled too", rows, 17, 1, 0, isWritten: true);
-        Check($"fill {view.Shape}", Tolerance.Exact, e => e.Backend.Fill(e[view], 2.5f));
+        Check($"fill {view.Shape}", Tolerance.Exact, e => e.Engine.Fill(e[view], 2.5f));
     }
 
     [Fact]
@@ -121,7 +121,7 @@ public abstract class MemoryTests(Func<IBackend> create, params ElementType[] si
             {
                 var source = View(Normal("source", new Shape(3, 4, 5), type: from), t => t.Permute(1, 2, 0));
                 var destination = View(Normal("destination", new Shape(4, 9, 3), type: to), t => t.Slice(1, 3, 5));
-                Check($"copy {from} to {to}", Tolerance.Exact, e => e.Backend.Copy(e[source], e[destination]));
+                Check($"copy {from} to {to}", Tolerance.Exact, e => e.Engine.Copy(e[source], e[destination]));
                 Release();
             }
     }
@@ -133,7 +133,7 @@ public abstract class MemoryTests(Func<IBackend> create, params ElementType[] si
         {
             var source = View(Normal("source", new Shape(batch, columns, planes, rows + 2)), t => t.Slice(3, 1, rows).Permute(0, 2, 3, 1));
             var destination = View(Normal("destination", new Shape(batch, planes, rows, columns + 3)), t => t.Slice(3, 2, columns));
-            Check($"transpose {batch}x{planes}x{rows}x{columns}", Tolerance.Exact, e => e.Backend.Copy(e[source], e[destination]));
+            Check($"transpose {batch}x{planes}x{rows}x{columns}", Tolerance.Exact, e => e.Engine.Copy(e[source], e[destination]));
             Release();
         }
     }
@@ -151,7 +151,7 @@ public abstract class MemoryTests(Func<IBackend> create, params ElementType[] si
                 var pages = Normal("pages", new Shape(pageCount, blockTokens, headDim), type: type);
                 int[] counts = [5, 4, 5, 2];
                 var sequences = SequenceBatch.Padded(counts, lengths);
-                Check($"write pages of {blockTokens} {type}", Tolerance.Exact, e => e.Backend.WritePages(e[source], e[pages], table, sequences));
+                Check($"write pages of {blockTokens} {type}", Tolerance.Exact, e => e.Engine.WritePages(e[source], e[pages], table, sequences));
                 Release();
             }
     }

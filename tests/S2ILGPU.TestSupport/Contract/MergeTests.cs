@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Tensors;
 using Xunit;
@@ -6,7 +6,7 @@ using Xunit;
 namespace S2ILGPU.TestSupport;
 
 /// <summary>Merging attention over disjoint keys.</summary>
-public abstract class MergeTests(Func<IBackend> create) : BackendTest(create)
+public abstract class MergeTests(Func<IEngine> create) : EngineTest(create)
 {
     [Theory]
     [InlineData(1)]
@@ -23,7 +23,7 @@ public abstract class MergeTests(Func<IBackend> create) : BackendTest(create)
             for (int p = 0; p < count; p++)
                 DropRows(outputs[p], lses[p], p);
             var (output, logSumExp) = (Output("output", shape), Output("log-sum-exp", new Shape(2, 3, 5)));
-            Check($"merge of {count} parts, D{headDim}", Forward, e => e.Backend.MergePartitions(
+            Check($"merge of {count} parts, D{headDim}", Forward, e => e.Engine.MergePartitions(
                 [.. outputs.Select(o => e[o])], [.. lses.Select(l => e[l])], e[output], e[logSumExp]));
             Release();
         }
@@ -39,7 +39,7 @@ public abstract class MergeTests(Func<IBackend> create) : BackendTest(create)
         var (firstLse, secondLse) = (Normal("first log-sum-exp", new Shape(1, 2, 4)), Normal("second log-sum-exp", new Shape(1, 2, 4)));
         secondLse.Values = [.. secondLse.Values.Select(x => x + shift)];
         var (output, logSumExp) = (Output("output", shape), Output("log-sum-exp", new Shape(1, 2, 4)));
-        Check($"merge with a shift of {shift}", Forward.Relative, e => e.Backend.MergePartitions([e[first], e[second]], [e[firstLse], e[secondLse]], e[output],
+        Check($"merge with a shift of {shift}", Forward.Relative, e => e.Engine.MergePartitions([e[first], e[second]], [e[firstLse], e[secondLse]], e[output],
             e[logSumExp]));
     }
 

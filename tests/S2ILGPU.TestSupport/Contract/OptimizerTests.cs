@@ -1,11 +1,11 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
 /// <summary>Gradient norms and AdamW.</summary>
-public abstract class OptimizerTests(Func<IBackend> create) : BackendTest(create)
+public abstract class OptimizerTests(Func<IEngine> create) : EngineTest(create)
 {
     private static readonly int[] s_lengths = [1, 2, 7, 8, 15, 16, 17, 31, 33, 100, 1025, 20011];
 
@@ -18,7 +18,7 @@ public abstract class OptimizerTests(Func<IBackend> create) : BackendTest(create
         {
             var x = Normal("x", new Shape(count));
             var result = accumulate ? With("result", new Shape(1), [3.5]) : Output("result", new Shape(1));
-            Check($"sum of squares {count}", new Tolerance(1e-6, true), e => e.Backend.SumOfSquares(e[x], e[result], accumulate));
+            Check($"sum of squares {count}", new Tolerance(1e-6, true), e => e.Engine.SumOfSquares(e[x], e[result], accumulate));
             Release();
         }
     }
@@ -31,7 +31,7 @@ public abstract class OptimizerTests(Func<IBackend> create) : BackendTest(create
         Array.Fill(values, 1e-2);
         values[0] = 1e2;
         var (x, result) = (With("x", new Shape(values.Length), values), Output("result", new Shape(1)));
-        Check("sum of squares of different sizes", new Tolerance(1e-6, true), e => e.Backend.SumOfSquares(e[x], e[result], false));
+        Check("sum of squares of different sizes", new Tolerance(1e-6, true), e => e.Engine.SumOfSquares(e[x], e[result], false));
     }
 
     [Theory]
@@ -46,7 +46,7 @@ public abstract class OptimizerTests(Func<IBackend> create) : BackendTest(create
             var shape = new Shape(count);
             var (parameter, gradient, first) = (Normal("parameter", shape), Normal("gradient", shape), Normal("first moment", shape, step == 1 ? 0 : 1));
             var second = With("second moment", shape, [.. Random.Normal(count, step == 1 ? 0 : 1).Select(x => x * x + (step == 1 ? 0 : 1e-3))]);
-            Check($"AdamW step {step}, {count}", Forward, e => e.Backend.AdamW(new AdamWArguments(e[parameter], e[gradient], e[first], e[second],
+            Check($"AdamW step {step}, {count}", Forward, e => e.Engine.AdamW(new AdamWArguments(e[parameter], e[gradient], e[first], e[second],
                 LearningRate: 0.02f, Beta1: 0.9f, Beta2: 0.95f, Epsilon: 1e-8f, weightDecay, step, gradientScale)));
             Release();
         }
@@ -58,7 +58,7 @@ public abstract class OptimizerTests(Func<IBackend> create) : BackendTest(create
         var shape = new Shape(37);
         var (parameter, gradient) = (Normal("parameter", shape), Constant("gradient", shape, 0));
         var (first, second) = (Constant("first moment", shape, 0), Constant("second moment", shape, 0));
-        Check("AdamW with gradient 0", Forward, e => e.Backend.AdamW(new AdamWArguments(e[parameter], e[gradient], e[first], e[second],
+        Check("AdamW with gradient 0", Forward, e => e.Engine.AdamW(new AdamWArguments(e[parameter], e[gradient], e[first], e[second],
             0.1f, 0.9f, 0.999f, 1e-8f, WeightDecay: 0, Step: 3, GradientScale: 1)));
     }
 }

@@ -1,11 +1,11 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
 /// <summary>Row-wise operations and their gradients: RMS norm, rotary positions, embedding, softmax cross entropy.</summary>
-public abstract class RowTests(Func<IBackend> create) : BackendTest(create)
+public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
 {
     private static readonly (int Rows, int Columns)[] s_matrices = [(0, 8), (1, 1), (2, 7), (3, 16), (5, 33), (33, 100), (7, 513)];
 
@@ -22,7 +22,7 @@ public abstract class RowTests(Func<IBackend> create) : BackendTest(create)
             var (x, weight) = (StridedRows("x", rows, columns, 2, 1, isWritten: false), Normal("weight", new Shape(columns)));
             x.Values = Random.Normal(x.Shape.Count, scale);
             var (y, inverseRms) = (StridedRows("y", rows, columns, 0, 3, isWritten: true), Output("inverse RMS", new Shape(rows)));
-            Check($"RMS norm {rows}x{columns}, scale {scale}", Forward.Relative, e => e.Backend.RmsNorm(e[x], e[weight], e[y], e[inverseRms], epsilon));
+            Check($"RMS norm {rows}x{columns}, scale {scale}", Forward.Relative, e => e.Engine.RmsNorm(e[x], e[weight], e[y], e[inverseRms], epsilon));
             Release();
         }
     }
@@ -32,7 +32,7 @@ public abstract class RowTests(Func<IBackend> create) : BackendTest(create)
     {
         var (x, weight) = (Constant("x", new Shape(3, 20), 0), Normal("weight", new Shape(20)));
         var (y, inverseRms) = (Output("y", new Shape(3, 20)), Output("inverse RMS", new Shape(3)));
-        Check("RMS norm of zeros", Forward.Relative, e => e.Backend.RmsNorm(e[x], e[weight], e[y], e[inverseRms], 1e-5f));
+        Check("RMS norm of zeros", Forward.Relative, e => e.Engine.RmsNorm(e[x], e[weight], e[y], e[inverseRms], 1e-5f));
     }
 
     [Theory]
@@ -45,11 +45,11 @@ public abstract class RowTests(Func<IBackend> create) : BackendTest(create)
             var (weight, inverseRms) = (Normal("weight", new Shape(columns)), With("inverse RMS", new Shape(rows), InverseRms(x, 1e-5)));
             var (dx, dweight) = (StridedRows("dx", rows, columns, 2, 2, isWritten: true), Normal("dweight", new Shape(columns)));
             Check($"RMS norm gradient {rows}x{columns}", Backward.Relative,
-                e => e.Backend.RmsNormBackward(e[x], e[weight], e[inverseRms], e[dy], e.Target(dx, accumulateX), e.Target(dweight, accumulateWeight)));
+                e => e.Engine.RmsNormBackward(e[x], e[weight], e[inverseRms], e[dy], e.Target(dx, accumulateX), e.Target(dweight, accumulateWeight)));
             Check($"RMS norm gradient of x alone {rows}x{columns}", Backward.Relative,
-                e => e.Backend.RmsNormBackward(e[x], e[weight], e[inverseRms], e[dy], e.Target(dx, accumulateX), GradientTarget.None));
+                e => e.Engine.RmsNormBackward(e[x], e[weight], e[inverseRms], e[dy], e.Target(dx, accumulateX), GradientTarget.None));
             Check($"RMS norm gradient of the weight alone {rows}x{columns}", Backward.Relative,
-                e => e.Backend.RmsNormBackward(e[x], e[weight], e[inverseRms], e[dy], GradientTarget.None, e.Target(dweight, accumulateWeight)));
+                e => e.Engine.RmsNormBackward(e[x], e[weight], e[inverseRms], e[dy], GradientTarget.None, e.Target(dweight, accumulateWeight)));
             Release();
         }
     }
@@ -70,9 +70,9 @@ public abstract class RowTests(Func<IBackend> create) : BackendTest(create)
             var packed = Normal("packed", new Shape(batch, tokens, heads + 2, headDim));
             var headMajor = Normal("head-major", new Shape(batch, heads, tokens, headDim));
             var (x, y) = (View(packed, t => t.Slice(2, 1, heads)), View(headMajor, t => t.Permute(0, 2, 1, 3)));
-            Check($"rotary D {headDim}", Forward, e => e.Backend.Rotary(e[x], e[cosine], e[sine], e[positions], e.Target(y, accumulate), inverse));
+            Check($"rotary D {headDim}", Forward, e => e.Engine.Rotary(e[x], e[cosine], e[sine], e[positions], e.Target(y, accumulate), inverse));
             if (!accumulate)
-                Check($"rotary D {headDim} in place", Forward, e => e.Backend.Rotary(e[x], e[cosine], e[sine], e[positions], e.Target(x, false), inverse));
+                Check($"rotary D {headDim} in place", Forward, e => e.Engine.Rotary(e[x], e[cosine], e[sine], e[positions], e.Target(x, false), inverse));
             Release();
         }
     }
@@ -84,7 +84,7 @@ public abstract class RowTests(Func<IBackend> create) : BackendTest(create)
         {
             var (table, ids) = (StridedRows("table", 11, columns, 1, 1, isWritten: false), Ids(30, 11));
             var y = StridedRows("y", 30, columns, 2, 0, isWritten: true);
-            Check($"embedding of {columns} columns", Tolerance.Exact, e => e.Backend.Embedding(e[table], e[ids], e[y]));
+            Check($"embedding of {columns} columns", Tolerance.Exact, e => e.Engine.Embedding(e[table], e[ids], e[y]));
             Release();
         }
     }
@@ -96,7 +96,7 @@ public abstract class RowTests(Func<IBackend> create) : BackendTest(create)
         {
             var (whole, ids) = (Normal("table", new Shape(11, columns + 2), type: ElementType.BFloat16), Ids(30, 11));
             var (table, y) = (View(whole, t => t.Slice(1, 1, columns)), StridedRows("y", 30, columns, 2, 0, isWritten: true));
-            Check($"embedding of {columns} BFloat16 columns", Tolerance.Exact, e => e.Backend.Embedding(e[table], e[ids], e[y]));
+            Check($"embedding of {columns} BFloat16 columns", Tolerance.Exact, e => e.Engine.Embedding(e[table], e[ids], e[y]));
             Release();
         }
     }
@@ -110,7 +110,7 @@ public abstract class RowTests(Func<IBackend> create) : BackendTest(create)
         {
             var (ids, dy) = (Ids(60, 11), StridedRows("dy", 60, columns, 2, 1, isWritten: false));
             var dtable = StridedRows("dtable", 13, columns, 1, 1, isWritten: true);
-            Check($"embedding gradient of {columns} columns", Backward, e => e.Backend.EmbeddingBackward(e[ids], e[dy], e.Target(dtable, accumulate)));
+            Check($"embedding gradient of {columns} columns", Backward, e => e.Engine.EmbeddingBackward(e[ids], e[dy], e.Target(dtable, accumulate)));
             Release();
         }
     }
@@ -127,7 +127,7 @@ public abstract class RowTests(Func<IBackend> create) : BackendTest(create)
             var (logits, targets) = (Logits(9, classes, scale), Targets(9, classes, withIgnored: false));
             var (losses, logSumExp) = (Output("losses", new Shape(9)), Output("log-sum-exp", new Shape(9)));
             Check($"cross entropy of {classes} classes, scale {scale}", Forward.Relative.Times(Math.Max(1, scale / 10)),
-                e => e.Backend.SoftmaxCrossEntropy(e[logits], e[targets], e[losses], e[logSumExp]));
+                e => e.Engine.SoftmaxCrossEntropy(e[logits], e[targets], e[losses], e[logSumExp]));
             Release();
         }
     }
@@ -138,7 +138,7 @@ public abstract class RowTests(Func<IBackend> create) : BackendTest(create)
         var (logits, targets) = (Logits(9, 33, 1), Targets(9, 33, withIgnored: true));
         var (losses, logSumExp) = (Output("losses", new Shape(9)), Output("log-sum-exp", new Shape(9)));
         logSumExp.Tolerance = new Tolerance(1e30); // of an ignored row: any finite number
-        Check("cross entropy with ignored targets", Forward, e => e.Backend.SoftmaxCrossEntropy(e[logits], e[targets], e[losses], e[logSumExp]));
+        Check("cross entropy with ignored targets", Forward, e => e.Engine.SoftmaxCrossEntropy(e[logits], e[targets], e[losses], e[logSumExp]));
     }
 
     [Theory]
@@ -153,10 +153,10 @@ public abstract class RowTests(Func<IBackend> create) : BackendTest(create)
             var (logSumExp, dlosses) = (With("log-sum-exp", new Shape(9), LogSumExp(logits)), Normal("dlosses", new Shape(9)));
             var dlogits = StridedRows("dlogits", 9, classes, 1, 2, isWritten: true);
             Check($"cross entropy gradient of {classes} classes, scale {scale}", Backward,
-                e => e.Backend.SoftmaxCrossEntropyBackward(e[logits], e[targets], e[logSumExp], e[dlosses], e.Target(dlogits, accumulate)));
+                e => e.Engine.SoftmaxCrossEntropyBackward(e[logits], e[targets], e[logSumExp], e[dlosses], e.Target(dlogits, accumulate)));
             if (!accumulate)
                 Check($"cross entropy gradient of {classes} classes over the logits, scale {scale}", Backward,
-                    e => e.Backend.SoftmaxCrossEntropyBackward(e[logits], e[targets], e[logSumExp], e[dlosses], e.Target(logits, false)));
+                    e => e.Engine.SoftmaxCrossEntropyBackward(e[logits], e[targets], e[logSumExp], e[dlosses], e.Target(logits, false)));
             Release();
         }
     }

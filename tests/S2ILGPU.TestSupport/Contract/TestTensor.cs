@@ -1,10 +1,10 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.TestSupport;
 
 /// <summary>One operand of a call, twice: on the engine under test and, in double precision, on the reference.</summary>
-/// <remarks>Contents are set on the reference; <see cref="BackendTest.Check"/> rounds them to the tested type and uploads them.</remarks>
+/// <remarks>Contents are set on the reference; <see cref="EngineTest.Check"/> rounds them to the tested type and uploads them.</remarks>
 public sealed class TestTensor
 {
     internal TestTensor(string name, Tensor tested, Tensor reference) => (Name, Tested, Reference) = (name, tested, reference);
@@ -21,8 +21,8 @@ public sealed class TestTensor
     /// <summary>The content before a check, or what the reference computed after it, row-major.</summary>
     public double[] Values
     {
-        get => ReferenceBackend.Values(Reference);
-        set => ReferenceBackend.SetValues(Reference, value);
+        get => ReferenceEngine.Values(Reference);
+        set => ReferenceEngine.SetValues(Reference, value);
     }
 
     internal Tensor Tested { get; }
@@ -37,10 +37,10 @@ public readonly struct Side
 {
     private readonly bool _isReference;
 
-    internal Side(IBackend backend, bool isReference) => (Backend, _isReference) = (backend, isReference);
+    internal Side(IEngine engine, bool isReference) => (Engine, _isReference) = (engine, isReference);
 
     /// <summary>The engine to call.</summary>
-    public IBackend Backend { get; }
+    public IEngine Engine { get; }
 
     /// <summary>The operand on this engine.</summary>
     public Tensor this[TestTensor operand] => _isReference ? operand.Reference : operand.Tested;

@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Tensors;
 using Xunit;
@@ -10,7 +10,7 @@ namespace S2ILGPU.TestSupport;
 /// enough to be split.
 /// </summary>
 /// <param name="engines">The same engine with different numbers of threads.</param>
-public abstract class ThreadCountTests(params Func<IBackend>[] engines)
+public abstract class ThreadCountTests(params Func<IEngine>[] engines)
 {
     [Theory]
     [InlineData(200, 150, 700)]
@@ -20,7 +20,7 @@ public abstract class ThreadCountTests(params Func<IBackend>[] engines)
     public void MatMul(int m, int n, int k) => AssertSameBits($"product {m}x{n}x{k}", work =>
     {
         foreach (var (transposeA, transposeB) in ((bool, bool)[])[(false, false), (false, true), (true, false)])
-            work.Backend.MatMul(new MatMulArguments(work.Normal(transposeA ? [k, m] : [m, k]), work.Normal(transposeB ? [n, k] : [k, n]), work.Result(m, n),
+            work.Engine.MatMul(new MatMulArguments(work.Normal(transposeA ? [k, m] : [m, k]), work.Normal(transposeB ? [n, k] : [k, n]), work.Result(m, n),
                 transposeA, transposeB));
     });
 
@@ -30,14 +30,14 @@ public abstract class ThreadCountTests(params Func<IBackend>[] engines)
         const int rows = 517, columns = 200;
         var (x, weight, dy) = (work.Normal(rows, columns), work.Normal(columns), work.Normal(rows, columns));
         var inverseRms = work.Result(rows);
-        work.Backend.RmsNorm(x, weight, work.Result(rows, columns), inverseRms, 1e-5f);
-        work.Backend.RmsNormBackward(x, weight, inverseRms, dy, GradientTarget.Into(work.Result(rows, columns)), GradientTarget.Into(work.Result(columns)));
-        work.Backend.EmbeddingBackward(work.Integers(rows, 7), dy, GradientTarget.Into(work.Result(7, columns)));
+        work.Engine.RmsNorm(x, weight, work.Result(rows, columns), inverseRms, 1e-5f);
+        work.Engine.RmsNormBackward(x, weight, inverseRms, dy, GradientTarget.Into(work.Result(rows, columns)), GradientTarget.Into(work.Result(columns)));
+        work.Engine.EmbeddingBackward(work.Integers(rows, 7), dy, GradientTarget.Into(work.Result(7, columns)));
         var (targets, logSumExp) = (work.Integers(rows, columns), work.Result(rows));
-        work.Backend.SoftmaxCrossEntropy(x, targets, work.Result(rows), logSumExp);
-        work.Backend.SoftmaxCrossEntropyBackward(x, targets, logSumExp, work.Normal(rows), GradientTarget.Into(work.Result(rows, columns)));
-        work.Backend.SwiGlu(x, dy, work.Result(rows, columns));
-        work.Backend.SwiGluBackward(x, dy, work.Normal(rows, columns), GradientTarget.Into(work.Result(rows, columns)),
+        work.Engine.SoftmaxCrossEntropy(x, targets, work.Result(rows), logSumExp);
+        work.Engine.SoftmaxCrossEntropyBackward(x, targets, logSumExp, work.Normal(rows), GradientTarget.Into(work.Result(rows, columns)));
+        work.Engine.SwiGlu(x, dy, work.Result(rows, columns));
+        work.Engine.SwiGluBackward(x, dy, work.Normal(rows, columns), GradientTarget.Into(work.Result(rows, columns)),
             GradientTarget.Into(work.Result(rows, columns)));
     });
 
@@ -47,14 +47,14 @@ public abstract class ThreadCountTests(params Func<IBackend>[] engines)
     public void ElementwiseAndSums(int count) => AssertSameBits($"elementwise {count}", work =>
     {
         var (x, y) = (work.Normal(count), work.Normal(count));
-        work.Backend.Add(x, y, work.Result(count));
-        work.Backend.Gelu(x, work.Result(count));
-        work.Backend.GeluBackward(x, y, GradientTarget.Into(work.Result(count)));
-        work.Backend.SumOfSquares(x, work.Result(1), false);
+        work.Engine.Add(x, y, work.Result(count));
+        work.Engine.Gelu(x, work.Result(count));
+        work.Engine.GeluBackward(x, y, GradientTarget.Into(work.Result(count)));
+        work.Engine.SumOfSquares(x, work.Result(1), false);
         var (parameter, first, second) = (work.Result(count), work.Result(count), work.Result(count));
         foreach (var tensor in (Tensor[])[parameter, first, second])
-            work.Backend.Fill(tensor, 0.5f);
-        work.Backend.AdamW(new AdamWArguments(parameter, x, first, second, 0.01f, 0.9f, 0.99f, 1e-8f, 0.1f, 3, 0.5f));
+            work.Engine.Fill(tensor, 0.5f);
+        work.Engine.AdamW(new AdamWArguments(parameter, x, first, second, 0.01f, 0.9f, 0.99f, 1e-8f, 0.1f, 3, 0.5f));
     });
 
     [Theory]
@@ -70,8 +70,8 @@ public abstract class ThreadCountTests(params Func<IBackend>[] engines)
         var (query, key, value) = (work.Normal(1, tokens, heads, headDim), work.Normal(1, tokens, keyValueHeads, headDim),
             work.Normal(1, tokens, keyValueHeads, headDim));
         var (output, logSumExp) = (work.Result(1, tokens, heads, headDim), work.Result(1, heads, tokens));
-        work.Backend.AttentionForward(new AttentionForwardArguments(query, key, value, output, logSumExp, layout, sequences, 0.125f));
-        work.Backend.AttentionBackward(new AttentionBackwardArguments(query, key, value, output, logSumExp, work.Normal(1, tokens, heads, headDim), null,
+        work.Engine.AttentionForward(new AttentionForwardArguments(query, key, value, output, logSumExp, layout, sequences, 0.125f));
+        work.Engine.AttentionBackward(new AttentionBackwardArguments(query, key, value, output, logSumExp, work.Normal(1, tokens, heads, headDim), null,
             work.Result(1, tokens, heads, headDim), work.Result(1, tokens, keyValueHeads, headDim), work.Result(1, tokens, keyValueHeads, headDim),
             layout, sequences, 0.125f));
     });
@@ -83,7 +83,7 @@ public abstract class ThreadCountTests(params Func<IBackend>[] engines)
     {
         const int tokens = 5000, headDim = 64;
         var layout = BlockLayout.Create(PatternCatalog.Create("dense", 4, 2, 64), tokens, queries);
-        work.Backend.AttentionForward(new AttentionForwardArguments(work.Normal(1, queries, 4, headDim), work.Normal(1, tokens, 2, headDim),
+        work.Engine.AttentionForward(new AttentionForwardArguments(work.Normal(1, queries, 4, headDim), work.Normal(1, tokens, 2, headDim),
             work.Normal(1, tokens, 2, headDim), work.Result(1, queries, 4, headDim), work.Result(1, 4, queries), layout,
             SequenceBatch.Uniform(1, queries, tokens), 0.125f));
     });
@@ -94,46 +94,46 @@ public abstract class ThreadCountTests(params Func<IBackend>[] engines)
         string first = "";
         foreach (var create in engines)
         {
-            using var backend = create();
-            using var work = new Workload(backend);
+            using var engine = create();
+            using var work = new Workload(engine);
             run(work);
             var actual = work.Downloaded();
             expected ??= actual;
-            first = first.Length == 0 ? backend.Name : first;
+            first = first.Length == 0 ? engine.Name : first;
             for (int n = 0; n < actual.Length; n++)
                 for (int i = 0; i < actual[n].Length; i++)
                     Assert.True(BitConverter.SingleToInt32Bits(expected[n][i]) == BitConverter.SingleToInt32Bits(actual[n][i]),
-                        $"{what}: result {n}, element {i} is {expected[n][i]:r} on {first} but {actual[n][i]:r} on {backend.Name}; {Seeds.Text}");
+                        $"{what}: result {n}, element {i} is {expected[n][i]:r} on {first} but {actual[n][i]:r} on {engine.Name}; {Seeds.Text}");
         }
     }
 
     /// <summary>The tensors of one run: the same random inputs on every engine, and the results in the order of their creation.</summary>
-    private sealed class Workload(IBackend backend) : IDisposable
+    private sealed class Workload(IEngine engine) : IDisposable
     {
         private readonly Random _random = Seeds.NewRandom();
         private readonly List<Tensor> _inputs = [], _results = [];
 
-        public IBackend Backend { get; } = backend;
+        public IEngine Engine { get; } = engine;
 
         public Tensor Normal(params ReadOnlySpan<int> extents)
         {
-            var tensor = Backend.Allocate(new Shape(extents), Backend.FloatType);
+            var tensor = Engine.Allocate(new Shape(extents), Engine.FloatType);
             _inputs.Add(tensor);
-            Backend.Upload((float[])[.. _random.Normal(tensor.Count).Select(x => (float)x)], tensor);
+            Engine.Upload((float[])[.. _random.Normal(tensor.Count).Select(x => (float)x)], tensor);
             return tensor;
         }
 
         public Tensor Integers(int count, int end)
         {
-            var tensor = Backend.Allocate(new Shape(count), ElementType.Int32);
+            var tensor = Engine.Allocate(new Shape(count), ElementType.Int32);
             _inputs.Add(tensor);
-            Backend.Upload((int[])[.. Enumerable.Range(0, count).Select(_ => _random.Next(end))], tensor);
+            Engine.Upload((int[])[.. Enumerable.Range(0, count).Select(_ => _random.Next(end))], tensor);
             return tensor;
         }
 
         public Tensor Result(params ReadOnlySpan<int> extents)
         {
-            var tensor = Backend.Allocate(new Shape(extents), Backend.FloatType);
+            var tensor = Engine.Allocate(new Shape(extents), Engine.FloatType);
             _results.Add(tensor);
             return tensor;
         }
@@ -141,7 +141,7 @@ public abstract class ThreadCountTests(params Func<IBackend>[] engines)
         public float[][] Downloaded() => [.. _results.Select(tensor =>
         {
             var values = new float[tensor.Count];
-            Backend.Download(tensor, values);
+            Engine.Download(tensor, values);
             return values;
         })];
 

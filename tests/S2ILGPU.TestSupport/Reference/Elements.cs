@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.TestSupport;
@@ -15,7 +15,7 @@ internal readonly struct Elements
     {
         if (tensor.ElementType == ElementType.Int32)
             throw new ArgumentException($"expected a float tensor, got {tensor}");
-        _values = ReferenceBackend.BufferOf(tensor).Reals;
+        _values = ReferenceEngine.BufferOf(tensor).Reals;
         _offset = tensor.OffsetElements;
         _type = tensor.ElementType;
         int rank = tensor.Shape.Rank;

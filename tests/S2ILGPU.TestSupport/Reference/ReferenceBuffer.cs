@@ -8,9 +8,9 @@ namespace S2ILGPU.TestSupport;
 /// </summary>
 internal sealed class ReferenceBuffer : DeviceBuffer
 {
-    private readonly ReferenceBackend _owner;
+    private readonly ReferenceEngine _owner;
 
-    public ReferenceBuffer(ReferenceBackend owner, long count, ElementType elementType) : base(count * elementType.SizeBytes())
+    public ReferenceBuffer(ReferenceEngine owner, long count, ElementType elementType) : base(count * elementType.SizeBytes())
     {
         _owner = owner;
         if (elementType == ElementType.Int32)

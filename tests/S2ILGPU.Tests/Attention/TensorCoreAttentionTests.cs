@@ -1,7 +1,8 @@
 using S2ILGPU.Attention;
-using S2ILGPU.Launch;
+using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
+using S2ILGPU.Variants;
 using Xunit;
 
 namespace S2ILGPU.Tests.Attention;
@@ -14,7 +15,7 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
 {
     private static readonly AttentionCase s_case = new() { HeadDim = 64, BlockTokens = 64, QueryHeads = 2, KeyValueHeads = 1, Pattern = "L1 s2", QueryCounts = [80], KeyCounts = [80] };
 
-    private AttentionKernels Kernels => ((IlgpuBackend)Tested).AttentionKernels;
+    private AttentionKernels Kernels => ((IlgpuEngine)Tested).AttentionKernels;
 
     /// <summary>Problems that differ in what the host does for them.</summary>
     public static TheoryData<AttentionCase> Cases =>
@@ -54,7 +55,7 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
     public void A_forced_variant_serves_the_calls_that_it_fits()
     {
         var variant = KernelVariants.All.First(v => v.Operation == KernelOperation.Forward && v.HeadDim == 128 && v.Rows == 128 && v.ElementType == Type && v.BlockColumns == 64 && !v.IsPaged);
-        using (((IlgpuBackend)Tested).Force(variant))
+        using (((IlgpuEngine)Tested).Force(variant))
         {
             CheckForward(s_case with { HeadDim = 128, QueryHeads = 1, QueryCounts = [20], KeyCounts = [150] });
             Assert.Same(variant, Kernels.Last(KernelOperation.Forward));
@@ -85,7 +86,7 @@ public sealed class HalfTensorCoreAttentionTests() : AttentionTest(Emulated.Crea
         var problem = new AttentionCase { HeadDim = 64, BlockTokens = 32, Pattern = "L1 s2", QueryCounts = [30], KeyCounts = [50] };
         CheckForward(problem);
         CheckBackward(problem);
-        Assert.Equal(ElementType.Float16, ((IlgpuBackend)Tested).AttentionKernels.Last(KernelOperation.Forward)?.ElementType);
+        Assert.Equal(ElementType.Float16, ((IlgpuEngine)Tested).AttentionKernels.Last(KernelOperation.Forward)?.ElementType);
     }
 }
 

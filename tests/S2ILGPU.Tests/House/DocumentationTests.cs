@@ -99,7 +99,7 @@ public sealed partial class DocumentationTests
     [GeneratedRegex("<[A-Za-z]+>")]
     private static partial Regex Placeholder();
 
-    // ISimd<T>, IlgpuBackend.View, TransformerModel(..., matrixType)
+    // ISimd<T>, IlgpuEngine.View, TransformerModel(..., matrixType)
     [GeneratedRegex(@"^([A-Z]\w+(?:\.[A-Z]\w+)*)(?:<\w+>)?(?:\([^)]*\))?$")]
     private static partial Regex CSharpName();
 

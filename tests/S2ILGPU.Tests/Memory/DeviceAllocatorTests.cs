@@ -11,7 +11,7 @@ public sealed class DeviceAllocatorTests
     [Fact]
     public void A_returned_buffer_is_used_again()
     {
-        using var engine = IlgpuDevices.CreateBackend(Emulated.Device);
+        using var engine = IlgpuDevices.CreateEngine(Emulated.Device);
         var first = engine.Allocate(new Shape(1000), ElementType.Float32);
         var buffer = first.Buffer;
         first.Dispose();
@@ -22,7 +22,7 @@ public sealed class DeviceAllocatorTests
     [Fact]
     public void At_most_an_eighth_is_wasted()
     {
-        using var engine = IlgpuDevices.CreateBackend(Emulated.Device);
+        using var engine = IlgpuDevices.CreateEngine(Emulated.Device);
         foreach (int bytes in (int[])[1, 255, 256, 257, 1000, 4096, 4097, 70_001, 1_000_003])
         {
             using var tensor = engine.Allocate(new Shape((bytes + 3) / 4), ElementType.Float32);
@@ -33,7 +33,7 @@ public sealed class DeviceAllocatorTests
     [Fact]
     public void A_full_device_gives_idle_memory_back_before_it_says_no()
     {
-        using var engine = IlgpuDevices.CreateBackend(Emulated.Device, memoryLimitBytes: 8 * MegaByte);
+        using var engine = IlgpuDevices.CreateEngine(Emulated.Device, memoryLimitBytes: 8 * MegaByte);
         engine.Allocate(new Shape((int)MegaByte), ElementType.Float32).Dispose(); // 4 MB, idle now
         using var six = engine.Allocate(new Shape((int)(6 * MegaByte / 4)), ElementType.Float32);
         Assert.Equal(6 * MegaByte, engine.UsedBytes);
@@ -48,8 +48,8 @@ public sealed class DeviceAllocatorTests
     [Fact]
     public void Tensors_of_another_engine_and_of_a_disposed_one_are_refused()
     {
-        using var engine = IlgpuDevices.CreateBackend(Emulated.Device);
-        var other = IlgpuDevices.CreateBackend(Emulated.Device);
+        using var engine = IlgpuDevices.CreateEngine(Emulated.Device);
+        var other = IlgpuDevices.CreateEngine(Emulated.Device);
         using var mine = engine.Allocate(new Shape(4), ElementType.Float32);
         var foreign = other.Allocate(new Shape(4), ElementType.Float32);
         Assert.Contains("another", Assert.Throws<ArgumentException>(() => engine.Copy(foreign, mine)).Message);
@@ -62,7 +62,7 @@ public sealed class DeviceAllocatorTests
     [Fact]
     public void Doubles_are_refused_by_name()
     {
-        using var engine = IlgpuDevices.CreateBackend(Emulated.Device);
+        using var engine = IlgpuDevices.CreateEngine(Emulated.Device);
         using var doubles = engine.Allocate(new Shape(4), ElementType.Float64);
         Assert.Contains("Float64", Assert.Throws<ArgumentException>(() => engine.Fill(doubles, 1)).Message);
     }

@@ -1,9 +1,12 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Kernels;
-using S2ILGPU.Tiles;
-using S2ILGPU.Launch;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Kernels.Attention.TensorCore;
+using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
+using S2ILGPU.Tiles;
+using S2ILGPU.Variants;
 
 namespace S2ILGPU.Tests.Ptx;
 
@@ -171,29 +174,29 @@ internal sealed class AttentionData
 
     private void Forward()
     {
-        using var backend = new ReferenceBackend();
-        using Tensor query = Double(backend, QueryShape, Query.Values), key = Double(backend, KeyShape, Key.Values), value = Double(backend, KeyShape, Value.Values);
-        using Tensor output = Double(backend, QueryShape, null), lse = Double(backend, LineShape, null);
-        backend.AttentionForward(new AttentionForwardArguments(query, key, value, output, lse, Problem.Layout(), Sequences, Scale));
-        (_exact["O"], _exact["LSE"]) = (ReferenceBackend.Values(output), ReferenceBackend.Values(lse));
+        using var engine = new ReferenceEngine();
+        using Tensor query = Double(engine, QueryShape, Query.Values), key = Double(engine, KeyShape, Key.Values), value = Double(engine, KeyShape, Value.Values);
+        using Tensor output = Double(engine, QueryShape, null), lse = Double(engine, LineShape, null);
+        engine.AttentionForward(new AttentionForwardArguments(query, key, value, output, lse, Problem.Layout(), Sequences, Scale));
+        (_exact["O"], _exact["LSE"]) = (ReferenceEngine.Values(output), ReferenceEngine.Values(lse));
     }
 
     private void Backward()
     {
-        using var backend = new ReferenceBackend();
-        using Tensor query = Double(backend, QueryShape, Query.Values), key = Double(backend, KeyShape, Key.Values), value = Double(backend, KeyShape, Value.Values);
-        using Tensor output = Double(backend, QueryShape, Output), lse = Double(backend, LineShape, LogSumExp), outputGradient = Double(backend, QueryShape, OutputGradient.Values);
-        using var lseGradient = LogSumExpGradient.Length == 0 ? null : Double(backend, LineShape, [.. LogSumExpGradient.Select(x => (double)x)]);
-        using Tensor dq = Double(backend, QueryShape, null), dk = Double(backend, KeyShape, null), dv = Double(backend, KeyShape, null);
-        backend.AttentionBackward(new AttentionBackwardArguments(query, key, value, output, lse, outputGradient, lseGradient, dq, dk, dv, Problem.Layout(), Sequences, Scale));
-        (_exact["dQ"], _exact["dK"], _exact["dV"]) = (ReferenceBackend.Values(dq), ReferenceBackend.Values(dk), ReferenceBackend.Values(dv));
+        using var engine = new ReferenceEngine();
+        using Tensor query = Double(engine, QueryShape, Query.Values), key = Double(engine, KeyShape, Key.Values), value = Double(engine, KeyShape, Value.Values);
+        using Tensor output = Double(engine, QueryShape, Output), lse = Double(engine, LineShape, LogSumExp), outputGradient = Double(engine, QueryShape, OutputGradient.Values);
+        using var lseGradient = LogSumExpGradient.Length == 0 ? null : Double(engine, LineShape, [.. LogSumExpGradient.Select(x => (double)x)]);
+        using Tensor dq = Double(engine, QueryShape, null), dk = Double(engine, KeyShape, null), dv = Double(engine, KeyShape, null);
+        engine.AttentionBackward(new AttentionBackwardArguments(query, key, value, output, lse, outputGradient, lseGradient, dq, dk, dv, Problem.Layout(), Sequences, Scale));
+        (_exact["dQ"], _exact["dK"], _exact["dV"]) = (ReferenceEngine.Values(dq), ReferenceEngine.Values(dk), ReferenceEngine.Values(dv));
     }
 
-    private static Tensor Double(ReferenceBackend backend, Shape shape, double[]? values)
+    private static Tensor Double(ReferenceEngine engine, Shape shape, double[]? values)
     {
-        var tensor = backend.Allocate(shape, ElementType.Float64);
+        var tensor = engine.Allocate(shape, ElementType.Float64);
         if (values is not null)
-            ReferenceBackend.SetValues(tensor, values);
+            ReferenceEngine.SetValues(tensor, values);
         return tensor;
     }
 }

@@ -1,6 +1,7 @@
-using S2ILGPU.Launch;
+using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport.Ptx;
+using S2ILGPU.Variants;
 using Xunit;
 
 namespace S2ILGPU.Tests.Ptx;

@@ -1,9 +1,12 @@
 using S2ILGPU.Kernels;
-using S2ILGPU.Tiles;
-using S2ILGPU.Launch;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Kernels.Attention.TensorCore;
+using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 using S2ILGPU.TestSupport.Ptx;
+using S2ILGPU.Tiles;
+using S2ILGPU.Variants;
 
 namespace S2ILGPU.Tests.Ptx;
 

@@ -1,5 +1,6 @@
-using S2ILGPU.Launch;
+using S2ILGPU.Lists;
 using S2ILGPU.TestSupport;
+using S2ILGPU.Variants;
 
 namespace S2ILGPU.Tests.Ptx;
 

@@ -1,8 +1,11 @@
 using S2ILGPU.Kernels;
-using S2ILGPU.Launch;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Kernels.Attention.TensorCore;
+using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 using S2ILGPU.TestSupport.Ptx;
+using S2ILGPU.Variants;
 using Xunit;
 using Xunit.Sdk;
 

@@ -1,4 +1,6 @@
 using S2ILGPU.Kernels;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 using Xunit;
@@ -68,18 +70,18 @@ public sealed class PortableAttentionTests
 
     private static (double[] Output, double[] LogSumExp) Reference(Shape shape, Shape lineShape, int parts, float[] outputs, float[] lines)
     {
-        using var backend = new ReferenceBackend();
+        using var engine = new ReferenceEngine();
         Tensor Part(Shape partShape, float[] values, int part)
         {
-            var tensor = backend.Allocate(partShape, ElementType.Float64);
-            ReferenceBackend.SetValues(tensor, [.. values.Skip((int)(part * partShape.Count)).Take((int)partShape.Count).Select(x => (double)x)]);
+            var tensor = engine.Allocate(partShape, ElementType.Float64);
+            ReferenceEngine.SetValues(tensor, [.. values.Skip((int)(part * partShape.Count)).Take((int)partShape.Count).Select(x => (double)x)]);
             return tensor;
         }
         Tensor[] partOutputs = [.. Enumerable.Range(0, parts).Select(part => Part(shape, outputs, part))], partLines = [.. Enumerable.Range(0, parts).Select(part => Part(lineShape, lines, part))];
-        using Tensor output = backend.Allocate(shape, ElementType.Float64), logSumExp = backend.Allocate(lineShape, ElementType.Float64);
-        backend.MergePartitions(partOutputs, partLines, output, logSumExp);
+        using Tensor output = engine.Allocate(shape, ElementType.Float64), logSumExp = engine.Allocate(lineShape, ElementType.Float64);
+        engine.MergePartitions(partOutputs, partLines, output, logSumExp);
         foreach (var tensor in partOutputs.Concat(partLines))
             tensor.Dispose();
-        return (ReferenceBackend.Values(output), ReferenceBackend.Values(logSumExp));
+        return (ReferenceEngine.Values(output), ReferenceEngine.Values(logSumExp));
     }
 }

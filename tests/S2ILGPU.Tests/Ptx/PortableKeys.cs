@@ -1,7 +1,8 @@
 using System.Runtime.InteropServices;
-using S2ILGPU.Launch;
+using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
 using S2ILGPU.Tiles;
+using S2ILGPU.Variants;
 
 namespace S2ILGPU.Tests.Ptx;
 

@@ -1,9 +1,12 @@
 using System.Text;
-using S2ILGPU.Backends;
+using S2ILGPU.Corpora;
 using S2ILGPU.Cpu;
+using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Threads;
+using S2ILGPU.Engines;
 using S2ILGPU.Models;
 using S2ILGPU.Patterns;
-using S2ILGPU.Text;
+using S2ILGPU.Tokenizers;
 using S2ILGPU.Training;
 using Xunit;
 
@@ -26,8 +29,8 @@ public sealed class TrainingTests
     [Fact]
     public void LossesAndNormsAreThoseOfTheCpuEngine()
     {
-        var expected = Train(new CpuBackend());
-        ThreadOrders.InEach(() => Compare(expected, Train(Emulated.Create())));
+        var expected = Train(new CpuEngine());
+        Compare(expected, Train(Emulated.Create()));
     }
 
     private static void Compare(List<TrainingStep> expected, List<TrainingStep> actual)
@@ -41,9 +44,9 @@ public sealed class TrainingTests
         Assert.True(actual[^1].Loss < actual[0].Loss, $"the loss went from {actual[0].Loss} to {actual[^1].Loss}");
     }
 
-    private static List<TrainingStep> Train(IBackend backend)
+    private static List<TrainingStep> Train(IEngine owned)
     {
-        using var engine = backend;
+        using var engine = owned;
         var text = new StringBuilder();
         for (int n = 0; n < 200; n++)
             text.Append("The quick brown fox jumps over the lazy dog, again and again.\n").Append(n % 7).Append(' ');

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Reflection;
-using S2ILGPU.Backends;
 using S2ILGPU.Cli.Verify;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Tensors;
 
@@ -11,7 +11,7 @@ namespace S2ILGPU.Cli.Bench.Device;
 /// <param name="engine">The engine; stays with the caller.</param>
 /// <param name="device">Its device.</param>
 /// <param name="settings">Sizes and patience.</param>
-internal sealed class DeviceBench(IBackend engine, DeviceInfo device, DeviceBenchSettings settings)
+internal sealed class DeviceBench(IEngine engine, DeviceInfo device, DeviceBenchSettings settings)
 {
     // Packed copies, lists and partial results of the engine come on top of the tensors.
     private const double WorkspaceFactor = 2, UsableMemory = 0.9;

@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 
 namespace S2ILGPU.Cli.Bench.Device;
 
@@ -7,7 +7,7 @@ internal static class DeviceChoice
 {
     /// <summary>The device of a name, and its engine; the caller disposes it.</summary>
     /// <exception cref="ArgumentException">There is no such device.</exception>
-    public static (DeviceInfo Device, IBackend Engine) Create(string name)
+    public static (DeviceInfo Device, IEngine Engine) Create(string name)
     {
         var engine = Engine.Create(name); // says what there is when the name is unknown
         bool isAuto = string.Equals(name, Engine.Auto, StringComparison.OrdinalIgnoreCase);

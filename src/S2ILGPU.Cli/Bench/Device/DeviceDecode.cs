@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;
@@ -8,14 +8,14 @@ namespace S2ILGPU.Cli.Bench.Device;
 /// <summary>One decoding step of several sequences over a paged cache that all patterns share: each has its own table, of the pages that it keeps.</summary>
 internal sealed class DeviceDecode : IDisposable
 {
-    private readonly IBackend _engine;
+    private readonly IEngine _engine;
     private readonly AttentionShape _shape;
     private readonly Tensor _query, _output, _keys, _values;
     private readonly SequenceBatch _sequences;
     private readonly int[] _pages;
     private readonly float _scale;
 
-    public DeviceDecode(IBackend engine, AttentionShape shape, ElementType queryType, ElementType cacheType)
+    public DeviceDecode(IEngine engine, AttentionShape shape, ElementType queryType, ElementType cacheType)
     {
         (_engine, _shape) = (engine, shape);
         _scale = (float)(1 / Math.Sqrt(shape.HeadDim));

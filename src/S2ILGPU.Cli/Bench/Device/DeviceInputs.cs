@@ -1,4 +1,4 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Tensors;
 
@@ -9,14 +9,14 @@ internal sealed class DeviceInputs : IDisposable
 {
     private const int ChunkElements = 1 << 22;
 
-    private readonly IBackend _engine;
+    private readonly IEngine _engine;
     private readonly List<Tensor> _owned = [];
     private readonly Tensor _query, _key, _value, _output, _logSumExp;
     private readonly Tensor? _outputGradient, _queryGradient, _keyGradient, _valueGradient;
     private readonly SequenceBatch _sequences;
     private readonly float _scale;
 
-    public DeviceInputs(IBackend engine, AttentionShape shape, ElementType type, bool hasGradients)
+    public DeviceInputs(IEngine engine, AttentionShape shape, ElementType type, bool hasGradients)
     {
         _engine = engine;
         Shape queries = new(1, shape.Tokens, shape.Heads, shape.HeadDim), keys = queries.With(2, shape.KeyValueHeads);
@@ -50,7 +50,7 @@ internal sealed class DeviceInputs : IDisposable
     public void Dispose() => _owned.ForEach(t => t.Dispose());
 
     /// <summary>Fills a contiguous tensor with random numbers; long ones repeat themselves, so that the host needs little memory.</summary>
-    public static void Fill(IBackend engine, Tensor tensor, int seed)
+    public static void Fill(IEngine engine, Tensor tensor, int seed)
     {
         long inner = tensor.Count / tensor.Shape[0];
         if (tensor.Shape is { Rank: 4 } shape && shape[0] == 1)

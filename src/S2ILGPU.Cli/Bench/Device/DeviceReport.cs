@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 
 namespace S2ILGPU.Cli.Bench.Device;
 

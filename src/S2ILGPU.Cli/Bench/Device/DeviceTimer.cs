@@ -1,10 +1,10 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cli.Bench.Device;
 
 /// <summary>A stopwatch for work that may still run when a call returns: batches of calls between two synchronisations, variants in turn.</summary>
-internal sealed class DeviceTimer(IBackend engine) : IDisposable
+internal sealed class DeviceTimer(IEngine engine) : IDisposable
 {
     private readonly Tensor _probe = engine.Zeros(1);
 

@@ -1,5 +1,7 @@
-using S2ILGPU.Backends;
+using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Cpu.Threads;
+using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu.Attention;
@@ -19,13 +21,13 @@ internal abstract class CpuAttention : IDisposable
         _ => new CpuAttention<SimdScalar>(pool),
     };
 
-    /// <summary>See <see cref="IBackend.AttentionForward"/>.</summary>
+    /// <summary>See <see cref="IEngine.AttentionForward"/>.</summary>
     public abstract void Forward(in AttentionForwardArguments arguments);
 
-    /// <summary>See <see cref="IBackend.AttentionBackward"/>.</summary>
+    /// <summary>See <see cref="IEngine.AttentionBackward"/>.</summary>
     public abstract void Backward(in AttentionBackwardArguments arguments);
 
-    /// <summary>See <see cref="IBackend.MergePartitions"/>.</summary>
+    /// <summary>See <see cref="IEngine.MergePartitions"/>.</summary>
     public abstract void Merge(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp);
 
     public abstract void Dispose();

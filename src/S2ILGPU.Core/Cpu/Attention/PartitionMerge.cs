@@ -1,4 +1,6 @@
+using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu.Attention;

@@ -1,6 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Optimizer;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.Elementwise;
 

@@ -1,3 +1,6 @@
+using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Threads;
+
 namespace S2ILGPU.Cpu.Kernels;
 
 /// <summary>Operands of <c>C[rows, columns] (+)= A[rows, steps] B[steps, columns]</c>; columns of B and C are adjacent, all strides count floats.</summary>

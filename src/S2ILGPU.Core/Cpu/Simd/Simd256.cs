@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.Simd;
 

@@ -1,4 +1,6 @@
 using System.Runtime.Intrinsics;
+using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.Simd;
 

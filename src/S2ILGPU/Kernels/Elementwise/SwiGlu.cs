@@ -1,4 +1,6 @@
 using ILGPU;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Kernels.Attention.TensorCore;
 
 namespace S2ILGPU.Kernels.Elementwise;
 

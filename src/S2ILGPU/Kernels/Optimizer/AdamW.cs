@@ -1,5 +1,7 @@
 using ILGPU;
 using ILGPU.Algorithms;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Kernels.Elementwise;
 
 namespace S2ILGPU.Kernels.Optimizer;

@@ -1,5 +1,7 @@
 using ILGPU;
-using S2ILGPU.Kernels.Rows;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Kernels.Attention.TensorCore;
+using S2ILGPU.Kernels.Row;
 
 namespace S2ILGPU.Kernels.Optimizer;
 

@@ -1,6 +1,6 @@
-using S2ILGPU.Backends;
 using S2ILGPU.Core.Tests.Models;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Engines;
 using S2ILGPU.Inference;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
@@ -17,7 +17,7 @@ public sealed class BFloat16CacheTests
         foreach (var simd in SimdWidths.Available)
         {
             using var engine = CpuEngines.Create(simd, 2);
-            using var reference = new ReferenceBackend();
+            using var reference = new ReferenceEngine();
             int seed = Seeds.NewRandom().Next();
             var actual = Decode(engine, seed);
             var expected = Decode(reference, seed);
@@ -38,7 +38,7 @@ public sealed class BFloat16CacheTests
     }
 
     // The logits of 20 single steps after a prompt of 50.
-    private static double[] Decode(IBackend engine, int seed)
+    private static double[] Decode(IEngine engine, int seed)
     {
         var random = new Random(seed);
         using var model = TinyModels.Create(engine, TinyModels.Config(TinyModels.Dense, TinyModels.Sparse, TinyModels.ByQueryHead), random);

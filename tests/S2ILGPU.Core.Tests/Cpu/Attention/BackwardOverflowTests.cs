@@ -1,5 +1,5 @@
-using S2ILGPU.Backends;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;
@@ -25,7 +25,7 @@ public sealed class BackwardOverflowTests
     [InlineData(1e25, 1f, 1, 1, 2100)]
     public void GradientsAreThoseOfDoublePrecision(double scoreMagnitude, float scale, double valueMagnitude, double gradientMagnitude, int tokens)
     {
-        using var reference = new ReferenceBackend();
+        using var reference = new ReferenceEngine();
         var expected = Gradients(reference, ElementType.Float64);
         foreach (var simd in SimdWidths.Available)
         {
@@ -41,7 +41,7 @@ public sealed class BackwardOverflowTests
         }
 
         // dQ, dK and dV, the reference's as floats.
-        float[][] Gradients(IBackend backend, ElementType type)
+        float[][] Gradients(IEngine engine, ElementType type)
         {
             const int heads = 2, keyValueHeads = 1, headDim = 16;
             var random = new Random(_seed);
@@ -50,15 +50,15 @@ public sealed class BackwardOverflowTests
             using Tensor q = Normal(heads, scoreMagnitude), k = Normal(keyValueHeads, scoreMagnitude), v = Normal(keyValueHeads, valueMagnitude),
                 dO = Normal(heads, gradientMagnitude), o = Normal(heads, 1);
             using Tensor dQ = Normal(heads, 1), dK = Normal(keyValueHeads, 1), dV = Normal(keyValueHeads, 1);
-            using var lse = backend.Allocate(new Shape(1, heads, tokens), type);
-            backend.AttentionForward(new(q, k, v, o, lse, layout, sequences, scale));
-            backend.AttentionBackward(new(q, k, v, o, lse, dO, null, dQ, dK, dV, layout, sequences, scale));
+            using var lse = engine.Allocate(new Shape(1, heads, tokens), type);
+            engine.AttentionForward(new(q, k, v, o, lse, layout, sequences, scale));
+            engine.AttentionBackward(new(q, k, v, o, lse, dO, null, dQ, dK, dV, layout, sequences, scale));
             return [Values(dQ), Values(dK), Values(dV)];
 
             Tensor Normal(int headCount, double magnitude)
             {
-                var tensor = backend.Allocate(new Shape(1, tokens, headCount, headDim), type);
-                backend.Upload(random.Normal(tensor.Count, magnitude).Select(x => (float)x).ToArray(), tensor);
+                var tensor = engine.Allocate(new Shape(1, tokens, headCount, headDim), type);
+                engine.Upload(random.Normal(tensor.Count, magnitude).Select(x => (float)x).ToArray(), tensor);
                 return tensor;
             }
 
@@ -66,7 +66,7 @@ public sealed class BackwardOverflowTests
             float[] Values(Tensor tensor)
             {
                 var values = new float[tensor.Count];
-                backend.Download(tensor, values);
+                engine.Download(tensor, values);
                 return [.. values.Select(x => Math.Clamp(x, -float.MaxValue, float.MaxValue))];
             }
         }

@@ -1,5 +1,5 @@
-using S2ILGPU.Backends;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
@@ -78,7 +78,7 @@ public sealed class LongSequenceTests() : AttentionTest(() => CpuEngines.Create(
             var (key, value) = (Normal("key", new Shape(2, keys, keyValueHeads, headDim), type: keyType),
                 Normal("value", new Shape(2, keys, keyValueHeads, headDim), type: valueType));
             var (output, logSumExp) = (Output("output", query.Shape), Output("log-sum-exp", new Shape(2, heads, queries)));
-            Check($"{keyType} keys, {valueType} values, {queries} queries", Forward, e => e.Backend.AttentionForward(new AttentionForwardArguments(
+            Check($"{keyType} keys, {valueType} values, {queries} queries", Forward, e => e.Engine.AttentionForward(new AttentionForwardArguments(
                 e[query], e[key], e[value], e[output], e[logSumExp], layout, SequenceBatch.Uniform(2, queries, keys), 1 / MathF.Sqrt(headDim))));
             Release();
         }

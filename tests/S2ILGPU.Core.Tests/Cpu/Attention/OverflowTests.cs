@@ -1,5 +1,5 @@
-using S2ILGPU.Backends;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;
@@ -27,7 +27,7 @@ public sealed class OverflowTests
         foreach (var simd in SimdWidths.Available)
         {
             using var engine = CpuEngines.Create(simd, 1);
-            using var reference = new ReferenceBackend();
+            using var reference = new ReferenceEngine();
             var random = Seeds.NewRandom();
             double[] q = random.Normal(queries * headDim, scoreMagnitude), k = random.Normal(keys * headDim, scoreMagnitude),
                 v = random.Normal(keys * headDim, valueMagnitude);
@@ -41,17 +41,17 @@ public sealed class OverflowTests
                 Assert.True(Math.Abs(actualLse[i] - expectedLse[i]) <= 1e-5 * Math.Max(1, Math.Abs(expectedLse[i])),
                     $"{simd}: lse {i} is {actualLse[i]}, expected {expectedLse[i]}; {Seeds.Text}");
 
-            (float[] Output, float[] LogSumExp) Forward(IBackend backend, ElementType type)
+            (float[] Output, float[] LogSumExp) Forward(IEngine engine, ElementType type)
             {
                 using Tensor query = Upload(q, queries), key = Upload(k, keys), value = Upload(v, keys);
-                using Tensor output = backend.Allocate(query.Shape, type), lse = backend.Allocate(new Shape(1, 1, queries), type);
-                backend.AttentionForward(new(query, key, value, output, lse, layout, SequenceBatch.Uniform(1, queries, keys), scale));
+                using Tensor output = engine.Allocate(query.Shape, type), lse = engine.Allocate(new Shape(1, 1, queries), type);
+                engine.AttentionForward(new(query, key, value, output, lse, layout, SequenceBatch.Uniform(1, queries, keys), scale));
                 return (Download(output), Download(lse));
 
                 Tensor Upload(double[] values, int rows)
                 {
-                    var tensor = backend.Allocate(new Shape(1, rows, 1, headDim), type);
-                    backend.Upload(values.Select(x => (float)x).ToArray(), tensor);
+                    var tensor = engine.Allocate(new Shape(1, rows, 1, headDim), type);
+                    engine.Upload(values.Select(x => (float)x).ToArray(), tensor);
                     return tensor;
                 }
 
@@ -59,7 +59,7 @@ public sealed class OverflowTests
                 float[] Download(Tensor tensor)
                 {
                     var values = new float[tensor.Count];
-                    backend.Download(tensor, values);
+                    engine.Download(tensor, values);
                     return [.. values.Select(x => Math.Clamp(x, -float.MaxValue, float.MaxValue))];
                 }
             }

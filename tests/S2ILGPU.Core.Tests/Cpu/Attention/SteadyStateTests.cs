@@ -1,6 +1,7 @@
-using S2ILGPU.Backends;
 using S2ILGPU.Cpu.Attention;
+using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;
@@ -50,7 +51,7 @@ public sealed class SteadyStateTests
     }
 
     // Rows of keys 4 KB apart, each read by several tiles: forward copies them to head order, and with one worker not all heads at once.
-    private static Problem CopyingProblem(IBackend engine) => new(engine, queries: 1300, keys: 1300, keyValueHeads: 4, headDim: 256);
+    private static Problem CopyingProblem(IEngine engine) => new(engine, queries: 1300, keys: 1300, keyValueHeads: 4, headDim: 256);
 
     // Forward, decoding in parts, backward in ranges, and forward from copies of the keys.
     private static List<float[]> Results(SimdWidth simd, int threads)
@@ -72,13 +73,13 @@ public sealed class SteadyStateTests
     // Attention of 4 query heads, forward, backward and a merge of the result with itself.
     private sealed class Problem : IDisposable
     {
-        private readonly IBackend _engine;
+        private readonly IEngine _engine;
         private readonly Tensor _query, _key, _value, _output, _logSumExp, _gradient, _queryGradient, _keyGradient, _valueGradient, _merged, _mergedLogSumExp;
         private readonly Tensor[] _outputs, _logSumExps;
         private readonly BlockLayout _layout;
         private readonly SequenceBatch _sequences;
 
-        public Problem(IBackend engine, int queries, int keys, int keyValueHeads = 1, int headDim = 16)
+        public Problem(IEngine engine, int queries, int keys, int keyValueHeads = 1, int headDim = 16)
         {
             var random = Seeds.NewRandom();
             Tensor Random(params int[] shape)

@@ -1,0 +1,141 @@
+using S2ILGPU.Cpu.Elementwise;
+using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Optimizer;
+using S2ILGPU.Cpu.Row;
+using S2ILGPU.Cpu.Threads;
+using S2ILGPU.Engines;
+using S2ILGPU.Tensors;
+
+namespace S2ILGPU.Cpu;
+
+public sealed unsafe partial class CpuEngine
+{
+    /// <inheritdoc/>
+    public void RmsNorm(Tensor x, Tensor weight, Tensor y, Tensor inverseRms, float epsilon)
+    {
+        ShapeException.ThrowUnless(nameof(RmsNorm), nameof(y), y, x.Shape);
+        var rows = CpuTensors.RowsOf(x);
+        CheckCount(nameof(RmsNorm), nameof(weight), weight, rows.Columns);
+        CheckCount(nameof(RmsNorm), nameof(inverseRms), inverseRms, rows.Count);
+        var kernel = new RmsNormKernel(rows, CpuTensors.Floats(weight), CpuTensors.RowsOf(y), CpuTensors.Floats(inverseRms), epsilon);
+        _runner.Run(kernel, rows.Count, RowGrain(rows.Columns));
+    }
+
+    /// <inheritdoc/>
+    public void RmsNormBackward(Tensor x, Tensor weight, Tensor inverseRms, Tensor dy, GradientTarget dx, GradientTarget dweight)
+    {
+        ShapeException.ThrowUnless(nameof(RmsNormBackward), nameof(dy), dy, x.Shape);
+        CheckTarget(nameof(RmsNormBackward), nameof(dx), dx, x.Shape);
+        CheckTarget(nameof(RmsNormBackward), nameof(dweight), dweight, weight.Shape);
+        var rows = CpuTensors.RowsOf(x);
+        CheckCount(nameof(RmsNormBackward), nameof(weight), weight, rows.Columns);
+        CheckCount(nameof(RmsNormBackward), nameof(inverseRms), inverseRms, rows.Count);
+        // At most 64 partial sums of dweight, cut by the number of rows alone.
+        long grain = Math.Max(RowGrain(rows.Columns), (rows.Count + 63) / 64), chunks = (rows.Count + grain - 1) / grain;
+        using var partials = _memory.Borrow(dweight.Tensor is null ? 0 : chunks * rows.Columns * sizeof(float));
+        var kernel = new RmsNormBackwardKernel(rows, CpuTensors.Floats(weight), CpuTensors.Floats(inverseRms), CpuTensors.RowsOf(dy), RowTarget.Of(dx),
+            dweight.Tensor is null ? null : partials.Floats, grain);
+        _runner.Run(kernel, rows.Count, grain);
+        if (dweight.Tensor is { } sum)
+            RunElementwise(new SumOfRowsOperation(partials.Floats, (int)chunks, rows.Columns, CpuTensors.Floats(sum), dweight.Accumulate), rows.Columns);
+    }
+
+    /// <inheritdoc/>
+    public void Rotary(Tensor x, Tensor cosine, Tensor sine, Tensor positions, GradientTarget y, bool inverse)
+    {
+        if (y.Tensor is null)
+            return;
+        var shape = x.Shape;
+        if (shape.Rank != 4 || shape[3] % 2 != 0 || x.ElementType != ElementType.Float32 || (x.Stride(3) != 1 && shape[3] != 1))
+            throw new ShapeException(nameof(Rotary), nameof(x), "Float32 [B, N, H, D] with an even D of adjacent elements", x.ToString());
+        CheckTarget(nameof(Rotary), nameof(y), y, shape);
+        if (y.Tensor.ElementType != ElementType.Float32 || (y.Tensor.Stride(3) != 1 && shape[3] != 1))
+            throw new ShapeException(nameof(Rotary), nameof(y), "Float32 with adjacent elements", y.Tensor.ToString());
+        var (cosines, sines) = (CpuTensors.RowsOf(cosine), CpuTensors.RowsOf(sine));
+        ShapeException.ThrowUnless(nameof(Rotary), nameof(cosine), cosine, new Shape((int)cosines.Count, shape[3] / 2));
+        ShapeException.ThrowUnless(nameof(Rotary), nameof(sine), sine, cosine.Shape);
+        CheckCount(nameof(Rotary), nameof(positions), positions, (long)shape[0] * shape[1]);
+        int* at = CpuTensors.Ints(positions);
+        CheckIndices(nameof(Rotary), nameof(positions), at, positions.Count, 0, (int)cosines.Count);
+        var kernel = new RotaryKernel(StridedView.Of(x), StridedView.Of(y.Tensor), cosines, sines, at, inverse, y.Accumulate);
+        _runner.Run(kernel, positions.Count, RowGrain((long)shape[2] * shape[3]));
+    }
+
+    /// <inheritdoc/>
+    public void Embedding(Tensor table, Tensor ids, Tensor y)
+    {
+        var (from, to) = (WeightRows(table), CpuTensors.RowsOf(y));
+        CheckEmbedding(nameof(Embedding), table, ids, y);
+        if (table.ElementType == ElementType.BFloat16)
+            _runner.Run(new EmbeddingKernel<StoredBFloat16>(from, CpuTensors.Ints(ids), to), ids.Count, RowGrain(from.Columns));
+        else
+            _runner.Run(new EmbeddingKernel<StoredSingle>(from, CpuTensors.Ints(ids), to), ids.Count, RowGrain(from.Columns));
+    }
+
+    /// <inheritdoc/>
+    public void EmbeddingBackward(Tensor ids, Tensor dy, GradientTarget dtable)
+    {
+        if (dtable.Tensor is null)
+            return;
+        var rows = CpuTensors.RowsOf(dtable.Tensor);
+        CheckEmbedding(nameof(EmbeddingBackward), dtable.Tensor, ids, dy);
+        if (!dtable.Accumulate)
+            Fill(dtable.Tensor, 0);
+        _runner.Run(new EmbeddingBackwardKernel(CpuTensors.Ints(ids), CpuTensors.RowsOf(dy), rows), rows.Columns, EmbeddingBackwardKernel.Grain);
+    }
+
+    /// <inheritdoc/>
+    public void SoftmaxCrossEntropy(Tensor logits, Tensor targets, Tensor losses, Tensor logSumExp)
+    {
+        var rows = CpuTensors.RowsOf(logits);
+        CheckCount(nameof(SoftmaxCrossEntropy), nameof(losses), losses, rows.Count);
+        CheckLossRows(nameof(SoftmaxCrossEntropy), rows, targets, logSumExp);
+        var kernel = new SoftmaxCrossEntropyKernel(rows, CpuTensors.Ints(targets), CpuTensors.Floats(losses), CpuTensors.Floats(logSumExp));
+        _runner.Run(kernel, rows.Count, RowGrain(rows.Columns));
+    }
+
+    /// <inheritdoc/>
+    public void SoftmaxCrossEntropyBackward(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dlosses, GradientTarget dlogits)
+    {
+        if (dlogits.Tensor is null)
+            return;
+        CheckTarget(nameof(SoftmaxCrossEntropyBackward), nameof(dlogits), dlogits, logits.Shape);
+        var rows = CpuTensors.RowsOf(logits);
+        CheckCount(nameof(SoftmaxCrossEntropyBackward), nameof(dlosses), dlosses, rows.Count);
+        CheckLossRows(nameof(SoftmaxCrossEntropyBackward), rows, targets, logSumExp);
+        var kernel = new SoftmaxCrossEntropyBackwardKernel(rows, CpuTensors.Ints(targets), CpuTensors.Floats(logSumExp), CpuTensors.Floats(dlosses),
+            CpuTensors.RowsOf(dlogits.Tensor), dlogits.Accumulate);
+        _runner.Run(kernel, rows.Count, RowGrain(rows.Columns));
+    }
+
+    // Weights may be stored as BFloat16.
+    private static Rows WeightRows(Tensor weight) =>
+        CpuTensors.RowsOf(weight, weight.ElementType == ElementType.BFloat16 ? ElementType.BFloat16 : ElementType.Float32);
+
+    private static void CheckEmbedding(string operation, Tensor table, Tensor ids, Tensor rows)
+    {
+        ShapeException.ThrowUnless(operation, "rows", rows, new Shape((int)ids.Count, table.Shape[-1]));
+        CheckIndices(operation, nameof(ids), CpuTensors.Ints(ids), ids.Count, 0, table.Shape[0]);
+    }
+
+    private static void CheckLossRows(string operation, in Rows logits, Tensor targets, Tensor logSumExp)
+    {
+        CheckCount(operation, nameof(targets), targets, logits.Count);
+        CheckCount(operation, nameof(logSumExp), logSumExp, logits.Count);
+        CheckIndices(operation, nameof(targets), CpuTensors.Ints(targets), logits.Count, SoftmaxCrossEntropyKernel.Ignored, logits.Columns);
+    }
+
+    private static void CheckCount(string operation, string argument, Tensor tensor, long expected)
+    {
+        if (tensor.Count != expected)
+            throw new ShapeException(operation, argument, $"of {expected} elements", tensor.ToString());
+    }
+
+    // A wrong index would become a wrong address.
+    private static void CheckIndices(string operation, string argument, int* indices, long count, int first, int end)
+    {
+        for (long i = 0; i < count; i++)
+            if (indices[i] < first || indices[i] >= end)
+                throw new ArgumentOutOfRangeException(argument, $"{operation}: {argument}[{i}] is {indices[i]}, outside {first}..{end - 1}");
+    }
+}

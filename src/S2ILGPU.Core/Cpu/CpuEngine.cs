@@ -1,0 +1,127 @@
+using System.Runtime.Intrinsics.Arm;
+using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Cpu.Threads;
+using S2ILGPU.Engines;
+using S2ILGPU.Tensors;
+
+namespace S2ILGPU.Cpu;
+
+/// <summary>The CPU engine: explicit SIMD on all cores, float32. The default where there is no GPU.</summary>
+/// <remarks>
+/// <para>Same inputs give the same bits for any number of threads. Other SIMD widths round differently.</para>
+/// <para>Operations run before they return. Tensors of a disposed engine must not be used; disposing them afterwards is harmless.</para>
+/// </remarks>
+public sealed unsafe partial class CpuEngine : IEngine
+{
+    private readonly CpuAllocator _memory = new();
+    private readonly WorkerPool _pool;
+    private readonly SimdWidth _simd;
+    private readonly RangeRunner _runner;
+
+    /// <summary>Creates an engine with the widest SIMD registers and all processors.</summary>
+    public CpuEngine() : this(new CpuOptions())
+    {
+    }
+
+    /// <summary>Creates an engine.</summary>
+    /// <param name="options">SIMD width and number of threads.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The number of threads is negative.</exception>
+    /// <exception cref="PlatformNotSupportedException">The machine has no SIMD registers of that width.</exception>
+    public CpuEngine(CpuOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.Threads);
+        _simd = SimdWidths.Resolve(options.Simd);
+        _pool = new WorkerPool(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
+        _runner = new RangeRunner(_simd, _pool);
+        _product = CreateProduct(_simd, _pool, _memory);
+    }
+
+    /// <inheritdoc/>
+    public string Name => DeviceName(SimdName(_simd), Threads);
+
+    /// <inheritdoc/>
+    public ElementType FloatType => ElementType.Float32;
+
+    /// <summary>Width of the SIMD registers in use.</summary>
+    public SimdWidth Simd => _simd;
+
+    /// <summary>Number of threads, the calling one included.</summary>
+    public int Threads => _pool.Workers;
+
+    /// <summary>The threads.</summary>
+    internal WorkerPool Pool => _pool;
+
+    /// <inheritdoc/>
+    public long UsedBytes => _memory.UsedBytes;
+
+    /// <inheritdoc/>
+    public long PeakBytes => _memory.PeakBytes;
+
+    /// <summary>What a person calls an engine.</summary>
+    internal static string DeviceName(string simdName, int threads) => $"CPU ({simdName}, {(threads == 1 ? "1 thread" : $"{threads} threads")})";
+
+    /// <summary>The name that people use for a width, as in <c>AVX-512</c>.</summary>
+    /// <param name="width">A resolved width.</param>
+    internal static string SimdName(SimdWidth width) => width switch
+    {
+        SimdWidth.Bits512 => "AVX-512",
+        SimdWidth.Bits256 => "AVX2",
+        SimdWidth.Bits128 => AdvSimd.IsSupported ? "NEON" : "SSE",
+        _ => "scalar",
+    };
+
+    /// <inheritdoc/>
+    public Tensor Allocate(Shape shape, ElementType elementType) => Tensor.Create(_memory.Rent(shape.Count * elementType.SizeBytes()), shape, elementType);
+
+    /// <inheritdoc/>
+    public void Upload(ReadOnlySpan<float> source, Tensor destination)
+    {
+        fixed (float* host = source)
+            CopyElements(HostView(host, source.Length, destination, ElementType.Float32), StridedView.Of(destination));
+    }
+
+    /// <inheritdoc/>
+    public void Upload(ReadOnlySpan<int> source, Tensor destination)
+    {
+        fixed (int* host = source)
+            CopyElements(HostView(host, source.Length, destination, ElementType.Int32), StridedView.Of(destination));
+    }
+
+    /// <inheritdoc/>
+    public void Download(Tensor source, Span<float> destination)
+    {
+        fixed (float* host = destination)
+            CopyElements(StridedView.Of(source), HostView(host, destination.Length, source, ElementType.Float32));
+    }
+
+    /// <inheritdoc/>
+    public void Download(Tensor source, Span<int> destination)
+    {
+        fixed (int* host = destination)
+            CopyElements(StridedView.Of(source), HostView(host, destination.Length, source, ElementType.Int32));
+    }
+
+    /// <inheritdoc/>
+    public void Copy(Tensor source, Tensor destination)
+    {
+        ShapeException.ThrowUnless(nameof(Copy), nameof(destination), destination, source.Shape);
+        CopyElements(StridedView.Of(source), StridedView.Of(destination));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _attention?.Dispose();
+        _pool.Dispose();
+        _memory.Dispose();
+    }
+
+    private static StridedView HostView(void* host, int length, Tensor tensor, ElementType elementType)
+    {
+        if (length != tensor.Count)
+            throw new ArgumentException($"{length} host values for a tensor {tensor.Shape} of {tensor.Count} elements");
+        return StridedView.Contiguous(host, tensor.Shape, elementType);
+    }
+}

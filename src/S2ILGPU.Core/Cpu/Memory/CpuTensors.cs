@@ -1,0 +1,77 @@
+using S2ILGPU.Cpu.Threads;
+using S2ILGPU.Engines;
+using S2ILGPU.Tensors;
+
+namespace S2ILGPU.Cpu.Memory;
+
+/// <summary>A tensor seen as rows of adjacent elements: float32, unless it was asked for as something else.</summary>
+/// <param name="Data">First element of the first row.</param>
+/// <param name="Count">Number of rows: the product of all extents but the last.</param>
+/// <param name="Columns">Elements of a row.</param>
+/// <param name="Stride">Distance between rows, in elements.</param>
+internal readonly unsafe record struct Rows(nint Data, long Count, int Columns, nint Stride)
+{
+    /// <summary>First element of a row of floats.</summary>
+    public float* this[long row] => At<float>(row);
+
+    /// <summary>First element of a row.</summary>
+    public TStored* At<TStored>(long row) where TStored : unmanaged => (TStored*)Data + row * Stride;
+}
+
+/// <summary>Rows that receive a gradient; without any when nobody needs it.</summary>
+internal readonly unsafe record struct RowTarget(Rows? Target, bool Accumulate)
+{
+    public static RowTarget Of(GradientTarget target) => new(target.Tensor is { } tensor ? CpuTensors.RowsOf(tensor) : null, target.Accumulate);
+
+    /// <summary>First element of a row, or null.</summary>
+    public float* this[long row] => Target is { } rows ? rows[row] : null;
+}
+
+/// <summary>From tensors to addresses, with the checks that keep a wrong tensor from becoming a wrong address.</summary>
+internal static unsafe class CpuTensors
+{
+    /// <summary>Address of the first element.</summary>
+    /// <exception cref="ArgumentException">The tensor lives on another device.</exception>
+    public static byte* Address(Tensor tensor) => tensor.Buffer is CpuBuffer buffer
+        ? buffer.Pointer + tensor.OffsetElements * tensor.ElementType.SizeBytes()
+        : throw new ArgumentException($"the tensor {tensor} lives on another device, not on the CPU engine");
+
+    /// <summary>The elements of a contiguous float32 tensor.</summary>
+    /// <exception cref="ArgumentException">The tensor has another element type, is strided, or lives on another device.</exception>
+    public static float* Floats(Tensor tensor) => (float*)Dense(tensor, ElementType.Float32);
+
+    /// <summary>The elements of a contiguous Int32 tensor.</summary>
+    /// <exception cref="ArgumentException">The tensor has another element type, is strided, or lives on another device.</exception>
+    public static int* Ints(Tensor tensor) => (int*)Dense(tensor, ElementType.Int32);
+
+    /// <summary>A tensor as rows; any row stride.</summary>
+    /// <exception cref="ArgumentException">The tensor has another element type than expected, its rows are not evenly spaced or their elements not adjacent, or it
+    /// lives on another device.</exception>
+    public static Rows RowsOf(Tensor tensor, ElementType expected = ElementType.Float32)
+    {
+        var shape = tensor.Shape;
+        int columns = shape.Rank == 0 ? 1 : shape[-1];
+        bool even = shape.Rank == 0 || columns <= 1 || tensor.Stride(-1) == 1;
+        long rows = 1;
+        nint stride = columns;
+        for (int d = shape.Rank - 2; d >= 0; d--)
+        {
+            if (shape[d] != 1)
+            {
+                even &= rows == 1 || tensor.Stride(d) == stride * rows;
+                stride = rows == 1 ? tensor.Stride(d) : stride;
+            }
+            rows *= shape[d];
+        }
+        if (tensor.ElementType != expected || !even)
+            throw new ArgumentException($"expected {expected} rows of adjacent elements, got {tensor}{(even ? "" : ", strided")}");
+        return new Rows((nint)Address(tensor), rows, columns, stride);
+    }
+
+    private static byte* Dense(Tensor tensor, ElementType expected)
+    {
+        if (tensor.ElementType != expected || !tensor.IsContiguous)
+            throw new ArgumentException($"expected a contiguous {expected} tensor, got {tensor}{(tensor.IsContiguous ? "" : ", strided")}");
+        return Address(tensor);
+    }
+}

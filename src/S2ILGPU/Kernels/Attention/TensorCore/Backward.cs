@@ -1,0 +1,273 @@
+using System.Runtime.CompilerServices;
+using ILGPU;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Tiles;
+
+namespace S2ILGPU.Kernels.Attention.TensorCore;
+
+/// <summary>
+/// Block-sparse attention, backward: dK, dV and dQ from one source. With rows R1, R2 and columns C1, C2:
+/// <c>S = R1 C1^T, P = 2^(S c - lse), dR2 = P C2, dP = R2 C2^T, dS = P (dP - delta), dR1 = scale dS C1</c>.
+/// </summary>
+/// <remarks>
+/// <para>Rows = keys (R = K, V; C = Q, dO): dR1 = dK, dR2 = dV, over the queries that keep the keys, those of all heads of the group. Rows = queries (R = Q, dO; C = K, V): dR1 = dQ, over the
+/// keys that the queries keep. Every row has one owner, so there are no atomics and the result is deterministic; the price is that S and dP are computed twice.</para>
+/// <para>A group of 4 warps owns a row tile of 64 rows, a warp 16 of them, a lane rows g and g + 8 with columns 2t, 2t + 1 of every 8 (lane 4g + t). P and dS never leave registers: the
+/// accumulators of S are the A operand of the product with C. Asynchronous copies fill C1 one tile ahead and C2 one tile ahead or, with a single buffer, as soon as everybody is done with it.</para>
+/// <para>Dao, FlashAttention-2, arXiv 2307.08691, algorithm 2, split by owner.</para>
+/// </remarks>
+internal static class Backward
+{
+    /// <summary>Threads of a group.</summary>
+    public const int Threads = 128;
+
+    private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
+
+    /// <summary>Registers and addresses of one thread.</summary>
+    private struct State<TShape> where TShape : struct, IBackwardShape
+    {
+        public SharedTile<TShape> Rows, Columns;
+        public RowFragment<TShape, Width<TShape>> Rows1, Rows2;
+        public TileCopy<TShape> Copy;
+        public QueryLines<TShape> Lines;
+        public AccumulatorFragment<TShape, Step<TShape>> Scores, ScoreGradients;
+        public AccumulatorFragment<TShape, Width<TShape>> Gradient1, Gradient2;
+        public RowFragment<TShape, N16> Scratch;
+        public ColumnLists List;
+        public ArrayView<int> Current, Next, Excess;
+        public uint Shared;
+        public int ColumnBase, FirstEntry;
+
+        /// <summary>Reads the block of a column tile that the warp copies from.</summary>
+        [MethodImpl(Inline)]
+        public readonly void Read(int columnTile) => TileEntries<TShape>.Load(Next, List, ColumnBase, columnTile, FirstEntry);
+    }
+
+    /// <summary>The kernel. Grid: one group of <see cref="Threads"/> threads per row tile.</summary>
+    public static void Kernel<TElement, TShape>(BackwardArguments a) where TElement : struct, IElement where TShape : struct, IBackwardShape
+    {
+        var tile = a.Lists.Rows[Grid.IdxX];
+        var s = Begin<TShape>(a, tile);
+        int it = tile.Start, end = tile.End, full = tile.FullEnd;
+        LoadRows(a, s, tile, RowParity<TShape>(it));
+        if (TShape.RowsInRegisters)
+            Intrinsics.CopyCommit();
+        if (it < end)
+        {
+            s.Read(it);
+            LoadFirst(a, s, s.Next, Parity(it), 16);
+            if (TShape.SecondBuffers == 1)
+                Intrinsics.CopyCommit();
+            LoadSecond(a, s, s.Next, SecondParity<TShape>(it), 16);
+            s.Read(IntrinsicMath.Min(it + 1, end - 1));
+        }
+        Intrinsics.CopyCommit();
+        if (TShape.RowsInRegisters)
+        {
+            Intrinsics.CopyWait1();
+            Intrinsics.WarpBarrier();                   // a warp copies its own rows
+            var rows = s.Rows.Moved(RowParity<TShape>(it) * (uint)BackwardMemory<TShape>.StageBytes);
+            s.Rows1.Load(rows.Behind(BackwardMemory<TShape>.Rows1));
+            if (TShape.First)
+                s.Rows2.Load(rows.Behind(BackwardMemory<TShape>.Rows2));
+        }
+
+        while (it < full)
+        {
+            Tile<TElement, TShape>(a, s, it, end, masked: false);
+            it++;
+        }
+        while (it < end)
+        {
+            Tile<TElement, TShape>(a, s, it, end, masked: true);
+            it++;
+        }
+        Intrinsics.CopyWait0();
+        if (TShape.First)
+            Store<TElement, TShape>(a, s.Gradient1, a.Scale, a.Gradient1, a.Gradient1Rows, it - end);
+        if (TShape.Second)
+            Store<TElement, TShape>(a, s.Gradient2, 1f, a.Gradient2, a.Gradient2Rows, it - end);
+    }
+
+    [MethodImpl(Inline)]
+    private static State<TShape> Begin<TShape>(in BackwardArguments a, in RowTile tile) where TShape : struct, IBackwardShape
+    {
+        var memory = SharedMemory.GetDynamic<U4>();
+        int warpRows = (Group.IdxX >> 5) * 16, warpBytes = warpRows * TileLayout<TShape>.RowBytes;
+        uint shared = Intrinsics.SharedAddress(ref memory[0]);
+        State<TShape> s = default;
+        s.Shared = shared;
+        s.Rows = SharedTile<TShape>.At(memory, shared + (uint)warpBytes);
+        s.Columns = SharedTile<TShape>.At(memory, shared);
+        s.Copy = TileCopy<TShape>.At(memory, shared + (uint)warpBytes, Group.IdxX & 31, warpRows);
+        s.Lines = QueryLines<TShape>.At(memory);
+        s.Rows1 = RowFragment<TShape, Width<TShape>>.Allocate();
+        s.Rows2 = RowFragment<TShape, Width<TShape>>.Allocate();
+        s.Scratch = RowFragment<TShape, N16>.Allocate();
+        s.Scores = AccumulatorFragment<TShape, Step<TShape>>.Allocate();
+        s.ScoreGradients = AccumulatorFragment<TShape, Step<TShape>>.Allocate();
+        s.Gradient1 = AccumulatorFragment<TShape, Width<TShape>>.Allocate();
+        s.Gradient2 = AccumulatorFragment<TShape, Width<TShape>>.Allocate();
+        if (TShape.First)
+            s.Gradient1.Zero();
+        if (TShape.Second)
+            s.Gradient2.Zero();
+        s.Current = LocalMemory.Allocate<int>(4);
+        s.Next = LocalMemory.Allocate<int>(4);
+        s.Excess = LocalMemory.Allocate<int>(TShape.StepColumns / 8);
+        TileEntries<TShape>.Clear(s.Next);
+        s.List = a.Lists;
+        s.ColumnBase = (int)Intrinsics.Pin((uint)tile.ColumnBase);
+        s.FirstEntry = warpRows / TShape.BlockColumns;
+        if (!TShape.RowsAreKeys)
+            s.Lines.LoadRows(a.Lines, tile.PackedTile);
+        return s;
+    }
+
+    /// <summary>One column tile: starts the copies of the next, and reads the list entry after that, so that no copy waits for a list.</summary>
+    [MethodImpl(Inline)]
+    private static void Tile<TElement, TShape>(in BackwardArguments a, in State<TShape> s, int it, int end, bool masked) where TElement : struct, IElement where TShape : struct, IBackwardShape
+    {
+        uint parity = Parity(it), bytes = it + 1 < end ? 16u : 0u;    // nothing is read behind the last tile
+        if (TShape.SecondBuffers == 1)
+            Intrinsics.CopyWait1();
+        else
+            Intrinsics.CopyWait0();
+        Group.Barrier();                                // C1 has landed (and C2, where it has two buffers), and everybody is done with the other stage
+        LoadFirst(a, s, s.Next, parity ^ 1, bytes);
+        if (TShape.SecondBuffers == 2)
+            LoadSecond(a, s, s.Next, parity ^ 1, bytes);
+        Intrinsics.CopyCommit();
+        s.Current[0] = s.Next[0];
+        s.Read(IntrinsicMath.Min(it + 2, end - 1));
+
+        var stage = s.Columns.Moved(parity * (uint)BackwardMemory<TShape>.StageBytes);
+        var columns1 = stage.Behind(BackwardMemory<TShape>.Columns1);
+        var columns2 = (TShape.SecondBuffers == 2 ? stage : s.Columns).Behind(BackwardMemory<TShape>.Columns2);
+        uint line = Line(s, parity) + QueryLines<TShape>.LaneColumns(stage.RowLane, s.Shared);
+        for (int c = 0; c < 64 / TShape.StepColumns; c++)
+        {
+            int firstColumn = c * TShape.StepColumns, distance = firstColumn * TileLayout<TShape>.RowBytes;
+            if (masked)
+                BackwardMask<TShape>.Load(s.Excess, a.Lists, it, firstColumn, a.Causal);
+            s.Scores.Zero();
+            Dot<TElement, TShape>(s.Scores, s, s.Rows1, BackwardMemory<TShape>.Rows1, columns1.Behind(distance));                    // S = R1 C1^T
+            if (masked)
+                BackwardMask<TShape>.Hide(s.Scores, s.Excess);
+            s.Lines.Weigh(s.Scores, a.ScaleLog2, line, firstColumn);                                                    // P = 2^(S c - lse)
+            if (TShape.SecondBuffers == 1)
+            {
+                Intrinsics.CopyWait1();
+                Group.Barrier();                        // C2 has landed
+            }
+            if (TShape.Second)
+                s.Gradient2.Multiply<TElement, Step<TShape>>(s.Scores, columns2.Behind(distance), s.Scratch);           // dR2 += P C2
+            if (TShape.First)
+            {
+                s.Lines.Start(s.ScoreGradients, line, firstColumn);
+                Dot<TElement, TShape>(s.ScoreGradients, s, s.Rows2, BackwardMemory<TShape>.Rows2, columns2.Behind(distance));                // dP - delta = R2 C2^T - delta
+                Multiply(s.ScoreGradients, s.Scores);                                                                   // dS = P (dP - delta)
+            }
+            if (TShape.SecondBuffers == 1)
+            {
+                Group.Barrier();                        // everybody is done with C2
+                LoadSecond(a, s, s.Current, 0, bytes);
+                Intrinsics.CopyCommit();
+            }
+            if (TShape.First)
+                s.Gradient1.Multiply<TElement, Step<TShape>>(s.ScoreGradients, columns1.Behind(distance), s.Scratch);   // dR1 += dS C1
+        }
+    }
+
+    /// <summary>Adds <c>R C^T</c>, R from registers or from shared memory.</summary>
+    [MethodImpl(Inline)]
+    private static void Dot<TElement, TShape>(
+        in AccumulatorFragment<TShape, Step<TShape>> scores, in State<TShape> s, in RowFragment<TShape, Width<TShape>> rows, int offset, in SharedTile<TShape> columns)
+        where TElement : struct, IElement where TShape : struct, IBackwardShape
+    {
+        if (TShape.RowsInRegisters)
+            scores.Dot<TElement>(rows, columns);
+        else
+            scores.Dot<TElement>(s.Rows.Behind(offset), columns, s.Scratch);
+    }
+
+    [MethodImpl(Inline)]
+    private static void Multiply<TShape>(in AccumulatorFragment<TShape, Step<TShape>> gradients, in AccumulatorFragment<TShape, Step<TShape>> weights) where TShape : struct, IBackwardShape
+    {
+        for (int i = 0; i < TShape.StepColumns / 2; i++)
+            gradients.Values[i] *= weights.Values[i];
+    }
+
+    /// <summary>Starts copying the warp's rows of R1 and R2.</summary>
+    [MethodImpl(Inline)]
+    private static void LoadRows<TShape>(in BackwardArguments a, in State<TShape> s, in RowTile tile, uint parity) where TShape : struct, IBackwardShape
+    {
+        s.Current[0] = tile.PackedTile * TileLayout<TShape>.Entries + s.FirstEntry;
+        s.Copy.Load(a.Rows1, s.Current, parity * (uint)BackwardMemory<TShape>.StageBytes, BackwardMemory<TShape>.Rows1);
+        if (TShape.First)
+            s.Copy.Load(a.Rows2, s.Current, parity * (uint)BackwardMemory<TShape>.StageBytes, BackwardMemory<TShape>.Rows2);
+    }
+
+    /// <summary>Starts copying C1 and, where columns are queries, their line.</summary>
+    [MethodImpl(Inline)]
+    private static void LoadFirst<TShape>(in BackwardArguments a, in State<TShape> s, ArrayView<int> blocks, uint parity, uint bytes) where TShape : struct, IBackwardShape
+    {
+        s.Copy.LoadOrZero(a.Columns1, blocks, parity * (uint)BackwardMemory<TShape>.StageBytes, BackwardMemory<TShape>.Columns1, bytes);
+        if (TShape.RowsAreKeys)
+            s.Lines.LoadOrZero(a.Lines, blocks[0], Line(s, parity), bytes);
+    }
+
+    /// <summary>Starts copying C2.</summary>
+    [MethodImpl(Inline)]
+    private static void LoadSecond<TShape>(in BackwardArguments a, in State<TShape> s, ArrayView<int> blocks, uint parity, uint bytes) where TShape : struct, IBackwardShape =>
+        s.Copy.LoadOrZero(a.Columns2, blocks, parity * (uint)BackwardMemory<TShape>.StageBytes, BackwardMemory<TShape>.Columns2, bytes);
+
+    /// <summary>The stage of a column tile: by its number, so that no register says which.</summary>
+    [MethodImpl(Inline)]
+    private static uint Parity(int columnTile) => (uint)columnTile & 1u;
+
+    /// <summary>The buffer of C2.</summary>
+    [MethodImpl(Inline)]
+    private static uint SecondParity<TShape>(int columnTile) where TShape : struct, IBackwardShape => TShape.SecondBuffers == 2 ? Parity(columnTile) : 0u;
+
+    /// <summary>Where rows that stay in registers pass through: the stage that the first column tile leaves free.</summary>
+    [MethodImpl(Inline)]
+    private static uint RowParity<TShape>(int columnTile) where TShape : struct, IBackwardShape => TShape.RowsInRegisters ? Parity(columnTile) ^ 1u : 0u;
+
+    /// <summary>Address of a stage's line of queries.</summary>
+    [MethodImpl(Inline)]
+    private static uint Line<TShape>(in State<TShape> s, uint parity) where TShape : struct, IBackwardShape => s.Shared + (uint)BackwardMemory<TShape>.Lines + parity * QueryLines<TShape>.LineBytes;
+
+    /// <summary>
+    /// Stores the rows of a gradient that belong to the sequence. <paramref name="tie"/> is 0, but known only behind the loop: lane geometry is computed here instead of living through the loop.
+    /// </summary>
+    [MethodImpl(Inline)]
+    private static void Store<TElement, TShape>(
+        in BackwardArguments a, in AccumulatorFragment<TShape, Width<TShape>> gradient, float factor, ArrayView<uint> target, in RowStrides strides, int tie)
+        where TElement : struct, IElement where TShape : struct, IBackwardShape
+    {
+        var tile = a.Lists.Rows[Grid.IdxX + tie];
+        int thread = Group.IdxX + tie, lane = thread & 31, first = tile.FirstRow + (thread >> 5) * 16 + (lane >> 2);
+        long head = strides.Offset + tile.Batch * strides.Batch + tile.Head * strides.Head;
+        var pairs = target.Cast<F2>();
+        for (int half = 0; half < 2; half++)
+        {
+            int row = first + half * 8;
+            long pair = (head + row * strides.Row) / 2 + (lane & 3);
+            if (row >= tile.BeginRow && row < tile.EndRow)
+            {
+                if (a.FloatGradients != 0)
+                    StoreFloats(gradient, half, factor, pairs, pair);
+                else
+                    gradient.Store<TElement>(0, half, factor, target, pair);
+            }
+        }
+    }
+
+    [MethodImpl(Inline)]
+    private static void StoreFloats<TShape>(in AccumulatorFragment<TShape, Width<TShape>> gradient, int half, float factor, ArrayView<F2> target, long pair) where TShape : struct, IBackwardShape
+    {
+        for (int n = 0; n < TShape.HeadDim / 8; n++)
+            target[pair + n * 4] = new F2 { X = gradient.Values[n * 4 + half * 2] * factor, Y = gradient.Values[n * 4 + half * 2 + 1] * factor };
+    }
+}

@@ -1,0 +1,39 @@
+using ILGPU;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Tiles;
+
+namespace S2ILGPU.Kernels.Attention.TensorCore;
+
+/// <summary>Argument of <see cref="Forward"/>.</summary>
+internal struct ForwardArguments
+{
+    /// <summary>Row tiles (rows are queries) and the column tiles that they meet (columns are keys).</summary>
+    public ColumnLists Lists;
+
+    /// <summary>Q [B, Nq, H, D], 16-bit elements, rows aligned to 16 bytes. Read.</summary>
+    public ArrayView<U4> Query;
+
+    /// <summary>Where the rows of Q lie.</summary>
+    public RowStrides QueryRows;
+
+    /// <summary>K and V as blocks [block, BlockColumns, D] of 16-bit elements; finite everywhere, but for pages: behind the last key they hold anything. Read.</summary>
+    public ArrayView<U4> Keys, Values;
+
+    /// <summary>O [B, Nq, H, D] in pairs of 16-bit elements. Written.</summary>
+    public ArrayView<uint> Output;
+
+    /// <summary>Where the rows of O lie; all even.</summary>
+    public RowStrides OutputRows;
+
+    /// <summary>LSE [B, H, Nq], natural logarithm, -inf for rows that keep nothing. Written.</summary>
+    public ArrayView<float> LogSumExp;
+
+    /// <summary>H, and Nq of <see cref="LogSumExp"/>.</summary>
+    public int Heads, LogSumExpRows;
+
+    /// <summary>c = scale log2(e); positive.</summary>
+    public float ScaleLog2;
+
+    /// <summary>1 if a query sees only keys at or before its position, else 0.</summary>
+    public int Causal;
+}

@@ -1,0 +1,64 @@
+using ILGPU;
+using ILGPU.Algorithms;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Kernels.Attention.TensorCore;
+
+namespace S2ILGPU.Kernels.Row;
+
+/// <summary>Sums and maxima over the values of a group's threads, in two steps with a barrier before each; always in the same order.</summary>
+/// <remarks>
+/// <code>
+/// partials[Group.IdxX] = sum;
+/// Group.Barrier();
+/// GroupSum.Fold(partials);
+/// Group.Barrier();
+/// sum = GroupSum.Total(partials); // of all threads, in every thread
+/// </code>
+/// </remarks>
+internal static class GroupSum
+{
+    /// <summary>The most threads of a group, hence the length of the shared array of partial values.</summary>
+    public const int MaxThreads = 256;
+
+    private const int Folded = 16;
+
+    /// <summary>The first 16 threads add up every 16th value.</summary>
+    public static void Fold(ArrayView<float> partials)
+    {
+        if (Group.IdxX >= Folded)
+            return;
+        float sum = partials[Group.IdxX];
+        for (int thread = Group.IdxX + Folded; thread < Group.DimX; thread += Folded)
+            sum += partials[thread];
+        partials[Group.IdxX] = sum;
+    }
+
+    /// <summary>The sum of the values that <see cref="Fold"/> left.</summary>
+    public static float Total(ArrayView<float> partials)
+    {
+        float sum = partials[0];
+        for (int thread = 1; thread < Folded && thread < Group.DimX; thread++)
+            sum += partials[thread];
+        return sum;
+    }
+
+    /// <summary>As <see cref="Fold"/>, but the maximum.</summary>
+    public static void FoldMaximum(ArrayView<float> partials)
+    {
+        if (Group.IdxX >= Folded)
+            return;
+        float maximum = partials[Group.IdxX];
+        for (int thread = Group.IdxX + Folded; thread < Group.DimX; thread += Folded)
+            maximum = XMath.Max(maximum, partials[thread]);
+        partials[Group.IdxX] = maximum;
+    }
+
+    /// <summary>The maximum of the values that <see cref="FoldMaximum"/> left.</summary>
+    public static float Maximum(ArrayView<float> partials)
+    {
+        float maximum = partials[0];
+        for (int thread = 1; thread < Folded && thread < Group.DimX; thread++)
+            maximum = XMath.Max(maximum, partials[thread]);
+        return maximum;
+    }
+}

@@ -1,0 +1,90 @@
+using ILGPU;
+using ILGPU.Algorithms;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Kernels.Attention.TensorCore;
+using S2ILGPU.Kernels.Elementwise;
+
+namespace S2ILGPU.Kernels.Row;
+
+/// <summary>logits [T, V], targets, losses and log-sum-exp [T].</summary>
+internal struct SoftmaxCrossEntropyArguments
+{
+    public RowView Logits;
+    public ArrayView<int> Targets;
+    public ArrayView<float> Losses, LogSumExp;
+    public int Columns;
+}
+
+/// <summary><c>lse_t = ln sum_v exp(logits_tv), losses_t = lse_t - logits[t, targets_t]</c>; 0 where the target is ignored, NaN where there is no such column.</summary>
+/// <remarks>
+/// A group owns a row, a thread every n-th column of it, which it reads once: m is the maximum so far, l the sum of <c>exp(logit - m)</c>. A new maximum is rare after the first few columns.
+/// Milakov and Gimelshein, Online normalizer calculation for softmax, arXiv 1805.02867.
+/// </remarks>
+internal static class SoftmaxCrossEntropyKernel
+{
+    public const int Ignored = -1;
+
+    public static void Run(SoftmaxCrossEntropyArguments a)
+    {
+        var maxima = SharedMemory.Allocate<float>(GroupSum.MaxThreads);
+        var sums = SharedMemory.Allocate<float>(GroupSum.MaxThreads);
+        int row = Grid.IdxX;
+        long logits = a.Logits.Start(row);
+        float m = float.MinValue, l = 0;
+        for (int column = Group.IdxX; column < a.Columns; column += 2 * Group.DimX)
+        {
+            // Two loads on their way together.
+            float first = a.Logits.Data[logits + column];
+            float second = column + Group.DimX < a.Columns ? a.Logits.Data[logits + column + Group.DimX] : float.NegativeInfinity;
+            float raised = first > second ? first : second;
+            if (raised > m)
+            {
+                l *= XMath.Exp(m - raised);
+                m = raised;
+            }
+            l += XMath.Exp(first - m) + XMath.Exp(second - m);
+        }
+        maxima[Group.IdxX] = m;
+        Group.Barrier();
+        GroupSum.FoldMaximum(maxima);
+        Group.Barrier();
+        float maximum = GroupSum.Maximum(maxima);
+        sums[Group.IdxX] = l * XMath.Exp(m - maximum);
+        Group.Barrier();
+        GroupSum.Fold(sums);
+        Group.Barrier();
+        if (Group.IdxX != 0)
+            return;
+        int target = a.Targets[row];
+        float logOfSum = XMath.Log(GroupSum.Total(sums));
+        a.LogSumExp[row] = maximum + logOfSum;
+        a.Losses[row] = target == Ignored ? 0 : target < 0 || target >= a.Columns ? float.NaN : maximum - a.Logits.Data[logits + target] + logOfSum;
+    }
+}
+
+/// <summary><c>dlogits_tv (+)= dlosses_t (exp(logits_tv - lse_t) - [v = targets_t])</c>, 0 where ignored. Rows are t.</summary>
+/// <remarks>A thread reads its logit before it writes there, so dlogits may be logits.</remarks>
+internal struct SoftmaxCrossEntropyBackwardOperation : IRowOperation
+{
+    public RowView Logits;
+    public ArrayView<int> Targets;
+    public ArrayView<float> LogSumExp, LossGradients;
+    public RowTarget Gradient;
+
+    public int Rows { readonly get; set; }
+
+    public int Columns { readonly get; set; }
+
+    public readonly void Apply(int row, int column)
+    {
+        int target = Targets[row];
+        float gradient = 0;
+        if (target != SoftmaxCrossEntropyKernel.Ignored)
+        {
+            // Not as p g - g: the gradient of a certain target is exactly 0.
+            float p = XMath.Exp(Logits.Data[Logits.Start(row) + column] - LogSumExp[row]);
+            gradient = LossGradients[row] * (column == target ? p - 1 : p);
+        }
+        Gradient.Put(row, column, gradient);
+    }
+}

@@ -1,0 +1,218 @@
+using S2ILGPU.Engines;
+using S2ILGPU.Kernels;
+using S2ILGPU.Kernels.Attention.Portable;
+using S2ILGPU.Kernels.Attention.TensorCore;
+using S2ILGPU.Layouts;
+using S2ILGPU.Tiles;
+using S2ILGPU.Variants;
+
+namespace S2ILGPU.Lists;
+
+/// <summary>What one attention kernel does for a batch: row tiles, longest lists first, and their column tiles. On the host.</summary>
+/// <param name="Rows">Row tiles.</param>
+/// <param name="Entries">Entries [tiles, E].</param>
+/// <param name="Positions">Positions of entries [tiles, E].</param>
+/// <param name="Masks">Masks [tiles].</param>
+/// <param name="Columns">The tiles of 64 rows of the other side in packed order: entry / E of plain operands is an index into it.</param>
+internal sealed record TileLists(RowTile[] Rows, int[] Entries, int[] Positions, uint[] Masks, RowTile[] Columns)
+{
+    /// <summary>Column tiles that all row tiles meet together: the work of the kernel in units of 64 columns.</summary>
+    public long ColumnTiles => Rows.Sum(tile => (long)tile.End - tile.Start);
+}
+
+/// <summary>From kept blocks, sequences and heads to the lists of a kernel. Cost: O(kept blocks) for every distinct shape of a sequence, and O(1) per row tile.</summary>
+internal sealed class TileListBuilder
+{
+    private readonly IReadOnlyList<BlockLayout> _layouts;
+    private readonly Sequence[] _sequences;
+    private readonly TileGeometry _geometry;
+    private readonly PackedTiles _queries, _keys;
+    private readonly Dictionary<(BlockLayout, int), MergedTiles> _merged = [];
+
+    /// <summary>Creates a builder for a batch.</summary>
+    /// <param name="layouts">One layout for all sequences, or one per sequence; all of one pattern's heads and blocks.</param>
+    /// <param name="sequences">The sequences.</param>
+    /// <exception cref="ArgumentException">A layout does not cover its sequence, layouts differ in heads, block or causality, or no kernel has tiles for such blocks.</exception>
+    public TileListBuilder(IReadOnlyList<BlockLayout> layouts, ReadOnlySpan<Sequence> sequences)
+    {
+        (_layouts, _sequences) = (layouts, sequences.ToArray());
+        _geometry = TileGeometry.Of(layouts[0].BlockTokens);
+        var pattern = layouts[0].Pattern;
+        _queries = PackedTiles.OfQueries(_sequences, pattern.QueryHeads);
+        _keys = PackedTiles.OfKeys(_sequences, pattern.KeyValueHeads);
+        CheckLayouts();
+    }
+
+    private int QueryHeads => _queries.Heads;
+
+    private int KeyValueHeads => _keys.Heads;
+
+    private int GroupHeads => QueryHeads / KeyValueHeads;
+
+    /// <summary>Rows are queries: the forward pass and dQ.</summary>
+    /// <param name="rowsPerTile">64 or 128.</param>
+    /// <param name="pageBlocks">Entries per KV head in the page table where keys lie in pages; null for plain or packed keys.</param>
+    public TileLists OfQueries(int rowsPerTile, int? pageBlocks = null)
+    {
+        var columns = new ColumnTiles(_geometry, rowsAreKeys: false, _layouts[0].IsCausal);
+        var known = new Dictionary<(BlockLayout, int, int), TileRange[]>();
+        var rows = new List<RowTile>();
+        for (int s = 0; s < _sequences.Length; s++)
+        {
+            var sequence = _sequences[s];
+            if (sequence.QueryCount == 0)
+                continue;
+            var layout = LayoutOf(s);
+            int first = sequence.FirstQueryPosition / rowsPerTile, count = (sequence.KeyCount - 1) / rowsPerTile + 1 - first;
+            if (!known.TryGetValue((layout, sequence.QueryCount, sequence.KeyCount), out var ranges))
+                known.Add((layout, sequence.QueryCount, sequence.KeyCount), ranges = RangesOfQueries(columns, layout, sequence, rowsPerTile, first, count));
+            for (int head = 0; head < QueryHeads; head++)
+                for (int tile = 0; tile < count; tile++)
+                {
+                    var row = _queries.Rows(_sequences, s, head, (first + tile) * rowsPerTile);
+                    row.ColumnBase = KeyBase(s, head / GroupHeads, pageBlocks);
+                    rows.Add(With(row, ranges[layout.Pattern.PatternHeadOf(head) * count + tile]));
+                }
+        }
+        return Lists(rows, columns, _keys);
+    }
+
+    /// <summary>Rows are keys: dK and dV. The list of a tile holds the queries of all heads that share the KV head.</summary>
+    public TileLists OfKeys()
+    {
+        const int rowsPerTile = TileGeometry.TileTokens;
+        var columns = new ColumnTiles(_geometry, rowsAreKeys: true, _layouts[0].IsCausal);
+        var known = new Dictionary<(BlockLayout, int, int), TileRange[]>();
+        var rows = new List<RowTile>();
+        for (int s = 0; s < _sequences.Length; s++)
+        {
+            var sequence = _sequences[s];
+            var layout = LayoutOf(s);
+            int count = _keys.TilesPerHead(s);
+            if (!known.TryGetValue((layout, sequence.QueryCount, sequence.KeyCount), out var ranges))
+                known.Add((layout, sequence.QueryCount, sequence.KeyCount), ranges = RangesOfKeys(columns, s, count));
+            for (int head = 0; head < KeyValueHeads; head++)
+                for (int tile = 0; tile < count; tile++)
+                {
+                    var row = _keys.Rows(_sequences, s, head, tile * rowsPerTile);
+                    row.ColumnBase = sequence.QueryCount == 0 ? 0 : _queries.Number(s, head * GroupHeads, _queries.FirstTile(s)) * _geometry.EntriesPerTile;
+                    rows.Add(With(row, ranges[head * count + tile]));
+                }
+        }
+        return Lists(rows, columns, _queries);
+    }
+
+    /// <summary>One query of each sequence that has queries, for groups of neighbouring query heads that share a list: decoding.</summary>
+    /// <param name="groupHeads">Query heads per row tile; divides the heads that share a KV head, and is 1 unless they share a pattern.</param>
+    /// <param name="pageBlocks">Entries per KV head in the page table where keys lie in pages; null for plain or packed keys.</param>
+    public TileLists OfLastQueries(int groupHeads, int? pageBlocks)
+    {
+        var columns = new ColumnTiles(_geometry, rowsAreKeys: false, _layouts[0].IsCausal);
+        var rows = new List<RowTile>();
+        for (int s = 0; s < _sequences.Length; s++)
+        {
+            var sequence = _sequences[s];
+            if (sequence.QueryCount == 0)
+                continue;
+            int position = sequence.KeyCount - 1, known = -1;
+            var range = default(TileRange);
+            for (int head = 0; head < QueryHeads; head += groupHeads)
+            {
+                int patternHead = LayoutOf(s).Pattern.PatternHeadOf(head);
+                if (patternHead != known)
+                    (range, known) = (RangeOfQuery(columns, LayoutOf(s), patternHead, position), patternHead);
+                var row = _queries.Rows(_sequences, s, head, position);
+                row.ColumnBase = KeyBase(s, head / GroupHeads, pageBlocks);
+                rows.Add(With(row, range));
+            }
+        }
+        return Lists(rows, columns, _keys);
+    }
+
+    private TileRange RangeOfQuery(ColumnTiles columns, BlockLayout layout, int patternHead, int position)
+    {
+        var row = layout.Row(patternHead, position / layout.BlockTokens);
+        // The tile begins at the query itself, so its row has the bits of rows 0 to 15.
+        var rows = new TilePositions(position, position, position + 1, 0, position + 1);
+        foreach (int block in row.Full)
+            columns.Add(block, 1, rows, 0);
+        foreach (int block in row.Partial)
+            columns.Add(block, 1, rows, 0);
+        return columns.Finish();
+    }
+
+    private TileRange[] RangesOfQueries(ColumnTiles columns, BlockLayout layout, Sequence sequence, int rowsPerTile, int first, int count)
+    {
+        var merged = Merged(layout, Math.Max(1, rowsPerTile / _geometry.BlockTokens), areRows: true);
+        var ranges = new TileRange[layout.Heads * count];
+        for (int patternHead = 0; patternHead < layout.Heads; patternHead++)
+            for (int tile = 0; tile < count; tile++)
+            {
+                int position = (first + tile) * rowsPerTile, line = position / (merged.LinesPerTile * _geometry.BlockTokens);
+                var rows = new TilePositions(position, Math.Max(position, sequence.FirstQueryPosition), Math.Min(position + rowsPerTile, sequence.KeyCount), 0, sequence.KeyCount);
+                columns.Add(merged.Tile(patternHead, line), merged.LinesOf(line), rows, 0);
+                ranges[patternHead * count + tile] = columns.Finish();
+            }
+        return ranges;
+    }
+
+    private TileRange[] RangesOfKeys(ColumnTiles columns, int s, int count)
+    {
+        var (sequence, layout) = (_sequences[s], LayoutOf(s));
+        var merged = Merged(layout, Math.Max(1, TileGeometry.TileTokens / _geometry.BlockTokens), areRows: false);
+        var ranges = new TileRange[KeyValueHeads * count];
+        for (int head = 0; head < KeyValueHeads; head++)
+            for (int tile = 0; tile < count; tile++)
+            {
+                int position = tile * TileGeometry.TileTokens, line = position / (merged.LinesPerTile * _geometry.BlockTokens);
+                var rows = new TilePositions(position, position, Math.Min(position + TileGeometry.TileTokens, sequence.KeyCount), sequence.FirstQueryPosition, sequence.KeyCount);
+                for (int g = 0; g < GroupHeads && sequence.QueryCount > 0; g++)
+                {
+                    // Packed tiles of the group's heads follow one another; entries count from the first tile of the first head.
+                    int firstEntry = (g * _queries.TilesPerHead(s) - _queries.FirstTile(s)) * _geometry.EntriesPerTile;
+                    columns.Add(merged.Tile(layout.Pattern.PatternHeadOf(head * GroupHeads + g), line), merged.LinesOf(line), rows, firstEntry);
+                }
+                ranges[head * count + tile] = columns.Finish();
+            }
+        return ranges;
+    }
+
+    private TileLists Lists(List<RowTile> rows, ColumnTiles columns, PackedTiles columnSide)
+    {
+        // Long lists first, so that no group starts a long one when the others are done.
+        RowTile[] sorted = [.. rows.OrderByDescending(tile => tile.End - tile.Start)];
+        return new TileLists(sorted, columns.Entries, columns.Positions, columns.Masks, columnSide.ToArray(_sequences));
+    }
+
+    private int KeyBase(int s, int keyValueHead, int? pageBlocks) =>
+        pageBlocks is { } blocks ? checked((s * KeyValueHeads + keyValueHead) * blocks) : checked(_keys.Number(s, keyValueHead, 0) * _geometry.EntriesPerTile);
+
+    private BlockLayout LayoutOf(int s) => _layouts.Count == 1 ? _layouts[0] : _layouts[s];
+
+    private MergedTiles Merged(BlockLayout layout, int lines, bool areRows)
+    {
+        if (!_merged.TryGetValue((layout, areRows ? lines : -lines), out var merged))
+            _merged.Add((layout, areRows ? lines : -lines), merged = areRows ? MergedTiles.OfRows(layout, lines) : MergedTiles.OfColumns(layout, lines));
+        return merged;
+    }
+
+    private void CheckLayouts()
+    {
+        var (first, pattern) = (_layouts[0], _layouts[0].Pattern);
+        if (_layouts.Count != 1 && _layouts.Count != _sequences.Length)
+            throw new ArgumentException($"{_layouts.Count} layouts for {_sequences.Length} sequences");
+        foreach (var layout in _layouts)
+            if (layout.BlockTokens != first.BlockTokens || layout.IsCausal != first.IsCausal || layout.Heads != first.Heads
+                || layout.Pattern.QueryHeads != pattern.QueryHeads || layout.Pattern.KeyValueHeads != pattern.KeyValueHeads)
+                throw new ArgumentException($"the layouts of a batch differ: {layout.Pattern} and {pattern}");
+        for (int s = 0; s < _sequences.Length; s++)
+            if (_sequences[s].KeyCount > LayoutOf(s).Tokens || (_sequences[s].QueryCount > 0 && _sequences[s].FirstQueryPosition / first.BlockTokens < LayoutOf(s).FirstQueryBlock))
+                throw new ArgumentException($"a layout of {LayoutOf(s).Tokens} tokens from query block {LayoutOf(s).FirstQueryBlock} does not cover {_sequences[s]}");
+    }
+
+    private static RowTile With(RowTile row, TileRange range)
+    {
+        (row.Start, row.FullEnd, row.End) = (range.Start, range.FullEnd, range.End);
+        return row;
+    }
+}

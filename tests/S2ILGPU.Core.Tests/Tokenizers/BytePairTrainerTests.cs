@@ -1,0 +1,149 @@
+using System.Text;
+using S2ILGPU.Core.Tests.Corpora;
+using S2ILGPU.Corpora;
+using S2ILGPU.Tokenizers;
+using Xunit;
+
+namespace S2ILGPU.Core.Tests.Tokenizers;
+
+public sealed class BytePairTrainerTests
+{
+    // Pieces: "low" 3, "lower" 1, " low" 1. Pairs: lo 5, ow 5, " l" 1, we 1, er 1. lo wins over ow as l < o; then (lo, w) 5; nothing else occurs twice.
+    [Fact]
+    public void LearnsAnExampleWorkedOutByHand()
+    {
+        var trainer = new BytePairTrainer();
+        foreach (string text in (string[])["low", "low", "low", "lower low"])
+            trainer.Add(Encoding.UTF8.GetBytes(text));
+        var tokenizer = trainer.Train(1000);
+        Assert.Equal([('l', 'o', 256), (256, 'w', 257)], tokenizer.Vocabulary.Merges);
+        Assert.Equal(259, tokenizer.VocabularySize);
+        Assert.Equal("low"u8, tokenizer.TokenBytes(257));
+        Assert.Equal([257, 'e', 'r', ' ', 257, 256], tokenizer.Encode("lower lowlo"));
+    }
+
+    // "aaaa" 1 and "aaa" 1: (a, a) counts 3 + 2 = 5; merged left to right they are A A and A a: (A, A) 1 and (A, a) 1.
+    [Fact]
+    public void RepeatedLettersMergeFromTheLeft()
+    {
+        var trainer = new BytePairTrainer();
+        foreach (string text in (string[])["aaaa", "aaa", "aaa"])
+            trainer.Add(Encoding.UTF8.GetBytes(text));
+        var tokenizer = trainer.Train(1000);
+        Assert.Equal([('a', 'a', 256), (256, 'a', 257)], tokenizer.Vocabulary.Merges);
+        Assert.Equal([257], tokenizer.Encode("aaa"));
+    }
+
+    [Fact]
+    public void AgreesWithCountingEverythingAgainAfterEachMerge()
+    {
+        for (int trial = 0; trial < 12; trial++)
+        {
+            int seed = Random.Shared.Next();
+            var random = new Random(seed);
+            int letters = 2 + random.Next(4);
+            string text = new([.. Enumerable.Range(0, 1500).Select(_ => random.Next(6) == 0 ? ' ' : (char)('a' + random.Next(letters)))]);
+            text += RandomText.Mixed(random, 100);
+            var trainer = new BytePairTrainer();
+            trainer.Add(Encoding.UTF8.GetBytes(text));
+            var actual = trainer.Train(256 + 80 + 1).Vocabulary.Merges;
+            var expected = LearnByDefinition(Encoding.UTF8.GetBytes(text), 80);
+            Assert.True(expected.SequenceEqual(actual),
+                $"seed {seed}: merge {expected.Zip(actual).TakeWhile(p => p.First == p.Second).Count()} differs of {expected.Count} and {actual.Count}");
+        }
+    }
+
+    [Fact]
+    public void IsDeterministicAndIndependentOfHowTextIsAdded()
+    {
+        int seed = Random.Shared.Next();
+        string[] documents = [.. Enumerable.Range(0, 50).Select(i => RandomText.Mixed(new Random(seed + i), 100))];
+        var (forwards, backwards) = (new BytePairTrainer(), new BytePairTrainer());
+        foreach (string document in documents)
+            forwards.Add(Encoding.UTF8.GetBytes(document));
+        foreach (string document in documents.Reverse())
+            backwards.Add(Encoding.UTF8.GetBytes(document));
+        var first = forwards.Train(500).Vocabulary;
+        Assert.True(first.Merges.SequenceEqual(forwards.Train(500).Vocabulary.Merges), $"seed {seed}: training twice");
+        Assert.True(first.Merges.SequenceEqual(backwards.Train(500).Vocabulary.Merges), $"seed {seed}: the other order");
+        Assert.Equal(first.Tokens.Count, first.Tokens.Select(t => Convert.ToHexString(t)).Distinct().Count());
+    }
+
+    [Fact]
+    public void NoMergeMakesTheTextOfASpecialToken()
+    {
+        var trainer = new BytePairTrainer();
+        trainer.Add("endend endend end"u8);
+        var tokenizer = trainer.Train(270, ["end"]);
+        Assert.Equal(1, tokenizer.Vocabulary.Tokens.Count(bytes => bytes.AsSpan().SequenceEqual("end"u8)));
+        Assert.Equal([tokenizer.SpecialTokens["end"]], tokenizer.Encode("end", allowSpecial: true));
+    }
+
+    [Fact]
+    public void LongPiecesAreCountedInParts()
+    {
+        byte[] letters = [.. Enumerable.Range(0, 200).Select(i => (byte)('a' + i % 23))];
+        var pieces = new PieceCounter();
+        pieces.AddText(letters);
+        pieces.AddText(letters);
+        Assert.Equal([64, 64, 64, 8], Enumerable.Range(0, pieces.Count).Select(p => pieces.Bytes(p).Length));
+        Assert.Equal(letters, Enumerable.Range(0, pieces.Count).SelectMany(p => pieces.Bytes(p).ToArray()));
+        Assert.All(Enumerable.Range(0, pieces.Count), p => Assert.Equal(2, pieces.Occurrences(p)));
+    }
+
+    [Fact]
+    public void WithoutTextTheBytesRemain()
+    {
+        var tokenizer = new BytePairTrainer().Train(5000);
+        Assert.Equal(257, tokenizer.VocabularySize);
+        Assert.Equal(256, tokenizer.EndOfText);
+        Assert.Equal([0xC3, 0xA9], tokenizer.Encode("é"));
+    }
+
+    [Fact]
+    public void RefusesWhatCannotBe()
+    {
+        var trainer = new BytePairTrainer();
+        Assert.Contains("got 256", Assert.Throws<ArgumentOutOfRangeException>(() => trainer.Train(256)).Message);
+        Assert.Throws<ArgumentException>(() => trainer.Train(300, ["<a>", "<a>"]));
+        Assert.Throws<ArgumentException>(() => trainer.Train(300, ["a"]));
+    }
+
+    private static List<(int, int, int)> LearnByDefinition(byte[] text, int count)
+    {
+        var pieces = new List<List<int>>();
+        for (int start = 0; start < text.Length;)
+        {
+            int end = PieceScanner.NextEnd(text, start);
+            pieces.Add([.. text[start..end].Select(b => (int)b)]);
+            start = end;
+        }
+        var texts = Enumerable.Range(0, 256).Select(b => ((char)b).ToString()).ToList();
+        var merges = new List<(int, int, int)>();
+        while (texts.Count < 256 + count)
+        {
+            var counts = new Dictionary<(int Left, int Right), int>();
+            foreach (var piece in pieces)
+                for (int i = 0; i + 1 < piece.Count; i++)
+                    counts[(piece[i], piece[i + 1])] = counts.GetValueOrDefault((piece[i], piece[i + 1])) + 1;
+            var best = counts.OrderByDescending(p => p.Value).ThenBy(p => p.Key).FirstOrDefault();
+            if (best.Value < 2)
+                break;
+            var (left, right) = best.Key;
+            string joined = texts[left] + texts[right];
+            if (!texts.Contains(joined))
+                texts.Add(joined);
+            int merged = texts.IndexOf(joined);
+            if (!merges.Contains((left, right, merged)))
+                merges.Add((left, right, merged));
+            foreach (var piece in pieces)
+                for (int i = 0; i + 1 < piece.Count; i++)
+                    if (piece[i] == left && piece[i + 1] == right)
+                    {
+                        piece[i] = merged;
+                        piece.RemoveAt(i + 1);
+                    }
+        }
+        return merges;
+    }
+}

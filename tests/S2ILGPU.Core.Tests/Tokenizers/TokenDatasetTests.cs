@@ -1,0 +1,116 @@
+using System.Text;
+using S2ILGPU.Core.Tests.Corpora;
+using S2ILGPU.Corpora;
+using S2ILGPU.Tokenizers;
+using Xunit;
+
+namespace S2ILGPU.Core.Tests.Tokenizers;
+
+public sealed class TokenDatasetTests
+{
+    private const int EndOfText = 256;
+
+    [Fact]
+    public void PutsEndOfTextBehindEachDocument()
+    {
+        var data = Bytes("ab", "c");
+        Assert.Equal(['a', 'b', EndOfText, 'c', EndOfText], data.Tokens);
+        Assert.Equal([0, 3], data.DocumentStarts);
+        Assert.Equal(3, data.ByteCount);
+        Assert.Equal(257, data.VocabularySize);
+        Assert.Equal(2, data.CountBytes([EndOfText, 'a', 'b']));
+    }
+
+    // p = 1/2 for end of text, 1/4 each for a and b: 1.5 bits.
+    [Fact]
+    public void EntropyIsThatOfSingleTokens()
+    {
+        var data = Bytes("a", "b");
+        Assert.Equal(1.5, data.EntropyBitsPerToken, 12);
+        Assert.Equal(3, data.EntropyBitsPerByte, 12);
+        Assert.Equal(2, data.BitsPerByte(Math.Log(2)), 12);
+    }
+
+    [Fact]
+    public void SamplesDependOnlyOnSeedAndStep()
+    {
+        int seed = Random.Shared.Next();
+        var data = Bytes(RandomText.Mixed(new Random(seed), 500));
+        int[] first = new int[4 * 9], again = new int[4 * 9], other = new int[4 * 9];
+        data.Sample(first, 8, seed, step: 7);
+        data.Sample(other, 8, seed, step: 8);
+        data.Sample(again, 8, seed, step: 7);
+        Assert.True(first.SequenceEqual(again), $"seed {seed}");
+        Assert.False(first.SequenceEqual(other), $"seed {seed}: step 8 is step 7");
+        data.Sample(other, 8, seed + 1L, step: 7);
+        Assert.False(first.SequenceEqual(other), $"seed {seed}: seed + 1 is seed");
+    }
+
+    [Fact]
+    public void SamplesReachEveryStartAboutEquallyOften()
+    {
+        long seed = Random.Shared.Next();
+        var data = Bytes("0123456789");
+        var counts = new int[8];
+        var batch = new int[4 * 10];
+        for (int step = 0; step < 800; step++)
+        {
+            data.Sample(batch, 3, seed, step);
+            for (int row = 0; row < 10; row++)
+            {
+                int start = batch[row * 4] - '0';
+                counts[start]++;
+                for (int i = 0; i < 4; i++)
+                    Assert.Equal(data.Tokens[start + i], batch[row * 4 + i]);
+            }
+        }
+        // 1000 expected each, standard deviation below 30.
+        Assert.All(counts, count => Assert.True(Math.Abs(count - 1000) < 250, $"seed {seed}: {string.Join(", ", counts)}"));
+    }
+
+    [Fact]
+    public void WindowsCoverEveryTargetOnce()
+    {
+        for (int length = 0; length < 20; length++)
+            for (int context = 1; context < 8; context++)
+            {
+                var data = Bytes(new string('x', length));
+                var targets = new List<int>();
+                for (int w = 0; w < data.WindowCount(context); w++)
+                {
+                    var window = data.Window(w, context);
+                    Assert.InRange(window.Length, 2, context + 1);
+                    targets.AddRange(window[1..]);
+                }
+                Assert.Equal(data.TokenCount == 0 ? [] : data.Tokens[1..].ToArray(), targets);
+                Assert.Throws<ArgumentOutOfRangeException>(() => { data.Window(data.WindowCount(context), context); });
+            }
+    }
+
+    [Fact]
+    public void SaysWhenTheTextIsTooShort()
+    {
+        var data = Bytes("abc");
+        var batch = new int[6];
+        Assert.Contains("needs 6 tokens, the dataset has 4", Assert.Throws<ArgumentException>(() => data.Sample(batch, 5, 0, 0)).Message);
+        Assert.Contains("got 6 tokens for a context of 3", Assert.Throws<ArgumentException>(() => data.Sample(batch, 3, 0, 0)).Message);
+        Assert.Throws<ArgumentException>(() => data.Sample(batch, 0, 0, 0));
+    }
+
+    [Fact]
+    public void NeedsAnEndOfTextToken()
+    {
+        var tokenizer = new BytePairTrainer().Train(300, ["<other>"]);
+        Assert.Contains("<|endoftext|>", Assert.Throws<ArgumentException>(() => TokenDataset.Create(tokenizer, Documents("a"))).Message);
+    }
+
+    private static TokenDataset Bytes(params string[] documents) => TokenDataset.Create(new BytePairTrainer().Train(257), Documents(documents));
+
+    private static Corpus Documents(params string[] documents)
+    {
+        var builder = new CorpusBuilder();
+        foreach (string document in documents)
+            builder.Add(Encoding.UTF8.GetBytes(document));
+        return builder.Build([], []);
+    }
+}

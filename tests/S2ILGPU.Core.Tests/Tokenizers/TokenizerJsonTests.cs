@@ -1,0 +1,223 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using S2ILGPU.Core.Tests.Corpora;
+using S2ILGPU.Corpora;
+using S2ILGPU.Storage;
+using S2ILGPU.TestSupport;
+using S2ILGPU.Tokenizers;
+using Xunit;
+
+namespace S2ILGPU.Core.Tests.Tokenizers;
+
+public sealed class TokenizerJsonTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void ATokenizerComesBack()
+    {
+        int seed = Random.Shared.Next();
+        var random = new Random(seed);
+        var saved = RandomText.Tokenizer(random, 600);
+        saved.Save(_folder["tokenizer.json"]);
+        var loaded = BytePairTokenizer.Load(_folder["tokenizer.json"]);
+        Assert.Equal(saved.VocabularySize, loaded.VocabularySize);
+        Assert.Equal(saved.EndOfText, loaded.EndOfText);
+        Assert.True(saved.Vocabulary.Merges.SequenceEqual(loaded.Vocabulary.Merges), $"seed {seed}");
+        for (int trial = 0; trial < 200; trial++)
+        {
+            byte[] bytes = RandomText.Bytes(random, 100);
+            Assert.True(saved.Encode(bytes, true).SequenceEqual(loaded.Encode(bytes, true)), $"seed {seed}: {Convert.ToHexString(bytes)}");
+        }
+        loaded.Save(_folder["again.json"]);
+        Assert.True(File.ReadAllBytes(_folder["tokenizer.json"]).AsSpan().SequenceEqual(File.ReadAllBytes(_folder["again.json"])), $"seed {seed}");
+    }
+
+    [Fact]
+    public void WritesWhatHuggingFaceReads()
+    {
+        var trainer = new BytePairTrainer();
+        trainer.Add("a b a b a b"u8);
+        trainer.Train(258).Save(_folder["t"]);
+        using var document = JsonDocument.Parse(File.ReadAllBytes(_folder["t"]));
+        var root = document.RootElement;
+        Assert.Equal("1.0", root.GetProperty("version").GetString());
+        Assert.Equal(
+            """{"id":257,"content":"<|endoftext|>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}""",
+            Compact(root.GetProperty("added_tokens")[0]));
+        Assert.Equal("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}""", Compact(root.GetProperty("pre_tokenizer")));
+        Assert.Equal("ByteLevel", root.GetProperty("decoder").GetProperty("type").GetString());
+        var model = root.GetProperty("model");
+        Assert.Equal("BPE", model.GetProperty("type").GetString());
+        Assert.Equal("""["Ġ b"]""", Compact(model.GetProperty("merges")));
+        Assert.Equal(256, model.GetProperty("vocab").GetProperty("Ġb").GetInt32());
+        Assert.Equal(32, model.GetProperty("vocab").GetProperty("Ġ").GetInt32());
+        Assert.Equal(257, model.GetProperty("vocab").GetProperty("<|endoftext|>").GetInt32());
+    }
+
+    // The ids of GPT-2: the alphabet in the order of its characters ('!' is 0), then merges; "Ġt" and "he" are its 256 and 258 in the same way.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ReadsAFileOfHuggingFace(bool mergesAsPairs)
+    {
+        var tokenizer = BytePairTokenizer.Load(_folder.Write("t", HandMade(mergesAsPairs).ToJsonString()));
+        Assert.Equal(260, tokenizer.VocabularySize);
+        Assert.Equal(259, tokenizer.EndOfText);
+        Assert.Equal([0], tokenizer.Encode("!"));
+        Assert.Equal([32], tokenizer.Encode("A"));
+        Assert.Equal([220], tokenizer.Encode(" "));
+        Assert.Equal([198], tokenizer.Encode("\n"));
+        Assert.Equal([83, 258, 258, 198], tokenizer.Encode("t the the\n"));
+        Assert.Equal([259, 257], tokenizer.Encode("<|endoftext|>he", allowSpecial: true));
+        Assert.Equal("t the the\n", tokenizer.Decode([83, 258, 258, 198]));
+    }
+
+    [Fact]
+    public void ReadsOtherSpellingsOfTheSame()
+    {
+        var json = HandMade(true);
+        json["model"]!.AsObject().Remove("type");
+        json["decoder"] = null;
+        json["pre_tokenizer"] = JsonNode.Parse("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true}""");
+        json["post_processor"] = JsonNode.Parse("""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":false}""");
+        Assert.Equal([258], BytePairTokenizer.Load(_folder.Write("a", json.ToJsonString())).Encode(" the"));
+        json["pre_tokenizer"] = new JsonObject
+        {
+            ["type"] = "Sequence",
+            ["pretokenizers"] = new JsonArray(
+                new JsonObject { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = PieceScanner.Pattern }, ["behavior"] = "Isolated" },
+                JsonNode.Parse("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}""")),
+        };
+        Assert.Equal([258], BytePairTokenizer.Load(_folder.Write("b", "\uFEFF" + json.ToJsonString())).Encode(" the"));
+        json["model"]!["vocab"]!.AsObject().Remove("<|endoftext|>");
+        Assert.Equal(259, BytePairTokenizer.Load(_folder.Write("c", json.ToJsonString())).EndOfText);
+    }
+
+    [Theory]
+    [InlineData("normalizer", """{"type":"NFC"}""", "normalizer {\"type\":\"NFC\"} is not supported")]
+    [InlineData("pre_tokenizer", "null", "pre_tokenizer must be an object, got null")]
+    [InlineData("pre_tokenizer", """{"type":"Whitespace"}""", "pre_tokenizer {\"type\":\"Whitespace\"} is not supported")]
+    [InlineData("pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":true}""", "add_prefix_space must be false")]
+    [InlineData("pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}""", "exactly one step must split")]
+    [InlineData("pre_tokenizer", """{"type":"Sequence","pretokenizers":[]}""", "is not supported")]
+    [InlineData("pre_tokenizer",
+        """{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"(?i:'s|'t)|\\p{N}{1,3}"}},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}""",
+        "splitting by the pattern (?i:'s|'t)|\\p{N}{1,3} is not supported, only by GPT-2's 's|'t|")]
+    [InlineData("decoder", """{"type":"Metaspace"}""", "decoder {\"type\":\"Metaspace\"} is not supported")]
+    [InlineData("post_processor", """{"type":"TemplateProcessing"}""", "post_processor {\"type\":\"TemplateProcessing\"} is not supported")]
+    [InlineData("model.type", "\"WordPiece\"", "model.type \"WordPiece\" is not supported, only BPE")]
+    [InlineData("model.byte_fallback", "true", "model.byte_fallback true is not supported")]
+    [InlineData("model.ignore_merges", "1", "ignore_merges must be true or false, got 1")]
+    [InlineData("model.dropout", "0.1", "model.dropout 0.1 is not supported")]
+    [InlineData("model.end_of_word_suffix", "\"</w>\"", "model.end_of_word_suffix \"\\u003C/w\\u003E\" is not supported")]
+    [InlineData("model", "[]", "model must be an object, got []")]
+    [InlineData("model.vocab", "7", "model.vocab must be an object, got 7")]
+    [InlineData("model.vocab.he", "-1", "model.vocab: the id of 'he' must be a non-negative integer, got -1")]
+    [InlineData("model.vocab.he", "1.5", "model.vocab: the id of 'he' must be a non-negative integer, got 1.5")]
+    [InlineData("model.vocab.he", "2000000000", "the token 'he' has the id 2000000000, but there are only 260 tokens")]
+    [InlineData("model.vocab.he", "3", "two tokens have the id 3")]
+    [InlineData("model.vocab.数", "260", "model.vocab: token '数' holds a character that is not in the byte-level alphabet")]
+    [InlineData("model.merges", "{}", "model.merges must be an array, got {}")]
+    [InlineData("model.merges", """["Ġ"]""", "model.merges[0] must be \"left right\"")]
+    [InlineData("model.merges", """["h e x"]""", "model.merges[0] must be \"left right\"")]
+    [InlineData("model.merges", """[["h",1]]""", "model.merges[0] must be \"left right\"")]
+    [InlineData("model.merges", """["h e","x y"]""", "model.merges[1]: 'x', 'y' and 'xy' must all be in model.vocab")]
+    [InlineData("model.merges", """["h e","h e"]""", "model.merges[1]: 'h' and 'e' are merged twice")]
+    [InlineData("added_tokens", """[{"id":256,"content":"Ġt"}]""", "model.merges[0]: 'Ġt' is an added token with other bytes than 'Ġ' and 't' make")]
+    [InlineData("added_tokens", "{}", "added_tokens must be an array, got {}")]
+    [InlineData("added_tokens", "[3]", "added_tokens[0] must be an object, got 3")]
+    [InlineData("added_tokens", """[{"id":259}]""", "added_tokens[0].content must be a string, got nothing")]
+    [InlineData("added_tokens", """[{"id":259,"content":""}]""", "added_tokens[0] needs a text")]
+    [InlineData("added_tokens", """[{"id":5,"content":"<|endoftext|>"}]""", "added_tokens[0] '<|endoftext|>' has the id 5, but 259 in model.vocab")]
+    [InlineData("added_tokens", """[{"id":259,"content":"<|endoftext|>","lstrip":true}]""", "'<|endoftext|>': lstrip true is not supported")]
+    [InlineData("added_tokens", """[{"id":259,"content":"<|endoftext|>"},{"id":259,"content":"<|endoftext|>"}]""",
+        "added_tokens[1] '<|endoftext|>' stands twice")]
+    public void SaysWhatIsNotSupportedAndWhere(string where, string value, string expected)
+    {
+        JsonNode json = HandMade(false), parent = json;
+        string[] steps = where.Split('.');
+        foreach (string step in steps[..^1])
+            parent = parent[step]!;
+        parent[steps[^1]] = JsonNode.Parse(value);
+        AssertBad(json.ToJsonString(), expected);
+    }
+
+    [Fact]
+    public void SaysWhichByteIsMissing()
+    {
+        var json = HandMade(false);
+        json["model"]!["vocab"]!.AsObject().Remove("Ń");
+        json["model"]!["vocab"]!["ŃŃ"] = 255;
+        AssertBad(json.ToJsonString(), "model.vocab lacks the token 'Ń' of the single byte 0xAD");
+    }
+
+    [Theory]
+    [InlineData("", "not valid JSON")]
+    [InlineData("[]", "a tokenizer must be a JSON object, got []")]
+    [InlineData("{\"model\":{\"a\":1,\"a\":2}}", "not valid JSON")]
+    [InlineData("{\"pre_tokenizer\":{\"type\":\"\\ud800\"}}", "a string holds an escape that is no character")]
+    public void SaysThatItIsNotJson(string text, string expected) => AssertBad(text, expected);
+
+    [Fact]
+    public void NamesTheFileThatIsMissing()
+    {
+        Assert.Contains(_folder["none"], Assert.Throws<FileNotFoundException>(() => BytePairTokenizer.Load(_folder["none"])).Message);
+        Assert.Contains("is a folder", Assert.Throws<FileNotFoundException>(() => BytePairTokenizer.Load(_folder.FullPath)).Message);
+        Assert.Contains("not valid UTF-8", Assert.Throws<InvalidDataException>(() => BytePairTokenizer.Load(_folder.Write("x", [0xFF]))).Message);
+    }
+
+    [Fact]
+    public void DamagedFilesGiveOnlyInvalidDataException()
+    {
+        byte[][] samples = [.. new[] { false, true }.Select(pairs => Encoding.UTF8.GetBytes(HandMade(pairs).ToJsonString()))];
+        Mutation.Fuzz(samples, bytes => Use(TokenizerJsonReader.Parse("f", bytes)), e => e is InvalidDataException, milliseconds: 2500);
+
+        static void Use(BytePairVocabulary vocabulary)
+        {
+            var tokenizer = new BytePairTokenizer(vocabulary);
+            byte[] text = Encoding.UTF8.GetBytes("the he <|endoftext|> é");
+            Assert.Equal(text, tokenizer.DecodeBytes(tokenizer.Encode(text, allowSpecial: true)));
+        }
+    }
+
+    private void AssertBad(string json, string expected)
+    {
+        string path = _folder.Write("bad.json", json);
+        string message = Assert.Throws<InvalidDataException>(() => BytePairTokenizer.Load(path)).Message;
+        Assert.StartsWith(path, message);
+        Assert.Contains(expected, message);
+    }
+
+    private static JsonObject HandMade(bool mergesAsPairs)
+    {
+        var vocabulary = new JsonObject();
+        foreach (char c in ByteLevelAlphabet.Encode([.. Enumerable.Range(0, 256).Select(b => (byte)b)]).Order())
+            vocabulary[c.ToString()] = vocabulary.Count;
+        foreach (string token in (string[])["Ġt", "he", "Ġthe", "<|endoftext|>"])
+            vocabulary[token] = vocabulary.Count;
+        (string, string)[] merges = [("Ġ", "t"), ("h", "e"), ("Ġt", "he")];
+        var json = JsonNode.Parse("""
+            {"version":"1.0","truncation":null,"padding":null,"normalizer":null,"post_processor":null,
+             "added_tokens":[{"id":259,"special":true,"content":"<|endoftext|>","single_word":false,"lstrip":false,"rstrip":false,"normalized":true}],
+             "pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true},
+             "decoder":{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true},
+             "model":{"type":"BPE","dropout":null,"unk_token":null,
+                      "continuing_subword_prefix":"","end_of_word_suffix":"","fuse_unk":false,"byte_fallback":false}}
+            """)!.AsObject();
+        json["model"]!["vocab"] = vocabulary;
+        json["model"]!["merges"] = new JsonArray([.. merges.Select(Merge)]);
+        return json;
+
+        JsonNode Merge((string Left, string Right) merge) =>
+            mergesAsPairs ? new JsonArray(merge.Left, merge.Right) : JsonValue.Create($"{merge.Left} {merge.Right}");
+    }
+
+    private static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private static string Compact(JsonElement element) => JsonNode.Parse(element.GetRawText())!.ToJsonString(Relaxed);
+}

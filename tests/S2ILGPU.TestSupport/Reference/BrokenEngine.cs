@@ -1,0 +1,108 @@
+using S2ILGPU.Engines;
+using S2ILGPU.Tensors;
+
+namespace S2ILGPU.TestSupport;
+
+/// <summary>The reference with one operation that does something wrong to one of its results: for testing that the engine tests can fail.</summary>
+/// <param name="operation">Name of the operation.</param>
+/// <param name="spoil">What happens to the result.</param>
+public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngine
+{
+    private readonly ReferenceEngine _inner = new();
+
+    public string Name => $"reference with broken {operation}";
+    public ElementType FloatType => _inner.FloatType;
+    public long UsedBytes => _inner.UsedBytes;
+    public long PeakBytes => _inner.PeakBytes;
+
+    /// <summary>Adds a little to the first finite element from the middle on.</summary>
+    public static void Nudge(Tensor tensor)
+    {
+        var values = ReferenceEngine.Values(tensor);
+        int at = Array.FindIndex(values, values.Length / 2, double.IsFinite);
+        if (at >= 0)
+            values[at] += 3e-4;
+        ReferenceEngine.SetValues(tensor, values);
+    }
+
+    /// <summary>Makes the last element NaN.</summary>
+    public static void Poison(Tensor tensor)
+    {
+        var values = ReferenceEngine.Values(tensor);
+        if (values.Length > 0)
+            values[^1] = double.NaN;
+        ReferenceEngine.SetValues(tensor, values);
+    }
+
+    public Tensor Allocate(Shape shape, ElementType elementType) => _inner.Allocate(shape, elementType);
+    public void Upload(ReadOnlySpan<float> source, Tensor destination) => _inner.Upload(source, destination);
+    public void Upload(ReadOnlySpan<int> source, Tensor destination) => _inner.Upload(source, destination);
+    public void Download(Tensor source, Span<float> destination) => _inner.Download(source, destination);
+    public void Download(Tensor source, Span<int> destination) => _inner.Download(source, destination);
+    public long CountNonFinite(Tensor x) => _inner.CountNonFinite(x);
+
+    public void Fill(Tensor tensor, float value) => Then(nameof(Fill), tensor, () => _inner.Fill(tensor, value));
+    public void Copy(Tensor source, Tensor destination) => Then(nameof(Copy), destination, () => _inner.Copy(source, destination));
+    public void WritePages(Tensor source, Tensor pages, PageTable table, SequenceBatch sequences) =>
+        Then(nameof(WritePages), pages, () => _inner.WritePages(source, pages, table, sequences));
+
+    public void Add(Tensor a, Tensor b, Tensor sum) => Then(nameof(Add), sum, () => _inner.Add(a, b, sum));
+    public void AddScaled(Tensor x, float factor, Tensor accumulator) => Then(nameof(AddScaled), accumulator, () => _inner.AddScaled(x, factor, accumulator));
+    public void Gelu(Tensor x, Tensor y) => Then(nameof(Gelu), y, () => _inner.Gelu(x, y));
+    public void GeluBackward(Tensor x, Tensor dy, GradientTarget dx) => Then(nameof(GeluBackward), dx.Tensor, () => _inner.GeluBackward(x, dy, dx));
+    public void SwiGlu(Tensor gate, Tensor up, Tensor y) => Then(nameof(SwiGlu), y, () => _inner.SwiGlu(gate, up, y));
+    public void SwiGluBackward(Tensor gate, Tensor up, Tensor dy, GradientTarget dgate, GradientTarget dup) =>
+        Then(nameof(SwiGluBackward), dup.Tensor, () => _inner.SwiGluBackward(gate, up, dy, dgate, dup));
+
+    public void RmsNorm(Tensor x, Tensor weight, Tensor y, Tensor inverseRms, float epsilon) =>
+        Then(nameof(RmsNorm), inverseRms, () => _inner.RmsNorm(x, weight, y, inverseRms, epsilon));
+    public void RmsNormBackward(Tensor x, Tensor weight, Tensor inverseRms, Tensor dy, GradientTarget dx, GradientTarget dweight) =>
+        Then(nameof(RmsNormBackward), dx.Tensor, () => _inner.RmsNormBackward(x, weight, inverseRms, dy, dx, dweight));
+    public void Rotary(Tensor x, Tensor cosine, Tensor sine, Tensor positions, GradientTarget y, bool inverse) =>
+        Then(nameof(Rotary), y.Tensor, () => _inner.Rotary(x, cosine, sine, positions, y, inverse));
+    public void Embedding(Tensor table, Tensor ids, Tensor y) => Then(nameof(Embedding), y, () => _inner.Embedding(table, ids, y));
+    public void EmbeddingBackward(Tensor ids, Tensor dy, GradientTarget dtable) =>
+        Then(nameof(EmbeddingBackward), dtable.Tensor, () => _inner.EmbeddingBackward(ids, dy, dtable));
+    public void SoftmaxCrossEntropy(Tensor logits, Tensor targets, Tensor losses, Tensor logSumExp) =>
+        Then(nameof(SoftmaxCrossEntropy), losses, () => _inner.SoftmaxCrossEntropy(logits, targets, losses, logSumExp));
+    public void SoftmaxCrossEntropyBackward(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dlosses, GradientTarget dlogits) =>
+        Then(nameof(SoftmaxCrossEntropyBackward), dlogits.Tensor, () => _inner.SoftmaxCrossEntropyBackward(logits, targets, logSumExp, dlosses, dlogits));
+
+    public void MatMul(in MatMulArguments arguments)
+    {
+        var a = arguments;
+        Then(nameof(MatMul), a.C, () => _inner.MatMul(a));
+    }
+
+    public void AttentionForward(in AttentionForwardArguments arguments)
+    {
+        var a = arguments;
+        Then(nameof(AttentionForward), a.Output, () => _inner.AttentionForward(a));
+    }
+
+    public void AttentionBackward(in AttentionBackwardArguments arguments)
+    {
+        var a = arguments;
+        Then(nameof(AttentionBackward), a.KeyGradient, () => _inner.AttentionBackward(a));
+    }
+
+    public void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp) =>
+        Then(nameof(MergePartitions), logSumExp, () => _inner.MergePartitions(outputs, logSumExps, output, logSumExp));
+
+    public void SumOfSquares(Tensor x, Tensor result, bool accumulate) => Then(nameof(SumOfSquares), result, () => _inner.SumOfSquares(x, result, accumulate));
+
+    public void AdamW(in AdamWArguments arguments)
+    {
+        var a = arguments;
+        Then(nameof(AdamW), a.SecondMoment, () => _inner.AdamW(a));
+    }
+
+    public void Dispose() => _inner.Dispose();
+
+    private void Then(string name, Tensor? result, Action call)
+    {
+        call();
+        if (name == operation && result is not null)
+            spoil(result);
+    }
+}
