@@ -5,7 +5,8 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Benchmarks;
 
-/// <summary>Attention over a whole context and its gradients. Read the ratio of two kinds beside the ratio of their kept blocks: that is its ceiling.</summary>
+/// <summary>Attention over a whole context and its gradients. Read the ratio of two kinds beside the ratio of their
+/// kept blocks: that is its ceiling.</summary>
 public class AttentionBenchmarks : DeviceBenchmarks
 {
     private const int Heads = 8;
@@ -41,7 +42,8 @@ public class AttentionBenchmarks : DeviceBenchmarks
     }
 
     /// <inheritdoc/>
-    public override Work Of(string benchmark) => Work.OfAttention(CreateLayout(), HeadDim, products: benchmark == nameof(Forward) ? 2 : 5);
+    public override Work Of(string benchmark) =>
+        Work.OfAttention(CreateLayout(), HeadDim, products: benchmark == nameof(Forward) ? 2 : 5);
 
     /// <inheritdoc/>
     protected override void Prepare()
@@ -54,5 +56,6 @@ public class AttentionBenchmarks : DeviceBenchmarks
         _result = Own(SparseAttention.Forward(Engine, _query, _key, _value, _layout));
     }
 
-    private BlockLayout CreateLayout() => BlockLayout.Create(AttentionCatalog.Find(Attention).CreatePattern(Heads, Heads), Tokens);
+    private BlockLayout CreateLayout() =>
+        BlockLayout.Create(AttentionCatalog.Find(Attention).CreatePattern(Heads, Heads), Tokens);
 }

@@ -2,7 +2,8 @@ using S2ILGPU.Models;
 
 namespace S2ILGPU.Benchmarks;
 
-/// <summary>The kinds of attention that benchmarks enumerate, by name. Register one here, and all of them run over it.</summary>
+/// <summary>The kinds of attention that benchmarks enumerate, by name. Register one here, and all of them run over
+/// it.</summary>
 public static class AttentionCatalog
 {
     private static readonly Dictionary<string, AttentionConfig> s_kinds = new()

@@ -45,5 +45,6 @@ public class DecodeBenchmarks : DeviceBenchmarks
         _value = Normal(1, Tokens, Heads, HeadDim);
     }
 
-    private BlockLayout CreateLayout() => BlockLayout.Create(AttentionCatalog.Find(Attention).CreatePattern(Heads, Heads), Tokens, queryTokens: 1);
+    private BlockLayout CreateLayout() =>
+        BlockLayout.Create(AttentionCatalog.Find(Attention).CreatePattern(Heads, Heads), Tokens, queryTokens: 1);
 }

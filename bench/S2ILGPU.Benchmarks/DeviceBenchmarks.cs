@@ -11,7 +11,8 @@ public abstract class DeviceBenchmarks : EngineBenchmarks
     public string Device { get; set; } = "";
 
     /// <summary>The devices of this machine, emulated ones left out.</summary>
-    public static IEnumerable<string> Devices => Engines.Engine.Devices().Where(device => device.Kind != DeviceKind.Emulated).Select(device => device.Id);
+    public static IEnumerable<string> Devices =>
+        Engines.Engine.Devices().Where(device => device.Kind != DeviceKind.Emulated).Select(device => device.Id);
 
     /// <inheritdoc/>
     protected override IEngine CreateEngine() => Engines.Engine.Create(Device);

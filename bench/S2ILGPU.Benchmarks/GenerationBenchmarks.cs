@@ -5,7 +5,8 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Benchmarks;
 
-/// <summary>Time per generated token of a transformer after a long prompt, sampling left out. A step should allocate next to nothing.</summary>
+/// <summary>Time per generated token of a transformer after a long prompt, sampling left out. A step should allocate
+/// next to nothing.</summary>
 public class GenerationBenchmarks : TransformerBenchmarks
 {
     private const int Steps = 64;
@@ -43,6 +44,7 @@ public class GenerationBenchmarks : TransformerBenchmarks
     {
         base.Prepare();
         _decoder = Own(new TransformerDecoder(Model, new KeyValueCacheOptions { ElementType = Cache }));
-        (_prompt, _next, _logits) = (RandomTokens(Tokens, seed: 1), RandomTokens(Steps, seed: 2), new float[Config.VocabularySize]);
+        (_prompt, _next, _logits) = (RandomTokens(Tokens, seed: 1), RandomTokens(Steps, seed: 2),
+            new float[Config.VocabularySize]);
     }
 }

@@ -48,6 +48,7 @@ public class MatMulBenchmarks : DeviceBenchmarks
         Wait();
     }
 
-    private (int Inputs, int Outputs) Widths() => Layer.Split(" to ") is [var inputs, var outputs] ? (int.Parse(inputs), int.Parse(outputs))
+    private (int Inputs, int Outputs) Widths() =>
+        Layer.Split(" to ") is [var inputs, var outputs] ? (int.Parse(inputs), int.Parse(outputs))
         : throw new InvalidOperationException($"a layer is written as '256 to 512', got '{Layer}'");
 }

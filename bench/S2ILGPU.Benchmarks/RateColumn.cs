@@ -38,7 +38,8 @@ public sealed class RateColumn(string name, Func<Work, double> amount) : IColumn
         return (units / time.Mean).ToString("0.0", CultureInfo.InvariantCulture); // the mean is in nanoseconds
     }
 
-    public string GetValue(Summary summary, BenchmarkCase benchmarkCase, SummaryStyle style) => GetValue(summary, benchmarkCase);
+    public string GetValue(Summary summary, BenchmarkCase benchmarkCase, SummaryStyle style) =>
+        GetValue(summary, benchmarkCase);
 
     private double AmountOf(BenchmarkCase benchmark)
     {

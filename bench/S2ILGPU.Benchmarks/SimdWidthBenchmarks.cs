@@ -11,7 +11,8 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Benchmarks;
 
-/// <summary>The CPU engine at every register width of this machine, on one thread: what a wider register is worth.</summary>
+/// <summary>The CPU engine at every register width of this machine, on one thread: what a wider register is
+/// worth.</summary>
 public class SimdWidthBenchmarks : EngineBenchmarks
 {
     private const int Heads = 4, HeadDim = 64, Width = 512;
@@ -39,7 +40,8 @@ public class SimdWidthBenchmarks : EngineBenchmarks
 
     /// <inheritdoc/>
     public override Work Of(string benchmark) =>
-        benchmark == nameof(MatMul) ? new Work(Flops: 2.0 * Tokens * Width * Width) : Work.OfAttention(CreateLayout(), HeadDim, products: 2);
+        benchmark == nameof(MatMul) ? new Work(Flops: 2.0 * Tokens * Width * Width)
+        : Work.OfAttention(CreateLayout(), HeadDim, products: 2);
 
     /// <inheritdoc/>
     protected override IEngine CreateEngine() => new CpuEngine(new CpuOptions(Simd, Threads: 1));

@@ -27,8 +27,10 @@ public class TrainingBenchmarks : TransformerBenchmarks
     /// <inheritdoc/>
     public override Work Of(string benchmark)
     {
-        var layout = BlockLayout.Create(AttentionCatalog.Find(Attention).CreatePattern(Config.QueryHeads, Config.KeyValueHeads), Tokens);
-        return new Work(Flops: 6.0 * Config.ParameterCount * Tokens + Config.Layers * Work.OfAttention(layout, Config.HeadDim, products: 7).Flops);
+        var layout = BlockLayout.Create(AttentionCatalog.Find(Attention)
+            .CreatePattern(Config.QueryHeads, Config.KeyValueHeads), Tokens);
+        return new Work(Flops: 6.0 * Config.ParameterCount * Tokens + Config.Layers
+            * Work.OfAttention(layout, Config.HeadDim, products: 7).Flops);
     }
 
     /// <inheritdoc/>

@@ -21,7 +21,14 @@ public abstract class TransformerBenchmarks : DeviceBenchmarks
     /// <summary>Its shape; every layer has the same attention.</summary>
     protected virtual TransformerConfig Config => new()
     {
-        VocabularySize = 4096, Dim = 256, Layers = 4, QueryHeads = 8, KeyValueHeads = 4, HeadDim = 32, FeedForwardDim = 704, ContextTokens = Tokens,
+        VocabularySize = 4096,
+        Dim = 256,
+        Layers = 4,
+        QueryHeads = 8,
+        KeyValueHeads = 4,
+        HeadDim = 32,
+        FeedForwardDim = 704,
+        ContextTokens = Tokens,
         Attention = new AttentionPlan(AttentionCatalog.Find(Attention)),
     };
 

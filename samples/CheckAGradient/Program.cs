@@ -1,4 +1,5 @@
-// Compares the gradients of sparse attention with finite differences of its forward pass, for a loss = sum(weights * output).
+// Compares the gradients of sparse attention with finite differences of its forward pass, for a loss = sum(weights *
+// output).
 
 using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
@@ -20,8 +21,10 @@ float[] weights = Normal();
 var analytic = Gradients();
 
 Console.WriteLine($"{engine.Name}: {pattern}");
-Console.WriteLine($"{Checks} random elements of each input moved by {Step} and {2 * Step} both ways, the worst of them:");
-Console.WriteLine($"{"input",-6} {"element",8} {"differences",12} {"Backward",12} {"error",9} {"of the largest gradient",24}");
+Console.WriteLine(
+    $"{Checks} random elements of each input moved by {Step} and {2 * Step} both ways, the worst of them:");
+Console.WriteLine(
+    $"{"input",-6} {"element",8} {"differences",12} {"Backward",12} {"error",9} {"of the largest gradient",24}");
 double worstOfAll = 0;
 for (int input = 0; input < inputs.Length; input++)
 {
@@ -34,13 +37,15 @@ for (int input = 0; input < inputs.Length; input++)
         if (error > worst)
             (worst, worstElement, worstNumeric) = (error, element, numeric);
     }
-    Console.WriteLine($"{names[input],-6} {worstElement,8} {worstNumeric,12:0.000000} {analytic[input][worstElement],12:0.000000} "
+    Console.WriteLine(
+        $"{names[input],-6} {worstElement,8} {worstNumeric,12:0.000000} {analytic[input][worstElement],12:0.000000} "
         + $"{worst,9:0.0e+0} {worst / largest,24:0.0e+0}");
     worstOfAll = Math.Max(worstOfAll, worst / largest);
 }
 Console.WriteLine(worstOfAll < 1e-3 ? "the gradients agree" : "the gradients DISAGREE");
 
-// Five points, (8 (f(+h) - f(-h)) - (f(+2h) - f(-2h))) / 12h: its own error is of order h^4, so h can be large enough for single precision.
+// Five points, (8 (f(+h) - f(-h)) - (f(+2h) - f(-2h))) / 12h: its own error is of order h^4, so h can be large enough
+// for single precision.
 double Difference(float[] input, int element)
 {
     return (8 * (LossAt(Step) - LossAt(-Step)) - (LossAt(2 * Step) - LossAt(-2 * Step))) / (12 * Step);

@@ -1,4 +1,5 @@
-// Sparse attention on plain arrays, checked against its definition: softmax over the keys of the kept blocks, one query at a time.
+// Sparse attention on plain arrays, checked against its definition: softmax over the keys of the kept blocks, one query
+// at a time.
 
 using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
@@ -6,9 +7,11 @@ using S2ILGPU.Models;
 using S2ILGPU.Ops;
 using S2ILGPU.Patterns;
 
-const int Tokens = 1000, QueryHeads = 8, KeyValueHeads = 4, HeadDim = 64; // any number of tokens; two query heads share a key/value head
+// any number of tokens; two query heads share a key/value head
+const int Tokens = 1000, QueryHeads = 8, KeyValueHeads = 4, HeadDim = 64;
 
-float[] queries = Normal("queries", QueryHeads), keys = Normal("keys", KeyValueHeads), values = Normal("values", KeyValueHeads);
+float[] queries = Normal("queries", QueryHeads), keys = Normal("keys", KeyValueHeads),
+    values = Normal("values", KeyValueHeads);
 var pattern = new LocalStridePattern(QueryHeads, KeyValueHeads, blockTokens: 64, localBlocks: 2, verticalStride: 4);
 var layout = BlockLayout.Create(pattern, Tokens);
 
@@ -21,7 +24,8 @@ float[] output = engine.ToArray(result.Output);                                /
 float[] logSumExp = engine.ToArray(result.LogSumExp);                          // [B, H, N]
 
 Console.WriteLine($"{engine.Name}: {pattern}");
-Console.WriteLine($"{"token",5} {"head",5} {"keys read",10} {"first output",13} {"by hand",10} {"log-sum-exp",12} {"by hand",10}");
+Console.WriteLine(
+    $"{"token",5} {"head",5} {"keys read",10} {"first output",13} {"by hand",10} {"log-sum-exp",12} {"by hand",10}");
 double worst = 0;
 foreach (int token in (int[])[0, 63, 64, 500, 999])
     foreach (int head in (int[])[0, 3, 7])
@@ -47,7 +51,8 @@ Console.WriteLine($"largest difference over all {HeadDim} components: {worst:0.0
         read++;
         double score = 0;
         for (int d = 0; d < HeadDim; d++)
-            score += (double)queries[(token * QueryHeads + head) * HeadDim + d] * keys[(key * KeyValueHeads + keyHead) * HeadDim + d];
+            score += (double)queries[(token * QueryHeads + head) * HeadDim + d]
+                * keys[(key * KeyValueHeads + keyHead) * HeadDim + d];
         double weight = Math.Exp(score / Math.Sqrt(HeadDim));
         sum += weight;
         for (int d = 0; d < HeadDim; d++)

@@ -1,9 +1,9 @@
-// Trains a transformer with sparse attention on a nursery rhyme and lets it recite: tokenizer, model, training and sampling in one screen.
+// Trains a transformer with sparse attention on a nursery rhyme and lets it recite: tokenizer, model, training and
+// sampling in one screen.
 
 using S2ILGPU.Corpora;
 using S2ILGPU.Engines;
 using S2ILGPU.Inference;
-using S2ILGPU.Models;
 using S2ILGPU.Models;
 using S2ILGPU.Tokenizers;
 using S2ILGPU.Training;
@@ -15,14 +15,23 @@ var tokenizer = BytePairTrainer.Train(training, vocabularySize: 320);
 var attention = new LocalStrideAttention { BlockTokens = 16, LocalBlocks = 2, VerticalStride = 4 };
 var config = new TransformerConfig
 {
-    VocabularySize = tokenizer.VocabularySize, Dim = 48, Layers = 2, QueryHeads = 4, KeyValueHeads = 4, HeadDim = 16, FeedForwardDim = 96, ContextTokens = 128,
+    VocabularySize = tokenizer.VocabularySize,
+    Dim = 48,
+    Layers = 2,
+    QueryHeads = 4,
+    KeyValueHeads = 4,
+    HeadDim = 16,
+    FeedForwardDim = 96,
+    ContextTokens = 128,
     Attention = AttentionPlan.FirstDense(layers: 2, denseLayers: 1, attention),
 };
-var options = new TrainingOptions { Steps = 120, ContextTokens = 128, BatchSequences = 4, LearningRate = 1e-2f, ValidationInterval = 20 };
+var options = new TrainingOptions { Steps = 120, ContextTokens = 128, BatchSequences = 4, LearningRate = 1e-2f,
+    ValidationInterval = 20 };
 
 using var engine = Engine.Create("auto");
 using var model = new TransformerModel(engine, config);
-using var trainer = new Trainer(model, TokenDataset.Create(tokenizer, training), TokenDataset.Create(tokenizer, validation), options);
+using var trainer = new Trainer(model, TokenDataset.Create(tokenizer, training),
+    TokenDataset.Create(tokenizer, validation), options);
 Console.WriteLine($"{engine.Name}: {config.ParameterCount:N0} parameters, attention {config.Attention}");
 Console.WriteLine($"{trainer.Data.TokenCount:N0} tokens, {options.TokensPerStep} per step");
 while (!trainer.IsFinished)

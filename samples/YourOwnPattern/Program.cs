@@ -1,4 +1,5 @@
-// A pattern of your own: one class says which blocks a head keeps; layouts, reports, attention and decoding follow from it.
+// A pattern of your own: one class says which blocks a head keeps; layouts, reports, attention and decoding follow from
+// it.
 
 using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
@@ -12,7 +13,8 @@ const int Heads = 4, HeadDim = 32;
 var pattern = new FadingMemoryPattern(Heads, windowBlocks: 2, blockTokens: 16);
 Console.WriteLine("what the newest block reads, oldest block first:");
 for (int head = 0; head < Heads; head++)
-    Console.WriteLine($"head {head}  {string.Concat(Enumerable.Range(0, 64).Select(keyBlock => pattern.Keeps(head, 63, keyBlock) ? '#' : '.'))}");
+    Console.WriteLine(
+        $"head {head}  {string.Concat(Enumerable.Range(0, 64).Select(keyBlock => pattern.Keeps(head, 63, keyBlock) ? '#' : '.'))}");
 
 Console.WriteLine();
 Console.WriteLine($"{"tokens",7} {"kept",6} {"cache",6}  coverage");
@@ -50,7 +52,8 @@ Tensor Normal(RandomSource random)
     return engine.FromArray(values, 1, 1024, Heads, HeadDim);
 }
 
-/// <summary>Memory that thins out with age: block j stays in sight for W blocks times the largest power of two that divides j + h.</summary>
+/// <summary>Memory that thins out with age: block j stays in sight for W blocks times the largest power of two that
+/// divides j + h.</summary>
 internal sealed class FadingMemoryPattern(int heads, int windowBlocks, int blockTokens)
     : AttentionPattern(heads, heads, blockTokens, isCausal: true, perQueryHead: false)
 {

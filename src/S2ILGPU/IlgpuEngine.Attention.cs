@@ -27,7 +27,8 @@ public sealed partial class IlgpuEngine
     internal IDisposable Force(KernelVariant variant) => _attentionKernels.Force(variant);
 
     /// <inheritdoc/>
-    public bool SupportsAttention(ElementType elementType) => elementType is ElementType.Float32 or ElementType.BFloat16 or ElementType.Float16;
+    public bool SupportsAttention(ElementType elementType) =>
+        elementType is ElementType.Float32 or ElementType.BFloat16 or ElementType.Float16;
 
     /// <inheritdoc/>
     public void AttentionForward(in AttentionForwardArguments arguments)
@@ -36,13 +37,17 @@ public sealed partial class IlgpuEngine
         if (arguments.Query.Count == 0)
             return;
         bool isDense = arguments.LogSumExp is { IsContiguous: true };
-        using var logSumExp = isDense ? arguments.LogSumExp!.Share() : Allocate(new Shape(arguments.Query.Shape[0], arguments.Query.Shape[2], arguments.Query.Shape[1]), ElementType.Float32);
+        using var logSumExp = isDense ? arguments.LogSumExp!.Share()
+            : Allocate(new Shape(arguments.Query.Shape[0], arguments.Query.Shape[2], arguments.Query.Shape[1]),
+            ElementType.Float32);
         if (HasPadding(arguments.Sequences, arguments.Query.Shape, areQueries: true))
         {
             Fill(arguments.Output, 0);
             Fill(logSumExp, float.NegativeInfinity);
         }
-        var pages = arguments.Pages is { } table ? _pageTables.On(_memory, _stream, table, TileGeometry.Of(arguments.Layout.BlockTokens).EntriesPerBlock) : default;
+        var pages = arguments.Pages is { } table
+            ? _pageTables.On(_memory, _stream, table,
+            TileGeometry.Of(arguments.Layout.BlockTokens).EntriesPerBlock) : default;
         if (!_tensorCoreAttention.TryForward(arguments, logSumExp, pages))
             _portableAttention.Forward(arguments, logSumExp, pages);
         if (arguments.LogSumExp is { } strided && !isDense)
@@ -69,14 +74,17 @@ public sealed partial class IlgpuEngine
     }
 
     /// <inheritdoc/>
-    public void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp)
+    public void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output,
+        Tensor logSumExp)
     {
         if (outputs.Count == 0 || outputs.Count != logSumExps.Count)
-            throw new ArgumentException($"{nameof(MergePartitions)}: {outputs.Count} outputs and {logSumExps.Count} log-sum-exps");
+            throw new ArgumentException(
+                $"{nameof(MergePartitions)}: {outputs.Count} outputs and {logSumExps.Count} log-sum-exps");
         for (int p = 0; p < outputs.Count; p++)
         {
             ShapeException.ThrowUnless(nameof(MergePartitions), $"output of part {p}", outputs[p], output.Shape);
-            ShapeException.ThrowUnless(nameof(MergePartitions), $"log-sum-exp of part {p}", logSumExps[p], logSumExp.Shape);
+            ShapeException.ThrowUnless(nameof(MergePartitions), $"log-sum-exp of part {p}", logSumExps[p],
+                logSumExp.Shape);
         }
         if (output.Count > 0)
             _portableAttention.Merge(outputs, logSumExps, output, logSumExp);

@@ -22,7 +22,8 @@ public sealed partial class IlgpuEngine
     public void AddScaled(Tensor x, float factor, Tensor accumulator)
     {
         ShapeException.ThrowUnless(nameof(AddScaled), nameof(accumulator), accumulator, x.Shape);
-        LaunchElements(new AddScaledOperation { X = _tensors.Floats(x), Factor = factor, Accumulator = _tensors.Floats(accumulator) });
+        LaunchElements(new AddScaledOperation { X = _tensors.Floats(x), Factor = factor,
+            Accumulator = _tensors.Floats(accumulator) });
     }
 
     /// <inheritdoc/>
@@ -41,7 +42,10 @@ public sealed partial class IlgpuEngine
         ShapeException.ThrowUnless(nameof(GeluBackward), nameof(dx), dx.Tensor, x.Shape);
         LaunchElements(new GeluBackwardOperation
         {
-            X = _tensors.Floats(x), OutputGradient = _tensors.Floats(dy), Gradient = _tensors.Floats(dx.Tensor), Accumulate = dx.Accumulate ? 1 : 0,
+            X = _tensors.Floats(x),
+            OutputGradient = _tensors.Floats(dy),
+            Gradient = _tensors.Floats(dx.Tensor),
+            Accumulate = dx.Accumulate ? 1 : 0,
         });
     }
 
@@ -51,7 +55,8 @@ public sealed partial class IlgpuEngine
         ShapeException.ThrowUnless(nameof(SwiGlu), nameof(up), up, gate.Shape);
         ShapeException.ThrowUnless(nameof(SwiGlu), nameof(y), y, gate.Shape);
         var (rows, columns) = Extents(y);
-        LaunchRows(new SwiGluOperation { Gate = RowsOf(gate), Up = RowsOf(up), Y = RowsOf(y), Rows = rows, Columns = columns });
+        LaunchRows(new SwiGluOperation { Gate = RowsOf(gate), Up = RowsOf(up), Y = RowsOf(y), Rows = rows,
+            Columns = columns });
     }
 
     /// <inheritdoc/>
@@ -64,7 +69,13 @@ public sealed partial class IlgpuEngine
         var (rows, columns) = Extents(dy);
         LaunchRows(new SwiGluBackwardOperation
         {
-            Gate = RowsOf(gate), Up = RowsOf(up), OutputGradient = RowsOf(dy), GateGradient = TargetOf(dgate), UpGradient = TargetOf(dup), Rows = rows, Columns = columns,
+            Gate = RowsOf(gate),
+            Up = RowsOf(up),
+            OutputGradient = RowsOf(dy),
+            GateGradient = TargetOf(dgate),
+            UpGradient = TargetOf(dup),
+            Rows = rows,
+            Columns = columns,
         });
     }
 
@@ -104,8 +115,10 @@ public sealed partial class IlgpuEngine
         if (operation.Rows == 0 || operation.Columns == 0)
             return;
         int threads = IsEmulated ? EmulatedThreads : RowThreads(operation.Columns);
-        int across = (operation.Columns + threads - 1) / threads, enough = IsEmulated ? 2 : 16 * _accelerator.NumMultiprocessors;
+        int across = (operation.Columns + threads - 1) / threads, enough = IsEmulated ? 2
+            : 16 * _accelerator.NumMultiprocessors;
         int down = IsEmulated ? Math.Min(2, operation.Rows) : operation.Rows;
-        Launch(ElementwiseKernel.Rows, new Index3D(down, Math.Min(across, Math.Max(1, enough / down)), 1), threads, operation);
+        Launch(ElementwiseKernel.Rows, new Index3D(down, Math.Min(across, Math.Max(1, enough / down)), 1), threads,
+            operation);
     }
 }

@@ -11,7 +11,8 @@ namespace S2ILGPU;
 
 public sealed partial class IlgpuEngine
 {
-    // The most rows of C that are computed as dot products: a tile would be mostly empty, and too few groups would read B.
+    // The most rows of C that are computed as dot products: a tile would be mostly empty, and too few groups would read
+    // B.
     private const int MaxVectors = 8;
 
     /// <inheritdoc/>
@@ -21,8 +22,10 @@ public sealed partial class IlgpuEngine
         if (a.Shape.Rank != 2 || b.Shape.Rank != 2 || c.Shape.Rank != 2)
             throw new ShapeException(nameof(MatMul), "A, B, C", "matrices", $"{a.Shape}, {b.Shape}, {c.Shape}");
         int rows = c.Shape[0], columns = c.Shape[1], steps = a.Shape[transposeA ? 0 : 1];
-        ShapeException.ThrowUnless(nameof(MatMul), "A", a, transposeA ? new Shape(steps, rows) : new Shape(rows, steps));
-        ShapeException.ThrowUnless(nameof(MatMul), "B", b, transposeB ? new Shape(columns, steps) : new Shape(steps, columns));
+        ShapeException.ThrowUnless(nameof(MatMul), "A", a, transposeA ? new Shape(steps, rows)
+            : new Shape(rows, steps));
+        ShapeException.ThrowUnless(nameof(MatMul), "B", b, transposeB ? new Shape(columns, steps)
+            : new Shape(steps, columns));
         if (transposeB && b.ElementType == ElementType.BFloat16)
             Multiply<StoredBFloat16>(arguments, steps);
         else
@@ -46,8 +49,14 @@ public sealed partial class IlgpuEngine
 
     private static int Tiles(int lanes) => (lanes + ProductTile.Lanes - 1) / ProductTile.Lanes;
 
-    private static MatrixOperand<TStored> Operand<TStored>(in TensorRows rows, int lanes, int steps, bool isTransposed) where TStored : struct, IStoredElement => new()
+    private static MatrixOperand<TStored> Operand<TStored>(in TensorRows rows, int lanes, int steps, bool isTransposed)
+        where TStored : struct, IStoredElement => new()
     {
-        Words = rows.Words, Offset = rows.Offset, Lanes = lanes, Steps = steps, Lane = isTransposed ? 1 : rows.Stride, Step = isTransposed ? rows.Stride : 1,
+        Words = rows.Words,
+        Offset = rows.Offset,
+        Lanes = lanes,
+        Steps = steps,
+        Lane = isTransposed ? 1 : rows.Stride,
+        Step = isTransposed ? rows.Stride : 1,
     };
 }

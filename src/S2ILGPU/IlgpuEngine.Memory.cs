@@ -108,12 +108,15 @@ public sealed partial class IlgpuEngine
     {
         ShapeException.ThrowUnless(nameof(Copy), nameof(destination), destination, source.Shape);
         if ((source.ElementType == ElementType.Int32) != (destination.ElementType == ElementType.Int32))
-            throw new ShapeException(nameof(Copy), nameof(destination), $"an integer tensor exactly when the source {source} is one", destination.ToString());
+            throw new ShapeException(nameof(Copy), nameof(destination),
+                $"an integer tensor exactly when the source {source} is one", destination.ToString());
         if (source.Count == 0)
             return;
-        if (source.ElementType == destination.ElementType && source.ElementType.SizeBytes() == sizeof(int) && source.IsContiguous && destination.IsContiguous)
+        if (source.ElementType == destination.ElementType && source.ElementType.SizeBytes() == sizeof(int)
+            && source.IsContiguous && destination.IsContiguous)
         {
-            var (from, to) = (_tensors.Words(source).SubView(source.OffsetElements, source.Count), _tensors.Words(destination).SubView(destination.OffsetElements, source.Count));
+            var (from, to) = (_tensors.Words(source).SubView(source.OffsetElements, source.Count),
+                _tensors.Words(destination).SubView(destination.OffsetElements, source.Count));
             from.CopyTo(_stream, to);
             return;
         }
@@ -137,7 +140,8 @@ public sealed partial class IlgpuEngine
         using var scratch = new HostCopy<long>(_memory, _stream, counts);
         var view = scratch.View;
         Launch(PortableCount.NonFinite, new Index3D(groups, 1, 1), threads,
-            new CountArguments { Values = _tensors.Words(x), Counts = view, First = x.OffsetElements, Count = x.Count });
+            new CountArguments { Values = _tensors.Words(x), Counts = view, First = x.OffsetElements,
+            Count = x.Count });
         view.CopyToCPU(_stream, counts.AsSpan());
         return counts.Sum();
     }
@@ -151,7 +155,8 @@ public sealed partial class IlgpuEngine
         for (int s = 0; s < rows.Length; s++)
         {
             var sequence = sequences.Sequences[s];
-            rows[s] = new NewRows { Batch = sequence.Batch, FirstRow = sequence.QueryStart, Count = sequence.QueryCount, FirstPosition = sequence.FirstQueryPosition };
+            rows[s] = new NewRows { Batch = sequence.Batch, FirstRow = sequence.QueryStart, Count = sequence.QueryCount,
+                FirstPosition = sequence.FirstQueryPosition };
             most = Math.Max(most, sequence.QueryCount);
         }
         int heads = source.Shape[2], headDim = source.Shape[3];
@@ -160,22 +165,34 @@ public sealed partial class IlgpuEngine
         using var scratch = new HostCopy<NewRows>(_memory, _stream, rows);
         var arguments = new PageArguments
         {
-            Sequences = scratch.View, Table = _pageTables.On(_memory, _stream, table), Source = _tensors.Words(source), Destination = _tensors.Words(pages),
-            SourceRows = DeviceTensors.HeadRows(source), DestinationOffset = pages.OffsetElements, PageStride = pages.Stride(0), TokenStride = pages.Stride(1),
+            Sequences = scratch.View,
+            Table = _pageTables.On(_memory, _stream, table),
+            Source = _tensors.Words(source),
+            Destination = _tensors.Words(pages),
+            SourceRows = DeviceTensors.HeadRows(source),
+            DestinationOffset = pages.OffsetElements,
+            PageStride = pages.Stride(0),
+            TokenStride = pages.Stride(1),
             Heads = heads, HeadDim = headDim, BlockTokens = pages.Shape[1], MaxBlocks = table.MaxBlocks,
         };
         var kernel = PageKernel(source, pages);
         int groups = (int)Math.Min((long)most * heads, IsEmulated ? 4 : 16L * _accelerator.NumMultiprocessors);
         for (; arguments.FirstSequence < rows.Length; arguments.FirstSequence += ushort.MaxValue)
-            Launch(kernel, new Index3D(groups, Math.Min(ushort.MaxValue, rows.Length - arguments.FirstSequence), 1), IsEmulated ? 8 : 64, arguments);
+            Launch(kernel, new Index3D(groups, Math.Min(ushort.MaxValue, rows.Length - arguments.FirstSequence), 1),
+                IsEmulated ? 8 : 64, arguments);
     }
 
     private static void CheckPages(Tensor source, Tensor pages, PageTable table, SequenceBatch sequences)
     {
-        if (source.Shape.Rank != 4 || pages.Shape.Rank != 3 || source.Shape[3] != pages.Shape[2] || source.Shape[2] != table.KeyValueHeads || (pages.Shape[2] > 1 && pages.Stride(2) != 1))
-            throw new ShapeException(nameof(WritePages), nameof(pages), $"[P, blockTokens, D] with adjacent D for rows [B, T, {table.KeyValueHeads}, D] {source.Shape}", pages.Shape.ToString());
-        if (sequences.Sequences.Length > table.Sequences || sequences.MaxKeyCount > (long)table.MaxBlocks * pages.Shape[1])
-            throw new ArgumentException($"{nameof(WritePages)}: {sequences.Sequences.Length} sequences of up to {sequences.MaxKeyCount} keys, "
+        if (source.Shape.Rank != 4 || pages.Shape.Rank != 3 || source.Shape[3] != pages.Shape[2]
+            || source.Shape[2] != table.KeyValueHeads || (pages.Shape[2] > 1 && pages.Stride(2) != 1))
+            throw new ShapeException(nameof(WritePages), nameof(pages),
+                $"[P, blockTokens, D] with adjacent D for rows [B, T, {table.KeyValueHeads}, D] {source.Shape}",
+                pages.Shape.ToString());
+        if (sequences.Sequences.Length > table.Sequences || sequences.MaxKeyCount > (long)table.MaxBlocks
+            * pages.Shape[1])
+            throw new ArgumentException(
+                $"{nameof(WritePages)}: {sequences.Sequences.Length} sequences of up to {sequences.MaxKeyCount} keys, "
                 + $"but the page table is for {table.Sequences} of {table.MaxBlocks} blocks of {pages.Shape[1]}");
     }
 
@@ -207,7 +224,10 @@ public sealed partial class IlgpuEngine
         int Extent(int fromEnd) => shape.Rank >= fromEnd ? shape[-fromEnd] : 1;
         return new CopyArguments
         {
-            Source = _tensors.Words(source), Destination = _tensors.Words(destination), From = StridesOf(source), To = StridesOf(destination),
+            Source = _tensors.Words(source),
+            Destination = _tensors.Words(destination),
+            From = StridesOf(source),
+            To = StridesOf(destination),
             Extent1 = Extent(3), Extent2 = Extent(2), Extent3 = Extent(1), Count = (int)source.Count,
         };
     }
@@ -215,12 +235,15 @@ public sealed partial class IlgpuEngine
     private static ElementStrides StridesOf(Tensor tensor)
     {
         long Stride(int fromEnd) => tensor.Shape.Rank >= fromEnd ? tensor.Stride(-fromEnd) : 0;
-        return new ElementStrides { Offset = tensor.OffsetElements, Stride0 = Stride(4), Stride1 = Stride(3), Stride2 = Stride(2), Stride3 = Stride(1) };
+        return new ElementStrides { Offset = tensor.OffsetElements, Stride0 = Stride(4), Stride1 = Stride(3),
+            Stride2 = Stride(2), Stride3 = Stride(1) };
     }
 
-    private static Action<CopyArguments> CopyKernel(Tensor source, Tensor destination) => (source.ElementType, destination.ElementType) switch
+    private static Action<CopyArguments> CopyKernel(Tensor source, Tensor destination) =>
+        (source.ElementType, destination.ElementType) switch
     {
-        (ElementType.Float32, ElementType.Float32) or (ElementType.Int32, ElementType.Int32) => PortableCopy.Copy<StoredSingle, StoredSingle>,
+        (ElementType.Float32, ElementType.Float32) or (ElementType.Int32, ElementType.Int32) =>
+            PortableCopy.Copy<StoredSingle, StoredSingle>,
         (ElementType.Float32, ElementType.BFloat16) => PortableCopy.Copy<StoredSingle, StoredBFloat16>,
         (ElementType.Float32, ElementType.Float16) => PortableCopy.Copy<StoredSingle, StoredHalf>,
         (ElementType.BFloat16, ElementType.Float32) => PortableCopy.Copy<StoredBFloat16, StoredSingle>,
@@ -232,14 +255,16 @@ public sealed partial class IlgpuEngine
         _ => throw Unsupported(nameof(Copy), source.ElementType is ElementType.Float64 ? source : destination),
     };
 
-    private static Action<PageArguments> PageKernel(Tensor source, Tensor pages) => (source.ElementType, pages.ElementType) switch
+    private static Action<PageArguments> PageKernel(Tensor source, Tensor pages) =>
+        (source.ElementType, pages.ElementType) switch
     {
         (ElementType.Float32, ElementType.Float32) => PortablePages.Write<StoredSingle, StoredSingle>,
         (ElementType.Float32, ElementType.BFloat16) => PortablePages.Write<StoredSingle, StoredBFloat16>,
         (ElementType.Float32, ElementType.Float16) => PortablePages.Write<StoredSingle, StoredHalf>,
         (ElementType.BFloat16, ElementType.BFloat16) => PortablePages.Write<StoredBFloat16, StoredBFloat16>,
         (ElementType.Float16, ElementType.Float16) => PortablePages.Write<StoredHalf, StoredHalf>,
-        _ => throw new ArgumentException($"{nameof(WritePages)}: no conversion from {source.ElementType} to pages of {pages.ElementType}"),
+        _ => throw new ArgumentException(
+            $"{nameof(WritePages)}: no conversion from {source.ElementType} to pages of {pages.ElementType}"),
     };
 
     private static ArgumentException Unsupported(string operation, Tensor tensor) =>

@@ -8,7 +8,8 @@ namespace S2ILGPU;
 public sealed partial class IlgpuEngine
 {
     /// <inheritdoc/>
-    /// <remarks>A sum of float32 squares that keeps what its additions round away: about double precision, on devices without doubles too.</remarks>
+    /// <remarks>A sum of float32 squares that keeps what its additions round away: about double precision, on devices
+    /// without doubles too.</remarks>
     public unsafe void SumOfSquares(Tensor x, Tensor result, bool accumulate)
     {
         CheckCount(nameof(SumOfSquares), nameof(result), result, 1);
@@ -16,7 +17,8 @@ public sealed partial class IlgpuEngine
         var (groups, threads) = ElementGroups(Math.Max(1, x.Count));
         var scratch = _memory.Rent((long)groups * sizeof(CompensatedSum));
         var partials = scratch.Words.Cast<CompensatedSum>().SubView(0, groups);
-        Launch(SumOfSquaresKernel.Partials, new Index3D(groups, 1, 1), threads, new SumOfSquaresArguments { X = values, Partials = partials });
+        Launch(SumOfSquaresKernel.Partials, new Index3D(groups, 1, 1), threads,
+            new SumOfSquaresArguments { X = values, Partials = partials });
         Launch(SumOfSquaresKernel.Total, new Index3D(1, 1, 1), SumOfSquaresKernel.TotalThreads,
             new TotalArguments { Partials = partials, Result = total, Accumulate = accumulate ? 1 : 0 });
         _memory.Return(scratch);
@@ -33,9 +35,17 @@ public sealed partial class IlgpuEngine
         ArgumentOutOfRangeException.ThrowIfLessThan(a.Step, 1);
         LaunchElements(new AdamWOperation
         {
-            Parameter = _tensors.Floats(a.Parameter), Gradient = _tensors.Floats(a.Gradient), FirstMoment = _tensors.Floats(a.FirstMoment), SecondMoment = _tensors.Floats(a.SecondMoment),
-            GradientScale = a.GradientScale, Beta1 = a.Beta1, Beta2 = a.Beta2, NewFirst = (float)(1 - (double)a.Beta1), NewSecond = (float)(1 - (double)a.Beta2),
-            Step = (float)(a.LearningRate / (1 - Math.Pow(a.Beta1, a.Step))), SecondCorrection = (float)(1 / (1 - Math.Pow(a.Beta2, a.Step))),
+            Parameter = _tensors.Floats(a.Parameter),
+            Gradient = _tensors.Floats(a.Gradient),
+            FirstMoment = _tensors.Floats(a.FirstMoment),
+            SecondMoment = _tensors.Floats(a.SecondMoment),
+            GradientScale = a.GradientScale,
+            Beta1 = a.Beta1,
+            Beta2 = a.Beta2,
+            NewFirst = (float)(1 - (double)a.Beta1),
+            NewSecond = (float)(1 - (double)a.Beta2),
+            Step = (float)(a.LearningRate / (1 - Math.Pow(a.Beta1, a.Step))),
+            SecondCorrection = (float)(1 / (1 - Math.Pow(a.Beta2, a.Step))),
             Epsilon = a.Epsilon, Keep = (float)(1 - (double)a.LearningRate * a.WeightDecay),
         });
     }

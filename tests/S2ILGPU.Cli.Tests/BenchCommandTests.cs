@@ -46,12 +46,14 @@ public sealed class BenchCommandTests : IDisposable
         var report = BenchRun.Run(s_tiny, words => machine = words, shown.Add, TestContext.Current.CancellationToken);
         Assert.Equal(report.Machine, machine);
         Assert.Equal(report.Groups, shown);
-        string[] titles = ["matrix products", "attention forward", "attention backward", "sparse over dense attention", "decoding", "training",
+        string[] titles = ["matrix products", "attention forward", "attention backward", "sparse over dense attention",
+            "decoding", "training",
             "training against context", "odd shapes", "layouts", "busy machine"];
         Assert.Equal(titles, shown.Select(g => g.Title));
 
         BenchCommand.Save(report, isQuick: true, _folder);
-        Assert.Equal(["cpu-fraction-of-peak.svg", "cpu-speed-up.svg", "cpu.json", "cpu.md"], Directory.GetFiles(_folder).Select(Path.GetFileName).Order());
+        Assert.Equal(["cpu-fraction-of-peak.svg", "cpu-speed-up.svg", "cpu.json", "cpu.md"],
+            Directory.GetFiles(_folder).Select(Path.GetFileName).Order());
         CheckJson(File.ReadAllText(Path.Combine(_folder, "cpu.json")), report);
         foreach (string plot in Directory.GetFiles(_folder, "*.svg"))
             Assert.Equal("svg", XDocument.Load(plot).Root!.Name.LocalName);
@@ -67,17 +69,23 @@ public sealed class BenchCommandTests : IDisposable
     [InlineData("bench cpu --slow", "--slow")]
     [InlineData("bench cpu attention", "'attention'")]
     [InlineData("bench cpu --device cpu", "--device is an option of s2 bench attention")]
-    [InlineData("bench --json compare a b", "--json is an option of s2 bench cpu and s2 bench attention, and stands behind that name")]
-    [InlineData("bench compare a b --json", "--json is an option of s2 bench cpu and s2 bench attention, and stands behind that name")]
-    [InlineData("bench --out x attention", "--out is an option of s2 bench cpu and s2 bench attention, and stands behind that name")]
-    [InlineData("bench --quick cpu", "--quick is an option of s2 bench cpu and s2 bench attention, and stands behind that name")]
+    [InlineData("bench --json compare a b",
+        "--json is an option of s2 bench cpu and s2 bench attention, and stands behind that name")]
+    [InlineData("bench compare a b --json",
+        "--json is an option of s2 bench cpu and s2 bench attention, and stands behind that name")]
+    [InlineData("bench --out x attention",
+        "--out is an option of s2 bench cpu and s2 bench attention, and stands behind that name")]
+    [InlineData("bench --quick cpu",
+        "--quick is an option of s2 bench cpu and s2 bench attention, and stands behind that name")]
     [InlineData("bench --format json", "--format is an option of s2 bench compare")]
-    public async Task What_cannot_be_measured_is_refused(string arguments, string message) => await Tool.RefuseAsync(arguments, message);
+    public async Task What_cannot_be_measured_is_refused(string arguments, string message) =>
+        await Tool.RefuseAsync(arguments, message);
 
     [Fact]
     public async Task Each_command_has_options_of_its_own()
     {
-        string all = await Tool.SucceedAsync("bench --help"), cpu = await Tool.SucceedAsync("bench cpu --help"), compare = await Tool.SucceedAsync("bench compare --help");
+        string all = await Tool.SucceedAsync("bench --help"), cpu = await Tool.SucceedAsync("bench cpu --help"),
+            compare = await Tool.SucceedAsync("bench compare --help");
         Assert.Matches(@" bench \[command\] \[options\]\n", all);
         Assert.All((string[])["  cpu ", "  attention ", "  compare "], name => Assert.Contains($"\n{name}", all));
         Assert.Matches(@" bench cpu \[options\]\n", cpu);
@@ -114,11 +122,13 @@ public sealed class BenchCommandTests : IDisposable
     public void Variants_take_turns_and_stop_when_the_time_is_over()
     {
         var calls = new List<int>();
-        var samples = Alternating.Time(new Rounds(Least: 3, Most: 5, Seconds: 0, WarmUpSeconds: 0), () => Slowly(0), () => Slowly(1));
+        var samples = Alternating.Time(new Rounds(Least: 3, Most: 5, Seconds: 0, WarmUpSeconds: 0), () => Slowly(0),
+            () => Slowly(1));
         Assert.All(samples, s => Assert.Equal(3, s.Values.Count));
         Assert.Equal([0, 1, 0, 1, 0, 1, 0, 1, 0, 1], calls); // two rounds to warm up, three measured
         Assert.All(samples.SelectMany(s => s.Values), seconds => Assert.InRange(seconds, 0.005, double.MaxValue));
-        Assert.All(Alternating.Time(new Rounds(1, 4, double.MaxValue, 0), () => { }), s => Assert.Equal(4, s.Values.Count));
+        Assert.All(Alternating.Time(new Rounds(1, 4, double.MaxValue, 0), () => { }), s =>
+            Assert.Equal(4, s.Values.Count));
 
         void Slowly(int variant)
         {
@@ -134,7 +144,8 @@ public sealed class BenchCommandTests : IDisposable
         Figure missed = met with { Value = 0.7 }, none = met with { Value = null }, free = met with { Target = null };
         Assert.Equal(["pass", "miss", "none", ""], new[] { met, missed, none, free }.Select(f => f.Mark));
         var group = new FigureGroup("g", [met, missed, none, free]);
-        var report = new BenchReport("m", new DateOnly(2026, 1, 2), null, new Dictionary<int, double> { [1] = 1 }, 1, [group], [], []);
+        var report = new BenchReport("m", new DateOnly(2026, 1, 2), null, new Dictionary<int, double> { [1] = 1 }, 1,
+            [group], [], []);
         Assert.Equal("1 of 3 targets met, 1 missed, 1 without a value", report.Summary);
         Assert.Equal([missed], report.Misses);
         using var json = JsonDocument.Parse(BenchCommand.Json(report));
@@ -145,7 +156,8 @@ public sealed class BenchCommandTests : IDisposable
     [Fact]
     public void What_the_peer_prints_is_read()
     {
-        var result = PyTorch.Parse("""{"version": "2.6.0", "figures": [{"tokens": 4096, "headDim": 64, "seconds": 0.021}]}""");
+        var result =
+            PyTorch.Parse("""{"version": "2.6.0", "figures": [{"tokens": 4096, "headDim": 64, "seconds": 0.021}]}""");
         Assert.Equal(("2.6.0", 0.021), (result.Version, result.Seconds[(4096, 64)]));
     }
 
@@ -153,24 +165,30 @@ public sealed class BenchCommandTests : IDisposable
     {
         using var json = JsonDocument.Parse(text);
         var root = json.RootElement;
-        Assert.All(root.GetProperty("peakGflops").EnumerateObject(), peak => Assert.InRange(peak.Value.GetDouble(), 0.01, 1e6));
-        Assert.Equal(report.PeakGflops.Keys.Select(threads => $"{threads}"), root.GetProperty("peakGflops").EnumerateObject().Select(peak => peak.Name));
+        Assert.All(root.GetProperty("peakGflops").EnumerateObject(), peak =>
+            Assert.InRange(peak.Value.GetDouble(), 0.01, 1e6));
+        Assert.Equal(report.PeakGflops.Keys.Select(threads => $"{threads}"),
+            root.GetProperty("peakGflops").EnumerateObject().Select(peak => peak.Name));
         Assert.InRange(root.GetProperty("readGBs").GetDouble(), 0.01, 1e5);
         var figures = root.GetProperty("figures").EnumerateArray().ToArray();
         Assert.Equal(report.Figures.Select(f => f.Name), figures.Select(f => f.GetProperty("name").GetString()));
         Assert.Equal(figures.Length, report.Figures.Select(f => f.Name).Distinct().Count());
         foreach (var figure in figures)
         {
-            Assert.Equal(["name", "value", "target", "unit", "spread"], figure.EnumerateObject().Select(property => property.Name));
+            Assert.Equal(["name", "value", "target", "unit", "spread"],
+                figure.EnumerateObject().Select(property => property.Name));
             Assert.False(string.IsNullOrEmpty(figure.GetProperty("unit").GetString()));
-            bool isBFloat16 = figure.GetProperty("name").GetString()!.Contains("bfloat16"); // null where the engine does not read such a cache
+            // null where the engine does not read such a cache
+            bool isBFloat16 = figure.GetProperty("name").GetString()!.Contains("bfloat16");
             if (!isBFloat16 || figure.GetProperty("value").ValueKind != JsonValueKind.Null)
-                Assert.True(figure.GetProperty("value").GetDouble() > 0 && figure.GetProperty("spread").GetDouble() >= 0, figure.ToString());
+                Assert.True(figure.GetProperty("value").GetDouble() > 0
+                    && figure.GetProperty("spread").GetDouble() >= 0, figure.ToString());
         }
         // A speed-up is never without its ceiling: 1 where the window covers everything.
         var ratios = figures.Where(f => f.GetProperty("name").GetString()!.StartsWith("sparse over dense"));
         Assert.All(ratios, f => Assert.StartsWith("of the ceiling ", f.GetProperty("unit").GetString()));
         Assert.Equal(4, report.SpeedUps.Count);
-        Assert.All(report.SpeedUps, point => Assert.True(point.Tokens == 256 ? point.Ceiling == 1 : point.Ceiling > 1.2, point.ToString()));
+        Assert.All(report.SpeedUps, point =>
+            Assert.True(point.Tokens == 256 ? point.Ceiling == 1 : point.Ceiling > 1.2, point.ToString()));
     }
 }

@@ -7,7 +7,8 @@ namespace S2ILGPU.Cli.Tests;
 public sealed class KernelsCommandTests
 {
     private static readonly string[] s_names =
-        ["kernel", "variant", "arch", "tensorCore", "ptxBytes", "registers", "spillBytes", "stackBytes", "sharedBytes", "loopInstructions", "hmma", "ldsm", "ldgsts", "ex2"];
+        ["kernel", "variant", "arch", "tensorCore", "ptxBytes", "registers", "spillBytes", "stackBytes", "sharedBytes",
+        "loopInstructions", "hmma", "ldsm", "ldgsts", "ex2"];
 
     [Fact]
     public async Task Json_has_a_row_for_each_kernel_and_architecture()
@@ -18,7 +19,8 @@ public sealed class KernelsCommandTests
         JsonElement[] rows = [.. document.RootElement.EnumerateArray()];
         Assert.Equal(["sm_80", "sm_90"], rows.Select(row => row.GetProperty("arch").GetString()).Order().Distinct());
         Assert.All(rows, row => Assert.Equal(s_names, row.EnumerateObject().Select(property => property.Name)));
-        Assert.All(rows, row => Assert.True(row.GetProperty("tensorCore").GetBoolean() && row.GetProperty("kernel").GetString() == "forward" && row.GetProperty("ptxBytes").GetInt32() > 10_000));
+        Assert.All(rows, row => Assert.True(row.GetProperty("tensorCore").GetBoolean()
+            && row.GetProperty("kernel").GetString() == "forward" && row.GetProperty("ptxBytes").GetInt32() > 10_000));
         // null where the tools are missing, numbers where they are there
         var loop = rows[0].GetProperty("hmma");
         if (loop.ValueKind == JsonValueKind.Null)
@@ -39,5 +41,6 @@ public sealed class KernelsCommandTests
     [Theory]
     [InlineData("--kernel", "frobnicate", "no kernel 'frobnicate'")]
     [InlineData("--arch", "sm_12", "--arch must be one of")]
-    public Task Bad_input_is_one_line_and_exit_code_2(string option, string value, string message) => Tool.RefuseAsync($"kernels {option} {value}", message);
+    public Task Bad_input_is_one_line_and_exit_code_2(string option, string value, string message) =>
+        Tool.RefuseAsync($"kernels {option} {value}", message);
 }

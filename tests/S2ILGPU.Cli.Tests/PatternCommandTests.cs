@@ -47,15 +47,20 @@ public sealed class PatternCommandTests : IDisposable
 
     [Theory]
     [InlineData("--heads 32 --kv-heads 8 --tokens 4000", "{}")]
-    [InlineData("--heads 4 --kv-heads 2 --tokens 130 --block-size 16 --local-blocks 2 --vert-stride 3 --homogeneous-heads", "homogeneous")]
-    [InlineData("--heads 8 --kv-heads 2 --tokens 999 --block-size 32 --local-blocks 1 --vert-stride 5 --head-offset 2 --dense-heads 1 --slide-by query", "query")]
+    [InlineData(
+        "--heads 4 --kv-heads 2 --tokens 130 --block-size 16 --local-blocks 2 --vert-stride 3 --homogeneous-heads",
+        "homogeneous")]
+    [InlineData(
+        "--heads 8 --kv-heads 2 --tokens 999 --block-size 32 --local-blocks 1 --vert-stride 5 --head-offset 2 "
+        + "--dense-heads 1 --slide-by query", "query")]
     [InlineData("--heads 2 --tokens 500 --block-size 16 --local-blocks 2 --vert-stride 3 --non-causal", "relative")]
     public void Json_agrees_with_the_layout_and_the_report(string options, string kind)
     {
         AttentionPattern pattern = kind switch
         {
             "homogeneous" => new LocalStridePattern(4, 2, 16, 2, 3, new() { HomogeneousHeads = true }),
-            "query" => new LocalStridePattern(8, 2, 32, 1, 5, new() { HeadOffset = 2, DenseHeads = 1, SlideByQueryHead = true }),
+            "query" => new LocalStridePattern(8, 2, 32, 1, 5,
+                new() { HeadOffset = 2, DenseHeads = 1, SlideByQueryHead = true }),
             "relative" => new LocalStridePattern(2, 2, 16, 2, 3, isCausal: false),
             _ => new LocalStridePattern(32, 8),
         };
@@ -77,7 +82,8 @@ public sealed class PatternCommandTests : IDisposable
         Assert.Equal(report.KeptFraction, root.GetProperty("keptFraction").GetDouble());
         Assert.Equal(report.DenseOverSparse, root.GetProperty("denseOverSparse").GetDouble());
         Assert.Equal(report.Coverage.IsComplete, root.GetProperty("coverage").GetProperty("complete").GetBoolean());
-        Assert.Equal(report.Coverage.MissingResidues, Numbers(root.GetProperty("coverage").GetProperty("missingResidues")));
+        Assert.Equal(report.Coverage.MissingResidues,
+            Numbers(root.GetProperty("coverage").GetProperty("missingResidues")));
         Assert.Equal(pattern.IsCausal, root.GetProperty("cacheEfficient").GetBoolean());
         Assert.Equal(report.KeptCacheBlocks, Numbers(root.GetProperty("keptCacheBlocks")));
     }
@@ -96,7 +102,8 @@ public sealed class PatternCommandTests : IDisposable
     {
         string file = Path.Combine(_folder, "picture.svg");
         Assert.Empty(Run($"--heads 3 --kv-heads 3 --tokens 640 --local-blocks 1 --vert-stride 3 --out {file}"));
-        var texts = XDocument.Load(file).Descendants().Where(element => element.Name.LocalName == "text").Select(text => text.Value).ToArray();
+        var texts = XDocument.Load(file).Descendants().Where(element => element.Name.LocalName == "text")
+            .Select(text => text.Value).ToArray();
         foreach (string label in new[] { "head 0", "head 1", "head 2", "all heads", "coverage complete" })
             Assert.Single(texts, label);
         Assert.Equal([file], Directory.GetFiles(_folder)); // no temporary file is left
@@ -116,7 +123,8 @@ public sealed class PatternCommandTests : IDisposable
             int colour = rgb[i] << 16 | rgb[i + 1] << 8 | rgb[i + 2];
             colours[colour] = colours.GetValueOrDefault(colour) + 1;
         }
-        // The background, what is not kept, what no head reads, what every head reads, and each head's own colour cover large areas.
+        // The background, what is not kept, what no head reads, what every head reads, and each head's own colour cover
+        // large areas.
         int[] large = [.. colours.Where(colour => colour.Value > 4000).Select(colour => colour.Key)];
         Assert.Superset(new HashSet<int> { 0xffffff, 0xf0f2f6, 0xfacdc8, 0x586276 }, large.ToHashSet());
         Assert.InRange(large.Length, 6, 12);
@@ -149,16 +157,19 @@ public sealed class PatternCommandTests : IDisposable
 
     [Fact]
     public void A_folder_that_does_not_exist_is_an_error() =>
-        Assert.ThrowsAny<IOException>(() => Run($"--heads 4 --tokens 100 --out {Path.Combine(_folder, "none", "a.svg")}"));
+        Assert.ThrowsAny<IOException>(() =>
+        Run($"--heads 4 --tokens 100 --out {Path.Combine(_folder, "none", "a.svg")}"));
 
     private static string Run(string options)
     {
         var output = new StringWriter();
-        Assert.Equal(0, Parse(options).Invoke(new InvocationConfiguration { Output = output, EnableDefaultExceptionHandler = false }));
+        Assert.Equal(0, Parse(options)
+            .Invoke(new InvocationConfiguration { Output = output, EnableDefaultExceptionHandler = false }));
         return output.ToString();
     }
 
-    private static ParseResult Parse(string options) => new RootCommand { PatternCommand.Create() }.Parse(["pattern", .. options.Split(' ')]);
+    private static ParseResult Parse(string options) =>
+        new RootCommand { PatternCommand.Create() }.Parse(["pattern", .. options.Split(' ')]);
 
     private static int[] Numbers(JsonElement array) => [.. array.EnumerateArray().Select(number => number.GetInt32())];
 
@@ -173,7 +184,8 @@ public sealed class PatternCommandTests : IDisposable
             var chunk = file.AsSpan(at + 4, length + 4);
             Assert.Equal(Crc32(chunk), BinaryPrimitives.ReadUInt32BigEndian(file.AsSpan(at + 8 + length)));
             if (chunk[..4].SequenceEqual("IHDR"u8))
-                (width, height) = (BinaryPrimitives.ReadInt32BigEndian(chunk[4..]), BinaryPrimitives.ReadInt32BigEndian(chunk[8..]));
+                (width, height) = (BinaryPrimitives.ReadInt32BigEndian(chunk[4..]),
+                    BinaryPrimitives.ReadInt32BigEndian(chunk[8..]));
             else if (chunk[..4].SequenceEqual("IDAT"u8))
                 data = [.. data, .. chunk[4..]];
             at += 12 + length;

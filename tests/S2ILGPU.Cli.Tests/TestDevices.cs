@@ -31,7 +31,8 @@ internal sealed class TestDevices : IDeviceProvider
 
     public IEngine Create(string id)
     {
-        IEngine engine = id == Small ? new CpuEngine() : new BrokenEngine(nameof(IEngine.AttentionForward), BrokenEngine.Nudge);
+        IEngine engine = id == Small ? new CpuEngine()
+            : new BrokenEngine(nameof(IEngine.AttentionForward), BrokenEngine.Nudge);
         s_created.Value!.Add(engine);
         return engine;
     }

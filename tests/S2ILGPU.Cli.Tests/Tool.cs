@@ -10,7 +10,8 @@ internal sealed record Tool(int ExitCode, string Output, string Error)
     public static async Task<Tool> RunAsync(string arguments)
     {
         using StringWriter output = new(CultureInfo.InvariantCulture), error = new(CultureInfo.InvariantCulture);
-        int exitCode = await CommandLine.RunAsync(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), output, error);
+        int exitCode = await CommandLine.RunAsync(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+            output, error);
         return new Tool(exitCode, output.ToString(), error.ToString());
     }
 
@@ -23,7 +24,8 @@ internal sealed record Tool(int ExitCode, string Output, string Error)
         return run.Output;
     }
 
-    /// <summary>Runs the tool and demands exit code 2 and one line <c>error: ...</c> with all the given parts.</summary>
+    /// <summary>Runs the tool and demands exit code 2 and one line <c>error: ...</c> with all the given
+    /// parts.</summary>
     public static async Task RefuseAsync(string arguments, params string[] parts)
     {
         var run = await RunAsync(arguments);

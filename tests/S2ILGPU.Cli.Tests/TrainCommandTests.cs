@@ -33,28 +33,34 @@ public sealed class TrainCommandTests : IDisposable
     [InlineData("dense")]
     public async Task Trains_evaluates_and_generates(string attention)
     {
-        string output = await Tool.SucceedAsync($"train --preset tiny --steps 60 --attention {attention} --data {Text} --out {Model}");
+        string output = await Tool.SucceedAsync(
+            $"train --preset tiny --steps 60 --attention {attention} --data {Text} --out {Model}");
         Assert.Contains("unigram entropy", output);
         Assert.Contains("sample", output);
-        string[] files = [ModelFolder.Config, ModelFolder.LossCurve, ModelFolder.Weights, ModelFolder.Tokenizer, ModelFolder.State, ModelFolder.Log];
+        string[] files = [ModelFolder.Config, ModelFolder.LossCurve, ModelFolder.Weights, ModelFolder.Tokenizer,
+            ModelFolder.State, ModelFolder.Log];
         Assert.Equal(files.Order(), Directory.GetFiles(Model).Select(Path.GetFileName).Order());
         Assert.Equal(60, File.ReadLines(Path.Combine(Model, ModelFolder.Log)).Count());
         foreach (string line in File.ReadLines(Path.Combine(Model, ModelFolder.Log)))
         {
             using var json = JsonDocument.Parse(line);
-            Assert.All(new[] { "step", "loss", "tokens" }, name => Assert.Equal(JsonValueKind.Number, json.RootElement.GetProperty(name).ValueKind));
+            Assert.All(new[] { "step", "loss", "tokens" }, name =>
+                Assert.Equal(JsonValueKind.Number, json.RootElement.GetProperty(name).ValueKind));
         }
         Assert.Equal("svg", XDocument.Load(Path.Combine(Model, ModelFolder.LossCurve)).Root!.Name.LocalName);
 
         using var evaluated = JsonDocument.Parse(await Tool.SucceedAsync($"eval --model {Model} --data {Text} --json"));
-        double bits = evaluated.RootElement.GetProperty("bitsPerByte").GetDouble(), unigram = evaluated.RootElement.GetProperty("unigramBitsPerByte").GetDouble();
+        double bits = evaluated.RootElement.GetProperty("bitsPerByte").GetDouble(),
+            unigram = evaluated.RootElement.GetProperty("unigramBitsPerByte").GetDouble();
         Assert.True(bits < 0.85 * unigram, $"{bits} bits per byte, unigram {unigram}");
 
         string generated = await Tool.SucceedAsync($"generate --model {Model} --prompt Line --max-tokens 40");
         Assert.StartsWith("Line", generated);
         Assert.True(generated.Length > 20, generated);
         Assert.Equal(generated, await Tool.SucceedAsync($"generate --model {Model} --prompt Line --max-tokens 40"));
-        Assert.NotEqual(generated, await Tool.SucceedAsync($"generate --model {Model} --prompt Line --max-tokens 40 --seed 2 --temperature 2"));
+        Assert.NotEqual(generated,
+            await Tool.SucceedAsync(
+            $"generate --model {Model} --prompt Line --max-tokens 40 --seed 2 --temperature 2"));
     }
 
     [Fact]
@@ -62,14 +68,17 @@ public sealed class TrainCommandTests : IDisposable
     {
         var engines = TestDevices.Show();
         await Tool.SucceedAsync($"train --preset tiny --steps 60 --attention dense --data {Text} --out {Model}");
-        string command = $"generate --device {TestDevices.Small} --model {Model} --prompt Line --max-tokens 120 --temperature 0";
+        string command =
+            $"generate --device {TestDevices.Small} --model {Model} --prompt Line --max-tokens 120 --temperature 0";
         string full = await Tool.SucceedAsync(command);
         Assert.Equal(full, await Tool.SucceedAsync($"{command} --cache fp32"));
         string half = await Tool.SucceedAsync($"{command} --cache bf16");
         Assert.Equal(half, await Tool.SucceedAsync($"{command} --cache bf16"));
-        Assert.All((string[])[half, await Tool.SucceedAsync($"{command} --cache fp16")], text => Assert.True(text.StartsWith("Line") && text.Length > 20, text));
+        Assert.All((string[])[half, await Tool.SucceedAsync($"{command} --cache fp16")], text =>
+            Assert.True(text.StartsWith("Line") && text.Length > 20, text));
         long[] peaks = [.. engines.Select(engine => engine.PeakBytes)];
-        // Keys and values of 2 layers, 2 heads, 8 blocks of 16 tokens, D = 16: pages grow by 16, so that all of them are there from the start.
+        // Keys and values of 2 layers, 2 heads, 8 blocks of 16 tokens, D = 16: pages grow by 16, so that all of them
+        // are there from the start.
         long cache = 2 * 2 * 16 * 16 * 16 * sizeof(float);
         Assert.Equal([peaks[0], peaks[0], peaks[0] - cache / 2, peaks[0] - cache / 2, peaks[0] - cache / 2], peaks);
     }
@@ -86,7 +95,8 @@ public sealed class TrainCommandTests : IDisposable
             string log = Path.Combine(Model, ModelFolder.Log);
             for (int wait = 0; wait < 1200 && !(File.Exists(log) && new FileInfo(log).Length > 300); wait++)
                 await Task.Delay(50, TestContext.Current.CancellationToken);
-            // Handled like SIGINT, but never ignored from the start, as SIGINT is in whatever a shell runs in the background.
+            // Handled like SIGINT, but never ignored from the start, as SIGINT is in whatever a shell runs in the
+            // background.
             using var signal = Process.Start("kill", ["-TERM", $"{process.Id}"]);
             string output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);
@@ -97,7 +107,8 @@ public sealed class TrainCommandTests : IDisposable
         Assert.InRange(stopped, 1, 399);
         await Tool.SucceedAsync($"train --resume --out {Model}");
         Assert.Equal(400, File.ReadLines(Path.Combine(Model, ModelFolder.Log)).Count());
-        Assert.Equal(File.ReadAllBytes(Path.Combine(whole, ModelFolder.Weights)), File.ReadAllBytes(Path.Combine(Model, ModelFolder.Weights)));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(whole, ModelFolder.Weights)),
+            File.ReadAllBytes(Path.Combine(Model, ModelFolder.Weights)));
     }
 
     [Fact]
@@ -159,7 +170,8 @@ public sealed class TrainCommandTests : IDisposable
     private static Process Start(string arguments)
     {
         string host = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
-        var start = new ProcessStartInfo(host, ["exec", typeof(CommandLine).Assembly.Location, .. arguments.Split(' ')]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(host,
+            ["exec", typeof(CommandLine).Assembly.Location, .. arguments.Split(' ')]) { RedirectStandardOutput = true };
         return Process.Start(start)!;
     }
 }

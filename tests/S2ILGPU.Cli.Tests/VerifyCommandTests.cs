@@ -29,11 +29,14 @@ public sealed class VerifyCommandTests : IDisposable
         string[] lines = text.Split('\n');
         Assert.Contains("seed: 7", lines);
         Assert.Equal(variants.Length, lines.Count(line => line.StartsWith("PASS  ", StringComparison.Ordinal)));
-        Assert.Equal((7, true), (json.RootElement.GetProperty("seed").GetInt32(), json.RootElement.GetProperty("passed").GetBoolean()));
-        Assert.Equal(["backward", "decode", "forward", "merge"], variants.Select(v => v.GetProperty("pass").GetString()).Distinct().Order());
+        Assert.Equal((7, true), (json.RootElement.GetProperty("seed").GetInt32(),
+            json.RootElement.GetProperty("passed").GetBoolean()));
+        Assert.Equal(["backward", "decode", "forward", "merge"],
+            variants.Select(v => v.GetProperty("pass").GetString()).Distinct().Order());
         foreach (var variant in variants)
         {
-            Assert.InRange(variant.GetProperty("worstError").GetDouble(), 1e-12, variant.GetProperty("tolerance").GetDouble());
+            Assert.InRange(variant.GetProperty("worstError").GetDouble(), 1e-12,
+                variant.GetProperty("tolerance").GetDouble());
             Assert.True(variant.GetProperty("cases").GetInt32() > 0);
         }
         var speed = json.RootElement.GetProperty("speed").EnumerateArray().ToArray();
@@ -45,7 +48,8 @@ public sealed class VerifyCommandTests : IDisposable
     public void Every_pass_draws_other_inputs_from_another_seed()
     {
         using var engine = new CpuEngine();
-        foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode, CheckedPass.Merge])
+        foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode,
+            CheckedPass.Merge])
         {
             Assert.Equal(WorstOf(pass, 1), WorstOf(pass, 1));
             Assert.NotEqual(WorstOf(pass, 1), WorstOf(pass, 2));
@@ -54,7 +58,8 @@ public sealed class VerifyCommandTests : IDisposable
         (string Element, double Error) WorstOf(CheckedPass pass, int seed)
         {
             var variant = new EngineVariant("tested", pass, ElementType.Float32, ElementType.Float32, [40], engine);
-            var worst = Assert.Single(new VerifyRun(seed, isEmulated: true).Run([variant], _ => { }, TestContext.Current.CancellationToken)).Worst!;
+            var worst = Assert.Single(new VerifyRun(seed, isEmulated: true)
+                .Run([variant], _ => { }, TestContext.Current.CancellationToken)).Worst!;
             return (worst.Describe(), worst.Error);
         }
     }
@@ -68,9 +73,11 @@ public sealed class VerifyCommandTests : IDisposable
         var emulated = Engine.Devices().FirstOrDefault(d => d.Kind == DeviceKind.Emulated);
         Assert.SkipWhen(emulated is null, "no device here executes kernels thread by thread");
         string file = Path.Combine(_folder, "verify.json");
-        await Tool.SucceedAsync($"verify --device {emulated!.Id} --no-speed --out {file} --only {variant.Replace(' ', '_')}");
+        await Tool.SucceedAsync(
+            $"verify --device {emulated!.Id} --no-speed --out {file} --only {variant.Replace(' ', '_')}");
         using var json = JsonDocument.Parse(File.ReadAllText(file));
-        Assert.All(json.RootElement.GetProperty("variants").EnumerateArray(), v => Assert.StartsWith(variant, $"{v.GetProperty("pass")} {v.GetProperty("dtype")}"));
+        Assert.All(json.RootElement.GetProperty("variants").EnumerateArray(), v =>
+            Assert.StartsWith(variant, $"{v.GetProperty("pass")} {v.GetProperty("dtype")}"));
     }
 
     [Fact]
@@ -80,9 +87,12 @@ public sealed class VerifyCommandTests : IDisposable
         var run = await Tool.RunAsync($"verify --device {TestDevices.Broken} --no-speed");
         Assert.Equal(1, run.ExitCode);
         Assert.Matches("^error: 2 of 4 variants failed on test-broken, seed -?[0-9]+\n$", run.Error);
-        string[] failed = [.. run.Output.Split('\n').Where(line => line.StartsWith("FAIL  ", StringComparison.Ordinal))];
-        Assert.Equal(["forward", "decode"], failed.Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]));
-        Assert.All(failed, line => Assert.Matches(@"worst [0-9.e-]+ of 1\.0e-5, output in D40 .*: output\[.*\] is .*, exact ", line));
+        string[] failed =
+            [.. run.Output.Split('\n').Where(line => line.StartsWith("FAIL  ", StringComparison.Ordinal))];
+        Assert.Equal(["forward", "decode"],
+            failed.Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]));
+        Assert.All(failed, line =>
+            Assert.Matches(@"worst [0-9.e-]+ of 1\.0e-5, output in D40 .*: output\[.*\] is .*, exact ", line));
         Assert.Equal(2, run.Output.Split('\n').Count(line => line.StartsWith("PASS  ", StringComparison.Ordinal)));
     }
 
@@ -103,7 +113,8 @@ public sealed class VerifyCommandTests : IDisposable
         var changing = Run(pass, new BrokenEngine(operation, Wobble));
         Assert.False(changing.IsPassed);
         Assert.Contains("not deterministic", changing.Failure);
-        var throwing = Run(pass, new BrokenEngine(operation, _ => throw new InvalidOperationException("no such kernel")));
+        var throwing =
+            Run(pass, new BrokenEngine(operation, _ => throw new InvalidOperationException("no such kernel")));
         Assert.Equal((false, 0), (throwing.IsPassed, throwing.Cases));
         Assert.Contains("no such kernel", throwing.Failure);
         Assert.True(Run(pass, new ReferenceEngine()).IsPassed);
@@ -138,12 +149,16 @@ public sealed class VerifyCommandTests : IDisposable
     public void A_kernel_that_is_wrong_or_never_runs_fails()
     {
         using var engine = Emulated(out var registry);
-        var sound = registry.First(v => v.Kernel is { Operation: KernelOperation.Forward, ElementType: ElementType.BFloat16, HeadDim: 64, IsPaged: false });
+        var sound = registry.First(v =>
+            v.Kernel is { Operation: KernelOperation.Forward, ElementType: ElementType.BFloat16, HeadDim: 64,
+            IsPaged: false });
         Assert.True(Run(sound.On(engine)).IsPassed);
 
         // A kernel that takes bfloat16 for half precision.
-        var other = registry.First(v => v.Kernel.Name == sound.Kernel.Name.Replace("bf16", "fp16", StringComparison.Ordinal));
-        var wrong = Run((sound with { Kernel = sound.Kernel with { Name = "wrong", Method = other.Kernel.Method } }).On(engine));
+        var other =
+            registry.First(v => v.Kernel.Name == sound.Kernel.Name.Replace("bf16", "fp16", StringComparison.Ordinal));
+        var wrong = Run((sound with { Kernel = sound.Kernel with { Name = "wrong", Method = other.Kernel.Method } })
+            .On(engine));
         Assert.Equal((false, 1, 0), (wrong.IsPassed, wrong.Cases, wrong.Others));
         Assert.False(wrong.Worst!.IsWithin, wrong.Line(0));
 
@@ -154,8 +169,12 @@ public sealed class VerifyCommandTests : IDisposable
         Assert.Contains("never ran", unknown.Line(0));
 
         // A block width that the forced kernel does not have.
-        var wide = registry.First(v => v.Kernel is { ElementType: ElementType.Float16, HeadDim: 64, IsPaged: true, BlockColumns: 64, Operation: KernelOperation.Forward });
-        var narrow = registry.First(v => v.Kernel is { ElementType: ElementType.Float16, HeadDim: 64, IsPaged: true, BlockColumns: 16, Operation: KernelOperation.Forward });
+        var wide = registry.First(v =>
+            v.Kernel is { ElementType: ElementType.Float16, HeadDim: 64, IsPaged: true, BlockColumns: 64,
+            Operation: KernelOperation.Forward });
+        var narrow = registry.First(v =>
+            v.Kernel is { ElementType: ElementType.Float16, HeadDim: 64, IsPaged: true, BlockColumns: 16,
+            Operation: KernelOperation.Forward });
         Assert.Contains("never ran", Run((narrow with { Cases = wide.Cases }).On(engine)).Line(0));
     }
 
@@ -166,18 +185,23 @@ public sealed class VerifyCommandTests : IDisposable
         foreach (bool isSmall in (bool[])[true, false])
         {
             var all = RegistryVariants.Of(engine, isSmall);
-            Assert.Equal(KernelVariants.All.Count + PortableVariants.All.Count - 4, all.Count); // no call packs to another type
+            // no call packs to another type
+            Assert.Equal(KernelVariants.All.Count + PortableVariants.All.Count - 4, all.Count);
             foreach (var (kernel, cases, _) in all)
             {
                 Assert.NotEmpty(cases);
                 Assert.All(cases, check =>
                 {
-                    Assert.True(kernel.BlockColumns == 0 || kernel.BlockColumns == Math.Min(check.BlockTokens, 64), $"{kernel.Name}: {check.Name}");
-                    Assert.True(kernel.Operation is not (KernelOperation.Forward or KernelOperation.Decode) || kernel.IsPaged == check.IsPaged, $"{kernel.Name}: {check.Name}");
-                    Assert.Equal(kernel.Operation is KernelOperation.Decode or KernelOperation.Merge, check.QueryCounts.All(count => count == 1));
+                    Assert.True(kernel.BlockColumns == 0 || kernel.BlockColumns == Math.Min(check.BlockTokens, 64),
+                        $"{kernel.Name}: {check.Name}");
+                    Assert.True(kernel.Operation is not (KernelOperation.Forward or KernelOperation.Decode)
+                        || kernel.IsPaged == check.IsPaged, $"{kernel.Name}: {check.Name}");
+                    Assert.Equal(kernel.Operation is KernelOperation.Decode or KernelOperation.Merge,
+                        check.QueryCounts.All(count => count == 1));
                 });
                 // By query head, every head has a pattern of its own.
-                int group = cases.Max(check => check.CreatePattern() is { } p && p.PatternHeads == p.KeyValueHeads ? check.QueryHeads / check.KeyValueHeads : 1);
+                int group = cases.Max(check => check.CreatePattern() is { } p && p.PatternHeads == p.KeyValueHeads
+                    ? check.QueryHeads / check.KeyValueHeads : 1);
                 Assert.True(kernel.GroupHeads == 0 || group % kernel.GroupHeads == 0, kernel.Name);
             }
             Assert.Equal(all.Count, all.Select(v => v.Kernel).Distinct().Count());
@@ -186,13 +210,16 @@ public sealed class VerifyCommandTests : IDisposable
 
     [Fact]
     public void A_gradient_that_a_variant_does_not_compute_is_not_held_against_it() =>
-        Assert.True(Run(CheckedPass.QueryGradient, new BrokenEngine(nameof(IEngine.AttentionBackward), BrokenEngine.Nudge)).IsPassed); // spoils dK
+        // spoils dK
+        Assert.True(Run(CheckedPass.QueryGradient,
+        new BrokenEngine(nameof(IEngine.AttentionBackward), BrokenEngine.Nudge)).IsPassed);
 
     [Fact]
     public void The_two_references_agree()
     {
         // Both are double precision; what remains is the rounding of the results to float.
-        foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode, CheckedPass.Merge])
+        foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode,
+            CheckedPass.Merge])
             Assert.InRange(Run(pass, new ReferenceEngine()).Worst!.Error, 0, 1e-6);
     }
 
@@ -217,7 +244,9 @@ public sealed class VerifyCommandTests : IDisposable
         foreach (var group in groups)
         {
             CheckCase[] cases = [.. group.SelectMany(c => c).Distinct()];
-            var result = Run(new EngineVariant("tested", group.Key, ElementType.Float32, ElementType.Float32, [16], engine) { Cases = cases }, isEmulated: false);
+            var result =
+                Run(new EngineVariant("tested", group.Key, ElementType.Float32, ElementType.Float32, [16],
+                engine) { Cases = cases }, isEmulated: false);
             Assert.True(result.IsPassed, result.Line(0));
             Assert.Equal(cases.Length, result.Cases);
             Assert.Equal(cases.Length, cases.Select(c => c.Name).Distinct().Count());
@@ -247,7 +276,8 @@ public sealed class VerifyCommandTests : IDisposable
     [InlineData("dK,_dV", "dK, dV bf16 kernel-d128 128")]
     [InlineData("rare", "decode fp16 rare-d64 64")] // on request: only where nothing else is meant
     [InlineData("D64", "forward fp32 A 64")]
-    [InlineData(null, "forward fp32 A 40 64 128; forward bf16 A 128; decode fp32/bf16 A 40; dK, dV bf16 kernel-d128 128")]
+    [InlineData(null,
+        "forward fp32 A 40 64 128; forward bf16 A 128; decode fp32/bf16 A 40; dK, dV bf16 kernel-d128 128")]
     public void A_text_chooses_implementations_and_head_dimensions(string? only, string chosen)
     {
         using var engine = new ReferenceEngine();
@@ -256,12 +286,17 @@ public sealed class VerifyCommandTests : IDisposable
             new("A", CheckedPass.Forward, ElementType.Float32, ElementType.Float32, [40, 64, 128], engine),
             new("A", CheckedPass.Forward, ElementType.BFloat16, ElementType.BFloat16, [128], engine),
             new("A", CheckedPass.Decode, ElementType.Float32, ElementType.BFloat16, [40], engine),
-            new("kernel-d128", CheckedPass.KeyValueGradients, ElementType.BFloat16, ElementType.BFloat16, [128], engine),
-            new("rare-d64", CheckedPass.Decode, ElementType.Float16, ElementType.Float16, [64], engine) { IsOnRequest = true },
+            new("kernel-d128", CheckedPass.KeyValueGradients, ElementType.BFloat16, ElementType.BFloat16,
+                [128], engine),
+            new("rare-d64", CheckedPass.Decode, ElementType.Float16, ElementType.Float16, [64],
+                engine) { IsOnRequest = true },
         ];
-        Assert.Equal(chosen.Split("; "), VariantFilter.Choose(all, only).Select(v => $"{v.PassName} {v.Types} {v.Name} {string.Join(' ', v.HeadDims)}"));
+        Assert.Equal(chosen.Split("; "), VariantFilter.Choose(all, only)
+            .Select(v => $"{v.PassName} {v.Types} {v.Name} {string.Join(' ', v.HeadDims)}"));
         string refusal = Assert.Throws<ArgumentException>(() => VariantFilter.Choose(all, "fp32 D4")).Message;
-        Assert.Equal("no implementation contains 'fp32 D4'; there are 5: forward fp32 A; forward bf16 A; decode fp32/bf16 A; dK, dV bf16 kernel-d128; decode fp16 rare-d64; "
+        Assert.Equal(
+            "no implementation contains 'fp32 D4'; there are 5: forward fp32 A; forward bf16 A; decode fp32/bf16 A; "
+            + "dK, dV bf16 kernel-d128; decode fp16 rare-d64; "
             + "head dimensions are D40, D64, D128", refusal);
     }
 
@@ -271,12 +306,14 @@ public sealed class VerifyCommandTests : IDisposable
         string file = Path.Combine(_folder, "verify.json");
         string text = await Tool.SucceedAsync($"verify --device cpu --no-speed --only merge_D128 --out {file}");
         using var json = JsonDocument.Parse(File.ReadAllText(file));
-        Assert.All(json.RootElement.GetProperty("variants").EnumerateArray(), v => Assert.Equal([128], v.GetProperty("headDims").EnumerateArray().Select(d => d.GetInt32())));
+        Assert.All(json.RootElement.GetProperty("variants").EnumerateArray(), v =>
+            Assert.Equal([128], v.GetProperty("headDims").EnumerateArray().Select(d => d.GetInt32())));
         Assert.DoesNotContain("D 40", text);
 
         var refused = await Tool.RunAsync("verify --device ilgpu-cpu --no-speed --only nothing-like-it");
         Assert.Equal(2, refused.ExitCode);
-        Assert.Matches("^error: no implementation contains 'nothing-like-it'; there are [0-9]{3}, such as ", refused.Error);
+        Assert.Matches("^error: no implementation contains 'nothing-like-it'; there are [0-9]{3}, such as ",
+            refused.Error);
         Assert.InRange(refused.Error.Length, 100, 1000);
         Assert.Equal(10, refused.Error.Split("such as ")[1].Split("; head dimensions")[0].Split("; ").Length);
     }
@@ -288,7 +325,8 @@ public sealed class VerifyCommandTests : IDisposable
     public void Tolerances_are_the_documented_ones(ElementType type, double limit)
     {
         Assert.Equal(new Cli.Verify.Tolerance(limit), Cli.Verify.Tolerance.Output(type));
-        Assert.Equal(type == ElementType.Float32 ? new Cli.Verify.Tolerance(1e-4) : new Cli.Verify.Tolerance(limit, IsRelative: true), Cli.Verify.Tolerance.Gradient(type));
+        Assert.Equal(type == ElementType.Float32 ? new Cli.Verify.Tolerance(1e-4)
+            : new Cli.Verify.Tolerance(limit, IsRelative: true), Cli.Verify.Tolerance.Gradient(type));
     }
 
     [Theory]
@@ -296,9 +334,11 @@ public sealed class VerifyCommandTests : IDisposable
     [InlineData("verify --device cpu --seed x", "--seed must be a whole number")]
     [InlineData("verify --device cpu --only nothing-like-it", "no implementation contains 'nothing-like-it'")]
     [InlineData("verify --device cpu --out /no/such/folder/v.json", "/no/such/folder")]
-    public async Task Bad_input_gives_one_line(string arguments, string message) => await Tool.RefuseAsync(arguments, message);
+    public async Task Bad_input_gives_one_line(string arguments, string message) =>
+        await Tool.RefuseAsync(arguments, message);
 
-    private static VariantResult Run(CheckedPass pass, IEngine engine, ElementType type = ElementType.Float64, bool isEmulated = true, int headDim = 16)
+    private static VariantResult Run(CheckedPass pass, IEngine engine, ElementType type = ElementType.Float64,
+        bool isEmulated = true, int headDim = 16)
     {
         return Run(new EngineVariant("tested", pass, type, type, [headDim], engine), isEmulated);
     }
@@ -312,7 +352,8 @@ public sealed class VerifyCommandTests : IDisposable
 
     private static VariantResult Run(EngineVariant variant, bool isEmulated = true)
     {
-        var result = new VerifyRun(Seeds.Current, isEmulated).Run([variant], _ => { }, TestContext.Current.CancellationToken);
+        var result = new VerifyRun(Seeds.Current, isEmulated)
+            .Run([variant], _ => { }, TestContext.Current.CancellationToken);
         return Assert.Single(result);
     }
 }

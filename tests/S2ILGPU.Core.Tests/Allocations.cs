@@ -5,8 +5,8 @@ internal static class Allocations
 {
     private const int Attempts = 5;
 
-    /// <summary>The fewest bytes of the calling thread over a few runs: what a run takes every time. The runtime itself allocates now and then, when a lock is
-    /// contended for the first time for example.</summary>
+    /// <summary>The fewest bytes of the calling thread over a few runs: what a run takes every time. The runtime itself
+    /// allocates now and then, when a lock is contended for the first time for example.</summary>
     public static long OfEveryRun(Action run)
     {
         long fewest = long.MaxValue;

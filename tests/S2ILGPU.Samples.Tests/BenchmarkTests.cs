@@ -5,7 +5,8 @@ using Xunit;
 
 namespace S2ILGPU.Samples.Tests;
 
-/// <summary>Every benchmark runs once at a small size with each value of its parameters, so that none breaks unnoticed. Nothing is timed.</summary>
+/// <summary>Every benchmark runs once at a small size with each value of its parameters, so that none breaks unnoticed.
+/// Nothing is timed.</summary>
 public sealed class BenchmarkTests
 {
     private const int FewTokens = 192;
@@ -41,7 +42,8 @@ public sealed class BenchmarkTests
             benchmark.Invoke(benchmarks, null);
         }
         if (benchmarks is ICountsWork counting)
-            Assert.Contains(Methods<BenchmarkAttribute>(type), benchmark => counting.Of(benchmark.Name) is { Flops: > 0 } or { Bytes: > 0 });
+            Assert.Contains(Methods<BenchmarkAttribute>(type), benchmark =>
+                counting.Of(benchmark.Name) is { Flops: > 0 } or { Bytes: > 0 });
         Call<GlobalCleanupAttribute>(type, benchmarks);
     }
 
@@ -54,7 +56,8 @@ public sealed class BenchmarkTests
             return listed.Values!;
         if (property.GetCustomAttribute<ParamsSourceAttribute>() is not { } source)
             return [];
-        var values = type.GetProperty(source.Name, BindingFlags.Public | BindingFlags.Static | BindingFlags.FlattenHierarchy)!.GetValue(null);
+        var values = type.GetProperty(source.Name,
+            BindingFlags.Public | BindingFlags.Static | BindingFlags.FlattenHierarchy)!.GetValue(null);
         return [.. ((System.Collections.IEnumerable)values!).Cast<object>()];
     }
 

@@ -11,7 +11,8 @@ public sealed class SampleTests
 {
     private const int MaxLines = 100;
 
-    private static readonly string s_folder = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "..", "samples"));
+    private static readonly string s_folder =
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "..", "samples"));
 
     // What the output of each sample must match.
     private static readonly Dictionary<string, string[]> s_expected = new()
@@ -21,8 +22,11 @@ public sealed class SampleTests
         ["CheckAGradient"] = ["query +[0-9]+ .*\nkey .*\nvalue .*\nthe gradients agree\n"],
         ["TrainATinyModel"] = ["step  120: training loss 0[.]",
             "This is the cat,\nthat killed the rat,\nthat ate the malt,\nthat lay in the house that Jack built[.]\n"],
-        ["AttentionInYourIlgpuProgram"] = ["; tensor cores for 16-bit buffers: True\nforward:  .* [0-9.]+e-[678]\nbackward: .* [0-9.]+e-[5678]\ndecoding: .* [0-9.]+e([+]0|-[678])\n"],
-        ["YourOwnPattern"] = ["coverage\n +128 .* complete\n +1024 .* incomplete", @"first 32 tokens  0\.0e\+0\nall tokens +[1-9]"],
+        ["AttentionInYourIlgpuProgram"] =
+            ["; tensor cores for 16-bit buffers: True\nforward:  .* [0-9.]+e-[678]\nbackward: .* "
+            + "[0-9.]+e-[5678]\ndecoding: .* [0-9.]+e([+]0|-[678])\n"],
+        ["YourOwnPattern"] = ["coverage\n +128 .* complete\n +1024 .* incomplete",
+            @"first 32 tokens  0\.0e\+0\nall tokens +[1-9]"],
     };
 
     public static TheoryData<string> Samples => [.. s_expected.Keys];
@@ -39,7 +43,8 @@ public sealed class SampleTests
     [Fact]
     public void Every_folder_is_a_sample_that_is_run_and_listed()
     {
-        string[] folders = [.. Directory.EnumerateDirectories(s_folder).Select(folder => Path.GetFileName(folder)).Order()];
+        string[] folders = [.. Directory.EnumerateDirectories(s_folder)
+            .Select(folder => Path.GetFileName(folder)).Order()];
         Assert.Equal(folders, s_expected.Keys.Order());
         string readme = File.ReadAllText(Path.Combine(s_folder, "README.md"));
         Assert.All(folders, folder => Assert.Contains($"[{folder}]({folder}/Program.cs)", readme));
@@ -54,7 +59,8 @@ public sealed class SampleTests
         Assert.InRange(File.ReadLines(file).Count(), 1, MaxLines - 1);
     }
 
-    // The entry point of the sample's assembly, with its output kept. The tests of a class run one after the other, so nobody else writes meanwhile.
+    // The entry point of the sample's assembly, with its output kept. The tests of a class run one after the other, so
+    // nobody else writes meanwhile.
     private static string Run(string sample)
     {
         var entry = Assembly.Load(sample).EntryPoint;

@@ -6,15 +6,16 @@ namespace S2ILGPU.Cli.Bench;
 /// <param name="Least">Rounds that are measured in any case.</param>
 /// <param name="Most">Rounds after which enough is known.</param>
 /// <param name="Seconds">Time after which no further round begins.</param>
-/// <param name="WarmUpSeconds">Time to call the variants before the first round, twice each at least. A quarter of a second lets the compiler's background
-/// tiers replace what they compiled quickly.</param>
+/// <param name="WarmUpSeconds">Time to call the variants before the first round, twice each at least. A quarter of a
+/// second lets the compiler's background tiers replace what they compiled quickly.</param>
 internal readonly record struct Rounds(int Least, int Most, double Seconds, double WarmUpSeconds = 0.25);
 
 /// <summary>What a measurement is.</summary>
 /// <param name="LeastSeconds">Its least duration: short variants are called several times.</param>
 /// <param name="Synchronize">Waits for work that still runs when a call returns; null where none does.</param>
 /// <param name="Cancellation">Ends the run after the round under way.</param>
-internal readonly record struct Measurement(double LeastSeconds, Action? Synchronize = null, CancellationToken Cancellation = default)
+internal readonly record struct Measurement(double LeastSeconds, Action? Synchronize = null,
+    CancellationToken Cancellation = default)
 {
     /// <summary>Seconds of one call, the mean of several.</summary>
     public double Seconds(Action variant, int calls)
@@ -28,7 +29,8 @@ internal readonly record struct Measurement(double LeastSeconds, Action? Synchro
     }
 }
 
-/// <summary>A stopwatch for several variants that are to be compared: A B C A B C ..., so that a machine that becomes slower does so for all of them.</summary>
+/// <summary>A stopwatch for several variants that are to be compared: A B C A B C ..., so that a machine that becomes
+/// slower does so for all of them.</summary>
 internal static class Alternating
 {
     private const int MostCallsPerMeasurement = 1000;
@@ -45,7 +47,8 @@ internal static class Alternating
     /// <summary>Measures the variants in turn.</summary>
     /// <param name="rounds">How often.</param>
     /// <param name="measurement">What is measured each time.</param>
-    /// <param name="variants">What to measure. Nothing else is called or allocated while the watch runs, but for the measurement's own synchronisation.</param>
+    /// <param name="variants">What to measure. Nothing else is called or allocated while the watch runs, but for the
+    /// measurement's own synchronisation.</param>
     /// <returns>Seconds of one call per variant; measurement i of all variants belongs to the same round.</returns>
     public static Samples[] Time(Rounds rounds, in Measurement measurement, Action[] variants)
     {
@@ -56,7 +59,8 @@ internal static class Alternating
         GC.Collect();
         long start = Stopwatch.GetTimestamp();
         int round = 0;
-        for (; round < rounds.Most && (round < rounds.Least || Stopwatch.GetElapsedTime(start).TotalSeconds < rounds.Seconds); round++)
+        for (; round < rounds.Most
+            && (round < rounds.Least || Stopwatch.GetElapsedTime(start).TotalSeconds < rounds.Seconds); round++)
         {
             measurement.Cancellation.ThrowIfCancellationRequested();
             for (int v = 0; v < variants.Length; v++)
@@ -65,17 +69,20 @@ internal static class Alternating
         return [.. seconds.Select(s => new Samples(s[..round]))];
     }
 
-    /// <summary>Calls the variants until they are compiled for good and caches are filled; returns how many calls make up a measurement of each.</summary>
+    /// <summary>Calls the variants until they are compiled for good and caches are filled; returns how many calls make
+    /// up a measurement of each.</summary>
     private static int[] WarmUp(double seconds, in Measurement measurement, Action[] variants)
     {
         const int LeastRounds = 2, MostRounds = 50;
         var fastest = new double[variants.Length];
         Array.Fill(fastest, double.MaxValue);
         long start = Stopwatch.GetTimestamp();
-        for (int round = 0; round < LeastRounds || (round < MostRounds && Stopwatch.GetElapsedTime(start).TotalSeconds < seconds); round++)
+        for (int round = 0; round < LeastRounds
+            || (round < MostRounds && Stopwatch.GetElapsedTime(start).TotalSeconds < seconds); round++)
             for (int v = 0; v < variants.Length; v++)
                 fastest[v] = Math.Min(fastest[v], measurement.Seconds(variants[v], calls: 1));
         double least = measurement.LeastSeconds;
-        return [.. fastest.Select(s => (int)Math.Clamp(Math.Ceiling(least / Math.Max(s, 1e-9)), 1, MostCallsPerMeasurement))];
+        return [.. fastest.Select(s =>
+            (int)Math.Clamp(Math.Ceiling(least / Math.Max(s, 1e-9)), 1, MostCallsPerMeasurement))];
     }
 }

@@ -1,6 +1,7 @@
 namespace S2ILGPU.Cli.Bench;
 
-/// <summary>Attention forward and backward: multiplications and additions over the kept blocks per second, of what the machine can do.</summary>
+/// <summary>Attention forward and backward: multiplications and additions over the kept blocks per second, of what the
+/// machine can do.</summary>
 internal static class AttentionBench
 {
     public static FigureGroup Forward(BenchMachine machine) => Measure(machine, isBackward: false);
@@ -19,7 +20,8 @@ internal static class AttentionBench
     private static IEnumerable<Figure> Measure(BenchMachine machine, int headDim, int tokens, bool isBackward)
     {
         var patterns = BenchPatterns.All(machine.Settings.Heads);
-        var size = new AttentionSize(tokens, machine.Settings.Heads, machine.Settings.Heads, headDim, HasGradients: isBackward);
+        var size = new AttentionSize(tokens, machine.Settings.Heads, machine.Settings.Heads, headDim,
+            HasGradients: isBackward);
         using var inputs = new AttentionInputs(machine.All, size);
         AttentionWork[] work = [.. patterns.Select(p => new AttentionWork(inputs, p.Pattern))];
         foreach (var w in work)
@@ -36,8 +38,11 @@ internal static class AttentionBench
                 (true, true) => Targets.BackwardDense,
                 (true, false) => Targets.BackwardSparse,
             };
-            var fraction = timings.Fraction(i, isBackward ? work[i].BackwardFlops : work[i].ForwardFlops, timings.PeakAllThreads);
-            figures.Add(Figure.Of($"{(isBackward ? "backward" : "forward")} D{headDim}, {tokens} tokens, {patterns[i].Name}", fraction, target, Figure.OfPeak));
+            var fraction = timings.Fraction(i, isBackward ? work[i].BackwardFlops : work[i].ForwardFlops,
+                timings.PeakAllThreads);
+            figures.Add(
+                Figure.Of($"{(isBackward ? "backward" : "forward")} D{headDim}, {tokens} tokens, {patterns[i].Name}",
+                fraction, target, Figure.OfPeak));
             work[i].Dispose();
         }
         return figures;

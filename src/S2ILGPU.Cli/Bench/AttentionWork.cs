@@ -10,12 +10,14 @@ namespace S2ILGPU.Cli.Bench;
 /// <param name="Heads">H.</param>
 /// <param name="KeyValueHeads">Hkv.</param>
 /// <param name="HeadDim">D.</param>
-/// <param name="IsFused">Whether queries, keys and values are views of one tensor [1, N, H + 2 Hkv, D], as a transformer layer has them.</param>
+/// <param name="IsFused">Whether queries, keys and values are views of one tensor [1, N, H + 2 Hkv, D], as a
+/// transformer layer has them.</param>
 /// <param name="HasGradients">Whether there is a backward pass.</param>
-internal readonly record struct AttentionSize(int Tokens, int Heads, int KeyValueHeads, int HeadDim, bool IsFused = false, bool HasGradients = false);
+internal readonly record struct AttentionSize(int Tokens, int Heads, int KeyValueHeads, int HeadDim,
+    bool IsFused = false, bool HasGradients = false);
 
-/// <summary>Queries, keys and values [1, N, H, D] and, for the backward pass, the gradient of the output and room for theirs; shared by several
-/// patterns.</summary>
+/// <summary>Queries, keys and values [1, N, H, D] and, for the backward pass, the gradient of the output and room for
+/// theirs; shared by several patterns.</summary>
 internal sealed class AttentionInputs : IDisposable
 {
     private readonly List<Tensor> _owned = [];
@@ -52,10 +54,12 @@ internal sealed class AttentionInputs : IDisposable
     {
         var (tokens, heads, keyValueHeads, headDim, _, _) = size;
         if (!size.IsFused)
-            return (Own(engine.Random(seed, 1, tokens, heads, headDim)), Own(engine.Random(seed + 1, 1, tokens, keyValueHeads, headDim)),
+            return (Own(engine.Random(seed, 1, tokens, heads, headDim)),
+                Own(engine.Random(seed + 1, 1, tokens, keyValueHeads, headDim)),
                 Own(engine.Random(seed + 2, 1, tokens, keyValueHeads, headDim)));
         var fused = Own(engine.Random(seed, 1, tokens, heads + 2 * keyValueHeads, headDim));
-        return (Own(fused.Slice(2, 0, heads)), Own(fused.Slice(2, heads, keyValueHeads)), Own(fused.Slice(2, heads + keyValueHeads, keyValueHeads)));
+        return (Own(fused.Slice(2, 0, heads)), Own(fused.Slice(2, heads, keyValueHeads)),
+            Own(fused.Slice(2, heads + keyValueHeads, keyValueHeads)));
     }
 
     private Tensor Own(Tensor tensor)
@@ -86,8 +90,10 @@ internal sealed class AttentionWork : IDisposable
         int headDim = inputs.Query.Shape[3];
         _scale = (float)(1 / Math.Sqrt(headDim));
         _output = inputs.Engine.Allocate(inputs.Query.Shape, ElementType.Float32);
-        _logSumExp = inputs.Engine.Allocate(new Shape(1, inputs.Query.Shape[2], inputs.Query.Shape[1]), ElementType.Float32);
-        long blocks = lengths.Sum(n => BlockLayout.Create(pattern, n).KeptBlocks) * (pattern.QueryHeads / pattern.PatternHeads);
+        _logSumExp = inputs.Engine.Allocate(new Shape(1, inputs.Query.Shape[2], inputs.Query.Shape[1]),
+            ElementType.Float32);
+        long blocks = lengths.Sum(n => BlockLayout.Create(pattern, n).KeptBlocks)
+            * (pattern.QueryHeads / pattern.PatternHeads);
         Scores = (double)blocks * pattern.BlockTokens * pattern.BlockTokens;
         (ForwardFlops, BackwardFlops) = (4 * Scores * headDim, 10 * Scores * headDim);
     }
@@ -102,11 +108,15 @@ internal sealed class AttentionWork : IDisposable
     public double BackwardFlops { get; }
 
     public void Forward() => _inputs.Engine.AttentionForward(
-        new AttentionForwardArguments(_inputs.Query, _inputs.Key, _inputs.Value, _output, _logSumExp, _layout, _sequences, _scale));
+        new AttentionForwardArguments(_inputs.Query, _inputs.Key, _inputs.Value, _output, _logSumExp, _layout,
+        _sequences, _scale));
 
     /// <summary>Needs a forward pass before it, and inputs with gradients.</summary>
-    public void Backward() => _inputs.Engine.AttentionBackward(new AttentionBackwardArguments(_inputs.Query, _inputs.Key, _inputs.Value, _output, _logSumExp,
-        _inputs.OutputGradient!, null, _inputs.QueryGradient!, _inputs.KeyGradient!, _inputs.ValueGradient!, _layout, _sequences, _scale));
+    public void Backward() =>
+        _inputs.Engine.AttentionBackward(new AttentionBackwardArguments(_inputs.Query, _inputs.Key, _inputs.Value,
+        _output, _logSumExp,
+        _inputs.OutputGradient!, null, _inputs.QueryGradient!, _inputs.KeyGradient!, _inputs.ValueGradient!, _layout,
+            _sequences, _scale));
 
     public void Dispose()
     {

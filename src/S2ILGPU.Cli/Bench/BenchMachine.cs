@@ -15,7 +15,8 @@ internal enum Yardsticks
     ReadRate = 4,
 }
 
-/// <summary>The machine under measurement: an engine on one thread, an engine on all of them, and the machine's own limits.</summary>
+/// <summary>The machine under measurement: an engine on one thread, an engine on all of them, and the machine's own
+/// limits.</summary>
 internal sealed class BenchMachine : IDisposable
 {
     private readonly MachineProbe _one, _all;
@@ -38,7 +39,8 @@ internal sealed class BenchMachine : IDisposable
     /// <summary>The engine on all threads; the same one where there is only one.</summary>
     public CpuEngine All { get; }
 
-    /// <summary>Billions of float32 multiplications and additions per second by number of threads, the median over the whole run.</summary>
+    /// <summary>Billions of float32 multiplications and additions per second by number of threads, the median over the
+    /// whole run.</summary>
     public IReadOnlyDictionary<int, double> PeakGflops => new SortedDictionary<int, double>
     {
         [All.Threads] = MedianOf(_peakAll),
@@ -48,15 +50,17 @@ internal sealed class BenchMachine : IDisposable
     /// <summary>Billions of bytes per second that all threads read, the median over the whole run.</summary>
     public double ReadGBs => MedianOf(_readRate);
 
-    /// <summary>How much the peak of all threads varied over the whole run: width of the middle half of its measurements, of their median. Above a few
-    /// percent something else was running.</summary>
-    public double PeakVariation => _peakAll.Count == 0 ? 0 : new Samples([.. _peakAll]).Spread / 1e9 / MedianOf(_peakAll);
+    /// <summary>How much the peak of all threads varied over the whole run: width of the middle half of its
+    /// measurements, of their median. Above a few percent something else was running.</summary>
+    public double PeakVariation =>
+        _peakAll.Count == 0 ? 0 : new Samples([.. _peakAll]).Spread / 1e9 / MedianOf(_peakAll);
 
     /// <summary>Measures variants in turn, and the yardsticks with them in every round.</summary>
     public Timings Time(Rounds rounds, Yardsticks yardsticks, params Action[] variants)
     {
         var measured = new List<Action>(variants);
-        int one = Add(Yardsticks.PeakOneThread, _one.MultiplyAdd), all = Add(Yardsticks.PeakAllThreads, _all.MultiplyAdd);
+        int one = Add(Yardsticks.PeakOneThread, _one.MultiplyAdd),
+            all = Add(Yardsticks.PeakAllThreads, _all.MultiplyAdd);
         int read = Add(Yardsticks.ReadRate, _all.Read);
         var seconds = Alternating.Time(rounds, [.. measured]);
         return new Timings(seconds[..variants.Length])
@@ -97,9 +101,12 @@ internal sealed class BenchMachine : IDisposable
     public string Describe()
     {
         const string CpuInfo = "/proc/cpuinfo";
-        string? line = File.Exists(CpuInfo) ? File.ReadLines(CpuInfo).FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal)) : null;
-        string processor = line?.Split(':', 2)[^1].Trim() ?? Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER") ?? "unknown processor";
-        return $"{processor}, {All.Threads} {(All.Threads == 1 ? "core" : "cores")}, {All.Name}, .NET {Environment.Version}";
+        string? line = File.Exists(CpuInfo) ? File.ReadLines(CpuInfo)
+            .FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal)) : null;
+        string processor = line?.Split(':', 2)[^1].Trim() ?? Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER")
+            ?? "unknown processor";
+        return $"{processor}, {All.Threads} {(All.Threads == 1 ? "core" : "cores")}, {All.Name}, .NET "
+            + $"{Environment.Version}";
     }
 
     /// <summary>The commit of the working directory; null where there is none, or no git.</summary>
@@ -107,7 +114,8 @@ internal sealed class BenchMachine : IDisposable
     {
         try
         {
-            var start = new ProcessStartInfo("git", ["rev-parse", "--short", "HEAD"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+            var start = new ProcessStartInfo("git", ["rev-parse", "--short", "HEAD"]) { RedirectStandardOutput = true,
+                RedirectStandardError = true };
             using var git = Process.Start(start);
             string? commit = git?.StandardOutput.ReadToEnd().Trim();
             git?.WaitForExit();
@@ -142,8 +150,10 @@ internal sealed class Timings(Samples[] seconds)
     /// <param name="work">Its work, in the unit of the yardstick.</param>
     /// <param name="yardstick">A yardstick that was measured.</param>
     public Samples Fraction(int variant, double work, Samples? yardstick) =>
-        seconds[variant].With(yardstick ?? throw new InvalidOperationException("the yardstick was not measured"), (s, best) => work / s / best);
+        seconds[variant].With(yardstick ?? throw new InvalidOperationException("the yardstick was not measured"),
+        (s, best) => work / s / best);
 
     /// <summary>How many times as fast a variant is as another, round by round.</summary>
-    public Samples Ratio(int variant, int baseline) => seconds[baseline].With(seconds[variant], (slow, fast) => slow / fast);
+    public Samples Ratio(int variant, int baseline) =>
+        seconds[baseline].With(seconds[variant], (slow, fast) => slow / fast);
 }

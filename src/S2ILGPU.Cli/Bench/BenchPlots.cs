@@ -17,10 +17,13 @@ internal static class BenchPlots
         foreach (var pattern in points.GroupBy(p => p.Pattern))
         {
             string colour = s_colours[series.Count / 2 % s_colours.Length];
-            series.Add(new PlotSeries(pattern.Key, colour, [.. pattern.Select(p => ((double)p.Tokens, p.Ratio))]) { HasMarkers = true });
-            series.Add(new PlotSeries($"{pattern.Key}, ceiling", colour, [.. pattern.Select(p => ((double)p.Tokens, p.Ceiling))], IsDashed: true));
+            series.Add(new PlotSeries(pattern.Key, colour,
+                [.. pattern.Select(p => ((double)p.Tokens, p.Ratio))]) { HasMarkers = true });
+            series.Add(new PlotSeries($"{pattern.Key}, ceiling", colour,
+                [.. pattern.Select(p => ((double)p.Tokens, p.Ceiling))], IsDashed: true));
         }
-        return new SvgPlot("Sparse over dense attention, forward", "tokens", "times as fast", series) { HasLogarithmicX = true, LegendIsLeft = true }.Render();
+        return new SvgPlot("Sparse over dense attention, forward", "tokens", "times as fast",
+            series) { HasLogarithmicX = true, LegendIsLeft = true }.Render();
     }
 
     /// <summary>A dot for every figure that is a fraction of peak, and a tick where its target is.</summary>
@@ -31,26 +34,32 @@ internal static class BenchPlots
         double bottom = Top + RowHeight * rows.Length, height = bottom + 34;
         var svg = new StringBuilder();
         string size = $"{F(Width)} {F(height)}";
-        svg.AppendLine($"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" font-family="system-ui, sans-serif" font-size="12">""");
+        svg.AppendLine(
+            $"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" font-family="system-ui, sans-serif" font-size="12">""");
         svg.AppendLine("""<rect width="100%" height="100%" fill="white"/>""");
-        svg.AppendLine("""<text x="16" y="26" font-size="16" font-weight="600" fill="#222">Fraction of the machine's peak; ticks are targets</text>""");
+        svg.AppendLine(
+            """<text x="16" y="26" font-size="16" font-weight="600" fill="#222">Fraction of the machine's peak; ticks are targets</text>""");
         for (int percent = 0; percent <= 100; percent += 10)
         {
             string x = F(X(percent));
             svg.AppendLine($"""<line x1="{x}" y1="{F(Top)}" x2="{x}" y2="{F(bottom)}" stroke="#e4e4e4"/>""");
-            svg.AppendLine($"""<text x="{x}" y="{F(bottom + 18)}" text-anchor="middle" fill="#555">{percent} %</text>""");
+            svg.AppendLine(
+                $"""<text x="{x}" y="{F(bottom + 18)}" text-anchor="middle" fill="#555">{percent} %</text>""");
         }
         for (int i = 0; i < rows.Length; i++)
         {
             double y = Top + RowHeight * (i + 0.5), value = 100 * Math.Clamp(rows[i].Value!.Value, 0, 1);
-            string colour = rows[i].IsMet == false ? s_colours[1] : s_colours[0], name = SecurityElement.Escape(rows[i].Name);
+            string colour = rows[i].IsMet == false ? s_colours[1] : s_colours[0],
+                name = SecurityElement.Escape(rows[i].Name);
             svg.AppendLine($"""<text x="{F(Left - 10)}" y="{F(y + 4)}" text-anchor="end" fill="#333">{name}</text>""");
-            svg.AppendLine($"""<line x1="{F(X(0))}" y1="{F(y)}" x2="{F(X(value))}" y2="{F(y)}" stroke="{colour}" opacity="0.35"/>""");
+            svg.AppendLine(
+                $"""<line x1="{F(X(0))}" y1="{F(y)}" x2="{F(X(value))}" y2="{F(y)}" stroke="{colour}" opacity="0.35"/>""");
             svg.AppendLine($"""<circle cx="{F(X(value))}" cy="{F(y)}" r="4" fill="{colour}"/>""");
             if (rows[i].Target is not { } target)
                 continue;
             string at = F(X(100 * target));
-            svg.AppendLine($"""<line x1="{at}" y1="{F(y - 6)}" x2="{at}" y2="{F(y + 6)}" stroke="#222" stroke-width="1.5"/>""");
+            svg.AppendLine(
+                $"""<line x1="{at}" y1="{F(y - 6)}" x2="{at}" y2="{F(y + 6)}" stroke="#222" stroke-width="1.5"/>""");
         }
         svg.AppendLine("</svg>");
         return svg.ToString();

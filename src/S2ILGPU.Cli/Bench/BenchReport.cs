@@ -12,7 +12,8 @@ namespace S2ILGPU.Cli.Bench;
 /// <param name="Groups">The figures.</param>
 /// <param name="SpeedUps">The points of the speed-up curve.</param>
 /// <param name="Notes">What was left out, and why.</param>
-internal sealed record BenchReport(string Machine, DateOnly Date, string? Commit, IReadOnlyDictionary<int, double> PeakGflops, double ReadGBs,
+internal sealed record BenchReport(string Machine, DateOnly Date, string? Commit, IReadOnlyDictionary<int,
+    double> PeakGflops, double ReadGBs,
     IReadOnlyList<FigureGroup> Groups, IReadOnlyList<SpeedUp> SpeedUps, IReadOnlyList<string> Notes)
 {
     /// <summary>All figures, in order.</summary>

@@ -13,7 +13,8 @@ internal static class BenchRun
     /// <param name="begin">Called with the machine in words before anything is measured.</param>
     /// <param name="show">Called with each group as soon as it is measured.</param>
     /// <param name="cancellation">Ends the run after the group under way.</param>
-    public static BenchReport Run(BenchSettings settings, Action<string> begin, Action<FigureGroup> show, CancellationToken cancellation)
+    public static BenchReport Run(BenchSettings settings, Action<string> begin, Action<FigureGroup> show,
+        CancellationToken cancellation)
     {
         using var machine = new BenchMachine(settings);
         string words = machine.Describe();
@@ -50,8 +51,10 @@ internal static class BenchRun
         }
         if (machine.PeakVariation > TolerableVariation)
             notes.Add(string.Create(CultureInfo.InvariantCulture,
-                $"The machine was busy: its own peak varied by {machine.PeakVariation:P0} during the run. Do not quote these figures."));
+                $"The machine was busy: its own peak varied by {machine.PeakVariation:P0} during the run. Do not "
+                + $"quote these figures."));
         var today = DateOnly.FromDateTime(DateTime.UtcNow);
-        return new BenchReport(words, today, BenchMachine.Commit(), machine.PeakGflops, machine.ReadGBs, groups, speedUps, notes);
+        return new BenchReport(words, today, BenchMachine.Commit(), machine.PeakGflops, machine.ReadGBs, groups,
+            speedUps, notes);
     }
 }

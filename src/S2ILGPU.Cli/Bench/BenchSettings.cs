@@ -45,7 +45,8 @@ internal sealed record BenchSettings
     /// <summary>Positions in the cache while decoding.</summary>
     public int DecodeTokens { get; init; } = 32768;
 
-    /// <summary>Bytes that are read for the rate of plain reading and, by several caches in turn, while decoding: several times the last cache.</summary>
+    /// <summary>Bytes that are read for the rate of plain reading and, by several caches in turn, while decoding:
+    /// several times the last cache.</summary>
     public long ReadBytes { get; init; } = 256L << 20;
 
     /// <summary>Rows of the matrix products: the tokens of a training step.</summary>

@@ -1,7 +1,8 @@
 namespace S2ILGPU.Cli.Bench;
 
-/// <summary>Attention forward on a machine that has other things to do: threads of this process that spin without end, as many as several other programs
-/// would have. The fair share is that of the engine's threads among all that want a core; far below it, workers would be waiting for each other.</summary>
+/// <summary>Attention forward on a machine that has other things to do: threads of this process that spin without end,
+/// as many as several other programs would have. The fair share is that of the engine's threads among all that want a
+/// core; far below it, workers would be waiting for each other.</summary>
 internal static class BusyBench
 {
     private const int HeadDim = 64, Others = 8;
@@ -22,7 +23,9 @@ internal static class BusyBench
         for (int i = 0; i < work.Length; i++)
         {
             double fair = alone[i].Median / share;
-            figures.Add(Figure.Of($"forward D{HeadDim}, {tokens} tokens, {patterns[i].Name}, beside {Others} busy threads", beside[i].Each(s => fair / s),
+            figures.Add(
+                Figure.Of($"forward D{HeadDim}, {tokens} tokens, {patterns[i].Name}, beside {Others} busy threads",
+                beside[i].Each(s => fair / s),
                 Targets.BusyOfFairShare, "of the fair share"));
             work[i].Dispose();
         }

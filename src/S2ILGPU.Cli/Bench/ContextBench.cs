@@ -11,7 +11,8 @@ using S2ILGPU.Training;
 
 namespace S2ILGPU.Cli.Bench;
 
-/// <summary>Throughput and memory of training against the length of the context, for dense, sparse and hybrid attention.</summary>
+/// <summary>Throughput and memory of training against the length of the context, for dense, sparse and hybrid
+/// attention.</summary>
 internal static class ContextBench
 {
     private static readonly string[] s_attentions = ["dense", "s2", "hybrid"];
@@ -25,13 +26,15 @@ internal static class ContextBench
         {
             // An engine each: the peak of its memory is that of one run.
             Run[] runs = [.. s_attentions.Select(a => new Run(preset, a, tokens, recompute: false, data))];
-            var timings = machine.Time(machine.Settings.ContextRounds, Yardsticks.None, [.. runs.Select(r => (Action)r.Step)]);
+            var timings = machine.Time(machine.Settings.ContextRounds, Yardsticks.None,
+                [.. runs.Select(r => (Action)r.Step)]);
             for (int i = 0; i < runs.Length; i++)
             {
                 var throughput = timings[i].Each(s => tokens / s);
                 string name = $"training step, preset {preset.Name}, 1 x {tokens} tokens, {s_attentions[i]}";
                 string note = string.Create(CultureInfo.InvariantCulture,
-                    $"{timings.Ratio(i, 0).Median:0.00}x dense; peak {runs[i].PeakMegabytes:#,0} MB, {PeakOfRecomputing(preset, s_attentions[i], tokens, data):#,0} MB when recomputing");
+                    $"{timings.Ratio(i, 0).Median:0.00}x dense; peak {runs[i].PeakMegabytes:#,0} MB, "
+                    + $"{PeakOfRecomputing(preset, s_attentions[i], tokens, data):#,0} MB when recomputing");
                 figures.Add(Figure.Of(name, throughput, null, "tokens/s", note));
             }
             foreach (var run in runs)
@@ -55,8 +58,10 @@ internal static class ContextBench
 
         public Run(TrainingPreset preset, string attention, int tokens, bool recompute, TokenDataset data)
         {
-            var config = (preset.Model with { Attention = preset.Attention(attention), ContextTokens = tokens }).Validate();
-            var options = preset.Options with { Steps = int.MaxValue, ValidationInterval = 0, ContextTokens = tokens, BatchSequences = 1, Recompute = recompute };
+            var config = (preset.Model with { Attention = preset.Attention(attention), ContextTokens = tokens })
+                .Validate();
+            var options = preset.Options with { Steps = int.MaxValue, ValidationInterval = 0, ContextTokens = tokens,
+                BatchSequences = 1, Recompute = recompute };
             _trainer = new Trainer(new TransformerModel(_engine, config), data, data, options);
         }
 

@@ -6,7 +6,8 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cli.Bench;
 
-/// <summary>One new query per head against a long paged cache: bytes of kept keys and values per second, of the rate of plain reading.</summary>
+/// <summary>One new query per head against a long paged cache: bytes of kept keys and values per second, of the rate of
+/// plain reading.</summary>
 internal static class DecodeBench
 {
     private const int HeadDim = 64;
@@ -30,17 +31,20 @@ internal static class DecodeBench
             ? machine.Time(machine.Settings.DecodeRounds, Yardsticks.ReadRate, single.Run, brief.Run)
             : machine.Time(machine.Settings.DecodeRounds, Yardsticks.ReadRate, single.Run);
         double milliseconds = timings[0].Median / single.Caches * 1e3;
-        string note = string.Create(CultureInfo.InvariantCulture, $"{milliseconds:0.00} ms per token and layer, {single.Bytes / single.Caches / 1e6:0.0} MB");
+        string note = string.Create(CultureInfo.InvariantCulture,
+            $"{milliseconds:0.00} ms per token and layer, {single.Bytes / single.Caches / 1e6:0.0} MB");
         var fraction = timings.Fraction(0, single.Bytes, timings.ReadRate);
         yield return Figure.Of($"{title}, float32 cache", fraction, Targets.DecodeOfReadRate, "of the read rate", note);
         string comparison = $"{title}, bfloat16 over float32 cache";
         yield return refusal is null
             ? Figure.Of(comparison, timings.Ratio(1, baseline: 0), Targets.BFloat16Decode, "x")
-            : new Figure(comparison, null, Targets.BFloat16Decode, "x", null, "the engine does not read such a cache yet");
+            : new Figure(comparison, null, Targets.BFloat16Decode, "x", null,
+                "the engine does not read such a cache yet");
     }
 }
 
-/// <summary>A decoding step of several sequences, one call each, whose kept pages together exceed every cache of the processor.</summary>
+/// <summary>A decoding step of several sequences, one call each, whose kept pages together exceed every cache of the
+/// processor.</summary>
 internal sealed class DecodeWork : IDisposable
 {
     private readonly IEngine _engine;
@@ -69,7 +73,8 @@ internal sealed class DecodeWork : IDisposable
 
     private DecodeWork(DecodeWork other, ElementType type)
     {
-        (_engine, _layout, _sequence, _tables, _scale) = (other._engine, other._layout, other._sequence, other._tables, other._scale);
+        (_engine, _layout, _sequence, _tables, _scale) =
+            (other._engine, other._layout, other._sequence, other._tables, other._scale);
         (_query, _output) = (other._query.Share(), _engine.Allocate(other._output.Shape, ElementType.Float32));
         (_keys, _values) = (_engine.Allocate(other._keys.Shape, type), _engine.Allocate(other._values.Shape, type));
         _engine.Copy(other._keys, _keys);
@@ -89,7 +94,8 @@ internal sealed class DecodeWork : IDisposable
     public void Run()
     {
         foreach (var table in _tables)
-            _engine.AttentionForward(new AttentionForwardArguments(_query, _keys, _values, _output, null, _layout, _sequence, _scale, table));
+            _engine.AttentionForward(new AttentionForwardArguments(_query, _keys, _values, _output, null, _layout,
+                _sequence, _scale, table));
     }
 
     /// <summary>Why the engine does not decode from this cache; null when it does.</summary>

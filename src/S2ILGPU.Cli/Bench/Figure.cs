@@ -6,7 +6,8 @@ namespace S2ILGPU.Cli.Bench;
 /// <param name="Target">The least value that is good enough; null where none was set.</param>
 /// <param name="Unit">Unit of the value.</param>
 /// <param name="Spread">Width of the middle half of the measurements, in the unit of the value.</param>
-/// <param name="Note">What else a reader needs to judge the value: the ceiling of a speed-up, why there is no value.</param>
+/// <param name="Note">What else a reader needs to judge the value: the ceiling of a speed-up, why there is no
+/// value.</param>
 internal sealed record Figure(string Name, double? Value, double? Target, string Unit, double? Spread, string Note = "")
 {
     /// <summary>Unit of figures relative to the fused multiply-adds that the machine can do.</summary>

@@ -14,7 +14,8 @@ internal static class FigureText
         : string.Create(CultureInfo.InvariantCulture, $"{number:0.00}{Unit(figure)}");
 
     /// <summary>The unit where the value alone does not say it, and the note.</summary>
-    public static string Remarks(Figure figure) => string.Join("; ", new[] { IsFraction(figure) ? figure.Unit : "", figure.Note }.Where(s => s.Length > 0));
+    public static string Remarks(Figure figure) =>
+        string.Join("; ", new[] { IsFraction(figure) ? figure.Unit : "", figure.Note }.Where(s => s.Length > 0));
 
     /// <summary>Writes a group as lines of columns.</summary>
     public static void WriteLines(FigureGroup group, TextWriter output)
@@ -22,7 +23,8 @@ internal static class FigureText
         int width = group.Figures.Max(f => f.Name.Length);
         output.WriteLine($"{group.Title}");
         foreach (var f in group.Figures)
-            output.WriteLine($"  {f.Name.PadRight(width)}  {Value(f, f.Value),8}  {Target(f),12}  {f.Mark,-4}  {Spread(f),9}  {Remarks(f)}".TrimEnd());
+            output.WriteLine(
+                $"  {f.Name.PadRight(width)}  {Value(f, f.Value),8}  {Target(f),12}  {f.Mark,-4}  {Spread(f),9}  {Remarks(f)}".TrimEnd());
         output.WriteLine();
     }
 
@@ -36,7 +38,8 @@ internal static class FigureText
         foreach (var f in group.Figures)
         {
             string mark = f.IsMet switch { true => $"[green]{f.Mark}[/]", false => $"[red]{f.Mark}[/]", _ => f.Mark };
-            table.AddRow(Markup.Escape(f.Name), Value(f, f.Value), Target(f), mark, Spread(f), Markup.Escape(Remarks(f)));
+            table.AddRow(Markup.Escape(f.Name), Value(f, f.Value), Target(f), mark, Spread(f),
+                Markup.Escape(Remarks(f)));
         }
         AnsiConsole.Write(table);
     }
@@ -45,13 +48,15 @@ internal static class FigureText
     /// <param name="report">The report.</param>
     /// <param name="isQuick">Whether the sizes were the small ones.</param>
     /// <param name="plots">Files of the plots, beside the page.</param>
-    public static string Markdown(BenchReport report, bool isQuick, params ReadOnlySpan<(string File, string Title)> plots)
+    public static string Markdown(BenchReport report, bool isQuick,
+        params ReadOnlySpan<(string File, string Title)> plots)
     {
         var page = new StringBuilder();
         page.AppendLine("# CPU benchmarks").AppendLine();
         string commit = report.Commit is null ? "" : $", commit {report.Commit}";
         page.AppendLine($"`s2 bench cpu{(isQuick ? " --quick" : "")}`, {report.Date:yyyy-MM-dd}{commit}.").AppendLine();
-        page.AppendLine($"Machine: {report.Machine}. Its own limits, measured in the same rounds: {report.Limits}.").AppendLine();
+        page.AppendLine($"Machine: {report.Machine}. Its own limits, measured in the same rounds: {report.Limits}.")
+            .AppendLine();
         page.AppendLine("""
             Medians; the spread is the width of the middle half of the measurements. Variants take turns in one process, so that ratios hold when the machine
             drifts. Multiplications and additions are counted over kept blocks: 4 x rows x columns x D forward, 10 x rows x columns x D backward.
@@ -72,7 +77,9 @@ internal static class FigureText
         page.AppendLine($"## {char.ToUpperInvariant(group.Title[0])}{group.Title[1..]}").AppendLine();
         page.AppendLine("| figure | value | target | | spread | |").AppendLine("|---|---:|---:|---|---:|---|");
         foreach (var f in group.Figures)
-            page.AppendLine($"| {f.Name} | {Value(f, f.Value)} | {(f.Target is null ? "" : Value(f, f.Target))} | {f.Mark} | {Spread(f)} | {Remarks(f)} |");
+            page.AppendLine(
+                $"| {f.Name} | {Value(f, f.Value)} | {(f.Target is null ? "" : Value(f, f.Target))} | {f.Mark} | "
+                + $"{Spread(f)} | {Remarks(f)} |");
         page.AppendLine();
     }
 

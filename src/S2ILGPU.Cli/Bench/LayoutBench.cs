@@ -3,8 +3,8 @@ using S2ILGPU.Layouts;
 
 namespace S2ILGPU.Cli.Bench;
 
-/// <summary>What it costs to build a layout, beside one attention forward on it. Both costs grow with the heads: the layout is built for all of them, the
-/// forward pass runs over one and counts for all.</summary>
+/// <summary>What it costs to build a layout, beside one attention forward on it. Both costs grow with the heads: the
+/// layout is built for all of them, the forward pass runs over one and counts for all.</summary>
 internal static class LayoutBench
 {
     private const int Heads = 32, HeadDim = 64;
@@ -17,13 +17,17 @@ internal static class LayoutBench
         using var work = new AttentionWork(inputs, pattern.SliceHeads(0..1));
         var timings = machine.Time(machine.Settings.LayoutRounds, Yardsticks.None, work.Forward,
             () => BlockLayout.Create(pattern, tokens), () => _ = BlockLayout.Create(pattern, tokens).Rows.Length);
-        return new FigureGroup("layouts", [Of("rows", 1, Targets.ForwardOverLayout), Of("rows and columns", 2, Targets.ForwardOverLayout)]);
+        return new FigureGroup("layouts",
+            [Of("rows", 1, Targets.ForwardOverLayout), Of("rows and columns", 2, Targets.ForwardOverLayout)]);
 
         Figure Of(string what, int variant, double target)
         {
             string note = string.Create(CultureInfo.InvariantCulture,
-                $"{timings[variant].Median * 1e3:0.0} ms, {timings[variant].Median / (Heads * timings[0].Median):0.00%} of a forward pass");
-            return Figure.Of($"forward D{HeadDim} over its layout, {tokens} tokens x {Heads} heads, {BenchPatterns.Sparse[0]}, {what}",
+                $"{timings[variant].Median * 1e3:0.0} ms, "
+                + $"{timings[variant].Median / (Heads * timings[0].Median):0.00%} of a forward pass");
+            return Figure.Of(
+                $"forward D{HeadDim} over its layout, {tokens} tokens x {Heads} heads, {BenchPatterns.Sparse[0]}, "
+                + $"{what}",
                 timings.Ratio(variant, baseline: 0).Each(r => r * Heads), target, "x", note);
         }
     }

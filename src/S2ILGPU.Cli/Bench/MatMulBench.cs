@@ -39,7 +39,8 @@ internal sealed record MatMulShape(string Name, int M, int N, int K, bool Transp
 
     private static IEnumerable<MatMulShape> Layer(TransformerConfig model, int rows) =>
     [
-        new("queries, keys, values", rows, (model.QueryHeads + 2 * model.KeyValueHeads) * model.HeadDim, model.Dim, TransposeB: true),
+        new("queries, keys, values", rows, (model.QueryHeads + 2 * model.KeyValueHeads) * model.HeadDim, model.Dim,
+        TransposeB: true),
         new("gate and up", rows, 2 * model.FeedForwardDim, model.Dim, TransposeB: true),
         new("down", rows, model.Dim, model.FeedForwardDim, TransposeB: true),
     ];
@@ -54,13 +55,15 @@ internal static class MatMulBench
         foreach (var shape in MatMulShape.Of(machine.Settings.MatMulRows))
         {
             using MatMulWork one = new(machine.One, shape), all = new(machine.All, shape);
-            var timings = machine.Time(machine.Settings.MatMulRounds, Yardsticks.PeakOneThread | Yardsticks.PeakAllThreads, one.Run, all.Run);
+            var timings = machine.Time(machine.Settings.MatMulRounds,
+                Yardsticks.PeakOneThread | Yardsticks.PeakAllThreads, one.Run, all.Run);
             var onOne = timings.Fraction(0, shape.Flops, timings.PeakOneThread);
             figures.Add(Figure.Of($"{shape}, 1 thread", onOne, Targets.MatMulOneThread, Figure.OfPeak));
             if (machine.All.Threads == 1)
                 continue;
             var onAll = timings.Fraction(1, shape.Flops, timings.PeakAllThreads);
-            figures.Add(Figure.Of($"{shape}, {machine.All.Threads} threads", onAll, Targets.MatMulAllThreads, Figure.OfPeak));
+            figures.Add(Figure.Of($"{shape}, {machine.All.Threads} threads", onAll, Targets.MatMulAllThreads,
+                Figure.OfPeak));
         }
         return new FigureGroup("matrix products", figures);
     }
@@ -69,8 +72,10 @@ internal static class MatMulBench
 /// <summary>One product with its operands.</summary>
 internal sealed class MatMulWork(CpuEngine engine, MatMulShape shape) : IDisposable
 {
-    private readonly Tensor _a = shape.TransposeA ? engine.Random(1, shape.K, shape.M) : engine.Random(1, shape.M, shape.K);
-    private readonly Tensor _b = shape.TransposeB ? engine.Random(2, shape.N, shape.K) : engine.Random(2, shape.K, shape.N);
+    private readonly Tensor _a = shape.TransposeA ? engine.Random(1, shape.K, shape.M)
+        : engine.Random(1, shape.M, shape.K);
+    private readonly Tensor _b = shape.TransposeB ? engine.Random(2, shape.N, shape.K)
+        : engine.Random(2, shape.K, shape.N);
     private readonly Tensor _c = engine.Allocate(new Shape(shape.M, shape.N), ElementType.Float32);
 
     public void Run() => engine.MatMul(new MatMulArguments(_a, _b, _c, shape.TransposeA, shape.TransposeB));

@@ -8,12 +8,14 @@ internal sealed unsafe partial class OpenBlas
 {
     private const int RowMajor = 101, AsIs = 111, Transposed = 112;
 
-    private readonly delegate* unmanaged[Cdecl]<int, int, int, int, int, int, float, float*, int, float*, int, float, float*, int, void> _sgemm;
+    private readonly delegate* unmanaged[Cdecl]<int, int, int, int, int, int, float, float*, int, float*, int, float,
+        float*, int, void> _sgemm;
     private readonly delegate* unmanaged[Cdecl]<int, void> _setThreads;
 
     private OpenBlas(nint sgemm, nint setThreads, string name)
     {
-        _sgemm = (delegate* unmanaged[Cdecl]<int, int, int, int, int, int, float, float*, int, float*, int, float, float*, int, void>)sgemm;
+        _sgemm = (delegate* unmanaged[Cdecl]<int, int, int, int, int, int, float, float*, int, float*, int, float,
+            float*, int, void>)sgemm;
         _setThreads = (delegate* unmanaged[Cdecl]<int, void>)setThreads;
         Name = name;
     }
@@ -30,12 +32,14 @@ internal sealed unsafe partial class OpenBlas
     /// <summary>Loads the library; null where there is none.</summary>
     public static OpenBlas? Load()
     {
-        // Versions older than the processor fall back to kernels for half the register width. Read when the library is loaded, from the native environment,
-        // which .NET's own setter does not reach.
-        if (OperatingSystem.IsLinux() && Vector512.IsHardwareAccelerated && RuntimeInformation.ProcessArchitecture == Architecture.X64)
+        // Versions older than the processor fall back to kernels for half the register width. Read when the library is
+        // loaded, from the native environment, which .NET's own setter does not reach.
+        if (OperatingSystem.IsLinux() && Vector512.IsHardwareAccelerated
+            && RuntimeInformation.ProcessArchitecture == Architecture.X64)
             _ = SetEnvironment("OPENBLAS_CORETYPE", "SkylakeX", overwrite: 1);
         foreach (string file in (string[])["libopenblas.so.0", "libopenblas.dylib", "libopenblas.dll"])
-            if (NativeLibrary.TryLoad(file, out nint library) && NativeLibrary.TryGetExport(library, "cblas_sgemm", out nint sgemm)
+            if (NativeLibrary.TryLoad(file, out nint library)
+                && NativeLibrary.TryGetExport(library, "cblas_sgemm", out nint sgemm)
                 && NativeLibrary.TryGetExport(library, "openblas_set_num_threads", out nint setThreads))
                 return new OpenBlas(sgemm, setThreads, NameOf(library));
         return null;

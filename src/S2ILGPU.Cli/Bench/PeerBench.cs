@@ -4,7 +4,8 @@ using S2ILGPU.Patterns;
 
 namespace S2ILGPU.Cli.Bench;
 
-/// <summary>Other implementations on the same machine, where they are installed. Nothing of it is needed, and nothing has a target.</summary>
+/// <summary>Other implementations on the same machine, where they are installed. Nothing of it is needed, and nothing
+/// has a target.</summary>
 internal static class PeerBench
 {
     /// <summary>The figures; peers that are not there leave a note.</summary>
@@ -26,7 +27,8 @@ internal static class PeerBench
     private static PyTorchResult? MeasurePyTorch(BenchMachine machine, List<string> notes)
     {
         var settings = machine.Settings;
-        (int, int)[] sizes = [.. from tokens in settings.AttentionTokens from headDim in settings.HeadDims select (tokens, headDim)];
+        (int, int)[] sizes = [.. from tokens in settings.AttentionTokens from headDim in settings.HeadDims
+            select (tokens, headDim)];
         try
         {
             if (PyTorch.Measure(machine.All.Threads, settings.Heads, settings.PeerRounds.Seconds, sizes) is { } result)
@@ -49,13 +51,16 @@ internal static class PeerBench
         {
             RandomTensors.Fill(new Span<float>(memory, checked((int)(sizeA + sizeB + sizeC))), seed: 1);
             float* a = memory, b = memory + sizeA, c = memory + sizeA + sizeB;
-            foreach (var engine in machine.All.Threads == 1 ? [machine.All] : (Cpu.CpuEngine[])[machine.One, machine.All])
+            foreach (var engine in machine.All.Threads == 1 ? [machine.All]
+                : (Cpu.CpuEngine[])[machine.One, machine.All])
             {
                 using var work = new MatMulWork(engine, shape);
                 blas.Threads = engine.Threads;
-                var timings = machine.Time(machine.Settings.PeerRounds, Yardsticks.None, work.Run, () => blas.Multiply(shape, a, b, c));
+                var timings = machine.Time(machine.Settings.PeerRounds, Yardsticks.None, work.Run, () =>
+                    blas.Multiply(shape, a, b, c));
                 string threads = engine.Threads == 1 ? "1 thread" : $"{engine.Threads} threads";
-                figures.Add(Figure.Of($"{shape}, {threads}, over {blas.Name}", timings.Ratio(0, baseline: 1), null, "x"));
+                figures.Add(Figure.Of($"{shape}, {threads}, over {blas.Name}", timings.Ratio(0, baseline: 1),
+                    null, "x"));
             }
         }
         finally
@@ -66,7 +71,8 @@ internal static class PeerBench
     }
 
     // In a process of its own before ours, so drift between the two is in the ratio.
-    private static Figure OverPyTorch(BenchMachine machine, string version, (int Tokens, int HeadDim) size, double seconds)
+    private static Figure OverPyTorch(BenchMachine machine, string version, (int Tokens, int HeadDim) size,
+        double seconds)
     {
         int heads = machine.Settings.Heads;
         using var inputs = new AttentionInputs(machine.All, new AttentionSize(size.Tokens, heads, heads, size.HeadDim));

@@ -10,7 +10,8 @@ namespace S2ILGPU.Cli.Bench;
 /// <param name="Seconds">Median seconds by tokens and head size.</param>
 internal sealed record PyTorchResult(string Version, IReadOnlyDictionary<(int Tokens, int HeadDim), double> Seconds);
 
-/// <summary>PyTorch, where python3 finds it: the peer of dense attention. Runs bench/peers/attention_cpu.py, which the tool carries in itself.</summary>
+/// <summary>PyTorch, where python3 finds it: the peer of dense attention. Runs bench/peers/attention_cpu.py, which the
+/// tool carries in itself.</summary>
 internal static class PyTorch
 {
     private const string Script = "attention_cpu.py";
@@ -22,10 +23,13 @@ internal static class PyTorch
     /// <param name="seconds">Patience per size.</param>
     /// <param name="sizes">Tokens and head sizes.</param>
     /// <exception cref="InvalidDataException">The script failed otherwise.</exception>
-    public static PyTorchResult? Measure(int threads, int heads, double seconds, IReadOnlyList<(int Tokens, int HeadDim)> sizes)
+    public static PyTorchResult? Measure(int threads, int heads, double seconds,
+        IReadOnlyList<(int Tokens, int HeadDim)> sizes)
     {
-        string[] arguments = ["-", $"{threads}", $"{heads}", seconds.ToString(CultureInfo.InvariantCulture), .. sizes.Select(s => $"{s.Tokens}x{s.HeadDim}")];
-        var start = new ProcessStartInfo("python3", arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        string[] arguments = ["-", $"{threads}", $"{heads}", seconds.ToString(CultureInfo.InvariantCulture),
+            .. sizes.Select(s => $"{s.Tokens}x{s.HeadDim}")];
+        var start = new ProcessStartInfo("python3", arguments) { RedirectStandardInput = true,
+            RedirectStandardOutput = true, RedirectStandardError = true };
         try
         {
             using var python = Process.Start(start) ?? throw new InvalidDataException("python3 did not start");
@@ -39,7 +43,8 @@ internal static class PyTorch
             {
                 0 => Parse(output),
                 NotInstalled => null,
-                _ => throw new InvalidDataException($"{Script}: exit code {python.ExitCode}: {error.Result.Trim().Split('\n')[^1]}"),
+                _ => throw new InvalidDataException(
+                    $"{Script}: exit code {python.ExitCode}: {error.Result.Trim().Split('\n')[^1]}"),
             };
         }
         catch (Win32Exception) // no python3
@@ -54,6 +59,7 @@ internal static class PyTorch
         using var document = JsonDocument.Parse(json);
         var figures = document.RootElement.GetProperty("figures").EnumerateArray();
         return new PyTorchResult(document.RootElement.GetProperty("version").GetString()!,
-            figures.ToDictionary(f => (f.GetProperty("tokens").GetInt32(), f.GetProperty("headDim").GetInt32()), f => f.GetProperty("seconds").GetDouble()));
+            figures.ToDictionary(f => (f.GetProperty("tokens").GetInt32(), f.GetProperty("headDim").GetInt32()), f =>
+            f.GetProperty("seconds").GetDouble()));
     }
 }

@@ -19,7 +19,8 @@ internal static class RandomTensors
         return tensor;
     }
 
-    /// <summary>Fills memory with numbers of mean 0 and standard deviation 1: sums of four uniform ones, near enough to normal.</summary>
+    /// <summary>Fills memory with numbers of mean 0 and standard deviation 1: sums of four uniform ones, near enough to
+    /// normal.</summary>
     public static void Fill(Span<float> values, int seed)
     {
         ulong state = (ulong)seed * 0x9e3779b97f4a7c15 + 0x1234567;

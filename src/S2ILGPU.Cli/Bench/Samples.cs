@@ -15,7 +15,8 @@ internal sealed class Samples(double[] values)
     /// <summary>Width of the middle half: upper minus lower quartile.</summary>
     public double Spread => Quantile(0.75) - Quantile(0.25);
 
-    /// <summary>The value below which a fraction of the measurements lies, interpolated linearly between neighbours.</summary>
+    /// <summary>The value below which a fraction of the measurements lies, interpolated linearly between
+    /// neighbours.</summary>
     /// <param name="fraction">0 to 1.</param>
     public double Quantile(double fraction)
     {
@@ -24,7 +25,8 @@ internal sealed class Samples(double[] values)
         return _sorted[below] + (at - below) * (_sorted[above] - _sorted[below]);
     }
 
-    /// <summary>A function of two measurements of the same round, round by round: a ratio taken so holds when the machine drifts from round to round.</summary>
+    /// <summary>A function of two measurements of the same round, round by round: a ratio taken so holds when the
+    /// machine drifts from round to round.</summary>
     /// <param name="other">As many measurements, taken in turn with these.</param>
     /// <param name="combine">What to make of a pair.</param>
     /// <exception cref="ArgumentException">There are fewer or more of them.</exception>

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace S2ILGPU.Cli.Bench;
 
-/// <summary>Sparse over dense attention, forward, at growing lengths, against what the numbers of blocks allow.</summary>
+/// <summary>Sparse over dense attention, forward, at growing lengths, against what the numbers of blocks
+/// allow.</summary>
 internal static class SpeedUpBench
 {
     private const int HeadDim = 64;
@@ -18,24 +19,30 @@ internal static class SpeedUpBench
                 points.Add(new SpeedUp(pattern, tokens, ratio.Median, ceiling));
                 double? target = tokens >= Targets.SpeedUpTokens ? Targets.SpeedUpOfCeiling : null;
                 string name = $"sparse over dense forward D{HeadDim}, {tokens} tokens, {pattern}";
-                figures.Add(Figure.Of(name, ratio.Each(r => r / ceiling), target, Unit(ceiling), Note(ratio.Median, ceiling)));
+                figures.Add(Figure.Of(name, ratio.Each(r => r / ceiling), target, Unit(ceiling),
+                    Note(ratio.Median, ceiling)));
             }
         return (new FigureGroup("sparse over dense attention", figures), points);
     }
 
-    private static string Unit(double ceiling) => string.Create(CultureInfo.InvariantCulture, $"of the ceiling {ceiling:0.00}x");
+    private static string Unit(double ceiling) =>
+        string.Create(CultureInfo.InvariantCulture, $"of the ceiling {ceiling:0.00}x");
 
-    // More than the ceiling says that dense attention waited (for memory, for a busy machine), and nothing good about the sparse one.
+    // More than the ceiling says that dense attention waited (for memory, for a busy machine), and nothing good about
+    // the sparse one.
     private static string Note(double ratio, double ceiling) => ratio > ceiling
-        ? string.Create(CultureInfo.InvariantCulture, $"no better than the ceiling {ceiling:0.00}x: dense attention waited for memory or a busy machine")
+        ? string.Create(CultureInfo.InvariantCulture,
+        $"no better than the ceiling {ceiling:0.00}x: dense attention waited for memory or a busy machine")
         : string.Create(CultureInfo.InvariantCulture, $"{ratio:0.00}x of at most {ceiling:0.00}x");
 
     private static List<(string Pattern, Samples Ratio, double Ceiling)> Measure(BenchMachine machine, int tokens)
     {
         var patterns = BenchPatterns.All(machine.Settings.Heads);
-        using var inputs = new AttentionInputs(machine.All, new AttentionSize(tokens, machine.Settings.Heads, machine.Settings.Heads, HeadDim));
+        using var inputs = new AttentionInputs(machine.All,
+            new AttentionSize(tokens, machine.Settings.Heads, machine.Settings.Heads, HeadDim));
         AttentionWork[] work = [.. patterns.Select(p => new AttentionWork(inputs, p.Pattern))];
-        var timings = machine.Time(machine.Settings.SpeedUpRounds, Yardsticks.None, [.. work.Select(w => (Action)w.Forward)]);
+        var timings = machine.Time(machine.Settings.SpeedUpRounds, Yardsticks.None,
+            [.. work.Select(w => (Action)w.Forward)]);
         var results = new List<(string, Samples, double)>();
         for (int i = 1; i < work.Length; i++)
             results.Add((patterns[i].Name, timings.Ratio(i, baseline: 0), work[0].Scores / work[i].Scores));

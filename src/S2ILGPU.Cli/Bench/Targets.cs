@@ -1,6 +1,7 @@
 namespace S2ILGPU.Cli.Bench;
 
-/// <summary>What the CPU engine should reach at least. Fractions of the machine's own peak, so that they hold on other machines.</summary>
+/// <summary>What the CPU engine should reach at least. Fractions of the machine's own peak, so that they hold on other
+/// machines.</summary>
 internal static class Targets
 {
     /// <summary>Matrix products on one thread, of its peak.</summary>
@@ -27,7 +28,8 @@ internal static class Targets
     /// <summary>Lengths from which the target of the speed-up applies.</summary>
     public const int SpeedUpTokens = 16384;
 
-    /// <summary>Bytes of kept keys and values that a decoding step reads per second, of the rate of plain reading.</summary>
+    /// <summary>Bytes of kept keys and values that a decoding step reads per second, of the rate of plain
+    /// reading.</summary>
     public const double DecodeOfReadRate = 0.55;
 
     /// <summary>Decoding from a bfloat16 cache, times as fast as from a float32 cache.</summary>
@@ -36,7 +38,8 @@ internal static class Targets
     /// <summary>A training step of the default model, of peak over all its multiplications.</summary>
     public const double TrainingStep = 0.60;
 
-    /// <summary>Odd lengths, shared key/value heads, packed sequences, strided views: speed per kept block, of the aligned case.</summary>
+    /// <summary>Odd lengths, shared key/value heads, packed sequences, strided views: speed per kept block, of the
+    /// aligned case.</summary>
     public const double OddShapes = 0.90;
 
     /// <summary>Attention forward beside busy threads: speed, of the engine's fair share of the cores.</summary>

@@ -32,19 +32,23 @@ internal static class TrainingBench
         return new FigureGroup("training", [Figure.Of(name, fraction, Targets.TrainingStep, Figure.OfPeak, note)]);
     }
 
-    /// <summary>Multiplications and additions of the matrix products (2 per weight and token forward, 4 backward) and of the kept attention blocks (4 D and
-    /// 10 D per score).</summary>
+    /// <summary>Multiplications and additions of the matrix products (2 per weight and token forward, 4 backward) and
+    /// of the kept attention blocks (4 D and 10 D per score).</summary>
     private static double Flops(TransformerModel model, TrainingOptions options)
     {
         var config = model.Config;
-        double attentionWeights = (double)config.Dim * config.HeadDim * (2 * config.QueryHeads + 2 * config.KeyValueHeads);
-        double feedForwardWeights = (double)config.Dim * config.FeedForwardDim * (config.Activation == Activation.SwiGlu ? 3 : 2);
-        double weights = config.Layers * (attentionWeights + feedForwardWeights) + (double)config.VocabularySize * config.Dim;
+        double attentionWeights = (double)config.Dim * config.HeadDim
+            * (2 * config.QueryHeads + 2 * config.KeyValueHeads);
+        double feedForwardWeights = (double)config.Dim * config.FeedForwardDim
+            * (config.Activation == Activation.SwiGlu ? 3 : 2);
+        double weights = config.Layers * (attentionWeights + feedForwardWeights) + (double)config.VocabularySize
+            * config.Dim;
         double scores = 0;
         for (int layer = 0; layer < config.Layers; layer++)
         {
             var pattern = model.Pattern(layer);
-            long blocks = BlockLayout.Create(pattern, options.ContextTokens).KeptBlocks * (config.QueryHeads / pattern.PatternHeads);
+            long blocks = BlockLayout.Create(pattern, options.ContextTokens).KeptBlocks
+                * (config.QueryHeads / pattern.PatternHeads);
             scores += (double)blocks * pattern.BlockTokens * pattern.BlockTokens * options.BatchSequences;
         }
         return 6 * weights * options.TokensPerStep + 14 * scores * config.HeadDim;

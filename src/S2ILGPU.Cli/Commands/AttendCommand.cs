@@ -12,30 +12,38 @@ internal static class AttendCommand
 {
     public static Command Create()
     {
-        var input = new Option<string>("--input") { Description = "safetensors file with q [B, Nq, H, D], k and v [B, Nk, Hkv, D], and for gradients dout like q, dlse [B, H, Nq]", Required = true };
-        var target = new Option<string>("--output") { Description = "safetensors file for out, lse and, with dout, dq, dk, dv", Required = true };
+        var input = new Option<string>("--input") { Description =
+            "safetensors file with q [B, Nq, H, D], k and v [B, Nk, Hkv, D], and for gradients dout like q, dlse [B, "
+            + "H, Nq]", Required = true };
+        var target = new Option<string>("--output") { Description =
+            "safetensors file for out, lse and, with dout, dq, dk, dv", Required = true };
         var scale = Options.OptionalNumber<float>("--scale", "factor of the scores; by default 1 / sqrt(D)");
-        var precision = Options.Choice("--dtype", ["fp32", "fp16", "bf16"], "Precision of inputs and outputs (default: that of q). Sums are fp32 in any case.");
+        var precision = Options.Choice("--dtype", ["fp32", "fp16", "bf16"],
+            "Precision of inputs and outputs (default: that of q). Sums are fp32 in any case.");
         var checkFinite = new Option<bool>("--check-finite") { Description = "refuse NaN and infinity in q, k and v" };
         var pattern = new PatternOptions(headsRequired: false);
         var device = DeviceOption.Create();
-        var command = new Command("attend", "Run sparsely-sharded attention on the tensors of a file.") { input, target, scale, precision, checkFinite, device };
+        var command = new Command("attend", "Run sparsely-sharded attention on the tensors of a file.") { input, target,
+            scale, precision, checkFinite, device };
         pattern.AddTo(command);
         command.SetAction(parsed =>
         {
             using var file = SafetensorsFile.Open(parsed.GetValue(input)!);
             using var engine = Engine.Create(parsed.GetValue(device)!);
             var q = file.Info("q");
-            var type = parsed.GetValue(precision) switch { "fp32" => SafetensorsType.Float32, "fp16" => SafetensorsType.Float16, "bf16" => SafetensorsType.BFloat16, _ => q.Type };
+            var type = parsed.GetValue(precision) switch { "fp32" => SafetensorsType.Float32, "fp16" =>
+                SafetensorsType.Float16, "bf16" => SafetensorsType.BFloat16, _ => q.Type };
             if (type is not (SafetensorsType.Float32 or SafetensorsType.Float16 or SafetensorsType.BFloat16))
                 throw new InvalidDataException($"{file.FilePath}: q is {q.Type.FileName()}, expected F32, F16 or BF16");
             using var query = Load(file, engine, "q", type);
             using var key = Load(file, engine, "k", type);
             using var value = Load(file, engine, "v", type);
-            var layout = BlockLayout.Create(pattern.Parse(parsed, query.Shape[2], key.Shape[2]), key.Shape[1], Math.Min(query.Shape[1], key.Shape[1]));
+            var layout = BlockLayout.Create(pattern.Parse(parsed, query.Shape[2], key.Shape[2]), key.Shape[1],
+                Math.Min(query.Shape[1], key.Shape[1]));
             using var result = SparseAttention.Forward(engine, query, key, value, layout,
                 new AttentionOptions { Scale = parsed.GetValue(scale), CheckFinite = parsed.GetValue(checkFinite) });
-            var written = new List<SafetensorsTensor> { Stored(engine, "out", result.Output, type), Stored(engine, "lse", result.LogSumExp, SafetensorsType.Float32) };
+            var written = new List<SafetensorsTensor> { Stored(engine, "out", result.Output, type),
+                Stored(engine, "lse", result.LogSumExp, SafetensorsType.Float32) };
             if (file.Contains("dout"))
                 AddGradients(written, file, engine, (query, key, value), result, layout, type);
             else if (file.Contains("dlse"))
@@ -46,29 +54,37 @@ internal static class AttendCommand
         return command;
     }
 
-    private static void AddGradients(List<SafetensorsTensor> written, SafetensorsFile file, IEngine engine, (Tensor Query, Tensor Key, Tensor Value) inputs,
+    private static void AddGradients(List<SafetensorsTensor> written, SafetensorsFile file, IEngine engine,
+        (Tensor Query, Tensor Key, Tensor Value) inputs,
         AttentionResult result, BlockLayout layout, SafetensorsType type)
     {
         using var outputGradient = Load(file, engine, "dout", type);
-        using var logSumExpGradient = file.Contains("dlse") ? Load(file, engine, "dlse", SafetensorsType.Float32, rank: 3) : null;
-        using var gradients = SparseAttention.Backward(engine, inputs.Query, inputs.Key, inputs.Value, result, outputGradient, layout, logSumExpGradient);
+        using var logSumExpGradient = file.Contains("dlse")
+            ? Load(file, engine, "dlse", SafetensorsType.Float32, rank: 3) : null;
+        using var gradients = SparseAttention.Backward(engine, inputs.Query, inputs.Key, inputs.Value, result,
+            outputGradient, layout, logSumExpGradient);
         written.Add(Stored(engine, "dq", gradients.Query, type));
         written.Add(Stored(engine, "dk", gradients.Key, type));
         written.Add(Stored(engine, "dv", gradients.Value, type));
     }
 
-    // A tensor of values rounded to the wanted precision: of that type where the engine's attention takes it, else of the engine's own.
+    // A tensor of values rounded to the wanted precision: of that type where the engine's attention takes it, else of
+    // the engine's own.
     private static Tensor Load(SafetensorsFile file, IEngine engine, string name, SafetensorsType type, int rank = 4)
     {
         var entry = file.Info(name);
         if (entry.Shape.Length != rank)
             throw new InvalidDataException($"{file.FilePath}: {entry} must have {rank} dimensions");
         if (entry.Count > Array.MaxLength || entry.Shape.ContainsAnyExceptInRange(0, Array.MaxLength))
-            throw new InvalidDataException($"{file.FilePath}: {entry} with {entry.Count} elements is too large: extents and their product may be at most {Array.MaxLength}");
+            throw new InvalidDataException(
+                $"{file.FilePath}: {entry} with {entry.Count} elements is too large: extents and their product may be "
+                + $"at most {Array.MaxLength}");
         Span<int> extents = stackalloc int[rank];
         for (int d = 0; d < rank; d++)
             extents[d] = (int)entry.Shape[d];
-        var rounded = engine.Allocate(new Shape(extents), type switch { SafetensorsType.Float16 => ElementType.Float16, SafetensorsType.BFloat16 => ElementType.BFloat16, _ => engine.FloatType });
+        var rounded = engine.Allocate(new Shape(extents),
+            type switch { SafetensorsType.Float16 => ElementType.Float16, SafetensorsType.BFloat16 =>
+            ElementType.BFloat16, _ => engine.FloatType });
         engine.Upload(file.ReadSingles(name), rounded);
         if (engine.SupportsAttention(rounded.ElementType))
             return rounded;

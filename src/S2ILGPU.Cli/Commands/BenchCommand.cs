@@ -20,14 +20,19 @@ internal static class BenchCommand
     private static Command CreateCpu()
     {
         var json = new Option<bool>("--json") { Description = "Print a JSON object." };
-        var quick = new Option<bool>("--quick") { Description = "Short lengths and few repetitions: under a minute instead of several." };
-        var folder = new Option<string?>("--out") { Description = "Folder that also gets cpu.json, cpu.md and two plots.", HelpName = "DIR" };
-        var command = new Command("cpu", "Measure every figure of the CPU engine against the machine's own peak, with targets.") { json, quick, folder };
+        var quick = new Option<bool>("--quick") { Description =
+            "Short lengths and few repetitions: under a minute instead of several." };
+        var folder = new Option<string?>("--out") { Description =
+            "Folder that also gets cpu.json, cpu.md and two plots.", HelpName = "DIR" };
+        var command = new Command("cpu",
+            "Measure every figure of the CPU engine against the machine's own peak, with targets.") { json,
+            quick, folder };
         command.SetAction((parsed, cancellation) =>
         {
             bool isQuick = parsed.GetValue(quick), isJson = parsed.GetValue(json);
             // On a thread of its own, so that Ctrl+C reaches the token between two groups.
-            return Task.Run(() => Run(isQuick, isJson, parsed.GetValue(folder), parsed.InvocationConfiguration.Output, cancellation), CancellationToken.None);
+            return Task.Run(() => Run(isQuick, isJson, parsed.GetValue(folder), parsed.InvocationConfiguration.Output,
+                cancellation), CancellationToken.None);
         });
         return command;
     }
@@ -40,7 +45,8 @@ internal static class BenchCommand
         bool isTerminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected;
         var report = isJson
             ? BenchRun.Run(settings, _ => { }, _ => { }, cancellation)
-            : BenchRun.Run(settings, machine => output.WriteLine($"{machine}\n"), group => Show(group, isTerminal, output), cancellation);
+            : BenchRun.Run(settings, machine => output.WriteLine($"{machine}\n"), group =>
+                Show(group, isTerminal, output), cancellation);
         if (isJson)
             output.WriteLine(Json(report));
         else
@@ -56,7 +62,8 @@ internal static class BenchCommand
         AtomicFile.WriteText(Path.Combine(folder, "cpu.json"), Json(report) + "\n");
         AtomicFile.WriteText(Path.Combine(folder, SpeedUpPlot), BenchPlots.SpeedUps(report.SpeedUps));
         AtomicFile.WriteText(Path.Combine(folder, PeakPlot), BenchPlots.FractionsOfPeak(report.Figures));
-        string page = FigureText.Markdown(report, isQuick, (SpeedUpPlot, "Sparse over dense attention against the length, with its ceiling"),
+        string page = FigureText.Markdown(report, isQuick,
+            (SpeedUpPlot, "Sparse over dense attention against the length, with its ceiling"),
             (PeakPlot, "Fraction of the machine's peak"));
         AtomicFile.WriteText(Path.Combine(folder, "cpu.md"), page);
     }
@@ -84,6 +91,8 @@ internal static class BenchCommand
             output.WriteLine(note);
         output.WriteLine(report.Summary);
         foreach (var miss in report.Misses)
-            output.WriteLine($"  miss: {miss.Name}: {FigureText.Value(miss, miss.Value)}, target {FigureText.Value(miss, miss.Target)}");
+            output.WriteLine(
+                $"  miss: {miss.Name}: {FigureText.Value(miss, miss.Value)}, target "
+                + $"{FigureText.Value(miss, miss.Target)}");
     }
 }

@@ -3,7 +3,8 @@ using S2ILGPU.Cli.Bench.Device;
 
 namespace S2ILGPU.Cli.Commands;
 
-/// <summary><c>s2 bench attention</c> and <c>s2 bench compare</c>: attention on any device, and beside other implementations.</summary>
+/// <summary><c>s2 bench attention</c> and <c>s2 bench compare</c>: attention on any device, and beside other
+/// implementations.</summary>
 internal static class DeviceBenchCommand
 {
     public static Command CreateAttention()
@@ -11,12 +12,15 @@ internal static class DeviceBenchCommand
         var device = DeviceOption.Create();
         var json = new Option<bool>("--json") { Description = "print a JSON object" };
         var quick = new Option<bool>("--quick") { Description = "few lengths and repetitions" };
-        var file = new Option<string?>("--out") { Description = "file that also gets the JSON object", HelpName = "FILE" };
-        var command = new Command("attention", "Time attention forward, backward and decoding on a device: dense and sparse in turn, beside the ceiling.") { device, json, quick, file };
+        var file = new Option<string?>("--out") { Description = "file that also gets the JSON object",
+            HelpName = "FILE" };
+        var command = new Command("attention",
+            "Time attention forward, backward and decoding on a device: dense and sparse in turn, beside the ceiling.") { device, json, quick, file };
         command.SetAction((parsed, cancellation) =>
         {
             bool isJson = parsed.GetValue(json), isQuick = parsed.GetValue(quick);
-            var (name, path, output) = (parsed.GetValue(device)!, parsed.GetValue(file), parsed.InvocationConfiguration.Output);
+            var (name, path, output) = (parsed.GetValue(device)!, parsed.GetValue(file),
+                parsed.InvocationConfiguration.Output);
             return Task.Run(() => Attention(name, isQuick, isJson, path, output, cancellation), CancellationToken.None);
         });
         return command;
@@ -24,13 +28,18 @@ internal static class DeviceBenchCommand
 
     public static Command CreateCompare()
     {
-        var ours = new Argument<string>("ours") { Description = "what s2 bench attention wrote", HelpName = "OURS.json" };
-        var peers = new Argument<string>("peers") { Description = "what bench/peers/attention_peers.py wrote", HelpName = "PEERS.json" };
-        var format = Options.Choice("--format", ["text", "markdown", "json"], "How to print the table (default: text).");
-        var command = new Command("compare", "Join our times and those of other implementations in one table.") { ours, peers, format };
+        var ours = new Argument<string>("ours") { Description = "what s2 bench attention wrote",
+            HelpName = "OURS.json" };
+        var peers = new Argument<string>("peers") { Description = "what bench/peers/attention_peers.py wrote",
+            HelpName = "PEERS.json" };
+        var format = Options.Choice("--format", ["text", "markdown", "json"],
+            "How to print the table (default: text).");
+        var command = new Command("compare", "Join our times and those of other implementations in one table.") { ours,
+            peers, format };
         command.SetAction(parsed =>
         {
-            var comparison = PeerComparison.Join(TimesFile.Read(parsed.GetValue(ours)!), TimesFile.Read(parsed.GetValue(peers)!));
+            var comparison = PeerComparison.Join(TimesFile.Read(parsed.GetValue(ours)!),
+                TimesFile.Read(parsed.GetValue(peers)!));
             var output = parsed.InvocationConfiguration.Output;
             switch (parsed.GetValue(format))
             {
@@ -49,7 +58,8 @@ internal static class DeviceBenchCommand
         return command;
     }
 
-    private static int Attention(string name, bool isQuick, bool isJson, string? path, TextWriter output, CancellationToken cancellation)
+    private static int Attention(string name, bool isQuick, bool isJson, string? path, TextWriter output,
+        CancellationToken cancellation)
     {
         JsonFile.CheckFolder(path);
         var (device, engine) = DeviceChoice.Create(name);
@@ -64,7 +74,9 @@ internal static class DeviceBenchCommand
             if (isJson)
                 JsonText.WriteLine(output, report.Write);
             JsonFile.Write(path, report.Write);
-            return report.Entries.Count > 0 ? 0 : throw new InvalidOperationException($"nothing could be measured on {device.Id}: {string.Join("; ", report.Notes)}");
+            return report.Entries.Count > 0 ? 0
+                : throw new InvalidOperationException(
+                $"nothing could be measured on {device.Id}: {string.Join("; ", report.Notes)}");
         }
     }
 }

@@ -19,13 +19,15 @@ internal static class DevicesCommand
                 WriteJson(output, devices);
             else
                 foreach (var device in devices)
-                    output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{device.Id,-10} {device.Name}, {device.MemoryBytes / 1e9:0.0} GB"));
+                    output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                        $"{device.Id,-10} {device.Name}, {device.MemoryBytes / 1e9:0.0} GB"));
             return 0;
         });
         return command;
     }
 
-    private static void WriteJson(TextWriter output, IReadOnlyList<DeviceInfo> devices) => JsonText.WriteLine(output, writer =>
+    private static void WriteJson(TextWriter output, IReadOnlyList<DeviceInfo> devices) =>
+        JsonText.WriteLine(output, writer =>
     {
         writer.WriteStartArray();
         foreach (var device in devices)

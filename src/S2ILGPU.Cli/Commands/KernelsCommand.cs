@@ -7,8 +7,9 @@ namespace S2ILGPU.Cli.Commands;
 
 /// <summary><c>s2 kernels</c>: compiles the attention kernels without a device and prints what they need.</summary>
 /// <remarks>
-/// With <c>--quick</c> one size of blocks and place of keys stands for the others. Tensor-core kernels are compiled for sm_80 and sm_90, portable ones for sm_75, sm_80, sm_90 and to OpenCL C.
-/// Registers, memory and machine code come from NVIDIA's ptxas and cuobjdump where they are on the path.
+/// With <c>--quick</c> one size of blocks and place of keys stands for the others. Tensor-core kernels are compiled for
+/// sm_80 and sm_90, portable ones for sm_75, sm_80, sm_90 and to OpenCL C. Registers, memory and machine code come from
+/// NVIDIA's ptxas and cuobjdump where they are on the path.
 /// </remarks>
 internal static class KernelsCommand
 {
@@ -17,12 +18,17 @@ internal static class KernelsCommand
         var json = new Option<bool>("--json")
         {
             Description = "print a JSON array; null where ptxas or cuobjdump is missing; "
-                + "ptxBytes differs by a few percent with what else the run compiles, since names in the source carry ILGPU's running numbers",
+                + "ptxBytes differs by a few percent with what else the run compiles, since names in the source carry "
+                + "ILGPU's running numbers",
         };
-        var kernel = new Option<string?>("--kernel") { Description = "only kernels and variants whose name contains this" };
-        var arch = new Option<string?>("--arch") { Description = "only this architecture: sm_75, sm_80, sm_90 or opencl" };
-        var quick = new Option<bool>("--quick") { Description = "one size of blocks and place of keys for the others: a quarter of the time (all take 3 minutes on 2 cores)" };
-        var command = new Command("kernels", "Compile the GPU kernels and report their resources.") { json, kernel, arch, quick };
+        var kernel = new Option<string?>("--kernel") { Description =
+            "only kernels and variants whose name contains this" };
+        var arch =
+            new Option<string?>("--arch") { Description = "only this architecture: sm_75, sm_80, sm_90 or opencl" };
+        var quick = new Option<bool>("--quick") { Description =
+            "one size of blocks and place of keys for the others: a quarter of the time (all take 3 minutes on 2 cores)" };
+        var command = new Command("kernels", "Compile the GPU kernels and report their resources.") { json, kernel,
+            arch, quick };
         command.SetAction((parsed, cancellation) =>
         {
             var output = parsed.InvocationConfiguration.Output;
@@ -43,20 +49,29 @@ internal static class KernelsCommand
         return command;
     }
 
-    private static List<(ReportedKernel Kernel, string[] Architectures)> Choose(string? name, string? architecture, bool quick)
+    private static List<(ReportedKernel Kernel, string[] Architectures)> Choose(string? name, string? architecture,
+        bool quick)
     {
         if (architecture is not null && !ReportedKernel.AllArchitectures.Contains(architecture))
-            throw new ArgumentException($"--arch must be one of {string.Join(", ", ReportedKernel.AllArchitectures)}, got '{architecture}'");
-        var chosen = ReportedKernel.All.Where(kernel => (!quick || kernel.IsMain) && (name is null || kernel.Kernel == name || kernel.Variant.Contains(name, StringComparison.Ordinal)))
-            .Select(kernel => (kernel, kernel.Architectures.Where(a => architecture is null || a == architecture).ToArray())).Where(item => item.Item2.Length > 0).ToList();
+            throw new ArgumentException(
+                $"--arch must be one of {string.Join(", ", ReportedKernel.AllArchitectures)}, got '{architecture}'");
+        var chosen = ReportedKernel.All.Where(kernel => (!quick || kernel.IsMain)
+            && (name is null || kernel.Kernel == name || kernel.Variant.Contains(name, StringComparison.Ordinal)))
+            .Select(kernel =>
+                (kernel, kernel.Architectures.Where(a => architecture is null || a == architecture).ToArray()))
+                .Where(item => item.Item2.Length > 0).ToList();
         return chosen.Count > 0
             ? chosen
-            : throw new ArgumentException($"no kernel '{name}' for {architecture ?? "any architecture"}; kernels are {string.Join(", ", ReportedKernel.All.Select(k => k.Kernel).Distinct())}");
+            : throw new ArgumentException(
+                $"no kernel '{name}' for {architecture ?? "any architecture"}; kernels are "
+                + $"{string.Join(", ", ReportedKernel.All.Select(k => k.Kernel).Distinct())}");
     }
 
     // In the order of the table: compiling and ptxas are busy on one core each.
-    private static IEnumerable<IReadOnlyList<KernelReport>> Compile(List<(ReportedKernel Kernel, string[] Architectures)> chosen, CancellationToken cancellation) =>
-        chosen.AsParallel().AsOrdered().WithCancellation(cancellation).WithMergeOptions(ParallelMergeOptions.NotBuffered)
+    private static IEnumerable<IReadOnlyList<KernelReport>> Compile(
+        List<(ReportedKernel Kernel, string[] Architectures)> chosen, CancellationToken cancellation) =>
+        chosen.AsParallel().AsOrdered().WithCancellation(cancellation)
+            .WithMergeOptions(ParallelMergeOptions.NotBuffered)
             .Select(item => Compile(item.Kernel, item.Architectures));
 
     private static IReadOnlyList<KernelReport> Compile(ReportedKernel kernel, string[] architectures)
@@ -78,22 +93,30 @@ internal static class KernelsCommand
             foreach (var report in reports)
             {
                 if (isFirst)
-                    output.WriteLine(Row("variant", "arch", "source", "regs", "spill", "stack", "shared", "loop", "HMMA", "share", "LDSM", "LDGSTS", "EX2"));
+                    output.WriteLine(Row("variant", "arch", "source", "regs", "spill", "stack", "shared", "loop",
+                        "HMMA", "share", "LDSM", "LDGSTS", "EX2"));
                 isFirst = false;
-                output.WriteLine(Row(report.Variant, report.Architecture, Text(report.SourceBytes), Text(report.Registers), Text(report.SpillBytes), Text(report.StackBytes), Text(report.SharedBytes),
+                output.WriteLine(Row(report.Variant, report.Architecture, Text(report.SourceBytes),
+                    Text(report.Registers), Text(report.SpillBytes), Text(report.StackBytes), Text(report.SharedBytes),
                     Text(report.Loop?.Instructions.Count), Text(report.Loop?.Count("HMMA")),
-                    report.Loop is { } loop ? (100 * loop.TensorShare).ToString("0.0", CultureInfo.InvariantCulture) + " %" : "-",
-                    Text(report.Loop?.Count("LDSM")), Text(report.Loop?.Count("LDGSTS")), Text(report.Loop?.Count("MUFU.EX2"))));
+                    report.Loop is { } loop ? (100 * loop.TensorShare).ToString("0.0", CultureInfo.InvariantCulture)
+                        + " %" : "-",
+                    Text(report.Loop?.Count("LDSM")), Text(report.Loop?.Count("LDGSTS")),
+                        Text(report.Loop?.Count("MUFU.EX2"))));
             }
         if (!CudaTools.HasDisassembler)
-            output.WriteLine($"{(CudaTools.HasAssembler ? "cuobjdump is" : "ptxas is")} not on the path: what it would tell is left out");
+            output.WriteLine(
+                $"{(CudaTools.HasAssembler ? "cuobjdump is" : "ptxas is")} not on the path: what it would tell is "
+                + $"left out");
     }
 
-    private static string Row(string variant, params string[] columns) => $"{variant,-58} {columns[0],-6} {string.Join(' ', columns.Skip(1).Select(column => column.PadLeft(7)))}";
+    private static string Row(string variant, params string[] columns) =>
+        $"{variant,-58} {columns[0],-6} {string.Join(' ', columns.Skip(1).Select(column => column.PadLeft(7)))}";
 
     private static string Text(int? number) => number?.ToString(CultureInfo.InvariantCulture) ?? "-";
 
-    private static void WriteJson(TextWriter output, IEnumerable<KernelReport> reports) => JsonText.WriteLine(output, writer =>
+    private static void WriteJson(TextWriter output, IEnumerable<KernelReport> reports) =>
+        JsonText.WriteLine(output, writer =>
     {
         writer.WriteStartArray();
         foreach (var report in reports)

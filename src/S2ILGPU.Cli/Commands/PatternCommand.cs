@@ -18,8 +18,10 @@ internal static class PatternCommand
         var pattern = new PatternOptions(headsRequired: true);
         var tokens = Options.OptionalNumber<int>("--tokens", "Tokens of the context.");
         tokens.Required = true;
-        var format = Options.Choice("--format", s_formats, "How to show the pattern (default: by the ending of --out, else text).");
-        var file = new Option<string?>("--out") { Description = "Write to a file instead of the standard output.", HelpName = "FILE" };
+        var format = Options.Choice("--format", s_formats,
+            "How to show the pattern (default: by the ending of --out, else text).");
+        var file = new Option<string?>("--out") { Description = "Write to a file instead of the standard output.",
+            HelpName = "FILE" };
 
         var command = new Command("pattern", "Draw a sparsity pattern and report what it keeps, covers and frees.");
         pattern.AddTo(command);
@@ -40,7 +42,8 @@ internal static class PatternCommand
     }
 
     private static string FormatOf(string? path) =>
-        Array.Find(s_formats, format => string.Equals(Path.GetExtension(path), $".{format}", StringComparison.OrdinalIgnoreCase)) ?? "text";
+        Array.Find(s_formats, format =>
+        string.Equals(Path.GetExtension(path), $".{format}", StringComparison.OrdinalIgnoreCase)) ?? "text";
 
     private static void Show(PatternReport report, string format, string? path, TextWriter output)
     {

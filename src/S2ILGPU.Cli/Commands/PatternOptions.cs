@@ -7,15 +7,23 @@ namespace S2ILGPU.Cli.Commands;
 internal sealed class PatternOptions
 {
     private readonly Option<int?> _heads = Options.OptionalNumber<int>("--heads", "Query heads.");
-    private readonly Option<int?> _keyValueHeads = Options.OptionalNumber<int>("--kv-heads", "Key/value heads (default: as many as query heads).");
-    private readonly Option<int> _blockSize = Options.Number("--block-size", 64, "Tokens per block: 16, 32, 64 or 128.");
-    private readonly Option<int> _localBlocks = Options.Number("--local-blocks", 16, "Blocks in the local window, the diagonal block included.");
-    private readonly Option<int> _verticalStride = Options.Number("--vert-stride", 8, "One remote block is kept of so many; 1 is dense.");
+    private readonly Option<int?> _keyValueHeads =
+        Options.OptionalNumber<int>("--kv-heads", "Key/value heads (default: as many as query heads).");
+    private readonly Option<int> _blockSize = Options.Number("--block-size", 64,
+        "Tokens per block: 16, 32, 64 or 128.");
+    private readonly Option<int> _localBlocks =
+        Options.Number("--local-blocks", 16, "Blocks in the local window, the diagonal block included.");
+    private readonly Option<int> _verticalStride =
+        Options.Number("--vert-stride", 8, "One remote block is kept of so many; 1 is dense.");
     private readonly Option<int> _headOffset = Options.Number("--head-offset", 0, "Phase of the stripes.");
-    private readonly Option<bool> _homogeneousHeads = new("--homogeneous-heads") { Description = "Same stripes in every head." };
-    private readonly Option<int> _denseHeads = Options.Number("--dense-heads", 0, "Heads that see everything, counted in key/value heads, the last ones.");
-    private readonly Option<string?> _slideBy = Options.Choice("--slide-by", ["query", "kv"], "Shift the stripes from query head to query head, or from KV head to KV head (default: kv).");
-    private readonly Option<bool> _nonCausal = new("--non-causal") { Description = "Queries see later keys too; stripes are relative to the query." };
+    private readonly Option<bool> _homogeneousHeads =
+        new("--homogeneous-heads") { Description = "Same stripes in every head." };
+    private readonly Option<int> _denseHeads = Options.Number("--dense-heads", 0,
+        "Heads that see everything, counted in key/value heads, the last ones.");
+    private readonly Option<string?> _slideBy = Options.Choice("--slide-by", ["query", "kv"],
+        "Shift the stripes from query head to query head, or from KV head to KV head (default: kv).");
+    private readonly Option<bool> _nonCausal =
+        new("--non-causal") { Description = "Queries see later keys too; stripes are relative to the query." };
 
     /// <param name="headsRequired">Whether the number of heads must be given, because no tensor says it.</param>
     public PatternOptions(bool headsRequired) => _heads.Required = headsRequired;
@@ -23,18 +31,21 @@ internal sealed class PatternOptions
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_heads, _keyValueHeads, _blockSize, _localBlocks, _verticalStride, _headOffset, _homogeneousHeads, _denseHeads, _slideBy, _nonCausal])
+        foreach (Option option in (Option[])[_heads, _keyValueHeads, _blockSize, _localBlocks, _verticalStride,
+            _headOffset, _homogeneousHeads, _denseHeads, _slideBy, _nonCausal])
             command.Options.Add(option);
     }
 
     /// <summary>The pattern that the options describe.</summary>
     /// <param name="result">The parsed command line.</param>
-    /// <param name="queryHeads">Query heads where something else says them, as a tensor does; the option must agree when given.</param>
+    /// <param name="queryHeads">Query heads where something else says them, as a tensor does; the option must agree
+    /// when given.</param>
     /// <param name="keyValueHeads">Key/value heads likewise.</param>
     /// <exception cref="ArgumentException">An option breaks its rule, or disagrees with the given heads.</exception>
     public LocalStridePattern Parse(ParseResult result, int? queryHeads = null, int? keyValueHeads = null)
     {
-        int heads = Agreed(_heads.Name, result.GetValue(_heads), queryHeads) ?? throw new ArgumentException("--heads is missing");
+        int heads = Agreed(_heads.Name, result.GetValue(_heads), queryHeads)
+            ?? throw new ArgumentException("--heads is missing");
         int kvHeads = Agreed(_keyValueHeads.Name, result.GetValue(_keyValueHeads), keyValueHeads) ?? heads;
         var stripes = new StripeOptions
         {
@@ -43,11 +54,13 @@ internal sealed class PatternOptions
             DenseHeads = result.GetValue(_denseHeads),
             SlideByQueryHead = result.GetValue(_slideBy) == "query",
         };
-        return new LocalStridePattern(heads, kvHeads, result.GetValue(_blockSize), result.GetValue(_localBlocks), result.GetValue(_verticalStride),
+        return new LocalStridePattern(heads, kvHeads, result.GetValue(_blockSize), result.GetValue(_localBlocks),
+            result.GetValue(_verticalStride),
             stripes, isCausal: !result.GetValue(_nonCausal));
     }
 
-    private static int? Agreed(string option, int? given, int? known) => given is null || known is null || given == known
+    private static int? Agreed(string option, int? given, int? known) =>
+        given is null || known is null || given == known
         ? given ?? known
         : throw new ArgumentException($"{option} {given} disagrees with the {known} heads of the input");
 }

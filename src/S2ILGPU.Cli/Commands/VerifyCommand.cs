@@ -13,21 +13,29 @@ internal static class VerifyCommand
     {
         var device = DeviceOption.Create();
         var json = new Option<bool>("--json") { Description = "print a JSON object" };
-        var seed = Options.OptionalNumber<int>("--seed", "Seed of the random inputs (default: another one every time).");
+        var seed = Options.OptionalNumber<int>("--seed",
+            "Seed of the random inputs (default: another one every time).");
         var filter = new Option<string?>("--only")
         {
-            Description = "check only implementations whose pass, types and name contain this text, as 'backward bf16'; a word as D128 restricts the head dimensions; _ stands for a space",
+            Description =
+                "check only implementations whose pass, types and name contain this text, as 'backward bf16'; a word "
+                + "as D128 restricts the head dimensions; _ stands for a space",
             HelpName = "TEXT",
         };
-        var file = new Option<string?>("--out") { Description = "file that also gets the JSON object", HelpName = "FILE" };
+        var file = new Option<string?>("--out") { Description = "file that also gets the JSON object",
+            HelpName = "FILE" };
         var noSpeed = new Option<bool>("--no-speed") { Description = "leave out the times at the end" };
-        var command = new Command("verify", "Check every attention kernel of a device against a double-precision reference, then its speed.") { device, json, seed, filter, file, noSpeed };
+        var command = new Command("verify",
+            "Check every attention kernel of a device against a double-precision reference, then its speed.") { device,
+            json, seed, filter, file, noSpeed };
         command.SetAction((parsed, cancellation) =>
         {
-            var request = new Request(parsed.GetValue(device)!, parsed.GetValue(seed) ?? Random.Shared.Next(), parsed.GetValue(filter), parsed.GetValue(json), parsed.GetValue(file),
+            var request = new Request(parsed.GetValue(device)!, parsed.GetValue(seed) ?? Random.Shared.Next(),
+                parsed.GetValue(filter), parsed.GetValue(json), parsed.GetValue(file),
                 !parsed.GetValue(noSpeed));
             var configuration = parsed.InvocationConfiguration;
-            return Task.Run(() => Run(request, configuration.Output, configuration.Error, cancellation), CancellationToken.None);
+            return Task.Run(() => Run(request, configuration.Output, configuration.Error, cancellation),
+                CancellationToken.None);
         });
         return command;
     }
@@ -37,7 +45,8 @@ internal static class VerifyCommand
         JsonFile.CheckFolder(request.File);
         var (device, engine) = DeviceChoice.Create(request.Device);
         using (engine)
-        using (var all = EngineVariants.Of(engine, device.Kind == DeviceKind.Emulated, device.Kind == DeviceKind.Cuda ? () => Engine.Create(device.Id) : null))
+        using (var all = EngineVariants.Of(engine, device.Kind == DeviceKind.Emulated, device.Kind == DeviceKind.Cuda
+            ? () => Engine.Create(device.Id) : null))
         {
             var variants = VariantFilter.Choose(all.Variants, request.Only);
             var lines = request.IsJson ? TextWriter.Null : output;
@@ -47,8 +56,10 @@ internal static class VerifyCommand
                 lines.WriteLine(all.Note);
             int width = variants.Max(v => v.Name.Length);
             var watch = Stopwatch.StartNew();
-            var results = new VerifyRun(request.Seed, device.Kind == DeviceKind.Emulated, all.IsConcurrent).Run(variants, result => lines.WriteLine(result.Line(width)), cancellation);
-            var report = new VerifyReport(device, engine.Name, request.Seed, results, Speed: null, watch.Elapsed.TotalSeconds);
+            var results = new VerifyRun(request.Seed, device.Kind == DeviceKind.Emulated, all.IsConcurrent)
+                .Run(variants, result => lines.WriteLine(result.Line(width)), cancellation);
+            var report = new VerifyReport(device, engine.Name, request.Seed, results, Speed: null,
+                watch.Elapsed.TotalSeconds);
             lines.WriteLine(report.Summary);
             if (request.HasSpeed)
                 report = report with { Speed = Speed(engine, device, lines, cancellation) };
@@ -57,12 +68,14 @@ internal static class VerifyCommand
             JsonFile.Write(request.File, report.Write);
             if (report.Failures == 0)
                 return 0;
-            error.WriteLine($"error: {report.Failures} of {results.Count} variants failed on {device.Id}, seed {request.Seed}");
+            error.WriteLine(
+                $"error: {report.Failures} of {results.Count} variants failed on {device.Id}, seed {request.Seed}");
             return 1;
         }
     }
 
-    private static DeviceReport Speed(IEngine engine, DeviceInfo device, TextWriter output, CancellationToken cancellation)
+    private static DeviceReport Speed(IEngine engine, DeviceInfo device, TextWriter output,
+        CancellationToken cancellation)
     {
         output.WriteLine();
         var bench = new DeviceBench(engine, device, DeviceBenchSettings.ForVerify(device.Kind));

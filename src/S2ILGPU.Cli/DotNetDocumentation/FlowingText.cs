@@ -4,7 +4,8 @@ using S2ILGPU.Tokenizers;
 
 namespace S2ILGPU.Cli.DotNetDocumentation;
 
-/// <summary>Text under construction whose white space is put in order: one space between words, one line end between paragraphs.</summary>
+/// <summary>Text under construction whose white space is put in order: one space between words, one line end between
+/// paragraphs.</summary>
 internal sealed class FlowingText
 {
     private readonly StringBuilder _text = new();
@@ -37,17 +38,21 @@ internal sealed class FlowingText
     /// <summary>Adds <c>: </c> unless a list item has just begun.</summary>
     public void Colon()
     {
-        if (_break || IsEmpty || (_text.Length >= 2 && _text[^1] == '-' && _text[^2] == '\n') || (_text.Length == 1 && _text[0] == '-'))
+        if (_break || IsEmpty || (_text.Length >= 2 && _text[^1] == '-' && _text[^2] == '\n')
+            || (_text.Length == 1 && _text[0] == '-'))
             return;
         _space = false;
         Append(": ");
     }
 
-    /// <summary>Adds lines as they are, as a paragraph of their own; only what all of them are indented by goes.</summary>
+    /// <summary>Adds lines as they are, as a paragraph of their own; only what all of them are indented by
+    /// goes.</summary>
     public void AppendVerbatim(string text)
     {
-        string[] lines = text.TrimEnd().ReplaceLineEndings("\n").TrimStart('\n').Split('\n').Select(line => line.TrimEnd()).ToArray();
-        int indent = lines.Where(line => line.Length > 0).Select(line => line.Length - line.TrimStart().Length).DefaultIfEmpty().Min();
+        string[] lines = text.TrimEnd().ReplaceLineEndings("\n").TrimStart('\n').Split('\n')
+            .Select(line => line.TrimEnd()).ToArray();
+        int indent = lines.Where(line => line.Length > 0).Select(line => line.Length - line.TrimStart().Length)
+            .DefaultIfEmpty().Min();
         Break();
         WriteSpace();
         _text.AppendJoin('\n', lines.Select(line => line.Length > 0 ? line[indent..] : line));

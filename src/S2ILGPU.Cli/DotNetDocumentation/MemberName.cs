@@ -9,21 +9,26 @@ namespace S2ILGPU.Cli.DotNetDocumentation;
 /// into <c>System.String.Join(String, IEnumerable&lt;String&gt;)</c>.</summary>
 internal static class MemberName
 {
-    /// <summary>The type that an id belongs to, without the prefix: of a type itself, of a member its declaring type.</summary>
+    /// <summary>The type that an id belongs to, without the prefix: of a type itself, of a member its declaring
+    /// type.</summary>
     public static string DeclaringType(string id)
     {
         string name = NameOf(id, out _);
-        return id.StartsWith("T:", StringComparison.Ordinal) || name.LastIndexOf('.') < 0 ? name : name[..name.LastIndexOf('.')];
+        return id.StartsWith("T:", StringComparison.Ordinal) || name.LastIndexOf('.') < 0 ? name
+            : name[..name.LastIndexOf('.')];
     }
 
     /// <summary>The whole name, with namespaces in front but not in the parameters.</summary>
     /// <param name="id">The id, with its prefix <c>T:</c>, <c>M:</c>, ...</param>
-    /// <param name="typeParameters">Names of the type parameters of the declaring type; empty for T or T1, T2, ...</param>
+    /// <param name="typeParameters">Names of the type parameters of the declaring type; empty for T or T1, T2,
+    /// ...</param>
     /// <param name="methodParameters">Names of the type parameters of the method; empty for U or U1, U2, ...</param>
-    public static string Full(string id, IReadOnlyList<string> typeParameters, IReadOnlyList<string> methodParameters) =>
+    public static string Full(string id, IReadOnlyList<string> typeParameters,
+        IReadOnlyList<string> methodParameters) =>
         Format(id, int.MaxValue, typeParameters, methodParameters);
 
-    /// <summary>The name as it stands in a sentence: <c>String</c>, <c>Int32.MaxValue</c>, <c>String.Join(String, Object[])</c>.</summary>
+    /// <summary>The name as it stands in a sentence: <c>String</c>, <c>Int32.MaxValue</c>, <c>String.Join(String,
+    /// Object[])</c>.</summary>
     public static string Short(string id)
     {
         int kept = id.AsSpan(0, Math.Min(id.Length, 2)) switch { "T:" => 1, "N:" => int.MaxValue, _ => 2 };
@@ -40,7 +45,8 @@ internal static class MemberName
         return end < 0 ? body : body[..end];
     }
 
-    private static string Format(string id, int keptSegments, IReadOnlyList<string> typeParameters, IReadOnlyList<string> methodParameters)
+    private static string Format(string id, int keptSegments, IReadOnlyList<string> typeParameters,
+        IReadOnlyList<string> methodParameters)
     {
         string name = NameOf(id, out string parameters);
         string[] segments = name.Split('.');
@@ -49,8 +55,10 @@ internal static class MemberName
             segments = segments[..^1]; // a constructor is called like its type
             keptSegments = Math.Max(1, keptSegments - 1);
         }
-        int lastGeneric = Array.FindLastIndex(segments, s => s.Contains('`') && !s.Contains("``", StringComparison.Ordinal));
-        var scope = new GenericScope(Arity(lastGeneric < 0 ? "" : segments[lastGeneric]), Arity(segments[^1], "``"), typeParameters, methodParameters);
+        int lastGeneric = Array.FindLastIndex(segments, s => s.Contains('`')
+            && !s.Contains("``", StringComparison.Ordinal));
+        var scope = new GenericScope(Arity(lastGeneric < 0 ? "" : segments[lastGeneric]), Arity(segments[^1], "``"),
+            typeParameters, methodParameters);
 
         var text = new StringBuilder();
         for (int s = Math.Max(0, segments.Length - keptSegments); s < segments.Length; s++)
@@ -67,12 +75,14 @@ internal static class MemberName
         return text.ToString();
     }
 
-    private static void AppendTypeParameters(StringBuilder text, string segment, bool isDeclaringType, GenericScope scope)
+    private static void AppendTypeParameters(StringBuilder text, string segment, bool isDeclaringType,
+        GenericScope scope)
     {
         bool isMethod = segment.Contains("``", StringComparison.Ordinal);
         int arity = Arity(segment, isMethod ? "``" : "`");
         var names = Enumerable.Range(0, Math.Min(arity, 32)).Select(i =>
-            isMethod ? scope.MethodParameter(i) : isDeclaringType ? scope.TypeParameter(i) : GenericScope.Default("T", i, arity));
+            isMethod ? scope.MethodParameter(i) : isDeclaringType ? scope.TypeParameter(i)
+            : GenericScope.Default("T", i, arity));
         text.Append('<').AppendJoin(", ", names).Append('>');
     }
 
@@ -144,12 +154,16 @@ internal static class MemberName
     }
 
     // What `0 and ``0 are called.
-    private readonly record struct GenericScope(int TypeArity, int MethodArity, IReadOnlyList<string> TypeNames, IReadOnlyList<string> MethodNames)
+    private readonly record struct GenericScope(int TypeArity, int MethodArity, IReadOnlyList<string> TypeNames,
+        IReadOnlyList<string> MethodNames)
     {
-        public string TypeParameter(int index) => index < TypeNames.Count ? TypeNames[index] : Default("T", index, TypeArity);
+        public string TypeParameter(int index) =>
+            index < TypeNames.Count ? TypeNames[index] : Default("T", index, TypeArity);
 
-        public string MethodParameter(int index) => index < MethodNames.Count ? MethodNames[index] : Default("U", index, MethodArity);
+        public string MethodParameter(int index) =>
+            index < MethodNames.Count ? MethodNames[index] : Default("U", index, MethodArity);
 
-        public static string Default(string letter, int index, int arity) => arity == 1 && index == 0 ? letter : $"{letter}{index + 1}";
+        public static string Default(string letter, int index, int arity) =>
+            arity == 1 && index == 0 ? letter : $"{letter}{index + 1}";
     }
 }

@@ -5,8 +5,8 @@ using S2ILGPU.Tokenizers;
 
 namespace S2ILGPU.Cli.DotNetDocumentation;
 
-/// <summary>Renders one <c>&lt;member&gt;</c> of XML documentation as plain text: a heading, the summary, a line per parameter, result and exception, the
-/// remarks.</summary>
+/// <summary>Renders one <c>&lt;member&gt;</c> of XML documentation as plain text: a heading, the summary, a line per
+/// parameter, result and exception, the remarks.</summary>
 internal sealed class MemberText
 {
     private readonly FlowingText _text = new();

@@ -5,7 +5,8 @@ using S2ILGPU.Tokenizers;
 
 namespace S2ILGPU.Cli.DotNetDocumentation;
 
-/// <summary>Reads XML documentation files into a corpus: a document per type with its members, in the order of the files.</summary>
+/// <summary>Reads XML documentation files into a corpus: a document per type with its members, in the order of the
+/// files.</summary>
 internal static class XmlDocumentation
 {
     private static readonly XmlReaderSettings Settings = new()
@@ -46,7 +47,8 @@ internal static class XmlDocumentation
         using var reader = XmlReader.Create(file, Settings);
         while (reader.Read())
         {
-            if (reader.NodeType != XmlNodeType.Element || reader.LocalName != "member" || reader.GetAttribute("name") is not { Length: > 2 } id)
+            if (reader.NodeType != XmlNodeType.Element || reader.LocalName != "member"
+                || reader.GetAttribute("name") is not { Length: > 2 } id)
                 continue;
             string text = member.Read(reader, id), type = MemberName.DeclaringType(id);
             if (text.Length == 0)
@@ -81,7 +83,8 @@ internal static class XmlDocumentation
         var builder = new CorpusBuilder();
         foreach (var type in types)
             builder.Add(type.Text);
-        var sources = types.GroupBy(t => t.File).Select(g => new CorpusSource(files[g.Key], g.Count(), g.Sum(t => (long)t.Text.Length)));
+        var sources = types.GroupBy(t => t.File)
+            .Select(g => new CorpusSource(files[g.Key], g.Count(), g.Sum(t => (long)t.Text.Length)));
         return builder.Build([.. sources], skipped);
     }
 }

@@ -7,7 +7,8 @@ internal readonly record struct Colour(byte Red, byte Green, byte Blue)
     public override string ToString() => $"#{Red:x2}{Green:x2}{Blue:x2}";
 
     /// <summary>This colour with a share of black mixed in.</summary>
-    public Colour Darkened(double share) => new((byte)(Red * (1 - share)), (byte)(Green * (1 - share)), (byte)(Blue * (1 - share)));
+    public Colour Darkened(double share) =>
+        new((byte)(Red * (1 - share)), (byte)(Green * (1 - share)), (byte)(Blue * (1 - share)));
 
     /// <summary>One of a number of well distinguishable colours, evenly around the colour wheel.</summary>
     public static Colour OfHead(int head, int heads)
@@ -19,7 +20,8 @@ internal readonly record struct Colour(byte Red, byte Green, byte Blue)
         byte Channel(double at)
         {
             at -= Math.Floor(at);
-            double spread = 0.62 * Math.Min(lightness, 1 - lightness), ramp = Math.Clamp(2 - Math.Abs(6 * at - 2), -1, 1);
+            double spread = 0.62 * Math.Min(lightness, 1 - lightness),
+                ramp = Math.Clamp(2 - Math.Abs(6 * at - 2), -1, 1);
             return (byte)Math.Round(255 * (lightness + spread * ramp));
         }
     }

@@ -11,12 +11,15 @@ internal static class LossCurve
     /// <param name="steps">The steps of the run.</param>
     /// <param name="bytesPerToken">Mean UTF-8 bytes of a training token.</param>
     /// <param name="unigramBitsPerByte">Entropy of the token frequencies.</param>
-    public static string Render(string title, IReadOnlyList<TrainingStep> steps, double bytesPerToken, double unigramBitsPerByte)
+    public static string Render(string title, IReadOnlyList<TrainingStep> steps, double bytesPerToken,
+        double unigramBitsPerByte)
     {
         double factor = 1 / (Math.Log(2) * bytesPerToken);
         (double X, double Y)[] raw = [.. steps.Select(s => ((double)s.Step, s.Loss * factor))];
-        (double X, double Y)[] validation = [.. steps.Where(s => s.ValidationLoss is not null).Select(s => ((double)s.Step, s.ValidationLoss!.Value * factor))];
-        (double X, double Y)[] unigram = steps.Count == 0 ? [] : [(1, unigramBitsPerByte), (steps[^1].Step, unigramBitsPerByte)];
+        (double X, double Y)[] validation = [.. steps.Where(s => s.ValidationLoss is not null)
+            .Select(s => ((double)s.Step, s.ValidationLoss!.Value * factor))];
+        (double X, double Y)[] unigram = steps.Count == 0 ? []
+            : [(1, unigramBitsPerByte), (steps[^1].Step, unigramBitsPerByte)];
         return new SvgPlot(title, "step", "bits per byte",
         [
             new PlotSeries("training", "#3b6fb6", raw, IsFaint: true),

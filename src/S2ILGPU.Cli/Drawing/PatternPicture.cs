@@ -2,14 +2,17 @@ using S2ILGPU.Layouts;
 
 namespace S2ILGPU.Cli.Drawing;
 
-/// <summary>A pattern as a picture: one panel per head in the head's colour, one for the union of the heads, and what the report says.</summary>
+/// <summary>A pattern as a picture: one panel per head in the head's colour, one for the union of the heads, and what
+/// the report says.</summary>
 internal static class PatternPicture
 {
     private const int MaxHeads = 64;
     private const double Margin = 36, Gap = 24, PanelHeader = 26, Header = 126, Footer = 40;
 
-    private static readonly Colour s_background = new(255, 255, 255), s_ink = new(31, 36, 48), s_faint = new(104, 112, 128),
-        s_visible = new(240, 242, 246), s_shared = new(88, 98, 118), s_unread = new(250, 205, 200), s_alarm = new(190, 40, 30), s_good = new(24, 120, 70);
+    private static readonly Colour s_background = new(255, 255, 255), s_ink = new(31, 36, 48),
+        s_faint = new(104, 112, 128),
+        s_visible = new(240, 242, 246), s_shared = new(88, 98, 118), s_unread = new(250, 205, 200),
+            s_alarm = new(190, 40, 30), s_good = new(24, 120, 70);
 
     /// <summary>Draws the picture.</summary>
     public static void Draw(PatternReport report, ICanvas canvas)
@@ -47,11 +50,15 @@ internal static class PatternPicture
     private static void DrawHeader(PatternReport report, ICanvas canvas, int blocks)
     {
         var layout = report.Layout;
-        string clipped = (layout.KeyBlocks > blocks ? $", first {blocks} drawn" : "") + (layout.Heads > MaxHeads ? $", first {MaxHeads} heads drawn" : "");
+        string clipped = (layout.KeyBlocks > blocks ? $", first {blocks} drawn" : "")
+            + (layout.Heads > MaxHeads ? $", first {MaxHeads} heads drawn" : "");
         canvas.Write(Margin, 40, 20, s_ink, "S2 attention: who reads what", isBold: true);
         canvas.Write(Margin, 64, 13, s_faint, $"{layout.Pattern}");
-        canvas.Write(Margin, 84, 13, s_faint, $"{layout.Tokens} tokens, {layout.KeyBlocks} blocks{clipped}: keeps {100 * report.KeptFraction:F1} % of the dense blocks, "
-            + $"at most {report.DenseOverSparse:F2}x faster{(layout.IsCausal ? $", decoding keeps {100 * report.KeptCacheFraction:F1} % of the cache" : "")}");
+        canvas.Write(Margin, 84, 13, s_faint,
+            $"{layout.Tokens} tokens, {layout.KeyBlocks} blocks{clipped}: keeps {100 * report.KeptFraction:F1} % of "
+            + $"the dense blocks, "
+            + $"at most {report.DenseOverSparse:F2}x "
+                + $"faster{(layout.IsCausal ? $", decoding keeps {100 * report.KeptCacheFraction:F1} % of the cache" : "")}");
         canvas.Write(Margin, 104, 13, report.Coverage.IsComplete ? s_good : s_alarm, $"coverage {report.Coverage}");
     }
 
@@ -62,7 +69,8 @@ internal static class PatternPicture
         long dense = report.DenseBlocks / layout.Heads;
         canvas.Fill([new Box(x, y + 5, 10, 10)], colour);
         canvas.Write(x + 16, y + 15, 12, s_ink, $"head {head}", isBold: true);
-        canvas.Write(x + 70, y + 15, 12, s_faint, $"{100.0 * report.KeptBlocksPerHead[head] / Math.Max(1, dense):F1} %");
+        canvas.Write(x + 70, y + 15, 12, s_faint,
+            $"{100.0 * report.KeptBlocksPerHead[head] / Math.Max(1, dense):F1} %");
 
         var cells = new Cells(layout, BlocksIn(layout, side));
         cells.Paint(head, full: 1, partial: 2);
@@ -80,16 +88,20 @@ internal static class PatternPicture
         for (int head = layout.Heads - 1; head >= 0; head--)
             cells.Paint(head, 2 + head, 2 + head);
         cells.PaintShared(1);
-        Colour[] palette = [s_unread, s_shared, .. Enumerable.Range(0, layout.Heads).Select(head => Colour.OfHead(head, layout.Heads))];
+        Colour[] palette = [s_unread, s_shared, .. Enumerable.Range(0, layout.Heads)
+            .Select(head => Colour.OfHead(head, layout.Heads))];
         DrawCells(canvas, cells, x, y + PanelHeader, side, palette);
     }
 
     // The colour of cell value 0 is that of the whole visible area.
-    private static void DrawCells(ICanvas canvas, Cells cells, double x, double y, double side, IReadOnlyList<Colour> palette)
+    private static void DrawCells(ICanvas canvas, Cells cells, double x, double y, double side,
+        IReadOnlyList<Colour> palette)
     {
         double cell = side / cells.Count, gap = cell >= 6 ? 1 : 0;
         for (int value = 0; value < palette.Count; value++)
-            canvas.Fill([.. cells.Runs(value, joined: gap == 0).Select(run => new Box(x + run.KeyBlock * cell, y + run.QueryBlock * cell, cell - gap, run.Length * cell - gap))],
+            canvas.Fill([.. cells.Runs(value, joined: gap == 0)
+                .Select(run => new Box(x + run.KeyBlock * cell, y + run.QueryBlock * cell, cell - gap,
+                run.Length * cell - gap))],
                 palette[value]);
     }
 
@@ -112,7 +124,8 @@ internal static class PatternPicture
         canvas.Write(x, y + 10, 12, s_faint, "down: query blocks, right: key blocks");
     }
 
-    /// <summary>The blocks of a panel, each with the index of its colour; -1 above the diagonal of a causal layout.</summary>
+    /// <summary>The blocks of a panel, each with the index of its colour; -1 above the diagonal of a causal
+    /// layout.</summary>
     private sealed class Cells
     {
         private readonly BlockLayout _layout;
@@ -148,11 +161,13 @@ internal static class PatternPicture
         {
             for (int i = 0; i < Count; i++)
                 for (int j = 0; j < Count; j++)
-                    if (_layout.Heads > 1 && Enumerable.Range(0, _layout.Heads).All(head => _layout.Pattern.Keeps(head, i, j)))
+                    if (_layout.Heads > 1 && Enumerable.Range(0, _layout.Heads)
+                        .All(head => _layout.Pattern.Keeps(head, i, j)))
                         _values[i, j] = value;
         }
 
-        /// <summary>The cells of one value; neighbours of a column joined, since stripes run down, or each on its own.</summary>
+        /// <summary>The cells of one value; neighbours of a column joined, since stripes run down, or each on its
+        /// own.</summary>
         public IEnumerable<(int KeyBlock, int QueryBlock, int Length)> Runs(int value, bool joined)
         {
             for (int j = 0; j < Count; j++)

@@ -3,7 +3,8 @@ using S2ILGPU.Layouts;
 
 namespace S2ILGPU.Cli.Drawing;
 
-/// <summary>A pattern as text with Spectre.Console markup: one grid of blocks per head, side by side, then the checks.</summary>
+/// <summary>A pattern as text with Spectre.Console markup: one grid of blocks per head, side by side, then the
+/// checks.</summary>
 internal static class PatternText
 {
     private const int MaxBlocks = 64, MaxHeads = 16, Gap = 3;
@@ -22,7 +23,8 @@ internal static class PatternText
         text.AppendLine($"{layout.Tokens} tokens, {layout.KeyBlocks} blocks").AppendLine();
         for (int first = 0; first < heads; first += perLine)
             AppendPanels(text, layout, blocks, first, Math.Min(first + perLine, heads), panel);
-        text.AppendLine($"[green]#[/] kept   {(layout.IsCausal ? "[blue]\\[/] kept, masked by token   " : "")}[grey].[/] not kept");
+        text.AppendLine(
+            $"[green]#[/] kept   {(layout.IsCausal ? "[blue]\\[/] kept, masked by token   " : "")}[grey].[/] not kept");
         if (blocks < layout.KeyBlocks)
             text.AppendLine($"first {blocks} of {layout.KeyBlocks} blocks shown, --format json has all of them");
         if (heads < layout.Heads)
@@ -32,7 +34,8 @@ internal static class PatternText
         return text.ToString();
     }
 
-    private static void AppendPanels(StringBuilder text, BlockLayout layout, int blocks, int firstHead, int endHead, int panel)
+    private static void AppendPanels(StringBuilder text, BlockLayout layout, int blocks, int firstHead,
+        int endHead, int panel)
     {
         for (int head = firstHead; head < endHead; head++)
             text.Append($"head {head}".PadRight(head < endHead - 1 ? panel : 0));
@@ -68,17 +71,22 @@ internal static class PatternText
             for (end = start + 1; end < blocks && cells[end] == cell;)
                 end++;
             string run = new(cell, end - start);
-            text.Append(cell switch { '#' => $"[green]{run}[/]", '\\' => $"[blue]{run}[/]", '.' => $"[grey]{run}[/]", _ => run });
+            text.Append(cell switch { '#' => $"[green]{run}[/]", '\\' => $"[blue]{run}[/]", '.' => $"[grey]{run}[/]",
+                _ => run });
         }
     }
 
     private static void AppendChecks(StringBuilder text, PatternReport report)
     {
         var coverage = report.Coverage;
-        text.AppendLine($"kept             {report.KeptBlocks} of {report.DenseBlocks} blocks, {100 * report.KeptFraction:F1} % of dense");
+        text.AppendLine(
+            $"kept             {report.KeptBlocks} of {report.DenseBlocks} blocks, {100 * report.KeptFraction:F1} % "
+            + $"of dense");
         text.AppendLine($"dense / sparse   {report.DenseOverSparse:F2}x, the ceiling of any speed-up");
         text.AppendLine($"coverage         {(coverage.IsComplete ? "[green]" : "[red]")}{coverage}[/]");
-        text.AppendLine($"cache            {(report.IsCacheEfficient ? "cache-efficient" : "not cache-efficient")}, decoding keeps {CacheBlocks(report)} of {report.Layout.KeyBlocks} "
+        text.AppendLine(
+            $"cache            {(report.IsCacheEfficient ? "cache-efficient" : "not cache-efficient")}, decoding "
+            + $"keeps {CacheBlocks(report)} of {report.Layout.KeyBlocks} "
             + $"blocks per KV head ({100 * report.KeptCacheFraction:F1} %)");
         text.AppendLine($"load balance     {report.LoadImbalance:F2} (most over mean kept blocks of a head)");
         text.AppendLine($"empty rows       {report.EmptyRows}");

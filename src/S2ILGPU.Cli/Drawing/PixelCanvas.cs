@@ -30,7 +30,8 @@ internal sealed class PixelCanvas(double pixelsPerUnit) : ICanvas
     {
         foreach (var box in boxes)
         {
-            double left = box.X * pixelsPerUnit, right = left + box.Width * pixelsPerUnit, top = box.Y * pixelsPerUnit, bottom = top + box.Height * pixelsPerUnit;
+            double left = box.X * pixelsPerUnit, right = left + box.Width * pixelsPerUnit, top = box.Y * pixelsPerUnit,
+                bottom = top + box.Height * pixelsPerUnit;
             for (int y = Math.Max(0, (int)top); y < Math.Min(Height, Math.Ceiling(bottom)); y++)
             {
                 double rows = Math.Min(bottom, y + 1) - Math.Max(top, y);
@@ -38,14 +39,16 @@ internal sealed class PixelCanvas(double pixelsPerUnit) : ICanvas
                     _coverage[y * Width + x] += (float)(rows * (Math.Min(right, x + 1) - Math.Max(left, x)));
             }
         }
-        Blend(colour, boxes.Count == 0 ? 0 : (int)(boxes.Min(box => box.Y) * pixelsPerUnit), boxes.Count == 0 ? 0 : boxes.Max(box => box.Y + box.Height) * pixelsPerUnit);
+        Blend(colour, boxes.Count == 0 ? 0 : (int)(boxes.Min(box => box.Y) * pixelsPerUnit), boxes.Count == 0 ? 0
+            : boxes.Max(box => box.Y + box.Height) * pixelsPerUnit);
     }
 
     public void Write(double x, double baseline, double size, Colour colour, string text, bool isBold = false)
     {
         double scale = pixelsPerUnit * size, halfWidth = scale * (isBold ? 0.062 : 0.042);
         foreach (var (from, to) in StrokeFont.Lines(text))
-            Stroke(x * pixelsPerUnit + from.X * scale, baseline * pixelsPerUnit + from.Y * scale, (to.X - from.X) * scale, (to.Y - from.Y) * scale, halfWidth);
+            Stroke(x * pixelsPerUnit + from.X * scale, baseline * pixelsPerUnit + from.Y * scale,
+                (to.X - from.X) * scale, (to.Y - from.Y) * scale, halfWidth);
         Blend(colour, (int)((baseline - size) * pixelsPerUnit), (baseline + size) * pixelsPerUnit);
     }
 
@@ -53,11 +56,15 @@ internal sealed class PixelCanvas(double pixelsPerUnit) : ICanvas
     private void Stroke(double x, double y, double dx, double dy, double halfWidth)
     {
         double reach = halfWidth + 1, lengthSquared = Math.Max(dx * dx + dy * dy, 1e-12);
-        for (int py = (int)Math.Max(0, Math.Min(y, y + dy) - reach); py < Math.Min(Height, Math.Max(y, y + dy) + reach); py++)
-            for (int px = (int)Math.Max(0, Math.Min(x, x + dx) - reach); px < Math.Min(Width, Math.Max(x, x + dx) + reach); px++)
+        for (int py = (int)Math.Max(0, Math.Min(y, y + dy) - reach);
+            py < Math.Min(Height, Math.Max(y, y + dy) + reach); py++)
+            for (int px = (int)Math.Max(0, Math.Min(x, x + dx) - reach);
+                px < Math.Min(Width, Math.Max(x, x + dx) + reach); px++)
             {
-                double cx = px + 0.5 - x, cy = py + 0.5 - y, along = Math.Clamp((cx * dx + cy * dy) / lengthSquared, 0, 1);
-                double distance = Math.Sqrt((cx - along * dx) * (cx - along * dx) + (cy - along * dy) * (cy - along * dy));
+                double cx = px + 0.5 - x, cy = py + 0.5 - y,
+                    along = Math.Clamp((cx * dx + cy * dy) / lengthSquared, 0, 1);
+                double distance = Math.Sqrt((cx - along * dx) * (cx - along * dx) + (cy - along * dy)
+                    * (cy - along * dy));
                 ref float coverage = ref _coverage[py * Width + px];
                 coverage = Math.Max(coverage, (float)Math.Clamp(halfWidth + 0.5 - distance, 0, 1));
             }

@@ -21,7 +21,8 @@ internal static class Png
         Span<byte> header = stackalloc byte[13];
         BinaryPrimitives.WriteInt32BigEndian(header, width);
         BinaryPrimitives.WriteInt32BigEndian(header[4..], height);
-        (header[8], header[9], header[10], header[11], header[12]) = (8, 2, 0, 0, 0); // bits per channel, RGB, deflate, adaptive filters, not interlaced
+        // bits per channel, RGB, deflate, adaptive filters, not interlaced
+        (header[8], header[9], header[10], header[11], header[12]) = (8, 2, 0, 0, 0);
         WriteChunk(stream, "IHDR"u8, header);
         WriteChunk(stream, "IDAT"u8, Compress(width, height, rgb));
         WriteChunk(stream, "IEND"u8, []);

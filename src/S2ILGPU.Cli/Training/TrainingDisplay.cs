@@ -5,7 +5,8 @@ using Spectre.Console;
 
 namespace S2ILGPU.Cli.Training;
 
-/// <summary>Shows a running training: a live bar on a terminal, a line now and then where the output is a file or a pipe.</summary>
+/// <summary>Shows a running training: a live bar on a terminal, a line now and then where the output is a file or a
+/// pipe.</summary>
 /// <param name="output">Where to write.</param>
 /// <param name="options">The run.</param>
 /// <param name="bitsPerByte">Turns nats per token into bits per byte.</param>
@@ -26,7 +27,9 @@ internal sealed class TrainingDisplay(TextWriter output, TrainingOptions options
             run(WriteLine);
             return;
         }
-        AnsiConsole.Progress().AutoClear(false).Columns(new ProgressBarColumn { Width = 10 }, new TaskDescriptionColumn { Alignment = Justify.Left }).Start(context =>
+        AnsiConsole.Progress().AutoClear(false)
+            .Columns(new ProgressBarColumn { Width = 10 }, new TaskDescriptionColumn { Alignment = Justify.Left })
+            .Start(context =>
         {
             var bar = context.AddTask("starting", maxValue: options.Steps);
             run(step =>
@@ -45,7 +48,8 @@ internal sealed class TrainingDisplay(TextWriter output, TrainingOptions options
         Measure(step);
         if (step.ValidationLoss is not null)
             output.WriteLine(Validation(step));
-        if (step.Step != 1 && step.Step != options.Steps && TimeProvider.System.GetElapsedTime(_lastLine) < s_lineInterval)
+        if (step.Step != 1 && step.Step != options.Steps
+            && TimeProvider.System.GetElapsedTime(_lastLine) < s_lineInterval)
             return;
         _lastLine = TimeProvider.System.GetTimestamp();
         output.WriteLine(Describe(step));
@@ -65,9 +69,11 @@ internal sealed class TrainingDisplay(TextWriter output, TrainingOptions options
         var left = TimeSpan.FromSeconds(_secondsPerStep * (options.Steps - step.Step));
         string clock = left.ToString(left.TotalHours >= 1 ? @"d\.hh\:mm\:ss" : @"mm\:ss", CultureInfo.InvariantCulture);
         return string.Create(CultureInfo.InvariantCulture,
-            $"{step.Step}/{options.Steps}  loss {_smoothedLoss:0.000} ({bitsPerByte(_smoothedLoss):0.000} bits/byte)  {options.TokensPerStep / _secondsPerStep:#,0} tokens/s  {clock} left");
+            $"{step.Step}/{options.Steps}  loss {_smoothedLoss:0.000} ({bitsPerByte(_smoothedLoss):0.000} bits/byte)  "
+            + $"{options.TokensPerStep / _secondsPerStep:#,0} tokens/s  {clock} left");
     }
 
     private string Validation(TrainingStep step) => string.Create(CultureInfo.InvariantCulture,
-        $"{step.Step}/{options.Steps}  validation {step.ValidationLoss:0.000} ({bitsPerByte(step.ValidationLoss!.Value):0.000} bits/byte)");
+        $"{step.Step}/{options.Steps}  validation {step.ValidationLoss:0.000} "
+        + $"({bitsPerByte(step.ValidationLoss!.Value):0.000} bits/byte)");
 }

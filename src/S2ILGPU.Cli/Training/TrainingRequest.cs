@@ -52,7 +52,8 @@ internal sealed record TrainingRequest
         Attention = Preset.Attention(Attention),
     }).Validate();
 
-    /// <summary>The default folder, or the first of its numbered siblings that holds no run yet, so that training again never overwrites a model.</summary>
+    /// <summary>The default folder, or the first of its numbered siblings that holds no run yet, so that training again
+    /// never overwrites a model.</summary>
     public static string UnusedFolder(string folder)
     {
         string candidate = folder;

@@ -15,12 +15,15 @@ internal sealed record HostTensor(Shape Shape, ElementType Type, float[] Values)
     {
         var values = new float[shape.Count];
         for (int n = 0; n < values.Length; n++) // Box and Muller
-            values[n] = Round((float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())), type);
+            values[n] =
+                Round((float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble()))
+                * Math.Cos(2 * Math.PI * random.NextDouble())), type);
         return new HostTensor(shape, type, values);
     }
 
     /// <summary>The nearest values of the type.</summary>
-    public static HostTensor Rounded(Shape shape, ElementType type, double[] values) => new(shape, type, [.. values.Select(x => Round((float)x, type))]);
+    public static HostTensor Rounded(Shape shape, ElementType type, double[] values) =>
+        new(shape, type, [.. values.Select(x => Round((float)x, type))]);
 
     private static float Round(float value, ElementType type)
     {
@@ -50,7 +53,8 @@ internal sealed class AttentionProblem
         Key = Padded(HostTensor.Normal(random, keyShape, keyType), isKey);
         Value = Padded(HostTensor.Normal(random, keyShape, keyType), isKey);
         OutputGradient = Padded(HostTensor.Normal(random, queryShape, queryType), isQuery);
-        LogSumExpGradient = check.HasLogSumExpGradient ? HostTensor.Normal(random, LogSumExpShape, ElementType.Float32) : null;
+        LogSumExpGradient = check.HasLogSumExpGradient
+            ? HostTensor.Normal(random, LogSumExpShape, ElementType.Float32) : null;
         if (check.IsPaged)
         {
             TailLayouts = check.TailLayouts();
@@ -107,7 +111,8 @@ internal sealed class AttentionProblem
     {
         var used = new bool[shape[0] * shape[1]];
         foreach (var s in Sequences.Sequences)
-            used.AsSpan(s.Batch * shape[1] + (isQuery ? s.QueryStart : s.KeyStart), isQuery ? s.QueryCount : s.KeyCount).Fill(true);
+            used.AsSpan(s.Batch * shape[1] + (isQuery ? s.QueryStart : s.KeyStart), isQuery ? s.QueryCount : s.KeyCount)
+                .Fill(true);
         return used;
     }
 
@@ -123,7 +128,8 @@ internal sealed class AttentionProblem
     // Pages in random order, some of them unused.
     private PageTable CreatePages(Random random, out int count)
     {
-        int blocks = (Case.KeyCounts.Max() + Case.BlockTokens - 1) / Case.BlockTokens, group = Pattern.PatternHeads / Case.KeyValueHeads;
+        int blocks = (Case.KeyCounts.Max() + Case.BlockTokens - 1) / Case.BlockTokens,
+            group = Pattern.PatternHeads / Case.KeyValueHeads;
         var table = new PageTable(Case.KeyCounts.Length, Case.KeyValueHeads, blocks);
         int[] free = [.. Enumerable.Range(0, Case.KeyCounts.Length * Case.KeyValueHeads * blocks + 2)];
         random.Shuffle(free);
@@ -148,7 +154,8 @@ internal sealed class AttentionProblem
                 {
                     int page = Pages![s, head, j / Case.BlockTokens], row = s * plain.Shape[1] + j;
                     if (page != PageTable.None)
-                        plain.Values.AsSpan((row * Case.KeyValueHeads + head) * headDim, headDim).CopyTo(values.AsSpan((page * Case.BlockTokens + j % Case.BlockTokens) * headDim));
+                        plain.Values.AsSpan((row * Case.KeyValueHeads + head) * headDim, headDim)
+                            .CopyTo(values.AsSpan((page * Case.BlockTokens + j % Case.BlockTokens) * headDim));
                 }
         return new HostTensor(new Shape(count, Case.BlockTokens, headDim), plain.Type, values);
     }

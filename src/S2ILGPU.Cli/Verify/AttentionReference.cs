@@ -2,18 +2,21 @@ using S2ILGPU.Engines;
 
 namespace S2ILGPU.Cli.Verify;
 
-/// <summary>Attention of a problem in double precision, one element after the other, straight from the pattern's own rule: what every kernel is measured against.</summary>
+/// <summary>Attention of a problem in double precision, one element after the other, straight from the pattern's own
+/// rule: what every kernel is measured against.</summary>
 internal sealed class AttentionReference
 {
     private readonly AttentionProblem _problem;
     private readonly double[] _query, _key, _value;
     private readonly int _heads, _keyValueHeads, _headDim;
 
-    /// <summary>Computes <c>O = softmax(scale Q K^T over the kept blocks) V</c> and <c>LSE = ln sum exp(scale q k)</c>.</summary>
+    /// <summary>Computes <c>O = softmax(scale Q K^T over the kept blocks) V</c> and <c>LSE = ln sum exp(scale q
+    /// k)</c>.</summary>
     public AttentionReference(AttentionProblem problem)
     {
         _problem = problem;
-        (_heads, _keyValueHeads, _headDim) = (problem.Case.QueryHeads, problem.Case.KeyValueHeads, problem.Query.Shape[3]);
+        (_heads, _keyValueHeads, _headDim) = (problem.Case.QueryHeads, problem.Case.KeyValueHeads,
+            problem.Query.Shape[3]);
         (_query, _key, _value) = (Doubles(problem.Query), Doubles(problem.Key), Doubles(problem.Value));
         Output = new double[_query.Length];
         LogSumExp = new double[problem.LogSumExpShape.Count];
@@ -36,7 +39,8 @@ internal sealed class AttentionReference
     /// <summary>dQ, dK, dV, given the output as a kernel gets it: rounded to its element type.</summary>
     public (double[] Query, double[] Key, double[] Value) Backward(HostTensor output)
     {
-        var gradients = (Query: new double[_query.Length], Key: new double[_key.Length], Value: new double[_value.Length]);
+        var gradients = (Query: new double[_query.Length], Key: new double[_key.Length],
+            Value: new double[_value.Length]);
         var (roundedOutput, outputGradient) = (Doubles(output), Doubles(_problem.OutputGradient));
         var sequences = _problem.Sequences.Sequences.ToArray();
         int group = _heads / _keyValueHeads;
@@ -71,11 +75,14 @@ internal sealed class AttentionReference
             AddScaled(output, Math.Exp(scores[n] - lse), Row(_value, KeyRow(sequence, head, visible[n])));
     }
 
-    // delta = o do - dlse; p_j = exp(scale q k_j - lse), ds_j = p_j (do v_j - delta) scale; dq += ds_j k_j, dk_j += ds_j q, dv_j += p_j do
-    private void BackwardRow(Sequence sequence, int head, int i, double[] outputs, double[] outputGradients, (double[] Query, double[] Key, double[] Value) gradients)
+    // delta = o do - dlse; p_j = exp(scale q k_j - lse), ds_j = p_j (do v_j - delta) scale; dq += ds_j k_j, dk_j +=
+    // ds_j q, dv_j += p_j do
+    private void BackwardRow(Sequence sequence, int head, int i, double[] outputs, double[] outputGradients,
+        (double[] Query, double[] Key, double[] Value) gradients)
     {
         int row = QueryRow(sequence, head, i), statistic = StatisticOf(sequence, head, i);
-        Span<double> query = Row(_query, row), outputGradient = Row(outputGradients, row), queryGradient = Row(gradients.Query, row);
+        Span<double> query = Row(_query, row), outputGradient = Row(outputGradients, row),
+            queryGradient = Row(gradients.Query, row);
         double delta = Dot(Row(outputs, row), outputGradient) - (_problem.LogSumExpGradient?.Values[statistic] ?? 0);
         foreach (int j in VisibleKeys(sequence, head, i))
         {
@@ -91,7 +98,8 @@ internal sealed class AttentionReference
     private List<int> VisibleKeys(Sequence sequence, int head, int i)
     {
         var pattern = _problem.Pattern;
-        int position = sequence.FirstQueryPosition + i, block = pattern.BlockTokens, end = pattern.IsCausal ? position + 1 : sequence.KeyCount;
+        int position = sequence.FirstQueryPosition + i, block = pattern.BlockTokens, end = pattern.IsCausal
+            ? position + 1 : sequence.KeyCount;
         var visible = new List<int>(end);
         for (int keyBlock = 0; keyBlock * block < end; keyBlock++)
             if (pattern.Keeps(pattern.PatternHeadOf(head), position / block, keyBlock))
@@ -100,12 +108,15 @@ internal sealed class AttentionReference
         return visible;
     }
 
-    private int QueryRow(Sequence sequence, int head, int i) => (sequence.Batch * _problem.Case.QueryRows + sequence.QueryStart + i) * _heads + head;
+    private int QueryRow(Sequence sequence, int head, int i) =>
+        (sequence.Batch * _problem.Case.QueryRows + sequence.QueryStart + i) * _heads + head;
 
     private int KeyRow(Sequence sequence, int head, int j) =>
-        (sequence.Batch * _problem.Case.KeyRows + sequence.KeyStart + j) * _keyValueHeads + head / (_heads / _keyValueHeads);
+        (sequence.Batch * _problem.Case.KeyRows + sequence.KeyStart + j) * _keyValueHeads + head
+        / (_heads / _keyValueHeads);
 
-    private int StatisticOf(Sequence sequence, int head, int i) => (sequence.Batch * _heads + head) * _problem.Case.QueryRows + sequence.QueryStart + i;
+    private int StatisticOf(Sequence sequence, int head, int i) =>
+        (sequence.Batch * _heads + head) * _problem.Case.QueryRows + sequence.QueryStart + i;
 
     private Span<double> Row(double[] values, int row) => values.AsSpan(row * _headDim, _headDim);
 

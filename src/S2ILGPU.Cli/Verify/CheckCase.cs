@@ -4,14 +4,16 @@ using S2ILGPU.Patterns;
 
 namespace S2ILGPU.Cli.Verify;
 
-/// <summary>One attention problem that a kernel is checked on: pattern, heads, lengths, batching. Element types and head dimension come from the kernel.</summary>
+/// <summary>One attention problem that a kernel is checked on: pattern, heads, lengths, batching. Element types and
+/// head dimension come from the kernel.</summary>
 /// <param name="Name">What is special about it, in a few words.</param>
 /// <param name="Pattern">Creates the pattern for query heads, KV heads and tokens per block.</param>
 /// <param name="QueryHeads">H.</param>
 /// <param name="KeyValueHeads">Hkv.</param>
 /// <param name="BlockTokens">Tokens per block.</param>
 /// <param name="KeyCounts">Nk of each sequence.</param>
-internal sealed record CheckCase(string Name, Func<int, int, int, AttentionPattern> Pattern, int QueryHeads, int KeyValueHeads, int BlockTokens, params int[] KeyCounts)
+internal sealed record CheckCase(string Name, Func<int, int, int, AttentionPattern> Pattern, int QueryHeads,
+    int KeyValueHeads, int BlockTokens, params int[] KeyCounts)
 {
     /// <summary>Nq of each sequence; as many as keys unless set.</summary>
     public int[] QueryCounts { get; init; } = KeyCounts;
@@ -47,8 +49,10 @@ internal sealed record CheckCase(string Name, Func<int, int, int, AttentionPatte
     public SequenceBatch Sequences()
     {
         var sequences = new Sequence[KeyCounts.Length];
-        for (int s = 0, query = 0, key = 0; s < sequences.Length; query += QueryCounts[s] + PaddingRows, key += KeyCounts[s] + PaddingRows, s++)
-            sequences[s] = IsPacked ? new Sequence(0, query, QueryCounts[s], key, KeyCounts[s]) : new Sequence(s, 0, QueryCounts[s], 0, KeyCounts[s]);
+        for (int s = 0, query = 0, key = 0; s < sequences.Length;
+            query += QueryCounts[s] + PaddingRows, key += KeyCounts[s] + PaddingRows, s++)
+            sequences[s] = IsPacked ? new Sequence(0, query, QueryCounts[s], key, KeyCounts[s])
+                : new Sequence(s, 0, QueryCounts[s], 0, KeyCounts[s]);
         return new SequenceBatch(sequences);
     }
 
@@ -62,5 +66,6 @@ internal sealed record CheckCase(string Name, Func<int, int, int, AttentionPatte
         return [.. KeyCounts.Zip(QueryCounts, (keys, queries) => BlockLayout.Create(pattern, keys, queries))];
     }
 
-    private int Rows(int[] counts) => IsPacked ? counts.Sum() + counts.Length * PaddingRows : counts.Max() + PaddingRows;
+    private int Rows(int[] counts) =>
+        IsPacked ? counts.Sum() + counts.Length * PaddingRows : counts.Max() + PaddingRows;
 }

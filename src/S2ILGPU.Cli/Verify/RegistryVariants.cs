@@ -13,7 +13,8 @@ internal sealed record RegistryVariant(KernelVariant Kernel, IReadOnlyList<Check
     private const int PortableHeadDim = 40, AnyHeadDim = 64;
 
     /// <summary>The kernel as an engine runs it.</summary>
-    public EngineVariant On(IlgpuEngine engine) => new(Kernel.Name, Pass, Kernel.ElementType, Kernel.ElementType, [HeadDim], engine)
+    public EngineVariant On(IlgpuEngine engine) =>
+        new(Kernel.Name, Pass, Kernel.ElementType, Kernel.ElementType, [HeadDim], engine)
     {
         Force = () => engine.Force(Kernel),
         IsUsed = () => engine.AttentionKernels.Last(Kernel.Operation) == Kernel,
@@ -21,7 +22,8 @@ internal sealed record RegistryVariant(KernelVariant Kernel, IReadOnlyList<Check
         IsOnRequest = IsOnRequest,
     };
 
-    private int HeadDim => Kernel.HeadDim > 0 ? Kernel.HeadDim : Kernel.ElementType == ElementType.Float32 ? PortableHeadDim : AnyHeadDim;
+    private int HeadDim =>
+        Kernel.HeadDim > 0 ? Kernel.HeadDim : Kernel.ElementType == ElementType.Float32 ? PortableHeadDim : AnyHeadDim;
 
     // Kernels that prepare or finish the work of others are judged by the result of the whole call.
     private CheckedPass Pass => Kernel.Operation switch
@@ -39,7 +41,8 @@ internal static class RegistryVariants
 {
     /// <summary>All kernels that calls of the engine can launch on its device.</summary>
     /// <param name="engine">The engine.</param>
-    /// <param name="isEmulated">Whether it executes thread by thread: one small case each then, and most kernels only on request.</param>
+    /// <param name="isEmulated">Whether it executes thread by thread: one small case each then, and most kernels only
+    /// on request.</param>
     public static IReadOnlyList<RegistryVariant> Of(IlgpuEngine engine, bool isEmulated)
     {
         var counts = new Dictionary<object, int>();
@@ -51,7 +54,9 @@ internal static class RegistryVariants
             // Counted where kinds of cases take turns, so that each kind meets each of these.
             var turn = (kernel.Operation, kernel.BlockColumns, kernel.IsPaged);
             int index = counts[turn] = counts.GetValueOrDefault(turn, -1) + 1;
-            bool isFirst = families.Add((kernel.Operation, kernel.ElementType, kernel.IsPaged, kernel.Operation is KernelOperation.Pack ? kernel.Name : ""));
+            bool isFirst =
+                families.Add((kernel.Operation, kernel.ElementType, kernel.IsPaged,
+                kernel.Operation is KernelOperation.Pack ? kernel.Name : ""));
             variants.Add(new RegistryVariant(kernel, cases.For(kernel, index), isEmulated && !isFirst));
         }
         return variants;
@@ -59,5 +64,6 @@ internal static class RegistryVariants
 
     // Keys have the type of the queries wherever tensor cores are used, so that nothing packs to another type.
     private static bool IsLaunched(KernelVariant kernel) =>
-        kernel.Operation != KernelOperation.Pack || kernel.Name == PackVariants.NameOf(kernel.ElementType, null) || VariantCases.PacksMisaligned(kernel);
+        kernel.Operation != KernelOperation.Pack || kernel.Name == PackVariants.NameOf(kernel.ElementType, null)
+        || VariantCases.PacksMisaligned(kernel);
 }

@@ -56,8 +56,11 @@ internal sealed class VariantCheck : IDisposable
         for (int r = 0; r < first.Length; r++)
             for (int n = 0; n < first[r].Length; n++)
                 if (BitConverter.SingleToInt32Bits(first[r][n]) != BitConverter.SingleToInt32Bits(second[r][n]))
-                    throw new InvalidOperationException($"not deterministic: element {n} of {check._results[r].Name} is {first[r][n]:g9} and then {second[r][n]:g9}");
-        return [.. check._results.Select((r, n) => WorstError.Of(r.Name, r.Tensor.Shape, r.Tolerance, r.Exact, first[n]))];
+                    throw new InvalidOperationException(
+                        $"not deterministic: element {n} of {check._results[r].Name} is {first[r][n]:g9} and then "
+                        + $"{second[r][n]:g9}");
+        return [.. check._results.Select((r, n) =>
+            WorstError.Of(r.Name, r.Tensor.Shape, r.Tolerance, r.Exact, first[n]))];
     }
 
     public void Dispose()
@@ -70,9 +73,13 @@ internal sealed class VariantCheck : IDisposable
     {
         var p = Problem;
         var (query, key, value) = Inputs();
-        var output = Result("output", p.Query.Shape, p.Query.Type, Tolerance.Output(p.Query.Type), _solved.Reference.Output);
-        var logSumExp = Result("log-sum-exp", p.LogSumExpShape, ElementType.Float32, Tolerance.LogSumExp(p.Query.Type), _solved.Reference.LogSumExp);
-        return () => _engine.AttentionForward(new AttentionForwardArguments(query, key, value, output, logSumExp, p.Layout, p.Sequences, p.Scale, p.Pages, p.TailLayouts));
+        var output = Result("output", p.Query.Shape, p.Query.Type, Tolerance.Output(p.Query.Type),
+            _solved.Reference.Output);
+        var logSumExp = Result("log-sum-exp", p.LogSumExpShape, ElementType.Float32, Tolerance.LogSumExp(p.Query.Type),
+            _solved.Reference.LogSumExp);
+        return () =>
+            _engine.AttentionForward(new AttentionForwardArguments(query, key, value, output, logSumExp, p.Layout,
+            p.Sequences, p.Scale, p.Pages, p.TailLayouts));
     }
 
     private Action Backward(CheckedPass pass)
@@ -88,7 +95,9 @@ internal sealed class VariantCheck : IDisposable
         var queryGradient = Gradient("dQ", p.Query, exact.Query, hasQuery);
         var keyGradient = Gradient("dK", p.Key, exact.Key, hasKeys);
         var valueGradient = Gradient("dV", p.Value, exact.Value, hasKeys);
-        return () => _engine.AttentionBackward(new AttentionBackwardArguments(query, key, value, output, logSumExp, outputGradient, logSumExpGradient,
+        return () =>
+            _engine.AttentionBackward(new AttentionBackwardArguments(query, key, value, output, logSumExp,
+            outputGradient, logSumExpGradient,
             queryGradient, keyGradient, valueGradient, p.Layout, p.Sequences, p.Scale));
     }
 
@@ -102,7 +111,8 @@ internal sealed class VariantCheck : IDisposable
         var logSumExps = new HostTensor[Parts];
         for (int part = 0; part < Parts; part++)
         {
-            (outputs[part], logSumExps[part]) = (HostTensor.Normal(random, shape, type), HostTensor.Normal(random, Problem.LogSumExpShape, ElementType.Float32));
+            (outputs[part], logSumExps[part]) = (HostTensor.Normal(random, shape, type),
+                HostTensor.Normal(random, Problem.LogSumExpShape, ElementType.Float32));
             for (int n = 0; n < logSumExps[part].Values.Length; n++)
                 if (n % 4 == part || n % 5 == 0)
                     logSumExps[part].Values[n] = float.NegativeInfinity;
@@ -110,7 +120,8 @@ internal sealed class VariantCheck : IDisposable
         var (exactOutput, exactLogSumExp) = MergeReference.Merge(outputs, logSumExps);
         Tensor[] parts = [.. outputs.Select(Upload)], statistics = [.. logSumExps.Select(Upload)];
         var output = Result("output", shape, type, Tolerance.Output(type), exactOutput);
-        var logSumExp = Result("log-sum-exp", Problem.LogSumExpShape, ElementType.Float32, Tolerance.LogSumExp(type), exactLogSumExp);
+        var logSumExp = Result("log-sum-exp", Problem.LogSumExpShape, ElementType.Float32, Tolerance.LogSumExp(type),
+            exactLogSumExp);
         return () => _engine.MergePartitions(parts, statistics, output, logSumExp);
     }
 
@@ -123,7 +134,8 @@ internal sealed class VariantCheck : IDisposable
             return (Upload(p.Query), Upload(p.Key), Upload(p.Value));
         int heads = p.Case.QueryHeads, keyValueHeads = p.Case.KeyValueHeads;
         var fused = Own(_engine.Allocate(p.Query.Shape.With(2, heads + 2 * keyValueHeads), p.Query.Type));
-        return (UploadInto(fused, 0, p.Query), UploadInto(fused, heads, p.Key), UploadInto(fused, heads + keyValueHeads, p.Value));
+        return (UploadInto(fused, 0, p.Query), UploadInto(fused, heads, p.Key),
+            UploadInto(fused, heads + keyValueHeads, p.Value));
     }
 
     // Both results of a run, from memory full of NaN, so that what is not written is seen.

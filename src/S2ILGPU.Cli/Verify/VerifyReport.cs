@@ -11,9 +11,11 @@ namespace S2ILGPU.Cli.Verify;
 /// <param name="Cases">Number of problems.</param>
 /// <param name="Worst">The worst element relative to its tolerance; null when nothing could be computed.</param>
 /// <param name="WorstCase">The problem where it was.</param>
-/// <param name="Failure">What went wrong otherwise: the first exception, or that no problem made the engine take it.</param>
+/// <param name="Failure">What went wrong otherwise: the first exception, or that no problem made the engine take
+/// it.</param>
 /// <param name="Others">Number of further problems for which the engine took another implementation.</param>
-internal sealed record VariantResult(EngineVariant Variant, IReadOnlyList<int> HeadDims, int Cases, WorstError? Worst, string WorstCase, string? Failure, int Others = 0)
+internal sealed record VariantResult(EngineVariant Variant, IReadOnlyList<int> HeadDims, int Cases, WorstError? Worst,
+    string WorstCase, string? Failure, int Others = 0)
 {
     /// <summary>Whether every element of every result was within its tolerance, and nothing was thrown.</summary>
     public bool IsPassed => Failure is null && Cases > 0 && Worst is { IsWithin: true };
@@ -21,8 +23,12 @@ internal sealed record VariantResult(EngineVariant Variant, IReadOnlyList<int> H
     /// <summary>One line.</summary>
     public string Line(int nameWidth)
     {
-        string head = $"{(IsPassed ? "PASS" : "FAIL")}  {Variant.PassName,-8}  {Variant.Types,-9}  D {string.Join(" ", HeadDims),-16}  {Variant.Name.PadRight(nameWidth)}";
-        string error = Worst is null ? "no result" : string.Create(CultureInfo.InvariantCulture, $"worst {Worst.Error:0.0e-00} of {Worst.Tolerance}, {Worst.Tensor} in {WorstCase}");
+        string head =
+            $"{(IsPassed ? "PASS" : "FAIL")}  {Variant.PassName,-8}  {Variant.Types,-9}  D "
+            + $"{string.Join(" ", HeadDims),-16}  {Variant.Name.PadRight(nameWidth)}";
+        string error = Worst is null ? "no result"
+            : string.Create(CultureInfo.InvariantCulture,
+            $"worst {Worst.Error:0.0e-00} of {Worst.Tolerance}, {Worst.Tensor} in {WorstCase}");
         string others = Others == 0 ? "" : $"; {Others} more went to other kernels";
         string element = Worst is { IsWithin: false } ? $": {Worst.Describe()}" : "";
         return $"{head}  {Cases,3} cases  {error}{element}{others}{(Failure is null ? "" : $"; {Failure}")}";
@@ -36,13 +42,15 @@ internal sealed record VariantResult(EngineVariant Variant, IReadOnlyList<int> H
 /// <param name="Results">One per implementation.</param>
 /// <param name="Speed">Times; empty when none were wanted.</param>
 /// <param name="Seconds">How long the checks took.</param>
-internal sealed record VerifyReport(DeviceInfo Device, string Engine, int Seed, IReadOnlyList<VariantResult> Results, DeviceReport? Speed, double Seconds)
+internal sealed record VerifyReport(DeviceInfo Device, string Engine, int Seed, IReadOnlyList<VariantResult> Results,
+    DeviceReport? Speed, double Seconds)
 {
     /// <summary>How many implementations failed.</summary>
     public int Failures => Results.Count(r => !r.IsPassed);
 
     /// <summary>The result in one line.</summary>
-    public string Summary => string.Create(CultureInfo.InvariantCulture, $"{Results.Count - Failures} of {Results.Count} variants passed in {Seconds:0.0} s, seed {Seed}");
+    public string Summary => string.Create(CultureInfo.InvariantCulture,
+        $"{Results.Count - Failures} of {Results.Count} variants passed in {Seconds:0.0} s, seed {Seed}");
 
     /// <summary>Writes the report as one JSON object.</summary>
     public void Write(Utf8JsonWriter json)

@@ -3,7 +3,8 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cli.Verify;
 
-/// <summary>How far a result may be from the exact one at its worst element, for inputs N(0, 1) and a scale of 1 / sqrt(D).</summary>
+/// <summary>How far a result may be from the exact one at its worst element, for inputs N(0, 1) and a scale of 1 /
+/// sqrt(D).</summary>
 /// <param name="Limit">The largest error allowed.</param>
 /// <param name="IsRelative">Errors count relative to max(1, |exact|).</param>
 internal readonly record struct Tolerance(double Limit, bool IsRelative = false)
@@ -20,19 +21,23 @@ internal readonly record struct Tolerance(double Limit, bool IsRelative = false)
     public static Tolerance LogSumExp(ElementType type) => Output(type) with { IsRelative = true };
 
     /// <summary>Gradients; relative for 16-bit types, where rounding the exact value alone can cost more.</summary>
-    public static Tolerance Gradient(ElementType type) => type is ElementType.Float16 or ElementType.BFloat16 ? Output(type) with { IsRelative = true } : new(1e-4);
+    public static Tolerance Gradient(ElementType type) =>
+        type is ElementType.Float16 or ElementType.BFloat16 ? Output(type) with { IsRelative = true } : new(1e-4);
 
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Limit:0.0e-0}{(IsRelative ? " of max(1, |x|)" : "")}");
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Limit:0.0e-0}{(IsRelative ? " of max(1, |x|)" : "")}");
 }
 
-/// <summary>The worst element of a result. NaN counts as an infinite error, an infinity as right only where the same infinity is expected.</summary>
+/// <summary>The worst element of a result. NaN counts as an infinite error, an infinity as right only where the same
+/// infinity is expected.</summary>
 /// <param name="Tensor">Which result.</param>
 /// <param name="Error">The largest error, counted as the tolerance says.</param>
 /// <param name="Tolerance">What is allowed.</param>
 /// <param name="Index">Where, by dimension.</param>
 /// <param name="Exact">What the reference has there.</param>
 /// <param name="Actual">What the kernel has there.</param>
-internal sealed record WorstError(string Tensor, double Error, Tolerance Tolerance, IReadOnlyList<int> Index, double Exact, double Actual)
+internal sealed record WorstError(string Tensor, double Error, Tolerance Tolerance, IReadOnlyList<int> Index,
+    double Exact, double Actual)
 {
     /// <summary>Error over limit: at most 1 when all is well.</summary>
     public double OfLimit => Error / Tolerance.Limit;
@@ -51,11 +56,13 @@ internal sealed record WorstError(string Tensor, double Error, Tolerance Toleran
             if (error > worst)
                 (worst, at) = (error, n);
         }
-        return exact.Length == 0 ? new WorstError(tensor, 0, tolerance, [], 0, 0) : new WorstError(tensor, worst, tolerance, Coordinates(shape, at), exact[at], actual[at]);
+        return exact.Length == 0 ? new WorstError(tensor, 0, tolerance, [], 0, 0)
+            : new WorstError(tensor, worst, tolerance, Coordinates(shape, at), exact[at], actual[at]);
     }
 
     /// <summary>What a reader needs to find the element.</summary>
-    public string Describe() => string.Create(CultureInfo.InvariantCulture, $"{Tensor}[{string.Join(", ", Index)}] is {Actual:g6}, exact {Exact:g6}");
+    public string Describe() => string.Create(CultureInfo.InvariantCulture,
+        $"{Tensor}[{string.Join(", ", Index)}] is {Actual:g6}, exact {Exact:g6}");
 
     private static int[] Coordinates(Shape shape, int index)
     {

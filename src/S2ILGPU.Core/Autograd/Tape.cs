@@ -5,16 +5,18 @@ namespace S2ILGPU.Autograd;
 
 /// <summary>Owns what a forward pass creates and, when it records, knows how to walk it backwards.</summary>
 /// <remarks>
-/// <para>Ops create their results with <see cref="New(Shape)"/> and leave their gradient with <see cref="Record"/>. Results and scratch lie on one stack; what was created between two recorded ops
-/// belongs to the later one, because only ops that come after it read it and their gradients run first. So the backward walk pops the stack, and memory falls while it runs.</para>
-/// <para>A tape that does not record serves inference: it creates no closures, and variables go to a pool when their segment ends, so that a decoding step
-/// after the first creates nothing.</para>
+/// <para>Ops create their results with <see cref="New(Shape)"/> and leave their gradient with <see cref="Record"/>.
+/// Results and scratch lie on one stack; what was created between two recorded ops belongs to the later one, because
+/// only ops that come after it read it and their gradients run first. So the backward walk pops the stack, and memory
+/// falls while it runs.</para>
+/// <para>A tape that does not record serves inference: it creates no closures, and variables go to a pool when their
+/// segment ends, so that a decoding step after the first creates nothing.</para>
 /// <para>Not thread-safe; no hidden global state.</para>
 /// </remarks>
 /// <param name="engine">The engine; not disposed.</param>
 /// <param name="recording">Whether gradients will be wanted.</param>
-/// <param name="recompute">Keep only the inputs and outputs of segments and run each again during the backward walk: less memory, about a third more work,
-/// the same gradients to the bit.</param>
+/// <param name="recompute">Keep only the inputs and outputs of segments and run each again during the backward walk:
+/// less memory, about a third more work, the same gradients to the bit.</param>
 public sealed class Tape(IEngine engine, bool recording = true, bool recompute = false) : IDisposable
 {
     private readonly List<Node> _nodes = [];
@@ -49,7 +51,8 @@ public sealed class Tape(IEngine engine, bool recording = true, bool recompute =
     /// <summary>Uninitialised memory that lives as long as the op that runs now may need it for its gradient.</summary>
     /// <param name="shape">The shape.</param>
     /// <param name="elementType">The element type; null for the engine's float type.</param>
-    public Tensor NewTensor(Shape shape, ElementType? elementType = null) => New(shape, elementType ?? Engine.FloatType).Value;
+    public Tensor NewTensor(Shape shape, ElementType? elementType = null) =>
+        New(shape, elementType ?? Engine.FloatType).Value;
 
     /// <summary>An Int32 variable with values from the host: token ids, positions.</summary>
     /// <param name="values">The values in row-major order.</param>
@@ -58,7 +61,8 @@ public sealed class Tape(IEngine engine, bool recording = true, bool recompute =
     public Variable Upload(ReadOnlySpan<int> values, Shape shape)
     {
         if (values.Length != shape.Count)
-            throw new ShapeException(nameof(Upload), nameof(values), $"{shape.Count} values for {shape}", $"{values.Length}");
+            throw new ShapeException(nameof(Upload), nameof(values), $"{shape.Count} values for {shape}",
+                $"{values.Length}");
         var variable = New(shape, ElementType.Int32);
         Engine.Upload(values, variable.Value);
         return variable;
@@ -78,16 +82,18 @@ public sealed class Tape(IEngine engine, bool recording = true, bool recompute =
 
     /// <summary>Records an op: the backward walk calls it when its output has a gradient.</summary>
     /// <param name="output">The result; requires a gradient from now on.</param>
-    /// <param name="backward">Reads <c>output.Gradient</c> and writes the inputs' gradients through <see cref="GradientOf"/> or
-    /// <see cref="GiveGradient"/>.</param>
-    /// <remarks>Call it from a method of its own behind <see cref="Needs"/>, so that inference does not allocate the closure.</remarks>
+    /// <param name="backward">Reads <c>output.Gradient</c> and writes the inputs' gradients through <see
+    /// cref="GradientOf"/> or <see cref="GiveGradient"/>.</param>
+    /// <remarks>Call it from a method of its own behind <see cref="Needs"/>, so that inference does not allocate the
+    /// closure.</remarks>
     public void Record(Variable output, Action backward)
     {
         output.RequiresGradient = true;
         _nodes.Add(new Node(output, backward, _owned.Count));
     }
 
-    /// <summary>Where an op's gradient writes the gradient of an input: overwriting for the first writer, adding for the others.</summary>
+    /// <summary>Where an op's gradient writes the gradient of an input: overwriting for the first writer, adding for
+    /// the others.</summary>
     /// <param name="variable">The input.</param>
     public GradientTarget GradientOf(Variable variable)
     {
@@ -95,12 +101,15 @@ public sealed class Tape(IEngine engine, bool recording = true, bool recompute =
             return GradientTarget.None;
         if (variable.Gradient is not { } gradient)
             return GradientTarget.Into(variable.ClaimGradient(Engine));
-        return GradientTarget.AddTo(gradient.Buffer.References > 1 && variable.Whole is null ? Unshare(variable, gradient) : gradient);
+        return GradientTarget.AddTo(gradient.Buffer.References > 1 && variable.Whole is null
+            ? Unshare(variable, gradient) : gradient);
     }
 
-    /// <summary>Hands a finished gradient to an input: shares the memory where the input has none yet, adds otherwise.</summary>
+    /// <summary>Hands a finished gradient to an input: shares the memory where the input has none yet, adds
+    /// otherwise.</summary>
     /// <param name="variable">The input; as many elements as the gradient.</param>
-    /// <param name="gradient">The gradient; contiguous unless it has the input's shape. The caller keeps the tensor.</param>
+    /// <param name="gradient">The gradient; contiguous unless it has the input's shape. The caller keeps the
+    /// tensor.</param>
     public void GiveGradient(Variable variable, Tensor gradient)
     {
         if (!variable.RequiresGradient)
@@ -127,16 +136,18 @@ public sealed class Tape(IEngine engine, bool recording = true, bool recompute =
     }
 
     /// <summary>Walks backwards from a loss and adds to the gradients of all parameters that it depends on.</summary>
-    /// <param name="loss">The loss, of any shape; its value stays readable until <see cref="Reset"/>, everything else that the tape created is
-    /// released.</param>
+    /// <param name="loss">The loss, of any shape; its value stays readable until <see cref="Reset"/>, everything else
+    /// that the tape created is released.</param>
     /// <param name="seed">Gradient of every element of the loss, as in 1 / tokens for a mean.</param>
-    /// <exception cref="InvalidOperationException">The tape does not record, or the loss depends on nothing that requires a gradient.</exception>
+    /// <exception cref="InvalidOperationException">The tape does not record, or the loss depends on nothing that
+    /// requires a gradient.</exception>
     public void Backward(Variable loss, float seed = 1)
     {
         if (!Recording)
             throw new InvalidOperationException("a tape that does not record has no backward walk");
         if (!loss.RequiresGradient || loss.IsParameter)
-            throw new InvalidOperationException($"the loss {loss} was not computed on this tape from anything that requires a gradient");
+            throw new InvalidOperationException(
+                $"the loss {loss} was not computed on this tape from anything that requires a gradient");
         if (_owned.Remove(loss))
             _kept.Add(loss);
         Engine.Fill(loss.ClaimGradient(Engine), seed);
@@ -144,10 +155,13 @@ public sealed class Tape(IEngine engine, bool recording = true, bool recompute =
     }
 
     /// <summary>Runs a part of a model (a layer) whose intermediates nobody outside reads.</summary>
-    /// <param name="input">What goes in. A tape that does not record releases it at the end: do not use it afterwards.</param>
+    /// <param name="input">What goes in. A tape that does not record releases it at the end: do not use it
+    /// afterwards.</param>
     /// <param name="state">What else the part needs.</param>
-    /// <param name="body">The part; must compute the same every time. Keep the delegate: creating one per call allocates.</param>
-    /// <returns>The output. Recording tapes keep the intermediates, or run the part again when <see cref="Recompute"/> is set; others release them.</returns>
+    /// <param name="body">The part; must compute the same every time. Keep the delegate: creating one per call
+    /// allocates.</param>
+    /// <returns>The output. Recording tapes keep the intermediates, or run the part again when <see cref="Recompute"/>
+    /// is set; others release them.</returns>
     public Variable Segment<TState>(Variable input, TState state, Func<Tape, Variable, TState, Variable> body)
     {
         if (!Recording)
@@ -161,7 +175,8 @@ public sealed class Tape(IEngine engine, bool recording = true, bool recompute =
         return Recompute ? RunTwice(input, state, body) : body(this, input, state);
     }
 
-    /// <summary>Releases everything that the tape created, without a backward walk; the tape can be used again.</summary>
+    /// <summary>Releases everything that the tape created, without a backward walk; the tape can be used
+    /// again.</summary>
     public void Reset()
     {
         _nodes.Clear();
@@ -197,7 +212,8 @@ public sealed class Tape(IEngine engine, bool recording = true, bool recompute =
             Engine.AddScaled(x, 1, sum);
             return;
         }
-        using Tensor left = Engine.Allocate(x.Shape, x.ElementType), right = Engine.Allocate(sum.Shape, sum.ElementType);
+        using Tensor left = Engine.Allocate(x.Shape, x.ElementType),
+            right = Engine.Allocate(sum.Shape, sum.ElementType);
         Engine.Copy(x, left);
         Engine.Copy(sum, right);
         Engine.AddScaled(left, 1, right);

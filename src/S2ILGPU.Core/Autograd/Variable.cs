@@ -5,8 +5,9 @@ namespace S2ILGPU.Autograd;
 
 /// <summary>A tensor with the gradient of a loss with respect to it.</summary>
 /// <remarks>
-/// <para>Parameters are made by <see cref="Parameter"/>, live as long as their owner wants and collect gradients over several backward walks.
-/// Everything else is made by a <see cref="Tape"/>, which releases it. A variable owns its value. Not thread-safe.</para>
+/// <para>Parameters are made by <see cref="Parameter"/>, live as long as their owner wants and collect gradients over
+/// several backward walks. Everything else is made by a <see cref="Tape"/>, which releases it. A variable owns its
+/// value. Not thread-safe.</para>
 /// </remarks>
 public sealed class Variable : IDisposable
 {
@@ -25,13 +26,15 @@ public sealed class Variable : IDisposable
     /// <summary>Shape of the value.</summary>
     public Shape Shape => Value.Shape;
 
-    /// <summary>The gradient, shaped like the value; null when none has arrived since the start or since <see cref="ZeroGradient"/>.</summary>
+    /// <summary>The gradient, shaped like the value; null when none has arrived since the start or since <see
+    /// cref="ZeroGradient"/>.</summary>
     public Tensor? Gradient => HasGradient ? _gradient : null;
 
     /// <summary>Whether the gradient of a loss with respect to this variable is wanted.</summary>
     public bool RequiresGradient { get; internal set; }
 
-    /// <summary>Whether this is a parameter: its gradient stays over backward walks until <see cref="ZeroGradient"/>.</summary>
+    /// <summary>Whether this is a parameter: its gradient stays over backward walks until <see
+    /// cref="ZeroGradient"/>.</summary>
     public bool IsParameter { get; private init; }
 
     /// <summary>Name of a parameter; null for others.</summary>
@@ -39,7 +42,8 @@ public sealed class Variable : IDisposable
 
     internal bool HasGradient { get; private set; }
 
-    /// <summary>The variable that this one is a range of, where the gradients of all ranges lie in one tensor; null for others.</summary>
+    /// <summary>The variable that this one is a range of, where the gradients of all ranges lie in one tensor; null for
+    /// others.</summary>
     internal Variable? Whole { get; set; }
 
     /// <summary>How this variable views another; meaningful for views only.</summary>
@@ -54,9 +58,11 @@ public sealed class Variable : IDisposable
     /// <summary>Makes a trainable leaf.</summary>
     /// <param name="name">A name unique in its model.</param>
     /// <param name="value">The value; the variable owns it from now on.</param>
-    public static Variable Parameter(string name, Tensor value) => new(value) { Name = name, IsParameter = true, RequiresGradient = true };
+    public static Variable Parameter(string name, Tensor value) =>
+        new(value) { Name = name, IsParameter = true, RequiresGradient = true };
 
-    /// <summary>Makes a parameter that is read but never trained: a weight stored in fewer bits than the engine computes with.</summary>
+    /// <summary>Makes a parameter that is read but never trained: a weight stored in fewer bits than the engine
+    /// computes with.</summary>
     /// <param name="name">A name unique in its model.</param>
     /// <param name="value">The value; the variable owns it from now on.</param>
     internal static Variable Frozen(string name, Tensor value) => new(value) { Name = name, IsParameter = true };
@@ -144,5 +150,6 @@ internal readonly record struct ViewKey(Shape Shape, int Dimension, int Start)
     }
 
     public Tensor Apply(Tensor tensor) =>
-        Dimension >= 0 ? tensor.Slice(Dimension, Start, Shape[Dimension]) : tensor.Shape == Shape ? tensor.Share() : tensor.Reshape(Shape);
+        Dimension >= 0 ? tensor.Slice(Dimension, Start, Shape[Dimension]) : tensor.Shape == Shape ? tensor.Share()
+        : tensor.Reshape(Shape);
 }

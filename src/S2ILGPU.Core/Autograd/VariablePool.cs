@@ -2,8 +2,8 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Autograd;
 
-/// <summary>Variables that inference has finished with, kept by shape for the next layer and the next token, so that steady decoding creates no
-/// objects.</summary>
+/// <summary>Variables that inference has finished with, kept by shape for the next layer and the next token, so that
+/// steady decoding creates no objects.</summary>
 internal sealed class VariablePool : IDisposable
 {
     private readonly Dictionary<(Shape Shape, ElementType ElementType), Bucket> _buckets = [];
@@ -28,7 +28,8 @@ internal sealed class VariablePool : IDisposable
         bucket.Free.Push(variable);
     }
 
-    /// <summary>Ends a round: shapes that the round did not use (a prefill's, once decoding runs) give their memory back.</summary>
+    /// <summary>Ends a round: shapes that the round did not use (a prefill's, once decoding runs) give their memory
+    /// back.</summary>
     public void NextRound()
     {
         foreach (var (key, bucket) in _buckets)

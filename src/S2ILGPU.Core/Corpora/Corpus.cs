@@ -16,7 +16,8 @@ public sealed class Corpus
     private readonly ReadOnlyMemory<byte> _bytes;
     private readonly int[] _starts; // [documents + 1]
 
-    internal Corpus(ReadOnlyMemory<byte> bytes, int[] starts, IReadOnlyList<CorpusSource> sources, IReadOnlyList<SkippedSource> skipped)
+    internal Corpus(ReadOnlyMemory<byte> bytes, int[] starts, IReadOnlyList<CorpusSource> sources,
+        IReadOnlyList<SkippedSource> skipped)
     {
         (_bytes, _starts, Sources, Skipped) = (bytes, starts, sources, skipped);
     }
@@ -38,15 +39,17 @@ public sealed class Corpus
     public ReadOnlySpan<byte> Document(int index) => _bytes.Span[_starts[index].._starts[index + 1]];
 
     /// <summary>Reads the files, folders and glob patterns that a user names.</summary>
-    /// <param name="paths">Files, folders (read with their subfolders) and patterns with <c>*</c>, <c>?</c> and <c>**</c>;
-    /// at least one.</param>
-    /// <param name="maxBytes">Bytes to read at most; of more, a fixed sample over all files is taken: small files whole or not at all, of large ones the
-    /// beginning.</param>
+    /// <param name="paths">Files, folders (read with their subfolders) and patterns with <c>*</c>, <c>?</c> and
+    /// <c>**</c>; at least one.</param>
+    /// <param name="maxBytes">Bytes to read at most; of more, a fixed sample over all files is taken: small files whole
+    /// or not at all, of large ones the beginning.</param>
     /// <exception cref="ArgumentException"><paramref name="paths"/> is empty.</exception>
     /// <exception cref="FileNotFoundException">A path or pattern names nothing.</exception>
     /// <exception cref="InvalidDataException">There is no text in what was named.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxBytes"/> is not from 1 to <see cref="LargestMaxBytes"/>.</exception>
-    /// <remarks>A file is a document. Files with a zero byte at their beginning are binary and skipped, hidden files and folders are not looked at.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxBytes"/> is not from 1 to <see
+    /// cref="LargestMaxBytes"/>.</exception>
+    /// <remarks>A file is a document. Files with a zero byte at their beginning are binary and skipped, hidden files
+    /// and folders are not looked at.</remarks>
     public static Corpus Read(IReadOnlyList<string> paths, int maxBytes = DefaultMaxBytes)
     {
         ArgumentNullException.ThrowIfNull(paths);
@@ -64,15 +67,17 @@ public sealed class Corpus
         var corpus = new CorpusBuilder();
         foreach (string document in documents)
             corpus.Add(Encoding.UTF8.GetBytes(document));
-        return corpus.SizeBytes > 0 ? corpus.Build([], []) : throw new ArgumentException("there is no text in the documents", nameof(documents));
+        return corpus.SizeBytes > 0 ? corpus.Build([], [])
+            : throw new ArgumentException("there is no text in the documents", nameof(documents));
     }
 
     /// <summary>Divides the corpus into text to learn from and text to measure with.</summary>
     /// <param name="seed">Chooses the documents.</param>
     /// <returns>The two parts; together they are the corpus.</returns>
     /// <remarks>
-    /// Of every 20 consecutive documents one, chosen by a hash, is for validation. With fewer than 20 documents the last twentieth of each is, cut after a line end, or at least after a character.
-    /// Only an almost empty corpus gives an empty validation part.
+    /// Of every 20 consecutive documents one, chosen by a hash, is for validation. With fewer than 20 documents the
+    /// last twentieth of each is, cut after a line end, or at least after a character. Only an almost empty corpus
+    /// gives an empty validation part.
     /// </remarks>
     public (Corpus Training, Corpus Validation) Split(long seed = 0)
     {
@@ -95,10 +100,13 @@ public sealed class Corpus
         return (training.Build(Sources, Skipped), validation.Build(Sources, Skipped));
     }
 
-    /// <summary>Size, documents and files in one line, as in <c>20.0 MB of text in 4,100 documents from 178 files, 2 skipped</c>.</summary>
+    /// <summary>Size, documents and files in one line, as in <c>20.0 MB of text in 4,100 documents from 178 files, 2
+    /// skipped</c>.</summary>
     public override string ToString()
     {
-        var text = new StringBuilder($"{SizeBytes / 1e6:0.0} MB of text in {DocumentCount:N0} documents from {Sources.Count:N0} files");
+        var text =
+            new StringBuilder(
+            $"{SizeBytes / 1e6:0.0} MB of text in {DocumentCount:N0} documents from {Sources.Count:N0} files");
         if (Skipped.Count > 0)
             text.Append($", {Skipped.Count:N0} skipped");
         return text.ToString();
@@ -108,13 +116,15 @@ public sealed class Corpus
     {
         if (corpus.SizeBytes > 0)
             return corpus;
-        string skipped = corpus.Skipped.Count == 0 ? "" : $" (skipped: {string.Join(", ", corpus.Skipped.Take(4).Select(s => $"{s.Path}: {s.Reason}"))})";
+        string skipped = corpus.Skipped.Count == 0 ? ""
+            : $" (skipped: {string.Join(", ", corpus.Skipped.Take(4).Select(s => $"{s.Path}: {s.Reason}"))})";
         throw new InvalidDataException($"no text in {what}{skipped}");
     }
 
     internal static void CheckMaxBytes(int maxBytes)
     {
         if (maxBytes is < 1 or > LargestMaxBytes)
-            throw new ArgumentOutOfRangeException(nameof(maxBytes), $"maxBytes must be from 1 to {LargestMaxBytes}, got {maxBytes}");
+            throw new ArgumentOutOfRangeException(nameof(maxBytes),
+                $"maxBytes must be from 1 to {LargestMaxBytes}, got {maxBytes}");
     }
 }

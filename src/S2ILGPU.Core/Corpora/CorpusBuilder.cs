@@ -21,5 +21,6 @@ internal sealed class CorpusBuilder
         _starts.Add(_bytes.WrittenCount);
     }
 
-    public Corpus Build(IReadOnlyList<CorpusSource> sources, IReadOnlyList<SkippedSource> skipped) => new(_bytes.WrittenMemory, [.. _starts], sources, skipped);
+    public Corpus Build(IReadOnlyList<CorpusSource> sources, IReadOnlyList<SkippedSource> skipped) =>
+        new(_bytes.WrittenMemory, [.. _starts], sources, skipped);
 }

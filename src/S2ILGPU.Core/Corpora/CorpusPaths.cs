@@ -3,7 +3,8 @@ using S2ILGPU.Tokenizers;
 
 namespace S2ILGPU.Corpora;
 
-/// <summary>Turns the files, folders and patterns that a user names into a list of files, each once, in an order that is the same everywhere.</summary>
+/// <summary>Turns the files, folders and patterns that a user names into a list of files, each once, in an order that
+/// is the same everywhere.</summary>
 internal static class CorpusPaths
 {
     private static readonly char[] Separators = [Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar];
@@ -24,7 +25,8 @@ internal static class CorpusPaths
             else
                 throw new FileNotFoundException($"{path} does not exist", path);
             if (files.Count == before)
-                throw new FileNotFoundException(Directory.Exists(path) ? $"there are no files in {path}" : $"no file matches {path}", path);
+                throw new FileNotFoundException(Directory.Exists(path) ? $"there are no files in {path}"
+                    : $"no file matches {path}", path);
         }
         return files.DistinctBy(Path.GetFullPath).ToList();
     }
@@ -33,10 +35,12 @@ internal static class CorpusPaths
     private static List<string> FilesBelow(string folder)
     {
         var options = new EnumerationOptions { RecurseSubdirectories = true };
-        var files = new FileSystemEnumerable<string>(folder, (ref FileSystemEntry entry) => entry.ToSpecifiedFullPath(), options)
+        var files = new FileSystemEnumerable<string>(folder, (ref FileSystemEntry entry) =>
+            entry.ToSpecifiedFullPath(), options)
         {
             ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory && !entry.IsHidden,
-            ShouldRecursePredicate = (ref FileSystemEntry entry) => !entry.IsHidden && (entry.Attributes & FileAttributes.ReparsePoint) == 0,
+            ShouldRecursePredicate = (ref FileSystemEntry entry) =>
+                !entry.IsHidden && (entry.Attributes & FileAttributes.ReparsePoint) == 0,
         };
         return [.. files.Order(StringComparer.Ordinal)];
     }
@@ -64,7 +68,8 @@ internal static class CorpusPaths
             return path.IsEmpty;
         if (pattern[0] == "**")
             return Matches(pattern[1..], path) || (!path.IsEmpty && Matches(pattern, path[1..]));
-        return !path.IsEmpty && FileSystemName.MatchesSimpleExpression(pattern[0], path[0], ignoreCase: OperatingSystem.IsWindows())
+        return !path.IsEmpty && FileSystemName.MatchesSimpleExpression(pattern[0], path[0],
+            ignoreCase: OperatingSystem.IsWindows())
             && Matches(pattern[1..], path[1..]);
     }
 }

@@ -34,6 +34,7 @@ internal static class StableHash
         hash = Round(hash, rest);
         return hash ^ hash >> 32;
 
-        static ulong Round(ulong hash, ulong word) => System.Numerics.BitOperations.RotateLeft((hash ^ word) * 0x9E3779B97F4A7C15, 29) * 0xBF58476D1CE4E5B9;
+        static ulong Round(ulong hash, ulong word) =>
+            System.Numerics.BitOperations.RotateLeft((hash ^ word) * 0x9E3779B97F4A7C15, 29) * 0xBF58476D1CE4E5B9;
     }
 }

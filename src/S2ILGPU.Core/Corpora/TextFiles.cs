@@ -28,9 +28,10 @@ internal static class TextFiles
         return builder.Build(sources, skipped);
     }
 
-    /// <summary>How many bytes each file gives: all that fit under a common level, the level such that together they make
-    /// <paramref name="maxBytes"/>.</summary>
-    /// <remarks>Where the level would be below a small file's size, files come in the order of a hash until the bytes are spent.</remarks>
+    /// <summary>How many bytes each file gives: all that fit under a common level, the level such that together they
+    /// make <paramref name="maxBytes"/>.</summary>
+    /// <remarks>Where the level would be below a small file's size, files come in the order of a hash until the bytes
+    /// are spent.</remarks>
     internal static long[] ChooseParts(long[] lengths, long maxBytes)
     {
         var parts = (long[])lengths.Clone();
@@ -72,12 +73,13 @@ internal static class TextFiles
             text = text[3..];
         if (isPart)
             text = text[..CutLength(text, text.Length)];
-        reason = text[..Math.Min(text.Length, InspectedBytes)].Contains((byte)0) ? "binary" : text.IsEmpty ? "empty" : null;
+        reason = text[..Math.Min(text.Length, InspectedBytes)].Contains((byte)0) ? "binary" : text.IsEmpty
+            ? "empty" : null;
         return reason is null;
     }
 
-    /// <summary>The largest length up to <paramref name="length"/> after which text can be cut: after a line end if there is one near, else between two
-    /// characters.</summary>
+    /// <summary>The largest length up to <paramref name="length"/> after which text can be cut: after a line end if
+    /// there is one near, else between two characters.</summary>
     internal static int CutLength(ReadOnlySpan<byte> text, int length)
     {
         int line = text[..length].LastIndexOf((byte)'\n') + 1;

@@ -12,7 +12,8 @@ internal sealed class CpuDevices : IDeviceProvider
     {
         string simd = CpuEngine.SimdName(SimdWidths.Widest);
         int threads = Environment.ProcessorCount;
-        return [new DeviceInfo("cpu", CpuEngine.DeviceName(simd, threads), DeviceKind.Cpu, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, threads, simd)];
+        return [new DeviceInfo("cpu", CpuEngine.DeviceName(simd, threads), DeviceKind.Cpu,
+            GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, threads, simd)];
     }
 
     public IEngine Create(string id) => new CpuEngine();

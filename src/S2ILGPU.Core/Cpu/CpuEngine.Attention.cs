@@ -19,6 +19,7 @@ public sealed unsafe partial class CpuEngine
     public void AttentionBackward(in AttentionBackwardArguments arguments) => Attention.Backward(arguments);
 
     /// <inheritdoc/>
-    public void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp) =>
+    public void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output,
+        Tensor logSumExp) =>
         Attention.Merge(outputs, logSumExps, output, logSumExp);
 }

@@ -38,7 +38,8 @@ public sealed unsafe partial class CpuEngine
             return;
         ShapeException.ThrowUnless(nameof(GeluBackward), nameof(dy), dy, x.Shape);
         ShapeException.ThrowUnless(nameof(GeluBackward), nameof(dx), dx.Tensor, x.Shape);
-        RunElementwise(new GeluBackwardOperation(CpuTensors.Floats(x), CpuTensors.Floats(dy), CpuTensors.Floats(dx.Tensor), dx.Accumulate), x.Count);
+        RunElementwise(new GeluBackwardOperation(CpuTensors.Floats(x), CpuTensors.Floats(dy),
+            CpuTensors.Floats(dx.Tensor), dx.Accumulate), x.Count);
     }
 
     /// <inheritdoc/>
@@ -47,7 +48,8 @@ public sealed unsafe partial class CpuEngine
         ShapeException.ThrowUnless(nameof(SwiGlu), nameof(up), up, gate.Shape);
         ShapeException.ThrowUnless(nameof(SwiGlu), nameof(y), y, gate.Shape);
         var rows = CpuTensors.RowsOf(y);
-        _runner.Run(new SwiGluKernel(CpuTensors.RowsOf(gate), CpuTensors.RowsOf(up), rows), rows.Count, RowGrain(rows.Columns));
+        _runner.Run(new SwiGluKernel(CpuTensors.RowsOf(gate), CpuTensors.RowsOf(up), rows), rows.Count,
+            RowGrain(rows.Columns));
     }
 
     /// <inheritdoc/>
@@ -58,7 +60,8 @@ public sealed unsafe partial class CpuEngine
         CheckTarget(nameof(SwiGluBackward), nameof(dgate), dgate, gate.Shape);
         CheckTarget(nameof(SwiGluBackward), nameof(dup), dup, gate.Shape);
         var rows = CpuTensors.RowsOf(dy);
-        var kernel = new SwiGluBackwardKernel(CpuTensors.RowsOf(gate), CpuTensors.RowsOf(up), rows, RowTarget.Of(dgate), RowTarget.Of(dup));
+        var kernel = new SwiGluBackwardKernel(CpuTensors.RowsOf(gate), CpuTensors.RowsOf(up), rows, RowTarget.Of(dgate),
+            RowTarget.Of(dup));
         _runner.Run(kernel, rows.Count, RowGrain(rows.Columns));
     }
 
@@ -72,7 +75,8 @@ public sealed unsafe partial class CpuEngine
             return CountNonFinite(dense);
         }
         long count = 0;
-        _runner.Run(new CountNonFiniteKernel(CpuTensors.Floats(x), &count), x.Count, ElementwiseKernel<AddOperation>.Grain);
+        _runner.Run(new CountNonFiniteKernel(CpuTensors.Floats(x), &count), x.Count,
+            ElementwiseKernel<AddOperation>.Grain);
         return count;
     }
 
@@ -85,6 +89,7 @@ public sealed unsafe partial class CpuEngine
     /// <summary>Rows per chunk: enough work to be worth handing out, whatever the number of threads.</summary>
     private static long RowGrain(long rowElements) => Math.Max(1, 16 * 1024 / Math.Max(1, rowElements));
 
-    private void RunElementwise<TOperation>(in TOperation operation, long count) where TOperation : struct, IElementwiseOperation =>
+    private void RunElementwise<TOperation>(in TOperation operation, long count)
+        where TOperation : struct, IElementwiseOperation =>
         _runner.Run(new ElementwiseKernel<TOperation>(operation), count, ElementwiseKernel<TOperation>.Grain);
 }

@@ -18,13 +18,16 @@ public sealed unsafe partial class CpuEngine
     public void MatMul(in MatMulArguments arguments)
     {
         var (a, b, c, transposeA, transposeB, accumulate) = arguments;
-        var (left, right, product) = (CpuTensors.RowsOf(a), transposeB ? WeightRows(b) : CpuTensors.RowsOf(b), CpuTensors.RowsOf(c));
+        var (left, right, product) = (CpuTensors.RowsOf(a), transposeB ? WeightRows(b) : CpuTensors.RowsOf(b),
+            CpuTensors.RowsOf(c));
         bool isShort = b.ElementType == ElementType.BFloat16;
         if (a.Shape.Rank != 2 || b.Shape.Rank != 2 || c.Shape.Rank != 2)
             throw new ShapeException(nameof(MatMul), "A, B, C", "matrices", $"{a.Shape}, {b.Shape}, {c.Shape}");
         int rows = c.Shape[0], columns = c.Shape[1], steps = a.Shape[transposeA ? 0 : 1];
-        ShapeException.ThrowUnless(nameof(MatMul), "A", a, transposeA ? new Shape(steps, rows) : new Shape(rows, steps));
-        ShapeException.ThrowUnless(nameof(MatMul), "B", b, transposeB ? new Shape(columns, steps) : new Shape(steps, columns));
+        ShapeException.ThrowUnless(nameof(MatMul), "A", a, transposeA ? new Shape(steps, rows)
+            : new Shape(rows, steps));
+        ShapeException.ThrowUnless(nameof(MatMul), "B", b, transposeB ? new Shape(columns, steps)
+            : new Shape(steps, columns));
         if (rows == 0 || columns == 0 || steps == 0)
         {
             if (!accumulate)
@@ -36,7 +39,8 @@ public sealed unsafe partial class CpuEngine
             MultiplyFewColumns(left, right, product, transposeB, accumulate, isShort);
         else
         {
-            var (lanesOfA, lanesOfB) = (new PanelSource(left.Data, left.Stride, transposeA), new PanelSource(right.Data, right.Stride, !transposeB, isShort));
+            var (lanesOfA, lanesOfB) = (new PanelSource(left.Data, left.Stride, transposeA),
+                new PanelSource(right.Data, right.Stride, !transposeB, isShort));
             _product.Multiply(lanesOfA, lanesOfB, product, steps, accumulate);
         }
     }
@@ -50,14 +54,17 @@ public sealed unsafe partial class CpuEngine
     };
 
     // Few rows of C: B is streamed, A stays in the cache.
-    private void MultiplyFewRows(in Rows a, in Rows b, in Rows c, bool transposeA, bool transposeB, bool accumulate, bool isShort)
+    private void MultiplyFewRows(in Rows a, in Rows b, in Rows c, bool transposeA, bool transposeB, bool accumulate,
+        bool isShort)
     {
         using var scratch = _memory.Borrow(transposeA ? a.Count * a.Columns * sizeof(float) : 0);
         var vectors = transposeA ? Transposed(a, scratch) : a;
         if (isShort)
-            _runner.Run(new DotProductsKernel<StoredBFloat16>(b, vectors, c[0], c.Stride, 1, accumulate), b.Count, DotGrain(b.Columns));
+            _runner.Run(new DotProductsKernel<StoredBFloat16>(b, vectors, c[0], c.Stride, 1, accumulate), b.Count,
+                DotGrain(b.Columns));
         else if (transposeB)
-            _runner.Run(new DotProductsKernel<StoredSingle>(b, vectors, c[0], c.Stride, 1, accumulate), b.Count, DotGrain(b.Columns));
+            _runner.Run(new DotProductsKernel<StoredSingle>(b, vectors, c[0], c.Stride, 1, accumulate), b.Count,
+                DotGrain(b.Columns));
         else
             _runner.Run(new CombineRowsKernel(vectors, b, c, accumulate), c.Columns, CombineRowsKernel.Grain);
     }
@@ -67,7 +74,8 @@ public sealed unsafe partial class CpuEngine
     {
         using var scratch = _memory.Borrow(transposeB && !isShort ? 0 : b.Count * b.Columns * sizeof(float));
         var vectors = !transposeB ? Transposed(b, scratch) : isShort ? Widened(b, scratch) : b;
-        _runner.Run(new DotProductsKernel<StoredSingle>(a, vectors, c[0], 1, c.Stride, accumulate), a.Count, DotGrain(a.Columns));
+        _runner.Run(new DotProductsKernel<StoredSingle>(a, vectors, c[0], 1, c.Stride, accumulate), a.Count,
+            DotGrain(a.Columns));
     }
 
     // About 128 KB of rows, a multiple of the four that are read together.
@@ -77,7 +85,8 @@ public sealed unsafe partial class CpuEngine
     {
         var rows = new Rows((nint)scratch.Floats, matrix.Count, matrix.Columns, matrix.Columns);
         for (long row = 0; row < matrix.Count; row++)
-            CopyKernel.CopyRun((byte*)matrix.At<StoredBFloat16>(row), ElementType.BFloat16, 1, (byte*)rows[row], ElementType.Float32, 1, matrix.Columns);
+            CopyKernel.CopyRun((byte*)matrix.At<StoredBFloat16>(row), ElementType.BFloat16, 1, (byte*)rows[row],
+                ElementType.Float32, 1, matrix.Columns);
         return rows;
     }
 

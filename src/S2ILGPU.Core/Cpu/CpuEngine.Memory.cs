@@ -44,9 +44,11 @@ public sealed unsafe partial class CpuEngine
                     int page = table[s, h, block];
                     if (page == PageTable.None)
                         continue;
-                    long read = (long)sequence.Batch * from.Strides[0] + (long)(sequence.QueryStart + t) * from.Strides[1] + (long)h * from.Strides[2];
+                    long read = (long)sequence.Batch * from.Strides[0] + (long)(sequence.QueryStart + t)
+                        * from.Strides[1] + (long)h * from.Strides[2];
                     long write = (long)page * to.Strides[0] + (long)offset * to.Strides[1];
-                    CopyKernel.CopyRun(from.Data + read * from.ElementType.SizeBytes(), from.ElementType, from.Strides[3],
+                    CopyKernel.CopyRun(from.Data + read * from.ElementType.SizeBytes(), from.ElementType,
+                        from.Strides[3],
                         to.Data + write * to.ElementType.SizeBytes(), to.ElementType, to.Strides[2], headDim);
                 }
             }
@@ -57,7 +59,8 @@ public sealed unsafe partial class CpuEngine
     {
         var copy = new CopyKernel(from, to);
         if (copy.TryTranspose(out var transpose))
-            _runner.Run(transpose, transpose.Count, Math.Max(1, CopyKernel.Grain / (TransposeKernel.RowsAtOnce * transpose.Columns)));
+            _runner.Run(transpose, transpose.Count,
+                Math.Max(1, CopyKernel.Grain / (TransposeKernel.RowsAtOnce * transpose.Columns)));
         else
             _runner.Run(copy, to.Shape.Count, CopyKernel.Grain);
     }

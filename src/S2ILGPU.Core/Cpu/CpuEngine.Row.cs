@@ -17,12 +17,14 @@ public sealed unsafe partial class CpuEngine
         var rows = CpuTensors.RowsOf(x);
         CheckCount(nameof(RmsNorm), nameof(weight), weight, rows.Columns);
         CheckCount(nameof(RmsNorm), nameof(inverseRms), inverseRms, rows.Count);
-        var kernel = new RmsNormKernel(rows, CpuTensors.Floats(weight), CpuTensors.RowsOf(y), CpuTensors.Floats(inverseRms), epsilon);
+        var kernel = new RmsNormKernel(rows, CpuTensors.Floats(weight), CpuTensors.RowsOf(y),
+            CpuTensors.Floats(inverseRms), epsilon);
         _runner.Run(kernel, rows.Count, RowGrain(rows.Columns));
     }
 
     /// <inheritdoc/>
-    public void RmsNormBackward(Tensor x, Tensor weight, Tensor inverseRms, Tensor dy, GradientTarget dx, GradientTarget dweight)
+    public void RmsNormBackward(Tensor x, Tensor weight, Tensor inverseRms, Tensor dy, GradientTarget dx,
+        GradientTarget dweight)
     {
         ShapeException.ThrowUnless(nameof(RmsNormBackward), nameof(dy), dy, x.Shape);
         CheckTarget(nameof(RmsNormBackward), nameof(dx), dx, x.Shape);
@@ -31,13 +33,16 @@ public sealed unsafe partial class CpuEngine
         CheckCount(nameof(RmsNormBackward), nameof(weight), weight, rows.Columns);
         CheckCount(nameof(RmsNormBackward), nameof(inverseRms), inverseRms, rows.Count);
         // At most 64 partial sums of dweight, cut by the number of rows alone.
-        long grain = Math.Max(RowGrain(rows.Columns), (rows.Count + 63) / 64), chunks = (rows.Count + grain - 1) / grain;
+        long grain = Math.Max(RowGrain(rows.Columns), (rows.Count + 63) / 64),
+            chunks = (rows.Count + grain - 1) / grain;
         using var partials = _memory.Borrow(dweight.Tensor is null ? 0 : chunks * rows.Columns * sizeof(float));
-        var kernel = new RmsNormBackwardKernel(rows, CpuTensors.Floats(weight), CpuTensors.Floats(inverseRms), CpuTensors.RowsOf(dy), RowTarget.Of(dx),
+        var kernel = new RmsNormBackwardKernel(rows, CpuTensors.Floats(weight), CpuTensors.Floats(inverseRms),
+            CpuTensors.RowsOf(dy), RowTarget.Of(dx),
             dweight.Tensor is null ? null : partials.Floats, grain);
         _runner.Run(kernel, rows.Count, grain);
         if (dweight.Tensor is { } sum)
-            RunElementwise(new SumOfRowsOperation(partials.Floats, (int)chunks, rows.Columns, CpuTensors.Floats(sum), dweight.Accumulate), rows.Columns);
+            RunElementwise(new SumOfRowsOperation(partials.Floats, (int)chunks, rows.Columns, CpuTensors.Floats(sum),
+                dweight.Accumulate), rows.Columns);
     }
 
     /// <inheritdoc/>
@@ -46,8 +51,10 @@ public sealed unsafe partial class CpuEngine
         if (y.Tensor is null)
             return;
         var shape = x.Shape;
-        if (shape.Rank != 4 || shape[3] % 2 != 0 || x.ElementType != ElementType.Float32 || (x.Stride(3) != 1 && shape[3] != 1))
-            throw new ShapeException(nameof(Rotary), nameof(x), "Float32 [B, N, H, D] with an even D of adjacent elements", x.ToString());
+        if (shape.Rank != 4 || shape[3] % 2 != 0 || x.ElementType != ElementType.Float32
+            || (x.Stride(3) != 1 && shape[3] != 1))
+            throw new ShapeException(nameof(Rotary), nameof(x),
+                "Float32 [B, N, H, D] with an even D of adjacent elements", x.ToString());
         CheckTarget(nameof(Rotary), nameof(y), y, shape);
         if (y.Tensor.ElementType != ElementType.Float32 || (y.Tensor.Stride(3) != 1 && shape[3] != 1))
             throw new ShapeException(nameof(Rotary), nameof(y), "Float32 with adjacent elements", y.Tensor.ToString());
@@ -57,7 +64,8 @@ public sealed unsafe partial class CpuEngine
         CheckCount(nameof(Rotary), nameof(positions), positions, (long)shape[0] * shape[1]);
         int* at = CpuTensors.Ints(positions);
         CheckIndices(nameof(Rotary), nameof(positions), at, positions.Count, 0, (int)cosines.Count);
-        var kernel = new RotaryKernel(StridedView.Of(x), StridedView.Of(y.Tensor), cosines, sines, at, inverse, y.Accumulate);
+        var kernel = new RotaryKernel(StridedView.Of(x), StridedView.Of(y.Tensor), cosines, sines, at, inverse,
+            y.Accumulate);
         _runner.Run(kernel, positions.Count, RowGrain((long)shape[2] * shape[3]));
     }
 
@@ -67,9 +75,11 @@ public sealed unsafe partial class CpuEngine
         var (from, to) = (WeightRows(table), CpuTensors.RowsOf(y));
         CheckEmbedding(nameof(Embedding), table, ids, y);
         if (table.ElementType == ElementType.BFloat16)
-            _runner.Run(new EmbeddingKernel<StoredBFloat16>(from, CpuTensors.Ints(ids), to), ids.Count, RowGrain(from.Columns));
+            _runner.Run(new EmbeddingKernel<StoredBFloat16>(from, CpuTensors.Ints(ids), to), ids.Count,
+                RowGrain(from.Columns));
         else
-            _runner.Run(new EmbeddingKernel<StoredSingle>(from, CpuTensors.Ints(ids), to), ids.Count, RowGrain(from.Columns));
+            _runner.Run(new EmbeddingKernel<StoredSingle>(from, CpuTensors.Ints(ids), to), ids.Count,
+                RowGrain(from.Columns));
     }
 
     /// <inheritdoc/>
@@ -81,7 +91,8 @@ public sealed unsafe partial class CpuEngine
         CheckEmbedding(nameof(EmbeddingBackward), dtable.Tensor, ids, dy);
         if (!dtable.Accumulate)
             Fill(dtable.Tensor, 0);
-        _runner.Run(new EmbeddingBackwardKernel(CpuTensors.Ints(ids), CpuTensors.RowsOf(dy), rows), rows.Columns, EmbeddingBackwardKernel.Grain);
+        _runner.Run(new EmbeddingBackwardKernel(CpuTensors.Ints(ids), CpuTensors.RowsOf(dy), rows), rows.Columns,
+            EmbeddingBackwardKernel.Grain);
     }
 
     /// <inheritdoc/>
@@ -90,12 +101,14 @@ public sealed unsafe partial class CpuEngine
         var rows = CpuTensors.RowsOf(logits);
         CheckCount(nameof(SoftmaxCrossEntropy), nameof(losses), losses, rows.Count);
         CheckLossRows(nameof(SoftmaxCrossEntropy), rows, targets, logSumExp);
-        var kernel = new SoftmaxCrossEntropyKernel(rows, CpuTensors.Ints(targets), CpuTensors.Floats(losses), CpuTensors.Floats(logSumExp));
+        var kernel = new SoftmaxCrossEntropyKernel(rows, CpuTensors.Ints(targets), CpuTensors.Floats(losses),
+            CpuTensors.Floats(logSumExp));
         _runner.Run(kernel, rows.Count, RowGrain(rows.Columns));
     }
 
     /// <inheritdoc/>
-    public void SoftmaxCrossEntropyBackward(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dlosses, GradientTarget dlogits)
+    public void SoftmaxCrossEntropyBackward(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dlosses,
+        GradientTarget dlogits)
     {
         if (dlogits.Tensor is null)
             return;
@@ -103,14 +116,16 @@ public sealed unsafe partial class CpuEngine
         var rows = CpuTensors.RowsOf(logits);
         CheckCount(nameof(SoftmaxCrossEntropyBackward), nameof(dlosses), dlosses, rows.Count);
         CheckLossRows(nameof(SoftmaxCrossEntropyBackward), rows, targets, logSumExp);
-        var kernel = new SoftmaxCrossEntropyBackwardKernel(rows, CpuTensors.Ints(targets), CpuTensors.Floats(logSumExp), CpuTensors.Floats(dlosses),
+        var kernel = new SoftmaxCrossEntropyBackwardKernel(rows, CpuTensors.Ints(targets), CpuTensors.Floats(logSumExp),
+            CpuTensors.Floats(dlosses),
             CpuTensors.RowsOf(dlogits.Tensor), dlogits.Accumulate);
         _runner.Run(kernel, rows.Count, RowGrain(rows.Columns));
     }
 
     // Weights may be stored as BFloat16.
     private static Rows WeightRows(Tensor weight) =>
-        CpuTensors.RowsOf(weight, weight.ElementType == ElementType.BFloat16 ? ElementType.BFloat16 : ElementType.Float32);
+        CpuTensors.RowsOf(weight, weight.ElementType == ElementType.BFloat16 ? ElementType.BFloat16
+        : ElementType.Float32);
 
     private static void CheckEmbedding(string operation, Tensor table, Tensor ids, Tensor rows)
     {
@@ -122,7 +137,8 @@ public sealed unsafe partial class CpuEngine
     {
         CheckCount(operation, nameof(targets), targets, logits.Count);
         CheckCount(operation, nameof(logSumExp), logSumExp, logits.Count);
-        CheckIndices(operation, nameof(targets), CpuTensors.Ints(targets), logits.Count, SoftmaxCrossEntropyKernel.Ignored, logits.Columns);
+        CheckIndices(operation, nameof(targets), CpuTensors.Ints(targets), logits.Count,
+            SoftmaxCrossEntropyKernel.Ignored, logits.Columns);
     }
 
     private static void CheckCount(string operation, string argument, Tensor tensor, long expected)
@@ -136,6 +152,7 @@ public sealed unsafe partial class CpuEngine
     {
         for (long i = 0; i < count; i++)
             if (indices[i] < first || indices[i] >= end)
-                throw new ArgumentOutOfRangeException(argument, $"{operation}: {argument}[{i}] is {indices[i]}, outside {first}..{end - 1}");
+                throw new ArgumentOutOfRangeException(argument,
+                    $"{operation}: {argument}[{i}] is {indices[i]}, outside {first}..{end - 1}");
     }
 }

@@ -10,7 +10,8 @@ namespace S2ILGPU.Cpu;
 /// <summary>The CPU engine: explicit SIMD on all cores, float32. The default where there is no GPU.</summary>
 /// <remarks>
 /// <para>Same inputs give the same bits for any number of threads. Other SIMD widths round differently.</para>
-/// <para>Operations run before they return. Tensors of a disposed engine must not be used; disposing them afterwards is harmless.</para>
+/// <para>Operations run before they return. Tensors of a disposed engine must not be used; disposing them afterwards is
+/// harmless.</para>
 /// </remarks>
 public sealed unsafe partial class CpuEngine : IEngine
 {
@@ -60,7 +61,8 @@ public sealed unsafe partial class CpuEngine : IEngine
     public long PeakBytes => _memory.PeakBytes;
 
     /// <summary>What a person calls an engine.</summary>
-    internal static string DeviceName(string simdName, int threads) => $"CPU ({simdName}, {(threads == 1 ? "1 thread" : $"{threads} threads")})";
+    internal static string DeviceName(string simdName, int threads) =>
+        $"CPU ({simdName}, {(threads == 1 ? "1 thread" : $"{threads} threads")})";
 
     /// <summary>The name that people use for a width, as in <c>AVX-512</c>.</summary>
     /// <param name="width">A resolved width.</param>
@@ -73,7 +75,8 @@ public sealed unsafe partial class CpuEngine : IEngine
     };
 
     /// <inheritdoc/>
-    public Tensor Allocate(Shape shape, ElementType elementType) => Tensor.Create(_memory.Rent(shape.Count * elementType.SizeBytes()), shape, elementType);
+    public Tensor Allocate(Shape shape, ElementType elementType) =>
+        Tensor.Create(_memory.Rent(shape.Count * elementType.SizeBytes()), shape, elementType);
 
     /// <inheritdoc/>
     public void Upload(ReadOnlySpan<float> source, Tensor destination)

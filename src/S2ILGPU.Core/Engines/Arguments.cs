@@ -22,30 +22,38 @@ public readonly record struct GradientTarget(Tensor? Tensor, bool Accumulate)
 
 /// <summary><c>C (+)= op(A) op(B)</c>, with op the identity or the transpose.</summary>
 /// <param name="A">[M, K], or [K, M] when transposed; rows may be strided, elements of a row are adjacent.</param>
-/// <param name="B">[K, N], or [N, K] when transposed (a weight stored [out, in]); rows may be strided. A transposed B may be BFloat16: weights that take half the memory.</param>
+/// <param name="B">[K, N], or [N, K] when transposed (a weight stored [out, in]); rows may be strided. A transposed B
+/// may be BFloat16: weights that take half the memory.</param>
 /// <param name="C">[M, N], written; rows may be strided.</param>
 /// <param name="TransposeA">Whether A is stored [K, M].</param>
 /// <param name="TransposeB">Whether B is stored [N, K].</param>
 /// <param name="Accumulate">Add to C instead of overwriting it.</param>
-public readonly record struct MatMulArguments(Tensor A, Tensor B, Tensor C, bool TransposeA = false, bool TransposeB = false, bool Accumulate = false);
+public readonly record struct MatMulArguments(Tensor A, Tensor B, Tensor C, bool TransposeA = false,
+    bool TransposeB = false, bool Accumulate = false);
 
-/// <summary><c>O = softmax(scale * Q K^T over the kept blocks) V</c> and <c>LSE = ln sum exp(scale * q k)</c>.</summary>
+/// <summary><c>O = softmax(scale * Q K^T over the kept blocks) V</c> and <c>LSE = ln sum exp(scale * q
+/// k)</c>.</summary>
 /// <param name="Query">Q [B, Nq, H, D]; any strides, elements of a head adjacent. Read.</param>
-/// <param name="Key">K [B, Nk, Hkv, D], or the pages [P, blockTokens, D] when <paramref name="Pages"/> is given. Read.</param>
+/// <param name="Key">K [B, Nk, Hkv, D], or the pages [P, blockTokens, D] when <paramref name="Pages"/> is given.
+/// Read.</param>
 /// <param name="Value">V, shaped like K. Read.</param>
 /// <param name="Output">O [B, Nq, H, D]. Written, padding rows too (0).</param>
-/// <param name="LogSumExp">LSE [B, H, Nq], natural logarithm. Written; -inf for rows with nothing kept and for padding. Null when not needed.</param>
+/// <param name="LogSumExp">LSE [B, H, Nq], natural logarithm. Written; -inf for rows with nothing kept and for padding.
+/// Null when not needed.</param>
 /// <param name="Layout">The kept blocks; must cover the rows and keys of every sequence.</param>
 /// <param name="Sequences">The sequences of the batch; with pages, sequence s is row s of the page table.</param>
 /// <param name="Scale">Factor of the scores, usually 1 / sqrt(D).</param>
-/// <param name="Pages">Null for plain key and value tensors; otherwise the page of each block. A kept block without a page is an error.</param>
-/// <param name="Layouts">Null when <paramref name="Layout"/> serves all sequences; otherwise one layout per sequence (decoding sequences of different lengths, where only the
-/// last rows are built).</param>
-public readonly record struct AttentionForwardArguments(Tensor Query, Tensor Key, Tensor Value, Tensor Output, Tensor? LogSumExp, BlockLayout Layout, SequenceBatch Sequences,
+/// <param name="Pages">Null for plain key and value tensors; otherwise the page of each block. A kept block without a
+/// page is an error.</param>
+/// <param name="Layouts">Null when <paramref name="Layout"/> serves all sequences; otherwise one layout per sequence
+/// (decoding sequences of different lengths, where only the last rows are built).</param>
+public readonly record struct AttentionForwardArguments(Tensor Query, Tensor Key, Tensor Value, Tensor Output,
+    Tensor? LogSumExp, BlockLayout Layout, SequenceBatch Sequences,
     float Scale, PageTable? Pages = null, IReadOnlyList<BlockLayout>? Layouts = null);
 
 /// <summary>
-/// <c>delta = rowsum(O dO) - dLSE, P = exp(scale * Q K^T - LSE), dS = P (dO V^T - delta) scale, dQ = dS K, dK = dS^T Q, dV = P^T dO</c>.
+/// <c>delta = rowsum(O dO) - dLSE, P = exp(scale * Q K^T - LSE), dS = P (dO V^T - delta) scale, dQ = dS K, dK = dS^T Q,
+/// dV = P^T dO</c>.
 /// </summary>
 /// <param name="Query">Q [B, Nq, H, D]. Read.</param>
 /// <param name="Key">K [B, Nk, Hkv, D]. Read.</param>
@@ -60,8 +68,10 @@ public readonly record struct AttentionForwardArguments(Tensor Query, Tensor Key
 /// <param name="Layout">The kept blocks of the forward pass; must have a row for every query block.</param>
 /// <param name="Sequences">The sequences of the batch.</param>
 /// <param name="Scale">Factor of the scores.</param>
-public readonly record struct AttentionBackwardArguments(Tensor Query, Tensor Key, Tensor Value, Tensor Output, Tensor LogSumExp, Tensor OutputGradient, Tensor? LogSumExpGradient,
-    Tensor QueryGradient, Tensor KeyGradient, Tensor ValueGradient, BlockLayout Layout, SequenceBatch Sequences, float Scale);
+public readonly record struct AttentionBackwardArguments(Tensor Query, Tensor Key, Tensor Value, Tensor Output,
+    Tensor LogSumExp, Tensor OutputGradient, Tensor? LogSumExpGradient,
+    Tensor QueryGradient, Tensor KeyGradient, Tensor ValueGradient, BlockLayout Layout, SequenceBatch Sequences,
+        float Scale);
 
 /// <summary>One step of AdamW with decoupled weight decay, on one parameter.</summary>
 /// <param name="Parameter">Updated in place.</param>

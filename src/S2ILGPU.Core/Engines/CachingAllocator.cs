@@ -5,15 +5,19 @@ using S2ILGPU.Tensors;
 namespace S2ILGPU.Engines;
 
 /// <summary>
-/// The memory of an engine, for those who write one: a returned buffer waits in the stack of its size class for the next request of that class, so that a steady state never asks the system for
-/// memory.
+/// The memory of an engine, for those who write one: a returned buffer waits in the stack of its size class for the
+/// next request of that class, so that a steady state never asks the system for memory.
 /// </summary>
 /// <remarks>
-/// <para>Class boundaries are <c>2^e (n, n + 1, .. 2n - 1) / n</c> bytes with n classes per doubling, from 256 bytes on: a buffer is at most 1/n larger than what was asked for.</para>
-/// <para>A buffer is handed out as it was returned, uncleared. An engine whose work is queued may return buffers that queued work still uses, if all work runs in order.</para>
-/// <para>Renting and returning take O(1) and allocate nothing but what a stack needs to grow. Not thread-safe: an engine's memory belongs to the thread that drives it.</para>
+/// <para>Class boundaries are <c>2^e (n, n + 1, .. 2n - 1) / n</c> bytes with n classes per doubling, from 256 bytes
+/// on: a buffer is at most 1/n larger than what was asked for.</para>
+/// <para>A buffer is handed out as it was returned, uncleared. An engine whose work is queued may return buffers that
+/// queued work still uses, if all work runs in order.</para>
+/// <para>Renting and returning take O(1) and allocate nothing but what a stack needs to grow. Not thread-safe: an
+/// engine's memory belongs to the thread that drives it.</para>
 /// </remarks>
-/// <typeparam name="TBuffer">The engine's buffers. Their size is that of their class; the last holder's <see cref="DeviceBuffer.Release"/> should call <see cref="Return"/>.</typeparam>
+/// <typeparam name="TBuffer">The engine's buffers. Their size is that of their class; the last holder's <see
+/// cref="DeviceBuffer.Release"/> should call <see cref="Return"/>.</typeparam>
 /// <param name="engine">The engine, for the exception after <see cref="Dispose"/>.</param>
 /// <param name="classesPerDoubling">Size classes between 2^e and 2^(e+1) bytes: a power of two, at most 256.</param>
 public abstract class CachingAllocator<TBuffer>(Type engine, int classesPerDoubling) : IDisposable
@@ -47,7 +51,8 @@ public abstract class CachingAllocator<TBuffer>(Type engine, int classesPerDoubl
     /// <param name="sizeBytes">Size in bytes, 0 included.</param>
     /// <returns>A buffer without a reference; to be given to <see cref="Return"/>.</returns>
     /// <exception cref="ObjectDisposedException">The engine was disposed.</exception>
-    /// <exception cref="OutOfMemoryException">There is no such piece, even after idle memory was given back.</exception>
+    /// <exception cref="OutOfMemoryException">There is no such piece, even after idle memory was given
+    /// back.</exception>
     public TBuffer Rent(long sizeBytes)
     {
         var buffer = RentScratch(sizeBytes);
@@ -57,11 +62,13 @@ public abstract class CachingAllocator<TBuffer>(Type engine, int classesPerDoubl
         return buffer;
     }
 
-    /// <summary>As <see cref="Rent"/>, but not counted in <see cref="UsedBytes"/>: memory that a call needs for itself.</summary>
+    /// <summary>As <see cref="Rent"/>, but not counted in <see cref="UsedBytes"/>: memory that a call needs for
+    /// itself.</summary>
     /// <param name="sizeBytes">Size in bytes, 0 included.</param>
     /// <returns>A buffer without a reference; to be given to <see cref="Return"/>.</returns>
     /// <exception cref="ObjectDisposedException">The engine was disposed.</exception>
-    /// <exception cref="OutOfMemoryException">There is no such piece, even after idle memory was given back.</exception>
+    /// <exception cref="OutOfMemoryException">There is no such piece, even after idle memory was given
+    /// back.</exception>
     public TBuffer RentScratch(long sizeBytes)
     {
         ObjectDisposedException.ThrowIf(_disposed, engine);
@@ -77,7 +84,8 @@ public abstract class CachingAllocator<TBuffer>(Type engine, int classesPerDoubl
             _all.Add(buffer = Allocate(sizeBytes, classBytes));
             ReservedBytes += classBytes;
         }
-        Debug.Assert(buffer.SizeBytes == classBytes, $"a buffer of {buffer.SizeBytes} bytes in the class of {classBytes}");
+        Debug.Assert(buffer.SizeBytes == classBytes,
+            $"a buffer of {buffer.SizeBytes} bytes in the class of {classBytes}");
         buffer.HeldBytes = 0;
         LiveBuffers++;
         return buffer;
@@ -134,6 +142,7 @@ public abstract class CachingAllocator<TBuffer>(Type engine, int classesPerDoubl
         int exponent = BitOperations.Log2((ulong)size);
         long step = (1L << exponent) / classesPerDoubling, steps = (size + step - 1) / step; // n..2n
         classBytes = steps * step;
-        return exponent * classesPerDoubling + (int)(steps - classesPerDoubling); // 2n steps are the next doubling's first class
+        // 2n steps are the next doubling's first class
+        return exponent * classesPerDoubling + (int)(steps - classesPerDoubling);
     }
 }

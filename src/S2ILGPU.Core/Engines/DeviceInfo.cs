@@ -22,11 +22,13 @@ public enum DeviceKind
 /// <param name="Kind">What it is.</param>
 /// <param name="MemoryBytes">Memory that tensors can have; 0 when unknown.</param>
 /// <param name="Parallelism">Threads of a CPU, multiprocessors of a GPU.</param>
-/// <param name="InstructionSet">SIMD instructions of a CPU (<c>AVX-512</c>), architecture of a GPU (<c>sm_89</c>).</param>
-public sealed record DeviceInfo(string Id, string Name, DeviceKind Kind, long MemoryBytes, int Parallelism, string InstructionSet);
+/// <param name="InstructionSet">SIMD instructions of a CPU (<c>AVX-512</c>), architecture of a GPU
+/// (<c>sm_89</c>).</param>
+public sealed record DeviceInfo(string Id, string Name, DeviceKind Kind, long MemoryBytes, int Parallelism,
+    string InstructionSet);
 
-/// <summary>Finds the devices of one kind of engine and creates their engines. A package that brings an engine registers one with
-/// <see cref="Engine.Register"/>.</summary>
+/// <summary>Finds the devices of one kind of engine and creates their engines. A package that brings an engine
+/// registers one with <see cref="Engine.Register"/>.</summary>
 public interface IDeviceProvider
 {
     /// <summary>The devices that there are now; none when a driver is missing. Does not throw.</summary>

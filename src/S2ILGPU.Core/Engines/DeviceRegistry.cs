@@ -21,15 +21,19 @@ internal sealed class DeviceRegistry(params ReadOnlySpan<IDeviceProvider> provid
         ArgumentNullException.ThrowIfNull(device);
         var entries = Entries();
         foreach (var (provider, info) in entries)
-            if (device == Engine.Auto ? info.Kind != DeviceKind.Emulated : string.Equals(device, info.Id, StringComparison.OrdinalIgnoreCase))
+            if (device == Engine.Auto ? info.Kind != DeviceKind.Emulated
+                : string.Equals(device, info.Id, StringComparison.OrdinalIgnoreCase))
                 return provider.Create(info.Id);
-        throw new ArgumentException($"unknown device '{device}'; there are {Engine.Auto}, {string.Join(", ", entries.Select(entry => entry.Device.Id))}");
+        throw new ArgumentException(
+            $"unknown device '{device}'; there are {Engine.Auto}, "
+            + $"{string.Join(", ", entries.Select(entry => entry.Device.Id))}");
     }
 
     // By kind, and in the order of registration within a kind.
     private (IDeviceProvider Provider, DeviceInfo Device)[] Entries()
     {
         lock (_lock)
-            return [.. _providers.SelectMany(provider => provider.Devices().Select(device => (provider, device))).OrderBy(entry => entry.device.Kind)];
+            return [.. _providers.SelectMany(provider => provider.Devices().Select(device => (provider, device)))
+                .OrderBy(entry => entry.device.Kind)];
     }
 }

@@ -4,10 +4,11 @@ using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Engines;
 
-/// <summary>The devices of this machine by name: <c>auto</c>, <c>cpu</c> and what other packages register (<c>cuda:0</c>, <c>opencl:0</c>,
-/// <c>ilgpu-cpu</c>).</summary>
+/// <summary>The devices of this machine by name: <c>auto</c>, <c>cpu</c> and what other packages register
+/// (<c>cuda:0</c>, <c>opencl:0</c>, <c>ilgpu-cpu</c>).</summary>
 /// <remarks>
-/// <para>The devices of the package S2ILGPU are found by name when its assembly is part of the application: nothing has to be registered. Other packages call <see cref="Register"/>.</para>
+/// <para>The devices of the package S2ILGPU are found by name when its assembly is part of the application: nothing has
+/// to be registered. Other packages call <see cref="Register"/>.</para>
 /// <para>Thread-safe. The engines that it creates are not: each is driven by one thread at a time.</para>
 /// </remarks>
 public static class Engine
@@ -25,8 +26,8 @@ public static class Engine
     public static IReadOnlyList<DeviceInfo> Devices() => s_registry.Devices();
 
     /// <summary>Creates the engine of a device.</summary>
-    /// <param name="device">A name from <see cref="Devices"/>, or <c>auto</c> (default) for the fastest: CUDA before OpenCL before CPU; emulated devices
-    /// only by name.</param>
+    /// <param name="device">A name from <see cref="Devices"/>, or <c>auto</c> (default) for the fastest: CUDA before
+    /// OpenCL before CPU; emulated devices only by name.</param>
     /// <returns>The engine; the caller disposes it, after its tensors.</returns>
     /// <exception cref="ArgumentException">There is no such device; the message names those that there are.</exception>
     public static IEngine Create(string device = Auto) => s_registry.Create(device);
@@ -36,7 +37,8 @@ public static class Engine
     {
         try
         {
-            return Type.GetType("S2ILGPU.Devices.IlgpuDevices, S2ILGPU") is { } type && Activator.CreateInstance(type) is IDeviceProvider provider ? [provider] : [];
+            return Type.GetType("S2ILGPU.Devices.IlgpuDevices, S2ILGPU") is { } type
+                && Activator.CreateInstance(type) is IDeviceProvider provider ? [provider] : [];
         }
         catch (Exception exception) when (exception is FileLoadException or BadImageFormatException)
         {

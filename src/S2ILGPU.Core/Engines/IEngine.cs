@@ -4,9 +4,11 @@ namespace S2ILGPU.Engines;
 
 /// <summary>What a device can do: the contract between the transformer and an engine. Read this file first.</summary>
 /// <remarks>
-/// <para>Callers are the ops, which check shapes; implementations assert. Work may be asynchronous: only <see cref="Download(Tensor, Span{float})"/> and its twin wait.
-/// Every operation is deterministic: same inputs, same bits, on the same device, for any number of threads.</para>
-/// <para>Tensors are [rows, columns] with adjacent columns and any row stride unless said otherwise. An engine is driven by one thread at a time.</para>
+/// <para>Callers are the ops, which check shapes; implementations assert. Work may be asynchronous: only <see
+/// cref="Download(Tensor, Span{float})"/> and its twin wait. Every operation is deterministic: same inputs, same bits,
+/// on the same device, for any number of threads.</para>
+/// <para>Tensors are [rows, columns] with adjacent columns and any row stride unless said otherwise. An engine is
+/// driven by one thread at a time.</para>
 /// </remarks>
 public interface IEngine : IDisposable
 {
@@ -18,7 +20,8 @@ public interface IEngine : IDisposable
 
     // ---- memory ----
 
-    /// <summary>Contiguous uninitialised memory, from a cache where possible; goes back when the last view is disposed.</summary>
+    /// <summary>Contiguous uninitialised memory, from a cache where possible; goes back when the last view is
+    /// disposed.</summary>
     Tensor Allocate(Shape shape, ElementType elementType);
 
     /// <summary>Bytes that tensors hold now.</summary>
@@ -27,13 +30,15 @@ public interface IEngine : IDisposable
     /// <summary>The most bytes that tensors ever held.</summary>
     long PeakBytes { get; }
 
-    /// <summary>Copies host values in row-major order into a tensor of any strides and float type, rounding to nearest even.</summary>
+    /// <summary>Copies host values in row-major order into a tensor of any strides and float type, rounding to nearest
+    /// even.</summary>
     void Upload(ReadOnlySpan<float> source, Tensor destination);
 
     /// <summary>Copies host values in row-major order into an Int32 tensor.</summary>
     void Upload(ReadOnlySpan<int> source, Tensor destination);
 
-    /// <summary>Waits for the work so far and copies a tensor of any strides and float type to the host in row-major order.</summary>
+    /// <summary>Waits for the work so far and copies a tensor of any strides and float type to the host in row-major
+    /// order.</summary>
     void Download(Tensor source, Span<float> destination);
 
     /// <summary>Waits for the work so far and copies an Int32 tensor to the host in row-major order.</summary>
@@ -46,7 +51,8 @@ public interface IEngine : IDisposable
     void Copy(Tensor source, Tensor destination);
 
     /// <summary>
-    /// Writes rows [S, T, Hkv, D] of new keys or values into pages [P, blockTokens, D] at positions <c>KeyCount - QueryCount + t</c> of each sequence. A block without a page is passed over.
+    /// Writes rows [S, T, Hkv, D] of new keys or values into pages [P, blockTokens, D] at positions <c>KeyCount -
+    /// QueryCount + t</c> of each sequence. A block without a page is passed over.
     /// </summary>
     void WritePages(Tensor source, Tensor pages, PageTable table, SequenceBatch sequences);
 
@@ -64,7 +70,8 @@ public interface IEngine : IDisposable
     /// <summary><c>dx (+)= dy * gelu'(x)</c>.</summary>
     void GeluBackward(Tensor x, Tensor dy, GradientTarget dx);
 
-    /// <summary><c>y = gate * sigmoid(gate) * up</c>; rows may be strided, so gate and up may be halves of one product.</summary>
+    /// <summary><c>y = gate * sigmoid(gate) * up</c>; rows may be strided, so gate and up may be halves of one
+    /// product.</summary>
     void SwiGlu(Tensor gate, Tensor up, Tensor y);
 
     /// <summary><c>dgate (+)= dy * up * silu'(gate), dup (+)= dy * silu(gate)</c>; rows may be strided.</summary>
@@ -75,13 +82,17 @@ public interface IEngine : IDisposable
 
     // ---- row ----
 
-    /// <summary><c>r_i = 1 / sqrt(mean_c x_ic^2 + epsilon), y_ic = x_ic * r_i * w_c</c>. x, y [R, C]; weight [C]; inverseRms [R], written for the backward pass.</summary>
+    /// <summary><c>r_i = 1 / sqrt(mean_c x_ic^2 + epsilon), y_ic = x_ic * r_i * w_c</c>. x, y [R, C]; weight [C];
+    /// inverseRms [R], written for the backward pass.</summary>
     void RmsNorm(Tensor x, Tensor weight, Tensor y, Tensor inverseRms, float epsilon);
 
-    /// <summary><c>dx_ic (+)= r_i (w_c dy_ic - x_ic r_i^2 mean_k(dy_ik w_k x_ik)), dw_c (+)= sum_i dy_ic x_ic r_i</c>.</summary>
-    void RmsNormBackward(Tensor x, Tensor weight, Tensor inverseRms, Tensor dy, GradientTarget dx, GradientTarget dweight);
+    /// <summary><c>dx_ic (+)= r_i (w_c dy_ic - x_ic r_i^2 mean_k(dy_ik w_k x_ik)), dw_c (+)= sum_i dy_ic x_ic
+    /// r_i</c>.</summary>
+    void RmsNormBackward(Tensor x, Tensor weight, Tensor inverseRms, Tensor dy, GradientTarget dx,
+        GradientTarget dweight);
 
-    /// <summary>Rotates each pair (x_c, x_{c+D/2}) of a head by the angle of its position: <c>y_c = x_c cos - x_{c+D/2} sin, y_{c+D/2} = x_{c+D/2} cos + x_c sin</c>.</summary>
+    /// <summary>Rotates each pair (x_c, x_{c+D/2}) of a head by the angle of its position: <c>y_c = x_c cos - x_{c+D/2}
+    /// sin, y_{c+D/2} = x_{c+D/2} cos + x_c sin</c>.</summary>
     /// <param name="x">[B, N, H, D], any strides with adjacent D.</param>
     /// <param name="cosine">[maxPositions, D/2].</param>
     /// <param name="sine">[maxPositions, D/2].</param>
@@ -90,19 +101,23 @@ public interface IEngine : IDisposable
     /// <param name="inverse">Rotate backwards: the gradient of the forward rotation.</param>
     void Rotary(Tensor x, Tensor cosine, Tensor sine, Tensor positions, GradientTarget y, bool inverse);
 
-    /// <summary><c>y_t = table[ids_t]</c>. table [V, C], of the float type or BFloat16; ids Int32 [T], y [T, C].</summary>
+    /// <summary><c>y_t = table[ids_t]</c>. table [V, C], of the float type or BFloat16; ids Int32 [T], y [T,
+    /// C].</summary>
     void Embedding(Tensor table, Tensor ids, Tensor y);
 
     /// <summary><c>dtable[ids_t] (+)= dy_t</c>, added in the order of t.</summary>
     void EmbeddingBackward(Tensor ids, Tensor dy, GradientTarget dtable);
 
     /// <summary>
-    /// <c>lse_t = ln sum_v exp(logits_tv), losses_t = lse_t - logits[t, targets_t]</c>; 0 where the target is -1 (ignored). logits [T, V], targets Int32 [T], losses and logSumExp [T].
+    /// <c>lse_t = ln sum_v exp(logits_tv), losses_t = lse_t - logits[t, targets_t]</c>; 0 where the target is -1
+    /// (ignored). logits [T, V], targets Int32 [T], losses and logSumExp [T].
     /// </summary>
     void SoftmaxCrossEntropy(Tensor logits, Tensor targets, Tensor losses, Tensor logSumExp);
 
-    /// <summary><c>dlogits_tv (+)= dlosses_t (exp(logits_tv - lse_t) - [v = targets_t])</c>, 0 where ignored; overwriting may alias logits.</summary>
-    void SoftmaxCrossEntropyBackward(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dlosses, GradientTarget dlogits);
+    /// <summary><c>dlogits_tv (+)= dlosses_t (exp(logits_tv - lse_t) - [v = targets_t])</c>, 0 where ignored;
+    /// overwriting may alias logits.</summary>
+    void SoftmaxCrossEntropyBackward(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dlosses,
+        GradientTarget dlogits);
 
     // ---- matmul ----
 
@@ -112,7 +127,8 @@ public interface IEngine : IDisposable
     // ---- attention ----
 
     /// <summary>
-    /// Whether queries, keys, values, outputs and their gradients may all have an element type; log-sum-exps and their gradients are Float32 then. Always true of <see cref="FloatType"/>.
+    /// Whether queries, keys, values, outputs and their gradients may all have an element type; log-sum-exps and their
+    /// gradients are Float32 then. Always true of <see cref="FloatType"/>.
     /// </summary>
     bool SupportsAttention(ElementType elementType) => elementType == FloatType;
 
@@ -123,16 +139,18 @@ public interface IEngine : IDisposable
     void AttentionBackward(in AttentionBackwardArguments arguments);
 
     /// <summary>
-    /// Merges attention over disjoint parts of the keys: <c>LSE = ln sum_i exp(LSE_i), O = sum_i exp(LSE_i - LSE) O_i</c>. Outputs [B, N, H, D] and log-sum-exps [B, H, N], one per part; a part with
-    /// -inf counts nothing.
+    /// Merges attention over disjoint parts of the keys: <c>LSE = ln sum_i exp(LSE_i), O = sum_i exp(LSE_i - LSE)
+    /// O_i</c>. Outputs [B, N, H, D] and log-sum-exps [B, H, N], one per part; a part with -inf counts nothing.
     /// </summary>
-    void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp);
+    void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output,
+        Tensor logSumExp);
 
     // ---- optimizer ----
 
     /// <summary><c>result[0] (+)= sum x^2</c>, accumulated in double precision. result: one element.</summary>
     void SumOfSquares(Tensor x, Tensor result, bool accumulate);
 
-    /// <summary><c>m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2, p -= lr (m^ / (sqrt(v^) + eps) + decay p)</c> with bias-corrected m^, v^.</summary>
+    /// <summary><c>m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2, p -= lr (m^ / (sqrt(v^) + eps) + decay p)</c> with
+    /// bias-corrected m^, v^.</summary>
     void AdamW(in AdamWArguments arguments);
 }

@@ -1,7 +1,9 @@
 namespace S2ILGPU.Engines;
 
-/// <summary>Which page of a key/value cache holds each block: <c>table[sequence, kvHead, keyBlock]</c>, -1 where the block was never written or was freed.</summary>
-/// <remarks>Lives on the host; <see cref="Version"/> changes with every write so that a device can keep a copy. Every KV head has pages of its own because each head keeps other blocks.</remarks>
+/// <summary>Which page of a key/value cache holds each block: <c>table[sequence, kvHead, keyBlock]</c>, -1 where the
+/// block was never written or was freed.</summary>
+/// <remarks>Lives on the host; <see cref="Version"/> changes with every write so that a device can keep a copy. Every
+/// KV head has pages of its own because each head keeps other blocks.</remarks>
 /// <param name="sequences">S, number of sequences.</param>
 /// <param name="keyValueHeads">Hkv, number of key/value heads.</param>
 /// <param name="maxBlocks">Most key blocks of a sequence.</param>
@@ -41,12 +43,15 @@ public sealed class PageTable(int sequences, int keyValueHeads, int maxBlocks)
     /// <summary>The pages of all blocks of one KV head of one sequence, <c>[MaxBlocks]</c>.</summary>
     /// <param name="sequence">Sequence.</param>
     /// <param name="keyValueHead">KV head.</param>
-    public ReadOnlySpan<int> Row(int sequence, int keyValueHead) => _pages.AsSpan(Index(sequence, keyValueHead, 0), MaxBlocks);
+    public ReadOnlySpan<int> Row(int sequence, int keyValueHead) =>
+        _pages.AsSpan(Index(sequence, keyValueHead, 0), MaxBlocks);
 
     private int Index(int sequence, int keyValueHead, int keyBlock)
     {
-        if ((uint)sequence >= (uint)Sequences || (uint)keyValueHead >= (uint)KeyValueHeads || (uint)keyBlock >= (uint)MaxBlocks)
-            throw new ArgumentOutOfRangeException(nameof(sequence), $"[{sequence}, {keyValueHead}, {keyBlock}] of a page table [{Sequences}, {KeyValueHeads}, {MaxBlocks}]");
+        if ((uint)sequence >= (uint)Sequences || (uint)keyValueHead >= (uint)KeyValueHeads
+            || (uint)keyBlock >= (uint)MaxBlocks)
+            throw new ArgumentOutOfRangeException(nameof(sequence),
+                $"[{sequence}, {keyValueHead}, {keyBlock}] of a page table [{Sequences}, {KeyValueHeads}, {MaxBlocks}]");
         return (sequence * KeyValueHeads + keyValueHead) * MaxBlocks + keyBlock;
     }
 

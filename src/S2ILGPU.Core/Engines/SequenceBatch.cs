@@ -7,29 +7,34 @@ namespace S2ILGPU.Engines;
 /// <param name="QueryStart">First row of the token dimension that is a query of the sequence.</param>
 /// <param name="QueryCount">Nq, number of queries: the last positions of the sequence.</param>
 /// <param name="KeyStart">First row of the token dimension that is a key of the sequence.</param>
-/// <param name="KeyCount">Nk, number of keys; at least <paramref name="QueryCount"/>. Query i sits at position Nk - Nq + i.</param>
+/// <param name="KeyCount">Nk, number of keys; at least <paramref name="QueryCount"/>. Query i sits at position Nk - Nq
+/// + i.</param>
 public readonly record struct Sequence(int Batch, int QueryStart, int QueryCount, int KeyStart, int KeyCount)
 {
     /// <summary>Position of the first query in the sequence.</summary>
     public int FirstQueryPosition => KeyCount - QueryCount;
 }
 
-/// <summary>The sequences of a batch: all of one length, padded to one length, or packed one after the other (varlen).</summary>
-/// <remarks>Immutable for its users. Token rows that belong to no sequence are padding: output 0, log-sum-exp -inf, gradients 0.</remarks>
+/// <summary>The sequences of a batch: all of one length, padded to one length, or packed one after the other
+/// (varlen).</summary>
+/// <remarks>Immutable for its users. Token rows that belong to no sequence are padding: output 0, log-sum-exp -inf,
+/// gradients 0.</remarks>
 public sealed class SequenceBatch
 {
     private readonly Sequence[] _sequences;
 
     /// <summary>Creates a batch of the given sequences.</summary>
     /// <param name="sequences">The sequences; their rows must not overlap.</param>
-    /// <exception cref="ArgumentException">A sequence has a negative count or start, or more queries than keys.</exception>
+    /// <exception cref="ArgumentException">A sequence has a negative count or start, or more queries than
+    /// keys.</exception>
     public SequenceBatch(params ReadOnlySpan<Sequence> sequences)
     {
         _sequences = new Sequence[sequences.Length];
         Update(sequences);
     }
 
-    /// <summary>Replaces the sequences by as many others, for the one batch that a cache keeps so that a decoding step allocates nothing. Engines keep no batch beyond a call.</summary>
+    /// <summary>Replaces the sequences by as many others, for the one batch that a cache keeps so that a decoding step
+    /// allocates nothing. Engines keep no batch beyond a call.</summary>
     internal void Update(ReadOnlySpan<Sequence> sequences)
     {
         foreach (var s in sequences)

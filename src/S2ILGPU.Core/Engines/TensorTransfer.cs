@@ -72,6 +72,7 @@ public static class TensorTransfer
     private static Shape ShapeOf(int values, ReadOnlySpan<int> extents)
     {
         var shape = extents.IsEmpty ? new Shape(values) : new Shape(extents);
-        return shape.Count == values ? shape : throw new ArgumentException($"{values} values for a tensor {shape} of {shape.Count} elements");
+        return shape.Count == values ? shape
+            : throw new ArgumentException($"{values} values for a tensor {shape} of {shape.Count} elements");
     }
 }

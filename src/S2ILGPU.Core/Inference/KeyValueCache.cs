@@ -7,12 +7,14 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Inference;
 
-/// <summary>Keys and values of earlier tokens, paged per layer, sequence, KV head and block. Pages that a head's pattern will never read again are freed at
-/// once.</summary>
+/// <summary>Keys and values of earlier tokens, paged per layer, sequence, KV head and block. Pages that a head's
+/// pattern will never read again are freed at once.</summary>
 /// <remarks>
-/// <para>With a cache-efficient pattern (dense, window, local-stride) a block that a head drops below the diagonal never returns. So after each step the
-/// pages that no query head of a KV head's group reads from the next position on go back to the pool: at 32K tokens (B64, L8, s16) a head holds 7.5 % of its blocks.</para>
-/// <para>A prompt into an empty cache attends to its own keys directly, and only the blocks that survive it are written to pages at all.</para>
+/// <para>With a cache-efficient pattern (dense, window, local-stride) a block that a head drops below the diagonal
+/// never returns. So after each step the pages that no query head of a KV head's group reads from the next position on
+/// go back to the pool: at 32K tokens (B64, L8, s16) a head holds 7.5 % of its blocks.</para>
+/// <para>A prompt into an empty cache attends to its own keys directly, and only the blocks that survive it are written
+/// to pages at all.</para>
 /// </remarks>
 public sealed class KeyValueCache : IAttentionMemory, IDisposable
 {
@@ -40,7 +42,8 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
         {
             var pattern = model.Pattern(i);
             var elementType = options.ElementType ?? model.Engine.FloatType;
-            _layers[i] = new LayerCache(model.Engine, pattern, config.HeadDim, elementType, options.Sequences, MaxTokens, _counter);
+            _layers[i] = new LayerCache(model.Engine, pattern, config.HeadDim, elementType, options.Sequences,
+                MaxTokens, _counter);
             if (!tails.TryGetValue(pattern, out _tails[i]!))
                 tails.Add(pattern, _tails[i] = new TailLayouts(pattern, options.Sequences));
         }
@@ -52,7 +55,8 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
     /// <summary>The most tokens of a sequence.</summary>
     public int MaxTokens { get; }
 
-    /// <summary>Pages in use, over all layers, sequences and KV heads; each holds the keys and the values of one block.</summary>
+    /// <summary>Pages in use, over all layers, sequences and KV heads; each holds the keys and the values of one
+    /// block.</summary>
     public long UsedPages => _counter.Used;
 
     /// <summary>The most pages that were ever in use at one time.</summary>
@@ -70,7 +74,8 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
         }
     }
 
-    /// <summary>Bytes that the cache holds on the device: pages in use, and free pages that wait to be used again.</summary>
+    /// <summary>Bytes that the cache holds on the device: pages in use, and free pages that wait to be used
+    /// again.</summary>
     public long ReservedBytes
     {
         get
@@ -104,7 +109,8 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
 
     /// <summary>Starts a forward pass that adds tokens to each sequence (0: the sequence rests).</summary>
     /// <exception cref="ArgumentException">A sequence would grow beyond <see cref="MaxTokens"/>.</exception>
-    /// <exception cref="InvalidOperationException">The pages would take more than the bytes that the options allow.</exception>
+    /// <exception cref="InvalidOperationException">The pages would take more than the bytes that the options
+    /// allow.</exception>
     internal SequenceBatch Begin(ReadOnlySpan<int> newTokens)
     {
         _startsEmpty = true;
@@ -113,7 +119,8 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
             int length = _lengths[s] + newTokens[s];
             if (length > MaxTokens)
                 throw new ArgumentException(
-                    $"sequence {s} has {_lengths[s]} tokens, {newTokens[s]} more are beyond the {MaxTokens} that there is room for");
+                    $"sequence {s} has {_lengths[s]} tokens, {newTokens[s]} more are beyond the {MaxTokens} that "
+                    + $"there is room for");
             _step[s] = newTokens[s] == 0 ? new Sequence(s, 0, 0, 0, 0) : new Sequence(s, 0, newTokens[s], 0, length);
             _startsEmpty &= newTokens[s] == 0 || _lengths[s] == 0;
         }
@@ -140,17 +147,20 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
         if (_startsEmpty)
         {
             var layout = _model.Layouts.Get(_model.Pattern(layer), _sequences.MaxKeyCount);
-            tape.Engine.AttentionForward(new AttentionForwardArguments(query.Value, key.Value, value.Value, output.Value, null, layout, _sequences, scale));
+            tape.Engine.AttentionForward(new AttentionForwardArguments(query.Value, key.Value, value.Value,
+                output.Value, null, layout, _sequences, scale));
             return output;
         }
         var tails = _tails[layer].For(_sequences);
-        tape.Engine.AttentionForward(new AttentionForwardArguments(query.Value, cache.Keys, cache.Values, output.Value, null, tails[0], _sequences, scale,
+        tape.Engine.AttentionForward(new AttentionForwardArguments(query.Value, cache.Keys, cache.Values, output.Value,
+            null, tails[0], _sequences, scale,
             cache.Table, tails));
         cache.ReleaseDead(_sequences);
         return output;
     }
 
-    // Layers run one after the other and free their dead pages at once, so this bounds what is in use at any time from above.
+    // Layers run one after the other and free their dead pages at once, so this bounds what is in use at any time from
+    // above.
     private void CheckRoom()
     {
         if (_options.MaxBytes == long.MaxValue)
@@ -159,6 +169,7 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
         foreach (var layer in _layers)
             bytes += layer.CountMissing(_sequences, _startsEmpty) * layer.PageBytes;
         if (bytes > _options.MaxBytes)
-            throw new InvalidOperationException($"the key/value cache would need {bytes} bytes, {_options.MaxBytes} are allowed");
+            throw new InvalidOperationException(
+                $"the key/value cache would need {bytes} bytes, {_options.MaxBytes} are allowed");
     }
 }

@@ -14,11 +14,12 @@ public sealed record KeyValueCacheOptions
     /// <summary>The most bytes that keys and values in use may take, over all layers and sequences.</summary>
     public long MaxBytes { get; init; } = long.MaxValue;
 
-    /// <summary>Element type of the cached keys and values, where the engine's attention reads it; null for the type of its activations. BFloat16 halves the
-    /// memory and, where decoding is bound by reading it, the time.</summary>
+    /// <summary>Element type of the cached keys and values, where the engine's attention reads it; null for the type of
+    /// its activations. BFloat16 halves the memory and, where decoding is bound by reading it, the time.</summary>
     public ElementType? ElementType { get; init; }
 
-    /// <summary>A longer prompt is read in chunks of this many tokens, which bounds the memory of its activations.</summary>
+    /// <summary>A longer prompt is read in chunks of this many tokens, which bounds the memory of its
+    /// activations.</summary>
     public int ChunkTokens { get; init; } = 4096;
 
     internal KeyValueCacheOptions Validate(int contextTokens)
@@ -26,7 +27,8 @@ public sealed record KeyValueCacheOptions
         if (Sequences < 1)
             throw new ArgumentException($"{nameof(Sequences)} must be at least 1, got {Sequences}");
         if (MaxTokens is { } tokens && (tokens < 1 || tokens > contextTokens))
-            throw new ArgumentException($"{nameof(MaxTokens)} must be 1 to the model's context of {contextTokens}, got {tokens}");
+            throw new ArgumentException(
+                $"{nameof(MaxTokens)} must be 1 to the model's context of {contextTokens}, got {tokens}");
         if (MaxBytes < 0)
             throw new ArgumentException($"{nameof(MaxBytes)} must not be negative, got {MaxBytes}");
         if (ChunkTokens < 1)

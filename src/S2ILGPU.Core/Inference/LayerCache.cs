@@ -19,8 +19,8 @@ internal sealed class PageCounter
     }
 }
 
-/// <summary>Keys and values of one layer in pages [P, blockTokens, D]; each page holds one block of one KV head, and a head's dead pages are used
-/// again.</summary>
+/// <summary>Keys and values of one layer in pages [P, blockTokens, D]; each page holds one block of one KV head, and a
+/// head's dead pages are used again.</summary>
 internal sealed class LayerCache : IDisposable
 {
     private const int SmallestGrowth = 16;
@@ -32,7 +32,8 @@ internal sealed class LayerCache : IDisposable
     private readonly int _headDim;
     private readonly Stack<int> _free = new();
 
-    public LayerCache(IEngine engine, AttentionPattern pattern, int headDim, ElementType elementType, int sequences, int maxTokens, PageCounter counter)
+    public LayerCache(IEngine engine, AttentionPattern pattern, int headDim, ElementType elementType, int sequences,
+        int maxTokens, PageCounter counter)
     {
         (_engine, _pattern, _headDim, _elementType, _counter) = (engine, pattern, headDim, elementType, counter);
         Table = new PageTable(sequences, pattern.KeyValueHeads, BlockLayout.BlocksOf(maxTokens, pattern.BlockTokens));
@@ -51,7 +52,8 @@ internal sealed class LayerCache : IDisposable
 
     public long ReservedBytes => Keys.Shape[0] * PageBytes;
 
-    /// <summary>Gives pages to the blocks of new tokens; with <paramref name="liveOnly"/> only to those that later tokens may read.</summary>
+    /// <summary>Gives pages to the blocks of new tokens; with <paramref name="liveOnly"/> only to those that later
+    /// tokens may read.</summary>
     public void Reserve(SequenceBatch sequences, bool liveOnly)
     {
         int missing = CountMissing(sequences, liveOnly);
@@ -113,7 +115,8 @@ internal sealed class LayerCache : IDisposable
     private int EndBlock(Sequence s) => s.QueryCount == 0 ? 0 : BlockLayout.BlocksOf(s.KeyCount, _pattern.BlockTokens);
 
     private bool IsMissing(Sequence s, int sequence, int head, int block, bool liveOnly) =>
-        Table[sequence, head, block] == PageTable.None && (!liveOnly || _pattern.MayStillRead(head, s.KeyCount / _pattern.BlockTokens, block));
+        Table[sequence, head, block] == PageTable.None
+        && (!liveOnly || _pattern.MayStillRead(head, s.KeyCount / _pattern.BlockTokens, block));
 
     private void Release(int sequence, int head, int block)
     {
@@ -141,5 +144,6 @@ internal sealed class LayerCache : IDisposable
         return larger;
     }
 
-    private Tensor NewPages(int count) => _engine.Allocate(new Shape(count, _pattern.BlockTokens, _headDim), _elementType);
+    private Tensor NewPages(int count) =>
+        _engine.Allocate(new Shape(count, _pattern.BlockTokens, _headDim), _elementType);
 }

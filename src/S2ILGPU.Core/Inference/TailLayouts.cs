@@ -4,8 +4,8 @@ using S2ILGPU.Patterns;
 
 namespace S2ILGPU.Inference;
 
-/// <summary>The rows of a pattern that the newest tokens of each sequence need, built anew only when a sequence enters another block. Shared by all layers
-/// of the pattern.</summary>
+/// <summary>The rows of a pattern that the newest tokens of each sequence need, built anew only when a sequence enters
+/// another block. Shared by all layers of the pattern.</summary>
 internal sealed class TailLayouts
 {
     private readonly AttentionPattern _pattern;

@@ -2,7 +2,8 @@ using S2ILGPU.Models;
 
 namespace S2ILGPU.Inference;
 
-/// <summary>Draws tokens from logits: temperature, then top-k, then top-p. Allocates nothing per token. Not thread-safe.</summary>
+/// <summary>Draws tokens from logits: temperature, then top-k, then top-p. Allocates nothing per token. Not
+/// thread-safe.</summary>
 public sealed class TokenSampler
 {
     private readonly SamplingOptions _options;

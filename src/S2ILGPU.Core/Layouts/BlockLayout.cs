@@ -3,11 +3,14 @@ using S2ILGPU.Patterns;
 
 namespace S2ILGPU.Layouts;
 
-/// <summary>The kept blocks of a pattern over a given context, as CSR (rows of query blocks) for the forward pass and CSC (columns of key blocks) for the backward pass.</summary>
+/// <summary>The kept blocks of a pattern over a given context, as CSR (rows of query blocks) for the forward pass and
+/// CSC (columns of key blocks) for the backward pass.</summary>
 /// <remarks>
-/// <para>An immutable value, independent of any device, safe to share between threads. Size: O(kept blocks), 4 bytes each; the CSC half is made when first asked for.</para>
-/// <para>Rows and columns are absolute blocks. A layout over N tokens serves every sequence of at most N tokens: a pattern's rows do not depend on the length,
-/// and kernels stop at the last block that exists. With fewer queries than keys, query i sits at position (keys - queries + i).</para>
+/// <para>An immutable value, independent of any device, safe to share between threads. Size: O(kept blocks), 4 bytes
+/// each; the CSC half is made when first asked for.</para>
+/// <para>Rows and columns are absolute blocks. A layout over N tokens serves every sequence of at most N tokens: a
+/// pattern's rows do not depend on the length, and kernels stop at the last block that exists. With fewer queries than
+/// keys, query i sits at position (keys - queries + i).</para>
 /// </remarks>
 public sealed class BlockLayout
 {
@@ -35,10 +38,12 @@ public sealed class BlockLayout
     /// <summary>Number of key blocks, the last one possibly shorter.</summary>
     public int KeyBlocks { get; }
 
-    /// <summary>First absolute query block that has a row; 0 unless the layout was made for the last positions only.</summary>
+    /// <summary>First absolute query block that has a row; 0 unless the layout was made for the last positions
+    /// only.</summary>
     public int FirstQueryBlock { get; }
 
-    /// <summary>Number of rows per head: query blocks <see cref="FirstQueryBlock"/> to <see cref="KeyBlocks"/> exclusive.</summary>
+    /// <summary>Number of rows per head: query blocks <see cref="FirstQueryBlock"/> to <see cref="KeyBlocks"/>
+    /// exclusive.</summary>
     public int QueryBlocks => KeyBlocks - FirstQueryBlock;
 
     /// <summary>Number of distinct head patterns; see <see cref="AttentionPattern.PatternHeads"/>.</summary>
@@ -50,7 +55,8 @@ public sealed class BlockLayout
     /// <summary>Kept blocks of all heads together.</summary>
     public long KeptBlocks => _rowStarts[^1];
 
-    /// <summary>CSR row starts, <c>[Heads * QueryBlocks + 1]</c>: row (head, queryBlock) is at <c>head * QueryBlocks + queryBlock - FirstQueryBlock</c>.</summary>
+    /// <summary>CSR row starts, <c>[Heads * QueryBlocks + 1]</c>: row (head, queryBlock) is at <c>head * QueryBlocks +
+    /// queryBlock - FirstQueryBlock</c>.</summary>
     public ReadOnlySpan<int> RowStarts => _rowStarts;
 
     /// <summary>CSR entries: absolute key blocks, ascending within a row.</summary>
@@ -67,21 +73,29 @@ public sealed class BlockLayout
     /// <summary>Builds the layout of a pattern.</summary>
     /// <param name="pattern">The pattern.</param>
     /// <param name="tokens">N, number of key positions; 0 gives an empty layout.</param>
-    /// <param name="queryTokens">Number of query positions, the last ones of the context; null for all. Only their rows are built.</param>
-    /// <exception cref="ArgumentException">A count is negative, there are more queries than keys or more blocks than the pattern has, the kept blocks do not fit into
-    /// an array, or a row breaks the pattern's own contract (unordered, out of range, not causal).</exception>
-    /// <remarks>Cost O(kept blocks) for patterns that enumerate their rows, a few nanoseconds each, and as much again for the CSC half when it is asked for.</remarks>
+    /// <param name="queryTokens">Number of query positions, the last ones of the context; null for all. Only their rows
+    /// are built.</param>
+    /// <exception cref="ArgumentException">A count is negative, there are more queries than keys or more blocks than
+    /// the pattern has, the kept blocks do not fit into an array, or a row breaks the pattern's own contract
+    /// (unordered, out of range, not causal).</exception>
+    /// <remarks>Cost O(kept blocks) for patterns that enumerate their rows, a few nanoseconds each, and as much again
+    /// for the CSC half when it is asked for.</remarks>
     public static BlockLayout Create(AttentionPattern pattern, int tokens, int? queryTokens = null)
     {
         ArgumentNullException.ThrowIfNull(pattern);
         int queries = queryTokens ?? tokens;
         if (tokens < 0 || queries < 0 || queries > tokens)
-            throw new ArgumentException($"a layout needs 0 <= queries <= keys, got {queries} query tokens and {tokens} key tokens");
-        int keyBlocks = BlocksOf(tokens, pattern.BlockTokens), first = queries == 0 ? keyBlocks : (tokens - queries) / pattern.BlockTokens;
+            throw new ArgumentException(
+                $"a layout needs 0 <= queries <= keys, got {queries} query tokens and {tokens} key tokens");
+        int keyBlocks = BlocksOf(tokens, pattern.BlockTokens), first = queries == 0 ? keyBlocks
+            : (tokens - queries) / pattern.BlockTokens;
         if (keyBlocks > pattern.MaxBlocks)
-            throw new ArgumentException($"the pattern has {pattern.MaxBlocks} blocks of {pattern.BlockTokens} tokens, {tokens} tokens need {keyBlocks}");
+            throw new ArgumentException(
+                $"the pattern has {pattern.MaxBlocks} blocks of {pattern.BlockTokens} tokens, {tokens} tokens need "
+                + $"{keyBlocks}");
         if ((long)pattern.PatternHeads * keyBlocks >= Array.MaxLength)
-            throw new ArgumentException($"a layout of {pattern.PatternHeads} heads with {keyBlocks} blocks each does not fit into an array");
+            throw new ArgumentException(
+                $"a layout of {pattern.PatternHeads} heads with {keyBlocks} blocks each does not fit into an array");
 
         var rowStarts = new int[pattern.PatternHeads * (keyBlocks - first) + 1];
         var entries = new BlockRowBuilder();
@@ -132,21 +146,25 @@ public sealed class BlockLayout
     internal static int BlocksOf(int tokens, int blockTokens) => (int)(((long)tokens + blockTokens - 1) / blockTokens);
 
     // Threads that ask at the same time may both transpose; all of them get the same result.
-    private KeyColumns Transpose() => Interlocked.CompareExchange(ref _transposed, KeyColumns.Of(this), null) ?? _transposed;
+    private KeyColumns Transpose() =>
+        Interlocked.CompareExchange(ref _transposed, KeyColumns.Of(this), null) ?? _transposed;
 
-    private static void CheckRow(AttentionPattern pattern, int head, int queryBlock, int keyBlocks, ReadOnlySpan<int> entries)
+    private static void CheckRow(AttentionPattern pattern, int head, int queryBlock, int keyBlocks,
+        ReadOnlySpan<int> entries)
     {
         int end = pattern.RowEnd(queryBlock, keyBlocks), previous = -1;
         foreach (int entry in entries)
         {
             if (entry <= previous || entry >= end)
                 throw new ArgumentException(
-                    $"{pattern.GetType().Name} head {head}, query block {queryBlock}: key block {entry} after {previous} is not ascending below {end}");
+                    $"{pattern.GetType().Name} head {head}, query block {queryBlock}: key block {entry} after "
+                    + $"{previous} is not ascending below {end}");
             previous = entry;
         }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void ThrowNoLine(string line, int head, int block, int first) =>
-        throw new ArgumentOutOfRangeException(line, $"no {line} of head {head}, block {block} in a layout of {Heads} heads and blocks {first} to {KeyBlocks}");
+        throw new ArgumentOutOfRangeException(line,
+        $"no {line} of head {head}, block {block} in a layout of {Heads} heads and blocks {first} to {KeyBlocks}");
 }

@@ -1,6 +1,7 @@
 namespace S2ILGPU.Layouts;
 
-/// <summary>The kept blocks of a layout by key block: column (head, keyBlock) is <c>Rows[Starts[c]..Starts[c + 1]]</c> with <c>c = head * KeyBlocks + keyBlock</c>.</summary>
+/// <summary>The kept blocks of a layout by key block: column (head, keyBlock) is <c>Rows[Starts[c]..Starts[c + 1]]</c>
+/// with <c>c = head * KeyBlocks + keyBlock</c>.</summary>
 internal sealed class KeyColumns(int[] starts, int[] rows)
 {
     public int[] Starts { get; } = starts;

@@ -3,10 +3,13 @@ using S2ILGPU.Patterns;
 
 namespace S2ILGPU.Layouts;
 
-/// <summary>A layout seen through taller tiles: k neighbouring rows (or columns) become one tile that reads the union of their blocks, each with a mask of the lines that keep it.</summary>
+/// <summary>A layout seen through taller tiles: k neighbouring rows (or columns) become one tile that reads the union
+/// of their blocks, each with a mask of the lines that keep it.</summary>
 /// <remarks>
-/// A kernel that wants 64-row tiles from 16-token blocks loads each block of the union once and leaves out, by the mask, what a line does not keep: exact for every pattern,
-/// cache-efficient or not. Tiles are aligned to absolute blocks: tile t has the lines <c>t * k</c> to <c>(t + 1) * k</c>, as far as the layout has them. Immutable, O(kept blocks).
+/// A kernel that wants 64-row tiles from 16-token blocks loads each block of the union once and leaves out, by the
+/// mask, what a line does not keep: exact for every pattern, cache-efficient or not. Tiles are aligned to absolute
+/// blocks: tile t has the lines <c>t * k</c> to <c>(t + 1) * k</c>, as far as the layout has them. Immutable, O(kept
+/// blocks).
 /// </remarks>
 public sealed class MergedTiles
 {
@@ -49,7 +52,8 @@ public sealed class MergedTiles
     /// <summary>k, number of rows (or columns) that a tile merges.</summary>
     public int LinesPerTile { get; }
 
-    /// <summary>True for tiles of query blocks with key blocks as entries, false for tiles of key blocks with query blocks as entries.</summary>
+    /// <summary>True for tiles of query blocks with key blocks as entries, false for tiles of key blocks with query
+    /// blocks as entries.</summary>
     public bool MergesRows { get; }
 
     /// <summary>First absolute tile; 0 unless the layout was made for the last positions only.</summary>
@@ -58,7 +62,8 @@ public sealed class MergedTiles
     /// <summary>Number of tiles per head.</summary>
     public int Tiles { get; }
 
-    /// <summary>Starts of the full blocks, <c>[Heads * Tiles + 1]</c>: tile (head, tile) is at <c>head * Tiles + tile - FirstTile</c>.</summary>
+    /// <summary>Starts of the full blocks, <c>[Heads * Tiles + 1]</c>: tile (head, tile) is at <c>head * Tiles + tile -
+    /// FirstTile</c>.</summary>
     public ReadOnlySpan<int> FullStarts => _fullStarts;
 
     /// <summary>Blocks that every line of a tile keeps and that need no token mask, ascending within a tile.</summary>
@@ -67,7 +72,8 @@ public sealed class MergedTiles
     /// <summary>Starts of the partial blocks, <c>[Heads * Tiles + 1]</c>.</summary>
     public ReadOnlySpan<int> PartialStarts => _partialStarts;
 
-    /// <summary>Blocks that some line of a tile keeps but not every one, and diagonal blocks; ascending within a tile.</summary>
+    /// <summary>Blocks that some line of a tile keeps but not every one, and diagonal blocks; ascending within a
+    /// tile.</summary>
     public ReadOnlySpan<int> PartialBlocks => _partial;
 
     /// <summary>For each partial block, bit r is set when line r of the tile keeps it.</summary>
@@ -102,26 +108,32 @@ public sealed class MergedTiles
     public MergedTile Tile(int head, int tile)
     {
         if ((uint)head >= (uint)Layout.Heads || (uint)(tile - FirstTile) >= (uint)Tiles)
-            throw new ArgumentOutOfRangeException(nameof(tile), $"no tile {tile} of head {head} among {Layout.Heads} heads and tiles {FirstTile} to {FirstTile + Tiles}");
+            throw new ArgumentOutOfRangeException(nameof(tile),
+                $"no tile {tile} of head {head} among {Layout.Heads} heads and tiles {FirstTile} to {FirstTile + Tiles}");
         int t = head * Tiles + tile - FirstTile;
         var partial = _partialStarts[t].._partialStarts[t + 1];
-        return new MergedTile(_full.AsSpan(_fullStarts[t].._fullStarts[t + 1]), _partial.AsSpan(partial), _partialMasks.AsSpan(partial));
+        return new MergedTile(_full.AsSpan(_fullStarts[t].._fullStarts[t + 1]), _partial.AsSpan(partial),
+            _partialMasks.AsSpan(partial));
     }
 
-    /// <summary>The mask of a tile's lines that the layout has: what a full block stands for. All k bits but in the first and the last tile.</summary>
+    /// <summary>The mask of a tile's lines that the layout has: what a full block stands for. All k bits but in the
+    /// first and the last tile.</summary>
     /// <param name="tile">Absolute tile.</param>
     public byte LinesOf(int tile)
     {
         int start = tile * LinesPerTile;
-        int first = Math.Clamp(FirstLine - start, 0, LinesPerTile), end = Math.Clamp(Layout.KeyBlocks - start, first, LinesPerTile);
+        int first = Math.Clamp(FirstLine - start, 0, LinesPerTile),
+            end = Math.Clamp(Layout.KeyBlocks - start, first, LinesPerTile);
         return (byte)((1 << end) - (1 << first));
     }
 
-    /// <summary>Tokens of a tile from its start to the end of the last line in a mask: <c>RowsUsed</c> of a tile of queries. The lines behind can be left out.</summary>
+    /// <summary>Tokens of a tile from its start to the end of the last line in a mask: <c>RowsUsed</c> of a tile of
+    /// queries. The lines behind can be left out.</summary>
     /// <param name="mask">A mask of lines.</param>
     public int RowsUsed(byte mask) => (32 - BitOperations.LeadingZeroCount((uint)mask)) * Layout.BlockTokens;
 
-    // Walks the ascending lines side by side; the smallest block that any of them stands at is the next one of the union.
+    // Walks the ascending lines side by side; the smallest block that any of them stands at is the next one of the
+    // union.
     private void Merge(int head, int tile, BlockRowBuilder full, BlockRowBuilder partial, BlockRowBuilder masks)
     {
         Span<int> next = stackalloc int[MaxLines], end = stackalloc int[MaxLines];

@@ -2,8 +2,10 @@ using S2ILGPU.Patterns;
 
 namespace S2ILGPU.Layouts;
 
-/// <summary>What a pattern does with a context: how much it keeps, whether its heads together read everything, whether a decoder may free what a head drops.</summary>
-/// <remarks>Counted block by block in O(kept blocks), except <see cref="KeptCacheBlocks"/>, which trusts <see cref="AttentionPattern.IsCacheEfficient"/>.</remarks>
+/// <summary>What a pattern does with a context: how much it keeps, whether its heads together read everything, whether
+/// a decoder may free what a head drops.</summary>
+/// <remarks>Counted block by block in O(kept blocks), except <see cref="KeptCacheBlocks"/>, which trusts <see
+/// cref="AttentionPattern.IsCacheEfficient"/>.</remarks>
 public sealed class PatternReport
 {
     private PatternReport(BlockLayout layout)
@@ -29,28 +31,33 @@ public sealed class PatternReport
     /// <summary><c>kept / dense</c> blocks; 1 for an empty context.</summary>
     public double KeptFraction => DenseBlocks == 0 ? 1 : (double)KeptBlocks / DenseBlocks;
 
-    /// <summary><c>dense / kept</c> blocks: the honest ceiling of any speed-up. Infinite when nothing is kept.</summary>
+    /// <summary><c>dense / kept</c> blocks: the honest ceiling of any speed-up. Infinite when nothing is
+    /// kept.</summary>
     public double DenseOverSparse => 1 / KeptFraction;
 
     /// <summary>Kept blocks of each pattern head.</summary>
     public IReadOnlyList<long> KeptBlocksPerHead { get; }
 
     /// <summary>Load balance over heads: <c>max / mean</c> kept blocks, 1 when all heads keep as many.</summary>
-    public double LoadImbalance => KeptBlocks == 0 ? 1 : KeptBlocksPerHead.Max() * (double)KeptBlocksPerHead.Count / KeptBlocks;
+    public double LoadImbalance =>
+        KeptBlocks == 0 ? 1 : KeptBlocksPerHead.Max() * (double)KeptBlocksPerHead.Count / KeptBlocks;
 
-    /// <summary>Rows (head, query block) that keep nothing: attention gives output 0 and log-sum-exp -inf there.</summary>
+    /// <summary>Rows (head, query block) that keep nothing: attention gives output 0 and log-sum-exp -inf
+    /// there.</summary>
     public int EmptyRows { get; }
 
     /// <summary>Whether queries see only keys at or before their own position.</summary>
     public bool IsCausal => Layout.IsCausal;
 
-    /// <summary>Whether, in a causal layout, no block below the diagonal that a head dropped returns: <c>keep(h, i, j) implies keep(h, i-1, j)</c> for every <c>j &lt; i</c>.</summary>
+    /// <summary>Whether, in a causal layout, no block below the diagonal that a head dropped returns: <c>keep(h, i, j)
+    /// implies keep(h, i-1, j)</c> for every <c>j &lt; i</c>.</summary>
     public bool IsCacheEfficient { get; }
 
     /// <summary>Whether the heads together read the whole context.</summary>
     public PatternCoverage Coverage { get; }
 
-    /// <summary>For each KV head, the key blocks that queries at position N (the next token) or later may still read through any query head of its group; a decoder may free the others.</summary>
+    /// <summary>For each KV head, the key blocks that queries at position N (the next token) or later may still read
+    /// through any query head of its group; a decoder may free the others.</summary>
     public IReadOnlyList<int> KeptCacheBlocks { get; }
 
     /// <summary><c>kept / all</c> blocks of the key/value cache over all KV heads; 1 for an empty context.</summary>
@@ -59,7 +66,8 @@ public sealed class PatternReport
     /// <summary>Examines a pattern over a context.</summary>
     /// <param name="pattern">The pattern.</param>
     /// <param name="tokens">N, number of positions.</param>
-    /// <exception cref="ArgumentException">The layout cannot be built; see <see cref="BlockLayout.Create"/>.</exception>
+    /// <exception cref="ArgumentException">The layout cannot be built; see <see
+    /// cref="BlockLayout.Create"/>.</exception>
     public static PatternReport Of(AttentionPattern pattern, int tokens) => new(BlockLayout.Create(pattern, tokens));
 
     /// <summary>Examines a layout.</summary>
@@ -74,7 +82,8 @@ public sealed class PatternReport
     {
         var kept = new long[layout.Heads];
         for (int head = 0; head < kept.Length; head++)
-            kept[head] = layout.RowStarts[(head + 1) * layout.QueryBlocks] - layout.RowStarts[head * layout.QueryBlocks];
+            kept[head] = layout.RowStarts[(head + 1) * layout.QueryBlocks]
+                - layout.RowStarts[head * layout.QueryBlocks];
         return kept;
     }
 
@@ -130,9 +139,12 @@ public sealed class PatternReport
             }
             complete &= read == pattern.RowEnd(queryBlock, layout.KeyBlocks);
         }
-        int[] missingBlocks = layout.QueryBlocks == 0 ? [] : [.. Enumerable.Range(0, layout.KeyBlocks).Where(keyBlock => readFor[keyBlock] != layout.KeyBlocks)];
-        int[] missingResidues = [.. Enumerable.Range(0, pattern.StripePeriod).Where(residue => !IsKept(pattern, residue))];
-        return new PatternCoverage(complete && missingResidues.Length == 0, pattern.StripePeriod, missingResidues, missingBlocks);
+        int[] missingBlocks = layout.QueryBlocks == 0 ? []
+            : [.. Enumerable.Range(0, layout.KeyBlocks).Where(keyBlock => readFor[keyBlock] != layout.KeyBlocks)];
+        int[] missingResidues = [.. Enumerable.Range(0, pattern.StripePeriod)
+            .Where(residue => !IsKept(pattern, residue))];
+        return new PatternCoverage(complete && missingResidues.Length == 0, pattern.StripePeriod, missingResidues,
+            missingBlocks);
     }
 
     private static int Mark(ReadOnlySpan<int> keyBlocks, int[] readFor, int mark)

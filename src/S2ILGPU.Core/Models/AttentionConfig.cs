@@ -2,7 +2,8 @@ using S2ILGPU.Patterns;
 
 namespace S2ILGPU.Models;
 
-/// <summary>Which keys the attention of a layer reads: a pattern without its heads, as configurations name it. An immutable value.</summary>
+/// <summary>Which keys the attention of a layer reads: a pattern without its heads, as configurations name it. An
+/// immutable value.</summary>
 public abstract record AttentionConfig
 {
     /// <summary>B, tokens per block: 16, 32, 64 or 128.</summary>
@@ -25,7 +26,8 @@ public sealed record DenseAttention : AttentionConfig
     public override string Kind => "dense";
 
     /// <inheritdoc/>
-    public override AttentionPattern CreatePattern(int queryHeads, int keyValueHeads) => new DensePattern(queryHeads, keyValueHeads, BlockTokens);
+    public override AttentionPattern CreatePattern(int queryHeads, int keyValueHeads) =>
+        new DensePattern(queryHeads, keyValueHeads, BlockTokens);
 }
 
 /// <summary>S2: a local window, and one remote block of every stride, other ones in every head.</summary>
@@ -88,5 +90,6 @@ public sealed record TwoRangeAttention : AttentionConfig
 
     /// <inheritdoc/>
     public override AttentionPattern CreatePattern(int queryHeads, int keyValueHeads) =>
-        new TwoRangePattern(queryHeads, keyValueHeads, LocalBlocks, NearBlocks, NearStride, FarStride, BlockTokens, Stripes);
+        new TwoRangePattern(queryHeads, keyValueHeads, LocalBlocks, NearBlocks, NearStride, FarStride,
+        BlockTokens, Stripes);
 }

@@ -2,7 +2,8 @@ using System.Collections;
 
 namespace S2ILGPU.Models;
 
-/// <summary>The attention of every layer: one entry for all of them, or one entry each. An immutable value, compared by its entries.</summary>
+/// <summary>The attention of every layer: one entry for all of them, or one entry each. An immutable value, compared by
+/// its entries.</summary>
 public sealed class AttentionPlan : IReadOnlyList<AttentionConfig>, IEquatable<AttentionPlan>
 {
     private readonly AttentionConfig[] _entries;
@@ -35,7 +36,8 @@ public sealed class AttentionPlan : IReadOnlyList<AttentionConfig>, IEquatable<A
     /// <param name="denseLayers">How many of them are dense.</param>
     /// <param name="sparse">Attention of the others.</param>
     public static AttentionPlan FirstDense(int layers, int denseLayers, AttentionConfig sparse) =>
-        new(Enumerable.Range(0, layers).Select(layer => layer < denseLayers ? new DenseAttention { BlockTokens = sparse.BlockTokens } : sparse));
+        new(Enumerable.Range(0, layers).Select(layer => layer < denseLayers
+        ? new DenseAttention { BlockTokens = sparse.BlockTokens } : sparse));
 
     /// <summary>Every n-th layer dense (layers n-1, 2n-1, ...), the others sparse; n = 2 is Phi-3-small.</summary>
     /// <param name="layers">Number of layers.</param>
@@ -44,7 +46,8 @@ public sealed class AttentionPlan : IReadOnlyList<AttentionConfig>, IEquatable<A
     public static AttentionPlan EveryDense(int layers, int n, AttentionConfig sparse)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(n, 1);
-        return new(Enumerable.Range(0, layers).Select(layer => (layer + 1) % n == 0 ? new DenseAttention { BlockTokens = sparse.BlockTokens } : sparse));
+        return new(Enumerable.Range(0, layers).Select(layer => (layer + 1) % n == 0
+            ? new DenseAttention { BlockTokens = sparse.BlockTokens } : sparse));
     }
 
     /// <inheritdoc/>

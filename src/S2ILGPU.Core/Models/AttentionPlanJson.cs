@@ -9,9 +9,16 @@ internal static class AttentionPlanJson
     public const string Field = "s2_attention";
 
     private const int MaxEntries = 1024;
-    private const string Kind = "kind", BlockTokens = "block_tokens", LocalBlocks = "local_blocks", VerticalStride = "vertical_stride",
-        WindowBlocks = "window_blocks", SinkBlocks = "sink_blocks", NearBlocks = "near_blocks", NearStride = "near_stride", FarStride = "far_stride", HeadOffset = "head_offset",
-        HomogeneousHeads = "homogeneous_heads", DenseHeads = "dense_heads", SlideBy = "slide_by", ByQuery = "query", ByKeyValue = "kv";
+    private const string Kind = "kind", BlockTokens = "block_tokens", LocalBlocks = "local_blocks",
+        VerticalStride = "vertical_stride",
+        WindowBlocks = "window_blocks",
+        SinkBlocks = "sink_blocks",
+        NearBlocks = "near_blocks",
+        NearStride = "near_stride",
+        FarStride = "far_stride",
+        HeadOffset = "head_offset",
+        HomogeneousHeads = "homogeneous_heads", DenseHeads = "dense_heads", SlideBy = "slide_by", ByQuery = "query",
+            ByKeyValue = "kv";
 
     public static void Write(Utf8JsonWriter writer, AttentionPlan plan)
     {
@@ -32,7 +39,8 @@ internal static class AttentionPlanJson
         int count = value.GetArrayLength();
         if (count is < 1 or > MaxEntries)
             throw fields.Wrong(Field, $"1 to {MaxEntries} entries", $"{count}");
-        return new AttentionPlan(value.EnumerateArray().Select((entry, layer) => Read(fields, $"{Field}[{layer}]", entry)));
+        return new AttentionPlan(value.EnumerateArray()
+            .Select((entry, layer) => Read(fields, $"{Field}[{layer}]", entry)));
     }
 
     private static void Write(Utf8JsonWriter writer, AttentionConfig attention)
@@ -61,7 +69,8 @@ internal static class AttentionPlanJson
             case DenseAttention:
                 break;
             default:
-                throw new ArgumentException($"attention of kind {attention.Kind} cannot be written to a configuration file");
+                throw new ArgumentException(
+                $"attention of kind {attention.Kind} cannot be written to a configuration file");
         }
         writer.WriteEndObject();
     }
@@ -77,11 +86,13 @@ internal static class AttentionPlanJson
     private static AttentionConfig Read(JsonFields parent, string path, JsonElement value)
     {
         var fields = parent.Object(path, value);
-        var (dense, stride, window, twoRange) = (new DenseAttention(), new LocalStrideAttention(), new SlidingWindowAttention(), new TwoRangeAttention());
+        var (dense, stride, window, twoRange) =
+            (new DenseAttention(), new LocalStrideAttention(), new SlidingWindowAttention(), new TwoRangeAttention());
         string kind = fields.Text(Kind, null, dense.Kind, stride.Kind, window.Kind, twoRange.Kind);
         if (kind == stride.Kind)
         {
-            fields.Only(Kind, BlockTokens, LocalBlocks, VerticalStride, HeadOffset, HomogeneousHeads, DenseHeads, SlideBy);
+            fields.Only(Kind, BlockTokens, LocalBlocks, VerticalStride, HeadOffset, HomogeneousHeads,
+                DenseHeads, SlideBy);
             return stride with
             {
                 BlockTokens = fields.Integer(BlockTokens, stride.BlockTokens),
@@ -102,7 +113,8 @@ internal static class AttentionPlanJson
         }
         if (kind == twoRange.Kind)
         {
-            fields.Only(Kind, BlockTokens, LocalBlocks, NearBlocks, NearStride, FarStride, HeadOffset, HomogeneousHeads, DenseHeads, SlideBy);
+            fields.Only(Kind, BlockTokens, LocalBlocks, NearBlocks, NearStride, FarStride, HeadOffset, HomogeneousHeads,
+                DenseHeads, SlideBy);
             return twoRange with
             {
                 BlockTokens = fields.Integer(BlockTokens, twoRange.BlockTokens),

@@ -10,12 +10,14 @@ namespace S2ILGPU.Models;
 /// <param name="Sequences">Where the sequences lie.</param>
 /// <param name="Layouts">Layouts by length; used without a memory.</param>
 /// <param name="Memory">Earlier keys and values; null when the pass sees whole sequences.</param>
-internal readonly record struct ForwardPass(int Batch, int Tokens, Variable Positions, SequenceBatch Sequences, LayoutCache Layouts, IAttentionMemory? Memory);
+internal readonly record struct ForwardPass(int Batch, int Tokens, Variable Positions, SequenceBatch Sequences,
+    LayoutCache Layouts, IAttentionMemory? Memory);
 
 /// <summary>Keys and values of earlier forward passes. The models know only this much of a cache.</summary>
 internal interface IAttentionMemory
 {
-    /// <summary>Takes the new keys and values of a layer and returns the attention of the new queries over all that the layer's pattern keeps.</summary>
+    /// <summary>Takes the new keys and values of a layer and returns the attention of the new queries over all that the
+    /// layer's pattern keeps.</summary>
     /// <param name="tape">The tape, not recording.</param>
     /// <param name="layer">The layer.</param>
     /// <param name="query">[S, T, H, D].</param>

@@ -12,11 +12,13 @@ internal readonly struct JsonFields
     {
         (_file, _path, _object) = (file, path, element);
         if (element.ValueKind != JsonValueKind.Object)
-            throw new InvalidDataException($"{file}: {(path.Length == 0 ? "the document" : path)} must be an object, got {Short(element)}");
+            throw new InvalidDataException(
+                $"{file}: {(path.Length == 0 ? "the document" : path)} must be an object, got {Short(element)}");
     }
 
     /// <summary>The value of a field; null where it is absent or null.</summary>
-    public JsonElement? Optional(string name) => _object.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+    public JsonElement? Optional(string name) =>
+        _object.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
     public JsonFields Object(string name, JsonElement value) => new(_file, Path(name), value);
 
@@ -24,14 +26,16 @@ internal readonly struct JsonFields
     {
         if (Required(name, absent is null) is not { } value)
             return absent!.Value;
-        return value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int integer) ? integer : throw Wrong(name, "an integer", value);
+        return value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int integer) ? integer
+            : throw Wrong(name, "an integer", value);
     }
 
     public double Number(string name, double absent)
     {
         if (Optional(name) is not { } value)
             return absent;
-        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number)
+        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number)
+            && double.IsFinite(number)
             ? number
             : throw Wrong(name, "a finite number", value);
     }
@@ -40,7 +44,8 @@ internal readonly struct JsonFields
     {
         if (Optional(name) is not { } value)
             return absent;
-        return value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw Wrong(name, "true or false", value);
+        return value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
+            : throw Wrong(name, "true or false", value);
     }
 
     public string Text(string name, string? absent, params ReadOnlySpan<string> allowed)
@@ -58,7 +63,8 @@ internal readonly struct JsonFields
     {
         foreach (var property in _object.EnumerateObject())
             if (!names.Contains(property.Name))
-                throw new InvalidDataException($"{_file}: {Path(Short(property.Name))} is unknown; known are {string.Join(", ", names.ToArray())}");
+                throw new InvalidDataException(
+                    $"{_file}: {Path(Short(property.Name))} is unknown; known are {string.Join(", ", names.ToArray())}");
     }
 
     public InvalidDataException Wrong(string name, string expected, object value) =>

@@ -4,7 +4,8 @@ using S2ILGPU.Patterns;
 namespace S2ILGPU.Models;
 
 /// <summary>Layouts by pattern and length, shared between layers and steps.</summary>
-/// <remarks>Lengths are rounded up to whole blocks, since a layout serves every shorter sequence. Not thread-safe.</remarks>
+/// <remarks>Lengths are rounded up to whole blocks, since a layout serves every shorter sequence. Not
+/// thread-safe.</remarks>
 internal sealed class LayoutCache
 {
     private const int Capacity = 32;

@@ -13,7 +13,8 @@ namespace S2ILGPU.Models;
 public static class ModelFolder
 {
     /// <summary>Names of the files.</summary>
-    public const string Config = "config.json", Weights = "model.safetensors", Tokenizer = "tokenizer.json", Log = "training.jsonl", State = "training-state.safetensors", LossCurve = "loss.svg";
+    public const string Config = "config.json", Weights = "model.safetensors", Tokenizer = "tokenizer.json",
+        Log = "training.jsonl", State = "training-state.safetensors", LossCurve = "loss.svg";
 
     /// <summary>Writes configuration, weights and tokenizer, each file replaced whole.</summary>
     /// <param name="folder">The folder; created when it is not there.</param>
@@ -25,18 +26,21 @@ public static class ModelFolder
         Directory.CreateDirectory(folder);
         AtomicFile.WriteText(Path.Combine(folder, Config), TransformerConfigFile.Format(model.Config));
         tokenizer.Save(Path.Combine(folder, Tokenizer));
-        SafetensorsFile.Write(Path.Combine(folder, Weights), model.StoredTensors.Select(s => Stored(model.Engine, s.Name, s.Tensor)),
+        SafetensorsFile.Write(Path.Combine(folder, Weights),
+            model.StoredTensors.Select(s => Stored(model.Engine, s.Name, s.Tensor)),
             new Dictionary<string, string> { ["format"] = "pt" });
     }
 
     /// <summary>Reads a model.</summary>
     /// <param name="folder">A folder with configuration and weights.</param>
     /// <param name="engine">The engine that will hold it.</param>
-    /// <param name="matrixType">How the model stores its matrices, whatever the file does; null for the engine's float type.</param>
+    /// <param name="matrixType">How the model stores its matrices, whatever the file does; null for the engine's float
+    /// type.</param>
     /// <returns>The model; the caller disposes it.</returns>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
-    /// <exception cref="InvalidDataException">A file is damaged, or the weights do not fit the configuration.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged, or the weights do not fit the
+    /// configuration.</exception>
     public static TransformerModel LoadModel(string folder, IEngine engine, ElementType? matrixType = null)
     {
         var config = TransformerConfigFile.Read(PathOf(folder, Config));

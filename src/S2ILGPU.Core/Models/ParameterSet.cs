@@ -6,12 +6,14 @@ namespace S2ILGPU.Models;
 
 /// <summary>The parameters of a model, by name, with their initial values.</summary>
 /// <remarks>
-/// Products that read the same input are one matrix (queries, keys and values; gate and up): one large matmul instead of three small ones. Files keep them apart under the standard names, so that
-/// checkpoints are exchangeable with other tools; as the parts are row ranges of the fused matrix, that costs nothing.
+/// Products that read the same input are one matrix (queries, keys and values; gate and up): one large matmul instead
+/// of three small ones. Files keep them apart under the standard names, so that checkpoints are exchangeable with other
+/// tools; as the parts are row ranges of the fused matrix, that costs nothing.
 /// </remarks>
 /// <param name="engine">Where the parameters live.</param>
 /// <param name="seed">Seed of the initial values; null leaves matrices uninitialised, to be loaded.</param>
-/// <param name="matrixType">How matrices are stored; in another type than the engine's they are not trainable. Vectors always have the engine's.</param>
+/// <param name="matrixType">How matrices are stored; in another type than the engine's they are not trainable. Vectors
+/// always have the engine's.</param>
 internal sealed class ParameterSet(IEngine engine, ulong? seed, ElementType matrixType) : IDisposable
 {
     private readonly List<Variable> _parameters = [];
@@ -22,11 +24,13 @@ internal sealed class ParameterSet(IEngine engine, ulong? seed, ElementType matr
     public IReadOnlyList<StoredTensor> Stored => _stored;
 
     /// <summary>A matrix [rows, columns] with values N(0, deviation^2).</summary>
-    public Variable Matrix(string name, int rows, int columns, double deviation) => Fused(name, columns, deviation, (name, rows));
+    public Variable Matrix(string name, int rows, int columns, double deviation) =>
+        Fused(name, columns, deviation, (name, rows));
 
-    /// <summary>Matrices of the same number of columns, one under the other. Every part has a random stream of its own name, so that fusing changes no
-    /// value.</summary>
-    public Variable Fused(string name, int columns, double deviation, params ReadOnlySpan<(string Name, int Rows)> parts)
+    /// <summary>Matrices of the same number of columns, one under the other. Every part has a random stream of its own
+    /// name, so that fusing changes no value.</summary>
+    public Variable Fused(string name, int columns, double deviation,
+        params ReadOnlySpan<(string Name, int Rows)> parts)
     {
         int rows = 0;
         foreach (var (_, count) in parts)

@@ -2,10 +2,12 @@ using System.Numerics;
 
 namespace S2ILGPU.Models;
 
-/// <summary>A small random generator that gives the same bits on every platform: xoshiro256**, seeded through splitmix64.</summary>
-/// <remarks>Not for secrets. Normal values use only additions, multiplications, divisions and square roots, which IEEE arithmetic rounds alike everywhere;
-/// the logarithm of a C library does not.</remarks>
-/// <seealso href="https://prng.di.unimi.it">Blackman and Vigna, Scrambled linear pseudorandom number generators</seealso>
+/// <summary>A small random generator that gives the same bits on every platform: xoshiro256**, seeded through
+/// splitmix64.</summary>
+/// <remarks>Not for secrets. Normal values use only additions, multiplications, divisions and square roots, which IEEE
+/// arithmetic rounds alike everywhere; the logarithm of a C library does not.</remarks>
+/// <seealso href="https://prng.di.unimi.it">Blackman and Vigna, Scrambled linear pseudorandom number
+/// generators</seealso>
 public sealed class RandomSource
 {
     private ulong _s0, _s1, _s2, _s3;
@@ -44,7 +46,8 @@ public sealed class RandomSource
     public int NextInteger(int end)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(end, 1);
-        uint range = (uint)end, reject = (0u - range) % range; // Lemire: the low half below 2^32 mod end would favour some values
+        // Lemire: the low half below 2^32 mod end would favour some values
+        uint range = (uint)end, reject = (0u - range) % range;
         while (true)
         {
             ulong product = (NextBits() >> 32) * range;

@@ -3,6 +3,8 @@ using S2ILGPU.Tensors;
 namespace S2ILGPU.Models;
 
 /// <summary>A tensor of a model under the name that it has in a file.</summary>
-/// <param name="Name">Name as in Hugging Face Llama checkpoints, as in <c>model.layers.0.self_attn.q_proj.weight</c>.</param>
-/// <param name="Tensor">A contiguous view of the parameter, or of the rows of a fused parameter; the model owns it.</param>
+/// <param name="Name">Name as in Hugging Face Llama checkpoints, as in
+/// <c>model.layers.0.self_attn.q_proj.weight</c>.</param>
+/// <param name="Tensor">A contiguous view of the parameter, or of the rows of a fused parameter; the model owns
+/// it.</param>
 public readonly record struct StoredTensor(string Name, Tensor Tensor);

@@ -62,13 +62,15 @@ public sealed record TransformerConfig
         {
             long attention = (long)Dim * HeadDim * (2 * QueryHeads + 2 * KeyValueHeads);
             long feedForward = (long)Dim * FeedForwardDim * (Activation == Activation.SwiGlu ? 3 : 2);
-            return Layers * (attention + feedForward + 2 * Dim) + (long)VocabularySize * Dim * (TiedEmbeddings ? 1 : 2) + Dim;
+            return Layers * (attention + feedForward + 2 * Dim) + (long)VocabularySize * Dim
+                * (TiedEmbeddings ? 1 : 2) + Dim;
         }
     }
 
     /// <summary>Checks every value.</summary>
     /// <returns>The configuration itself.</returns>
-    /// <exception cref="ArgumentException">A value is out of its range, or two do not fit each other; the message names them.</exception>
+    /// <exception cref="ArgumentException">A value is out of its range, or two do not fit each other; the message names
+    /// them.</exception>
     public TransformerConfig Validate()
     {
         Within(nameof(VocabularySize), VocabularySize, 1 << 24);
@@ -79,8 +81,10 @@ public sealed record TransformerConfig
         Within(nameof(FeedForwardDim), FeedForwardDim, 1 << 18);
         Within(nameof(ContextTokens), ContextTokens, 1 << 24);
         if (QueryHeads % KeyValueHeads != 0)
-            throw new ArgumentException($"{nameof(KeyValueHeads)} must divide {nameof(QueryHeads)}, got {KeyValueHeads} and {QueryHeads}");
-        if (HeadDim is < AttentionRules.MinHeadDim or > AttentionRules.MaxHeadDim || HeadDim % AttentionRules.HeadDimMultiple != 0)
+            throw new ArgumentException(
+                $"{nameof(KeyValueHeads)} must divide {nameof(QueryHeads)}, got {KeyValueHeads} and {QueryHeads}");
+        if (HeadDim is < AttentionRules.MinHeadDim or > AttentionRules.MaxHeadDim
+            || HeadDim % AttentionRules.HeadDimMultiple != 0)
             throw new ArgumentException($"{nameof(HeadDim)} must be {AttentionRules.HeadDimRule}, got {HeadDim}");
         if (!(RopeTheta >= 1 && RopeTheta <= 1e12))
             throw new ArgumentException($"{nameof(RopeTheta)} must be 1 to 1e12, got {RopeTheta}");

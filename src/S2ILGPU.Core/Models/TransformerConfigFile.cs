@@ -3,31 +3,34 @@ using System.Text.Json;
 
 namespace S2ILGPU.Models;
 
-/// <summary><c>config.json</c> in the shape of Hugging Face Llama models, with <c>s2_attention</c> naming the pattern of each layer.</summary>
+/// <summary><c>config.json</c> in the shape of Hugging Face Llama models, with <c>s2_attention</c> naming the pattern
+/// of each layer.</summary>
 /// <remarks>
-/// <para>A model whose layers are all dense is written as <c>"model_type": "llama"</c> and loads elsewhere. One with sparse layers is <c>"s2"</c>, so that
-/// no other tool runs it densely by mistake.</para>
-/// <para>Reading is strict: fields that would change the arithmetic in a way that this library does not compute (biases, scaled rotary angles, other activations) are refused; fields that do not
-/// concern it are ignored.</para>
+/// <para>A model whose layers are all dense is written as <c>"model_type": "llama"</c> and loads elsewhere. One with
+/// sparse layers is <c>"s2"</c>, so that no other tool runs it densely by mistake.</para>
+/// <para>Reading is strict: fields that would change the arithmetic in a way that this library does not compute
+/// (biases, scaled rotary angles, other activations) are refused; fields that do not concern it are ignored.</para>
 /// </remarks>
 public static class TransformerConfigFile
 {
     /// <summary>The largest file that is read.</summary>
     public const int MaxBytes = 1 << 20;
 
-    private const string DenseModelType = "llama", SparseModelType = "s2", Silu = "silu", GeluTanh = "gelu_pytorch_tanh";
+    private const string DenseModelType = "llama", SparseModelType = "s2", Silu = "silu",
+        GeluTanh = "gelu_pytorch_tanh";
 
     /// <summary>Reads a configuration.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is larger than <see cref="MaxBytes"/>, is not valid JSON, or a field is missing, has a wrong type or
-    /// value; the message has file, field and value.</exception>
+    /// <exception cref="InvalidDataException">The file is larger than <see cref="MaxBytes"/>, is not valid JSON, or a
+    /// field is missing, has a wrong type or value; the message has file, field and value.</exception>
     public static TransformerConfig Read(string path)
     {
         if (!File.Exists(path))
             throw new FileNotFoundException($"there is no configuration file {path}", path);
         if (new FileInfo(path).Length > MaxBytes)
-            throw new InvalidDataException($"{path}: {new FileInfo(path).Length} bytes are more than the {MaxBytes} of a configuration");
+            throw new InvalidDataException(
+                $"{path}: {new FileInfo(path).Length} bytes are more than the {MaxBytes} of a configuration");
         return Parse(File.ReadAllBytes(path), path);
     }
 
@@ -38,13 +41,16 @@ public static class TransformerConfigFile
     public static TransformerConfig Parse(ReadOnlyMemory<byte> json, string file)
     {
         if (json.Length > MaxBytes)
-            throw new InvalidDataException($"{file}: {json.Length} bytes are more than the {MaxBytes} of a configuration");
+            throw new InvalidDataException(
+                $"{file}: {json.Length} bytes are more than the {MaxBytes} of a configuration");
         try
         {
-            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 32, AllowDuplicateProperties = false });
+            using var document = JsonDocument.Parse(json,
+                new JsonDocumentOptions { MaxDepth = 32, AllowDuplicateProperties = false });
             return FromJson(new JsonFields(file, "", document.RootElement)).Validate();
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException) // the latter for broken surrogates in names
+        // the latter for broken surrogates in names
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new InvalidDataException($"{file}: not valid JSON: {e.Message}", e);
         }
@@ -104,7 +110,8 @@ public static class TransformerConfigFile
         RefuseForeignMaths(fields);
         int dim = fields.Integer("hidden_size"), heads = fields.Integer("num_attention_heads");
         if (fields.Optional("head_dim") is null && (heads < 1 || dim % heads != 0))
-            throw fields.Wrong("num_attention_heads", $"a divisor of hidden_size {dim} where head_dim is absent", heads);
+            throw fields.Wrong("num_attention_heads",
+                $"a divisor of hidden_size {dim} where head_dim is absent", heads);
         return new TransformerConfig
         {
             VocabularySize = fields.Integer("vocab_size"),
@@ -115,10 +122,12 @@ public static class TransformerConfigFile
             HeadDim = fields.Optional("head_dim") is null ? dim / heads : fields.Integer("head_dim"),
             FeedForwardDim = fields.Integer("intermediate_size"),
             ContextTokens = fields.Integer("max_position_embeddings"),
-            RopeTheta = fields.Optional("rope_parameters") is { } rope ? RopeTheta(fields.Object("rope_parameters", rope)) : fields.Number("rope_theta", 10000),
+            RopeTheta = fields.Optional("rope_parameters") is { } rope
+                ? RopeTheta(fields.Object("rope_parameters", rope)) : fields.Number("rope_theta", 10000),
             NormEpsilon = (float)fields.Number("rms_norm_eps", 1e-6),
             TiedEmbeddings = fields.Boolean("tie_word_embeddings", false),
-            Activation = fields.Text("hidden_act", Silu, Silu, GeluTanh) == GeluTanh ? Activation.Gelu : Activation.SwiGlu,
+            Activation = fields.Text("hidden_act", Silu, Silu, GeluTanh) == GeluTanh ? Activation.Gelu
+                : Activation.SwiGlu,
             Attention = modelType == SparseModelType ? AttentionPlanJson.Read(fields) : DenseWithout(fields),
         };
     }
@@ -129,7 +138,8 @@ public static class TransformerConfigFile
         return rope.Number("rope_theta", 10000);
     }
 
-    private static AttentionPlan DenseWithout(JsonFields fields) => fields.Optional(AttentionPlanJson.Field) is { } present
+    private static AttentionPlan DenseWithout(JsonFields fields) =>
+        fields.Optional(AttentionPlanJson.Field) is { } present
         ? throw fields.Wrong(AttentionPlanJson.Field, $"absent unless model_type is \"{SparseModelType}\"", present)
         : AttentionPlan.Dense;
 

@@ -11,18 +11,23 @@ internal sealed class TransformerLayer
 {
     private readonly TransformerConfig _config;
     private readonly RotaryTable _rotary;
-    private readonly Variable _attentionNorm, _queryKeyValue, _attentionOut, _feedForwardNorm, _feedForwardIn, _feedForwardOut;
+    private readonly Variable _attentionNorm, _queryKeyValue, _attentionOut, _feedForwardNorm, _feedForwardIn,
+        _feedForwardOut;
 
-    public TransformerLayer(TransformerConfig config, int index, AttentionPattern pattern, RotaryTable rotary, ParameterSet parameters)
+    public TransformerLayer(TransformerConfig config, int index, AttentionPattern pattern, RotaryTable rotary,
+        ParameterSet parameters)
     {
         (_config, Index, Pattern, _rotary) = (config, index, pattern, rotary);
-        // GPT-2's scheme: the residual stream sums 2 products per layer, so each starts smaller by the root of their number.
+        // GPT-2's scheme: the residual stream sums 2 products per layer, so each starts smaller by the root of their
+        // number.
         double deviation = 0.02, residualDeviation = deviation / Math.Sqrt(2.0 * config.Layers);
         string name = $"model.layers.{index}", attention = $"{name}.self_attn", feedForward = $"{name}.mlp";
-        int dim = config.Dim, queries = config.QueryHeads * config.HeadDim, keys = config.KeyValueHeads * config.HeadDim, inner = config.FeedForwardDim;
+        int dim = config.Dim, queries = config.QueryHeads * config.HeadDim,
+            keys = config.KeyValueHeads * config.HeadDim, inner = config.FeedForwardDim;
         _attentionNorm = parameters.Ones($"{name}.input_layernorm.weight", dim);
         _queryKeyValue = parameters.Fused($"{attention}.qkv_proj.weight", dim, deviation,
-            ($"{attention}.q_proj.weight", queries), ($"{attention}.k_proj.weight", keys), ($"{attention}.v_proj.weight", keys));
+            ($"{attention}.q_proj.weight", queries), ($"{attention}.k_proj.weight", keys),
+            ($"{attention}.v_proj.weight", keys));
         _attentionOut = parameters.Matrix($"{attention}.o_proj.weight", dim, queries, residualDeviation);
         _feedForwardNorm = parameters.Ones($"{name}.post_attention_layernorm.weight", dim);
         _feedForwardIn = config.Activation == Activation.SwiGlu
@@ -48,7 +53,8 @@ internal sealed class TransformerLayer
     private Variable Attend(Tape tape, Variable x, in ForwardPass pass)
     {
         int heads = _config.QueryHeads, keyHeads = _config.KeyValueHeads, headDim = _config.HeadDim;
-        var fused = tape.Reshape(tape.Linear(x, _queryKeyValue), new Shape(pass.Batch, pass.Tokens, heads + 2 * keyHeads, headDim));
+        var fused = tape.Reshape(tape.Linear(x, _queryKeyValue),
+            new Shape(pass.Batch, pass.Tokens, heads + 2 * keyHeads, headDim));
         fused = tape.RotaryInPlace(fused, heads + keyHeads, _rotary, pass.Positions);
         var (query, key, value) = tape.SplitHeads(fused, heads, keyHeads);
         var attended = pass.Memory is { } memory

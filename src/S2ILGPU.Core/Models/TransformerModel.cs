@@ -7,8 +7,8 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Models;
 
-/// <summary>A decoder-only transformer: pre-norm RMSNorm, rotary positions, grouped-query attention with a pattern per layer, SwiGLU or GELU. The shape of
-/// Llama.</summary>
+/// <summary>A decoder-only transformer: pre-norm RMSNorm, rotary positions, grouped-query attention with a pattern per
+/// layer, SwiGLU or GELU. The shape of Llama.</summary>
 /// <remarks>Not thread-safe: one thread drives a model and its engine. Dispose it before the engine.</remarks>
 public sealed class TransformerModel : IDisposable
 {
@@ -21,11 +21,14 @@ public sealed class TransformerModel : IDisposable
     /// <summary>Creates a model.</summary>
     /// <param name="engine">The engine that holds it.</param>
     /// <param name="config">Its shape.</param>
-    /// <param name="seed">Seed of the initial weights, N(0, 0.02^2) with residual products scaled by 1 / sqrt(2 layers), the same on every platform; null leaves the matrices uninitialised, to be
-    /// filled through <see cref="StoredTensors"/>.</param>
-    /// <param name="matrixType">How matrices are stored; null for the engine's float type. <see cref="ElementType.BFloat16"/> halves the memory and the time of decoding; such a model
-    /// cannot be trained.</param>
-    /// <exception cref="ArgumentException">The configuration breaks a rule, or matrices cannot be stored in that type.</exception>
+    /// <param name="seed">Seed of the initial weights, N(0, 0.02^2) with residual products scaled by 1 / sqrt(2
+    /// layers), the same on every platform; null leaves the matrices uninitialised, to be filled through <see
+    /// cref="StoredTensors"/>.</param>
+    /// <param name="matrixType">How matrices are stored; null for the engine's float type. <see
+    /// cref="ElementType.BFloat16"/> halves the memory and the time of decoding; such a model cannot be
+    /// trained.</param>
+    /// <exception cref="ArgumentException">The configuration breaks a rule, or matrices cannot be stored in that
+    /// type.</exception>
     public TransformerModel(IEngine engine, TransformerConfig config, ulong? seed = 1, ElementType? matrixType = null)
     {
         ArgumentNullException.ThrowIfNull(engine);
@@ -33,16 +36,20 @@ public sealed class TransformerModel : IDisposable
         (Engine, Config) = (engine, config.Validate());
         MatrixType = matrixType ?? engine.FloatType;
         if (MatrixType != engine.FloatType && MatrixType != ElementType.BFloat16)
-            throw new ArgumentException($"matrices are stored as {engine.FloatType} or {ElementType.BFloat16} on {engine.Name}, not as {MatrixType}");
+            throw new ArgumentException(
+                $"matrices are stored as {engine.FloatType} or {ElementType.BFloat16} on {engine.Name}, not as "
+                + $"{MatrixType}");
         _parameters = new ParameterSet(engine, seed, MatrixType);
         _rotary = new RotaryTable(engine, config.ContextTokens, config.HeadDim, config.RopeTheta);
         _embedding = _parameters.Matrix("model.embed_tokens.weight", config.VocabularySize, config.Dim, 0.02);
-        var patterns = config.Attention.Distinct().ToDictionary(a => a, a => a.CreatePattern(config.QueryHeads, config.KeyValueHeads));
+        var patterns = config.Attention.Distinct()
+            .ToDictionary(a => a, a => a.CreatePattern(config.QueryHeads, config.KeyValueHeads));
         _layers = new TransformerLayer[config.Layers];
         for (int i = 0; i < _layers.Length; i++)
             _layers[i] = new TransformerLayer(config, i, patterns[config.Attention[i]], _rotary, _parameters);
         _norm = _parameters.Ones("model.norm.weight", config.Dim);
-        _head = config.TiedEmbeddings ? _embedding : _parameters.Matrix("lm_head.weight", config.VocabularySize, config.Dim, 0.02);
+        _head = config.TiedEmbeddings ? _embedding
+            : _parameters.Matrix("lm_head.weight", config.VocabularySize, config.Dim, 0.02);
     }
 
     /// <summary>The engine.</summary>
@@ -54,11 +61,12 @@ public sealed class TransformerModel : IDisposable
     /// <summary>How matrices are stored.</summary>
     public ElementType MatrixType { get; }
 
-    /// <summary>What an optimizer updates, in a fixed order, with unique names; products of one input are fused into one matrix.</summary>
+    /// <summary>What an optimizer updates, in a fixed order, with unique names; products of one input are fused into
+    /// one matrix.</summary>
     public IReadOnlyList<Variable> Parameters => _parameters.Parameters;
 
-    /// <summary>What a file holds: views of the parameters under the names of Hugging Face Llama checkpoints, fused matrices taken apart; no
-    /// <c>lm_head.weight</c> when tied.</summary>
+    /// <summary>What a file holds: views of the parameters under the names of Hugging Face Llama checkpoints, fused
+    /// matrices taken apart; no <c>lm_head.weight</c> when tied.</summary>
     public IReadOnlyList<StoredTensor> StoredTensors => _parameters.Stored;
 
     /// <summary>The pattern of each layer.</summary>
@@ -69,15 +77,17 @@ public sealed class TransformerModel : IDisposable
     /// <param name="tape">Where results live.</param>
     /// <param name="tokens">B N token ids, row-major.</param>
     /// <param name="batch">B.</param>
-    /// <param name="sequences">Padded or packed sequences, each its own context with positions from 0; null when every row is one sequence of N tokens.</param>
+    /// <param name="sequences">Padded or packed sequences, each its own context with positions from 0; null when every
+    /// row is one sequence of N tokens.</param>
     /// <returns>[B N, V]. The tape owns it.</returns>
-    /// <exception cref="ArgumentException">An id is outside the vocabulary, a sequence is longer than the context or has more keys than queries, or the
-    /// counts do not fit.</exception>
+    /// <exception cref="ArgumentException">An id is outside the vocabulary, a sequence is longer than the context or
+    /// has more keys than queries, or the counts do not fit.</exception>
     public Variable Forward(Tape tape, ReadOnlySpan<int> tokens, int batch, SequenceBatch? sequences = null)
     {
         int count = CheckTokens(tokens, batch);
         sequences ??= SequenceBatch.Uniform(batch, count, count);
-        var pass = new ForwardPass(batch, count, tape.Upload(PositionsOf(sequences, batch, count), new Shape(batch, count)), sequences, _layouts, null);
+        var pass = new ForwardPass(batch, count,
+            tape.Upload(PositionsOf(sequences, batch, count), new Shape(batch, count)), sequences, _layouts, null);
         return tape.Linear(Hidden(tape, tokens, pass), _head);
     }
 
@@ -87,10 +97,12 @@ public sealed class TransformerModel : IDisposable
     /// <param name="targets">B N ids of the tokens that follow; -1 where nothing is asked (padding).</param>
     /// <param name="batch">B.</param>
     /// <param name="sequences">As for <see cref="Forward"/>.</param>
-    /// <returns>[B N], 0 where the target is -1; <c>tape.Backward(losses, 1f / counted)</c> gives the gradient of the mean.</returns>
-    /// <exception cref="ArgumentException">As for <see cref="Forward"/>; or a target is neither -1 nor in the vocabulary, or there are not as many as
-    /// tokens.</exception>
-    public Variable Loss(Tape tape, ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, int batch, SequenceBatch? sequences = null)
+    /// <returns>[B N], 0 where the target is -1; <c>tape.Backward(losses, 1f / counted)</c> gives the gradient of the
+    /// mean.</returns>
+    /// <exception cref="ArgumentException">As for <see cref="Forward"/>; or a target is neither -1 nor in the
+    /// vocabulary, or there are not as many as tokens.</exception>
+    public Variable Loss(Tape tape, ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, int batch,
+        SequenceBatch? sequences = null)
     {
         if (targets.Length != tokens.Length)
             throw new ArgumentException($"{tokens.Length} tokens but {targets.Length} targets");
@@ -153,7 +165,8 @@ public sealed class TransformerModel : IDisposable
             if (s.Batch >= batch || s.QueryCount > count - s.QueryStart)
                 throw new ArgumentException($"{s} leaves {batch} rows of {count} tokens");
             if (s.QueryCount > Config.ContextTokens)
-                throw new ArgumentException($"a sequence of {s.QueryCount} tokens is longer than the context of {Config.ContextTokens}");
+                throw new ArgumentException(
+                    $"a sequence of {s.QueryCount} tokens is longer than the context of {Config.ContextTokens}");
             for (int i = 0; i < s.QueryCount; i++)
                 positions[s.Batch * count + s.QueryStart + i] = i;
         }

@@ -23,7 +23,8 @@ public static partial class Operations
 
     /// <summary><c>y = branch + residual</c> in the memory of the branch: the end of a residual branch.</summary>
     /// <param name="tape">The tape.</param>
-    /// <param name="branch">Contiguous. Its value is overwritten, so no other gradient may need it (that of a linear layer does not need its output).</param>
+    /// <param name="branch">Contiguous. Its value is overwritten, so no other gradient may need it (that of a linear
+    /// layer does not need its output).</param>
     /// <param name="residual">Shaped like <paramref name="branch"/>.</param>
     /// <returns>y. Both inputs share its gradient's memory until one of them adds to it.</returns>
     /// <exception cref="ShapeException">The shapes differ.</exception>

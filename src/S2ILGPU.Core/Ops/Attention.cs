@@ -18,7 +18,8 @@ public static partial class Operations
     /// <returns>O [B, Nq, H, D]; kept for the gradient together with the log-sum-exp [B, H, Nq].</returns>
     /// <exception cref="ArgumentException">Shapes, heads or lengths do not fit each other or the layout.</exception>
     /// <remarks>Gradients of parts of one fused product are written straight into its gradient.</remarks>
-    public static Variable Attention(this Tape tape, Variable query, Variable key, Variable value, BlockLayout layout, SequenceBatch? sequences = null,
+    public static Variable Attention(this Tape tape, Variable query, Variable key, Variable value, BlockLayout layout,
+        SequenceBatch? sequences = null,
         float? scale = null)
     {
         AttentionRules.CheckTensors(nameof(Attention), tape.Engine, query.Value, key.Value, value.Value, layout);
@@ -27,21 +28,25 @@ public static partial class Operations
         var output = tape.New(query.Shape);
         bool needed = tape.Needs(query, key, value);
         var logSumExp = needed ? tape.NewTensor(new Shape(query.Shape[0], query.Shape[2], query.Shape[1])) : null;
-        tape.Engine.AttentionForward(new AttentionForwardArguments(query.Value, key.Value, value.Value, output.Value, logSumExp, layout, sequences, factor));
+        tape.Engine.AttentionForward(new AttentionForwardArguments(query.Value, key.Value, value.Value, output.Value,
+            logSumExp, layout, sequences, factor));
         if (needed)
             RecordAttention(tape, query, key, value, output, logSumExp!, layout, sequences, factor);
         return output;
     }
 
-    private static void RecordAttention(Tape tape, Variable query, Variable key, Variable value, Variable output, Tensor logSumExp,
+    private static void RecordAttention(Tape tape, Variable query, Variable key, Variable value, Variable output,
+        Tensor logSumExp,
         BlockLayout layout, SequenceBatch sequences, float scale) => tape.Record(output, () =>
     {
         using GradientMemory dq = new(tape, query), dk = new(tape, key), dv = new(tape, value);
-        tape.Engine.AttentionBackward(new AttentionBackwardArguments(query.Value, key.Value, value.Value, output.Value, logSumExp, output.Gradient!, null,
+        tape.Engine.AttentionBackward(new AttentionBackwardArguments(query.Value, key.Value, value.Value, output.Value,
+            logSumExp, output.Gradient!, null,
             dq.Tensor, dk.Tensor, dv.Tensor, layout, sequences, scale));
     });
 
-    // The engine overwrites: straight into the gradient for a first writer, otherwise into memory that is added at the end.
+    // The engine overwrites: straight into the gradient for a first writer, otherwise into memory that is added at the
+    // end.
     private readonly ref struct GradientMemory
     {
         private readonly Tape _tape;
@@ -51,7 +56,8 @@ public static partial class Operations
         {
             _tape = tape;
             _target = tape.GradientOf(variable);
-            Tensor = _target is { Tensor: { } direct, Accumulate: false } ? direct : tape.Engine.Allocate(variable.Shape, variable.Value.ElementType);
+            Tensor = _target is { Tensor: { } direct, Accumulate: false } ? direct
+                : tape.Engine.Allocate(variable.Shape, variable.Value.ElementType);
         }
 
         public Tensor Tensor { get; }

@@ -3,17 +3,20 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Ops;
 
-/// <summary>What the forward pass of sparse attention leaves for its user and for the backward pass. Dispose it.</summary>
+/// <summary>What the forward pass of sparse attention leaves for its user and for the backward pass. Dispose
+/// it.</summary>
 /// <param name="output">O [B, Nq, H, D]; the result owns it.</param>
 /// <param name="logSumExp">LSE [B, H, Nq]; the result owns it.</param>
 /// <param name="scale">Factor of the scores that were used.</param>
 /// <param name="sequences">The sequences that were used; null when all have the tensors' length.</param>
-public sealed class AttentionResult(Tensor output, Tensor logSumExp, float scale, SequenceBatch? sequences = null) : IDisposable
+public sealed class AttentionResult(Tensor output, Tensor logSumExp, float scale, SequenceBatch? sequences = null)
+    : IDisposable
 {
     /// <summary>O [B, Nq, H, D], of the element type of the query. Rows with nothing kept and padding are 0.</summary>
     public Tensor Output { get; } = output;
 
-    /// <summary>LSE [B, H, Nq], natural logarithm, single precision. Rows with nothing kept and padding are -infinity.</summary>
+    /// <summary>LSE [B, H, Nq], natural logarithm, single precision. Rows with nothing kept and padding are
+    /// -infinity.</summary>
     public Tensor LogSumExp { get; } = logSumExp;
 
     /// <summary>Factor of the scores.</summary>
@@ -54,7 +57,7 @@ public sealed record AttentionOptions
     /// <summary>Padded or packed sequences; null when all have the tensors' length.</summary>
     public SequenceBatch? Sequences { get; init; }
 
-    /// <summary>Look for NaN and infinity in q, k and v first, at the price of reading them once more and waiting for the device. Without it they spread as
-    /// IEEE arithmetic has them.</summary>
+    /// <summary>Look for NaN and infinity in q, k and v first, at the price of reading them once more and waiting for
+    /// the device. Without it they spread as IEEE arithmetic has them.</summary>
     public bool CheckFinite { get; init; }
 }

@@ -10,8 +10,10 @@ internal static class AttentionRules
     public const int MinHeadDim = 8, MaxHeadDim = 256, HeadDimMultiple = 8;
     public const string HeadDimRule = "a multiple of 8 from 8 to 256";
 
-    /// <summary>Checks queries [B, Nq, H, D], keys and values [B, Nk, Hkv, D] against each other, against the layout's heads and against what the engine can do.</summary>
-    public static void CheckTensors(string operation, IEngine engine, Tensor query, Tensor key, Tensor value, BlockLayout layout)
+    /// <summary>Checks queries [B, Nq, H, D], keys and values [B, Nk, Hkv, D] against each other, against the layout's
+    /// heads and against what the engine can do.</summary>
+    public static void CheckTensors(string operation, IEngine engine, Tensor query, Tensor key, Tensor value,
+        BlockLayout layout)
     {
         Rank4(operation, nameof(query), query);
         Rank4(operation, nameof(key), key);
@@ -20,25 +22,31 @@ internal static class AttentionRules
         CheckHeadDim(operation, query);
         var pattern = layout.Pattern;
         if (query.Shape[2] != pattern.QueryHeads)
-            throw new ShapeException(operation, nameof(query), $"[B, Nq, {pattern.QueryHeads}, D], the query heads of the layout's pattern",
+            throw new ShapeException(operation, nameof(query),
+                $"[B, Nq, {pattern.QueryHeads}, D], the query heads of the layout's pattern",
                 query.Shape.ToString());
         var expected = new Shape(batch, key.Shape[1], pattern.KeyValueHeads, headDim);
         if (key.Shape != expected)
-            throw new ShapeException(operation, nameof(key), $"{expected} for a query {query.Shape} and {pattern.KeyValueHeads} key/value heads",
+            throw new ShapeException(operation, nameof(key),
+                $"{expected} for a query {query.Shape} and {pattern.KeyValueHeads} key/value heads",
                 key.Shape.ToString());
         ShapeException.ThrowUnless(operation, nameof(value), value, key.Shape);
         SameType(operation, nameof(key), key, query);
         SameType(operation, nameof(value), value, query);
         if (!engine.SupportsAttention(query.ElementType))
-            throw new ShapeException(operation, nameof(query), $"of an element type that {engine.Name} has attention for, as {engine.FloatType}", query.ToString());
+            throw new ShapeException(operation, nameof(query),
+                $"of an element type that {engine.Name} has attention for, as {engine.FloatType}", query.ToString());
     }
 
-    /// <summary>The sequences, or those of a uniform batch, checked against the tensors, the layout and each other.</summary>
-    public static SequenceBatch CheckSequences(string operation, SequenceBatch? sequences, Tensor query, Tensor key, BlockLayout layout)
+    /// <summary>The sequences, or those of a uniform batch, checked against the tensors, the layout and each
+    /// other.</summary>
+    public static SequenceBatch CheckSequences(string operation, SequenceBatch? sequences, Tensor query, Tensor key,
+        BlockLayout layout)
     {
         int batch = query.Shape[0], queryRows = query.Shape[1], keyRows = key.Shape[1];
         if (sequences is null && queryRows > keyRows)
-            throw new ShapeException(operation, nameof(query), $"of at most {keyRows} tokens, as many as the key {key.Shape}", query.Shape.ToString());
+            throw new ShapeException(operation, nameof(query),
+                $"of at most {keyRows} tokens, as many as the key {key.Shape}", query.Shape.ToString());
         sequences ??= SequenceBatch.Uniform(batch, queryRows, keyRows);
         foreach (var s in sequences.Sequences)
         {
@@ -47,7 +55,8 @@ internal static class AttentionRules
             CheckCovers(operation, layout, s);
         }
         if (HasOverlap(sequences, keys: false) || HasOverlap(sequences, keys: true))
-            throw new ArgumentException($"{operation}: sequences overlap: {string.Join(", ", sequences.Sequences.ToArray())}");
+            throw new ArgumentException(
+                $"{operation}: sequences overlap: {string.Join(", ", sequences.Sequences.ToArray())}");
         return sequences;
     }
 
@@ -59,22 +68,26 @@ internal static class AttentionRules
     }
 
     /// <summary>Log-sum-exps are single precision, double for double inputs.</summary>
-    public static ElementType LogSumExpType(Tensor query) => query.ElementType == ElementType.Float64 ? ElementType.Float64 : ElementType.Float32;
+    public static ElementType LogSumExpType(Tensor query) =>
+        query.ElementType == ElementType.Float64 ? ElementType.Float64 : ElementType.Float32;
 
     private static void CheckCovers(string operation, BlockLayout layout, Sequence s)
     {
         if (s.KeyCount > layout.Tokens)
-            throw new ArgumentException($"{operation}: the layout covers {layout.Tokens} tokens, a sequence has {s.KeyCount} keys");
+            throw new ArgumentException(
+                $"{operation}: the layout covers {layout.Tokens} tokens, a sequence has {s.KeyCount} keys");
         if (s.QueryCount > 0 && s.FirstQueryPosition / layout.BlockTokens < layout.FirstQueryBlock)
             throw new ArgumentException(
-                $"{operation}: the layout's rows start at position {layout.FirstQueryBlock * layout.BlockTokens}, a first query is at {s.FirstQueryPosition}");
+                $"{operation}: the layout's rows start at position {layout.FirstQueryBlock * layout.BlockTokens}, a "
+                + $"first query is at {s.FirstQueryPosition}");
     }
 
     private static void CheckHeadDim(string operation, Tensor query)
     {
         int headDim = query.Shape[3];
         if (headDim is < MinHeadDim or > MaxHeadDim || headDim % HeadDimMultiple != 0)
-            throw new ShapeException(operation, nameof(query), $"of a head dimension that is {HeadDimRule}", query.Shape.ToString());
+            throw new ShapeException(operation, nameof(query), $"of a head dimension that is {HeadDimRule}",
+                query.Shape.ToString());
     }
 
     private static bool HasOverlap(SequenceBatch sequences, bool keys)
@@ -83,7 +96,8 @@ internal static class AttentionRules
         for (int i = 0; i < ranges.Length; i++)
         {
             var s = sequences.Sequences[i];
-            ranges[i] = keys ? (s.Batch, s.KeyStart, s.KeyStart + s.KeyCount) : (s.Batch, s.QueryStart, s.QueryStart + s.QueryCount);
+            ranges[i] = keys ? (s.Batch, s.KeyStart, s.KeyStart + s.KeyCount)
+                : (s.Batch, s.QueryStart, s.QueryStart + s.QueryCount);
         }
         Array.Sort(ranges);
         (int Batch, int End) reached = (-1, 0);
@@ -102,7 +116,8 @@ internal static class AttentionRules
     {
         ArgumentNullException.ThrowIfNull(tensor, argument);
         if (tensor.Shape.Rank != 4)
-            throw new ShapeException(operation, argument, "[batch, tokens, heads, head dimension]", tensor.Shape.ToString());
+            throw new ShapeException(operation, argument, "[batch, tokens, heads, head dimension]",
+                tensor.Shape.ToString());
         if (tensor.Count > 0 && tensor.Stride(3) != 1)
             throw new ShapeException(operation, argument, "adjacent within a head", $"a stride of {tensor.Stride(3)}");
     }

@@ -8,7 +8,8 @@ public static partial class Operations
     /// <summary><c>y_t = table[ids_t]</c>: rows of a table.</summary>
     /// <param name="tape">The tape.</param>
     /// <param name="table">[V, C].</param>
-    /// <param name="ids">Int32 [T] or [B, N]; values 0 to V exclusive, checked by the caller who has them on the host. Kept.</param>
+    /// <param name="ids">Int32 [T] or [B, N]; values 0 to V exclusive, checked by the caller who has them on the host.
+    /// Kept.</param>
     /// <returns>y [T, C], with T = B N.</returns>
     /// <exception cref="ShapeException">The table is not of rank 2, or the ids are not Int32.</exception>
     public static Variable Embedding(this Tape tape, Variable table, Variable ids)
@@ -27,5 +28,6 @@ public static partial class Operations
         tape.Engine.EmbeddingBackward(ids.Value, y.Gradient!, tape.GradientOf(table)));
 
     private static Variable Flat(this Tape tape, Variable integers) =>
-        integers.Shape.Rank == 1 ? integers : tape.View(integers, ViewKey.Reshape(new Shape(checked((int)integers.Value.Count))));
+        integers.Shape.Rank == 1 ? integers
+        : tape.View(integers, ViewKey.Reshape(new Shape(checked((int)integers.Value.Count))));
 }

@@ -12,15 +12,18 @@ public static partial class Operations
     /// <param name="weight">W [out, in].</param>
     /// <returns>y [T, out] or [B, N, out]. Its value is not needed by the gradients.</returns>
     /// <exception cref="ShapeException">The shapes do not fit.</exception>
-    /// <remarks>2 T in out multiplications and additions; twice that for the gradients <c>dx (+)= dy W, dW (+)= dy^T x</c>.</remarks>
+    /// <remarks>2 T in out multiplications and additions; twice that for the gradients <c>dx (+)= dy W, dW (+)= dy^T
+    /// x</c>.</remarks>
     public static Variable Linear(this Tape tape, Variable x, Variable weight)
     {
         ShapeRules.Rank(nameof(Linear), nameof(weight), weight.Shape, 2);
         ShapeRules.RowsOrBatch(nameof(Linear), nameof(x), x.Shape);
         if (x.Shape[-1] != weight.Shape[1])
-            throw new ShapeException(nameof(Linear), nameof(x), $"[..., {weight.Shape[1]}] for a weight {weight.Shape}", x.Shape.ToString());
+            throw new ShapeException(nameof(Linear), nameof(x), $"[..., {weight.Shape[1]}] for a weight {weight.Shape}",
+                x.Shape.ToString());
         if (x.Shape.Rank == 3)
-            return tape.Reshape(tape.Linear(tape.Reshape(x, ShapeRules.Rows(x.Shape)), weight), x.Shape.With(-1, weight.Shape[0]));
+            return tape.Reshape(tape.Linear(tape.Reshape(x, ShapeRules.Rows(x.Shape)), weight),
+                x.Shape.With(-1, weight.Shape[0]));
 
         var y = tape.New(new Shape(x.Shape[0], weight.Shape[0]));
         tape.Engine.MatMul(new MatMulArguments(x.Value, weight.Value, y.Value, TransposeB: true));
@@ -34,6 +37,7 @@ public static partial class Operations
         if (tape.GradientOf(x) is { Tensor: { } dx } toX)
             tape.Engine.MatMul(new MatMulArguments(y.Gradient!, weight.Value, dx, Accumulate: toX.Accumulate));
         if (tape.GradientOf(weight) is { Tensor: { } dweight } toWeight)
-            tape.Engine.MatMul(new MatMulArguments(y.Gradient!, x.Value, dweight, TransposeA: true, Accumulate: toWeight.Accumulate));
+            tape.Engine.MatMul(new MatMulArguments(y.Gradient!, x.Value, dweight, TransposeA: true,
+                Accumulate: toWeight.Accumulate));
     });
 }

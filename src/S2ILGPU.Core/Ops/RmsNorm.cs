@@ -27,6 +27,8 @@ public static partial class Operations
         return y;
     }
 
-    private static void RecordRmsNorm(Tape tape, Variable x, Variable weight, Tensor inverseRms, Variable y) => tape.Record(y, () =>
-        tape.Engine.RmsNormBackward(x.Value, weight.Value, inverseRms, y.Gradient!, tape.GradientOf(x), tape.GradientOf(weight)));
+    private static void RecordRmsNorm(Tape tape, Variable x, Variable weight, Tensor inverseRms, Variable y) =>
+        tape.Record(y, () =>
+        tape.Engine.RmsNormBackward(x.Value, weight.Value, inverseRms, y.Gradient!, tape.GradientOf(x),
+            tape.GradientOf(weight)));
 }

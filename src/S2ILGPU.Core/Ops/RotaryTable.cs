@@ -3,7 +3,8 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Ops;
 
-/// <summary>Cosines and sines of the rotary angles <c>position * theta^(-2c / D)</c>, computed in double precision.</summary>
+/// <summary>Cosines and sines of the rotary angles <c>position * theta^(-2c / D)</c>, computed in double
+/// precision.</summary>
 public sealed class RotaryTable : IDisposable
 {
     /// <summary>Computes the table on a device.</summary>
@@ -11,12 +12,15 @@ public sealed class RotaryTable : IDisposable
     /// <param name="maxPositions">Number of positions, from 0.</param>
     /// <param name="headDim">D, even.</param>
     /// <param name="theta">Base of the angles, usually 10000; above 0.</param>
-    /// <exception cref="ArgumentException">A count is negative, the head dimension is odd or below 2, or theta is not above 0.</exception>
+    /// <exception cref="ArgumentException">A count is negative, the head dimension is odd or below 2, or theta is not
+    /// above 0.</exception>
     public RotaryTable(IEngine engine, int maxPositions, int headDim, double theta)
     {
         ArgumentNullException.ThrowIfNull(engine);
         if (maxPositions < 0 || headDim < 2 || headDim % 2 != 0 || !(theta > 0))
-            throw new ArgumentException($"a rotary table needs positions >= 0, an even head dimension and theta > 0, got {maxPositions}, {headDim}, {theta}");
+            throw new ArgumentException(
+                $"a rotary table needs positions >= 0, an even head dimension and theta > 0, got {maxPositions}, "
+                + $"{headDim}, {theta}");
         (MaxPositions, HeadDim) = (maxPositions, headDim);
         int half = headDim / 2;
         var (cosine, sine) = (new float[checked(maxPositions * half)], new float[maxPositions * half]);

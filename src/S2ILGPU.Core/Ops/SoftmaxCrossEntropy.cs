@@ -10,11 +10,13 @@ public static partial class Operations
     /// <param name="tape">The tape.</param>
     /// <param name="logits">[T, V]. Kept.</param>
     /// <param name="targets">Int32 with T elements, -1 or 0 to V exclusive. Kept.</param>
-    /// <param name="overwriteLogits">Let the gradient take the memory of the logits, so that they are never in memory twice. Only where no other gradient
-    /// needs their value.</param>
-    /// <returns>Losses [T] in natural units; seed the backward walk with 1 / (number of counted targets) for their mean.</returns>
+    /// <param name="overwriteLogits">Let the gradient take the memory of the logits, so that they are never in memory
+    /// twice. Only where no other gradient needs their value.</param>
+    /// <returns>Losses [T] in natural units; seed the backward walk with 1 / (number of counted targets) for their
+    /// mean.</returns>
     /// <exception cref="ShapeException">The shapes do not fit.</exception>
-    public static Variable SoftmaxCrossEntropy(this Tape tape, Variable logits, Variable targets, bool overwriteLogits = false)
+    public static Variable SoftmaxCrossEntropy(this Tape tape, Variable logits, Variable targets,
+        bool overwriteLogits = false)
     {
         ShapeRules.Rank(nameof(SoftmaxCrossEntropy), nameof(logits), logits.Shape, 2);
         ShapeRules.Integers(nameof(SoftmaxCrossEntropy), nameof(targets), targets, logits.Shape[0]);
@@ -27,15 +29,18 @@ public static partial class Operations
         return losses;
     }
 
-    private static void RecordSoftmaxCrossEntropy(Tape tape, Variable logits, Variable targets, Tensor logSumExp, Variable losses, bool overwriteLogits) =>
+    private static void RecordSoftmaxCrossEntropy(Tape tape, Variable logits, Variable targets, Tensor logSumExp,
+        Variable losses, bool overwriteLogits) =>
         tape.Record(losses, () =>
     {
         if (overwriteLogits && !logits.IsParameter && !logits.HasGradient && logits.Whole is null)
         {
-            tape.Engine.SoftmaxCrossEntropyBackward(logits.Value, targets.Value, logSumExp, losses.Gradient!, GradientTarget.Into(logits.Value));
+            tape.Engine.SoftmaxCrossEntropyBackward(logits.Value, targets.Value, logSumExp, losses.Gradient!,
+                GradientTarget.Into(logits.Value));
             logits.SetGradient(logits.Value.Share());
             return;
         }
-        tape.Engine.SoftmaxCrossEntropyBackward(logits.Value, targets.Value, logSumExp, losses.Gradient!, tape.GradientOf(logits));
+        tape.Engine.SoftmaxCrossEntropyBackward(logits.Value, targets.Value, logSumExp, losses.Gradient!,
+            tape.GradientOf(logits));
     });
 }

@@ -8,7 +8,8 @@ public static partial class Operations
     /// <summary>The two halves of the last dimension, without a copy: gate and up of one fused product.</summary>
     /// <param name="tape">The tape.</param>
     /// <param name="x">[..., 2C].</param>
-    /// <returns>Views [..., C]; their gradients lie in one tensor [..., 2C], which becomes the gradient of <paramref name="x"/>.</returns>
+    /// <returns>Views [..., C]; their gradients lie in one tensor [..., 2C], which becomes the gradient of <paramref
+    /// name="x"/>.</returns>
     /// <exception cref="ShapeException">The last dimension is odd.</exception>
     public static (Variable First, Variable Second) Halves(this Tape tape, Variable x)
     {
@@ -28,10 +29,11 @@ public static partial class Operations
     /// <param name="x">[B, N, H + 2 Hkv, D]: query heads, then key heads, then value heads.</param>
     /// <param name="queryHeads">H.</param>
     /// <param name="keyValueHeads">Hkv.</param>
-    /// <returns>Views [B, N, H, D], [B, N, Hkv, D] and [B, N, Hkv, D]; their gradients lie in one tensor, which becomes the gradient of
-    /// <paramref name="x"/>.</returns>
+    /// <returns>Views [B, N, H, D], [B, N, Hkv, D] and [B, N, Hkv, D]; their gradients lie in one tensor, which becomes
+    /// the gradient of <paramref name="x"/>.</returns>
     /// <exception cref="ShapeException">The heads are not H + 2 Hkv.</exception>
-    public static (Variable Query, Variable Key, Variable Value) SplitHeads(this Tape tape, Variable x, int queryHeads, int keyValueHeads)
+    public static (Variable Query, Variable Key, Variable Value) SplitHeads(this Tape tape, Variable x, int queryHeads,
+        int keyValueHeads)
     {
         ShapeRules.Rank(nameof(SplitHeads), nameof(x), x.Shape, 4);
         ShapeRules.Same(nameof(SplitHeads), nameof(x), x.Shape, x.Shape.With(2, queryHeads + 2 * keyValueHeads));
@@ -44,8 +46,10 @@ public static partial class Operations
         return (query, key, value);
     }
 
-    // An alias whose gradient is private to the parts: x itself may have other readers, whose gradients must not meet half-written memory.
-    private static Variable WholeOf(Tape tape, Variable x) => tape.Needs(x) ? tape.View(x, ViewKey.Reshape(x.Shape)) : x;
+    // An alias whose gradient is private to the parts: x itself may have other readers, whose gradients must not meet
+    // half-written memory.
+    private static Variable WholeOf(Tape tape, Variable x) =>
+        tape.Needs(x) ? tape.View(x, ViewKey.Reshape(x.Shape)) : x;
 
     private static Variable PartOf(Tape tape, Variable x, Variable whole, int dimension, int start, int count)
     {
@@ -58,7 +62,8 @@ public static partial class Operations
         return part;
     }
 
-    private static void RecordSplit(Tape tape, Variable x, Variable whole, params Variable[] parts) => tape.Record(whole, () =>
+    private static void RecordSplit(Tape tape, Variable x, Variable whole, params Variable[] parts) =>
+        tape.Record(whole, () =>
     {
         foreach (var part in parts)
             if (!part.HasGradient)

@@ -51,8 +51,11 @@ public sealed class BlockRowBuilder
         if (capacity <= _blocks.Length)
             return;
         if (capacity > Array.MaxLength)
-            throw new ArgumentException($"a layout holds at most {Array.MaxLength} kept blocks; use larger blocks, fewer tokens or a sparser pattern");
-        var grown = GC.AllocateUninitializedArray<int>((int)Math.Min(Math.Max(capacity, 2L * _blocks.Length), Array.MaxLength));
+            throw new ArgumentException(
+                $"a layout holds at most {Array.MaxLength} kept blocks; use larger blocks, fewer tokens or a sparser "
+                + $"pattern");
+        var grown = GC.AllocateUninitializedArray<int>(
+            (int)Math.Min(Math.Max(capacity, 2L * _blocks.Length), Array.MaxLength));
         Blocks.CopyTo(grown);
         _blocks = grown;
     }
@@ -65,7 +68,8 @@ public sealed class BlockRowBuilder
         return blocks;
     }
 
-    /// <summary>Replaces the two ascending rows at [left, right) and [right, Count) by their union or their intersection.</summary>
+    /// <summary>Replaces the two ascending rows at [left, right) and [right, Count) by their union or their
+    /// intersection.</summary>
     internal void Combine(int left, int right, bool isUnion)
     {
         if (_scratch.Length < Count - left)

@@ -1,13 +1,15 @@
 namespace S2ILGPU.Patterns;
 
-/// <summary>The union or the intersection of two patterns. Has a pattern head per query head when one of the two has.</summary>
+/// <summary>The union or the intersection of two patterns. Has a pattern head per query head when one of the two
+/// has.</summary>
 internal sealed class CombinedPattern : AttentionPattern
 {
     private readonly AttentionPattern _left, _right;
     private readonly bool _isUnion;
 
     public CombinedPattern(AttentionPattern left, AttentionPattern right, bool isUnion)
-        : base(Checked(left, right).QueryHeads, left.KeyValueHeads, left.BlockTokens, left.IsCausal, Math.Max(left.PatternHeads, right.PatternHeads) > left.KeyValueHeads)
+        : base(Checked(left, right).QueryHeads, left.KeyValueHeads, left.BlockTokens, left.IsCausal,
+        Math.Max(left.PatternHeads, right.PatternHeads) > left.KeyValueHeads)
     {
         (_left, _right, _isUnion) = (left, right, isUnion);
     }
@@ -18,7 +20,8 @@ internal sealed class CombinedPattern : AttentionPattern
 
     public override bool Keeps(int head, int queryBlock, int keyBlock)
     {
-        bool left = _left.Keeps(HeadIn(_left, head), queryBlock, keyBlock), right = _right.Keeps(HeadIn(_right, head), queryBlock, keyBlock);
+        bool left = _left.Keeps(HeadIn(_left, head), queryBlock, keyBlock),
+            right = _right.Keeps(HeadIn(_right, head), queryBlock, keyBlock);
         return _isUnion ? left || right : left && right;
     }
 
@@ -40,8 +43,11 @@ internal sealed class CombinedPattern : AttentionPattern
     {
         ArgumentNullException.ThrowIfNull(left);
         ArgumentNullException.ThrowIfNull(right);
-        if ((left.QueryHeads, left.KeyValueHeads, left.BlockTokens, left.IsCausal) != (right.QueryHeads, right.KeyValueHeads, right.BlockTokens, right.IsCausal))
-            throw new ArgumentException($"combined patterns must agree in heads, block size and causality: {left.HeadsAndBlocks()}; {right.HeadsAndBlocks()}");
+        if ((left.QueryHeads, left.KeyValueHeads, left.BlockTokens, left.IsCausal)
+            != (right.QueryHeads, right.KeyValueHeads, right.BlockTokens, right.IsCausal))
+            throw new ArgumentException(
+                $"combined patterns must agree in heads, block size and causality: {left.HeadsAndBlocks()}; "
+                + $"{right.HeadsAndBlocks()}");
         return left;
     }
 }

@@ -12,7 +12,8 @@ internal sealed class HeadRangePattern : AttentionPattern
     }
 
     private HeadRangePattern(AttentionPattern pattern, (int Start, int Count, int KeyValueHeads) slice)
-        : base(slice.Count, slice.KeyValueHeads, pattern.BlockTokens, pattern.IsCausal, pattern.PatternHeads == pattern.QueryHeads)
+        : base(slice.Count, slice.KeyValueHeads, pattern.BlockTokens, pattern.IsCausal,
+        pattern.PatternHeads == pattern.QueryHeads)
     {
         _pattern = pattern;
         _firstPatternHead = pattern.PatternHeadOf(slice.Start);
@@ -22,16 +23,19 @@ internal sealed class HeadRangePattern : AttentionPattern
 
     public override bool IsCacheEfficient => _pattern.IsCacheEfficient;
 
-    public override bool Keeps(int head, int queryBlock, int keyBlock) => _pattern.Keeps(_firstPatternHead + head, queryBlock, keyBlock);
+    public override bool Keeps(int head, int queryBlock, int keyBlock) =>
+        _pattern.Keeps(_firstPatternHead + head, queryBlock, keyBlock);
 
     public override void AppendRow(int head, int queryBlock, int keyBlockEnd, BlockRowBuilder row) =>
         _pattern.AppendRow(_firstPatternHead + head, queryBlock, keyBlockEnd, row);
 
-    public override string ToString() => $"{QueryHeads} query heads from pattern head {_firstPatternHead} of ({_pattern})";
+    public override string ToString() =>
+        $"{QueryHeads} query heads from pattern head {_firstPatternHead} of ({_pattern})";
 
     internal override int StripePeriod => _pattern.StripePeriod;
 
-    internal override bool KeepsResidue(int head, int residue) => _pattern.KeepsResidue(_firstPatternHead + head, residue);
+    internal override bool KeepsResidue(int head, int residue) =>
+        _pattern.KeepsResidue(_firstPatternHead + head, residue);
 
     private static (int Start, int Count, int KeyValueHeads) Checked(AttentionPattern pattern, Range queryHeads)
     {
@@ -39,10 +43,12 @@ internal sealed class HeadRangePattern : AttentionPattern
         int group = pattern.QueryHeads / pattern.KeyValueHeads;
         int start = queryHeads.Start.GetOffset(pattern.QueryHeads), end = queryHeads.End.GetOffset(pattern.QueryHeads);
         if (start < 0 || end > pattern.QueryHeads || start >= end)
-            throw new ArgumentException($"heads {start}..{end} are not a range of the {pattern.QueryHeads} query heads");
+            throw new ArgumentException(
+                $"heads {start}..{end} are not a range of the {pattern.QueryHeads} query heads");
         bool wholeGroups = start % group == 0 && end % group == 0, insideOne = start / group == (end - 1) / group;
         if (!wholeGroups && !insideOne)
-            throw new ArgumentException($"heads {start}..{end} must be whole groups of {group} query heads, or a part of one group");
+            throw new ArgumentException(
+                $"heads {start}..{end} must be whole groups of {group} query heads, or a part of one group");
         return (start, end - start, wholeGroups ? (end - start) / group : 1);
     }
 }

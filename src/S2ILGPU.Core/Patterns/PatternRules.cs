@@ -2,7 +2,8 @@ using System.Numerics;
 
 namespace S2ILGPU.Patterns;
 
-/// <summary>The rules that every pattern's parameters obey, each thrown from one place with the offending values.</summary>
+/// <summary>The rules that every pattern's parameters obey, each thrown from one place with the offending
+/// values.</summary>
 internal static class PatternRules
 {
     public const int MaxStride = 1 << 20;
@@ -10,7 +11,8 @@ internal static class PatternRules
     public static void CheckHeads(int queryHeads, int keyValueHeads)
     {
         if (queryHeads < 1 || keyValueHeads < 1)
-            throw new ArgumentException($"heads must be at least 1, got {queryHeads} query heads and {keyValueHeads} key/value heads");
+            throw new ArgumentException(
+                $"heads must be at least 1, got {queryHeads} query heads and {keyValueHeads} key/value heads");
         if (queryHeads % keyValueHeads != 0)
             throw new ArgumentException($"{keyValueHeads} key/value heads do not divide {queryHeads} query heads");
     }

@@ -1,7 +1,8 @@
 namespace S2ILGPU.Patterns;
 
 /// <summary>
-/// A sliding window, and the first blocks of the context as attention sinks: <c>keep(h, i, j) = (i - j &lt; W or j &lt; S) and j &lt;= i</c>; not causal: <c>|i - j| &lt; W or j &lt; S</c>.
+/// A sliding window, and the first blocks of the context as attention sinks: <c>keep(h, i, j) = (i - j &lt; W or j &lt;
+/// S) and j &lt;= i</c>; not causal: <c>|i - j| &lt; W or j &lt; S</c>.
 /// </summary>
 public sealed class SlidingWindowPattern : AttentionPattern
 {
@@ -13,7 +14,8 @@ public sealed class SlidingWindowPattern : AttentionPattern
     /// <param name="blockTokens">Tokens per block, 16 to 128, a power of two. Default 64.</param>
     /// <param name="isCausal">Whether queries see only keys at or before their own position.</param>
     /// <exception cref="ArgumentException">A parameter breaks its rule; the message has the value.</exception>
-    public SlidingWindowPattern(int queryHeads, int keyValueHeads, int windowBlocks, int sinkBlocks = 0, int blockTokens = 64, bool isCausal = true)
+    public SlidingWindowPattern(int queryHeads, int keyValueHeads, int windowBlocks, int sinkBlocks = 0,
+        int blockTokens = 64, bool isCausal = true)
         : base(queryHeads, keyValueHeads, blockTokens, isCausal, perQueryHead: false)
     {
         PatternRules.CheckAtLeast("window blocks", windowBlocks, 1);
@@ -33,7 +35,8 @@ public sealed class SlidingWindowPattern : AttentionPattern
 
     /// <inheritdoc/>
     public override bool Keeps(int head, int queryBlock, int keyBlock) =>
-        (Math.Abs(queryBlock - keyBlock) < WindowBlocks || keyBlock < SinkBlocks) && (!IsCausal || keyBlock <= queryBlock);
+        (Math.Abs(queryBlock - keyBlock) < WindowBlocks || keyBlock < SinkBlocks)
+        && (!IsCausal || keyBlock <= queryBlock);
 
     /// <inheritdoc/>
     public override void AppendRow(int head, int queryBlock, int keyBlockEnd, BlockRowBuilder row)
@@ -47,5 +50,6 @@ public sealed class SlidingWindowPattern : AttentionPattern
     }
 
     /// <summary>The parameters in words.</summary>
-    public override string ToString() => $"sliding window, {WindowBlocks} blocks, {SinkBlocks} sink blocks, {HeadsAndBlocks()}";
+    public override string ToString() =>
+        $"sliding window, {WindowBlocks} blocks, {SinkBlocks} sink blocks, {HeadsAndBlocks()}";
 }

@@ -6,7 +6,8 @@ public sealed record StripeOptions
     /// <summary>Stripes shifted from KV head to KV head, no offset, no dense heads.</summary>
     public static StripeOptions Default { get; } = new();
 
-    /// <summary>o, phase of the stripes, at least 0: block 0 belongs to the head with <c>h * step = -o mod s</c>.</summary>
+    /// <summary>o, phase of the stripes, at least 0: block 0 belongs to the head with <c>h * step = -o mod
+    /// s</c>.</summary>
     public int HeadOffset { get; init; }
 
     /// <summary>Every head gets the stripes of head 0.</summary>
@@ -15,7 +16,8 @@ public sealed record StripeOptions
     /// <summary>Number of heads that see everything, counted in KV heads, the last ones.</summary>
     public int DenseHeads { get; init; }
 
-    /// <summary>Shift the stripes by query head, so that the heads of a GQA group differ (Phi-3-small, with offset 1); otherwise by KV head.</summary>
+    /// <summary>Shift the stripes by query head, so that the heads of a GQA group differ (Phi-3-small, with offset 1);
+    /// otherwise by KV head.</summary>
     public bool SlideByQueryHead { get; init; }
 
     internal string Describe() => string.Concat(
@@ -25,7 +27,8 @@ public sealed record StripeOptions
         SlideByQueryHead ? ", sliding by query head" : "");
 }
 
-/// <summary>The stripes of each pattern head: head h keeps the far key blocks j with <c>(j + h * step + o) mod s == 0</c>.</summary>
+/// <summary>The stripes of each pattern head: head h keeps the far key blocks j with <c>(j + h * step + o) mod s ==
+/// 0</c>.</summary>
 internal readonly struct HeadStripes
 {
     private readonly int _step, _offset, _denseStart;
@@ -38,16 +41,19 @@ internal readonly struct HeadStripes
     {
         PatternRules.CheckAtLeast("head offset", options.HeadOffset, 0);
         if (options.DenseHeads < 0 || options.DenseHeads > keyValueHeads)
-            throw new ArgumentException($"dense heads must be 0 to {keyValueHeads} (the key/value heads), got {options.DenseHeads}");
+            throw new ArgumentException(
+                $"dense heads must be 0 to {keyValueHeads} (the key/value heads), got {options.DenseHeads}");
         _step = options.HomogeneousHeads ? 0 : Math.Max(1, stride / queryHeads);
         _offset = options.HeadOffset;
-        _denseStart = (keyValueHeads - options.DenseHeads) * (options.SlideByQueryHead ? queryHeads / keyValueHeads : 1);
+        _denseStart = (keyValueHeads - options.DenseHeads)
+            * (options.SlideByQueryHead ? queryHeads / keyValueHeads : 1);
     }
 
     /// <summary>Whether a pattern head sees everything.</summary>
     public bool IsDense(int head) => head >= _denseStart;
 
-    /// <summary>The residue modulo the stride of the far key blocks that a head keeps: <c>-(h * step + o) mod s</c>.</summary>
+    /// <summary>The residue modulo the stride of the far key blocks that a head keeps: <c>-(h * step + o) mod
+    /// s</c>.</summary>
     public int Residue(int head, int stride)
     {
         int shift = (int)(((long)head * _step + _offset) % stride);

@@ -1,9 +1,11 @@
 namespace S2ILGPU.Patterns;
 
-/// <summary>A local window, then one key block of every <c>s1</c> up to a distance of <c>N1</c> blocks, then one of every <c>s2</c>; causal, with stripes shifted from head to head.</summary>
+/// <summary>A local window, then one key block of every <c>s1</c> up to a distance of <c>N1</c> blocks, then one of
+/// every <c>s2</c>; causal, with stripes shifted from head to head.</summary>
 /// <remarks>
-/// <c>keep(h, i, j) = j &lt;= i and (i - j &lt; L or dense(h) or (j + h * step + o) mod (i - j &lt; N1 ? s1 : s2) == 0)</c> with <c>step = max(1, s1 / H)</c>.
-/// Both ranges share one shift, so that the far stripes of a head are among its near stripes whenever s1 divides s2: such a pattern is cache-efficient.
+/// <c>keep(h, i, j) = j &lt;= i and (i - j &lt; L or dense(h) or (j + h * step + o) mod (i - j &lt; N1 ? s1 : s2) ==
+/// 0)</c> with <c>step = max(1, s1 / H)</c>. Both ranges share one shift, so that the far stripes of a head are among
+/// its near stripes whenever s1 divides s2: such a pattern is cache-efficient.
 /// </remarks>
 public sealed class TwoRangePattern : AttentionPattern
 {
@@ -17,9 +19,11 @@ public sealed class TwoRangePattern : AttentionPattern
     /// <param name="nearStride">s1, one block is kept of every s1 in the near range.</param>
     /// <param name="farStride">s2, one block is kept of every s2 beyond.</param>
     /// <param name="blockTokens">Tokens per block, 16 to 128, a power of two. Default 64.</param>
-    /// <param name="stripes">How the stripes differ from head to head; null for <see cref="StripeOptions.Default"/>.</param>
+    /// <param name="stripes">How the stripes differ from head to head; null for <see
+    /// cref="StripeOptions.Default"/>.</param>
     /// <exception cref="ArgumentException">A parameter breaks its rule; the message has the value.</exception>
-    public TwoRangePattern(int queryHeads, int keyValueHeads, int localBlocks, int nearBlocks, int nearStride, int farStride, int blockTokens = 64, StripeOptions? stripes = null)
+    public TwoRangePattern(int queryHeads, int keyValueHeads, int localBlocks, int nearBlocks, int nearStride,
+        int farStride, int blockTokens = 64, StripeOptions? stripes = null)
         : base(queryHeads, keyValueHeads, blockTokens, isCausal: true, stripes is { SlideByQueryHead: true })
     {
         PatternRules.CheckAtLeast("local blocks", localBlocks, 1);
@@ -56,7 +60,8 @@ public sealed class TwoRangePattern : AttentionPattern
     public override bool Keeps(int head, int queryBlock, int keyBlock)
     {
         int distance = queryBlock - keyBlock, stride = distance < NearBlocks ? NearStride : FarStride;
-        return distance >= 0 && (distance < LocalBlocks || _stripes.IsDense(head) || keyBlock % stride == _stripes.Residue(head, stride));
+        return distance >= 0 && (distance < LocalBlocks || _stripes.IsDense(head)
+            || keyBlock % stride == _stripes.Residue(head, stride));
     }
 
     /// <inheritdoc/>
@@ -79,9 +84,11 @@ public sealed class TwoRangePattern : AttentionPattern
 
     /// <summary>The parameters in words.</summary>
     public override string ToString() =>
-        $"two-range, local {LocalBlocks}, stride {NearStride} within {NearBlocks} blocks, stride {FarStride} beyond{Stripes.Describe()}, {HeadsAndBlocks()}";
+        $"two-range, local {LocalBlocks}, stride {NearStride} within {NearBlocks} blocks, stride {FarStride} "
+        + $"beyond{Stripes.Describe()}, {HeadsAndBlocks()}";
 
     internal override int StripePeriod => FarStride;
 
-    internal override bool KeepsResidue(int head, int residue) => _stripes.IsDense(head) || residue == _stripes.Residue(head, FarStride);
+    internal override bool KeepsResidue(int head, int residue) =>
+        _stripes.IsDense(head) || residue == _stripes.Residue(head, FarStride);
 }

@@ -2,13 +2,14 @@ using System.Text;
 
 namespace S2ILGPU.Storage;
 
-/// <summary>Writes files so that a reader sees the old content or the whole new content, never half of it: write to a temporary name in the same folder,
-/// flush to disk, rename.</summary>
+/// <summary>Writes files so that a reader sees the old content or the whole new content, never half of it: write to a
+/// temporary name in the same folder, flush to disk, rename.</summary>
 public static class AtomicFile
 {
     /// <summary>Writes a file; whatever stood there is replaced at the very end.</summary>
     /// <param name="path">The file to write; its folder must exist.</param>
-    /// <param name="write">Writes the content. When it throws, the temporary file is deleted and the old file stays.</param>
+    /// <param name="write">Writes the content. When it throws, the temporary file is deleted and the old file
+    /// stays.</param>
     /// <exception cref="ArgumentException"><paramref name="path"/> is empty.</exception>
     /// <exception cref="DirectoryNotFoundException">The folder does not exist.</exception>
     /// <exception cref="IOException">The path is a folder, or the disk refused.</exception>
@@ -25,7 +26,8 @@ public static class AtomicFile
         string temporary = $"{full}.{Path.GetRandomFileName()}.tmp";
         try
         {
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
+            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None,
+                bufferSize: 1 << 16))
             {
                 write(stream);
                 stream.Flush(flushToDisk: true);

@@ -6,7 +6,8 @@ namespace S2ILGPU.Storage;
 internal static class FloatConversion
 {
     public static bool IsFloat(SafetensorsType type) =>
-        type is SafetensorsType.Float32 or SafetensorsType.Float16 or SafetensorsType.BFloat16 or SafetensorsType.Float64;
+        type is SafetensorsType.Float32 or SafetensorsType.Float16 or SafetensorsType.BFloat16
+        or SafetensorsType.Float64;
 
     // source holds destination.Length elements of a float type.
     public static void ToSingle(SafetensorsType type, ReadOnlySpan<byte> source, Span<float> destination)

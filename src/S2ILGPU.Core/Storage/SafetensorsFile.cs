@@ -5,8 +5,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace S2ILGPU.Storage;
 
-/// <summary>A safetensors file: named tensors behind a JSON header, as Hugging Face's tools read and write them.</summary>
-/// <remarks>Opening reads and checks the header only; <see cref="Read"/> reads a tensor's data from disk, from any thread.</remarks>
+/// <summary>A safetensors file: named tensors behind a JSON header, as Hugging Face's tools read and write
+/// them.</summary>
+/// <remarks>Opening reads and checks the header only; <see cref="Read"/> reads a tensor's data from disk, from any
+/// thread.</remarks>
 /// <seealso href="https://github.com/huggingface/safetensors#format"/>
 public sealed class SafetensorsFile : IDisposable
 {
@@ -23,16 +25,20 @@ public sealed class SafetensorsFile : IDisposable
         _handle = handle;
         long fileBytes = RandomAccess.GetLength(handle);
         if (fileBytes < sizeof(ulong))
-            throw new InvalidDataException($"{path}: {fileBytes} bytes are no safetensors file, it begins with a header length of 8 bytes");
+            throw new InvalidDataException(
+                $"{path}: {fileBytes} bytes are no safetensors file, it begins with a header length of 8 bytes");
         Span<byte> prefix = stackalloc byte[sizeof(ulong)];
         ReadExactly(prefix, 0, "the header length");
         ulong headerBytes = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (headerBytes > SafetensorsHeader.MaxHeaderBytes)
-            throw new InvalidDataException($"{path}: the header length {headerBytes} is more than the {SafetensorsHeader.MaxHeaderBytes} bytes allowed "
+            throw new InvalidDataException(
+                $"{path}: the header length {headerBytes} is more than the {SafetensorsHeader.MaxHeaderBytes} bytes "
+                + $"allowed "
                 + "(not a safetensors file?)");
         _dataStart = sizeof(ulong) + (long)headerBytes;
         if (_dataStart > fileBytes)
-            throw new InvalidDataException($"{path}: the header length is {headerBytes}, but only {fileBytes - sizeof(ulong)} bytes follow it "
+            throw new InvalidDataException(
+                $"{path}: the header length is {headerBytes}, but only {fileBytes - sizeof(ulong)} bytes follow it "
                 + "(truncated file?)");
         byte[] json = new byte[headerBytes];
         ReadExactly(json, sizeof(ulong), "the header");
@@ -58,13 +64,14 @@ public sealed class SafetensorsFile : IDisposable
     /// <param name="path">The file.</param>
     /// <returns>The open file; dispose it to close it.</returns>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is truncated, or its header is not what the format asks for: the message names the file, the tensor
-    /// and the values.</exception>
+    /// <exception cref="InvalidDataException">The file is truncated, or its header is not what the format asks for: the
+    /// message names the file, the tensor and the values.</exception>
     public static SafetensorsFile Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (!File.Exists(path))
-            throw new FileNotFoundException(Directory.Exists(path) ? $"{path} is a folder, not a safetensors file" : $"{path} does not exist", path);
+            throw new FileNotFoundException(Directory.Exists(path) ? $"{path} is a folder, not a safetensors file"
+                : $"{path} does not exist", path);
         var handle = File.OpenHandle(path);
         try
         {
@@ -89,19 +96,23 @@ public sealed class SafetensorsFile : IDisposable
         if (_byName.TryGetValue(name, out var entry))
             return entry;
         string held = string.Join(", ", Names.Take(8)) + (_entries.Count > 8 ? $" and {_entries.Count - 8} more" : "");
-        throw new InvalidDataException($"{FilePath} holds no tensor '{name}', it holds {(held.Length == 0 ? "none" : held)}");
+        throw new InvalidDataException(
+            $"{FilePath} holds no tensor '{name}', it holds {(held.Length == 0 ? "none" : held)}");
     }
 
     /// <summary>Reads a whole tensor as floats; F16, BF16 and F64 are converted.</summary>
     /// <param name="name">The tensor's name.</param>
     /// <param name="destination">Receives the elements, row-major; as long as the tensor.</param>
-    /// <exception cref="InvalidDataException">The file holds no such tensor, it holds no floats, or the file became shorter.</exception>
+    /// <exception cref="InvalidDataException">The file holds no such tensor, it holds no floats, or the file became
+    /// shorter.</exception>
     /// <exception cref="ArgumentException">The destination has another length.</exception>
     public void Read(string name, Span<float> destination)
     {
         var entry = Info(name);
         if (destination.Length != entry.Count)
-            throw new ArgumentException($"{FilePath}: tensor {entry} has {entry.Count} elements, the destination {destination.Length}", nameof(destination));
+            throw new ArgumentException(
+                $"{FilePath}: tensor {entry} has {entry.Count} elements, the destination {destination.Length}",
+                nameof(destination));
         ReadRange(name, 0, destination);
     }
 
@@ -109,7 +120,8 @@ public sealed class SafetensorsFile : IDisposable
     /// <param name="name">The tensor's name.</param>
     /// <param name="firstElement">The first element to read.</param>
     /// <param name="destination">Receives the elements, row-major; its length says how many.</param>
-    /// <exception cref="InvalidDataException">The file holds no such tensor, it holds no floats, or the file became shorter.</exception>
+    /// <exception cref="InvalidDataException">The file holds no such tensor, it holds no floats, or the file became
+    /// shorter.</exception>
     /// <exception cref="ArgumentException">The range is not inside the tensor.</exception>
     public void ReadRange(string name, long firstElement, Span<float> destination)
     {
@@ -117,7 +129,9 @@ public sealed class SafetensorsFile : IDisposable
         if (!FloatConversion.IsFloat(entry.Type))
             throw new InvalidDataException($"{FilePath}: tensor {entry} does not hold floats (F32, F16, BF16 or F64)");
         if (firstElement < 0 || firstElement > entry.Count - destination.Length)
-            throw new ArgumentException($"{FilePath}: tensor {entry} has {entry.Count} elements, asked for {destination.Length} from {firstElement}",
+            throw new ArgumentException(
+                $"{FilePath}: tensor {entry} has {entry.Count} elements, asked for {destination.Length} from "
+                + $"{firstElement}",
                 nameof(firstElement));
         int elementBytes = entry.Type.SizeBytes();
         long position = _dataStart + entry.Start + firstElement * elementBytes;
@@ -140,8 +154,8 @@ public sealed class SafetensorsFile : IDisposable
 
     /// <summary>Reads a whole tensor as a new array of floats.</summary>
     /// <param name="name">The tensor's name.</param>
-    /// <exception cref="InvalidDataException">The file holds no such tensor, it holds no floats or more than an array can, or the file became
-    /// shorter.</exception>
+    /// <exception cref="InvalidDataException">The file holds no such tensor, it holds no floats or more than an array
+    /// can, or the file became shorter.</exception>
     public float[] ReadSingles(string name)
     {
         var entry = Info(name);
@@ -161,18 +175,23 @@ public sealed class SafetensorsFile : IDisposable
     {
         var entry = Info(name);
         if (destination.Length != entry.SizeBytes)
-            throw new ArgumentException($"{FilePath}: tensor {entry} has {entry.SizeBytes} bytes, the destination {destination.Length}", nameof(destination));
+            throw new ArgumentException(
+                $"{FilePath}: tensor {entry} has {entry.SizeBytes} bytes, the destination {destination.Length}",
+                nameof(destination));
         ReadExactly(destination, _dataStart + entry.Start, name);
     }
 
     /// <summary>Writes a file: to a temporary name first, renamed when it is complete.</summary>
     /// <param name="path">The file to write.</param>
-    /// <param name="tensors">The tensors; laid out by element size, widest first, so that each is aligned, otherwise in the given order.</param>
+    /// <param name="tensors">The tensors; laid out by element size, widest first, so that each is aligned, otherwise in
+    /// the given order.</param>
     /// <param name="metadata">The file's own key-value pairs, or null.</param>
     /// <exception cref="ArgumentException">Two tensors have the same name, or the header gets too long.</exception>
-    /// <exception cref="InvalidOperationException">A callback wrote another number of bytes than its tensor has.</exception>
+    /// <exception cref="InvalidOperationException">A callback wrote another number of bytes than its tensor
+    /// has.</exception>
     /// <exception cref="IOException">The file cannot be written, see <see cref="AtomicFile.Write"/>.</exception>
-    public static void Write(string path, IEnumerable<SafetensorsTensor> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Write(string path, IEnumerable<SafetensorsTensor> tensors, IReadOnlyDictionary<string,
+        string>? metadata = null)
     {
         ArgumentNullException.ThrowIfNull(tensors);
         var ordered = tensors.OrderByDescending(t => t.Type.SizeBytes()).ToArray();
@@ -188,7 +207,8 @@ public sealed class SafetensorsFile : IDisposable
                 tensor.WriteData(stream);
                 long written = stream.Position - start;
                 if (written != tensor.SizeBytes)
-                    throw new InvalidOperationException($"{path}: tensor '{tensor.Name}' has {tensor.SizeBytes} bytes, but {written} were written");
+                    throw new InvalidOperationException(
+                        $"{path}: tensor '{tensor.Name}' has {tensor.SizeBytes} bytes, but {written} were written");
             }
         });
     }

@@ -9,8 +9,8 @@ namespace S2ILGPU.Storage;
 /// <summary>The JSON at the start of a safetensors file:
 /// <c>{"name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},...,"__metadata__":{"key":"value"}}</c>.</summary>
 /// <remarks>
-/// Strict, as files come from anywhere: every size is checked before it is believed. The data of the tensors must follow each other from offset 0 to the end
-/// of the file without gap or overlap.
+/// Strict, as files come from anywhere: every size is checked before it is believed. The data of the tensors must
+/// follow each other from offset 0 to the end of the file without gap or overlap.
 /// </remarks>
 internal sealed class SafetensorsHeader
 {
@@ -113,7 +113,9 @@ internal sealed class SafetensorsHeader
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
             if (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt64(out long number) || number < 0)
-                throw Bad($"tensor '{name}': {key}[{numbers.Count}] must be an integer from 0 to 2^63 - 1, got {Kind(ref reader)}");
+                throw Bad(
+                    $"tensor '{name}': {key}[{numbers.Count}] must be an integer from 0 to 2^63 - 1, got "
+                    + $"{Kind(ref reader)}");
             if (numbers.Count == MaxRank)
                 throw Bad($"tensor '{name}': {key} has more than {MaxRank} numbers");
             numbers.Add(number);
@@ -140,7 +142,8 @@ internal sealed class SafetensorsHeader
     private void CheckDataIsCovered(long dataBytes)
     {
         // An empty tensor comes before the one that begins at the same place.
-        Entries.Sort((a, b) => (a.Start, a.SizeBytes).CompareTo((b.Start, b.SizeBytes)) is not 0 and int order ? order : string.CompareOrdinal(a.Name, b.Name));
+        Entries.Sort((a, b) => (a.Start, a.SizeBytes).CompareTo((b.Start, b.SizeBytes)) is not 0 and int order ? order
+            : string.CompareOrdinal(a.Name, b.Name));
         long end = 0;
         foreach (var entry in Entries)
         {
@@ -149,7 +152,9 @@ internal sealed class SafetensorsHeader
                     + $"{(entry.Start < end ? "overlapping" : "leaving a gap after")} what ends at {end}");
             end += entry.SizeBytes;
             if (end > dataBytes)
-                throw Bad($"tensor '{entry.Name}': its data end at {end}, but only {dataBytes} bytes follow the header (truncated file?)");
+                throw Bad(
+                    $"tensor '{entry.Name}': its data end at {end}, but only {dataBytes} bytes follow the header "
+                    + $"(truncated file?)");
         }
         if (end != dataBytes)
             throw Bad($"the tensors end at {end}, but {dataBytes} bytes follow the header");
@@ -161,7 +166,8 @@ internal sealed class SafetensorsHeader
             throw Bad($"{what}, got {Kind(ref reader)}");
     }
 
-    // GetString throws InvalidOperationException for an escape of half a surrogate pair, the one thing that the JSON check does not see.
+    // GetString throws InvalidOperationException for an escape of half a surrogate pair, the one thing that the JSON
+    // check does not see.
     private string Text(ref Utf8JsonReader reader, string what)
     {
         try
@@ -181,7 +187,8 @@ internal sealed class SafetensorsHeader
         var token => token.ToString(),
     };
 
-    /// <summary>The length prefix and the JSON for tensors in the given order, padded with spaces to a multiple of 8 bytes.</summary>
+    /// <summary>The length prefix and the JSON for tensors in the given order, padded with spaces to a multiple of 8
+    /// bytes.</summary>
     public static byte[] Write(IReadOnlyList<SafetensorsTensor> tensors, IReadOnlyDictionary<string, string>? metadata)
     {
         var buffer = new ArrayBufferWriter<byte>();
@@ -200,7 +207,9 @@ internal sealed class SafetensorsHeader
         buffer.Write("        "u8[..padding]);
         byte[] header = buffer.WrittenSpan.ToArray();
         if (header.Length - sizeof(ulong) > MaxHeaderBytes)
-            throw new ArgumentException($"{tensors.Count} tensors and metadata need a header of {header.Length} bytes, at most {MaxHeaderBytes} are allowed");
+            throw new ArgumentException(
+                $"{tensors.Count} tensors and metadata need a header of {header.Length} bytes, at most "
+                + $"{MaxHeaderBytes} are allowed");
         BinaryPrimitives.WriteUInt64LittleEndian(header, (ulong)(header.Length - sizeof(ulong)));
         return header;
     }

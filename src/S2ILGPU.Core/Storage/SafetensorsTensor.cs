@@ -13,8 +13,10 @@ public sealed class SafetensorsTensor
     /// <param name="name">The name, unique in the file.</param>
     /// <param name="type">The element type.</param>
     /// <param name="shape">The extents, outermost first; copied.</param>
-    /// <param name="write">Writes exactly <see cref="SizeBytes"/> bytes, little-endian, row-major; called once, while the file is written.</param>
-    /// <exception cref="ArgumentException">The name is empty or reserved, or the size of the shape does not fit.</exception>
+    /// <param name="write">Writes exactly <see cref="SizeBytes"/> bytes, little-endian, row-major; called once, while
+    /// the file is written.</param>
+    /// <exception cref="ArgumentException">The name is empty or reserved, or the size of the shape does not
+    /// fit.</exception>
     public SafetensorsTensor(string name, SafetensorsType type, ReadOnlySpan<long> shape, Action<Stream> write)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
@@ -24,7 +26,8 @@ public sealed class SafetensorsTensor
         if (!Enum.IsDefined(type))
             throw new ArgumentException($"tensor '{name}': {(int)type} is no element type", nameof(type));
         if (shape.Length > SafetensorsHeader.MaxRank || !SafetensorsEntry.TrySizeBytes(type, shape, out long sizeBytes))
-            throw new ArgumentException($"tensor '{name}': shape {SafetensorsEntry.ShapeText(shape)} is negative, too large "
+            throw new ArgumentException(
+                $"tensor '{name}': shape {SafetensorsEntry.ShapeText(shape)} is negative, too large "
                 + $"or of more than {SafetensorsHeader.MaxRank} dimensions", nameof(shape));
         Name = name;
         Type = type;
@@ -33,20 +36,24 @@ public sealed class SafetensorsTensor
         WriteData = write;
     }
 
-    /// <summary>A tensor of floats, converted to the element type while it is written: to the nearest, ties to even.</summary>
+    /// <summary>A tensor of floats, converted to the element type while it is written: to the nearest, ties to
+    /// even.</summary>
     /// <param name="name">The name, unique in the file.</param>
     /// <param name="type">F32, F16, BF16 or F64.</param>
     /// <param name="shape">The extents, outermost first; copied.</param>
     /// <param name="values">The elements, row-major; read when the file is written, not copied.</param>
-    /// <exception cref="ArgumentException">The type is no float type, or the number of values is not that of the shape.</exception>
+    /// <exception cref="ArgumentException">The type is no float type, or the number of values is not that of the
+    /// shape.</exception>
     public SafetensorsTensor(string name, SafetensorsType type, ReadOnlySpan<long> shape, ReadOnlyMemory<float> values)
         : this(name, type, shape, stream => WriteFloats(stream, type, values.Span))
     {
         if (!FloatConversion.IsFloat(type))
-            throw new ArgumentException($"tensor '{name}': floats cannot be written as {type.FileName()}", nameof(type));
+            throw new ArgumentException($"tensor '{name}': floats cannot be written as {type.FileName()}",
+                nameof(type));
         long count = SizeBytes / type.SizeBytes();
         if (values.Length != count)
-            throw new ArgumentException($"tensor '{name}': shape {SafetensorsEntry.ShapeText(shape)} needs {count} values, got {values.Length}",
+            throw new ArgumentException(
+                $"tensor '{name}': shape {SafetensorsEntry.ShapeText(shape)} needs {count} values, got {values.Length}",
                 nameof(values));
     }
 

@@ -54,10 +54,14 @@ public static class SafetensorsTypes
 {
     private static readonly (SafetensorsType Type, string Name, int SizeBytes)[] Table =
     [
-        (SafetensorsType.Float32, "F32", 4), (SafetensorsType.Float16, "F16", 2), (SafetensorsType.BFloat16, "BF16", 2), (SafetensorsType.Float64, "F64", 8),
-        (SafetensorsType.Int64, "I64", 8), (SafetensorsType.Int32, "I32", 4), (SafetensorsType.Int16, "I16", 2), (SafetensorsType.Int8, "I8", 1),
-        (SafetensorsType.UInt64, "U64", 8), (SafetensorsType.UInt32, "U32", 4), (SafetensorsType.UInt16, "U16", 2), (SafetensorsType.UInt8, "U8", 1),
-        (SafetensorsType.Boolean, "BOOL", 1), (SafetensorsType.Float8E4M3, "F8_E4M3", 1), (SafetensorsType.Float8E5M2, "F8_E5M2", 1),
+        (SafetensorsType.Float32, "F32", 4), (SafetensorsType.Float16, "F16", 2), (SafetensorsType.BFloat16, "BF16", 2),
+        (SafetensorsType.Float64, "F64", 8),
+        (SafetensorsType.Int64, "I64", 8), (SafetensorsType.Int32, "I32", 4), (SafetensorsType.Int16, "I16", 2),
+            (SafetensorsType.Int8, "I8", 1),
+        (SafetensorsType.UInt64, "U64", 8), (SafetensorsType.UInt32, "U32", 4), (SafetensorsType.UInt16, "U16", 2),
+            (SafetensorsType.UInt8, "U8", 1),
+        (SafetensorsType.Boolean, "BOOL", 1), (SafetensorsType.Float8E4M3, "F8_E4M3", 1),
+            (SafetensorsType.Float8E5M2, "F8_E5M2", 1),
     ];
 
     /// <summary>Size of one element in bytes.</summary>

@@ -1,7 +1,9 @@
 namespace S2ILGPU.Tensors;
 
-/// <summary>A piece of device memory, reference-counted because tensors share it as views. The engine that made it knows what is inside.</summary>
-/// <remarks>Created with one reference. Not thread-safe: an engine's memory belongs to the thread that drives it.</remarks>
+/// <summary>A piece of device memory, reference-counted because tensors share it as views. The engine that made it
+/// knows what is inside.</summary>
+/// <remarks>Created with one reference. Not thread-safe: an engine's memory belongs to the thread that drives
+/// it.</remarks>
 /// <param name="sizeBytes">Size in bytes.</param>
 public abstract class DeviceBuffer(long sizeBytes)
 {
@@ -11,7 +13,8 @@ public abstract class DeviceBuffer(long sizeBytes)
     /// <summary>Number of tensors that hold the buffer; 0 once it went back to its engine.</summary>
     public int References { get; private set; }
 
-    /// <summary>What the present holder asked for, for the allocator's counts; <see cref="SizeBytes"/> may be rounded up.</summary>
+    /// <summary>What the present holder asked for, for the allocator's counts; <see cref="SizeBytes"/> may be rounded
+    /// up.</summary>
     internal long HeldBytes { get; set; }
 
     /// <summary>Adds a holder.</summary>

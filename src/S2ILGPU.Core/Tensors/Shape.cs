@@ -42,19 +42,23 @@ public readonly struct Shape : IEquatable<Shape>
         {
             int d = dimension < 0 ? dimension + Rank : dimension;
             if ((uint)d >= (uint)Rank)
-                throw new ArgumentOutOfRangeException(nameof(dimension), $"dimension {dimension} of a shape of rank {Rank}");
+                throw new ArgumentOutOfRangeException(nameof(dimension),
+                    $"dimension {dimension} of a shape of rank {Rank}");
             return d switch { 0 => _d0, 1 => _d1, 2 => _d2, _ => _d3 };
         }
     }
 
     /// <summary>Number of elements; 1 for rank 0.</summary>
-    /// <exception cref="ShapeException">There are 2^60 elements or more, whose bytes no 64-bit number counts.</exception>
+    /// <exception cref="ShapeException">There are 2^60 elements or more, whose bytes no 64-bit number
+    /// counts.</exception>
     public long Count
     {
         get
         {
             ulong high = Math.BigMul(ExtentOrOne(0) * ExtentOrOne(1), ExtentOrOne(2) * ExtentOrOne(3), out ulong count);
-            return high == 0 && count <= MaxCount ? (long)count : throw new ShapeException(nameof(Shape), "the product of all extents", $"at most {MaxCount}", ToString());
+            return high == 0 && count <= MaxCount ? (long)count
+                : throw new ShapeException(nameof(Shape), "the product of all extents", $"at most {MaxCount}",
+                ToString());
         }
     }
 
@@ -80,7 +84,8 @@ public readonly struct Shape : IEquatable<Shape>
     private ulong ExtentOrOne(int dimension) => dimension < Rank ? (ulong)this[dimension] : 1;
 
     /// <inheritdoc/>
-    public bool Equals(Shape other) => Rank == other.Rank && _d0 == other._d0 && _d1 == other._d1 && _d2 == other._d2 && _d3 == other._d3;
+    public bool Equals(Shape other) =>
+        Rank == other.Rank && _d0 == other._d0 && _d1 == other._d1 && _d2 == other._d2 && _d3 == other._d3;
 
     /// <inheritdoc/>
     public override bool Equals([NotNullWhen(true)] object? obj) => obj is Shape other && Equals(other);

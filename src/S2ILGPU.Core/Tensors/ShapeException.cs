@@ -1,6 +1,7 @@
 namespace S2ILGPU.Tensors;
 
-/// <summary>An argument of an operation has the wrong shape, element type or extent; the message carries the operation, the argument, what was expected and what came.</summary>
+/// <summary>An argument of an operation has the wrong shape, element type or extent; the message carries the operation,
+/// the argument, what was expected and what came.</summary>
 /// <param name="operation">Name of the operation.</param>
 /// <param name="argument">Name of the argument.</param>
 /// <param name="expected">What was expected, as a person would write it.</param>

@@ -1,6 +1,7 @@
 namespace S2ILGPU.Tensors;
 
-/// <summary>A strided view of device memory: buffer, offset, shape, strides, element type. It has no operations of its own; engines have.</summary>
+/// <summary>A strided view of device memory: buffer, offset, shape, strides, element type. It has no operations of its
+/// own; engines have.</summary>
 /// <remarks>Views share the buffer and hold a reference to it; dispose each tensor once. Not thread-safe.</remarks>
 public sealed class Tensor : IDisposable
 {
@@ -22,18 +23,22 @@ public sealed class Tensor : IDisposable
     /// <param name="shape">The shape.</param>
     /// <param name="elementType">The element type.</param>
     /// <exception cref="ArgumentException">The buffer is too small.</exception>
-    /// <exception cref="ShapeException">The extents behind the first multiply to more than a stride can be, which has 32 bits.</exception>
+    /// <exception cref="ShapeException">The extents behind the first multiply to more than a stride can be, which has
+    /// 32 bits.</exception>
     public static Tensor Create(DeviceBuffer buffer, Shape shape, ElementType elementType)
     {
         ArgumentNullException.ThrowIfNull(buffer);
         if (shape.Count * elementType.SizeBytes() > buffer.SizeBytes)
-            throw new ArgumentException($"{elementType} {shape} needs {shape.Count * elementType.SizeBytes()} bytes, the buffer has {buffer.SizeBytes}");
+            throw new ArgumentException(
+                $"{elementType} {shape} needs {shape.Count * elementType.SizeBytes()} bytes, the buffer has "
+                + $"{buffer.SizeBytes}");
         return new Tensor(buffer, 0, shape, ContiguousStrides(shape), elementType);
     }
 
     /// <summary>The memory underneath.</summary>
     /// <exception cref="ObjectDisposedException">The tensor was disposed.</exception>
-    public DeviceBuffer Buffer => _buffer ?? throw new ObjectDisposedException(nameof(Tensor), $"tensor {Shape} was disposed");
+    public DeviceBuffer Buffer =>
+        _buffer ?? throw new ObjectDisposedException(nameof(Tensor), $"tensor {Shape} was disposed");
 
     /// <summary>Position of the first element in the buffer, in elements.</summary>
     public long OffsetElements { get; }
@@ -50,7 +55,8 @@ public sealed class Tensor : IDisposable
     /// <summary>Whether the tensor was disposed.</summary>
     public bool IsDisposed => _buffer is null;
 
-    /// <summary>Distance between neighbours along a dimension, in elements; a negative index counts from the end.</summary>
+    /// <summary>Distance between neighbours along a dimension, in elements; a negative index counts from the
+    /// end.</summary>
     /// <param name="dimension">The dimension.</param>
     public int Stride(int dimension) => _strides[dimension];
 
@@ -74,7 +80,8 @@ public sealed class Tensor : IDisposable
     public Tensor Reshape(Shape shape)
     {
         if (shape.Count != Count || !IsContiguous)
-            throw new ShapeException(nameof(Reshape), "tensor", $"contiguous with {shape.Count} elements", $"{Shape}{(IsContiguous ? "" : ", strided")}");
+            throw new ShapeException(nameof(Reshape), "tensor", $"contiguous with {shape.Count} elements",
+                $"{Shape}{(IsContiguous ? "" : ", strided")}");
         return new Tensor(Buffer, OffsetElements, shape, ContiguousStrides(shape), ElementType);
     }
 
@@ -87,11 +94,14 @@ public sealed class Tensor : IDisposable
     public Tensor Slice(int dimension, int start, int count)
     {
         if (start < 0 || count < 0 || start > Shape[dimension] - count)
-            throw new ArgumentOutOfRangeException(nameof(start), $"slice {start}..{start + count} of dimension {dimension} of {Shape}");
-        return new Tensor(Buffer, OffsetElements + (long)start * _strides[dimension], Shape.With(dimension, count), _strides, ElementType);
+            throw new ArgumentOutOfRangeException(nameof(start),
+                $"slice {start}..{start + count} of dimension {dimension} of {Shape}");
+        return new Tensor(Buffer, OffsetElements + (long)start * _strides[dimension], Shape.With(dimension, count),
+            _strides, ElementType);
     }
 
-    /// <summary>The dimensions in another order, as in <c>Permute(0, 2, 1, 3)</c> for [B, H, N, D] seen as [B, N, H, D].</summary>
+    /// <summary>The dimensions in another order, as in <c>Permute(0, 2, 1, 3)</c> for [B, H, N, D] seen as [B, N, H,
+    /// D].</summary>
     /// <param name="dimensions">Each dimension once.</param>
     /// <returns>A view that shares the memory; dispose it too.</returns>
     /// <exception cref="ArgumentException">The dimensions are not a permutation.</exception>
@@ -106,7 +116,8 @@ public sealed class Tensor : IDisposable
             seen |= 1 << dimensions[d];
         }
         if (dimensions.Length != Shape.Rank || seen != (1 << Shape.Rank) - 1)
-            throw new ArgumentException($"[{string.Join(", ", dimensions.ToArray())}] is not a permutation of the dimensions of {Shape}");
+            throw new ArgumentException(
+                $"[{string.Join(", ", dimensions.ToArray())}] is not a permutation of the dimensions of {Shape}");
         return new Tensor(Buffer, OffsetElements, new Shape(extents), new Shape(strides), ElementType);
     }
 
@@ -119,7 +130,8 @@ public sealed class Tensor : IDisposable
     {
         int at = dimension < 0 ? dimension + Shape.Rank : dimension;
         if (inner < 1 || Shape[at] % inner != 0)
-            throw new ShapeException(nameof(Split), $"dimension {dimension}", $"a multiple of {inner}", Shape.ToString());
+            throw new ShapeException(nameof(Split), $"dimension {dimension}", $"a multiple of {inner}",
+                Shape.ToString());
         Span<int> extents = stackalloc int[Shape.Rank + 1], strides = stackalloc int[Shape.Rank + 1];
         for (int d = 0, to = 0; d < Shape.Rank; d++, to++)
         {
@@ -154,7 +166,8 @@ public sealed class Tensor : IDisposable
         for (int d = shape.Rank - 1; d >= 0; stride *= Math.Max(1, shape[d--]))
             strides[d] = stride <= int.MaxValue
                 ? (int)stride
-                : throw new ShapeException(nameof(Tensor), $"the product of the extents behind dimension {d}", $"at most {int.MaxValue}", shape.ToString());
+                : throw new ShapeException(nameof(Tensor), $"the product of the extents behind dimension {d}",
+                    $"at most {int.MaxValue}", shape.ToString());
         return new Shape(strides);
     }
 }

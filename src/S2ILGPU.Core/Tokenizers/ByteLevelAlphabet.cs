@@ -3,9 +3,10 @@ using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 
-/// <summary>The byte-level alphabet of GPT-2: each byte as one printable character, so that a vocabulary of byte strings can stand in a JSON file.</summary>
-/// <remarks>A printable Latin-1 byte is its own character; the 68 others take the characters from U+0100 on, in the order of the bytes: a space is Ġ, a line
-/// feed Ċ.</remarks>
+/// <summary>The byte-level alphabet of GPT-2: each byte as one printable character, so that a vocabulary of byte
+/// strings can stand in a JSON file.</summary>
+/// <remarks>A printable Latin-1 byte is its own character; the 68 others take the characters from U+0100 on, in the
+/// order of the bytes: a space is Ġ, a line feed Ċ.</remarks>
 internal static class ByteLevelAlphabet
 {
     private static readonly char[] Characters = CreateCharacters();

@@ -4,7 +4,8 @@ using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 
-/// <summary>A byte-level BPE tokenizer with GPT-2's splitting: text to token ids and back, without loss for any bytes.</summary>
+/// <summary>A byte-level BPE tokenizer with GPT-2's splitting: text to token ids and back, without loss for any
+/// bytes.</summary>
 /// <remarks>Safe to share between threads. Encoding keeps a cache of short pieces (at most some megabytes).</remarks>
 /// <seealso href="https://huggingface.co/docs/tokenizers"/>
 public sealed class BytePairTokenizer
@@ -29,9 +30,11 @@ public sealed class BytePairTokenizer
                 _byteIds[vocabulary.Tokens[id][0]] = id;
         _merges = new PairTable(vocabulary.Merges.Count);
         for (int rank = 0; rank < vocabulary.Merges.Count; rank++)
-            _merges.TryAdd(vocabulary.Merges[rank].Left, vocabulary.Merges[rank].Right, rank, vocabulary.Merges[rank].Merged);
+            _merges.TryAdd(vocabulary.Merges[rank].Left, vocabulary.Merges[rank].Right, rank,
+                vocabulary.Merges[rank].Merged);
         // Longest first, so that of two special tokens that begin alike the longer one is found.
-        _specials = [.. vocabulary.SpecialTokens.Select(p => (Encoding.UTF8.GetBytes(p.Key), p.Value)).OrderByDescending(p => p.Item1.Length)];
+        _specials = [.. vocabulary.SpecialTokens.Select(p => (Encoding.UTF8.GetBytes(p.Key), p.Value))
+            .OrderByDescending(p => p.Item1.Length)];
         EndOfText = vocabulary.SpecialTokens.TryGetValue(EndOfTextToken, out int endOfText) ? endOfText : null;
     }
 
@@ -46,22 +49,24 @@ public sealed class BytePairTokenizer
 
     internal BytePairVocabulary Vocabulary { get; }
 
-    /// <summary>Reads a Hugging Face <c>tokenizer.json</c> of a byte-level BPE tokenizer with GPT-2's splitting.</summary>
+    /// <summary>Reads a Hugging Face <c>tokenizer.json</c> of a byte-level BPE tokenizer with GPT-2's
+    /// splitting.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is damaged, too large, or describes another kind of tokenizer; the message says what and
-    /// where.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged, too large, or describes another kind of tokenizer;
+    /// the message says what and where.</exception>
     public static BytePairTokenizer Load(string path) => new(TokenizerJsonReader.Read(path));
 
     /// <summary>Writes a Hugging Face <c>tokenizer.json</c>, replacing the file only when it is complete.</summary>
     /// <param name="path">The file to write.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public void Save(string path) => Storage.AtomicFile.Write(path, stream => TokenizerJsonWriter.Write(stream, Vocabulary));
+    public void Save(string path) =>
+        Storage.AtomicFile.Write(path, stream => TokenizerJsonWriter.Write(stream, Vocabulary));
 
     /// <summary>Encodes text.</summary>
     /// <param name="text">Any text; half a surrogate pair becomes U+FFFD.</param>
-    /// <param name="allowSpecial">Whether the text of a special token becomes that token. False for text from outside: it is then encoded like any other
-    /// text.</param>
+    /// <param name="allowSpecial">Whether the text of a special token becomes that token. False for text from outside:
+    /// it is then encoded like any other text.</param>
     /// <returns>The token ids.</returns>
     public int[] Encode(string text, bool allowSpecial = false)
     {
@@ -84,7 +89,8 @@ public sealed class BytePairTokenizer
     /// <param name="utf8">The bytes; need not be valid UTF-8.</param>
     /// <param name="destination">Receives the token ids at its end.</param>
     /// <param name="allowSpecial">Whether the text of a special token becomes that token.</param>
-    /// <remarks>O(bytes) for ordinary text; a single piece of n bytes (a run without any break) costs O(n log n).</remarks>
+    /// <remarks>O(bytes) for ordinary text; a single piece of n bytes (a run without any break) costs O(n log
+    /// n).</remarks>
     public void Encode(ReadOnlySpan<byte> utf8, List<int> destination, bool allowSpecial = false)
     {
         ArgumentNullException.ThrowIfNull(destination);
@@ -133,7 +139,8 @@ public sealed class BytePairTokenizer
     public ReadOnlySpan<byte> TokenBytes(int id)
     {
         if ((uint)id >= (uint)VocabularySize)
-            throw new ArgumentOutOfRangeException(nameof(id), $"token id {id} is not in the vocabulary of {VocabularySize}");
+            throw new ArgumentOutOfRangeException(nameof(id),
+                $"token id {id} is not in the vocabulary of {VocabularySize}");
         return Vocabulary.Tokens[id];
     }
 

@@ -3,17 +3,21 @@ using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 
-/// <summary>Learns a byte-level BPE tokenizer: the most frequent pair of neighbouring tokens becomes a token, again and again.</summary>
+/// <summary>Learns a byte-level BPE tokenizer: the most frequent pair of neighbouring tokens becomes a token, again and
+/// again.</summary>
 /// <remarks>
 /// <para>Ids: 0 to 255 are the bytes, then the merges in the order in which they were learned, then the special tokens.
-/// Deterministic: of pairs that occur equally often, the one with the smallest left id wins, then the smallest right id.</para>
-/// <para>Text is counted as it is added and not kept. Pieces longer than 64 bytes are counted in parts. Not safe to share between threads.</para>
+/// Deterministic: of pairs that occur equally often, the one with the smallest left id wins, then the smallest right
+/// id.</para>
+/// <para>Text is counted as it is added and not kept. Pieces longer than 64 bytes are counted in parts. Not safe to
+/// share between threads.</para>
 /// </remarks>
 public sealed class BytePairTrainer
 {
     private readonly PieceCounter _pieces = new();
 
-    /// <summary>Learns a tokenizer from the documents of a corpus, with <see cref="BytePairTokenizer.EndOfTextToken"/> as its special token.</summary>
+    /// <summary>Learns a tokenizer from the documents of a corpus, with <see cref="BytePairTokenizer.EndOfTextToken"/>
+    /// as its special token.</summary>
     /// <param name="corpus">The text.</param>
     /// <param name="vocabularySize">V, number of token ids, at least 257.</param>
     /// <exception cref="ArgumentOutOfRangeException">The vocabulary is too small.</exception>
@@ -31,16 +35,21 @@ public sealed class BytePairTrainer
     public void Add(ReadOnlySpan<byte> document) => _pieces.AddText(document);
 
     /// <summary>Learns a tokenizer from what was added.</summary>
-    /// <param name="vocabularySize">V, number of token ids with bytes and special tokens. Fewer come out when the text has not enough pairs that occur
-    /// twice.</param>
-    /// <param name="specialTokens">Texts of the special tokens; null for <see cref="BytePairTokenizer.EndOfTextToken"/> alone.</param>
+    /// <param name="vocabularySize">V, number of token ids with bytes and special tokens. Fewer come out when the text
+    /// has not enough pairs that occur twice.</param>
+    /// <param name="specialTokens">Texts of the special tokens; null for <see cref="BytePairTokenizer.EndOfTextToken"/>
+    /// alone.</param>
     /// <exception cref="ArgumentException">A special token has less than two characters or stands twice.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The vocabulary is too small for the bytes and the special tokens.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The vocabulary is too small for the bytes and the special
+    /// tokens.</exception>
     public BytePairTokenizer Train(int vocabularySize, IReadOnlyList<string>? specialTokens = null)
     {
         specialTokens ??= [BytePairTokenizer.EndOfTextToken];
-        if (specialTokens.Any(token => token is null or { Length: < 2 }) || specialTokens.Distinct().Count() != specialTokens.Count)
-            throw new ArgumentException($"special tokens must be different and have at least two characters, got '{string.Join("', '", specialTokens)}'",
+        if (specialTokens.Any(token => token is null or { Length: < 2 })
+            || specialTokens.Distinct().Count() != specialTokens.Count)
+            throw new ArgumentException(
+                $"special tokens must be different and have at least two characters, got "
+                + $"'{string.Join("', '", specialTokens)}'",
                 nameof(specialTokens));
         if (vocabularySize < 256 + specialTokens.Count)
             throw new ArgumentOutOfRangeException(nameof(vocabularySize),
@@ -56,10 +65,12 @@ public sealed class BytePairTrainer
             specials.Add(special, tokens.Count);
             tokens.Add(Encoding.UTF8.GetBytes(special));
         }
-        return new BytePairTokenizer(new BytePairVocabulary { Tokens = tokens, Merges = merges, SpecialTokens = specials });
+        return new BytePairTokenizer(new BytePairVocabulary { Tokens = tokens, Merges = merges,
+            SpecialTokens = specials });
     }
 
-    // Two pairs can make the same bytes (a + bc, ab + c): they share a token, as a vocabulary is keyed by text; no merge makes the text of a special token.
+    // Two pairs can make the same bytes (a + bc, ab + c): they share a token, as a vocabulary is keyed by text; no
+    // merge makes the text of a special token.
     private List<(int, int, int)> LearnMerges(List<byte[]> tokens, int tokenEnd, IReadOnlyList<string> specialTokens)
     {
         var merges = new List<(int, int, int)>();

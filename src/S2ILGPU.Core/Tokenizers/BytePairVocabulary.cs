@@ -2,7 +2,8 @@ using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 
-/// <summary>What a byte-level BPE tokenizer knows: the bytes of every token, the merges in the order of their ranks, the special tokens.</summary>
+/// <summary>What a byte-level BPE tokenizer knows: the bytes of every token, the merges in the order of their ranks,
+/// the special tokens.</summary>
 /// <remarks>Built by the trainer or read from a file; whoever builds it has checked it.</remarks>
 internal sealed class BytePairVocabulary
 {

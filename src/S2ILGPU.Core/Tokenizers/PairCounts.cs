@@ -3,9 +3,10 @@ using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 
-/// <summary>How often each pair of neighbouring tokens occurs in the counted pieces, kept up to date while pairs are merged.</summary>
-/// <remarks>A merge costs the pieces that hold the pair, not the corpus: each pair knows its pieces, and the queue of pairs is corrected only when a pair
-/// comes up.</remarks>
+/// <summary>How often each pair of neighbouring tokens occurs in the counted pieces, kept up to date while pairs are
+/// merged.</summary>
+/// <remarks>A merge costs the pieces that hold the pair, not the corpus: each pair knows its pieces, and the queue of
+/// pairs is corrected only when a pair comes up.</remarks>
 internal sealed class PairCounts
 {
     private readonly Dictionary<long, Pair> _pairs = [];
@@ -45,8 +46,8 @@ internal sealed class PairCounts
         QueueChanged();
     }
 
-    /// <summary>The pair that occurs most often, of equals the one with the smallest left id, then the smallest right id; false when none occurs
-    /// twice.</summary>
+    /// <summary>The pair that occurs most often, of equals the one with the smallest left id, then the smallest right
+    /// id; false when none occurs twice.</summary>
     public bool TryTakeBest(out int left, out int right)
     {
         while (_queue.TryDequeue(out long key, out var priority))
@@ -73,7 +74,8 @@ internal sealed class PairCounts
 
     private Span<int> Tokens(int piece) => _ids.AsSpan(_pieceStarts[piece], _pieceTokens[piece]);
 
-    // From left to right, as the encoder does; the tokens move up over the gaps. A piece that lost the pair since it was listed stays as it is.
+    // From left to right, as the encoder does; the tokens move up over the gaps. A piece that lost the pair since it
+    // was listed stays as it is.
     private void MergeInPiece(int piece, int left, int right, int merged)
     {
         var tokens = Tokens(piece);

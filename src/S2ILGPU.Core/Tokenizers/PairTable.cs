@@ -3,7 +3,8 @@ using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 
-/// <summary>The merges of a tokenizer: from a pair of token ids to (rank, merged id), as an open-addressing hash table without objects.</summary>
+/// <summary>The merges of a tokenizer: from a pair of token ids to (rank, merged id), as an open-addressing hash table
+/// without objects.</summary>
 internal sealed class PairTable
 {
     /// <summary>What <see cref="Find"/> returns for a pair that is not merged; larger than every merge.</summary>

@@ -2,7 +2,8 @@ using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 
-/// <summary>Remembers the tokens of short pieces: a direct-mapped table of immutable entries, safe to use from several threads without locks.</summary>
+/// <summary>Remembers the tokens of short pieces: a direct-mapped table of immutable entries, safe to use from several
+/// threads without locks.</summary>
 internal sealed class PieceCache
 {
     public const int LongestPiece = 40;
@@ -21,7 +22,8 @@ internal sealed class PieceCache
         return found;
     }
 
-    public void Set(ReadOnlySpan<byte> piece, int slot, ReadOnlySpan<int> ids) => _entries[slot] = new Entry(piece.ToArray(), ids.ToArray());
+    public void Set(ReadOnlySpan<byte> piece, int slot, ReadOnlySpan<int> ids) =>
+        _entries[slot] = new Entry(piece.ToArray(), ids.ToArray());
 
     public static int SlotOf(ReadOnlySpan<byte> piece) => (int)(StableHash.OfBytes(piece) & Size - 1);
 }

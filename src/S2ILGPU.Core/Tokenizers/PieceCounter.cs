@@ -5,7 +5,8 @@ namespace S2ILGPU.Tokenizers;
 /// <summary>Counts how often each piece of text occurs: a hash table over one arena of bytes.</summary>
 internal sealed class PieceCounter
 {
-    // Longer pieces (runs of letters or dashes without a break) are counted in parts of this many bytes, so that no merge has to walk through a megabyte.
+    // Longer pieces (runs of letters or dashes without a break) are counted in parts of this many bytes, so that no
+    // merge has to walk through a megabyte.
     private const int LongestPiece = 64;
 
     private int[] _slots = new int[1 << 12]; // piece index + 1, 0 when free

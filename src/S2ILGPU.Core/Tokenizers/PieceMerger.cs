@@ -3,14 +3,16 @@ using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 
-/// <summary>Merges the tokens of one piece: always the adjacent pair of lowest rank, the leftmost of equals, until no pair merges.</summary>
+/// <summary>Merges the tokens of one piece: always the adjacent pair of lowest rank, the leftmost of equals, until no
+/// pair merges.</summary>
 internal static class PieceMerger
 {
     // Up to here a linear scan for the best pair is faster than a heap.
     private const int LongestScanned = 96;
 
     /// <summary>Merges in place and returns the number of tokens left at the start of <paramref name="ids"/>.</summary>
-    public static int Merge(PairTable table, Span<int> ids) => ids.Length <= LongestScanned ? MergeByScan(table, ids) : MergeByHeap(table, ids);
+    public static int Merge(PairTable table, Span<int> ids) =>
+        ids.Length <= LongestScanned ? MergeByScan(table, ids) : MergeByHeap(table, ids);
 
     // O(n^2) with a small constant.
     public static int MergeByScan(PairTable table, Span<int> ids)
@@ -39,7 +41,8 @@ internal static class PieceMerger
         return count;
     }
 
-    // O(n log n): a heap of (rank, position) over a linked list; entries that are out of date are recognised when they come up.
+    // O(n log n): a heap of (rank, position) over a linked list; entries that are out of date are recognised when they
+    // come up.
     public static int MergeByHeap(PairTable table, Span<int> ids)
     {
         int[] next = ArrayPool<int>.Shared.Rent(ids.Length), previous = ArrayPool<int>.Shared.Rent(ids.Length);

@@ -9,7 +9,8 @@ namespace S2ILGPU.Tokenizers;
 /// Splits text into the pieces inside which tokens are merged, by GPT-2's pattern
 /// <c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c>, on UTF-8 bytes.
 /// </summary>
-/// <remarks>Bytes that are no valid UTF-8 count as punctuation, so every input splits, and the pieces together are the input.</remarks>
+/// <remarks>Bytes that are no valid UTF-8 count as punctuation, so every input splits, and the pieces together are the
+/// input.</remarks>
 internal static class PieceScanner
 {
     public const string Pattern = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
@@ -18,8 +19,8 @@ internal static class PieceScanner
 
     private static readonly byte[] Classes = CreateClasses();
 
-    /// <summary>Exclusive end of the piece that begins at <paramref name="start"/>, which must be inside the text and the start or the end of another
-    /// piece.</summary>
+    /// <summary>Exclusive end of the piece that begins at <paramref name="start"/>, which must be inside the text and
+    /// the start or the end of another piece.</summary>
     public static int NextEnd(ReadOnlySpan<byte> text, int start)
     {
         byte first = text[start];
@@ -50,7 +51,8 @@ internal static class PieceScanner
         return position;
     }
 
-    // \s+(?!\S)|\s+ : all of a run at the end of the text; else all but its last character, which goes with what follows, unless it is the only one.
+    // \s+(?!\S)|\s+ : all of a run at the end of the text; else all but its last character, which goes with what
+    // follows, unless it is the only one.
     private static int SpaceEnd(ReadOnlySpan<byte> text, int start, int firstLength)
     {
         int last = start, position = start + firstLength;

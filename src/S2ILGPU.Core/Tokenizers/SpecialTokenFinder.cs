@@ -2,7 +2,8 @@ using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 
-/// <summary>Finds special tokens in text from left to right: the earliest, and of several at the same place the first in the list.</summary>
+/// <summary>Finds special tokens in text from left to right: the earliest, and of several at the same place the first
+/// in the list.</summary>
 /// <remarks>Remembers where each token occurs next, so that the whole text is searched once per token.</remarks>
 internal sealed class SpecialTokenFinder((byte[] Text, int Id)[] specials)
 {

@@ -2,7 +2,8 @@ using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 
-/// <summary>The tokens of a corpus in one row, documents separated by the end-of-text token, with windows to learn from and windows to measure with.</summary>
+/// <summary>The tokens of a corpus in one row, documents separated by the end-of-text token, with windows to learn from
+/// and windows to measure with.</summary>
 /// <remarks>Immutable and safe to share between threads. 4 bytes per token.</remarks>
 public sealed class TokenDataset
 {
@@ -36,8 +37,8 @@ public sealed class TokenDataset
     /// <summary>Index of each document's first token, ascending.</summary>
     public ReadOnlySpan<int> DocumentStarts => _documentStarts;
 
-    /// <summary>Entropy of single tokens, <c>-sum p log2 p</c>: what a model that knows only how frequent each token is needs per token. A model that
-    /// learned anything needs less.</summary>
+    /// <summary>Entropy of single tokens, <c>-sum p log2 p</c>: what a model that knows only how frequent each token is
+    /// needs per token. A model that learned anything needs less.</summary>
     public double EntropyBitsPerToken { get; }
 
     /// <summary><see cref="EntropyBitsPerToken"/> per byte of text.</summary>
@@ -52,7 +53,9 @@ public sealed class TokenDataset
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(corpus);
         int endOfText = tokenizer.EndOfText
-            ?? throw new ArgumentException($"the tokenizer has no token {BytePairTokenizer.EndOfTextToken} to put between documents", nameof(tokenizer));
+            ?? throw new ArgumentException(
+            $"the tokenizer has no token {BytePairTokenizer.EndOfTextToken} to put between documents",
+            nameof(tokenizer));
         var tokens = new List<int>(corpus.SizeBytes / 3 + 1);
         var starts = new int[corpus.DocumentCount];
         for (int d = 0; d < starts.Length; d++)
@@ -64,19 +67,25 @@ public sealed class TokenDataset
         return new TokenDataset(tokenizer, tokens.ToArray(), starts);
     }
 
-    /// <summary>Fills a batch with windows at places drawn by (seed, step): the same call gives the same windows, so resuming needs no state.</summary>
-    /// <param name="batch">Receives the windows, <c>[B, N + 1]</c>: inputs are the first N tokens of a row, targets the last N.</param>
+    /// <summary>Fills a batch with windows at places drawn by (seed, step): the same call gives the same windows, so
+    /// resuming needs no state.</summary>
+    /// <param name="batch">Receives the windows, <c>[B, N + 1]</c>: inputs are the first N tokens of a row, targets the
+    /// last N.</param>
     /// <param name="context">N, at least 1; the batch is a multiple of N + 1 long.</param>
     /// <param name="seed">The seed of the training run.</param>
     /// <param name="step">The training step.</param>
-    /// <exception cref="ArgumentException">The batch is no multiple of the window, or the dataset has fewer tokens than a window.</exception>
+    /// <exception cref="ArgumentException">The batch is no multiple of the window, or the dataset has fewer tokens than
+    /// a window.</exception>
     public void Sample(Span<int> batch, int context, long seed, long step)
     {
         long window = context + 1L;
         if (context < 1 || batch.Length % window != 0)
-            throw new ArgumentException($"a batch holds windows of context + 1 tokens, got {batch.Length} tokens for a context of {context}", nameof(batch));
+            throw new ArgumentException(
+                $"a batch holds windows of context + 1 tokens, got {batch.Length} tokens for a context of {context}",
+                nameof(batch));
         if (_tokens.Length < window)
-            throw new ArgumentException($"a window needs {window} tokens, the dataset has {_tokens.Length}: use a shorter context or more text",
+            throw new ArgumentException(
+                $"a window needs {window} tokens, the dataset has {_tokens.Length}: use a shorter context or more text",
                 nameof(context));
         ulong drawn = StableHash.Combine((ulong)seed, (ulong)step);
         for (int row = 0; row * window < batch.Length; row++)
@@ -97,12 +106,14 @@ public sealed class TokenDataset
     /// <summary>A window for measuring: every token but the very first is a target in exactly one window.</summary>
     /// <param name="index">0 to <see cref="WindowCount"/> exclusive.</param>
     /// <param name="context">N, at least 1.</param>
-    /// <returns>Up to N + 1 tokens, the last window possibly fewer, at least 2; the first is the last one of the window before.</returns>
+    /// <returns>Up to N + 1 tokens, the last window possibly fewer, at least 2; the first is the last one of the window
+    /// before.</returns>
     /// <exception cref="ArgumentOutOfRangeException">There is no such window.</exception>
     public ReadOnlySpan<int> Window(int index, int context)
     {
         if ((uint)index >= (uint)WindowCount(context))
-            throw new ArgumentOutOfRangeException(nameof(index), $"window {index} of {WindowCount(context)} windows of {context} tokens");
+            throw new ArgumentOutOfRangeException(nameof(index),
+                $"window {index} of {WindowCount(context)} windows of {context} tokens");
         int start = index * context;
         return _tokens.AsSpan(start, (int)Math.Min(context + 1L, _tokens.Length - start));
     }
@@ -117,7 +128,8 @@ public sealed class TokenDataset
         return bytes;
     }
 
-    /// <summary>Turns a loss into bits per byte of text, <c>loss / ln 2 * tokens / bytes</c>: a number that does not depend on the tokenizer.</summary>
+    /// <summary>Turns a loss into bits per byte of text, <c>loss / ln 2 * tokens / bytes</c>: a number that does not
+    /// depend on the tokenizer.</summary>
     /// <param name="lossPerToken">Mean cross entropy in nats per token over this dataset.</param>
     public double BitsPerByte(double lossPerToken) => lossPerToken / Math.Log(2) * TokenCount / ByteCount;
 

@@ -3,8 +3,8 @@ using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 
-/// <summary>Decodes tokens one by one, as they are generated: text comes out when its characters are complete, also where a character is spread over several
-/// tokens.</summary>
+/// <summary>Decodes tokens one by one, as they are generated: text comes out when its characters are complete, also
+/// where a character is spread over several tokens.</summary>
 /// <param name="tokenizer">The tokenizer of the ids.</param>
 /// <remarks>Not safe to share between threads.</remarks>
 public sealed class TokenStreamDecoder(BytePairTokenizer tokenizer)
@@ -13,7 +13,8 @@ public sealed class TokenStreamDecoder(BytePairTokenizer tokenizer)
 
     /// <summary>Takes one token.</summary>
     /// <param name="id">Token id.</param>
-    /// <returns>The text that is complete now; may be empty. Bytes that cannot become valid UTF-8 come out as U+FFFD.</returns>
+    /// <returns>The text that is complete now; may be empty. Bytes that cannot become valid UTF-8 come out as
+    /// U+FFFD.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The id is not in the vocabulary.</exception>
     public string Append(int id) => Convert(tokenizer.TokenBytes(id), flush: false);
 

@@ -5,8 +5,8 @@ using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 
-/// <summary>Reads Hugging Face's <c>tokenizer.json</c>: a BPE model over the byte-level alphabet with GPT-2's splitting. Whatever would change the ids and
-/// is not supported is an error, not ignored.</summary>
+/// <summary>Reads Hugging Face's <c>tokenizer.json</c>: a BPE model over the byte-level alphabet with GPT-2's
+/// splitting. Whatever would change the ids and is not supported is an error, not ignored.</summary>
 /// <remarks>Truncation and padding settings do not belong to the tokens and are not applied.</remarks>
 internal sealed class TokenizerJsonReader
 {
@@ -22,10 +22,12 @@ internal sealed class TokenizerJsonReader
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (!File.Exists(path))
-            throw new FileNotFoundException(Directory.Exists(path) ? $"{path} is a folder, not a tokenizer.json" : $"{path} does not exist", path);
+            throw new FileNotFoundException(Directory.Exists(path) ? $"{path} is a folder, not a tokenizer.json"
+                : $"{path} does not exist", path);
         long bytes = new FileInfo(path).Length;
         if (bytes > MaxFileBytes)
-            throw new InvalidDataException($"{path}: {bytes} bytes are too many for a tokenizer.json, at most {MaxFileBytes} are read");
+            throw new InvalidDataException(
+                $"{path}: {bytes} bytes are too many for a tokenizer.json, at most {MaxFileBytes} are read");
         return Parse(path, File.ReadAllBytes(path));
     }
 
@@ -47,7 +49,8 @@ internal sealed class TokenizerJsonReader
         }
         catch (InvalidOperationException e)
         {
-            // Thrown for an escape of half a surrogate pair, which the JSON check does not see; kinds of values are checked before they are read.
+            // Thrown for an escape of half a surrogate pair, which the JSON check does not see; kinds of values are
+            // checked before they are read.
             throw new InvalidDataException($"{file}: a string holds an escape that is no character", e);
         }
     }
@@ -80,9 +83,13 @@ internal sealed class TokenizerJsonReader
     {
         var pre = Required(root, "pre_tokenizer", "pre_tokenizer", JsonValueKind.Object);
         JsonElement[] steps = TypeOf(pre) == "Sequence"
-            ? [.. Required(pre, "pretokenizers", "pre_tokenizer.pretokenizers", JsonValueKind.Array).EnumerateArray()] : [pre];
-        if (steps.Length is 0 or > 2 || TypeOf(steps[^1]) != "ByteLevel" || (steps.Length == 2 && TypeOf(steps[0]) != "Split"))
-            throw Bad($"pre_tokenizer {Quote(pre)} is not supported, only ByteLevel, or a Split by GPT-2's pattern and ByteLevel");
+            ? [.. Required(pre, "pretokenizers", "pre_tokenizer.pretokenizers", JsonValueKind.Array)
+            .EnumerateArray()] : [pre];
+        if (steps.Length is 0 or > 2 || TypeOf(steps[^1]) != "ByteLevel"
+            || (steps.Length == 2 && TypeOf(steps[0]) != "Split"))
+            throw Bad(
+                $"pre_tokenizer {Quote(pre)} is not supported, only ByteLevel, or a Split by GPT-2's pattern and "
+                + $"ByteLevel");
         if (IsTrue(steps[^1], "add_prefix_space", otherwise: true))
             throw Bad($"pre_tokenizer {Quote(steps[^1])}: add_prefix_space must be false");
         if (IsTrue(steps[^1], "use_regex", otherwise: true) != (steps.Length == 1))
@@ -94,25 +101,32 @@ internal sealed class TokenizerJsonReader
     private void CheckSplit(JsonElement split)
     {
         var pattern = Required(split, "pattern", "pre_tokenizer Split.pattern", JsonValueKind.Object);
-        string found = Optional(pattern, "Regex") is { ValueKind: JsonValueKind.String } regex ? regex.GetString()! : Quote(pattern);
+        string found = Optional(pattern, "Regex") is { ValueKind: JsonValueKind.String } regex ? regex.GetString()!
+            : Quote(pattern);
         if (found != PieceScanner.Pattern)
-            throw Bad($"pre_tokenizer: splitting by the pattern {found} is not supported, only by GPT-2's {PieceScanner.Pattern}");
-        if (Optional(split, "behavior") is not { ValueKind: JsonValueKind.String } behavior || behavior.GetString() != "Isolated"
+            throw Bad(
+                $"pre_tokenizer: splitting by the pattern {found} is not supported, only by GPT-2's "
+                + $"{PieceScanner.Pattern}");
+        if (Optional(split, "behavior") is not { ValueKind: JsonValueKind.String } behavior
+            || behavior.GetString() != "Isolated"
             || IsTrue(split, "invert", otherwise: false))
             throw Bad($"pre_tokenizer {Quote(split)} is not supported: behavior must be Isolated, invert false");
     }
 
     private void CheckModel(JsonElement model)
     {
-        if (Optional(model, "type") is { } type && (type.ValueKind != JsonValueKind.String || type.GetString() != "BPE"))
+        if (Optional(model, "type") is { } type
+            && (type.ValueKind != JsonValueKind.String || type.GetString() != "BPE"))
             throw Bad($"model.type {Quote(type)} is not supported, only BPE");
         foreach (string affix in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
-            if (Optional(model, affix) is { } value && (value.ValueKind != JsonValueKind.String || value.GetString() != ""))
+            if (Optional(model, affix) is { } value
+                && (value.ValueKind != JsonValueKind.String || value.GetString() != ""))
                 throw Bad($"model.{affix} {Quote(value)} is not supported, only none");
         foreach (string flag in (string[])["byte_fallback", "ignore_merges"])
             if (IsTrue(model, flag, otherwise: false))
                 throw Bad($"model.{flag} true is not supported");
-        if (Optional(model, "dropout") is { } dropout && (dropout.ValueKind != JsonValueKind.Number || dropout.GetDouble() != 0))
+        if (Optional(model, "dropout") is { } dropout
+            && (dropout.ValueKind != JsonValueKind.Number || dropout.GetDouble() != 0))
             throw Bad($"model.dropout {Quote(dropout)} is not supported, only none");
     }
 
@@ -121,9 +135,12 @@ internal sealed class TokenizerJsonReader
         foreach (var token in vocabulary.EnumerateObject())
         {
             if (token.Value.ValueKind != JsonValueKind.Number || !token.Value.TryGetInt32(out int id) || id < 0)
-                throw Bad($"model.vocab: the id of '{token.Name}' must be a non-negative integer, got {Quote(token.Value)}");
+                throw Bad(
+                    $"model.vocab: the id of '{token.Name}' must be a non-negative integer, got {Quote(token.Value)}");
             if (token.Name.Length == 0 || _ids.Count == MaxTokens || !_ids.TryAdd(token.Name, id))
-                throw Bad($"model.vocab: token '{token.Name}' is empty, stands twice, or is one more than the {MaxTokens} allowed");
+                throw Bad(
+                    $"model.vocab: token '{token.Name}' is empty, stands twice, or is one more than the {MaxTokens} "
+                    + $"allowed");
         }
     }
 
@@ -161,7 +178,9 @@ internal sealed class TokenizerJsonReader
         foreach (var (text, id) in all)
         {
             if (id >= tokens.Length)
-                throw Bad($"the token '{text}' has the id {id}, but there are only {tokens.Length} tokens: ids must leave no gap");
+                throw Bad(
+                    $"the token '{text}' has the id {id}, but there are only {tokens.Length} tokens: ids must leave "
+                    + $"no gap");
             if (tokens[id] is not null)
                 throw Bad($"two tokens have the id {id}; one of them is '{text}'");
             bool special = _specials.ContainsKey(text);
@@ -171,7 +190,9 @@ internal sealed class TokenizerJsonReader
                 isByte[tokens[id][0]] = true;
         }
         if (Array.IndexOf(isByte, false) is >= 0 and int missing)
-            throw Bad($"model.vocab lacks the token '{ByteLevelAlphabet.Encode([(byte)missing])}' of the single byte 0x{missing:X2}: "
+            throw Bad(
+                $"model.vocab lacks the token '{ByteLevelAlphabet.Encode([(byte)missing])}' of the single byte "
+                + $"0x{missing:X2}: "
                 + "not every text could be encoded");
         return tokens;
     }
@@ -183,10 +204,14 @@ internal sealed class TokenizerJsonReader
         foreach (var merge in array.EnumerateArray())
         {
             var (left, right) = Sides(merge, merges.Count);
-            if (!_ids.TryGetValue(left, out int leftId) || !_ids.TryGetValue(right, out int rightId) || !_ids.TryGetValue(left + right, out int merged))
-                throw Bad($"model.merges[{merges.Count}]: '{left}', '{right}' and '{left + right}' must all be in model.vocab");
+            if (!_ids.TryGetValue(left, out int leftId) || !_ids.TryGetValue(right, out int rightId)
+                || !_ids.TryGetValue(left + right, out int merged))
+                throw Bad(
+                    $"model.merges[{merges.Count}]: '{left}', '{right}' and '{left + right}' must all be in model.vocab");
             if (!tokens[merged].AsSpan().SequenceEqual([.. tokens[leftId], .. tokens[rightId]]))
-                throw Bad($"model.merges[{merges.Count}]: '{left + right}' is an added token with other bytes than '{left}' and '{right}' make");
+                throw Bad(
+                    $"model.merges[{merges.Count}]: '{left + right}' is an added token with other bytes than '{left}' "
+                    + $"and '{right}' make");
             if (!pairs.Add((leftId, rightId)))
                 throw Bad($"model.merges[{merges.Count}]: '{left}' and '{right}' are merged twice");
             merges.Add((leftId, rightId, merged));
@@ -200,11 +225,14 @@ internal sealed class TokenizerJsonReader
         string[] sides = merge.ValueKind switch
         {
             JsonValueKind.String => merge.GetString()!.Split(' '),
-            JsonValueKind.Array => [.. merge.EnumerateArray().Where(side => side.ValueKind == JsonValueKind.String).Select(side => side.GetString()!)],
+            JsonValueKind.Array =>
+                [.. merge.EnumerateArray().Where(side => side.ValueKind == JsonValueKind.String)
+                .Select(side => side.GetString()!)],
             _ => [],
         };
         bool isPair = sides.Length == 2 && (merge.ValueKind == JsonValueKind.String || merge.GetArrayLength() == 2);
-        return isPair ? (sides[0], sides[1]) : throw Bad($"model.merges[{index}] must be \"left right\" or [\"left\", \"right\"], got {Quote(merge)}");
+        return isPair ? (sides[0], sides[1])
+            : throw Bad($"model.merges[{index}] must be \"left right\" or [\"left\", \"right\"], got {Quote(merge)}");
     }
 
     // A member that is there and not null.
@@ -229,7 +257,8 @@ internal sealed class TokenizerJsonReader
     };
 
     private static string? TypeOf(JsonElement part) =>
-        part.ValueKind == JsonValueKind.Object && Optional(part, "type") is { ValueKind: JsonValueKind.String } type ? type.GetString() : null;
+        part.ValueKind == JsonValueKind.Object && Optional(part, "type") is { ValueKind: JsonValueKind.String } type
+        ? type.GetString() : null;
 
     private static string Quote(JsonElement value)
     {

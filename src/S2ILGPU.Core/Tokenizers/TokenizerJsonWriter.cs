@@ -9,7 +9,8 @@ internal static class TokenizerJsonWriter
 {
     public static void Write(Stream stream, BytePairVocabulary vocabulary)
     {
-        using var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        using var writer = new Utf8JsonWriter(stream,
+            new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         writer.WriteStartObject();
         writer.WriteString("version", "1.0");
         writer.WriteNull("truncation");

@@ -7,7 +7,8 @@ namespace S2ILGPU.Training;
 
 /// <summary>AdamW with decoupled weight decay over a set of parameters, with clipping by the global norm.</summary>
 /// <remarks>Keeps two moments per parameter. Deterministic. Matrices are decayed, vectors are not.</remarks>
-/// <seealso href="https://arxiv.org/abs/1711.05101">Loshchilov and Hutter, Decoupled Weight Decay Regularization, algorithm 2</seealso>
+/// <seealso href="https://arxiv.org/abs/1711.05101">Loshchilov and Hutter, Decoupled Weight Decay Regularization,
+/// algorithm 2</seealso>
 public sealed class AdamWOptimizer : IDisposable
 {
     private readonly IEngine _engine;
@@ -37,7 +38,8 @@ public sealed class AdamWOptimizer : IDisposable
     /// <param name="step">Number of the step, from 1.</param>
     /// <param name="learningRate">Learning rate of the step.</param>
     /// <returns>The L2 norm of the whole gradient before clipping.</returns>
-    /// <exception cref="InvalidOperationException">The gradient is not finite; the parameters are as they were.</exception>
+    /// <exception cref="InvalidOperationException">The gradient is not finite; the parameters are as they
+    /// were.</exception>
     public double Step(int step, float learningRate)
     {
         bool accumulate = false;
@@ -51,11 +53,13 @@ public sealed class AdamWOptimizer : IDisposable
         _engine.Download(_sumOfSquares, sum);
         double norm = Math.Sqrt(sum[0]);
         if (!double.IsFinite(norm))
-            throw new InvalidOperationException($"the gradient of step {step} is not finite (norm {norm}); lower the learning rate or clip");
+            throw new InvalidOperationException(
+                $"the gradient of step {step} is not finite (norm {norm}); lower the learning rate or clip");
         float scale = _options.ClipNorm > 0 && norm > _options.ClipNorm ? (float)(_options.ClipNorm / norm) : 1f;
         for (int i = 0; i < _parameters.Count; i++)
             if (_parameters[i].Gradient is { } gradient)
-                _engine.AdamW(new AdamWArguments(_parameters[i].Value, gradient, FirstMoments[i], SecondMoments[i], learningRate, _options.Beta1, _options.Beta2,
+                _engine.AdamW(new AdamWArguments(_parameters[i].Value, gradient, FirstMoments[i], SecondMoments[i],
+                    learningRate, _options.Beta1, _options.Beta2,
                     _options.Epsilon, _parameters[i].Value.Shape.Rank > 1 ? _options.WeightDecay : 0f, step, scale));
         return norm;
     }

@@ -12,10 +12,13 @@ public static class Evaluation
     /// <param name="model">The model.</param>
     /// <param name="data">The text; at least two tokens.</param>
     /// <param name="contextTokens">N, tokens of a window.</param>
-    /// <param name="maxWindows">The most windows to read, spread evenly; every token but the first is a target once when all are read.</param>
+    /// <param name="maxWindows">The most windows to read, spread evenly; every token but the first is a target once
+    /// when all are read.</param>
     /// <returns>The mean over the targets of the windows read.</returns>
-    /// <exception cref="ArgumentException">The dataset has no window, or its tokens are not in the vocabulary.</exception>
-    public static double MeanLoss(TransformerModel model, TokenDataset data, int contextTokens, int maxWindows = int.MaxValue)
+    /// <exception cref="ArgumentException">The dataset has no window, or its tokens are not in the
+    /// vocabulary.</exception>
+    public static double MeanLoss(TransformerModel model, TokenDataset data, int contextTokens,
+        int maxWindows = int.MaxValue)
     {
         int windows = data.WindowCount(contextTokens), read = Math.Min(windows, maxWindows);
         if (read == 0)

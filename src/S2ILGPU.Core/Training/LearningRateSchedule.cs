@@ -2,7 +2,8 @@ using S2ILGPU.Models;
 
 namespace S2ILGPU.Training;
 
-/// <summary>Linear warm-up, then half a cosine down: <c>lr(t) = peak * t / W</c> for t &lt;= W, then <c>final + (peak - final) (1 + cos(pi (t - W) / (T - W))) / 2</c>.</summary>
+/// <summary>Linear warm-up, then half a cosine down: <c>lr(t) = peak * t / W</c> for t &lt;= W, then <c>final + (peak -
+/// final) (1 + cos(pi (t - W) / (T - W))) / 2</c>.</summary>
 public static class LearningRateSchedule
 {
     /// <summary>The learning rate of a step.</summary>

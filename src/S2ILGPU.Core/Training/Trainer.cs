@@ -9,8 +9,9 @@ namespace S2ILGPU.Training;
 
 /// <summary>Teaches a model a dataset, one optimizer step at a time.</summary>
 /// <remarks>
-/// <para>What step n does depends on the parameters, the moments, the options and n alone: the data of a step is a function of seed and step. So saving and restoring the state at any step
-/// gives the same bits as a run without interruption, on the same device.</para>
+/// <para>What step n does depends on the parameters, the moments, the options and n alone: the data of a step is a
+/// function of seed and step. So saving and restoring the state at any step gives the same bits as a run without
+/// interruption, on the same device.</para>
 /// <para>Not thread-safe. Dispose it before the model.</para>
 /// </remarks>
 public sealed class Trainer : IDisposable
@@ -24,21 +25,29 @@ public sealed class Trainer : IDisposable
     /// <param name="training">Text to learn from.</param>
     /// <param name="validation">Text to measure with.</param>
     /// <param name="options">How to train.</param>
-    /// <exception cref="ArgumentException">An option is out of range, the context is longer than the model's, or a dataset does not fit the vocabulary or is shorter than a window.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, the context is longer than the model's, or a
+    /// dataset does not fit the vocabulary or is shorter than a window.</exception>
     public Trainer(TransformerModel model, TokenDataset training, TokenDataset validation, TrainingOptions options)
     {
         ArgumentNullException.ThrowIfNull(model);
         Options = options.Validate();
         if (model.MatrixType != model.Engine.FloatType)
-            throw new ArgumentException($"a model with {model.MatrixType} matrices cannot be trained, it needs {model.Engine.FloatType}");
+            throw new ArgumentException(
+                $"a model with {model.MatrixType} matrices cannot be trained, it needs {model.Engine.FloatType}");
         if (options.ContextTokens > model.Config.ContextTokens)
-            throw new ArgumentException($"a training context of {options.ContextTokens} tokens is longer than the model's {model.Config.ContextTokens}");
+            throw new ArgumentException(
+                $"a training context of {options.ContextTokens} tokens is longer than the model's "
+                + $"{model.Config.ContextTokens}");
         if (training.VocabularySize > model.Config.VocabularySize)
-            throw new ArgumentException($"the data has {training.VocabularySize} token ids, the model {model.Config.VocabularySize}");
+            throw new ArgumentException(
+                $"the data has {training.VocabularySize} token ids, the model {model.Config.VocabularySize}");
         if (training.TokenCount <= options.ContextTokens)
-            throw new ArgumentException($"{training.TokenCount} tokens of training text are not enough for a context of {options.ContextTokens}: give more text or a shorter context");
+            throw new ArgumentException(
+                $"{training.TokenCount} tokens of training text are not enough for a context of "
+                + $"{options.ContextTokens}: give more text or a shorter context");
         if (validation.TokenCount < 2)
-            throw new ArgumentException($"{validation.TokenCount} tokens of validation text are not enough: give more text");
+            throw new ArgumentException(
+                $"{validation.TokenCount} tokens of validation text are not enough: give more text");
         (Model, Data, ValidationData) = (model, training, validation);
         Optimizer = new AdamWOptimizer(model.Engine, model.Parameters, options);
         _tape = new Tape(model.Engine, recording: true, recompute: options.Recompute);
@@ -93,7 +102,8 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Mean loss over validation windows spread evenly over the validation text, in nats per token.</summary>
-    public double Validate() => Evaluation.MeanLoss(Model, ValidationData, Options.ContextTokens, Options.ValidationSequences);
+    public double Validate() =>
+        Evaluation.MeanLoss(Model, ValidationData, Options.ContextTokens, Options.ValidationSequences);
 
     /// <summary>Frees the optimizer's moments and the activations.</summary>
     public void Dispose()

@@ -11,22 +11,27 @@ namespace S2ILGPU.Training;
 /// <param name="LearningRate">Learning rate of the step.</param>
 /// <param name="GradientNorm">L2 norm of the gradient before clipping.</param>
 /// <param name="Seconds">Duration of the step in seconds.</param>
-/// <param name="ValidationLoss">Mean cross-entropy of the validation tokens in nats per token, when the step validated.</param>
-public sealed record TrainingStep(int Step, double Loss, long Tokens, double LearningRate, double GradientNorm, double Seconds, double? ValidationLoss = null);
+/// <param name="ValidationLoss">Mean cross-entropy of the validation tokens in nats per token, when the step
+/// validated.</param>
+public sealed record TrainingStep(int Step, double Loss, long Tokens, double LearningRate, double GradientNorm,
+    double Seconds, double? ValidationLoss = null);
 
-/// <summary>Appends <see cref="TrainingStep"/>s to a JSON-lines file, one object per line, flushed line by line.</summary>
+/// <summary>Appends <see cref="TrainingStep"/>s to a JSON-lines file, one object per line, flushed line by
+/// line.</summary>
 public sealed class TrainingLog : IDisposable
 {
     private readonly FileStream _stream;
 
     private TrainingLog(FileStream stream) => _stream = stream;
 
-    /// <summary>Opens the log of a run: a new file, or an existing one with the lines after the resumed step cut off.</summary>
+    /// <summary>Opens the log of a run: a new file, or an existing one with the lines after the resumed step cut
+    /// off.</summary>
     /// <param name="path">Path of the file.</param>
     /// <param name="afterStep">The last step to keep; 0 begins a new log.</param>
     public static TrainingLog Open(string path, int afterStep)
     {
-        IReadOnlyList<TrainingStep> kept = afterStep > 0 && File.Exists(path) ? [.. Read(path).Where(s => s.Step <= afterStep)] : [];
+        IReadOnlyList<TrainingStep> kept = afterStep > 0 && File.Exists(path)
+            ? [.. Read(path).Where(s => s.Step <= afterStep)] : [];
         var log = new TrainingLog(new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read));
         foreach (var step in kept)
             log.Append(step);
@@ -70,7 +75,8 @@ public sealed class TrainingLog : IDisposable
             {
                 steps.Add(Parse(lines[i]));
             }
-            catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+            catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException
+                or FormatException)
             {
                 if (i < lines.Length - 1)
                     throw new InvalidDataException($"{path}, line {i + 1}: not a training step: {e.Message}");
@@ -83,8 +89,10 @@ public sealed class TrainingLog : IDisposable
     {
         using var document = JsonDocument.Parse(line);
         var json = document.RootElement;
-        return new TrainingStep(json.GetProperty("step").GetInt32(), json.GetProperty("loss").GetDouble(), json.GetProperty("tokens").GetInt64(),
-            json.GetProperty("learning_rate").GetDouble(), json.GetProperty("gradient_norm").GetDouble(), json.GetProperty("seconds").GetDouble(),
+        return new TrainingStep(json.GetProperty("step").GetInt32(), json.GetProperty("loss").GetDouble(),
+            json.GetProperty("tokens").GetInt64(),
+            json.GetProperty("learning_rate").GetDouble(), json.GetProperty("gradient_norm").GetDouble(),
+                json.GetProperty("seconds").GetDouble(),
             json.TryGetProperty("validation_loss", out var validation) ? validation.GetDouble() : null);
     }
 

@@ -57,7 +57,8 @@ public sealed record TrainingOptions
     /// <summary>Recompute each layer's activations during the backward pass instead of keeping them.</summary>
     public bool Recompute { get; init; }
 
-    /// <summary>Files, folders and patterns of the text; empty for the documentation of .NET. Kept so that a run can be resumed without naming them again.</summary>
+    /// <summary>Files, folders and patterns of the text; empty for the documentation of .NET. Kept so that a run can be
+    /// resumed without naming them again.</summary>
     public IReadOnlyList<string> Data { get; init; } = [];
 
     /// <summary>The most bytes of text to read.</summary>

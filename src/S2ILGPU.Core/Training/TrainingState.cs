@@ -8,10 +8,12 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Training;
 
-/// <summary>Everything that resuming needs, in one file: parameters, both moments, step and options. One rename replaces it, so an interruption leaves the old or the new state.</summary>
+/// <summary>Everything that resuming needs, in one file: parameters, both moments, step and options. One rename
+/// replaces it, so an interruption leaves the old or the new state.</summary>
 public static class TrainingState
 {
-    private const string StepKey = "step", OptionsKey = "options", DataKey = "data", FormatKey = "s2_format", Format = "training-state 1";
+    private const string StepKey = "step", OptionsKey = "options", DataKey = "data", FormatKey = "s2_format",
+        Format = "training-state 1";
 
     /// <summary>Writes the state of a trainer.</summary>
     /// <param name="path">The file; replaced whole.</param>
@@ -42,7 +44,8 @@ public static class TrainingState
         string json = Entry(file, OptionsKey);
         try
         {
-            return JsonSerializer.Deserialize(json, TrainingJson.Default.TrainingOptions)?.Validate() ?? throw new InvalidDataException($"{path}: the training options are null");
+            return JsonSerializer.Deserialize(json, TrainingJson.Default.TrainingOptions)?.Validate()
+                ?? throw new InvalidDataException($"{path}: the training options are null");
         }
         catch (Exception e) when (e is JsonException or ArgumentException)
         {
@@ -54,7 +57,8 @@ public static class TrainingState
     /// <param name="path">A file that <see cref="Save"/> wrote.</param>
     /// <param name="trainer">A trainer of the same model and data; changed only when everything fits.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is not a training state, or it belongs to another model or other data.</exception>
+    /// <exception cref="InvalidDataException">The file is not a training state, or it belongs to another model or other
+    /// data.</exception>
     public static void Restore(string path, Trainer trainer)
     {
         using var file = SafetensorsFile.Open(path);
@@ -62,7 +66,9 @@ public static class TrainingState
         if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int step))
             throw new InvalidDataException($"{path}: step '{text}' is not a number");
         if (Entry(file, DataKey) is var data && data != Fingerprint(trainer))
-            throw new InvalidDataException($"{path}: the run saw other data (fingerprint {data}, here {Fingerprint(trainer)}); a run continues on the text and with the tokenizer that it began with");
+            throw new InvalidDataException(
+                $"{path}: the run saw other data (fingerprint {data}, here {Fingerprint(trainer)}); a run continues "
+                + $"on the text and with the tokenizer that it began with");
         var tensors = Tensors(trainer).ToArray();
         foreach (var (name, tensor) in tensors)
             ModelFolder.CheckStored(file, name, tensor.Shape);
@@ -82,9 +88,12 @@ public static class TrainingState
         }
     }
 
-    private static string Entry(SafetensorsFile file, string key) => file.Metadata.TryGetValue(FormatKey, out string? format) && format == Format
-        ? file.Metadata.TryGetValue(key, out string? value) ? value : throw new InvalidDataException($"{file.FilePath}: the entry '{key}' is missing")
-        : throw new InvalidDataException($"{file.FilePath} is not a training state of this version ('{Format}'), it says '{format ?? "nothing"}'");
+    private static string Entry(SafetensorsFile file, string key) =>
+        file.Metadata.TryGetValue(FormatKey, out string? format) && format == Format
+        ? file.Metadata.TryGetValue(key, out string? value) ? value
+            : throw new InvalidDataException($"{file.FilePath}: the entry '{key}' is missing")
+        : throw new InvalidDataException(
+            $"{file.FilePath} is not a training state of this version ('{Format}'), it says '{format ?? "nothing"}'");
 
     // FNV-1a over the token ids: tells other data from the same data, not more.
     private static string Fingerprint(Trainer trainer)

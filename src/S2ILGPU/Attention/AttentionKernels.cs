@@ -8,7 +8,8 @@ using S2ILGPU.Variants;
 
 namespace S2ILGPU.Attention;
 
-/// <summary>Which kernel an engine uses for which call: the launch table, or a variant that somebody asked for.</summary>
+/// <summary>Which kernel an engine uses for which call: the launch table, or a variant that somebody asked
+/// for.</summary>
 internal sealed class AttentionKernels
 {
     // Emulated devices run every kernel; kernels are chosen for them as for an A100.
@@ -21,22 +22,29 @@ internal sealed class AttentionKernels
 
     /// <summary>The kernels for a device.</summary>
     /// <param name="device">The device.</param>
-    /// <param name="knowsPrimitives">Whether the context knows the library's device primitives, and they may be used.</param>
+    /// <param name="knowsPrimitives">Whether the context knows the library's device primitives, and they may be
+    /// used.</param>
     public AttentionKernels(Device device, bool knowsPrimitives)
     {
         _isEmulated = device.AcceleratorType == AcceleratorType.CPU;
         _kilobytes = _isEmulated ? EmulatedKilobytes : PrimitiveKernels.MultiprocessorKilobytes(device);
-        UseTensorCores = knowsPrimitives && (_isEmulated ? CanEmulate(device) : PrimitiveKernels.Architecture(device) >= KernelVariants.LeastArchitecture);
+        UseTensorCores = knowsPrimitives
+            && (_isEmulated ? CanEmulate(device)
+            : PrimitiveKernels.Architecture(device) >= KernelVariants.LeastArchitecture);
     }
 
-    /// <summary>Whether 16-bit operands go to tensor-core kernels; otherwise all work is done by portable ones.</summary>
+    /// <summary>Whether 16-bit operands go to tensor-core kernels; otherwise all work is done by portable
+    /// ones.</summary>
     public bool UseTensorCores { get; set; }
 
-    /// <summary>The variants that this device can run. Emulated devices run all of them, though by themselves they choose only portable ones.</summary>
+    /// <summary>The variants that this device can run. Emulated devices run all of them, though by themselves they
+    /// choose only portable ones.</summary>
     public IReadOnlyList<KernelVariant> Variants =>
-        [.. KernelVariants.All.Where(variant => _isEmulated || (UseTensorCores && AttentionLaunchTable.RunsOn(variant, _kilobytes))), .. PortableVariants.All];
+        [.. KernelVariants.All.Where(variant => _isEmulated
+        || (UseTensorCores && AttentionLaunchTable.RunsOn(variant, _kilobytes))), .. PortableVariants.All];
 
-    /// <summary>Prefers a variant wherever it fits, until the result is disposed. What served operations before is forgotten.</summary>
+    /// <summary>Prefers a variant wherever it fits, until the result is disposed. What served operations before is
+    /// forgotten.</summary>
     public IDisposable Force(KernelVariant variant)
     {
         bool usedTensorCores = UseTensorCores;
@@ -56,7 +64,8 @@ internal sealed class AttentionKernels
     /// <summary>Notes which variant serves an operation.</summary>
     public void Used(KernelVariant variant) => _last[variant.Operation] = variant;
 
-    /// <summary>Notes that a portable kernel serves an operation; those that read keys of other types are not in the registry.</summary>
+    /// <summary>Notes that a portable kernel serves an operation; those that read keys of other types are not in the
+    /// registry.</summary>
     public void UsedPortable(KernelOperation operation, MethodInfo kernel)
     {
         _last.Remove(operation);
@@ -76,8 +85,10 @@ internal sealed class AttentionKernels
         return AttentionLaunchTable.Choose(operation, problem, _kilobytes);
     }
 
-    // The C# bodies of the primitives exchange values through memory of one group at a time, between the 32 lanes of its warps.
-    private static bool CanEmulate(Device device) => device is { NumMultiprocessors: 1, WarpSize: 32, MaxNumThreadsPerGroup: >= KernelVariants.MaxThreads };
+    // The C# bodies of the primitives exchange values through memory of one group at a time, between the 32 lanes of
+    // its warps.
+    private static bool CanEmulate(Device device) =>
+        device is { NumMultiprocessors: 1, WarpSize: 32, MaxNumThreadsPerGroup: >= KernelVariants.MaxThreads };
 
     private sealed class Forced(Action end) : IDisposable
     {

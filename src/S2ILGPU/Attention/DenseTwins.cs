@@ -2,7 +2,8 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Attention;
 
-/// <summary>Tensors [B, N, H, D] for kernels that demand an element type or an alignment: one that has it stands for itself, any other has a dense twin for the duration of a call.</summary>
+/// <summary>Tensors [B, N, H, D] for kernels that demand an element type or an alignment: one that has it stands for
+/// itself, any other has a dense twin for the duration of a call.</summary>
 internal sealed class DenseTwins(IlgpuEngine engine)
 {
     /// <summary>The tensor, or a twin with its elements.</summary>
@@ -19,7 +20,8 @@ internal sealed class DenseTwins(IlgpuEngine engine)
         return twin;
     }
 
-    /// <summary>The tensor, or a twin that <see cref="CopyBack"/> brings home. The twin is zero where the kernel writes nothing: rows of padding.</summary>
+    /// <summary>The tensor, or a twin that <see cref="CopyBack"/> brings home. The twin is zero where the kernel writes
+    /// nothing: rows of padding.</summary>
     /// <param name="tensor">Not read.</param>
     /// <param name="elementType">What the kernel writes; null for any.</param>
     /// <param name="alignment">Rows must begin at multiples of so many elements.</param>
@@ -49,5 +51,6 @@ internal sealed class DenseTwins(IlgpuEngine engine)
         return aligned;
     }
 
-    private static bool Fits(Tensor tensor, ElementType? elementType, int alignment) => (elementType is null || tensor.ElementType == elementType) && IsAligned(tensor, alignment);
+    private static bool Fits(Tensor tensor, ElementType? elementType, int alignment) =>
+        (elementType is null || tensor.ElementType == elementType) && IsAligned(tensor, alignment);
 }

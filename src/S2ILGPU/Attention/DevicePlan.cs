@@ -27,7 +27,9 @@ internal sealed class DevicePlan : IDisposable
             Columns = Copied(lists.Columns, memory, stream);
             _lists = new ColumnLists
             {
-                Rows = Copied(lists.Rows, memory, stream), Entries = Copied(lists.Entries, memory, stream), Positions = Copied(lists.Positions, memory, stream),
+                Rows = Copied(lists.Rows, memory, stream),
+                Entries = Copied(lists.Entries, memory, stream),
+                Positions = Copied(lists.Positions, memory, stream),
                 Masks = Copied(lists.Masks, memory, stream),
             };
         }
@@ -55,15 +57,19 @@ internal sealed class DevicePlan : IDisposable
     /// <exception cref="ArgumentException">A kept block has no page; the message names it.</exception>
     public void CheckPages(PageTable table, TileGeometry geometry)
     {
-        if (_checked is { } known && known.Version == table.Version && known.Table.TryGetTarget(out var last) && last == table)
+        if (_checked is { } known && known.Version == table.Version && known.Table.TryGetTarget(out var last)
+            && last == table)
             return;
         int parts = geometry.EntriesPerBlock;
         foreach (var row in Host.Rows)
             for (int e = row.Start * geometry.EntriesPerTile; e < row.End * geometry.EntriesPerTile; e++)
             {
-                int at = (row.ColumnBase + Host.Entries[e]) / parts, line = at / table.MaxBlocks, block = at % table.MaxBlocks;
+                int at = (row.ColumnBase + Host.Entries[e]) / parts, line = at / table.MaxBlocks,
+                    block = at % table.MaxBlocks;
                 if (table[line / table.KeyValueHeads, line % table.KeyValueHeads, block] == PageTable.None)
-                    throw new ArgumentException($"block {block} of KV head {line % table.KeyValueHeads} of sequence {line / table.KeyValueHeads} is kept but has no page");
+                    throw new ArgumentException(
+                        $"block {block} of KV head {line % table.KeyValueHeads} of sequence "
+                        + $"{line / table.KeyValueHeads} is kept but has no page");
             }
         _checked = (new WeakReference<PageTable>(table), table.Version);
     }

@@ -32,7 +32,8 @@ internal enum PlanRows
     LastQueryOfEightHeads,
 }
 
-/// <summary>Plans that were used last, by layouts, sequences and pages: layers of one pattern and steps of one shape share them.</summary>
+/// <summary>Plans that were used last, by layouts, sequences and pages: layers of one pattern and steps of one shape
+/// share them.</summary>
 internal sealed class PlanCache(DeviceAllocator memory, AcceleratorStream stream) : IDisposable
 {
     /// <summary>Plans that are kept. A training step of a hybrid model needs six.</summary>
@@ -44,7 +45,8 @@ internal sealed class PlanCache(DeviceAllocator memory, AcceleratorStream stream
     public int Built { get; private set; }
 
     /// <summary>The plan of a batch, from the cache where possible.</summary>
-    public DevicePlan Get(PlanRows rows, IReadOnlyList<BlockLayout> layouts, SequenceBatch sequences, int? pageBlocks = null)
+    public DevicePlan Get(PlanRows rows, IReadOnlyList<BlockLayout> layouts, SequenceBatch sequences,
+        int? pageBlocks = null)
     {
         for (var node = _plans.First; node is not null; node = node.Next)
             if (node.Value.Key.Matches(rows, layouts, sequences.Sequences, pageBlocks))
@@ -72,7 +74,8 @@ internal sealed class PlanCache(DeviceAllocator memory, AcceleratorStream stream
         _plans.Clear();
     }
 
-    private static TileLists Build(PlanRows rows, IReadOnlyList<BlockLayout> layouts, SequenceBatch sequences, int? pageBlocks)
+    private static TileLists Build(PlanRows rows, IReadOnlyList<BlockLayout> layouts, SequenceBatch sequences,
+        int? pageBlocks)
     {
         var builder = new TileListBuilder(layouts, sequences.Sequences);
         return rows switch
@@ -90,9 +93,11 @@ internal sealed class PlanCache(DeviceAllocator memory, AcceleratorStream stream
     // Batches are compared by content: a cache updates its batch in place.
     private sealed record Key(PlanRows Rows, BlockLayout[] Layouts, Sequence[] Sequences, int? PageBlocks)
     {
-        public bool Matches(PlanRows rows, IReadOnlyList<BlockLayout> layouts, ReadOnlySpan<Sequence> sequences, int? pageBlocks)
+        public bool Matches(PlanRows rows, IReadOnlyList<BlockLayout> layouts, ReadOnlySpan<Sequence> sequences,
+            int? pageBlocks)
         {
-            if (rows != Rows || pageBlocks != PageBlocks || layouts.Count != Layouts.Length || !sequences.SequenceEqual(Sequences))
+            if (rows != Rows || pageBlocks != PageBlocks || layouts.Count != Layouts.Length
+                || !sequences.SequenceEqual(Sequences))
                 return false;
             for (int n = 0; n < Layouts.Length; n++)
                 if (layouts[n] != Layouts[n])

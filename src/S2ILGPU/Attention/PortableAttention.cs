@@ -12,10 +12,11 @@ using S2ILGPU.Variants;
 namespace S2ILGPU.Attention;
 
 /// <summary>
-/// Attention by the portable kernels, in single precision on any accelerator. 16-bit queries and gradients go through single-precision copies; keys and values of 16 bits
-/// are read as they are.
+/// Attention by the portable kernels, in single precision on any accelerator. 16-bit queries and gradients go through
+/// single-precision copies; keys and values of 16 bits are read as they are.
 /// </summary>
-internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensors, PlanCache plans, AttentionKernels kernels)
+internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensors, PlanCache plans,
+    AttentionKernels kernels)
 {
     private readonly DenseTwins _twins = new(engine);
 
@@ -28,23 +29,36 @@ internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensor
         var geometry = TileGeometry.Of(a.Layout.BlockTokens);
         int? pageBlocks = a.Pages is { } table ? table.MaxBlocks * geometry.EntriesPerBlock : null;
         bool isDecoding = IsDecoding(a.Sequences);
-        var plan = plans.Get(isDecoding ? PlanRows.LastQuery : PlanRows.Queries64, a.Layouts ?? [a.Layout], a.Sequences, pageBlocks);
+        var plan = plans.Get(isDecoding ? PlanRows.LastQuery : PlanRows.Queries64, a.Layouts ?? [a.Layout], a.Sequences,
+            pageBlocks);
         if (a.Pages is not null)
             plan.CheckPages(a.Pages, geometry);
         using var query = _twins.ToRead(a.Query, ElementType.Float32);
         using var output = _twins.ToWrite(a.Output, ElementType.Float32);
         var arguments = new PortableForwardArguments
         {
-            Lists = plan.Lists(pages), Columns = plan.Columns, Query = tensors.Words(query), Key = tensors.Words(a.Key), Value = tensors.Words(a.Value),
-            Output = tensors.Words(output).Cast<float>(), LogSumExp = tensors.Words(logSumExp).Cast<float>(), QueryRows = DeviceTensors.HeadRows(query),
-            KeyRows = KeyRowsOf(a.Key), ValueRows = KeyRowsOf(a.Value), OutputRows = DeviceTensors.HeadRows(output), LogSumExpRows = StatisticRows(logSumExp),
-            BlockColumns = geometry.BlockColumns, PageEntries = a.Pages is null ? 0 : geometry.EntriesPerBlock, HeadDim = a.Query.Shape[3],
+            Lists = plan.Lists(pages),
+            Columns = plan.Columns,
+            Query = tensors.Words(query),
+            Key = tensors.Words(a.Key),
+            Value = tensors.Words(a.Value),
+            Output = tensors.Words(output).Cast<float>(),
+            LogSumExp = tensors.Words(logSumExp).Cast<float>(),
+            QueryRows = DeviceTensors.HeadRows(query),
+            KeyRows = KeyRowsOf(a.Key),
+            ValueRows = KeyRowsOf(a.Value),
+            OutputRows = DeviceTensors.HeadRows(output),
+            LogSumExpRows = StatisticRows(logSumExp),
+            BlockColumns = geometry.BlockColumns,
+            PageEntries = a.Pages is null ? 0 : geometry.EntriesPerBlock,
+            HeadDim = a.Query.Shape[3],
             Causal = a.Layout.IsCausal ? 1 : 0, ScaleLog2 = a.Scale * MathF.Log2(MathF.E),
         };
         if (isDecoding)
             Decode(arguments, plan, a.Key.ElementType);
         else
-            Launch(KernelOperation.Forward, ForwardKernel(a.Key.ElementType), new Index3D(plan.Rows, Slices(arguments.HeadDim), 1), arguments);
+            Launch(KernelOperation.Forward, ForwardKernel(a.Key.ElementType),
+                new Index3D(plan.Rows, Slices(arguments.HeadDim), 1), arguments);
         _twins.CopyBack(output, a.Output);
     }
 
@@ -67,16 +81,25 @@ internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensor
 
         var arguments = new PortableBackwardArguments
         {
-            LogSumExp = tensors.Words(a.LogSumExp).Cast<float>(), Delta = tensors.Words(delta).Cast<float>(), LogSumExpRows = StatisticRows(a.LogSumExp), DeltaRows = StatisticRows(delta),
-            BlockColumns = geometry.BlockColumns, HeadDim = headDim, Causal = a.Layout.IsCausal ? 1 : 0, ScaleLog2 = a.Scale * MathF.Log2(MathF.E), Scale = a.Scale,
+            LogSumExp = tensors.Words(a.LogSumExp).Cast<float>(),
+            Delta = tensors.Words(delta).Cast<float>(),
+            LogSumExpRows = StatisticRows(a.LogSumExp),
+            DeltaRows = StatisticRows(delta),
+            BlockColumns = geometry.BlockColumns,
+            HeadDim = headDim,
+            Causal = a.Layout.IsCausal ? 1 : 0,
+            ScaleLog2 = a.Scale * MathF.Log2(MathF.E),
+            Scale = a.Scale,
         };
         var plan = plans.Get(PlanRows.Queries64, [a.Layout], a.Sequences);
         SetOperands(ref arguments, plan, (query, outputGradient), (key, value), queryGradient, queryGradient);
-        Launch(KernelOperation.QueryGradient, PortableBackward.Kernel<QueryRows>, new Index3D(plan.Rows, Slices(headDim), 1), arguments);
+        Launch(KernelOperation.QueryGradient, PortableBackward.Kernel<QueryRows>,
+            new Index3D(plan.Rows, Slices(headDim), 1), arguments);
 
         plan = plans.Get(PlanRows.Keys, [a.Layout], a.Sequences);
         SetOperands(ref arguments, plan, (key, value), (query, outputGradient), keyGradient, valueGradient);
-        Launch(KernelOperation.KeyValueGradient, PortableBackward.Kernel<KeyRows>, new Index3D(plan.Rows, Slices(headDim), 1), arguments);
+        Launch(KernelOperation.KeyValueGradient, PortableBackward.Kernel<KeyRows>,
+            new Index3D(plan.Rows, Slices(headDim), 1), arguments);
         _twins.CopyBack(queryGradient, a.QueryGradient);
         _twins.CopyBack(keyGradient, a.KeyGradient);
         _twins.CopyBack(valueGradient, a.ValueGradient);
@@ -88,7 +111,8 @@ internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensor
         int parts = outputs.Count;
         var (shape, statistics) = (output.Shape, logSumExp.Shape);
         using var partOutputs = engine.Allocate(new Shape(checked((int)(parts * shape.Count))), ElementType.Float32);
-        using var partStatistics = engine.Allocate(new Shape(checked((int)(parts * statistics.Count))), ElementType.Float32);
+        using var partStatistics = engine.Allocate(new Shape(checked((int)(parts * statistics.Count))),
+            ElementType.Float32);
         for (int p = 0; p < parts; p++)
         {
             CopyPart(outputs[p], partOutputs, p);
@@ -97,9 +121,19 @@ internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensor
         using var single = _twins.ToWrite(output, ElementType.Float32);
         var arguments = new PortableMergeArguments
         {
-            PartOutput = tensors.Floats(partOutputs), PartLogSumExp = tensors.Floats(partStatistics), Output = tensors.Words(single).Cast<float>(), LogSumExp = tensors.Words(logSumExp).Cast<float>(),
-            OutputRows = DeviceTensors.HeadRows(single), LogSumExpRows = StatisticRows(logSumExp), OutputStep = shape.Count, LogSumExpStep = statistics.Count,
-            Count = shape[0] * shape[1] * shape[2], Parts = parts, HeadDim = shape[3], Tokens = shape[1], Heads = shape[2],
+            PartOutput = tensors.Floats(partOutputs),
+            PartLogSumExp = tensors.Floats(partStatistics),
+            Output = tensors.Words(single).Cast<float>(),
+            LogSumExp = tensors.Words(logSumExp).Cast<float>(),
+            OutputRows = DeviceTensors.HeadRows(single),
+            LogSumExpRows = StatisticRows(logSumExp),
+            OutputStep = shape.Count,
+            LogSumExpStep = statistics.Count,
+            Count = shape[0] * shape[1] * shape[2],
+            Parts = parts,
+            HeadDim = shape[3],
+            Tokens = shape[1],
+            Heads = shape[2],
         };
         engine.LaunchOver(shape.Count, PortableMerge.Parts, arguments);
         _twins.CopyBack(single, output);
@@ -116,13 +150,15 @@ internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensor
 
     /// <summary>Where the statistics [B, H, N] of rows lie.</summary>
     public static RowStrides StatisticRows(Tensor tensor) =>
-        new() { Offset = tensor.OffsetElements, Batch = tensor.Stride(0), Head = tensor.Stride(1), Row = tensor.Stride(2) };
+        new() { Offset = tensor.OffsetElements, Batch = tensor.Stride(0), Head = tensor.Stride(1),
+        Row = tensor.Stride(2) };
 
     private void Decode(PortableForwardArguments arguments, DevicePlan plan, ElementType keyType)
     {
         int longest = plan.Rows == 0 ? 0 : plan.Host.Rows[0].End - plan.Host.Rows[0].Start, headDim = arguments.HeadDim;
         int splits = engine.SplitsOf(plan.Rows, longest);
-        using var partOutputs = engine.Allocate(new Shape(Math.Max(1, plan.Rows), splits, headDim), ElementType.Float32);
+        using var partOutputs = engine.Allocate(new Shape(Math.Max(1, plan.Rows), splits, headDim),
+            ElementType.Float32);
         using var partStatistics = engine.Allocate(new Shape(Math.Max(1, plan.Rows), splits), ElementType.Float32);
         var (output, logSumExp) = (arguments.Output, arguments.LogSumExp);
         arguments.Output = tensors.Floats(partOutputs);
@@ -130,8 +166,18 @@ internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensor
         Launch(KernelOperation.Decode, DecodeKernel(keyType), new Index3D(plan.Rows, splits, 1), arguments);
         engine.LaunchOver((long)plan.Rows * headDim, PortableMerge.Splits, new PortableMergeArguments
         {
-            Rows = arguments.Lists.Rows, PartOutput = arguments.Output, PartLogSumExp = arguments.LogSumExp, Output = output, LogSumExp = logSumExp, OutputRows = arguments.OutputRows,
-            LogSumExpRows = arguments.LogSumExpRows, OutputStep = headDim, LogSumExpStep = 1, Count = plan.Rows, Parts = splits, HeadDim = headDim,
+            Rows = arguments.Lists.Rows,
+            PartOutput = arguments.Output,
+            PartLogSumExp = arguments.LogSumExp,
+            Output = output,
+            LogSumExp = logSumExp,
+            OutputRows = arguments.OutputRows,
+            LogSumExpRows = arguments.LogSumExpRows,
+            OutputStep = headDim,
+            LogSumExpStep = 1,
+            Count = plan.Rows,
+            Parts = splits,
+            HeadDim = headDim,
         });
     }
 
@@ -142,24 +188,37 @@ internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensor
         int rows = shape[0] * shape[1] * shape[2];
         engine.LaunchOver(rows, PortableDelta.Kernel, new PortableDeltaArguments
         {
-            Output = tensors.Words(output).Cast<float>(), OutputGradient = tensors.Words(outputGradient).Cast<float>(), LogSumExpGradient = tensors.Words(gradient).Cast<float>(),
-            Delta = tensors.Words(delta).Cast<float>(), OutputRows = DeviceTensors.HeadRows(output), OutputGradientRows = DeviceTensors.HeadRows(outputGradient),
-            LogSumExpGradientRows = StatisticRows(gradient), DeltaRows = StatisticRows(delta), Rows = rows, Tokens = shape[1], Heads = shape[2], HeadDim = shape[3],
+            Output = tensors.Words(output).Cast<float>(),
+            OutputGradient = tensors.Words(outputGradient).Cast<float>(),
+            LogSumExpGradient = tensors.Words(gradient).Cast<float>(),
+            Delta = tensors.Words(delta).Cast<float>(),
+            OutputRows = DeviceTensors.HeadRows(output),
+            OutputGradientRows = DeviceTensors.HeadRows(outputGradient),
+            LogSumExpGradientRows = StatisticRows(gradient),
+            DeltaRows = StatisticRows(delta),
+            Rows = rows,
+            Tokens = shape[1],
+            Heads = shape[2],
+            HeadDim = shape[3],
             HasLogSumExpGradient = logSumExpGradient is null ? 0 : 1,
         });
     }
 
-    private void SetOperands(ref PortableBackwardArguments a, DevicePlan plan, (Tensor First, Tensor Second) rows, (Tensor First, Tensor Second) columns, Tensor gradient1, Tensor gradient2)
+    private void SetOperands(ref PortableBackwardArguments a, DevicePlan plan, (Tensor First, Tensor Second) rows,
+        (Tensor First, Tensor Second) columns, Tensor gradient1, Tensor gradient2)
     {
         (a.Lists, a.Columns) = (plan.Lists(default), plan.Columns);
-        (a.Rows1, a.Rows2, a.Columns1, a.Columns2) = (tensors.Words(rows.First), tensors.Words(rows.Second), tensors.Words(columns.First), tensors.Words(columns.Second));
+        (a.Rows1, a.Rows2, a.Columns1, a.Columns2) = (tensors.Words(rows.First), tensors.Words(rows.Second),
+            tensors.Words(columns.First), tensors.Words(columns.Second));
         (a.Rows1Rows, a.Rows2Rows) = (DeviceTensors.HeadRows(rows.First), DeviceTensors.HeadRows(rows.Second));
-        (a.Columns1Rows, a.Columns2Rows) = (DeviceTensors.HeadRows(columns.First), DeviceTensors.HeadRows(columns.Second));
+        (a.Columns1Rows, a.Columns2Rows) = (DeviceTensors.HeadRows(columns.First),
+            DeviceTensors.HeadRows(columns.Second));
         (a.Gradient1, a.Gradient2) = (tensors.Words(gradient1).Cast<float>(), tensors.Words(gradient2).Cast<float>());
         (a.Gradient1Rows, a.Gradient2Rows) = (DeviceTensors.HeadRows(gradient1), DeviceTensors.HeadRows(gradient2));
     }
 
-    private void Launch<TArguments>(KernelOperation operation, Action<TArguments> kernel, Index3D groups, in TArguments arguments)
+    private void Launch<TArguments>(KernelOperation operation, Action<TArguments> kernel, Index3D groups,
+        in TArguments arguments)
         where TArguments : struct
     {
         if (groups.X > 0)

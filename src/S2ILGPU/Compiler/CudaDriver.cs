@@ -15,14 +15,16 @@ internal static partial class CudaDriver
     // An import is resolved per assembly: GpuDevices does it for ILGPU's.
     static CudaDriver() => NativeLibrary.SetDllImportResolver(typeof(CudaDriver).Assembly, Resolve);
 
-    /// <summary>Allows a kernel more than the 48 KB of dynamic shared memory that a launch may ask for by default.</summary>
+    /// <summary>Allows a kernel more than the 48 KB of dynamic shared memory that a launch may ask for by
+    /// default.</summary>
     public static void AllowSharedMemory(CudaKernel kernel, int sharedBytes)
     {
         if (sharedBytes <= DefaultSharedBytes)
             return;
         int error = cuFuncSetAttribute(kernel.FunctionPtr, MaxDynamicSharedSizeBytes, sharedBytes);
         if (error != 0)
-            throw new InvalidOperationException($"CUDA error {error}: the device refuses {sharedBytes} bytes of shared memory");
+            throw new InvalidOperationException(
+                $"CUDA error {error}: the device refuses {sharedBytes} bytes of shared memory");
     }
 
     private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path)

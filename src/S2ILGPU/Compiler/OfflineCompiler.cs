@@ -11,7 +11,8 @@ using ILGPU.Runtime.OpenCL;
 namespace S2ILGPU.Compiler;
 
 /// <summary>Compiles kernels on machines without a device: PTX for CUDA, OpenCL C for everything else.</summary>
-/// <remarks>Each call uses a context of its own, since after a failed compilation ILGPU's context throws for ever.</remarks>
+/// <remarks>Each call uses a context of its own, since after a failed compilation ILGPU's context throws for
+/// ever.</remarks>
 internal static class OfflineCompiler
 {
     /// <summary>PTX of a kernel. ILGPU writes <c>.target sm_80</c> for all later architectures.</summary>
@@ -22,11 +23,14 @@ internal static class OfflineCompiler
     /// <param name="unroll">Whether constant loops are unrolled, as all tensor-core kernels need.</param>
     public static string Ptx(MethodInfo kernel, int threads, int? minGroups, int architecture, bool unroll = true)
     {
-        using var context = Context.Create(builder => builder.Optimize(OptimizationLevel.O2).EnableAlgorithms().TensorCores());
-        using var backend = new PTXBackend(context, new CudaArchitecture(architecture / 10, architecture % 10), CudaInstructionSet.ISA_78, null!);
+        using var context = Context.Create(builder => builder.Optimize(OptimizationLevel.O2).EnableAlgorithms()
+            .TensorCores());
+        using var backend = new PTXBackend(context, new CudaArchitecture(architecture / 10, architecture % 10),
+            CudaInstructionSet.ISA_78, null!);
         var entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel);
         var specialization = new KernelSpecialization(threads, minGroups);
-        var compiled = unroll ? backend.Compile(entry, specialization, new UnrollLoops()) : backend.Compile(entry, specialization);
+        var compiled = unroll ? backend.Compile(entry, specialization, new UnrollLoops())
+            : backend.Compile(entry, specialization);
         return ((PTXCompiledKernel)compiled).PTXAssembly;
     }
 
@@ -36,7 +40,8 @@ internal static class OfflineCompiler
     public static string OpenCL(MethodInfo kernel, int threads)
     {
         using var context = Context.Create(builder => builder.Optimize(OptimizationLevel.O2).EnableAlgorithms());
-        var capabilities = new CLCapabilityContext(float16: true, float64: true, genericAddressSpace: true, int64_Atomics: true, subGroups: true);
+        var capabilities = new CLCapabilityContext(float16: true, float64: true, genericAddressSpace: true,
+            int64_Atomics: true, subGroups: true);
         using var backend = new CLBackend(context, capabilities, CLDeviceVendor.Other, CLCVersion.CL30);
         var entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel);
         return ((CLCompiledKernel)backend.Compile(entry, new KernelSpecialization(threads, null))).Source;

@@ -12,7 +12,8 @@ internal static class TensorCoreContext
 {
     private const string Property = "S2ILGPU.TensorCores";
 
-    /// <summary>Registers the PTX of all <see cref="Intrinsics"/>, and leaves a note of it; every context that compiles tensor-core kernels needs it once, twice does no harm.</summary>
+    /// <summary>Registers the PTX of all <see cref="Intrinsics"/>, and leaves a note of it; every context that compiles
+    /// tensor-core kernels needs it once, twice does no harm.</summary>
     public static Context.Builder TensorCores(this Context.Builder builder)
     {
         if (builder.GetExtensionProperty(Property, false))
@@ -22,11 +23,13 @@ internal static class TensorCoreContext
         foreach (var method in typeof(Intrinsics).GetMethods(BindingFlags.Public | BindingFlags.Static))
         {
             if (method.IsDefined(typeof(IntrinsicImplementationAttribute)))
-                manager.RegisterMethod(method, new PTXIntrinsic(typeof(PtxInstructions), method.Name, IntrinsicImplementationMode.GenerateCode));
+                manager.RegisterMethod(method,
+                    new PTXIntrinsic(typeof(PtxInstructions), method.Name, IntrinsicImplementationMode.GenerateCode));
         }
         return builder;
     }
 
     /// <summary>Whether the builder of a context was given <see cref="TensorCores"/>.</summary>
-    public static bool KnowsTensorCores(this Context context) => context.Properties.GetExtensionProperty(Property, false);
+    public static bool KnowsTensorCores(this Context context) =>
+        context.Properties.GetExtensionProperty(Property, false);
 }

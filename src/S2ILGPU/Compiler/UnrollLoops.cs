@@ -4,8 +4,10 @@ using ILGPU.IR.Transformations;
 
 namespace S2ILGPU.Compiler;
 
-/// <summary>Unrolls loops with constant bounds, so that arrays of <c>LocalMemory</c> become registers. Passed to a backend's <c>Compile</c>.</summary>
-/// <remarks>ILGPU 1.5.3 contains the pass but does not run it: it is unstable with nested loops that break or continue, which kernels here therefore avoid.</remarks>
+/// <summary>Unrolls loops with constant bounds, so that arrays of <c>LocalMemory</c> become registers. Passed to a
+/// backend's <c>Compile</c>.</summary>
+/// <remarks>ILGPU 1.5.3 contains the pass but does not run it: it is unstable with nested loops that break or continue,
+/// which kernels here therefore avoid.</remarks>
 internal readonly struct UnrollLoops : IBackendHook
 {
     private const int MaxTurns = 256;

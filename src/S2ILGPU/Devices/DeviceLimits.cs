@@ -5,7 +5,8 @@ using S2ILGPU.Kernels.Attention.TensorCore;
 
 namespace S2ILGPU.Devices;
 
-/// <summary>What the portable kernels need of a device. Devices with tensor cores have more than enough; which of their kernels fit is the launch table's affair.</summary>
+/// <summary>What the portable kernels need of a device. Devices with tensor cores have more than enough; which of their
+/// kernels fit is the launch table's affair.</summary>
 internal static class DeviceLimits
 {
     /// <summary>Threads of the largest group that is launched whatever the device has.</summary>
@@ -15,9 +16,11 @@ internal static class DeviceLimits
     public static string? Missing(Device device)
     {
         if (device.MaxNumThreadsPerGroup < MinGroupThreads)
-            return $"kernels need groups of {MinGroupThreads} threads, {device.Name} has at most {device.MaxNumThreadsPerGroup}";
+            return $"kernels need groups of {MinGroupThreads} threads, {device.Name} has at most "
+                + $"{device.MaxNumThreadsPerGroup}";
         if (device.MaxSharedMemoryPerGroup < PortableTiles.SharedBytes)
-            return $"kernels need {PortableTiles.SharedBytes:N0} bytes of shared memory per group, {device.Name} has {device.MaxSharedMemoryPerGroup:N0}";
+            return $"kernels need {PortableTiles.SharedBytes:N0} bytes of shared memory per group, {device.Name} has "
+                + $"{device.MaxSharedMemoryPerGroup:N0}";
         return null;
     }
 }

@@ -13,14 +13,18 @@ namespace S2ILGPU.Devices;
 internal static class GpuDevices
 {
     /// <summary>All devices that ILGPU can use; none where a driver is missing.</summary>
-    /// <remarks>The devices are asked for directly: <c>Context.Builder.Cuda()</c> can be called only once per process on the Windows subsystem for Linux.</remarks>
+    /// <remarks>The devices are asked for directly: <c>Context.Builder.Cuda()</c> can be called only once per process
+    /// on the Windows subsystem for Linux.</remarks>
     public static IEnumerable<(DeviceInfo Info, Device Device)> Find()
     {
         FindDrivers();
-        foreach (var (n, device) in Devices(() => CudaDevice.GetDevices(device => device.Architecture.HasValue && device.InstructionSet.HasValue)).Index())
+        foreach (var (n, device) in Devices(() =>
+            CudaDevice.GetDevices(device => device.Architecture.HasValue && device.InstructionSet.HasValue)).Index())
             yield return (Info($"cuda:{n}", device, DeviceKind.Cuda), device);
-        // An NVIDIA GPU is there as a CUDA device already, and OpenCL lists it again: both ways can be asked for by name.
-        foreach (var (n, device) in Devices(() => CLDevice.GetDevices(device => device.Capabilities.GenericAddressSpace)).Index())
+        // An NVIDIA GPU is there as a CUDA device already, and OpenCL lists it again: both ways can be asked for by
+        // name.
+        foreach (var (n, device) in Devices(() =>
+            CLDevice.GetDevices(device => device.Capabilities.GenericAddressSpace)).Index())
             yield return (Info($"opencl:{n}", device, DeviceKind.OpenCl), device);
     }
 
@@ -33,7 +37,8 @@ internal static class GpuDevices
     };
 
     /// <summary>Copies to the device in the order of the stream.</summary>
-    public static unsafe void Upload<T>(ArrayView<T> target, AcceleratorStream stream, ReadOnlySpan<T> values) where T : unmanaged
+    public static unsafe void Upload<T>(ArrayView<T> target, AcceleratorStream stream, ReadOnlySpan<T> values)
+        where T : unmanaged
     {
         if (ReadsHostMemoryLater(stream.Accelerator))
             target.CopyFromCPU(stream, values);
@@ -42,12 +47,17 @@ internal static class GpuDevices
                 target.CopyFromCPUUnsafeAsync(stream, ref *host, values.Length);
     }
 
-    // CUDA stages pageable memory before a copy returns, but promises so only for devices that cannot read such memory themselves.
-    private static bool ReadsHostMemoryLater(Accelerator accelerator) => accelerator.AcceleratorType == AcceleratorType.OpenCL
-        || (accelerator is CudaAccelerator cuda && CudaAPI.CurrentAPI.GetDeviceAttribute(DeviceAttributeKind.CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS, cuda.DeviceId) != 0);
+    // CUDA stages pageable memory before a copy returns, but promises so only for devices that cannot read such memory
+    // themselves.
+    private static bool ReadsHostMemoryLater(Accelerator accelerator) =>
+        accelerator.AcceleratorType == AcceleratorType.OpenCL
+        || (accelerator is CudaAccelerator cuda
+            && CudaAPI.CurrentAPI.GetDeviceAttribute(DeviceAttributeKind.CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS,
+            cuda.DeviceId) != 0);
 
     private static DeviceInfo Info(string id, Device device, DeviceKind kind) =>
-        new(id, IlgpuDevices.DisplayName(device), kind, device.MemorySize, device.NumMultiprocessors, ArchitectureOf(device));
+        new(id, IlgpuDevices.DisplayName(device), kind, device.MemorySize, device.NumMultiprocessors,
+        ArchitectureOf(device));
 
     // A driver that is broken must not take the other devices away.
     private static IReadOnlyList<Device> Devices(Func<IEnumerable<Device>> find)
@@ -56,13 +66,15 @@ internal static class GpuDevices
         {
             return [.. find()];
         }
-        catch (Exception exception) when (exception is DllNotFoundException or EntryPointNotFoundException or TypeInitializationException or AcceleratorException or NotSupportedException)
+        catch (Exception exception) when (exception is DllNotFoundException or EntryPointNotFoundException
+            or TypeInitializationException or AcceleratorException or NotSupportedException)
         {
             return [];
         }
     }
 
-    // ILGPU asks for libcuda.so and libOpenCL.so; systems without development packages have only the names with a version.
+    // ILGPU asks for libcuda.so and libOpenCL.so; systems without development packages have only the names with a
+    // version.
     private static void FindDrivers()
     {
         try

@@ -25,12 +25,14 @@ internal sealed class KernelCache(Accelerator accelerator)
         return launcher;
     }
 
-    /// <summary>A kernel that uses the library's own device primitives: tensor cores on CUDA devices, their C# bodies on emulated ones.</summary>
+    /// <summary>A kernel that uses the library's own device primitives: tensor cores on CUDA devices, their C# bodies
+    /// on emulated ones.</summary>
     /// <param name="method">A static method with one argument, explicitly grouped.</param>
     /// <param name="threads">Threads of a group.</param>
     /// <param name="minGroups">Groups that a multiprocessor must be able to hold; 0 when nothing is asked.</param>
     /// <param name="sharedBytes">Dynamic shared memory in bytes.</param>
-    public Action<AcceleratorStream, KernelConfig, TArguments> WithPrimitives<TArguments>(MethodInfo method, int threads, int minGroups = 0, int sharedBytes = 0)
+    public Action<AcceleratorStream, KernelConfig,
+        TArguments> WithPrimitives<TArguments>(MethodInfo method, int threads, int minGroups = 0, int sharedBytes = 0)
         where TArguments : struct
     {
         if (_launchers.TryGetValue(method, out var known))
@@ -42,5 +44,6 @@ internal sealed class KernelCache(Accelerator accelerator)
 
     /// <summary>A variant of the registry that uses tensor cores.</summary>
     public Action<AcceleratorStream, KernelConfig, TArguments> Variant<TArguments>(KernelVariant variant)
-        where TArguments : struct => WithPrimitives<TArguments>(variant.Method, variant.Threads, variant.MinGroups ?? 0, variant.SharedBytes);
+        where TArguments : struct =>
+        WithPrimitives<TArguments>(variant.Method, variant.Threads, variant.MinGroups ?? 0, variant.SharedBytes);
 }

@@ -17,7 +17,8 @@ internal struct RowView
     public readonly long Start(int row) => row * Stride;
 }
 
-/// <summary>Rows of adjacent elements of any float type: element (i, c) is <c>Load(Words, Start(i) + c)</c> of <see cref="IStoredElement"/>.</summary>
+/// <summary>Rows of adjacent elements of any float type: element (i, c) is <c>Load(Words, Start(i) + c)</c> of <see
+/// cref="IStoredElement"/>.</summary>
 internal struct StoredRows
 {
     /// <summary>The memory underneath.</summary>

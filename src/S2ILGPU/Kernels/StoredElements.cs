@@ -4,7 +4,8 @@ using S2ILGPU.Kernels.Attention.TensorCore;
 
 namespace S2ILGPU.Kernels;
 
-/// <summary>How an element type lies in memory that is seen as 32-bit words. Kernels that take any float type are generic over it.</summary>
+/// <summary>How an element type lies in memory that is seen as 32-bit words. Kernels that take any float type are
+/// generic over it.</summary>
 internal interface IStoredElement
 {
     /// <summary>Reads an element as single precision.</summary>
@@ -19,15 +20,18 @@ internal readonly struct StoredSingle : IStoredElement
 {
     public static float Load(ArrayView<int> memory, long index) => Interop.IntAsFloat((uint)memory[index]);
 
-    public static void Store(ArrayView<int> memory, long index, float value) => memory[index] = (int)Interop.FloatAsInt(value);
+    public static void Store(ArrayView<int> memory, long index, float value) =>
+        memory[index] = (int)Interop.FloatAsInt(value);
 }
 
 /// <summary>bfloat16, the upper half of a single.</summary>
 internal readonly struct StoredBFloat16 : IStoredElement
 {
-    public static float Load(ArrayView<int> memory, long index) => Interop.IntAsFloat((uint)memory.Cast<ushort>()[index] << 16);
+    public static float Load(ArrayView<int> memory, long index) =>
+        Interop.IntAsFloat((uint)memory.Cast<ushort>()[index] << 16);
 
-    public static void Store(ArrayView<int> memory, long index, float value) => memory.Cast<ushort>()[index] = Round(value);
+    public static void Store(ArrayView<int> memory, long index, float value) =>
+        memory.Cast<ushort>()[index] = Round(value);
 
     /// <summary>The bits of the nearest bfloat16; NaN stays NaN.</summary>
     public static ushort Round(float value)
@@ -38,14 +42,17 @@ internal readonly struct StoredBFloat16 : IStoredElement
     }
 }
 
-/// <summary>IEEE half precision, converted with integer arithmetic: OpenCL devices need no half type, and denormals are exact whatever the device does with them.</summary>
+/// <summary>IEEE half precision, converted with integer arithmetic: OpenCL devices need no half type, and denormals are
+/// exact whatever the device does with them.</summary>
 internal readonly struct StoredHalf : IStoredElement
 {
-    private const uint SmallestNormal = 0x38800000, Infinity = 0x477ff000; // 2^-14, and 65520, from where halves round to infinity
+    // 2^-14, and 65520, from where halves round to infinity
+    private const uint SmallestNormal = 0x38800000, Infinity = 0x477ff000;
 
     public static float Load(ArrayView<int> memory, long index) => Widen(memory.Cast<ushort>()[index]);
 
-    public static void Store(ArrayView<int> memory, long index, float value) => memory.Cast<ushort>()[index] = Round(value);
+    public static void Store(ArrayView<int> memory, long index, float value) =>
+        memory.Cast<ushort>()[index] = Round(value);
 
     /// <summary>The value of a half.</summary>
     public static float Widen(ushort half)
@@ -65,7 +72,8 @@ internal readonly struct StoredHalf : IStoredElement
             return (ushort)(sign | 0x7e00);
         if (magnitude >= Infinity)
             return (ushort)(sign | 0x7c00);
-        if (magnitude < SmallestNormal) // in [0.5, 1) a unit in the last place is 2^-24: the addition rounds to multiples of it
+        // in [0.5, 1) a unit in the last place is 2^-24: the addition rounds to multiples of it
+        if (magnitude < SmallestNormal)
             return (ushort)(sign | Interop.FloatAsInt(Interop.IntAsFloat(magnitude) + 0.5f) - 0x3f000000);
         return (ushort)(sign | magnitude - 0x38000000 + 0xfff + (magnitude >> 13 & 1) >> 13);
     }

@@ -20,8 +20,8 @@ internal readonly record struct TileRange(int Start, int FullEnd, int End);
 internal readonly record struct TilePositions(int FirstPosition, int Begin, int End, int ColumnBegin, int ColumnEnd);
 
 /// <summary>
-/// Builds the lists of column tiles, one row tile after the other: splits blocks into entries, leaves out what no stored row sees, and gathers entries without a mask into
-/// tiles without a mask.
+/// Builds the lists of column tiles, one row tile after the other: splits blocks into entries, leaves out what no
+/// stored row sees, and gathers entries without a mask into tiles without a mask.
 /// </summary>
 /// <param name="geometry">Blocks and entries.</param>
 /// <param name="rowsAreKeys">Whether rows are keys and columns queries.</param>
@@ -55,18 +55,23 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
             Add(blocks.Partial[n], blocks.PartialMasks[n], rows, firstEntry);
     }
 
-    /// <summary>Adds a block that some lines of the row tile keep. A line is a block of rows; a tile within a block of 128 rows has one.</summary>
+    /// <summary>Adds a block that some lines of the row tile keep. A line is a block of rows; a tile within a block of
+    /// 128 rows has one.</summary>
     public void Add(int block, byte lines, in TilePositions rows, int firstEntry)
     {
-        int lineTokens = Math.Max(geometry.BlockTokens, TileGeometry.MaskTokens), firstLineStart = rows.FirstPosition / lineTokens * lineTokens;
-        int beginLine = (rows.Begin - firstLineStart) / lineTokens, endLine = (rows.End - 1 - firstLineStart) / lineTokens + 1;
+        int lineTokens = Math.Max(geometry.BlockTokens, TileGeometry.MaskTokens),
+            firstLineStart = rows.FirstPosition / lineTokens * lineTokens;
+        int beginLine = (rows.Begin - firstLineStart) / lineTokens,
+            endLine = (rows.End - 1 - firstLineStart) / lineTokens + 1;
         int stored = (1 << endLine) - (1 << beginLine);
         if ((lines & stored) == 0)
             return;
         for (int part = 0; part < geometry.EntriesPerBlock; part++)
         {
-            int position = block * geometry.BlockTokens + part * geometry.BlockColumns, last = position + geometry.BlockColumns - 1;
-            if (last < rows.ColumnBegin || position >= rows.ColumnEnd || (isCausal && (rowsAreKeys ? last < rows.Begin : position >= rows.End)))
+            int position = block * geometry.BlockTokens + part * geometry.BlockColumns,
+                last = position + geometry.BlockColumns - 1;
+            if (last < rows.ColumnBegin || position >= rows.ColumnEnd
+                || (isCausal && (rowsAreKeys ? last < rows.Begin : position >= rows.End)))
                 continue;
             bool isVisible = !isCausal || (rowsAreKeys ? position >= rows.End - 1 : last <= rows.Begin);
             int entry = firstEntry + position / geometry.BlockColumns;
@@ -97,7 +102,8 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
             for (int slot = 0; slot < perTile; slot++)
             {
                 // Behind the last entry the last one again, with no bit set.
-                var (entry, position, rows) = n + slot < _masked.Count ? _masked[n + slot] : _masked[^1] with { Rows = 0 };
+                var (entry, position, rows) = n + slot < _masked.Count ? _masked[n + slot]
+                    : _masked[^1] with { Rows = 0 };
                 AddEntry(entry, position);
                 mask |= MaskOf(rows, slot);
             }

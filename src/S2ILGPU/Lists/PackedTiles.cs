@@ -7,7 +7,8 @@ using S2ILGPU.Variants;
 
 namespace S2ILGPU.Lists;
 
-/// <summary>The queries or the keys of a batch cut into tiles of 64 rows at absolute positions, numbered by sequence, head and position: the order of packed operands.</summary>
+/// <summary>The queries or the keys of a batch cut into tiles of 64 rows at absolute positions, numbered by sequence,
+/// head and position: the order of packed operands.</summary>
 internal sealed class PackedTiles
 {
     private readonly int[] _starts, _firstTiles;
@@ -33,10 +34,12 @@ internal sealed class PackedTiles
     public int Count => _starts[^1];
 
     /// <summary>Tiles of query rows [B, Nq, H, D].</summary>
-    public static PackedTiles OfQueries(ReadOnlySpan<Sequence> sequences, int queryHeads) => new(sequences, queryHeads, areQueries: true);
+    public static PackedTiles OfQueries(ReadOnlySpan<Sequence> sequences, int queryHeads) =>
+        new(sequences, queryHeads, areQueries: true);
 
     /// <summary>Tiles of key rows [B, Nk, Hkv, D].</summary>
-    public static PackedTiles OfKeys(ReadOnlySpan<Sequence> sequences, int keyValueHeads) => new(sequences, keyValueHeads, areQueries: false);
+    public static PackedTiles OfKeys(ReadOnlySpan<Sequence> sequences, int keyValueHeads) =>
+        new(sequences, keyValueHeads, areQueries: false);
 
     /// <summary>Tiles of each head of a sequence.</summary>
     public int TilesPerHead(int sequence) => (_starts[sequence + 1] - _starts[sequence]) / Heads;
@@ -44,11 +47,14 @@ internal sealed class PackedTiles
     /// <summary>Absolute number (position / 64) of the first tile of a sequence.</summary>
     public int FirstTile(int sequence) => _firstTiles[sequence];
 
-    /// <summary>Number that an absolute tile of a head of a sequence has; tiles before the first count backwards.</summary>
-    public int Number(int sequence, int head, int absoluteTile) => _starts[sequence] + head * TilesPerHead(sequence) + absoluteTile - _firstTiles[sequence];
+    /// <summary>Number that an absolute tile of a head of a sequence has; tiles before the first count
+    /// backwards.</summary>
+    public int Number(int sequence, int head, int absoluteTile) =>
+        _starts[sequence] + head * TilesPerHead(sequence) + absoluteTile - _firstTiles[sequence];
 
     /// <summary>First and end position of the rows of a sequence.</summary>
-    public (int Begin, int End) Positions(in Sequence s) => _areQueries ? (s.FirstQueryPosition, s.KeyCount) : (0, s.KeyCount);
+    public (int Begin, int End) Positions(in Sequence s) =>
+        _areQueries ? (s.FirstQueryPosition, s.KeyCount) : (0, s.KeyCount);
 
     /// <summary>Where the rows of a tile lie, without a list of columns.</summary>
     /// <param name="sequences">The sequences.</param>
@@ -58,11 +64,18 @@ internal sealed class PackedTiles
     public RowTile Rows(ReadOnlySpan<Sequence> sequences, int s, int head, int firstPosition)
     {
         var sequence = sequences[s];
-        var (beginRow, rows) = _areQueries ? (sequence.QueryStart, sequence.QueryCount) : (sequence.KeyStart, sequence.KeyCount);
+        var (beginRow, rows) = _areQueries ? (sequence.QueryStart, sequence.QueryCount)
+            : (sequence.KeyStart, sequence.KeyCount);
         return new RowTile
         {
-            Batch = sequence.Batch, Head = head, BeginRow = beginRow, EndRow = beginRow + rows, FirstRow = beginRow + firstPosition - Positions(sequence).Begin,
-            FirstPosition = firstPosition, PackedTile = Number(s, head, firstPosition / TileGeometry.TileTokens), ColumnEnd = sequence.KeyCount,
+            Batch = sequence.Batch,
+            Head = head,
+            BeginRow = beginRow,
+            EndRow = beginRow + rows,
+            FirstRow = beginRow + firstPosition - Positions(sequence).Begin,
+            FirstPosition = firstPosition,
+            PackedTile = Number(s, head, firstPosition / TileGeometry.TileTokens),
+            ColumnEnd = sequence.KeyCount,
         };
     }
 

@@ -8,19 +8,22 @@ using S2ILGPU.Variants;
 
 namespace S2ILGPU.Lists;
 
-/// <summary>What one attention kernel does for a batch: row tiles, longest lists first, and their column tiles. On the host.</summary>
+/// <summary>What one attention kernel does for a batch: row tiles, longest lists first, and their column tiles. On the
+/// host.</summary>
 /// <param name="Rows">Row tiles.</param>
 /// <param name="Entries">Entries [tiles, E].</param>
 /// <param name="Positions">Positions of entries [tiles, E].</param>
 /// <param name="Masks">Masks [tiles].</param>
-/// <param name="Columns">The tiles of 64 rows of the other side in packed order: entry / E of plain operands is an index into it.</param>
+/// <param name="Columns">The tiles of 64 rows of the other side in packed order: entry / E of plain operands is an
+/// index into it.</param>
 internal sealed record TileLists(RowTile[] Rows, int[] Entries, int[] Positions, uint[] Masks, RowTile[] Columns)
 {
     /// <summary>Column tiles that all row tiles meet together: the work of the kernel in units of 64 columns.</summary>
     public long ColumnTiles => Rows.Sum(tile => (long)tile.End - tile.Start);
 }
 
-/// <summary>From kept blocks, sequences and heads to the lists of a kernel. Cost: O(kept blocks) for every distinct shape of a sequence, and O(1) per row tile.</summary>
+/// <summary>From kept blocks, sequences and heads to the lists of a kernel. Cost: O(kept blocks) for every distinct
+/// shape of a sequence, and O(1) per row tile.</summary>
 internal sealed class TileListBuilder
 {
     private readonly IReadOnlyList<BlockLayout> _layouts;
@@ -30,9 +33,11 @@ internal sealed class TileListBuilder
     private readonly Dictionary<(BlockLayout, int), MergedTiles> _merged = [];
 
     /// <summary>Creates a builder for a batch.</summary>
-    /// <param name="layouts">One layout for all sequences, or one per sequence; all of one pattern's heads and blocks.</param>
+    /// <param name="layouts">One layout for all sequences, or one per sequence; all of one pattern's heads and
+    /// blocks.</param>
     /// <param name="sequences">The sequences.</param>
-    /// <exception cref="ArgumentException">A layout does not cover its sequence, layouts differ in heads, block or causality, or no kernel has tiles for such blocks.</exception>
+    /// <exception cref="ArgumentException">A layout does not cover its sequence, layouts differ in heads, block or
+    /// causality, or no kernel has tiles for such blocks.</exception>
     public TileListBuilder(IReadOnlyList<BlockLayout> layouts, ReadOnlySpan<Sequence> sequences)
     {
         (_layouts, _sequences) = (layouts, sequences.ToArray());
@@ -51,7 +56,8 @@ internal sealed class TileListBuilder
 
     /// <summary>Rows are queries: the forward pass and dQ.</summary>
     /// <param name="rowsPerTile">64 or 128.</param>
-    /// <param name="pageBlocks">Entries per KV head in the page table where keys lie in pages; null for plain or packed keys.</param>
+    /// <param name="pageBlocks">Entries per KV head in the page table where keys lie in pages; null for plain or packed
+    /// keys.</param>
     public TileLists OfQueries(int rowsPerTile, int? pageBlocks = null)
     {
         var columns = new ColumnTiles(_geometry, rowsAreKeys: false, _layouts[0].IsCausal);
@@ -63,9 +69,11 @@ internal sealed class TileListBuilder
             if (sequence.QueryCount == 0)
                 continue;
             var layout = LayoutOf(s);
-            int first = sequence.FirstQueryPosition / rowsPerTile, count = (sequence.KeyCount - 1) / rowsPerTile + 1 - first;
+            int first = sequence.FirstQueryPosition / rowsPerTile,
+                count = (sequence.KeyCount - 1) / rowsPerTile + 1 - first;
             if (!known.TryGetValue((layout, sequence.QueryCount, sequence.KeyCount), out var ranges))
-                known.Add((layout, sequence.QueryCount, sequence.KeyCount), ranges = RangesOfQueries(columns, layout, sequence, rowsPerTile, first, count));
+                known.Add((layout, sequence.QueryCount, sequence.KeyCount),
+                    ranges = RangesOfQueries(columns, layout, sequence, rowsPerTile, first, count));
             for (int head = 0; head < QueryHeads; head++)
                 for (int tile = 0; tile < count; tile++)
                 {
@@ -77,7 +85,8 @@ internal sealed class TileListBuilder
         return Lists(rows, columns, _keys);
     }
 
-    /// <summary>Rows are keys: dK and dV. The list of a tile holds the queries of all heads that share the KV head.</summary>
+    /// <summary>Rows are keys: dK and dV. The list of a tile holds the queries of all heads that share the KV
+    /// head.</summary>
     public TileLists OfKeys()
     {
         const int rowsPerTile = TileGeometry.TileTokens;
@@ -95,16 +104,20 @@ internal sealed class TileListBuilder
                 for (int tile = 0; tile < count; tile++)
                 {
                     var row = _keys.Rows(_sequences, s, head, tile * rowsPerTile);
-                    row.ColumnBase = sequence.QueryCount == 0 ? 0 : _queries.Number(s, head * GroupHeads, _queries.FirstTile(s)) * _geometry.EntriesPerTile;
+                    row.ColumnBase = sequence.QueryCount == 0 ? 0
+                        : _queries.Number(s, head * GroupHeads, _queries.FirstTile(s)) * _geometry.EntriesPerTile;
                     rows.Add(With(row, ranges[head * count + tile]));
                 }
         }
         return Lists(rows, columns, _queries);
     }
 
-    /// <summary>One query of each sequence that has queries, for groups of neighbouring query heads that share a list: decoding.</summary>
-    /// <param name="groupHeads">Query heads per row tile; divides the heads that share a KV head, and is 1 unless they share a pattern.</param>
-    /// <param name="pageBlocks">Entries per KV head in the page table where keys lie in pages; null for plain or packed keys.</param>
+    /// <summary>One query of each sequence that has queries, for groups of neighbouring query heads that share a list:
+    /// decoding.</summary>
+    /// <param name="groupHeads">Query heads per row tile; divides the heads that share a KV head, and is 1 unless they
+    /// share a pattern.</param>
+    /// <param name="pageBlocks">Entries per KV head in the page table where keys lie in pages; null for plain or packed
+    /// keys.</param>
     public TileLists OfLastQueries(int groupHeads, int? pageBlocks)
     {
         var columns = new ColumnTiles(_geometry, rowsAreKeys: false, _layouts[0].IsCausal);
@@ -141,15 +154,18 @@ internal sealed class TileListBuilder
         return columns.Finish();
     }
 
-    private TileRange[] RangesOfQueries(ColumnTiles columns, BlockLayout layout, Sequence sequence, int rowsPerTile, int first, int count)
+    private TileRange[] RangesOfQueries(ColumnTiles columns, BlockLayout layout, Sequence sequence, int rowsPerTile,
+        int first, int count)
     {
         var merged = Merged(layout, Math.Max(1, rowsPerTile / _geometry.BlockTokens), areRows: true);
         var ranges = new TileRange[layout.Heads * count];
         for (int patternHead = 0; patternHead < layout.Heads; patternHead++)
             for (int tile = 0; tile < count; tile++)
             {
-                int position = (first + tile) * rowsPerTile, line = position / (merged.LinesPerTile * _geometry.BlockTokens);
-                var rows = new TilePositions(position, Math.Max(position, sequence.FirstQueryPosition), Math.Min(position + rowsPerTile, sequence.KeyCount), 0, sequence.KeyCount);
+                int position = (first + tile) * rowsPerTile,
+                    line = position / (merged.LinesPerTile * _geometry.BlockTokens);
+                var rows = new TilePositions(position, Math.Max(position, sequence.FirstQueryPosition),
+                    Math.Min(position + rowsPerTile, sequence.KeyCount), 0, sequence.KeyCount);
                 columns.Add(merged.Tile(patternHead, line), merged.LinesOf(line), rows, 0);
                 ranges[patternHead * count + tile] = columns.Finish();
             }
@@ -164,13 +180,18 @@ internal sealed class TileListBuilder
         for (int head = 0; head < KeyValueHeads; head++)
             for (int tile = 0; tile < count; tile++)
             {
-                int position = tile * TileGeometry.TileTokens, line = position / (merged.LinesPerTile * _geometry.BlockTokens);
-                var rows = new TilePositions(position, position, Math.Min(position + TileGeometry.TileTokens, sequence.KeyCount), sequence.FirstQueryPosition, sequence.KeyCount);
+                int position = tile * TileGeometry.TileTokens,
+                    line = position / (merged.LinesPerTile * _geometry.BlockTokens);
+                var rows = new TilePositions(position, position,
+                    Math.Min(position + TileGeometry.TileTokens, sequence.KeyCount), sequence.FirstQueryPosition,
+                    sequence.KeyCount);
                 for (int g = 0; g < GroupHeads && sequence.QueryCount > 0; g++)
                 {
-                    // Packed tiles of the group's heads follow one another; entries count from the first tile of the first head.
+                    // Packed tiles of the group's heads follow one another; entries count from the first tile of the
+                    // first head.
                     int firstEntry = (g * _queries.TilesPerHead(s) - _queries.FirstTile(s)) * _geometry.EntriesPerTile;
-                    columns.Add(merged.Tile(layout.Pattern.PatternHeadOf(head * GroupHeads + g), line), merged.LinesOf(line), rows, firstEntry);
+                    columns.Add(merged.Tile(layout.Pattern.PatternHeadOf(head * GroupHeads + g), line),
+                        merged.LinesOf(line), rows, firstEntry);
                 }
                 ranges[head * count + tile] = columns.Finish();
             }
@@ -185,14 +206,16 @@ internal sealed class TileListBuilder
     }
 
     private int KeyBase(int s, int keyValueHead, int? pageBlocks) =>
-        pageBlocks is { } blocks ? checked((s * KeyValueHeads + keyValueHead) * blocks) : checked(_keys.Number(s, keyValueHead, 0) * _geometry.EntriesPerTile);
+        pageBlocks is { } blocks ? checked((s * KeyValueHeads + keyValueHead) * blocks)
+        : checked(_keys.Number(s, keyValueHead, 0) * _geometry.EntriesPerTile);
 
     private BlockLayout LayoutOf(int s) => _layouts.Count == 1 ? _layouts[0] : _layouts[s];
 
     private MergedTiles Merged(BlockLayout layout, int lines, bool areRows)
     {
         if (!_merged.TryGetValue((layout, areRows ? lines : -lines), out var merged))
-            _merged.Add((layout, areRows ? lines : -lines), merged = areRows ? MergedTiles.OfRows(layout, lines) : MergedTiles.OfColumns(layout, lines));
+            _merged.Add((layout, areRows ? lines : -lines), merged = areRows ? MergedTiles.OfRows(layout, lines)
+                : MergedTiles.OfColumns(layout, lines));
         return merged;
     }
 
@@ -202,12 +225,18 @@ internal sealed class TileListBuilder
         if (_layouts.Count != 1 && _layouts.Count != _sequences.Length)
             throw new ArgumentException($"{_layouts.Count} layouts for {_sequences.Length} sequences");
         foreach (var layout in _layouts)
-            if (layout.BlockTokens != first.BlockTokens || layout.IsCausal != first.IsCausal || layout.Heads != first.Heads
-                || layout.Pattern.QueryHeads != pattern.QueryHeads || layout.Pattern.KeyValueHeads != pattern.KeyValueHeads)
+            if (layout.BlockTokens != first.BlockTokens || layout.IsCausal != first.IsCausal
+                || layout.Heads != first.Heads
+                || layout.Pattern.QueryHeads != pattern.QueryHeads
+                    || layout.Pattern.KeyValueHeads != pattern.KeyValueHeads)
                 throw new ArgumentException($"the layouts of a batch differ: {layout.Pattern} and {pattern}");
         for (int s = 0; s < _sequences.Length; s++)
-            if (_sequences[s].KeyCount > LayoutOf(s).Tokens || (_sequences[s].QueryCount > 0 && _sequences[s].FirstQueryPosition / first.BlockTokens < LayoutOf(s).FirstQueryBlock))
-                throw new ArgumentException($"a layout of {LayoutOf(s).Tokens} tokens from query block {LayoutOf(s).FirstQueryBlock} does not cover {_sequences[s]}");
+            if (_sequences[s].KeyCount > LayoutOf(s).Tokens
+                || (_sequences[s].QueryCount > 0 && _sequences[s].FirstQueryPosition
+                / first.BlockTokens < LayoutOf(s).FirstQueryBlock))
+                throw new ArgumentException(
+                    $"a layout of {LayoutOf(s).Tokens} tokens from query block {LayoutOf(s).FirstQueryBlock} does not "
+                    + $"cover {_sequences[s]}");
     }
 
     private static RowTile With(RowTile row, TileRange range)

@@ -7,21 +7,25 @@ namespace S2ILGPU.Memory;
 
 /// <summary>The memory of an engine on an accelerator.</summary>
 /// <remarks>
-/// Eight classes per doubling waste at most an eighth. A returned buffer may be handed out while kernels still use it: all work runs on one stream, in order. When the device is full, the idle buffers
-/// are freed once and the request is tried again.
+/// Eight classes per doubling waste at most an eighth. A returned buffer may be handed out while kernels still use it:
+/// all work runs on one stream, in order. When the device is full, the idle buffers are freed once and the request is
+/// tried again.
 /// </remarks>
 /// <param name="accelerator">The device; stays with the caller.</param>
 /// <param name="limitBytes">Bytes that may be held at most, in use and idle.</param>
-internal sealed class DeviceAllocator(Accelerator accelerator, long limitBytes) : CachingAllocator<IlgpuBuffer>(typeof(IlgpuEngine), classesPerDoubling: 8)
+internal sealed class DeviceAllocator(Accelerator accelerator, long limitBytes)
+    : CachingAllocator<IlgpuBuffer>(typeof(IlgpuEngine), classesPerDoubling: 8)
 {
     /// <inheritdoc/>
     public override void Trim()
     {
-        accelerator.Synchronize(); // queued kernels may still use what was returned, and a driver need not wait for them
+        // queued kernels may still use what was returned, and a driver need not wait for them
+        accelerator.Synchronize();
         base.Trim();
     }
 
-    /// <exception cref="InsufficientMemoryException">The device has no such piece, even after idle memory was freed.</exception>
+    /// <exception cref="InsufficientMemoryException">The device has no such piece, even after idle memory was
+    /// freed.</exception>
     protected override IlgpuBuffer Allocate(long sizeBytes, long classBytes)
     {
         if (ReservedBytes + classBytes > limitBytes)
@@ -32,7 +36,8 @@ internal sealed class DeviceAllocator(Accelerator accelerator, long limitBytes) 
         {
             return NewBuffer(classBytes);
         }
-        catch (Exception) // drivers report a full device in different exceptions; what is wrong otherwise is wrong again below
+        // drivers report a full device in different exceptions; what is wrong otherwise is wrong again below
+        catch (Exception)
         {
             Trim();
         }
@@ -48,20 +53,25 @@ internal sealed class DeviceAllocator(Accelerator accelerator, long limitBytes) 
 
     protected override void Free(IlgpuBuffer buffer) => buffer.Free();
 
-    private IlgpuBuffer NewBuffer(long sizeBytes) => new(this, accelerator.Allocate1D<int>(sizeBytes / sizeof(int)), sizeBytes);
+    private IlgpuBuffer NewBuffer(long sizeBytes) =>
+        new(this, accelerator.Allocate1D<int>(sizeBytes / sizeof(int)), sizeBytes);
 
     private InsufficientMemoryException OutOfMemory(long sizeBytes, Exception? inner) => new(
-        $"{accelerator.Name}: no room for {sizeBytes:N0} bytes; tensors hold {UsedBytes:N0} bytes in {LiveBuffers} buffers, the device has {limitBytes:N0}", inner);
+        $"{accelerator.Name}: no room for {sizeBytes:N0} bytes; tensors hold {UsedBytes:N0} bytes in {LiveBuffers} "
+        + $"buffers, the device has {limitBytes:N0}", inner);
 }
 
 /// <summary>A piece of device memory. The object outlives its tensors: the allocator hands it out again.</summary>
-internal sealed class IlgpuBuffer(DeviceAllocator owner, MemoryBuffer1D<int, Stride1D.Dense> memory, long sizeBytes) : DeviceBuffer(sizeBytes)
+internal sealed class IlgpuBuffer(DeviceAllocator owner, MemoryBuffer1D<int, Stride1D.Dense> memory, long sizeBytes)
+    : DeviceBuffer(sizeBytes)
 {
     private MemoryBuffer1D<int, Stride1D.Dense>? _memory = memory;
 
     /// <summary>The memory as 32-bit words; aligned to at least 256 bytes.</summary>
     /// <exception cref="ObjectDisposedException">The engine was disposed.</exception>
-    public ArrayView<int> Words => (_memory ?? throw new ObjectDisposedException(nameof(IlgpuEngine), "the engine that owns this tensor was disposed")).View.BaseView;
+    public ArrayView<int> Words =>
+        (_memory ?? throw new ObjectDisposedException(nameof(IlgpuEngine),
+        "the engine that owns this tensor was disposed")).View.BaseView;
 
     /// <summary>The allocator that the buffer goes back to; tensors of another engine have another one.</summary>
     public DeviceAllocator Owner => owner;

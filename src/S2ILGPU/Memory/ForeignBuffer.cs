@@ -17,13 +17,16 @@ internal sealed class ForeignBuffer(DeviceAllocator owner, ArrayView<int> words)
     public ArrayView<int> Words => words;
 
     /// <summary>Wraps a view.</summary>
-    /// <exception cref="ArgumentException">The view does not begin at a multiple of 16 bytes of its buffer, or does not end at one of 4.</exception>
+    /// <exception cref="ArgumentException">The view does not begin at a multiple of 16 bytes of its buffer, or does not
+    /// end at one of 4.</exception>
     public static ForeignBuffer Of<T>(DeviceAllocator owner, ArrayView<T> view)
         where T : unmanaged
     {
         long begin = ((IContiguousArrayView)view).IndexInBytes;
         if (begin % AlignmentBytes != 0 || view.LengthInBytes % sizeof(int) != 0)
-            throw new ArgumentException($"a view must begin at a multiple of {AlignmentBytes} bytes and hold a multiple of {sizeof(int)}, got {view.LengthInBytes} bytes from byte {begin}");
+            throw new ArgumentException(
+                $"a view must begin at a multiple of {AlignmentBytes} bytes and hold a multiple of {sizeof(int)}, got "
+                + $"{view.LengthInBytes} bytes from byte {begin}");
         return new ForeignBuffer(owner, view.Cast<int>());
     }
 

@@ -4,7 +4,8 @@ using S2ILGPU.Engines;
 
 namespace S2ILGPU.Memory;
 
-/// <summary>Page tables on the device [S, Hkv, MaxBlocks], copied again only when they changed, and freed when nobody has the table any more.</summary>
+/// <summary>Page tables on the device [S, Hkv, MaxBlocks], copied again only when they changed, and freed when nobody
+/// has the table any more.</summary>
 internal sealed class PageTableCopies
 {
     private readonly List<Entry> _entries = [];
@@ -13,7 +14,8 @@ internal sealed class PageTableCopies
     /// <param name="memory">Where the copy lives.</param>
     /// <param name="stream">In whose order it is written.</param>
     /// <param name="table">The table.</param>
-    /// <param name="entriesPerBlock">Above 1 each block counts as so many neighbouring parts of its page: [S, Hkv, MaxBlocks * parts] with part n of page p being p * parts + n.</param>
+    /// <param name="entriesPerBlock">Above 1 each block counts as so many neighbouring parts of its page: [S, Hkv,
+    /// MaxBlocks * parts] with part n of page p being p * parts + n.</param>
     public ArrayView<int> On(DeviceAllocator memory, AcceleratorStream stream, PageTable table, int entriesPerBlock = 1)
     {
         Entry? found = null;

@@ -2,7 +2,8 @@ using ILGPU;
 
 namespace S2ILGPU.Memory;
 
-/// <summary>A tensor seen by a kernel as rows of adjacent elements: element (r, c) is at <c>Offset + r Stride + c</c> of the memory underneath.</summary>
+/// <summary>A tensor seen by a kernel as rows of adjacent elements: element (r, c) is at <c>Offset + r Stride + c</c>
+/// of the memory underneath.</summary>
 internal struct TensorRows
 {
     /// <summary>The memory underneath, as 32-bit words.</summary>

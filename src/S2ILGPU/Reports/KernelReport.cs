@@ -1,6 +1,7 @@
 namespace S2ILGPU.Reports;
 
-/// <summary>What a kernel variant needs on an architecture. Null: the tool that would say is not on the path, or the question does not apply.</summary>
+/// <summary>What a kernel variant needs on an architecture. Null: the tool that would say is not on the path, or the
+/// question does not apply.</summary>
 /// <param name="Kernel">Operation.</param>
 /// <param name="Variant">Name of the variant.</param>
 /// <param name="Architecture">As in <c>sm_80</c>, or <c>opencl</c>.</param>
@@ -12,7 +13,8 @@ namespace S2ILGPU.Reports;
 /// <param name="SharedBytes">Shared memory per group, fixed and dynamic.</param>
 /// <param name="Loop">Unmasked main loop of a tensor-core kernel.</param>
 /// <param name="LocalAccesses">Loads and stores of local memory in the whole kernel.</param>
-internal sealed record KernelReport(string Kernel, string Variant, string Architecture, bool TensorCore, int SourceBytes, int? Registers, int? SpillBytes, int? StackBytes, int? SharedBytes,
+internal sealed record KernelReport(string Kernel, string Variant, string Architecture, bool TensorCore,
+    int SourceBytes, int? Registers, int? SpillBytes, int? StackBytes, int? SharedBytes,
     SassLoop? Loop, int? LocalAccesses)
 {
     /// <summary>A report of PTX.</summary>
@@ -22,13 +24,16 @@ internal sealed record KernelReport(string Kernel, string Variant, string Archit
     /// <param name="tensorCore">Whether it uses tensor cores.</param>
     /// <param name="ptx">The module.</param>
     /// <param name="dynamicSharedBytes">Dynamic shared memory per group.</param>
-    public static KernelReport OfPtx(string kernel, string variant, string architecture, bool tensorCore, string ptx, int dynamicSharedBytes)
+    public static KernelReport OfPtx(string kernel, string variant, string architecture, bool tensorCore, string ptx,
+        int dynamicSharedBytes)
     {
         var (report, listing) = CudaTools.Assemble(ptx, architecture);
-        return new KernelReport(kernel, variant, architecture, tensorCore, ptx.Length, report?.Registers, report?.SpillStoreBytes + report?.SpillLoadBytes, report?.StackBytes,
+        return new KernelReport(kernel, variant, architecture, tensorCore, ptx.Length, report?.Registers,
+            report?.SpillStoreBytes + report?.SpillLoadBytes, report?.StackBytes,
             report?.SharedBytes + dynamicSharedBytes, listing?.MainLoop(), listing?.LocalAccesses);
     }
 
     /// <summary>A report of OpenCL C, of which only the size is known.</summary>
-    public static KernelReport OfOpenCL(string kernel, string variant, string source) => new(kernel, variant, "opencl", false, source.Length, null, null, null, null, null, null);
+    public static KernelReport OfOpenCL(string kernel, string variant, string source) =>
+        new(kernel, variant, "opencl", false, source.Length, null, null, null, null, null, null);
 }

@@ -13,26 +13,33 @@ namespace S2ILGPU.Reports;
 /// <param name="Threads">Threads of a group.</param>
 /// <param name="MinGroups">Groups per multiprocessor that registers must allow, or null.</param>
 /// <param name="SharedBytes">Dynamic shared memory.</param>
-/// <param name="IsMain">Whether it stands for others: blocks of 64 columns, pages for decoding and packed keys for everything else. The other variants differ in the addresses of copies.</param>
+/// <param name="IsMain">Whether it stands for others: blocks of 64 columns, pages for decoding and packed keys for
+/// everything else. The other variants differ in the addresses of copies.</param>
 /// <param name="Architectures">What it is reported for.</param>
-internal sealed record ReportedKernel(string Kernel, string Variant, bool TensorCore, MethodInfo Method, int Threads, int? MinGroups, int SharedBytes, bool IsMain,
+internal sealed record ReportedKernel(string Kernel, string Variant, bool TensorCore, MethodInfo Method, int Threads,
+    int? MinGroups, int SharedBytes, bool IsMain,
     IReadOnlyList<string> Architectures)
 {
     private const int AmpereKilobytes = 164;
 
-    /// <summary>All architectures that kernels are reported for; tensor-core kernels have sm_80 and sm_90 of them.</summary>
+    /// <summary>All architectures that kernels are reported for; tensor-core kernels have sm_80 and sm_90 of
+    /// them.</summary>
     public static IReadOnlyList<string> AllArchitectures { get; } = ["sm_75", "sm_80", "sm_90", "opencl"];
 
     /// <summary>All kernels for attention.</summary>
-    public static IReadOnlyList<ReportedKernel> All { get; } = [.. KernelVariants.All.Concat(PortableVariants.All).Select(Of)];
+    public static IReadOnlyList<ReportedKernel> All { get; } =
+        [.. KernelVariants.All.Concat(PortableVariants.All).Select(Of)];
 
     /// <summary>An entry of the launch table.</summary>
     private static ReportedKernel Of(KernelVariant variant) =>
-        new(variant.Operation.ShortName(), variant.Name, variant.ElementType != ElementType.Float32, variant.Method, variant.Threads, variant.MinGroups, variant.SharedBytes,
-            variant.BlockColumns is 0 || (variant.BlockColumns == 64 && variant.IsPaged == (variant.Operation == KernelOperation.Decode)),
+        new(variant.Operation.ShortName(), variant.Name, variant.ElementType != ElementType.Float32, variant.Method,
+        variant.Threads, variant.MinGroups, variant.SharedBytes,
+            variant.BlockColumns is 0
+            || (variant.BlockColumns == 64 && variant.IsPaged == (variant.Operation == KernelOperation.Decode)),
             ArchitecturesOf(variant));
 
     // A kernel that asks for more shared memory than a multiprocessor of sm_80 has is never chosen there.
     private static IReadOnlyList<string> ArchitecturesOf(KernelVariant variant) =>
-        variant.ElementType == ElementType.Float32 ? AllArchitectures : variant.MultiprocessorKilobytes > AmpereKilobytes ? ["sm_90"] : ["sm_80", "sm_90"];
+        variant.ElementType == ElementType.Float32 ? AllArchitectures
+        : variant.MultiprocessorKilobytes > AmpereKilobytes ? ["sm_90"] : ["sm_80", "sm_90"];
 }

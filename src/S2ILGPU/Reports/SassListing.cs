@@ -11,16 +11,18 @@ internal sealed partial class SassListing
     /// <summary>All instructions in their order.</summary>
     public IReadOnlyList<SassInstruction> Instructions { get; }
 
-    /// <summary>Loads and stores of local memory in the whole kernel: registers that did not suffice, or arrays that are not in registers.</summary>
+    /// <summary>Loads and stores of local memory in the whole kernel: registers that did not suffice, or arrays that
+    /// are not in registers.</summary>
     public int LocalAccesses => Instructions.Count(instruction => instruction.Root is "LDL" or "STL");
 
     /// <summary>Reads a listing.</summary>
     public static SassListing Parse(string text) => new([.. Line().Matches(text).Select(match =>
-        new SassInstruction(int.Parse(match.Groups["address"].ValueSpan, NumberStyles.HexNumber, CultureInfo.InvariantCulture), match.Groups["name"].Value, match.Groups["operands"].Value.Trim()))]);
+        new SassInstruction(int.Parse(match.Groups["address"].ValueSpan, NumberStyles.HexNumber,
+        CultureInfo.InvariantCulture), match.Groups["name"].Value, match.Groups["operands"].Value.Trim()))]);
 
     /// <summary>
-    /// The unmasked main loop of a tensor-core kernel: of the loops (branches back) with tensor-core products the shortest, since the masked loop around the same products is longer. Null when
-    /// there is none.
+    /// The unmasked main loop of a tensor-core kernel: of the loops (branches back) with tensor-core products the
+    /// shortest, since the masked loop around the same products is longer. Null when there is none.
     /// </summary>
     public SassLoop? MainLoop() => Loops().Where(loop => loop.Count("HMMA") > 0).MinBy(loop => loop.Instructions.Count);
 
@@ -29,11 +31,17 @@ internal sealed partial class SassListing
     {
         foreach (var branch in Instructions)
             if (branch.Root == "BRA" && Target().Match(branch.Operands) is { Success: true } match
-                && int.Parse(match.Groups[1].ValueSpan, NumberStyles.HexNumber, CultureInfo.InvariantCulture) is var begin && begin < branch.Address) // kernels end with a branch to itself
-                yield return new SassLoop([.. Instructions.Where(instruction => instruction.Address >= begin && instruction.Address <= branch.Address)]);
+                // kernels end with a branch to itself
+                && int.Parse(match.Groups[1].ValueSpan, NumberStyles.HexNumber, CultureInfo.InvariantCulture)
+                    is var begin && begin < branch.Address)
+                yield return new SassLoop(
+                    [.. Instructions.Where(instruction => instruction.Address >= begin
+                    && instruction.Address <= branch.Address)]);
     }
 
-    [GeneratedRegex(@"^\s+/\*(?<address>[0-9a-f]{4,})\*/\s+(?:@!?U?P\w+\s+)?(?<name>[A-Z][A-Z0-9_.]*)(?<operands>[^;\n]*);", RegexOptions.Multiline)]
+    [GeneratedRegex(
+        @"^\s+/\*(?<address>[0-9a-f]{4,})\*/\s+(?:@!?U?P\w+\s+)?(?<name>[A-Z][A-Z0-9_.]*)(?<operands>[^;\n]*);",
+        RegexOptions.Multiline)]
     private static partial Regex Line();
 
     [GeneratedRegex(@"0x([0-9a-f]+)")]
@@ -44,8 +52,11 @@ internal sealed partial class SassListing
 internal sealed record SassLoop(IReadOnlyList<SassInstruction> Instructions)
 {
     /// <summary>How many instructions have a name that begins so: whole parts, as in <c>MUFU.EX2</c>.</summary>
-    public int Count(string name) => Instructions.Count(instruction => instruction.Name == name || instruction.Name.StartsWith(name + ".", StringComparison.Ordinal));
+    public int Count(string name) =>
+        Instructions.Count(instruction => instruction.Name == name
+        || instruction.Name.StartsWith(name + ".", StringComparison.Ordinal));
 
-    /// <summary>Share of the tensor-core products among all instructions, 0 to 1: what a perfect scheduler could keep the tensor cores busy with.</summary>
+    /// <summary>Share of the tensor-core products among all instructions, 0 to 1: what a perfect scheduler could keep
+    /// the tensor cores busy with.</summary>
     public double TensorShare => (double)Count("HMMA") / Instructions.Count;
 }

@@ -3,7 +3,8 @@ using ILGPU;
 
 namespace S2ILGPU.Tiles;
 
-/// <summary>Results of a warp in registers: its 16 x RowTiles rows with <typeparamref name="TColumns"/> columns of floats.</summary>
+/// <summary>Results of a warp in registers: its 16 x RowTiles rows with <typeparamref name="TColumns"/> columns of
+/// floats.</summary>
 /// <remarks>Value e of the 16x8 tile (m, n): row g + 8 (e / 2), column 2t + e % 2, of lane 4g + t.</remarks>
 internal struct AccumulatorFragment<TShape, TColumns> where TShape : struct, ITileShape where TColumns : struct, INumber
 {
@@ -33,9 +34,11 @@ internal struct AccumulatorFragment<TShape, TColumns> where TShape : struct, ITi
             Values[i] = 0f;
     }
 
-    /// <summary>Adds <c>R C^T</c>: R the rows of the calling warp, C the first rows of <paramref name="columns"/>, both D wide, both in shared memory.</summary>
+    /// <summary>Adds <c>R C^T</c>: R the rows of the calling warp, C the first rows of <paramref name="columns"/>, both
+    /// D wide, both in shared memory.</summary>
     [MethodImpl(Inline)]
-    public readonly void Dot<TElement>(in SharedTile<TShape> rows, in SharedTile<TShape> columns, in RowFragment<TShape, N16> scratch) where TElement : struct, IElement
+    public readonly void Dot<TElement>(in SharedTile<TShape> rows, in SharedTile<TShape> columns, in RowFragment<TShape,
+        N16> scratch) where TElement : struct, IElement
     {
         for (int k = 0; k < TShape.HeadDim / 16; k++)
         {
@@ -50,9 +53,11 @@ internal struct AccumulatorFragment<TShape, TColumns> where TShape : struct, ITi
         }
     }
 
-    /// <summary>Adds <c>R C^T</c>: R in registers, C the first rows of <paramref name="columns"/>, both D wide.</summary>
+    /// <summary>Adds <c>R C^T</c>: R in registers, C the first rows of <paramref name="columns"/>, both D
+    /// wide.</summary>
     [MethodImpl(Inline)]
-    public readonly void Dot<TElement>(in RowFragment<TShape, Width<TShape>> rows, in SharedTile<TShape> columns) where TElement : struct, IElement
+    public readonly void Dot<TElement>(in RowFragment<TShape, Width<TShape>> rows, in SharedTile<TShape> columns)
+        where TElement : struct, IElement
     {
         for (int k = 0; k < TShape.HeadDim / 16; k++)
         {
@@ -65,9 +70,12 @@ internal struct AccumulatorFragment<TShape, TColumns> where TShape : struct, ITi
         }
     }
 
-    /// <summary>Adds <c>P C</c>: P rounded to 16 bits while it is read, C the first rows of <paramref name="columns"/>.</summary>
+    /// <summary>Adds <c>P C</c>: P rounded to 16 bits while it is read, C the first rows of <paramref
+    /// name="columns"/>.</summary>
     [MethodImpl(Inline)]
-    public readonly void Multiply<TElement, TInner>(in AccumulatorFragment<TShape, TInner> left, in SharedTile<TShape> columns, in RowFragment<TShape, N16> scratch)
+    public readonly void Multiply<TElement,
+        TInner>(in AccumulatorFragment<TShape, TInner> left, in SharedTile<TShape> columns, in RowFragment<TShape,
+        N16> scratch)
         where TElement : struct, IElement where TInner : struct, INumber
     {
         for (int k = 0; k < TInner.Value / 16; k++)
@@ -109,9 +117,11 @@ internal struct AccumulatorFragment<TShape, TColumns> where TShape : struct, ITi
         };
     }
 
-    /// <summary>Stores row g + 8 half of row tile m times <paramref name="factor"/>, rounded to 16 bits; <paramref name="word"/> is where columns 2t, 2t + 1 go.</summary>
+    /// <summary>Stores row g + 8 half of row tile m times <paramref name="factor"/>, rounded to 16 bits; <paramref
+    /// name="word"/> is where columns 2t, 2t + 1 go.</summary>
     [MethodImpl(Inline)]
-    public readonly void Store<TElement>(int m, int half, float factor, ArrayView<uint> target, long word) where TElement : struct, IElement
+    public readonly void Store<TElement>(int m, int half, float factor, ArrayView<uint> target, long word)
+        where TElement : struct, IElement
     {
         for (int n = 0; n < TColumns.Value / 8; n++)
         {
@@ -131,7 +141,8 @@ internal struct AccumulatorFragment<TShape, TColumns> where TShape : struct, ITi
     [MethodImpl(Inline)]
     private readonly void AddTo<TElement>(int at, U4 a, U2 b) where TElement : struct, IElement
     {
-        var d = TElement.MultiplyAdd(new F4 { X = Values[at], Y = Values[at + 1], Z = Values[at + 2], W = Values[at + 3] }, a, b);
+        var d = TElement.MultiplyAdd(new F4 { X = Values[at], Y = Values[at + 1], Z = Values[at + 2],
+            W = Values[at + 3] }, a, b);
         Values[at] = d.X;
         Values[at + 1] = d.Y;
         Values[at + 2] = d.Z;

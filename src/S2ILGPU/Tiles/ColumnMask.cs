@@ -3,10 +3,11 @@ using ILGPU;
 
 namespace S2ILGPU.Tiles;
 
-/// <summary>Which scores of a column tile are visible: those of kept sub-blocks, of existing columns and, in causal attention, of columns at or before the row's position.
-/// Rows are queries; the backward pass has a mask of its own.</summary>
-/// <remarks>Bit and limits are folded into one reach per row and 16 columns, so that an element costs one comparison. Lane geometry is computed here instead of being carried through the loop without
-/// masks.</remarks>
+/// <summary>Which scores of a column tile are visible: those of kept sub-blocks, of existing columns and, in causal
+/// attention, of columns at or before the row's position. Rows are queries; the backward pass has a mask of its
+/// own.</summary>
+/// <remarks>Bit and limits are folded into one reach per row and 16 columns, so that an element costs one comparison.
+/// Lane geometry is computed here instead of being carried through the loop without masks.</remarks>
 internal static class ColumnMask<TShape> where TShape : struct, ITileShape
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
@@ -18,18 +19,23 @@ internal static class ColumnMask<TShape> where TShape : struct, ITileShape
     /// <param name="firstColumn">First column of the step in the tile.</param>
     /// <param name="causal">Whether positions matter, 1 or 0.</param>
     [MethodImpl(Inline)]
-    public static void HideFromQueries(in AccumulatorFragment<TShape, Step<TShape>> scores, in ColumnLists lists, int columnTile, int firstColumn, int causal)
+    public static void HideFromQueries(in AccumulatorFragment<TShape, Step<TShape>> scores, in ColumnLists lists,
+        int columnTile, int firstColumn, int causal)
     {
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, row = warp * 16 * TShape.RowTiles + (lane >> 2);
-        int lastColumn = lists.Rows[Grid.IdxX].ColumnEnd - 1 - (lane & 3) * 2, position = lists.Rows[Grid.IdxX].FirstPosition + row - (lane & 3) * 2;
+        int lastColumn = lists.Rows[Grid.IdxX].ColumnEnd - 1 - (lane & 3) * 2,
+            position = lists.Rows[Grid.IdxX].FirstPosition + row - (lane & 3) * 2;
         uint bits = lists.Masks[columnTile];
         for (int m = 0; m < TShape.RowTiles; m++)
         {
-            int above = causal != 0 ? IntrinsicMath.Min(position + m * 16, lastColumn) : lastColumn, below = causal != 0 ? IntrinsicMath.Min(position + m * 16 + 8, lastColumn) : lastColumn;
+            int above = causal != 0 ? IntrinsicMath.Min(position + m * 16, lastColumn) : lastColumn, below = causal != 0
+                ? IntrinsicMath.Min(position + m * 16 + 8, lastColumn) : lastColumn;
             uint rowBits = bits >> ((warp * TShape.RowTiles + m) * 4);
             for (int k = 0; k < TShape.StepColumns / 16; k++)
             {
-                int column = firstColumn + k * 16, first = lists.Positions[columnTile * TileLayout<TShape>.Entries + column / TShape.BlockColumns] + column % TShape.BlockColumns;
+                int column = firstColumn + k * 16,
+                    first = lists.Positions[columnTile * TileLayout<TShape>.Entries + column / TShape.BlockColumns]
+                    + column % TShape.BlockColumns;
                 bool kept = (rowBits & (1u << (column / 16))) != 0;
                 Hide(scores, m, k, kept ? above - first : -1, kept ? below - first : -1);
             }

@@ -12,7 +12,8 @@ internal struct HeadFragment<TShape> where TShape : struct, ITileShape
     /// <summary>Values [D / 16, 4].</summary>
     public ArrayView<float> Values;
 
-    /// <summary>Floats between the lines of two heads in shared memory: four more than D, so that the lanes of a store hit different banks.</summary>
+    /// <summary>Floats between the lines of two heads in shared memory: four more than D, so that the lanes of a store
+    /// hit different banks.</summary>
     public static int Line { [MethodImpl(Inline)] get => TShape.HeadDim + 4; }
 
     /// <summary>A fragment of zeros.</summary>
@@ -26,22 +27,28 @@ internal struct HeadFragment<TShape> where TShape : struct, ITileShape
         return fragment;
     }
 
-    /// <summary>Multiplies columns 2t and 2t + 1 by one factor each, and adds <c>V^T P^T</c> for 16 rows of V and two 16-bit pairs of P per lane.</summary>
+    /// <summary>Multiplies columns 2t and 2t + 1 by one factor each, and adds <c>V^T P^T</c> for 16 rows of V and two
+    /// 16-bit pairs of P per lane.</summary>
     /// <param name="left">Factor of column 2t.</param>
     /// <param name="right">Factor of column 2t + 1.</param>
     /// <param name="values">V.</param>
     /// <param name="weights">P of rows 2t, 2t + 1 and of rows 2t + 8, 2t + 9 of V.</param>
-    /// <param name="masked">Whether rows of V may hold anything, NaN too, which a weight of 0 does not hide. A constant.</param>
-    /// <param name="existing">The bits of those two pairs of rows of V that count, if <paramref name="masked"/>.</param>
+    /// <param name="masked">Whether rows of V may hold anything, NaN too, which a weight of 0 does not hide. A
+    /// constant.</param>
+    /// <param name="existing">The bits of those two pairs of rows of V that count, if <paramref
+    /// name="masked"/>.</param>
     [MethodImpl(Inline)]
-    public readonly void ScaleAndMultiply<TElement>(float left, float right, in SharedTile<TShape> values, U2 weights, bool masked, U2 existing) where TElement : struct, IElement
+    public readonly void ScaleAndMultiply<TElement>(float left, float right, in SharedTile<TShape> values, U2 weights,
+        bool masked, U2 existing) where TElement : struct, IElement
     {
         for (int n = 0; n < TShape.HeadDim / 16; n++)
         {
-            var sum = new F4 { X = Values[n * 4] * left, Y = Values[n * 4 + 1] * right, Z = Values[n * 4 + 2] * left, W = Values[n * 4 + 3] * right };
+            var sum = new F4 { X = Values[n * 4] * left, Y = Values[n * 4 + 1] * right, Z = Values[n * 4 + 2] * left,
+                W = Values[n * 4 + 3] * right };
             var rows = values.LoadRowsTransposed(0, n);
             if (masked)
-                rows = new U4 { X = rows.X & existing.X, Y = rows.Y & existing.X, Z = rows.Z & existing.Y, W = rows.W & existing.Y };
+                rows = new U4 { X = rows.X & existing.X, Y = rows.Y & existing.X, Z = rows.Z & existing.Y,
+                    W = rows.W & existing.Y };
             sum = TElement.MultiplyAdd(sum, rows, weights);
             Values[n * 4] = sum.X;
             Values[n * 4 + 1] = sum.Y;

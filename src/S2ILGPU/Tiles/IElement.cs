@@ -3,7 +3,8 @@ using ILGPU;
 
 namespace S2ILGPU.Tiles;
 
-/// <summary>A 16-bit element type of tensor cores. Two elements are packed into a word, the first in the low half.</summary>
+/// <summary>A 16-bit element type of tensor cores. Two elements are packed into a word, the first in the low
+/// half.</summary>
 internal interface IElement
 {
     /// <summary><c>A B + C</c> with A 16x16, B 16x8, C and the result 16x8 of floats.</summary>

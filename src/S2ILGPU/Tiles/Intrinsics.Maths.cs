@@ -34,7 +34,8 @@ internal static partial class Intrinsics
 
     /// <summary>Two floats rounded to half precision (to nearest, ties to even), the first in the low half.</summary>
     [IntrinsicImplementation]
-    public static uint PackFp16(float low, float high) => BitConverter.HalfToUInt16Bits((System.Half)low) | (uint)BitConverter.HalfToUInt16Bits((System.Half)high) << 16;
+    public static uint PackFp16(float low, float high) =>
+        BitConverter.HalfToUInt16Bits((System.Half)low) | (uint)BitConverter.HalfToUInt16Bits((System.Half)high) << 16;
 
     /// <summary>The half-precision number in the low 16 bits.</summary>
     [IntrinsicImplementation]

@@ -6,10 +6,12 @@ namespace S2ILGPU.Tiles;
 
 /// <summary>Instructions of tensor-core devices that C# has no words for, as functions of values.</summary>
 /// <remarks>
-/// <para>On CUDA a call becomes one PTX instruction (the generator of the same name); nothing passes through local memory. Elsewhere the body runs: on ILGPU's CPU accelerator, both
-/// through <see cref="Raw"/>.</para>
-/// <para>Shared memory is addressed by 32-bit byte addresses made from <see cref="SharedAddress"/>, device memory by 64-bit ones made from <see cref="GlobalAddress"/>; where bodies run, both are
-/// offsets from the element that is passed by reference along with the address. A parameter named <c>offset</c> must be a constant: it becomes part of the instruction.</para>
+/// <para>On CUDA a call becomes one PTX instruction (the generator of the same name); nothing passes through local
+/// memory. Elsewhere the body runs: on ILGPU's CPU accelerator, both through <see cref="Raw"/>.</para>
+/// <para>Shared memory is addressed by 32-bit byte addresses made from <see cref="SharedAddress"/>, device memory by
+/// 64-bit ones made from <see cref="GlobalAddress"/>; where bodies run, both are offsets from the element that is
+/// passed by reference along with the address. A parameter named <c>offset</c> must be a constant: it becomes part of
+/// the instruction.</para>
 /// </remarks>
 internal static partial class Intrinsics
 {
@@ -31,12 +33,15 @@ internal static partial class Intrinsics
 
     /// <summary>Starts copying 16 bytes from device to shared memory.</summary>
     [IntrinsicImplementation]
-    public static void CopyAsync(uint target, uint targetOffset, ulong source, uint sourceOffset, ref U4 shared, ref U4 global) =>
+    public static void CopyAsync(uint target, uint targetOffset, ulong source, uint sourceOffset, ref U4 shared,
+        ref U4 global) =>
         Raw.CopyAsync(ref shared, target + targetOffset, ref global, (long)source + sourceOffset);
 
-    /// <summary>Starts copying 16 bytes, or writing 16 zero bytes without reading anything when <paramref name="bytes"/> is 0: a condition without a branch.</summary>
+    /// <summary>Starts copying 16 bytes, or writing 16 zero bytes without reading anything when <paramref
+    /// name="bytes"/> is 0: a condition without a branch.</summary>
     [IntrinsicImplementation]
-    public static void CopyAsyncOrZero(uint target, uint targetOffset, ulong source, uint sourceOffset, uint bytes, ref U4 shared, ref U4 global)
+    public static void CopyAsyncOrZero(uint target, uint targetOffset, ulong source, uint sourceOffset, uint bytes,
+        ref U4 shared, ref U4 global)
     {
         if (bytes != 0)
             Raw.CopyAsync(ref shared, target + targetOffset, ref global, (long)source + sourceOffset);
@@ -88,7 +93,8 @@ internal static partial class Intrinsics
         Raw.Write<U4, float>(ref shared, address + offset) = value;
     }
 
-    /// <summary>Clears 16 bytes of shared memory when <paramref name="left"/> is not positive: a condition without a branch. The address is a multiple of 16.</summary>
+    /// <summary>Clears 16 bytes of shared memory when <paramref name="left"/> is not positive: a condition without a
+    /// branch. The address is a multiple of 16.</summary>
     [IntrinsicImplementation]
     public static void ZeroSharedUnless(uint address, uint offset, int left, ref U4 shared)
     {
@@ -101,7 +107,8 @@ internal static partial class Intrinsics
     [IntrinsicImplementation]
     public static void WarpBarrier() => Warp.Barrier();
 
-    /// <summary>The value itself, computed here and nowhere else: ILGPU sinks pure values into loops, and would compute lane geometry anew in every turn.</summary>
+    /// <summary>The value itself, computed here and nowhere else: ILGPU sinks pure values into loops, and would compute
+    /// lane geometry anew in every turn.</summary>
     [IntrinsicImplementation]
     public static uint Pin(uint value) => value;
 }

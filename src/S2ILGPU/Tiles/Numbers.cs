@@ -32,7 +32,8 @@ internal readonly struct N256 : INumber { public static int Value => 256; }
 /// <summary>Where blocks of columns lie.</summary>
 internal interface IPlacement
 {
-    /// <summary>Whether an entry of a list is looked up in a page table; otherwise it is the number of the block in memory.</summary>
+    /// <summary>Whether an entry of a list is looked up in a page table; otherwise it is the number of the block in
+    /// memory.</summary>
     static abstract bool Paged { get; }
 }
 

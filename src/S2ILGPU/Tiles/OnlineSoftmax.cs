@@ -3,12 +3,13 @@ using ILGPU;
 
 namespace S2ILGPU.Tiles;
 
-/// <summary>Running maximum and sum of the softmax of a lane's rows: row g + 8 half of row tile m is at 2m + half.</summary>
+/// <summary>Running maximum and sum of the softmax of a lane's rows: row g + 8 half of row tile m is at 2m +
+/// half.</summary>
 /// <remarks>
-/// <para>Scores arrive unscaled; <c>c = scale log2(e)</c>, positive, turns them into exponents of 2. The maximum is the same in the four lanes of a row, the sum is each lane's own until the
-/// end.</para>
-/// <para>The maximum begins at a finite number below all scores, so that a row without visible scores needs no test: its differences are 0 and its weights 2^-inf = 0. Milakov, Gimelshein, arXiv
-/// 1805.02867.</para>
+/// <para>Scores arrive unscaled; <c>c = scale log2(e)</c>, positive, turns them into exponents of 2. The maximum is the
+/// same in the four lanes of a row, the sum is each lane's own until the end.</para>
+/// <para>The maximum begins at a finite number below all scores, so that a row without visible scores needs no test:
+/// its differences are 0 and its weights 2^-inf = 0. Milakov, Gimelshein, arXiv 1805.02867.</para>
 /// </remarks>
 internal struct OnlineSoftmax<TShape> where TShape : struct, ITileShape
 {
@@ -35,7 +36,9 @@ internal struct OnlineSoftmax<TShape> where TShape : struct, ITileShape
 
     /// <summary><c>m' = max(m, S c)</c>; what was accumulated shrinks by <c>2^(m - m')</c>.</summary>
     [MethodImpl(Inline)]
-    public readonly void Raise<TColumns, TOutput>(in AccumulatorFragment<TShape, TColumns> scores, in AccumulatorFragment<TShape, TOutput> output, float c)
+    public readonly void Raise<TColumns,
+        TOutput>(in AccumulatorFragment<TShape, TColumns> scores, in AccumulatorFragment<TShape,
+        TOutput> output, float c)
         where TColumns : struct, INumber where TOutput : struct, INumber
     {
         for (int m = 0; m < TShape.RowTiles; m++)
@@ -61,7 +64,8 @@ internal struct OnlineSoftmax<TShape> where TShape : struct, ITileShape
 
     /// <summary><c>P = 2^(S c - m')</c> in place of S; <c>l += P</c>.</summary>
     [MethodImpl(Inline)]
-    public readonly void Weigh<TColumns>(in AccumulatorFragment<TShape, TColumns> scores, float c) where TColumns : struct, INumber
+    public readonly void Weigh<TColumns>(in AccumulatorFragment<TShape, TColumns> scores, float c)
+        where TColumns : struct, INumber
     {
         for (int m = 0; m < TShape.RowTiles; m++)
         {
@@ -72,7 +76,8 @@ internal struct OnlineSoftmax<TShape> where TShape : struct, ITileShape
                 for (int n = 0; n < TColumns.Value / 8; n++)
                 {
                     int x = AccumulatorFragment<TShape, TColumns>.At(m, n) + half * 2;
-                    float left = Intrinsics.Exp2(scores.Values[x] * c - max), right = Intrinsics.Exp2(scores.Values[x + 1] * c - max);
+                    float left = Intrinsics.Exp2(scores.Values[x] * c - max),
+                        right = Intrinsics.Exp2(scores.Values[x + 1] * c - max);
                     scores.Values[x] = left;
                     scores.Values[x + 1] = right;
                     sum += left + right;
@@ -93,5 +98,6 @@ internal struct OnlineSoftmax<TShape> where TShape : struct, ITileShape
 
     /// <summary>Natural logarithm of the sum of exponentials; -inf for a row without visible scores.</summary>
     [MethodImpl(Inline)]
-    public readonly float LogSumExp(int y, float total) => total > 0f ? (Maxima[y] + Intrinsics.Log2(total)) * Ln2 : float.NegativeInfinity;
+    public readonly float LogSumExp(int y, float total) =>
+        total > 0f ? (Maxima[y] + Intrinsics.Log2(total)) * Ln2 : float.NegativeInfinity;
 }

@@ -3,10 +3,12 @@ using ILGPU;
 
 namespace S2ILGPU.Tiles;
 
-/// <summary>How the bodies of <see cref="Tiles.Intrinsics"/> reach memory and the other lanes of their warp on ILGPU's CPU accelerator.</summary>
+/// <summary>How the bodies of <see cref="Tiles.Intrinsics"/> reach memory and the other lanes of their warp on ILGPU's
+/// CPU accelerator.</summary>
 /// <remarks>
-/// Lanes exchange values through one static line per warp and two warp barriers; a <c>Warp.Shuffle</c> per value would cost two barriers among 32 system threads each. So one group runs at a time: the
-/// accelerator needs a CPUDevice with a single multiprocessor. Copies land at once.
+/// Lanes exchange values through one static line per warp and two warp barriers; a <c>Warp.Shuffle</c> per value would
+/// cost two barriers among 32 system threads each. So one group runs at a time: the accelerator needs a CPUDevice with
+/// a single multiprocessor. Copies land at once.
 /// </remarks>
 internal static unsafe class Raw
 {
@@ -16,12 +18,14 @@ internal static unsafe class Raw
 
     /// <summary>The value <paramref name="byteOffset"/> bytes behind an element.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ref readonly TValue Read<TOrigin, TValue>(ref TOrigin origin, long byteOffset) where TOrigin : unmanaged where TValue : unmanaged =>
+    public static ref readonly TValue Read<TOrigin, TValue>(ref TOrigin origin, long byteOffset)
+        where TOrigin : unmanaged where TValue : unmanaged =>
         ref Unsafe.As<TOrigin, TValue>(ref Unsafe.AddByteOffset(ref origin, (nint)byteOffset));
 
     /// <summary>The place <paramref name="byteOffset"/> bytes behind an element, to be written.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ref TValue Write<TOrigin, TValue>(ref TOrigin origin, long byteOffset) where TOrigin : unmanaged where TValue : unmanaged =>
+    public static ref TValue Write<TOrigin, TValue>(ref TOrigin origin, long byteOffset) where TOrigin : unmanaged
+        where TValue : unmanaged =>
         ref Unsafe.As<TOrigin, TValue>(ref Unsafe.AddByteOffset(ref origin, (nint)byteOffset));
 
     /// <summary>Says that an element was only taken by reference, not read.</summary>
@@ -30,11 +34,13 @@ internal static unsafe class Raw
     }
 
     /// <summary>Copies one element.</summary>
-    public static void CopyAsync<T>(ref T target, long targetOffset, ref T source, long sourceOffset) where T : unmanaged =>
+    public static void CopyAsync<T>(ref T target, long targetOffset, ref T source, long sourceOffset)
+        where T : unmanaged =>
         Write<T, T>(ref target, targetOffset) = Read<T, T>(ref source, sourceOffset);
 
     /// <summary>Clears one element.</summary>
-    public static void ZeroAsync<T>(ref T target, long targetOffset) where T : unmanaged => Write<T, T>(ref target, targetOffset) = default;
+    public static void ZeroAsync<T>(ref T target, long targetOffset) where T : unmanaged =>
+        Write<T, T>(ref target, targetOffset) = default;
 
     /// <summary>Closes a group of copies.</summary>
     public static void Commit()

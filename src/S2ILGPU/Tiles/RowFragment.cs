@@ -3,8 +3,10 @@ using ILGPU;
 
 namespace S2ILGPU.Tiles;
 
-/// <summary>A operands of a warp in registers: its 16 x RowTiles rows with <typeparamref name="TColumns"/> columns of 16-bit elements.</summary>
-/// <remarks>Word e of the 16x16 tile (m, k): row g + 8 (e % 2), columns 2t, 2t + 1 plus 8 (e / 2), of lane 4g + t.</remarks>
+/// <summary>A operands of a warp in registers: its 16 x RowTiles rows with <typeparamref name="TColumns"/> columns of
+/// 16-bit elements.</summary>
+/// <remarks>Word e of the 16x16 tile (m, k): row g + 8 (e % 2), columns 2t, 2t + 1 plus 8 (e / 2), of lane 4g +
+/// t.</remarks>
 internal struct RowFragment<TShape, TColumns> where TShape : struct, ITileShape where TColumns : struct, INumber
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;

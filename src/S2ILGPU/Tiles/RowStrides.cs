@@ -1,6 +1,7 @@
 namespace S2ILGPU.Tiles;
 
-/// <summary>Where the rows of a tensor [B, N, H, D] lie, in elements: row n of head h of batch b begins at <c>Offset + b Batch + n Row + h Head</c>, its D elements are adjacent.</summary>
+/// <summary>Where the rows of a tensor [B, N, H, D] lie, in elements: row n of head h of batch b begins at <c>Offset +
+/// b Batch + n Row + h Head</c>, its D elements are adjacent.</summary>
 internal struct RowStrides
 {
     /// <summary>First element of the tensor in its memory.</summary>

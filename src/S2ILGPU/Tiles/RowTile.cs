@@ -1,10 +1,13 @@
 namespace S2ILGPU.Tiles;
 
-/// <summary>The work of one group of threads: a tile of neighbouring rows of one head of one sequence, and the list of column tiles that it meets.</summary>
+/// <summary>The work of one group of threads: a tile of neighbouring rows of one head of one sequence, and the list of
+/// column tiles that it meets.</summary>
 /// <remarks>
-/// <para>Rows are queries (forward pass, dQ, decoding) or keys (dK and dV); columns are the other side. A row tile is aligned to absolute positions, so that blocks of the pattern never straddle two
-/// tiles; when the first row of a sequence is not aligned, the tile begins above it and <see cref="BeginRow"/> says where its rows begin.</para>
-/// <para>Every list, mask and limit is prepared on the host, so a kernel knows neither patterns nor batches nor head groups.</para>
+/// <para>Rows are queries (forward pass, dQ, decoding) or keys (dK and dV); columns are the other side. A row tile is
+/// aligned to absolute positions, so that blocks of the pattern never straddle two tiles; when the first row of a
+/// sequence is not aligned, the tile begins above it and <see cref="BeginRow"/> says where its rows begin.</para>
+/// <para>Every list, mask and limit is prepared on the host, so a kernel knows neither patterns nor batches nor head
+/// groups.</para>
 /// </remarks>
 internal struct RowTile
 {
@@ -14,7 +17,8 @@ internal struct RowTile
     /// <summary>Head of the row tensors.</summary>
     public int Head;
 
-    /// <summary>Row of the tensors where the tile begins; below <see cref="BeginRow"/> when the sequence begins inside the tile.</summary>
+    /// <summary>Row of the tensors where the tile begins; below <see cref="BeginRow"/> when the sequence begins inside
+    /// the tile.</summary>
     public int FirstRow;
 
     /// <summary>First row of the sequence in the tensors.</summary>
@@ -26,13 +30,15 @@ internal struct RowTile
     /// <summary>Absolute position of the tile's first row.</summary>
     public int FirstPosition;
 
-    /// <summary>First tile of 64 packed rows that holds the tile, where row operands are packed: tiles are numbered by sequence, head and position.</summary>
+    /// <summary>First tile of 64 packed rows that holds the tile, where row operands are packed: tiles are numbered by
+    /// sequence, head and position.</summary>
     public int PackedTile;
 
     /// <summary>End, exclusive, of the columns of the sequence, as an absolute position.</summary>
     public int ColumnEnd;
 
-    /// <summary>What to add to an entry of the list to get the number of a block in memory, or to get an index into the page table.</summary>
+    /// <summary>What to add to an entry of the list to get the number of a block in memory, or to get an index into the
+    /// page table.</summary>
     public int ColumnBase;
 
     /// <summary>First column tile of the list.</summary>

@@ -3,8 +3,10 @@ using ILGPU;
 
 namespace S2ILGPU.Tiles;
 
-/// <summary>A matrix [rows, D] of 16-bit elements in shared memory, as one lane addresses it; see <see cref="TileLayout{TShape}"/>.</summary>
-/// <remarks>Tiles at constant distances share the addresses and differ in <see cref="Offset"/>, which goes into the instructions.</remarks>
+/// <summary>A matrix [rows, D] of 16-bit elements in shared memory, as one lane addresses it; see <see
+/// cref="TileLayout{TShape}"/>.</summary>
+/// <remarks>Tiles at constant distances share the addresses and differ in <see cref="Offset"/>, which goes into the
+/// instructions.</remarks>
 internal struct SharedTile<TShape> where TShape : struct, ITileShape
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
@@ -60,20 +62,27 @@ internal struct SharedTile<TShape> where TShape : struct, ITileShape
     /// <summary>A operand of a product: rows <paramref name="row"/> to row + 15, columns 16k to 16k + 15.</summary>
     [MethodImpl(Inline)]
     public readonly U4 LoadRows(int row, int k) =>
-        Intrinsics.LoadMatrix(RowLane ^ TileLayout<TShape>.ColumnFlip(k), (uint)(Offset + TileLayout<TShape>.ColumnPanel(k) + row * TileLayout<TShape>.RowBytes), ref Memory[0]);
+        Intrinsics.LoadMatrix(RowLane ^ TileLayout<TShape>.ColumnFlip(k),
+        (uint)(Offset + TileLayout<TShape>.ColumnPanel(k) + row * TileLayout<TShape>.RowBytes), ref Memory[0]);
 
-    /// <summary>B operands of a product with the transposed tile: columns 16k to 16k + 15 of rows <paramref name="row"/> to row + 7 (X, Y) and row + 8 to row + 15 (Z, W).</summary>
+    /// <summary>B operands of a product with the transposed tile: columns 16k to 16k + 15 of rows <paramref
+    /// name="row"/> to row + 7 (X, Y) and row + 8 to row + 15 (Z, W).</summary>
     [MethodImpl(Inline)]
     public readonly U4 LoadColumns(int row, int k) =>
-        Intrinsics.LoadMatrix(DotLane ^ TileLayout<TShape>.ColumnFlip(k), (uint)(Offset + TileLayout<TShape>.ColumnPanel(k) + row * TileLayout<TShape>.RowBytes), ref Memory[0]);
+        Intrinsics.LoadMatrix(DotLane ^ TileLayout<TShape>.ColumnFlip(k),
+        (uint)(Offset + TileLayout<TShape>.ColumnPanel(k) + row * TileLayout<TShape>.RowBytes), ref Memory[0]);
 
-    /// <summary>B operands of a product with the tile itself: rows <paramref name="row"/> to row + 15 of columns 16k to 16k + 7 (X, Y) and 16k + 8 to 16k + 15 (Z, W).</summary>
+    /// <summary>B operands of a product with the tile itself: rows <paramref name="row"/> to row + 15 of columns 16k to
+    /// 16k + 7 (X, Y) and 16k + 8 to 16k + 15 (Z, W).</summary>
     [MethodImpl(Inline)]
     public readonly U4 LoadTransposed(int row, int k) =>
-        Intrinsics.LoadMatrixTransposed(RowLane ^ TileLayout<TShape>.ColumnFlip(k), (uint)(Offset + TileLayout<TShape>.ColumnPanel(k) + row * TileLayout<TShape>.RowBytes), ref Memory[0]);
+        Intrinsics.LoadMatrixTransposed(RowLane ^ TileLayout<TShape>.ColumnFlip(k),
+        (uint)(Offset + TileLayout<TShape>.ColumnPanel(k) + row * TileLayout<TShape>.RowBytes), ref Memory[0]);
 
-    /// <summary>A operand of a product of the transposed tile: columns 16k to 16k + 15 as rows, rows <paramref name="row"/> to row + 15 as columns.</summary>
+    /// <summary>A operand of a product of the transposed tile: columns 16k to 16k + 15 as rows, rows <paramref
+    /// name="row"/> to row + 15 as columns.</summary>
     [MethodImpl(Inline)]
     public readonly U4 LoadRowsTransposed(int row, int k) =>
-        Intrinsics.LoadMatrixTransposed(DotLane ^ TileLayout<TShape>.ColumnFlip(k), (uint)(Offset + TileLayout<TShape>.ColumnPanel(k) + row * TileLayout<TShape>.RowBytes), ref Memory[0]);
+        Intrinsics.LoadMatrixTransposed(DotLane ^ TileLayout<TShape>.ColumnFlip(k),
+        (uint)(Offset + TileLayout<TShape>.ColumnPanel(k) + row * TileLayout<TShape>.RowBytes), ref Memory[0]);
 }

@@ -17,7 +17,8 @@ internal struct TileCopy<TShape> where TShape : struct, ITileShape
     /// <summary>Byte offset of that chunk in its block.</summary>
     public uint Source;
 
-    /// <summary>Part of thread number <paramref name="thread"/> of those that fill the tile at <paramref name="address"/>; blocks begin <paramref name="firstRow"/> rows above it.</summary>
+    /// <summary>Part of thread number <paramref name="thread"/> of those that fill the tile at <paramref
+    /// name="address"/>; blocks begin <paramref name="firstRow"/> rows above it.</summary>
     [MethodImpl(Inline)]
     public static TileCopy<TShape> At(ArrayView<U4> memory, uint address, int thread, int firstRow)
     {
@@ -25,11 +26,13 @@ internal struct TileCopy<TShape> where TShape : struct, ITileShape
         TileCopy<TShape> copy = default;
         copy.Memory = memory;
         copy.Target = Intrinsics.Pin(address + TileLayout<TShape>.Chunk(row, chunk));
-        copy.Source = Intrinsics.Pin((uint)((firstRow + row) % TShape.BlockColumns * TileLayout<TShape>.RowBytes + chunk * 16));
+        copy.Source =
+            Intrinsics.Pin((uint)((firstRow + row) % TShape.BlockColumns * TileLayout<TShape>.RowBytes + chunk * 16));
         return copy;
     }
 
-    /// <summary>Starts copying the tile that consists of <paramref name="blocks"/> to shared memory, <paramref name="stage"/> + <paramref name="offset"/> bytes behind the first tile.</summary>
+    /// <summary>Starts copying the tile that consists of <paramref name="blocks"/> to shared memory, <paramref
+    /// name="stage"/> + <paramref name="offset"/> bytes behind the first tile.</summary>
     [MethodImpl(Inline)]
     public readonly void Load(ArrayView<U4> source, ArrayView<int> blocks, uint stage, int offset)
     {
@@ -38,11 +41,13 @@ internal struct TileCopy<TShape> where TShape : struct, ITileShape
             int row = i * TileLayout<TShape>.PassRows;
             ulong from = Block(source, blocks[row / TileLayout<TShape>.BlockPeriod]);
             for (int panel = 0; panel < TileLayout<TShape>.Panels; panel++)
-                Intrinsics.CopyAsync(To(stage, row), ToOffset(offset, row, panel), from, FromOffset(row, panel), ref Memory[0], ref source[0]);
+                Intrinsics.CopyAsync(To(stage, row), ToOffset(offset, row, panel), from, FromOffset(row, panel),
+                    ref Memory[0], ref source[0]);
         }
     }
 
-    /// <summary>The same, but reads nothing and writes zeros when <paramref name="bytes"/> is 0 instead of 16.</summary>
+    /// <summary>The same, but reads nothing and writes zeros when <paramref name="bytes"/> is 0 instead of
+    /// 16.</summary>
     [MethodImpl(Inline)]
     public readonly void LoadOrZero(ArrayView<U4> source, ArrayView<int> blocks, uint stage, int offset, uint bytes)
     {
@@ -51,12 +56,14 @@ internal struct TileCopy<TShape> where TShape : struct, ITileShape
             int row = i * TileLayout<TShape>.PassRows;
             ulong from = Block(source, blocks[row / TileLayout<TShape>.BlockPeriod]);
             for (int panel = 0; panel < TileLayout<TShape>.Panels; panel++)
-                Intrinsics.CopyAsyncOrZero(To(stage, row), ToOffset(offset, row, panel), from, FromOffset(row, panel), bytes, ref Memory[0], ref source[0]);
+                Intrinsics.CopyAsyncOrZero(To(stage, row), ToOffset(offset, row, panel), from, FromOffset(row, panel),
+                    bytes, ref Memory[0], ref source[0]);
         }
     }
 
-    /// <summary>Overwrites with zeros what the thread copied of columns that do not exist: rows of a page behind the last key hold anything, and a weight of 0 hides no NaN. The thread has waited for
-    /// its copies; nobody else has read them yet.</summary>
+    /// <summary>Overwrites with zeros what the thread copied of columns that do not exist: rows of a page behind the
+    /// last key hold anything, and a weight of 0 hides no NaN. The thread has waited for its copies; nobody else has
+    /// read them yet.</summary>
     /// <param name="lists">The lists.</param>
     /// <param name="columnTile">The column tile that was copied.</param>
     /// <param name="entry">The thread's first entry in it.</param>
@@ -64,28 +71,34 @@ internal struct TileCopy<TShape> where TShape : struct, ITileShape
     /// <param name="stage">As it was copied.</param>
     /// <param name="offset">As it was copied.</param>
     [MethodImpl(Inline)]
-    public readonly void ZeroBehindEnd(in ColumnLists lists, int columnTile, int entry, int firstColumn, uint stage, int offset)
+    public readonly void ZeroBehindEnd(in ColumnLists lists, int columnTile, int entry, int firstColumn, uint stage,
+        int offset)
     {
         int end = lists.Rows[Grid.IdxX].ColumnEnd - firstColumn;
         for (int j = 0; j < TileLayout<TShape>.ThreadBlocks; j++)
         {
-            int count = end - lists.Positions[columnTile * TileLayout<TShape>.Entries + entry + j * TileLayout<TShape>.BlockPeriod / TShape.BlockColumns];
+            int count = end - lists.Positions[columnTile * TileLayout<TShape>.Entries + entry + j
+                * TileLayout<TShape>.BlockPeriod / TShape.BlockColumns];
             for (int i = 0; i < TileLayout<TShape>.BlockPasses; i++)
             {
                 int row = j * TileLayout<TShape>.BlockPeriod + i * TileLayout<TShape>.PassRows;
                 for (int panel = 0; panel < TileLayout<TShape>.Panels; panel++)
-                    Intrinsics.ZeroSharedUnless(To(stage, row), ToOffset(offset, row, panel), count - i * TileLayout<TShape>.PassRows, ref Memory[0]);
+                    Intrinsics.ZeroSharedUnless(To(stage, row), ToOffset(offset, row, panel),
+                        count - i * TileLayout<TShape>.PassRows, ref Memory[0]);
             }
         }
     }
 
-    /// <summary>Starts copying rows of a strided tensor: row <c>FirstRow + r</c> goes to row r of <paramref name="count"/>, and rows outside [begin, end) become zero.</summary>
+    /// <summary>Starts copying rows of a strided tensor: row <c>FirstRow + r</c> goes to row r of <paramref
+    /// name="count"/>, and rows outside [begin, end) become zero.</summary>
     [MethodImpl(Inline)]
-    public static void LoadStrided(ArrayView<U4> memory, uint address, ArrayView<U4> source, in RowStrides strides, in RowTile tile, int count)
+    public static void LoadStrided(ArrayView<U4> memory, uint address, ArrayView<U4> source, in RowStrides strides,
+        in RowTile tile, int count)
     {
         int row = TileLayout<TShape>.CopyRow(Group.IdxX), chunk = TileLayout<TShape>.CopyChunk(Group.IdxX);
         uint target = address + TileLayout<TShape>.Chunk(row, chunk);
-        long element = strides.Offset + tile.Batch * strides.Batch + tile.Head * strides.Head + (tile.FirstRow + row) * strides.Row + chunk * 8;
+        long element = strides.Offset + tile.Batch * strides.Batch + tile.Head * strides.Head + (tile.FirstRow + row)
+            * strides.Row + chunk * 8;
         ulong from = Intrinsics.GlobalAddress(ref source[0]) + (ulong)(element * 2);
         for (int i = 0; i < count / TileLayout<TShape>.PassRows; i++)
         {
@@ -93,22 +106,28 @@ internal struct TileCopy<TShape> where TShape : struct, ITileShape
             uint bytes = at >= tile.BeginRow && at < tile.EndRow ? 16u : 0u;
             uint to = target ^ (uint)(TileLayout<TShape>.Swizzle(pass) << 4);
             for (int panel = 0; panel < TileLayout<TShape>.Panels; panel++)
-                Intrinsics.CopyAsyncOrZero(to, ToOffset(0, pass, panel), from + (ulong)(pass * strides.Row * 2), (uint)(panel * TileLayout<TShape>.PanelBytes), bytes, ref memory[0], ref source[0]);
+                Intrinsics.CopyAsyncOrZero(to, ToOffset(0, pass, panel),
+                    from + (ulong)(pass * strides.Row * 2), (uint)(panel * TileLayout<TShape>.PanelBytes), bytes,
+                    ref memory[0], ref source[0]);
         }
     }
 
-    /// <summary>Address of the thread's chunk in a block: the block's distance and the thread's are added first, so that no 64-bit base stays in registers.</summary>
+    /// <summary>Address of the thread's chunk in a block: the block's distance and the thread's are added first, so
+    /// that no 64-bit base stays in registers.</summary>
     [MethodImpl(Inline)]
     private readonly ulong Block(ArrayView<U4> source, int block) =>
-        Intrinsics.GlobalAddress(ref source[0]) + ((ulong)(uint)block * (ulong)(uint)TileLayout<TShape>.BlockBytes + Source);
+        Intrinsics.GlobalAddress(ref source[0])
+        + ((ulong)(uint)block * (ulong)(uint)TileLayout<TShape>.BlockBytes + Source);
 
     [MethodImpl(Inline)]
     private readonly uint To(uint stage, int row) => (Target + stage) ^ (uint)(TileLayout<TShape>.Swizzle(row) << 4);
 
     [MethodImpl(Inline)]
-    private static uint ToOffset(int offset, int row, int panel) => (uint)(offset + row * TileLayout<TShape>.RowBytes + panel * TileLayout<TShape>.PanelBytes);
+    private static uint ToOffset(int offset, int row, int panel) =>
+        (uint)(offset + row * TileLayout<TShape>.RowBytes + panel * TileLayout<TShape>.PanelBytes);
 
     [MethodImpl(Inline)]
     private static uint FromOffset(int row, int panel) =>
-        (uint)(row % TileLayout<TShape>.BlockPeriod * TileLayout<TShape>.RowBytes + panel * TileLayout<TShape>.PanelBytes);
+        (uint)(row % TileLayout<TShape>.BlockPeriod * TileLayout<TShape>.RowBytes + panel
+        * TileLayout<TShape>.PanelBytes);
 }

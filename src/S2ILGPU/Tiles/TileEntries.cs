@@ -8,7 +8,8 @@ internal static class TileEntries<TShape> where TShape : struct, ITileShape
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 
-    /// <summary>First of the thread's entries in a column tile; 0 unless a pass of the copying threads covers several entries.</summary>
+    /// <summary>First of the thread's entries in a column tile; 0 unless a pass of the copying threads covers several
+    /// entries.</summary>
     [MethodImpl(Inline)]
     public static int First(int thread) => TileLayout<TShape>.CopyRow(thread) / TShape.BlockColumns;
 
@@ -23,7 +24,8 @@ internal static class TileEntries<TShape> where TShape : struct, ITileShape
     {
         for (int j = 0; j < TileLayout<TShape>.ThreadBlocks; j++)
         {
-            int block = columnBase + lists.Entries[tile * TileLayout<TShape>.Entries + first + j * TileLayout<TShape>.BlockPeriod / TShape.BlockColumns];
+            int block = columnBase + lists.Entries[tile * TileLayout<TShape>.Entries + first + j
+                * TileLayout<TShape>.BlockPeriod / TShape.BlockColumns];
             blocks[j] = TShape.Paged ? lists.Pages[block] : block;
         }
     }

@@ -5,12 +5,15 @@ namespace S2ILGPU.Tiles;
 
 /// <summary>How a matrix of D 16-bit columns lies in shared memory, and who copies what.</summary>
 /// <remarks>
-/// <para>Rows follow each other without gaps. A row consists of panels of 128 bytes (64 where D is not a multiple of 64), a panel of chunks of 16 bytes, and the chunks of a panel are permuted by an
-/// exclusive or with the row, so that the 8 chunks with equal column of 8 neighbouring rows lie in 8 different groups of banks: loads of matrices are free of conflicts, plain and transposed. The
-/// exclusive or needs tiles whose address is a multiple of the panel size.</para>
-/// <para>Expressions here have no branches: ILGPU folds branches too late for the bounds of loops and for the indices of register arrays.</para>
-/// <para>A pass of the copying threads covers one panel of several rows. A step to the next pass leaves the permutation alone or flips constant bits, so one address per thread serves all
-/// passes.</para>
+/// <para>Rows follow each other without gaps. A row consists of panels of 128 bytes (64 where D is not a multiple of
+/// 64), a panel of chunks of 16 bytes, and the chunks of a panel are permuted by an exclusive or with the row, so that
+/// the 8 chunks with equal column of 8 neighbouring rows lie in 8 different groups of banks: loads of matrices are free
+/// of conflicts, plain and transposed. The exclusive or needs tiles whose address is a multiple of the panel
+/// size.</para>
+/// <para>Expressions here have no branches: ILGPU folds branches too late for the bounds of loops and for the indices
+/// of register arrays.</para>
+/// <para>A pass of the copying threads covers one panel of several rows. A step to the next pass leaves the permutation
+/// alone or flips constant bits, so one address per thread serves all passes.</para>
 /// </remarks>
 internal static class TileLayout<TShape> where TShape : struct, ITileShape
 {
@@ -26,7 +29,8 @@ internal static class TileLayout<TShape> where TShape : struct, ITileShape
     public static int BlockBytes { [MethodImpl(Inline)] get => TShape.BlockColumns * TShape.HeadDim * 2; }
 
     /// <summary>Bytes of a panel.</summary>
-    public static int PanelBytes { [MethodImpl(Inline)] get => IntrinsicMath.Min(128, 2 * (TShape.HeadDim & -TShape.HeadDim)); }
+    public static int PanelBytes { [MethodImpl(Inline)] get =>
+        IntrinsicMath.Min(128, 2 * (TShape.HeadDim & -TShape.HeadDim)); }
 
     /// <summary>Panels of a row.</summary>
     public static int Panels { [MethodImpl(Inline)] get => RowBytes / PanelBytes; }
@@ -44,7 +48,8 @@ internal static class TileLayout<TShape> where TShape : struct, ITileShape
     public static int BlockPeriod { [MethodImpl(Inline)] get => IntrinsicMath.Max(PassRows, TShape.BlockColumns); }
 
     /// <summary>Passes to copy a panel of the rows that a thread takes from one block.</summary>
-    public static int BlockPasses { [MethodImpl(Inline)] get => IntrinsicMath.Min(TShape.TileRows, BlockPeriod) / PassRows; }
+    public static int BlockPasses { [MethodImpl(Inline)] get =>
+        IntrinsicMath.Min(TShape.TileRows, BlockPeriod) / PassRows; }
 
     /// <summary>E, entries of a column tile of 64.</summary>
     public static int Entries { [MethodImpl(Inline)] get => 64 / TShape.BlockColumns; }

@@ -21,7 +21,8 @@ internal struct F2
     public float X, Y;
 }
 
-/// <summary>Four floats: 16 neighbouring bytes, or one thread's part of a 16x8 accumulator (row g: X, Y; row g + 8: Z, W).</summary>
+/// <summary>Four floats: 16 neighbouring bytes, or one thread's part of a 16x8 accumulator (row g: X, Y; row g + 8: Z,
+/// W).</summary>
 internal struct F4
 {
     /// <summary>The floats.</summary>

@@ -5,24 +5,35 @@ using S2ILGPU.Lists;
 
 namespace S2ILGPU.Variants;
 
-/// <summary>The backward kernels. No variant spills on an architecture that chooses it (ptxas 11.8); those from 228 KB on are for sm_90 and later.</summary>
+/// <summary>The backward kernels. No variant spills on an architecture that chooses it (ptxas 11.8); those from 228 KB
+/// on are for sm_90 and later.</summary>
 internal static class BackwardVariants
 {
-    private static readonly (KernelOperation Operation, Type Gradients, int HeadDim, int Step, bool InRegisters, int SecondBuffers, int Kilobytes, string Reason)[] s_rows =
+    private static readonly (KernelOperation Operation, Type Gradients, int HeadDim, int Step, bool InRegisters,
+        int SecondBuffers, int Kilobytes, string Reason)[] s_rows =
     [
-        (KernelOperation.KeyValueGradient, typeof(KeyAndValueGradients), 64, 16, true, 2, 100, "16 columns at a time leave registers for three groups per multiprocessor"),
-        (KernelOperation.KeyValueGradient, typeof(KeyAndValueGradients), 96, 32, true, 2, 100, "rows in registers: two groups in 100 KB"),
-        (KernelOperation.KeyValueGradient, typeof(KeyAndValueGradients), 128, 64, false, 2, 228, "two groups of 97 KB; one barrier per tile"),
-        (KernelOperation.KeyValueGradient, typeof(KeyAndValueGradients), 128, 64, false, 1, 100, "one buffer for dO: two groups of 81 KB in 164 KB"),
-        (KernelOperation.KeyGradient, typeof(KeyGradient), 256, 64, false, 1, 164, "161 KB with one buffer for dO; two accumulators of 256 columns do not fit the registers"),
-        (KernelOperation.ValueGradient, typeof(ValueGradient), 256, 64, false, 2, 164, "161 KB: no V, so both Q and dO have two buffers"),
+        (KernelOperation.KeyValueGradient, typeof(KeyAndValueGradients), 64, 16, true, 2, 100,
+        "16 columns at a time leave registers for three groups per multiprocessor"),
+        (KernelOperation.KeyValueGradient, typeof(KeyAndValueGradients), 96, 32, true, 2, 100,
+            "rows in registers: two groups in 100 KB"),
+        (KernelOperation.KeyValueGradient, typeof(KeyAndValueGradients), 128, 64, false, 2, 228,
+            "two groups of 97 KB; one barrier per tile"),
+        (KernelOperation.KeyValueGradient, typeof(KeyAndValueGradients), 128, 64, false, 1, 100,
+            "one buffer for dO: two groups of 81 KB in 164 KB"),
+        (KernelOperation.KeyGradient, typeof(KeyGradient), 256, 64, false, 1, 164,
+            "161 KB with one buffer for dO; two accumulators of 256 columns do not fit the registers"),
+        (KernelOperation.ValueGradient, typeof(ValueGradient), 256, 64, false, 2, 164,
+            "161 KB: no V, so both Q and dO have two buffers"),
         (KernelOperation.QueryGradient, typeof(QueryGradient), 64, 64, true, 2, 100, "three groups per multiprocessor"),
-        (KernelOperation.QueryGradient, typeof(QueryGradient), 96, 32, true, 2, 100, "32 columns at a time leave registers for three groups per multiprocessor"),
-        (KernelOperation.QueryGradient, typeof(QueryGradient), 128, 64, true, 2, 100, "rows in registers: two groups of 64 KB"),
+        (KernelOperation.QueryGradient, typeof(QueryGradient), 96, 32, true, 2, 100,
+            "32 columns at a time leave registers for three groups per multiprocessor"),
+        (KernelOperation.QueryGradient, typeof(QueryGradient), 128, 64, true, 2, 100,
+            "rows in registers: two groups of 64 KB"),
         (KernelOperation.QueryGradient, typeof(QueryGradient), 256, 64, false, 1, 164, "160 KB with one buffer for V"),
     ];
 
-    /// <summary>One variant for each row, element type and size of blocks, and the kernels that prepare delta.</summary>
+    /// <summary>One variant for each row, element type and size of blocks, and the kernels that prepare
+    /// delta.</summary>
     public static IEnumerable<KernelVariant> All()
     {
         foreach (var row in s_rows)
@@ -31,8 +42,11 @@ internal static class BackwardVariants
             {
                 foreach (int columns in KernelVariants.BlockColumns.ToArray())
                 {
-                    var shape = typeof(BackwardShape<,,,,,>).MakeGenericType(row.Gradients, KernelVariants.Number(row.HeadDim), KernelVariants.Number(row.Step),
-                        row.InRegisters ? typeof(RowsInRegisters) : typeof(RowsInShared), KernelVariants.Number(row.SecondBuffers), KernelVariants.Number(columns));
+                    var shape = typeof(BackwardShape<,,,,,>)
+                        .MakeGenericType(row.Gradients, KernelVariants.Number(row.HeadDim),
+                        KernelVariants.Number(row.Step),
+                        row.InRegisters ? typeof(RowsInRegisters) : typeof(RowsInShared),
+                            KernelVariants.Number(row.SecondBuffers), KernelVariants.Number(columns));
                     yield return new KernelVariant
                     {
                         Name = $"{row.Operation.ShortName()}-{name}-d{row.HeadDim}-from{row.Kilobytes}-block{columns}",
@@ -43,7 +57,8 @@ internal static class BackwardVariants
                         BlockColumns = columns,
                         Rows = 64,
                         Threads = Backward.Threads,
-                        SharedBytes = (int)typeof(BackwardMemory<>).MakeGenericType(shape).GetProperty("Bytes")!.GetValue(null)!,
+                        SharedBytes = (int)typeof(BackwardMemory<>).MakeGenericType(shape)
+                            .GetProperty("Bytes")!.GetValue(null)!,
                         MultiprocessorKilobytes = row.Kilobytes,
                         Reason = row.Reason,
                     };
@@ -65,7 +80,8 @@ internal static class BackwardVariants
                 {
                     Name = $"delta-{name}-d{headDim}",
                     Operation = KernelOperation.Delta,
-                    Method = typeof(Delta).GetMethod(nameof(Delta.Kernel))!.MakeGenericMethod(elements, elements, KernelVariants.Number(headDim)),
+                    Method = typeof(Delta).GetMethod(nameof(Delta.Kernel))!.MakeGenericMethod(elements, elements,
+                        KernelVariants.Number(headDim)),
                     ElementType = type,
                     HeadDim = headDim,
                     Rows = 64,

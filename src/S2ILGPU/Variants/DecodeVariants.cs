@@ -5,7 +5,8 @@ using S2ILGPU.Lists;
 
 namespace S2ILGPU.Variants;
 
-/// <summary>The decode and merge kernels. Decoding waits for memory: two tiles per warp in flight are 128 KB and more per multiprocessor, six times what latency times bandwidth asks for.</summary>
+/// <summary>The decode and merge kernels. Decoding waits for memory: two tiles per warp in flight are 128 KB and more
+/// per multiprocessor, six times what latency times bandwidth asks for.</summary>
 internal static class DecodeVariants
 {
     // head dim, tiles in a ring, KB of a multiprocessor from which on it is chosen, reason
@@ -18,7 +19,8 @@ internal static class DecodeVariants
         (256, 1, 100, "64 KB: nothing is copied ahead, but it fits"),
     ];
 
-    /// <summary>One variant for each row, group size, element type, size of blocks and placement; large groups first.</summary>
+    /// <summary>One variant for each row, group size, element type, size of blocks and placement; large groups
+    /// first.</summary>
     public static IEnumerable<KernelVariant> All()
     {
         foreach (var row in s_rows)
@@ -52,9 +54,11 @@ internal static class DecodeVariants
     private static KernelVariant Variant((int HeadDim, int Stages, int Kilobytes, string Reason) row, int heads,
         (Tensors.ElementType Type, Type Element, string Name) element, int columns, bool isPaged)
     {
-        Type[] numbers = [.. new[] { row.HeadDim, heads, row.Stages, columns }.Select(KernelVariants.Number), KernelVariants.Placement(isPaged)];
+        Type[] numbers = [.. new[] { row.HeadDim, heads, row.Stages, columns }.Select(KernelVariants.Number),
+            KernelVariants.Placement(isPaged)];
         var shape = typeof(DecodeShape<,,,,>).MakeGenericType(numbers);
-        int sharedBytes = (int)typeof(Decode).GetMethod(nameof(Decode.SharedBytes))!.MakeGenericMethod(shape).Invoke(null, null)!;
+        int sharedBytes = (int)typeof(Decode).GetMethod(nameof(Decode.SharedBytes))!.MakeGenericMethod(shape)
+            .Invoke(null, null)!;
         return new KernelVariant
         {
             Name = $"decode-{element.Name}-d{row.HeadDim}-ring{row.Stages}-heads{heads}-block{columns}{(isPaged ? "-paged" : "")}",

@@ -8,11 +8,14 @@ namespace S2ILGPU.Variants;
 
 /// <summary>The forward kernels.</summary>
 /// <remarks>
-/// SASS instructions of the loop without masks, per warp and tile of 64 columns, and the share of HMMA, on sm_80 and sm_90, from blocks of 64 to pages of 16 (ptxas 11.8). No variant spills on either.
+/// SASS instructions of the loop without masks, per warp and tile of 64 columns, and the share of HMMA, on sm_80 and
+/// sm_90, from blocks of 64 to pages of 16 (ptxas 11.8). No variant spills on either.
 /// <list type="table">
 /// <item>D = 64: 64 rows 616 to 647, 20.8 to 19.8 %; 128 rows 608 to 639, 21.1 to 20.0 %</item>
-/// <item>D = 96: 64 rows 737 to 752, 26 % (blocks of 16: 418 to 424 for half as many rows per warp, 23 %); 128 rows 721 to 734, 26 %</item>
-/// <item>D = 128: 64 rows 492 to 524, 26.0 to 24.4 %; single buffers 498 to 535, 25.7 to 23.9 %; 128 rows 476 to 492, 26.9 to 26.0 %</item>
+/// <item>D = 96: 64 rows 737 to 752, 26 % (blocks of 16: 418 to 424 for half as many rows per warp, 23 %); 128 rows 721
+/// to 734, 26 %</item>
+/// <item>D = 128: 64 rows 492 to 524, 26.0 to 24.4 %; single buffers 498 to 535, 25.7 to 23.9 %; 128 rows 476 to 492,
+/// 26.9 to 26.0 %</item>
 /// <item>D = 256: 64 rows 772 to 799, 33 %; single buffers 777 to 816, 32 %; 128 rows 757 to 771, 33.5 %</item>
 /// </list>
 /// </remarks>
@@ -20,8 +23,10 @@ internal static class ForwardVariants
 {
     private static readonly int[] s_all = [16, 32, 64];
 
-    // head dim, rows, warps, 16-row tiles per warp, buffers, KB of a multiprocessor from which on it is chosen, columns of a block, reason; preferred rows first
-    private static readonly (int HeadDim, int Rows, int Warps, int RowTiles, int Stages, int Kilobytes, int[] Columns, string Reason)[] s_rows =
+    // head dim, rows, warps, 16-row tiles per warp, buffers, KB of a multiprocessor from which on it is chosen, columns
+    // of a block, reason; preferred rows first
+    private static readonly (int HeadDim, int Rows, int Warps, int RowTiles, int Stages, int Kilobytes, int[] Columns,
+        string Reason)[] s_rows =
     [
         (64, 64, 2, 2, 2, 100, s_all, "32 rows per warp read each key once for two products"),
         (64, 128, 4, 2, 2, 100, s_all, "half the traffic of 64 rows, for lists that neighbouring blocks of rows share"),
@@ -53,10 +58,13 @@ internal static class ForwardVariants
         }
     }
 
-    private static KernelVariant Variant((int HeadDim, int Rows, int Warps, int RowTiles, int Stages, int Kilobytes, int[] Columns, string Reason) row,
+    private static KernelVariant Variant((int HeadDim, int Rows, int Warps, int RowTiles, int Stages, int Kilobytes,
+        int[] Columns, string Reason) row,
         (Tensors.ElementType Type, Type Element, string Name) element, int columns, bool isPaged)
     {
-        Type[] numbers = [.. new[] { row.HeadDim, row.Warps, row.RowTiles, 64, row.Stages, columns }.Select(KernelVariants.Number), KernelVariants.Placement(isPaged)];
+        Type[] numbers =
+            [.. new[] { row.HeadDim, row.Warps, row.RowTiles, 64, row.Stages, columns }.Select(KernelVariants.Number),
+            KernelVariants.Placement(isPaged)];
         var shape = typeof(ForwardShape<,,,,,,>).MakeGenericType(numbers);
         return new KernelVariant
         {
@@ -69,7 +77,8 @@ internal static class ForwardVariants
             IsPaged = isPaged,
             Rows = row.Rows,
             Threads = row.Warps * 32,
-            SharedBytes = (int)typeof(Forward).GetMethod(nameof(Forward.SharedBytes))!.MakeGenericMethod(shape).Invoke(null, null)!,
+            SharedBytes = (int)typeof(Forward).GetMethod(nameof(Forward.SharedBytes))!.MakeGenericMethod(shape)
+                .Invoke(null, null)!,
             MultiprocessorKilobytes = row.Kilobytes,
             Reason = row.Reason,
         };

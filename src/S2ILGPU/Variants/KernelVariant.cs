@@ -88,7 +88,8 @@ internal sealed record KernelVariant
     /// <summary>Groups per multiprocessor that the compiler must leave registers for, or null.</summary>
     public int? MinGroups { get; init; }
 
-    /// <summary>Least shared memory of a multiprocessor, in KB, for which the table chooses this variant: 228 H100 and H200, 164 A100, 100 consumer GPUs.</summary>
+    /// <summary>Least shared memory of a multiprocessor, in KB, for which the table chooses this variant: 228 H100 and
+    /// H200, 164 A100, 100 consumer GPUs.</summary>
     public int MultiprocessorKilobytes { get; init; } = 100;
 
     /// <summary>Why the table has it.</summary>

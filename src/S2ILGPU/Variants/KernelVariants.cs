@@ -4,7 +4,8 @@ using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Variants;
 
-/// <summary>All tensor-core kernels, in the order of preference: the launcher, tests and tools enumerate this table.</summary>
+/// <summary>All tensor-core kernels, in the order of preference: the launcher, tests and tools enumerate this
+/// table.</summary>
 internal static class KernelVariants
 {
     /// <summary>Least CUDA architecture with asynchronous copies and products of bfloat16.</summary>
@@ -24,7 +25,8 @@ internal static class KernelVariants
         [(ElementType.BFloat16, typeof(BFloat16Element), "bf16"), (ElementType.Float16, typeof(HalfElement), "fp16")];
 
     /// <summary>The table.</summary>
-    public static IReadOnlyList<KernelVariant> All { get; } = [.. ForwardVariants.All(), .. DecodeVariants.All(), .. PackVariants.All(), .. BackwardVariants.All()];
+    public static IReadOnlyList<KernelVariant> All { get; } =
+        [.. ForwardVariants.All(), .. DecodeVariants.All(), .. PackVariants.All(), .. BackwardVariants.All()];
 
     /// <summary>A number as a type.</summary>
     internal static Type Number(int value) => value switch

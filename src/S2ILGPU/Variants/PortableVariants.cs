@@ -7,7 +7,8 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Variants;
 
-/// <summary>The attention kernels in single precision, which every accelerator runs. Their arguments and launches are those of <see cref="Attention.PortableAttention"/>.</summary>
+/// <summary>The attention kernels in single precision, which every accelerator runs. Their arguments and launches are
+/// those of <see cref="Attention.PortableAttention"/>.</summary>
 internal static class PortableVariants
 {
     /// <summary>The variants.</summary>
@@ -19,9 +20,16 @@ internal static class PortableVariants
         Of("dkdv-fp32", KernelOperation.KeyValueGradient, typeof(PortableBackward), typeof(KeyRows), 64),
     ];
 
-    private static KernelVariant Of(string name, KernelOperation operation, Type kernel, Type argument, int rows) => new()
+    private static KernelVariant Of(string name, KernelOperation operation, Type kernel, Type argument, int rows) =>
+        new()
     {
-        Name = name, Operation = operation, Method = kernel.GetMethod("Kernel", BindingFlags.Public | BindingFlags.Static)!.MakeGenericMethod(argument), ElementType = ElementType.Float32, Rows = rows,
-        Threads = PortableTiles.Threads, MultiprocessorKilobytes = 0, Reason = "any accelerator; any head dim up to 256 with less than 48 KB of static shared memory",
+        Name = name,
+        Operation = operation,
+        Method = kernel.GetMethod("Kernel", BindingFlags.Public | BindingFlags.Static)!.MakeGenericMethod(argument),
+        ElementType = ElementType.Float32,
+        Rows = rows,
+        Threads = PortableTiles.Threads,
+        MultiprocessorKilobytes = 0,
+        Reason = "any accelerator; any head dim up to 256 with less than 48 KB of static shared memory",
     };
 }

@@ -15,7 +15,7 @@ public sealed class XmlDocumentationTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void ReadsLikeAReferencePage()
+    public void Reads_like_a_reference_page()
     {
         string file = _folder.Write("a.xml", """
             <?xml version="1.0"?>
@@ -74,9 +74,10 @@ public sealed class XmlDocumentationTests : IDisposable
     }
 
     [Fact]
-    public void AFileThatIsNotXmlIsSkippedAndReported()
+    public void A_file_that_is_not_xml_is_skipped_and_reported()
     {
-        string good = _folder.Write("good.xml", """<doc><members><member name="T:A"><summary>Text.</summary></member></members></doc>""");
+        string good = _folder.Write("good.xml",
+            """<doc><members><member name="T:A"><summary>Text.</summary></member></members></doc>""");
         string bad = _folder.Write("bad.xml", """<doc><members><member name="T:B"><summary>Text.</members></doc>""");
         string entity = _folder.Write("entity.xml", """<!DOCTYPE x [<!ENTITY a "aaaa">]><doc>&a;</doc>""");
         Assert.Throws<XmlException>(() => XmlDocumentation.ReadFile(bad));

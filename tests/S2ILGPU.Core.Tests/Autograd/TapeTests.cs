@@ -20,18 +20,19 @@ public sealed class TapeTests : IDisposable
     }
 
     [Fact]
-    public void GradientsAddUpOverBackwardWalksUntilTheyAreZeroed()
+    public void Gradients_add_up_over_backward_walks_until_they_are_zeroed()
     {
         var w = Parameter(new Shape(3, 3));
         double[] once = GradientOfStep(w), twice = GradientOfStep(w);
-        MaximumError.AssertWithin(new Tolerance(1e-14, true), "two walks", w.Shape, [.. once.Select(g => g + g)], twice);
+        MaximumError.AssertWithin(new Tolerance(1e-14, true), "two walks", w.Shape,
+            [.. once.Select(g => g + g)], twice);
         w.ZeroGradient();
         Assert.Null(w.Gradient);
         Assert.Equal(once, GradientOfStep(w));
     }
 
     [Fact]
-    public void MemoryFallsDuringTheWalkAndOnlyLossAndParametersRemain()
+    public void Memory_falls_during_the_walk_and_only_loss_and_parameters_remain()
     {
         var w = Parameter(new Shape(4, 4));
         using var tape = new Tape(_engine);
@@ -54,19 +55,20 @@ public sealed class TapeTests : IDisposable
     }
 
     [Fact]
-    public void ASharedGradientIsCopiedBeforeSomebodyAddsToIt()
+    public void A_shared_gradient_is_copied_before_somebody_adds_to_it()
     {
         var (a, b) = (Parameter(new Shape(2, 2)), Parameter(new Shape(2, 2)));
         using var tape = new Tape(_engine);
         var (left, right) = (tape.Reshape(a, new Shape(4)), tape.Reshape(b, new Shape(4)));
-        // Walked backwards: the outer sum shares its gradient with left and inner; inner then adds to left, and must not change what it shares with right.
+        // Walked backwards: the outer sum shares its gradient with left and inner; inner then adds to left, and must
+        // not change what it shares with right.
         tape.Backward(tape.Add(left, tape.Add(left, right)));
         Assert.Equal([2, 2, 2, 2], ReferenceEngine.Values(a.Gradient!));
         Assert.Equal([1, 1, 1, 1], ReferenceEngine.Values(b.Gradient!));
     }
 
     [Fact]
-    public void RecomputationGivesTheSameBitsWithLessMemory()
+    public void Recomputation_gives_the_same_bits_with_less_memory()
     {
         var parameters = Enumerable.Range(0, 6).Select(_ => Parameter(new Shape(8, 8))).ToArray();
         (double[][] Gradients, long Peak) Train(bool recompute)
@@ -89,7 +91,7 @@ public sealed class TapeTests : IDisposable
     }
 
     [Fact]
-    public void InferenceReusesVariablesAndReleasesThemBySegment()
+    public void Inference_reuses_variables_and_releases_them_by_segment()
     {
         var w = Parameter(new Shape(16, 16));
         using (var tape = new Tape(_engine, recording: false))
@@ -104,7 +106,7 @@ public sealed class TapeTests : IDisposable
     }
 
     [Fact]
-    public void ShapesThatARoundDoesNotUseAreGivenBack()
+    public void Shapes_that_a_round_does_not_use_are_given_back()
     {
         using var tape = new Tape(_engine, recording: false);
         tape.New(new Shape(1000));
@@ -116,7 +118,7 @@ public sealed class TapeTests : IDisposable
     }
 
     [Fact]
-    public void ConstantsGetNoGradient()
+    public void Constants_get_no_gradient()
     {
         var w = Parameter(new Shape(2, 2));
         using var data = _engine.Allocate(new Shape(2, 2), ElementType.Float64);
@@ -129,7 +131,7 @@ public sealed class TapeTests : IDisposable
     }
 
     [Fact]
-    public void MisuseIsRefused()
+    public void Misuse_is_refused()
     {
         var w = Parameter(new Shape(2));
         using var inference = new Tape(_engine, recording: false);

@@ -18,14 +18,16 @@ public sealed class CorpusTests : IDisposable
     public void Text_in_memory_is_a_corpus()
     {
         var corpus = Corpus.FromText("one", "", "zwei \u00e4");
-        Assert.Equal(["one", "zwei \u00e4"], Enumerable.Range(0, corpus.DocumentCount).Select(d => System.Text.Encoding.UTF8.GetString(corpus.Document(d))));
+        Assert.Equal(["one", "zwei \u00e4"], Enumerable.Range(0, corpus.DocumentCount)
+            .Select(d => System.Text.Encoding.UTF8.GetString(corpus.Document(d))));
         Assert.Throws<ArgumentException>(() => Corpus.FromText("", ""));
     }
 
     [Fact]
-    public void ReadsFilesFoldersAndPatternsOnceAndInOrder()
+    public void Reads_files_folders_and_patterns_once_and_in_order()
     {
-        string a = _folder.Write("d/a.txt", "a"), b = _folder.Write("d/sub/b.md", "b"), c = _folder.Write("d/sub/deep/c.txt", "c");
+        string a = _folder.Write("d/a.txt", "a"), b = _folder.Write("d/sub/b.md", "b"),
+            c = _folder.Write("d/sub/deep/c.txt", "c");
         _folder.Write("d/.git/config", "hidden");
         _folder.Write("d/.hidden", "hidden");
         Assert.Equal([a, b, c], Paths(_folder["d"]));
@@ -41,7 +43,7 @@ public sealed class CorpusTests : IDisposable
     }
 
     [Fact]
-    public void ALinkToAFolderAboveDoesNotGoInCircles()
+    public void A_link_to_a_folder_above_does_not_go_in_circles()
     {
         string file = _folder.Write("d/a.txt", "a");
         try
@@ -56,9 +58,10 @@ public sealed class CorpusTests : IDisposable
     }
 
     [Fact]
-    public void SkipsAndReportsWhatIsNoText()
+    public void Skips_and_reports_what_is_no_text()
     {
-        string text = _folder.Write("a.txt", "\uFEFFtext"), binary = _folder.Write("b.bin", [1, 0, 2]), empty = _folder.Write("c.txt", "");
+        string text = _folder.Write("a.txt", "\uFEFFtext"), binary = _folder.Write("b.bin", [1, 0, 2]),
+            empty = _folder.Write("c.txt", "");
         var corpus = Corpus.Read([_folder.FullPath]);
         Assert.Equal([new CorpusSource(text, 1, 4)], corpus.Sources);
         Assert.Equal([new SkippedSource(binary, "binary"), new SkippedSource(empty, "empty")], corpus.Skipped);
@@ -69,18 +72,23 @@ public sealed class CorpusTests : IDisposable
     }
 
     [Fact]
-    public void NamesWhatDoesNotExist()
+    public void Names_what_does_not_exist()
     {
         Directory.CreateDirectory(_folder["void"]);
-        Assert.Equal($"{_folder["none"]} does not exist", Assert.Throws<FileNotFoundException>(() => Corpus.Read([_folder["none"]])).Message);
-        Assert.Equal($"no file matches {_folder["*.txt"]}", Assert.Throws<FileNotFoundException>(() => Corpus.Read([_folder["*.txt"]])).Message);
-        Assert.Equal($"no file matches {_folder["none/*.txt"]}", Assert.Throws<FileNotFoundException>(() => Corpus.Read([_folder["none/*.txt"]])).Message);
-        Assert.Equal($"there are no files in {_folder["void"]}", Assert.Throws<FileNotFoundException>(() => Corpus.Read([_folder["void"]])).Message);
-        Assert.Contains("got 0", Assert.Throws<ArgumentOutOfRangeException>(() => Corpus.Read([_folder["void"]], 0)).Message);
+        Assert.Equal($"{_folder["none"]} does not exist",
+            Assert.Throws<FileNotFoundException>(() => Corpus.Read([_folder["none"]])).Message);
+        Assert.Equal($"no file matches {_folder["*.txt"]}",
+            Assert.Throws<FileNotFoundException>(() => Corpus.Read([_folder["*.txt"]])).Message);
+        Assert.Equal($"no file matches {_folder["none/*.txt"]}",
+            Assert.Throws<FileNotFoundException>(() => Corpus.Read([_folder["none/*.txt"]])).Message);
+        Assert.Equal($"there are no files in {_folder["void"]}",
+            Assert.Throws<FileNotFoundException>(() => Corpus.Read([_folder["void"]])).Message);
+        Assert.Contains("got 0", Assert.Throws<ArgumentOutOfRangeException>(() =>
+            Corpus.Read([_folder["void"]], 0)).Message);
     }
 
     [Fact]
-    public void OfTooMuchTextEveryLargeFileGivesItsPart()
+    public void Of_too_much_text_every_large_file_gives_its_part()
     {
         string line = new string('x', 99) + "\n";
         for (int f = 0; f < 4; f++)
@@ -98,28 +106,31 @@ public sealed class CorpusTests : IDisposable
     }
 
     [Fact]
-    public void PartsAreTheWholeWhereItFitsAndTheCapWhereItDoesNot()
+    public void Parts_are_the_whole_where_it_fits_and_the_cap_where_it_does_not()
     {
         int seed = Random.Shared.Next();
         var random = new Random(seed);
         for (int trial = 0; trial < 500; trial++)
         {
-            long[] lengths = [.. Enumerable.Range(0, 1 + random.Next(40)).Select(_ => (long)Math.Pow(10, random.NextDouble() * 7))];
+            long[] lengths = [.. Enumerable.Range(0, 1 + random.Next(40))
+                .Select(_ => (long)Math.Pow(10, random.NextDouble() * 7))];
             long cap = (long)Math.Pow(10, 1 + random.NextDouble() * 7);
             long[] parts = TextFiles.ChooseParts(lengths, cap);
             // The level is rounded down, so a byte per file may stay unused.
             Assert.True(Math.Abs(parts.Sum() - Math.Min(cap, lengths.Sum())) <= lengths.Length,
                 $"seed {seed}, trial {trial}: {parts.Sum()} of {lengths.Sum()} with a cap of {cap}");
-            Assert.True(parts.Sum() <= cap && parts.Zip(lengths).All(p => p.First >= 0 && p.First <= p.Second), $"seed {seed}, trial {trial}");
+            Assert.True(parts.Sum() <= cap && parts.Zip(lengths).All(p => p.First >= 0 && p.First <= p.Second),
+                $"seed {seed}, trial {trial}");
             Assert.True(parts.SequenceEqual(TextFiles.ChooseParts(lengths, cap)), $"seed {seed}, trial {trial}");
         }
     }
 
     [Fact]
-    public void OfManySmallFilesSomeComeWhole()
+    public void Of_many_small_files_some_come_whole()
     {
         long[] parts = TextFiles.ChooseParts([.. Enumerable.Repeat(10_000L, 100)], 205_000);
-        Assert.Equal([(0L, 79), (5_000L, 1), (10_000L, 20)], parts.GroupBy(p => p).Select(g => (g.Key, g.Count())).Order());
+        Assert.Equal([(0L, 79), (5_000L, 1), (10_000L, 20)],
+            parts.GroupBy(p => p).Select(g => (g.Key, g.Count())).Order());
         Assert.True(Array.FindLastIndex(parts, p => p > 0) > 50, "only the first files were taken");
     }
 
@@ -130,11 +141,11 @@ public sealed class CorpusTests : IDisposable
     [InlineData("abcdefgh\nij", 10, 9)]
     [InlineData("a\nbcdefghij", 10, 10)]
     [InlineData("abc", 3, 3)]
-    public void CutsAfterALineOrBetweenCharacters(string text, int length, int cut) =>
+    public void Cuts_after_a_line_or_between_characters(string text, int length, int cut) =>
         Assert.Equal(cut, TextFiles.CutLength(Encoding.UTF8.GetBytes(text), length));
 
     [Fact]
-    public void SplitsManyDocumentsOneOfTwenty()
+    public void Splits_many_documents_one_of_twenty()
     {
         for (int i = 0; i < 205; i++)
             _folder.Write($"{i:000}", $"document {i}");
@@ -148,7 +159,7 @@ public sealed class CorpusTests : IDisposable
     }
 
     [Fact]
-    public void SplitsFewDocumentsAtTheirEnds()
+    public void Splits_few_documents_at_their_ends()
     {
         string text = string.Concat(Enumerable.Range(0, 1000).Select(i => $"line {i}\n"));
         _folder.Write("a", text);
@@ -160,5 +171,6 @@ public sealed class CorpusTests : IDisposable
         Assert.Equal("é", Texts(training)[1]);
     }
 
-    private static string[] Texts(Corpus corpus) => [.. Enumerable.Range(0, corpus.DocumentCount).Select(d => Encoding.UTF8.GetString(corpus.Document(d)))];
+    private static string[] Texts(Corpus corpus) =>
+        [.. Enumerable.Range(0, corpus.DocumentCount).Select(d => Encoding.UTF8.GetString(corpus.Document(d)))];
 }

@@ -9,7 +9,7 @@ namespace S2ILGPU.Core.Tests.Cpu;
 public sealed unsafe class CpuAllocatorTests
 {
     [Fact]
-    public void AReturnedBufferIsHandedOutAgain()
+    public void A_returned_buffer_is_handed_out_again()
     {
         using var allocator = new CpuAllocator();
         var first = allocator.Rent(1000);
@@ -20,7 +20,7 @@ public sealed unsafe class CpuAllocatorTests
     }
 
     [Fact]
-    public void BuffersAreAlignedLargeEnoughAndNotMuchLarger()
+    public void Buffers_are_aligned_large_enough_and_not_much_larger()
     {
         using var allocator = new CpuAllocator();
         var random = Seeds.NewRandom();
@@ -37,7 +37,7 @@ public sealed unsafe class CpuAllocatorTests
     }
 
     [Fact]
-    public void UsedBytesCountWhatWasAskedForAndScratchNotAtAll()
+    public void Used_bytes_count_what_was_asked_for_and_scratch_not_at_all()
     {
         using var allocator = new CpuAllocator();
         var buffer = allocator.Rent(1000);
@@ -48,7 +48,7 @@ public sealed unsafe class CpuAllocatorTests
     }
 
     [Fact]
-    public void IdleMemoryOfOtherSizesDoesNotPileUp()
+    public void Idle_memory_of_other_sizes_does_not_pile_up()
     {
         using var allocator = new CpuAllocator();
         for (int n = 1; n <= 300; n++)
@@ -57,11 +57,12 @@ public sealed unsafe class CpuAllocatorTests
     }
 
     [Fact]
-    public void ASteadyStateAllocatesNothing()
+    public void A_steady_state_allocates_nothing()
     {
         using var allocator = new CpuAllocator();
         Step();
-        long pieces = allocator.Pieces, reserved = allocator.ReservedBytes, before = GC.GetAllocatedBytesForCurrentThread();
+        long pieces = allocator.Pieces, reserved = allocator.ReservedBytes,
+            before = GC.GetAllocatedBytesForCurrentThread();
         for (int n = 0; n < 100; n++)
             Step();
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
@@ -77,12 +78,13 @@ public sealed unsafe class CpuAllocatorTests
     }
 
     [Fact]
-    public void ReservedBytesAreThoseInUseAndIdle()
+    public void Reserved_bytes_are_those_in_use_and_idle()
     {
         using var allocator = new CpuAllocator();
         var (small, large) = (allocator.Rent(1000), allocator.Rent(1 << 20));
         allocator.Return(large);
-        Assert.Equal((small.SizeBytes + large.SizeBytes, large.SizeBytes, 1), (allocator.ReservedBytes, allocator.IdleBytes, allocator.LiveBuffers));
+        Assert.Equal((small.SizeBytes + large.SizeBytes, large.SizeBytes, 1),
+            (allocator.ReservedBytes, allocator.IdleBytes, allocator.LiveBuffers));
         allocator.Trim();
         Assert.Equal((small.SizeBytes, 0, 1), (allocator.ReservedBytes, allocator.IdleBytes, allocator.Pieces));
     }

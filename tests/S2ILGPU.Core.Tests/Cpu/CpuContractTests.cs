@@ -21,15 +21,19 @@ internal static class CpuEngines
     }
 }
 
-public sealed class CpuOneThreadMemoryTests() : MemoryTests(() => CpuEngines.Create(SimdWidth.Auto, 1), ElementType.Float16, ElementType.BFloat16);
-public sealed class CpuTwoThreadsMemoryTests() : MemoryTests(() => CpuEngines.Create(SimdWidth.Auto, 2), ElementType.Float16, ElementType.BFloat16);
+public sealed class CpuOneThreadMemoryTests()
+    : MemoryTests(() => CpuEngines.Create(SimdWidth.Auto, 1), ElementType.Float16, ElementType.BFloat16);
+public sealed class CpuTwoThreadsMemoryTests()
+    : MemoryTests(() => CpuEngines.Create(SimdWidth.Auto, 2), ElementType.Float16, ElementType.BFloat16);
 
 public sealed class CpuScalarElementwiseTests() : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Scalar, 1));
 public sealed class CpuBits128ElementwiseTests() : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits128, 2));
 public sealed class CpuBits256ElementwiseTests() : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits256, 1));
-public sealed class CpuBits256TwoThreadsElementwiseTests() : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
+public sealed class CpuBits256TwoThreadsElementwiseTests()
+    : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
 public sealed class CpuBits512ElementwiseTests() : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits512, 1));
-public sealed class CpuBits512TwoThreadsElementwiseTests() : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));
+public sealed class CpuBits512TwoThreadsElementwiseTests()
+    : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));
 
 public sealed class CpuScalarRowTests() : RowTests(() => CpuEngines.Create(SimdWidth.Scalar, 1));
 public sealed class CpuBits128RowTests() : RowTests(() => CpuEngines.Create(SimdWidth.Bits128, 2));
@@ -48,6 +52,8 @@ public sealed class CpuBits512TwoThreadsMatMulTests() : MatMulTests(() => CpuEng
 public sealed class CpuScalarOptimizerTests() : OptimizerTests(() => CpuEngines.Create(SimdWidth.Scalar, 1));
 public sealed class CpuBits128OptimizerTests() : OptimizerTests(() => CpuEngines.Create(SimdWidth.Bits128, 2));
 public sealed class CpuBits256OptimizerTests() : OptimizerTests(() => CpuEngines.Create(SimdWidth.Bits256, 1));
-public sealed class CpuBits256TwoThreadsOptimizerTests() : OptimizerTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
+public sealed class CpuBits256TwoThreadsOptimizerTests()
+    : OptimizerTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
 public sealed class CpuBits512OptimizerTests() : OptimizerTests(() => CpuEngines.Create(SimdWidth.Bits512, 1));
-public sealed class CpuBits512TwoThreadsOptimizerTests() : OptimizerTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));
+public sealed class CpuBits512TwoThreadsOptimizerTests()
+    : OptimizerTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));

@@ -12,7 +12,7 @@ namespace S2ILGPU.Core.Tests.Cpu;
 public sealed class CpuEngineTests
 {
     [Fact]
-    public void TheNumberOfThreadsChangesNoBit()
+    public void The_number_of_threads_changes_no_bit()
     {
         int seed = Seeds.NewRandom().Next();
         float[] Results(int threads)
@@ -38,7 +38,7 @@ public sealed class CpuEngineTests
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public void ASteadyStateAllocatesNoManagedMemoryAndAsksTheSystemForNone(int threads)
+    public void A_steady_state_allocates_no_managed_memory_and_asks_the_system_for_none(int threads)
     {
         using var engine = new CpuEngine(new CpuOptions(SimdWidth.Auto, threads));
         using var workload = new Workload(engine, rows: 300, columns: 70, seed: 1);
@@ -50,7 +50,7 @@ public sealed class CpuEngineTests
     }
 
     [Fact]
-    public void ATokenDoesNotDependOnTheBatchAroundIt()
+    public void A_token_does_not_depend_on_the_batch_around_it()
     {
         using var engine = new CpuEngine(new CpuOptions(SimdWidth.Auto, 2));
         var random = Seeds.NewRandom();
@@ -71,17 +71,18 @@ public sealed class CpuEngineTests
     }
 
     [Fact]
-    public void TensorsOfOtherDevicesAreRefused()
+    public void Tensors_of_other_devices_are_refused()
     {
         using var engine = new CpuEngine(new CpuOptions(SimdWidth.Auto, 1));
         using var other = new ReferenceEngine();
         using var foreign = other.Allocate(new Shape(3), ElementType.Float32);
         using var own = engine.Zeros(3);
-        Assert.Contains("another device", Assert.Throws<ArgumentException>(() => engine.Add(own, own, foreign)).Message);
+        Assert.Contains("another device",
+            Assert.Throws<ArgumentException>(() => engine.Add(own, own, foreign)).Message);
     }
 
     [Fact]
-    public void AnIndexOutsideTheTableIsRefused()
+    public void An_index_outside_the_table_is_refused()
     {
         using var engine = new CpuEngine(new CpuOptions(SimdWidth.Auto, 1));
         using var table = engine.Zeros(4, 3);
@@ -91,12 +92,13 @@ public sealed class CpuEngineTests
             using var ids = engine.FromArray([0, wrong], 2);
             var exception = Assert.Throws<ArgumentOutOfRangeException>(() => engine.Embedding(table, ids, rows));
             Assert.Contains($"ids[1] is {wrong}, outside 0..3", exception.Message);
-            Assert.Throws<ArgumentOutOfRangeException>(() => engine.EmbeddingBackward(ids, rows, GradientTarget.AddTo(table)));
+            Assert.Throws<ArgumentOutOfRangeException>(() =>
+                engine.EmbeddingBackward(ids, rows, GradientTarget.AddTo(table)));
         }
     }
 
     [Fact]
-    public void ATensorOfADisposedEngineSaysSo()
+    public void A_tensor_of_a_disposed_engine_says_so()
     {
         var engine = new CpuEngine(new CpuOptions(SimdWidth.Auto, 2));
         var tensor = engine.Zeros(3);
@@ -108,7 +110,7 @@ public sealed class CpuEngineTests
     }
 
     [Fact]
-    public void OptionsAreChecked()
+    public void Options_are_checked()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => new CpuEngine(new CpuOptions(Threads: -1)));
         using var engine = new CpuEngine(new CpuOptions(SimdWidth.Scalar, 3));

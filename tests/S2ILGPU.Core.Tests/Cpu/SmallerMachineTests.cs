@@ -3,19 +3,22 @@ using Xunit;
 
 namespace S2ILGPU.Core.Tests.Cpu;
 
-/// <summary>The contract on machines with less than this one: 16 registers instead of 32, no fused multiply-add, no SIMD. The runtime pretends, in a
-/// process of its own.</summary>
+/// <summary>The contract on machines with less than this one: 16 registers instead of 32, no fused multiply-add, no
+/// SIMD. The runtime pretends, in a process of its own.</summary>
 public sealed class SmallerMachineTests
 {
     [Theory]
     [InlineData("DOTNET_EnableAVX512")]
     [InlineData("DOTNET_EnableAVX2")]
     [InlineData("DOTNET_EnableHWIntrinsic")]
-    public async Task TheContractHoldsWithout(string instructions)
+    public async Task The_contract_holds_without(string instructions)
     {
-        string[] families = ["MatMul", "Row", "Elementwise", "128AttentionForward", "256AttentionForward", "128AttentionBackward", "256AttentionBackward", "128Decode", "256Decode"];
-        string[] arguments = [typeof(SmallerMachineTests).Assembly.Location, .. families.SelectMany(family => (string[])["-class", $"*{family}Tests"])];
-        var start = new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        string[] families = ["MatMul", "Row", "Elementwise", "128AttentionForward", "256AttentionForward",
+            "128AttentionBackward", "256AttentionBackward", "128Decode", "256Decode"];
+        string[] arguments = [typeof(SmallerMachineTests).Assembly.Location,
+            .. families.SelectMany(family => (string[])["-class", $"*{family}Tests"])];
+        var start = new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true,
+            RedirectStandardError = true };
         start.Environment[instructions] = "0";
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);

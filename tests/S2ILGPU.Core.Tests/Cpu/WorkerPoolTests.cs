@@ -14,7 +14,7 @@ public sealed class WorkerPoolTests
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(16)] // more than there are processors
-    public void EveryItemRunsExactlyOnceInEveryRun(int workers)
+    public void Every_item_runs_exactly_once_in_every_run(int workers)
     {
         using var pool = new WorkerPool(workers);
         var work = new Count(100);
@@ -30,7 +30,7 @@ public sealed class WorkerPoolTests
     }
 
     [Fact]
-    public void WorkersThatParkOrAreAboutToWakeUpAgain()
+    public void Workers_that_park_or_are_about_to_wake_up_again()
     {
         using var pool = new WorkerPool(3);
         var random = Seeds.NewRandom();
@@ -45,7 +45,7 @@ public sealed class WorkerPoolTests
     }
 
     [Fact]
-    public void NoTwoItemsShareAWorkerAtATime()
+    public void No_two_items_share_a_worker_at_a_time()
     {
         using var pool = new WorkerPool(4);
         var work = new Exclusive(4);
@@ -57,7 +57,7 @@ public sealed class WorkerPoolTests
     [Theory]
     [InlineData(1)]
     [InlineData(4)]
-    public void AnExceptionReachesTheCallerAndThePoolLivesOn(int workers)
+    public void An_exception_reaches_the_caller_and_the_pool_lives_on(int workers)
     {
         using var pool = new WorkerPool(workers);
         for (int run = 0; run < 50; run++)
@@ -71,7 +71,7 @@ public sealed class WorkerPoolTests
     }
 
     [Fact]
-    public void ANestedRunIsRefused()
+    public void A_nested_run_is_refused()
     {
         using var pool = new WorkerPool(2);
         Assert.Throws<InvalidOperationException>(() => pool.Run(5, new Nested(pool)));
@@ -79,7 +79,7 @@ public sealed class WorkerPoolTests
     }
 
     [Fact]
-    public void DisposalEndsParkedSpinningAndFreshWorkers()
+    public void Disposal_ends_parked_spinning_and_fresh_workers()
     {
         for (int n = 0; n < 30; n++)
         {
@@ -97,7 +97,7 @@ public sealed class WorkerPoolTests
     }
 
     [Fact]
-    public void SeveralBusyPoolsFinish()
+    public void Several_busy_pools_finish()
     {
         Parallel.For(0, 4, _ =>
         {
@@ -110,7 +110,7 @@ public sealed class WorkerPoolTests
     }
 
     [Fact]
-    public void ThereIsAtLeastOneWorker() => Assert.Throws<ArgumentOutOfRangeException>(() => new WorkerPool(0));
+    public void There_is_at_least_one_worker() => Assert.Throws<ArgumentOutOfRangeException>(() => new WorkerPool(0));
 
     private sealed class Count(int items) : IParallelWork
     {
@@ -137,7 +137,8 @@ public sealed class WorkerPoolTests
     {
         private readonly Barrier _barrier = new(size);
 
-        public void Execute(int item, int worker) => Assert.True(_barrier.SignalAndWait(TimeSpan.FromSeconds(30)), "a worker did not come");
+        public void Execute(int item, int worker) =>
+            Assert.True(_barrier.SignalAndWait(TimeSpan.FromSeconds(30)), "a worker did not come");
     }
 
     private sealed class Exclusive(int workers) : IParallelWork

@@ -13,13 +13,15 @@ internal sealed class Workload : IDisposable
     private readonly List<Tensor> _tensors = [];
     private readonly Random _random;
     private readonly Tensor _x, _y, _z, _weight, _squareWeight, _perRow, _perRowToo, _dweight, _norm;
-    private readonly Tensor _first, _second, _ids, _table, _heads, _rotated, _angles, _positions, _product, _few, _start;
+    private readonly Tensor _first, _second, _ids, _table, _heads, _rotated, _angles, _positions, _product,
+        _few, _start;
 
     public Workload(IEngine engine, int rows, int columns, int seed)
     {
         (_engine, _random) = (engine, new Random(seed));
         (_x, _y, _z) = (Normal(rows, columns), Normal(rows, columns), Normal(rows, columns));
-        (_weight, _dweight, _squareWeight, _product) = (Normal(columns), Normal(columns), Normal(columns, columns), Normal(rows, columns));
+        (_weight, _dweight, _squareWeight, _product) =
+            (Normal(columns), Normal(columns), Normal(columns, columns), Normal(rows, columns));
         (_perRow, _perRowToo, _norm, _few) = (Normal(rows), Normal(rows), Normal(1), Normal(5, columns));
         (_first, _second, _table) = (Normal(rows, columns), Normal(rows, columns), Normal(17, columns));
         (_heads, _rotated, _angles) = (Normal(1, rows, 3, 10), Normal(1, rows, 3, 10), Normal(8, 5));
@@ -57,13 +59,16 @@ internal sealed class Workload : IDisposable
     }
 
     /// <summary>Everything that was computed.</summary>
-    public float[] Results() => [.. _tensors.Where(t => t.ElementType == ElementType.Float32).SelectMany(_engine.ToArray)];
+    public float[] Results() =>
+        [.. _tensors.Where(t => t.ElementType == ElementType.Float32).SelectMany(_engine.ToArray)];
 
     public void Dispose() => _tensors.ForEach(t => t.Dispose());
 
-    private Tensor Normal(params int[] shape) => Own(_engine.FromArray([.. _random.Normal(new Shape(shape).Count, 0.5).Select(x => (float)x)], shape));
+    private Tensor Normal(params int[] shape) =>
+        Own(_engine.FromArray([.. _random.Normal(new Shape(shape).Count, 0.5).Select(x => (float)x)], shape));
 
-    private Tensor Integers(int count, int end) => Own(_engine.FromArray([.. Enumerable.Range(0, count).Select(_ => _random.Next(end))], 1, count));
+    private Tensor Integers(int count, int end) =>
+        Own(_engine.FromArray([.. Enumerable.Range(0, count).Select(_ => _random.Next(end))], 1, count));
 
     private Tensor Own(Tensor tensor)
     {

@@ -12,7 +12,7 @@ public sealed class EngineTests
     [Theory]
     [InlineData("cpu")]
     [InlineData("CPU")]
-    public void TheCpuIsAlwaysThere(string device)
+    public void The_cpu_is_always_there(string device)
     {
         using var engine = Engine.Create(device);
         Assert.IsType<CpuEngine>(engine);
@@ -23,14 +23,14 @@ public sealed class EngineTests
     }
 
     [Fact]
-    public void AutoCreatesSomething()
+    public void Auto_creates_something()
     {
         using var engine = Engine.Create();
         Assert.Equal(Engine.Devices()[0].Name, engine.Name);
     }
 
     [Fact]
-    public void AnUnknownDeviceIsNamedBesideTheKnownOnes()
+    public void An_unknown_device_is_named_beside_the_known_ones()
     {
         var registry = new DeviceRegistry(new CpuDevices(), new Fake(DeviceKind.Emulated, [], "ilgpu-cpu"));
         var exception = Assert.Throws<ArgumentException>(() => registry.Create("cuda:7"));
@@ -38,7 +38,7 @@ public sealed class EngineTests
     }
 
     [Fact]
-    public void AutoTakesTheFastestKindAndNeverAnEmulatedOne()
+    public void Auto_takes_the_fastest_kind_and_never_an_emulated_one()
     {
         var created = new List<string>();
         var registry = new DeviceRegistry(new Fake(DeviceKind.Emulated, created, "ilgpu-cpu"));

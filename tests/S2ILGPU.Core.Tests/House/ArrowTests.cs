@@ -36,7 +36,8 @@ public sealed class ArrowTests
     [Fact]
     public void Core_references_nothing_but_the_framework()
     {
-        var references = typeof(S2ILGPU.Patterns.AttentionPattern).Assembly.GetReferencedAssemblies().Select(a => a.Name!);
+        var references = typeof(S2ILGPU.Patterns.AttentionPattern).Assembly.GetReferencedAssemblies()
+            .Select(a => a.Name!);
         Assert.All(references, name => Assert.StartsWith("System.", name));
     }
 }

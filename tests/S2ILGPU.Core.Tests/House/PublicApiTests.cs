@@ -8,5 +8,6 @@ public sealed class PublicApiTests
 {
     [Fact]
     public void Equals_the_listing() =>
-        PublicSurface.Check(typeof(S2ILGPU.Patterns.AttentionPattern).Assembly, Repository.PathOf("tests", "S2ILGPU.Core.Tests", "House", "PublicApi.txt"));
+        PublicSurface.Check(typeof(S2ILGPU.Patterns.AttentionPattern).Assembly,
+        Repository.PathOf("tests", "S2ILGPU.Core.Tests", "House", "PublicApi.txt"));
 }

@@ -23,18 +23,23 @@ public sealed class TextGeneratorTests : IDisposable
     public void Dispose() => _engine.Dispose();
 
     [Fact]
-    public void TheCacheHasTheTypeAndTheRoomOfItsOptions()
+    public void The_cache_has_the_type_and_the_room_of_its_options()
     {
-        using var model = TinyModels.Create(_engine, TinyModels.Config(TinyModels.Dense, TinyModels.Dense) with { VocabularySize = 257 }, Seeds.NewRandom());
-        using TextGenerator full = new(model, s_bytes), half = new(model, s_bytes, new KeyValueCacheOptions { ElementType = ElementType.BFloat16, MaxTokens = 40 });
+        using var model = TinyModels.Create(_engine,
+            TinyModels.Config(TinyModels.Dense, TinyModels.Dense) with { VocabularySize = 257 }, Seeds.NewRandom());
+        using TextGenerator full = new(model, s_bytes),
+            half = new(model, s_bytes, new KeyValueCacheOptions { ElementType = ElementType.BFloat16, MaxTokens = 40 });
         Assert.Equal((160, 40), (full.Cache.MaxTokens, half.Cache.MaxTokens));
         string prompt = new('x', 40);
         foreach (var generator in (TextGenerator[])[full, half])
             _ = string.Concat(generator.Generate(prompt, 1, s_greedy, TestContext.Current.CancellationToken));
         Assert.Equal(full.Cache.UsedPages, half.Cache.UsedPages);
         Assert.Equal(full.Cache.UsedBytes, 2 * half.Cache.UsedBytes);
-        string message = Assert.Throws<ArgumentException>(() => half.Generate(prompt + "y", 1, s_greedy, TestContext.Current.CancellationToken)).Message;
+        string message = Assert.Throws<ArgumentException>(() =>
+            half.Generate(prompt + "y", 1, s_greedy, TestContext.Current.CancellationToken)).Message;
         Assert.Equal("the prompt has 41 tokens, the cache has room for 40", message);
-        Assert.Contains("ask for 2", Assert.Throws<ArgumentException>(() => new TextGenerator(model, s_bytes, new KeyValueCacheOptions { Sequences = 2 })).Message);
+        Assert.Contains("ask for 2",
+            Assert.Throws<ArgumentException>(() =>
+            new TextGenerator(model, s_bytes, new KeyValueCacheOptions { Sequences = 2 })).Message);
     }
 }

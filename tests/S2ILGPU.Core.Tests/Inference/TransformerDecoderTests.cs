@@ -18,14 +18,15 @@ public sealed class TransformerDecoderTests
 
     [Theory]
     [MemberData(nameof(Plans))]
-    public void StepsOfAnySizeGiveTheLogitsOfOneForwardPass(string plan)
+    public void Steps_of_any_size_give_the_logits_of_one_forward_pass(string plan)
     {
         using var model = TinyModels.Create(_engine, Config(plan), _random);
         int[] tokens = TinyModels.Tokens(_random, 90, 11);
         double[] expected = Forward(model, tokens);
         foreach (int prompt in (int[])[1, 16, 33, 64, 90])
         {
-            using var decoder = new TransformerDecoder(model, new KeyValueCacheOptions { ChunkTokens = _random.Pick(7, 16, 40, 4096) });
+            using var decoder = new TransformerDecoder(model,
+                new KeyValueCacheOptions { ChunkTokens = _random.Pick(7, 16, 40, 4096) });
             var logits = new float[11];
             decoder.Append(tokens.AsSpan(0, prompt), logits);
             Check($"{plan}, prompt {prompt}", expected, prompt - 1, logits);
@@ -41,7 +42,7 @@ public sealed class TransformerDecoderTests
     }
 
     [Fact]
-    public void SequencesOfDifferentLengthsRunSideBySide()
+    public void Sequences_of_different_lengths_run_side_by_side()
     {
         using var model = TinyModels.Create(_engine, Config("hybrid"), _random);
         int[][] texts = [.. new[] { 70, 23, 41 }.Select(n => TinyModels.Tokens(_random, n, 11))];
@@ -52,7 +53,9 @@ public sealed class TransformerDecoderTests
         while (Enumerable.Range(0, 3).Any(s => at[s] < texts[s].Length))
         {
             int width = _random.Next(1, 30);
-            int[] counts = [.. Enumerable.Range(0, 3).Select(s => Math.Min(_random.Next(0, width + 1), texts[s].Length - at[s]))], tokens = new int[3 * width];
+            int[] counts = [.. Enumerable.Range(0, 3)
+                .Select(s => Math.Min(_random.Next(0, width + 1), texts[s].Length - at[s]))],
+                tokens = new int[3 * width];
             Array.Fill(tokens, -7); // padding is not read
             for (int s = 0; s < 3; s++)
                 texts[s].AsSpan(at[s], counts[s]).CopyTo(tokens.AsSpan(s * width));
@@ -70,7 +73,7 @@ public sealed class TransformerDecoderTests
     }
 
     [Fact]
-    public void DeadPagesAreFreedPerHeadAndUsedAgain()
+    public void Dead_pages_are_freed_per_head_and_used_again()
     {
         // One KV head's stripes lie at even blocks, the other's at odd ones; windows of one block.
         using var model = TinyModels.Create(_engine, Config("s2"), _random);
@@ -99,7 +102,7 @@ public sealed class TransformerDecoderTests
     }
 
     [Fact]
-    public void AClearedSequenceStartsAnew()
+    public void A_cleared_sequence_starts_anew()
     {
         using var model = TinyModels.Create(_engine, Config("hybrid"), _random);
         using var decoder = new TransformerDecoder(model, new KeyValueCacheOptions { Sequences = 2 });
@@ -109,17 +112,19 @@ public sealed class TransformerDecoderTests
         Check("second", Forward(model, second), 39, logits.AsSpan(11));
         decoder.Append([1, 2], [1, 1], logits);
         decoder.Clear(0);
-        decoder.Append([.. second[..35], .. first[..35]], [35, 1], logits); // one sequence starts, the other one goes on
+        // one sequence starts, the other one goes on
+        decoder.Append([.. second[..35], .. first[..35]], [35, 1], logits);
         Check("first again", Forward(model, second), 34, logits.AsSpan(0, 11));
         Check("second goes on", Forward(model, [.. second, 2, first[0]]), 41, logits.AsSpan(11));
     }
 
     [Fact]
-    public void MemoryIsBounded()
+    public void Memory_is_bounded()
     {
         using var model = TinyModels.Create(_engine, Config("dense"), _random);
         long page = 2 * 16 * 8 * sizeof(double);
-        using var decoder = new TransformerDecoder(model, new KeyValueCacheOptions { MaxBytes = 2 * 2 * 3 * page }); // 2 layers, 2 heads, 3 blocks
+        // 2 layers, 2 heads, 3 blocks
+        using var decoder = new TransformerDecoder(model, new KeyValueCacheOptions { MaxBytes = 2 * 2 * 3 * page });
         var logits = new float[11];
         decoder.Append(TinyModels.Tokens(_random, 48, 11), logits);
         string message = Assert.Throws<InvalidOperationException>(() => decoder.Append([1], logits)).Message;
@@ -130,11 +135,12 @@ public sealed class TransformerDecoderTests
     }
 
     [Fact]
-    public void AHalfPrecisionCacheIsAQuarterAndStaysClose()
+    public void A_half_precision_cache_is_a_quarter_and_stays_close()
     {
         using var model = TinyModels.Create(_engine, Config("hybrid"), _random);
         int[] tokens = TinyModels.Tokens(_random, 70, 11);
-        using TransformerDecoder full = new(model), half = new(model, new KeyValueCacheOptions { ElementType = ElementType.BFloat16 });
+        using TransformerDecoder full = new(model),
+            half = new(model, new KeyValueCacheOptions { ElementType = ElementType.BFloat16 });
         float[] expected = new float[11], actual = new float[11];
         foreach (var decoder in (TransformerDecoder[])[full, half])
             decoder.Append(tokens.AsSpan(0, 50), decoder == full ? expected : actual);
@@ -144,13 +150,14 @@ public sealed class TransformerDecoderTests
             full.Append([token], expected);
             half.Append([token], actual);
         }
-        MaximumError.AssertWithin(new Tolerance(0.25, true), "logits", new Shape(11), [.. expected.Select(x => (double)x)], [.. actual.Select(x => (double)x)]);
+        MaximumError.AssertWithin(new Tolerance(0.25, true), "logits", new Shape(11),
+            [.. expected.Select(x => (double)x)], [.. actual.Select(x => (double)x)]);
         Assert.NotEqual(expected, actual);
         Assert.Equal(full.Cache.UsedBytes, 4 * half.Cache.UsedBytes);
     }
 
     [Fact]
-    public void EverythingIsReleased()
+    public void Everything_is_released()
     {
         using var model = TinyModels.Create(_engine, Config("hybrid"), _random);
         long before = _engine.UsedBytes;
@@ -160,12 +167,13 @@ public sealed class TransformerDecoderTests
     }
 
     [Fact]
-    public void BadInputIsNamedAndChangesNothing()
+    public void Bad_input_is_named_and_changes_nothing()
     {
         using var model = TinyModels.Create(_engine, Config("s2"), _random);
         using var decoder = new TransformerDecoder(model, new KeyValueCacheOptions { Sequences = 2, MaxTokens = 20 });
         var logits = new float[22];
-        void Refused(string part, Action action) => Assert.Contains(part, Assert.Throws<ArgumentException>(action).Message);
+        void Refused(string part, Action action) =>
+            Assert.Contains(part, Assert.Throws<ArgumentException>(action).Message);
         Refused("do not make rows for 2 sequences", () => decoder.Append([1], logits));
         Refused("do not make rows for 2 sequences", () => decoder.Append([1, 2, 3], [1, 1], logits));
         Refused("2 rows of 11", () => decoder.Append([1, 2], [1, 1], logits.AsSpan(1)));
@@ -183,7 +191,9 @@ public sealed class TransformerDecoderTests
         "s2" => TinyModels.Config(TinyModels.Sparse, TinyModels.Sparse),
         "query" => TinyModels.Config(TinyModels.ByQueryHead, TinyModels.Sparse),
         "window" => TinyModels.Config(TinyModels.Window),
-        "two ranges" => TinyModels.Config(new TwoRangeAttention { BlockTokens = 16, LocalBlocks = 1, NearBlocks = 2, NearStride = 2, FarStride = 3 }),
+        "two ranges" =>
+            TinyModels.Config(new TwoRangeAttention { BlockTokens = 16, LocalBlocks = 1, NearBlocks = 2, NearStride = 2,
+            FarStride = 3 }),
         _ => TinyModels.Config(TinyModels.Dense, TinyModels.Sparse, TinyModels.ByQueryHead),
     };
 

@@ -10,7 +10,8 @@ public sealed class BlockLayoutTests
     [Fact]
     public void Csr_matches_the_golden_table()
     {
-        var layout = BlockLayout.Create(new LocalStridePattern(4, 4, 16, localBlocks: 2, verticalStride: 4).SliceHeads(1..2), tokens: 128);
+        var layout = BlockLayout.Create(new LocalStridePattern(4, 4, 16, localBlocks: 2, verticalStride: 4)
+            .SliceHeads(1..2), tokens: 128);
         Assert.Equal([0, 1, 3, 5, 7, 9, 12, 15, 18], layout.RowStarts.ToArray());
         Assert.Equal([0, 0, 1, 1, 2, 2, 3, 3, 4, 3, 4, 5, 3, 5, 6, 3, 6, 7], layout.Columns.ToArray());
     }
@@ -23,8 +24,10 @@ public sealed class BlockLayoutTests
             var random = new RandomPatterns();
             foreach (var pattern in random.OneOfEach())
             {
-                int tokens = random.Below(RandomPatterns.MaxBlocks * pattern.BlockTokens + 1), queries = random.Below(tokens + 1);
-                foreach (var layout in new[] { BlockLayout.Create(pattern, tokens), BlockLayout.Create(pattern, tokens, queries) })
+                int tokens = random.Below(RandomPatterns.MaxBlocks * pattern.BlockTokens + 1),
+                    queries = random.Below(tokens + 1);
+                foreach (var layout in new[] { BlockLayout.Create(pattern, tokens),
+                    BlockLayout.Create(pattern, tokens, queries) })
                     CheckAgainstPattern(layout, $"{pattern}, {tokens} tokens, {queries} queries, {random.Seed}");
             }
         }
@@ -43,14 +46,22 @@ public sealed class BlockLayoutTests
             {
                 var row = layout.Row(head, i);
                 kept += row.Count;
-                Assert.True(row.Full.ToArray().SequenceEqual(columns.Where(j => Kept(head, i, j) && !(pattern.IsCausal && i == j))), $"row {i}: {context}");
-                Assert.True(row.Partial.ToArray().SequenceEqual(columns.Where(j => Kept(head, i, j) && pattern.IsCausal && i == j)), $"row {i}: {context}");
+                Assert.True(row.Full.ToArray()
+                    .SequenceEqual(columns.Where(j => Kept(head, i, j) && !(pattern.IsCausal && i == j))),
+                    $"row {i}: {context}");
+                Assert.True(row.Partial.ToArray()
+                    .SequenceEqual(columns.Where(j => Kept(head, i, j) && pattern.IsCausal && i == j)),
+                    $"row {i}: {context}");
             }
             foreach (int j in columns)
             {
                 var column = layout.Column(head, j);
-                Assert.True(column.Full.ToArray().SequenceEqual(rows.Where(i => Kept(head, i, j) && !(pattern.IsCausal && i == j))), $"column {j}: {context}");
-                Assert.True(column.Partial.ToArray().SequenceEqual(rows.Where(i => Kept(head, i, j) && pattern.IsCausal && i == j)), $"column {j}: {context}");
+                Assert.True(column.Full.ToArray()
+                    .SequenceEqual(rows.Where(i => Kept(head, i, j) && !(pattern.IsCausal && i == j))),
+                    $"column {j}: {context}");
+                Assert.True(column.Partial.ToArray()
+                    .SequenceEqual(rows.Where(i => Kept(head, i, j) && pattern.IsCausal && i == j)),
+                    $"column {j}: {context}");
             }
         }
         Assert.Equal((kept, kept, kept), (layout.KeptBlocks, layout.Columns.Length, layout.Rows.Length));
@@ -71,8 +82,10 @@ public sealed class BlockLayoutTests
     public void Fewer_queries_are_the_last_rows(int tokens, int queries, int keyBlocks, int firstQueryBlock)
     {
         var layout = BlockLayout.Create(new DensePattern(2, 2, 16), tokens, queries);
-        Assert.Equal((keyBlocks, firstQueryBlock, keyBlocks - firstQueryBlock), (layout.KeyBlocks, layout.FirstQueryBlock, layout.QueryBlocks));
-        Assert.Equal(2L * Enumerable.Range(firstQueryBlock, keyBlocks - firstQueryBlock).Sum(row => row + 1), layout.KeptBlocks);
+        Assert.Equal((keyBlocks, firstQueryBlock, keyBlocks - firstQueryBlock),
+            (layout.KeyBlocks, layout.FirstQueryBlock, layout.QueryBlocks));
+        Assert.Equal(2L * Enumerable.Range(firstQueryBlock, keyBlocks - firstQueryBlock).Sum(row => row + 1),
+            layout.KeptBlocks);
     }
 
     [Fact]
@@ -104,7 +117,8 @@ public sealed class BlockLayoutTests
     [InlineData(10, 11, "11 query tokens and 10 key tokens")]
     [InlineData(10, -1, "-1 query tokens")]
     public void Bad_counts_are_refused_with_their_value(int tokens, int? queries, string message) =>
-        Assert.Contains(message, Assert.ThrowsAny<ArgumentException>(() => BlockLayout.Create(new DensePattern(1, 1), tokens, queries)).Message);
+        Assert.Contains(message, Assert.ThrowsAny<ArgumentException>(() =>
+        BlockLayout.Create(new DensePattern(1, 1), tokens, queries)).Message);
 
     [Fact]
     public void A_pattern_that_breaks_its_own_contract_is_refused()

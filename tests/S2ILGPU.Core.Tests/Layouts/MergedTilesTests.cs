@@ -12,7 +12,9 @@ public sealed class MergedTilesTests
     [InlineData(1, new[] { 0, 0, 0, 64, 32, 48, 64, 64 })]
     public void Four_blocks_of_16_in_a_64_row_tile_match_the_golden_table(int tile, int[] rowsUsed)
     {
-        var tiles = MergedTiles.OfRows(BlockLayout.Create(new LocalStridePattern(4, 4, 16, localBlocks: 2, verticalStride: 4), 128), 4);
+        var tiles =
+            MergedTiles.OfRows(
+            BlockLayout.Create(new LocalStridePattern(4, 4, 16, localBlocks: 2, verticalStride: 4), 128), 4);
         var merged = tiles.Tile(1, tile);
         var actual = new int[8];
         for (int e = 0; e < merged.Partial.Length; e++)
@@ -30,7 +32,8 @@ public sealed class MergedTilesTests
             var random = new RandomPatterns();
             foreach (var pattern in random.OneOfEach())
             {
-                int tokens = random.Below(RandomPatterns.MaxBlocks * pattern.BlockTokens + 1), queries = random.Below(tokens + 1), lines = 1 + random.Below(MergedTiles.MaxLines);
+                int tokens = random.Below(RandomPatterns.MaxBlocks * pattern.BlockTokens + 1),
+                    queries = random.Below(tokens + 1), lines = 1 + random.Below(MergedTiles.MaxLines);
                 var layout = BlockLayout.Create(pattern, tokens, queries);
                 string context = $"{pattern}, {tokens} tokens, {queries} queries, {lines} lines, {random.Seed}";
                 Check(MergedTiles.OfRows(layout, lines), context);
@@ -42,9 +45,11 @@ public sealed class MergedTilesTests
     private static void Check(MergedTiles tiles, string context)
     {
         var layout = tiles.Layout;
-        int firstLine = tiles.MergesRows ? layout.FirstQueryBlock : 0, firstEntry = tiles.MergesRows ? 0 : layout.FirstQueryBlock;
+        int firstLine = tiles.MergesRows ? layout.FirstQueryBlock : 0, firstEntry = tiles.MergesRows ? 0
+            : layout.FirstQueryBlock;
         if (firstLine < layout.KeyBlocks)
-            Assert.Equal((firstLine / tiles.LinesPerTile, (layout.KeyBlocks - 1) / tiles.LinesPerTile + 1), (tiles.FirstTile, tiles.FirstTile + tiles.Tiles));
+            Assert.Equal((firstLine / tiles.LinesPerTile, (layout.KeyBlocks - 1) / tiles.LinesPerTile + 1),
+                (tiles.FirstTile, tiles.FirstTile + tiles.Tiles));
         else
             Assert.Equal(0, tiles.Tiles);
         for (int head = 0; head < layout.Heads; head++)
@@ -55,13 +60,15 @@ public sealed class MergedTilesTests
                 for (int e = 0; e < merged.Partial.Length; e++)
                     partial.Add(merged.Partial[e], merged.PartialMasks[e]);
                 var full = merged.Full.ToArray();
-                Assert.True(full.SequenceEqual(full.Order()) && partial.Keys.SequenceEqual(partial.Keys.Order()), $"order of tile {tile}: {context}");
+                Assert.True(full.SequenceEqual(full.Order()) && partial.Keys.SequenceEqual(partial.Keys.Order()),
+                    $"order of tile {tile}: {context}");
                 for (int entry = firstEntry; entry < layout.KeyBlocks; entry++)
                 {
                     var (mask, all, diagonal) = Expected(tiles, head, tile, entry);
                     bool isFull = mask != 0 && mask == all && !diagonal;
                     Assert.True(full.Contains(entry) == isFull, $"tile {tile}, block {entry}: {context}");
-                    Assert.True(partial.GetValueOrDefault(entry) == (isFull ? 0 : mask), $"tile {tile}, block {entry}: {context}");
+                    Assert.True(partial.GetValueOrDefault(entry) == (isFull ? 0 : mask),
+                        $"tile {tile}, block {entry}: {context}");
                 }
                 Assert.Equal(Expected(tiles, head, tile, firstEntry).All, tiles.LinesOf(tile));
             }

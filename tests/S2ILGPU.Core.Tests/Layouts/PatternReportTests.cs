@@ -17,7 +17,8 @@ public sealed class PatternReportTests
     {
         foreach (int tokens in new[] { 0, 1000, 16384 })
         {
-            var coverage = PatternReport.Of(new LocalStridePattern(heads, kvHeads, verticalStride: stride), tokens).Coverage;
+            var coverage = PatternReport.Of(new LocalStridePattern(heads, kvHeads, verticalStride: stride),
+                tokens).Coverage;
             Assert.Equal(missing, coverage.MissingResidues);
             Assert.Equal(missing.Length == 0, coverage.IsComplete);
         }
@@ -33,7 +34,8 @@ public sealed class PatternReportTests
             if (!pattern.IsCausal)
                 continue;
             var coverage = PatternReport.Of(pattern, 40 * pattern.BlockTokens).Coverage;
-            var blocks = Enumerable.Range(0, 40 - pattern.LocalBlocks).Where(block => coverage.MissingResidues.Contains(block % pattern.VerticalStride));
+            var blocks = Enumerable.Range(0, 40 - pattern.LocalBlocks)
+                .Where(block => coverage.MissingResidues.Contains(block % pattern.VerticalStride));
             Assert.True(coverage.MissingKeyBlocks.SequenceEqual(blocks), $"{pattern}, {random.Seed}");
         }
     }
@@ -46,7 +48,8 @@ public sealed class PatternReportTests
         Assert.Empty(Missing(new() { SlideByQueryHead = true }));
         Assert.Equal([1, 2, 3, 4, 5, 6, 7], Missing(new() { HomogeneousHeads = true }));
 
-        static IReadOnlyList<int> Missing(StripeOptions stripes) => PatternReport.Of(new LocalStridePattern(32, 4, stripes: stripes), 8192).Coverage.MissingResidues;
+        static IReadOnlyList<int> Missing(StripeOptions stripes) =>
+            PatternReport.Of(new LocalStridePattern(32, 4, stripes: stripes), 8192).Coverage.MissingResidues;
     }
 
     [Fact]
@@ -60,14 +63,16 @@ public sealed class PatternReportTests
     [Fact]
     public void Patterns_without_stripes_report_the_key_blocks_that_the_last_row_misses()
     {
-        var window = PatternReport.Of(new SlidingWindowPattern(2, 2, windowBlocks: 2, sinkBlocks: 1, blockTokens: 16), 6 * 16).Coverage;
+        var window = PatternReport.Of(new SlidingWindowPattern(2, 2, windowBlocks: 2, sinkBlocks: 1, blockTokens: 16),
+            6 * 16).Coverage;
         Assert.Equal([1, 2, 3], window.MissingKeyBlocks);
         Assert.False(window.IsComplete);
         Assert.Contains("1 2 3", window.ToString());
         Assert.True(PatternReport.Of(new DensePattern(2, 2), 1000).Coverage.IsComplete);
 
         var early = new bool[1, 3, 3];
-        (early[0, 0, 0], early[0, 2, 0], early[0, 2, 1], early[0, 2, 2]) = (true, true, true, true); // row 1 reads nothing
+        // row 1 reads nothing
+        (early[0, 0, 0], early[0, 2, 0], early[0, 2, 1], early[0, 2, 2]) = (true, true, true, true);
         var report = PatternReport.Of(new CustomPattern(early, 1, 1, 16), 48);
         Assert.Empty(report.Coverage.MissingKeyBlocks);
         Assert.False(report.Coverage.IsComplete);
@@ -85,9 +90,11 @@ public sealed class PatternReportTests
             foreach (var pattern in random.OneOfEach())
             {
                 const int blocks = 12;
-                bool expected = pattern.IsCausal && Enumerable.Range(0, pattern.PatternHeads).All(h => Enumerable.Range(1, blocks - 1).All(i =>
+                bool expected = pattern.IsCausal && Enumerable.Range(0, pattern.PatternHeads)
+                    .All(h => Enumerable.Range(1, blocks - 1).All(i =>
                     Enumerable.Range(0, i).All(j => !pattern.Keeps(h, i, j) || pattern.Keeps(h, i - 1, j))));
-                Assert.True(expected == PatternReport.Of(pattern, blocks * pattern.BlockTokens).IsCacheEfficient, $"{pattern}, {random.Seed}");
+                Assert.True(expected == PatternReport.Of(pattern, blocks * pattern.BlockTokens).IsCacheEfficient,
+                    $"{pattern}, {random.Seed}");
             }
         }
     }
@@ -104,7 +111,8 @@ public sealed class PatternReportTests
         (int Local, int Stride)[] columns = [(8, 4), (8, 16), (16, 8), (16, 16), (8, 32)];
         for (int c = 0; c < columns.Length; c++)
         {
-            var report = PatternReport.Of(new LocalStridePattern(16, 16, 64, columns[c].Local, columns[c].Stride), kiloTokens * 1024);
+            var report = PatternReport.Of(new LocalStridePattern(16, 16, 64, columns[c].Local, columns[c].Stride),
+                kiloTokens * 1024);
             Assert.Equal(expected[c], report.DenseOverSparse.ToString(report.DenseOverSparse < 9.995 ? "F2" : "F1"));
             Assert.Equal(1, report.DenseOverSparse * report.KeptFraction, precision: 12);
         }
@@ -117,7 +125,8 @@ public sealed class PatternReportTests
     [InlineData(128, 16, 8, "13.1")]
     public void The_cache_that_decoding_keeps_matches_the_text(int kiloTokens, int local, int stride, string percent)
     {
-        var report = PatternReport.Of(BlockLayout.Create(new LocalStridePattern(16, 16, 64, local, stride), kiloTokens * 1024, queryTokens: 1));
+        var report = PatternReport.Of(BlockLayout.Create(new LocalStridePattern(16, 16, 64, local, stride),
+            kiloTokens * 1024, queryTokens: 1));
         Assert.Equal(percent, (100 * report.KeptCacheFraction).ToString("F1"));
     }
 
@@ -125,11 +134,13 @@ public sealed class PatternReportTests
     public void Balance_and_fractions_count_blocks()
     {
         var report = PatternReport.Of(new LocalStridePattern(2, 2, 16, 1, 4, new() { DenseHeads = 1 }), 8 * 16);
-        Assert.Equal([8 + 7 + 3, 36], report.KeptBlocksPerHead); // head 0: the diagonal, block 0 from row 1, block 4 from row 5
+        // head 0: the diagonal, block 0 from row 1, block 4 from row 5
+        Assert.Equal([8 + 7 + 3, 36], report.KeptBlocksPerHead);
         Assert.Equal((54L, 72L, 0.75), (report.KeptBlocks, report.DenseBlocks, report.KeptFraction));
         Assert.Equal(36 / 27.0, report.LoadImbalance, precision: 12);
         Assert.Equal(64 * 2, PatternReport.Of(new DensePattern(2, 2, 16, isCausal: false), 8 * 16).DenseBlocks);
         var empty = PatternReport.Of(new DensePattern(2, 2), 0);
-        Assert.Equal((1.0, 1.0, 1.0, 0), (empty.KeptFraction, empty.LoadImbalance, empty.KeptCacheFraction, empty.EmptyRows));
+        Assert.Equal((1.0, 1.0, 1.0, 0),
+            (empty.KeptFraction, empty.LoadImbalance, empty.KeptCacheFraction, empty.EmptyRows));
     }
 }

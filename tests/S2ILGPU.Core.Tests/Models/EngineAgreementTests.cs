@@ -14,7 +14,8 @@ namespace S2ILGPU.Core.Tests.Models;
 /// <summary>The same model on the CPU engine and on the reference in double precision.</summary>
 public sealed class EngineAgreementTests : IDisposable
 {
-    private static readonly TransformerConfig Config = TinyModels.Config(TinyModels.Sparse, TinyModels.Dense, TinyModels.ByQueryHead)
+    private static readonly TransformerConfig Config =
+        TinyModels.Config(TinyModels.Sparse, TinyModels.Dense, TinyModels.ByQueryHead)
         with { Dim = 40, HeadDim = 16, FeedForwardDim = 56 };
 
     private readonly Random _random = Seeds.NewRandom();
@@ -24,7 +25,7 @@ public sealed class EngineAgreementTests : IDisposable
     public void Dispose() => _engine.Dispose();
 
     [Fact]
-    public void LossesAndGradients()
+    public void Losses_and_gradients()
     {
         using var pair = Models();
         var (reference, tested) = pair;
@@ -34,11 +35,14 @@ public sealed class EngineAgreementTests : IDisposable
         {
             reference.ZeroGradients();
             tested.ZeroGradients();
-            double[] expected = Losses(reference, tokens, targets, recompute), actual = Losses(tested, tokens, targets, recompute);
+            double[] expected = Losses(reference, tokens, targets, recompute),
+                actual = Losses(tested, tokens, targets, recompute);
             MaximumError.AssertWithin(new Tolerance(1e-4, true), "losses", new Shape(tokens.Length), expected, actual);
             for (int p = 0; p < reference.Parameters.Count; p++)
-                MaximumError.AssertWithin(new Tolerance(1e-4, true), reference.Parameters[p].Name!, reference.Parameters[p].Shape,
-                    Values(reference.Engine, reference.Parameters[p].Gradient!), Values(tested.Engine, tested.Parameters[p].Gradient!));
+                MaximumError.AssertWithin(new Tolerance(1e-4, true), reference.Parameters[p].Name!,
+                    reference.Parameters[p].Shape,
+                    Values(reference.Engine, reference.Parameters[p].Gradient!),
+                        Values(tested.Engine, tested.Parameters[p].Gradient!));
         }
     }
 
@@ -55,14 +59,15 @@ public sealed class EngineAgreementTests : IDisposable
         decoder.Append(tokens.AsSpan(0, 30), logits);
         for (int at = 30; at < tokens.Length; at++)
         {
-            MaximumError.AssertWithin(new Tolerance(1e-4, true), $"logits at {at}", new Shape(11), expected.AsSpan((at - 1) * 11, 11),
+            MaximumError.AssertWithin(new Tolerance(1e-4, true), $"logits at {at}", new Shape(11),
+                expected.AsSpan((at - 1) * 11, 11),
                 [.. logits.Select(x => (double)x)]);
             decoder.Append(tokens.AsSpan(at, 1), logits);
         }
     }
 
     [Fact]
-    public void SteadyDecodingAllocatesNothing()
+    public void Steady_decoding_allocates_nothing()
     {
         using var model = new TransformerModel(_engine, Config);
         using var decoder = new TransformerDecoder(model);
@@ -72,7 +77,8 @@ public sealed class EngineAgreementTests : IDisposable
         decoder.Append([1], logits);
         int[] token = [1];
         long device = _engine.UsedBytes;
-        Assert.Equal(0, Allocations.OfEveryRun(() => decoder.Append(token, logits))); // from position 67 on, within one block
+        // from position 67 on, within one block
+        Assert.Equal(0, Allocations.OfEveryRun(() => decoder.Append(token, logits)));
         Assert.Equal(device, _engine.UsedBytes);
     }
 

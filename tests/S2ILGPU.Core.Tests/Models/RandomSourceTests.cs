@@ -6,18 +6,19 @@ namespace S2ILGPU.Core.Tests.Models;
 public sealed class RandomSourceTests
 {
     [Fact]
-    public void TheLogarithmIsExactToTheLastDigits()
+    public void The_logarithm_is_exact_to_the_last_digits()
     {
         for (double x = 1e-300; x < 1; x *= 1.7)
         {
             double expected = Math.Log(x);
-            Assert.True(Math.Abs(RandomSource.NaturalLogarithm(x) - expected) <= 4e-16 * Math.Max(1, Math.Abs(expected)),
+            Assert.True(Math.Abs(RandomSource.NaturalLogarithm(x) - expected) <= 4e-16
+                * Math.Max(1, Math.Abs(expected)),
                 $"ln {x:r}: {RandomSource.NaturalLogarithm(x):r}, expected {expected:r}");
         }
     }
 
     [Fact]
-    public void NormalValuesHaveTheMomentsOfANormalDistribution()
+    public void Normal_values_have_the_moments_of_a_normal_distribution()
     {
         var source = new RandomSource(1); // fixed: a statement about the generator, not about luck
         const int count = 1_000_000;
@@ -35,7 +36,7 @@ public sealed class RandomSourceTests
     }
 
     [Fact]
-    public void IntegersAreEvenlySpread()
+    public void Integers_are_evenly_spread()
     {
         var source = new RandomSource(2);
         var counts = new int[7];
@@ -47,7 +48,7 @@ public sealed class RandomSourceTests
     }
 
     [Fact]
-    public void SeedsAndStreamsDiffer()
+    public void Seeds_and_streams_differ()
     {
         ulong[] seeds = [0, 1, 2, ulong.MaxValue];
         string[] streams = ["", "a", "b", "ab", "ba"];
@@ -57,7 +58,7 @@ public sealed class RandomSourceTests
     }
 
     [Fact]
-    public void TheBitsNeverChange()
+    public void The_bits_never_change()
     {
         var source = new RandomSource(42, "model.norm.weight");
         var values = new float[3];

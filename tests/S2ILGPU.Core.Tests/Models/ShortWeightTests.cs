@@ -10,10 +10,12 @@ using Xunit;
 
 namespace S2ILGPU.Core.Tests.Models;
 
-/// <summary>A model whose matrices are stored as bfloat16 computes what a model with the same rounded values in single precision computes.</summary>
+/// <summary>A model whose matrices are stored as bfloat16 computes what a model with the same rounded values in single
+/// precision computes.</summary>
 public sealed class ShortWeightTests : IDisposable
 {
-    private static readonly TransformerConfig Config = TinyModels.Config(TinyModels.Sparse, TinyModels.Dense) with { Dim = 40, HeadDim = 16, FeedForwardDim = 56 };
+    private static readonly TransformerConfig Config =
+        TinyModels.Config(TinyModels.Sparse, TinyModels.Dense) with { Dim = 40, HeadDim = 16, FeedForwardDim = 56 };
 
     private readonly Random _random = Seeds.NewRandom();
     private readonly CpuEngine _engine = new();
@@ -35,7 +37,7 @@ public sealed class ShortWeightTests : IDisposable
     }
 
     [Fact]
-    public void LogitsHaveTheSameBits()
+    public void Logits_have_the_same_bits()
     {
         int[] tokens = TinyModels.Tokens(_random, 2 * 45, 11);
         Assert.Equal(Logits(_wide), Logits(_short));
@@ -53,7 +55,7 @@ public sealed class ShortWeightTests : IDisposable
     [Theory]
     [InlineData(null)]
     [InlineData(ElementType.BFloat16)]
-    public void DecodingHasTheSameBits(ElementType? cacheType)
+    public void Decoding_has_the_same_bits(ElementType? cacheType)
     {
         var options = new KeyValueCacheOptions { ElementType = cacheType };
         using TransformerDecoder expected = new(_wide, options), tested = new(_short, options);
@@ -68,9 +70,10 @@ public sealed class ShortWeightTests : IDisposable
     }
 
     [Fact]
-    public void MatricesTakeHalfTheMemory()
+    public void Matrices_take_half_the_memory()
     {
-        long Bytes(TransformerModel model) => model.Parameters.Where(p => p.Shape.Rank == 2).Sum(p => p.Value.Count * p.Value.ElementType.SizeBytes());
+        long Bytes(TransformerModel model) =>
+            model.Parameters.Where(p => p.Shape.Rank == 2).Sum(p => p.Value.Count * p.Value.ElementType.SizeBytes());
         Assert.Equal(Bytes(_wide), 2 * Bytes(_short));
     }
 }

@@ -7,7 +7,8 @@ namespace S2ILGPU.Core.Tests.Models;
 /// <summary>Configurations small enough for the scalar reference, with every kind of attention.</summary>
 internal static class TinyModels
 {
-    public static readonly LocalStrideAttention Sparse = new() { BlockTokens = 16, LocalBlocks = 1, VerticalStride = 2 };
+    public static readonly LocalStrideAttention Sparse =
+        new() { BlockTokens = 16, LocalBlocks = 1, VerticalStride = 2 };
 
     public static readonly LocalStrideAttention ByQueryHead = Sparse with
     {

@@ -4,10 +4,12 @@ using S2ILGPU.TestSupport;
 
 namespace S2ILGPU.Core.Tests.Ops;
 
-/// <summary>Checks the gradients of an operation on the reference in double precision, with a random gradient coming in.</summary>
+/// <summary>Checks the gradients of an operation on the reference in double precision, with a random gradient coming
+/// in.</summary>
 internal static class OperationCheck
 {
-    public static void Gradients(string what, Random random, Func<Tape, Variable[], Variable> operation, params Shape[] shapes)
+    public static void Gradients(string what, Random random, Func<Tape, Variable[], Variable> operation,
+        params Shape[] shapes)
     {
         double[][] inputs = [.. shapes.Select(s => random.Normal(s.Count))];
         double[] weights = [];

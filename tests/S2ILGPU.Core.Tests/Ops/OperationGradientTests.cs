@@ -17,10 +17,10 @@ public sealed class OperationGradientTests
     public void Add() => Check((t, x) => t.Add(x[0], x[1]), new Shape(2, 3), new Shape(2, 3));
 
     [Fact]
-    public void AddOfOneInputWithItself() => Check((t, x) => t.Add(x[0], x[0]), new Shape(2, 3));
+    public void Add_of_one_input_with_itself() => Check((t, x) => t.Add(x[0], x[0]), new Shape(2, 3));
 
     [Fact]
-    public void SumsThatShareAGradientAndAddToIt() => Check((t, x) =>
+    public void Sums_that_share_a_gradient_and_add_to_it() => Check((t, x) =>
     {
         var (a, b) = (t.Add(x[0], x[1]), t.Gelu(x[1]));
         var c = t.Add(a, b);
@@ -28,38 +28,39 @@ public sealed class OperationGradientTests
     }, new Shape(2, 3), new Shape(2, 3));
 
     [Fact]
-    public void AddInto() => Check((t, x) => t.AddInto(t.Add(x[0], x[1]), x[1]), new Shape(3, 2), new Shape(3, 2));
+    public void Add_into() => Check((t, x) => t.AddInto(t.Add(x[0], x[1]), x[1]), new Shape(3, 2), new Shape(3, 2));
 
     [Fact]
-    public void LinearOfRows() => Check((t, x) => t.Linear(x[0], x[1]), new Shape(5, 3), new Shape(4, 3));
+    public void Linear_of_rows() => Check((t, x) => t.Linear(x[0], x[1]), new Shape(5, 3), new Shape(4, 3));
 
     [Fact]
-    public void LinearOfABatch() => Check((t, x) => t.Linear(x[0], x[1]), new Shape(2, 3, 4), new Shape(5, 4));
+    public void Linear_of_a_batch() => Check((t, x) => t.Linear(x[0], x[1]), new Shape(2, 3, 4), new Shape(5, 4));
 
     [Fact]
-    public void LinearTwiceWithOneWeight() => Check((t, x) => t.Linear(t.Linear(x[0], x[1]), x[1]), new Shape(2, 3), new Shape(3, 3));
+    public void Linear_twice_with_one_weight() =>
+        Check((t, x) => t.Linear(t.Linear(x[0], x[1]), x[1]), new Shape(2, 3), new Shape(3, 3));
 
     [Fact]
-    public void RmsNormOfRows() => Check((t, x) => t.RmsNorm(x[0], x[1], 1e-5f), new Shape(4, 6), new Shape(6));
+    public void Rms_norm_of_rows() => Check((t, x) => t.RmsNorm(x[0], x[1], 1e-5f), new Shape(4, 6), new Shape(6));
 
     [Fact]
-    public void RmsNormOfABatch() => Check((t, x) => t.RmsNorm(x[0], x[1], 1e-2f), new Shape(2, 3, 6), new Shape(6));
+    public void Rms_norm_of_a_batch() => Check((t, x) => t.RmsNorm(x[0], x[1], 1e-2f), new Shape(2, 3, 6), new Shape(6));
 
     [Fact]
     public void Gelu() => Check((t, x) => t.Gelu(x[0]), new Shape(3, 5));
 
     [Fact]
-    public void SwiGluOfSeparateInputs() => Check((t, x) => t.SwiGlu(x[0], x[1]), new Shape(3, 5), new Shape(3, 5));
+    public void SwiGlu_of_separate_inputs() => Check((t, x) => t.SwiGlu(x[0], x[1]), new Shape(3, 5), new Shape(3, 5));
 
     [Fact]
-    public void SwiGluOfHalves() => Check((t, x) =>
+    public void SwiGlu_of_halves() => Check((t, x) =>
     {
         var (gate, up) = t.Halves(x[0]);
         return t.SwiGlu(gate, up);
     }, new Shape(3, 8));
 
     [Fact]
-    public void HalvesOfWhichOneIsUnusedAndTheWholeIsReadElsewhere() => Check((t, x) =>
+    public void Halves_of_which_one_is_unused_and_the_whole_is_read_elsewhere() => Check((t, x) =>
     {
         var whole = t.Gelu(x[0]);
         var (gate, _) = t.Halves(whole);
@@ -67,23 +68,27 @@ public sealed class OperationGradientTests
     }, new Shape(3, 8));
 
     [Fact]
-    public void Embedding() => Check((t, x) => t.Embedding(x[0], t.Upload([1, 0, 1, 3], new Shape(2, 2))), new Shape(4, 3));
+    public void Embedding() =>
+        Check((t, x) => t.Embedding(x[0], t.Upload([1, 0, 1, 3], new Shape(2, 2))), new Shape(4, 3));
 
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void SoftmaxCrossEntropy(bool overwrite) => Check((t, x) =>
-        t.SoftmaxCrossEntropy(t.Linear(x[0], x[1]), t.Upload([2, -1, 0], new Shape(3)), overwrite), new Shape(3, 4), new Shape(5, 4));
+    public void Softmax_cross_entropy(bool overwrite) => Check((t, x) =>
+        t.SoftmaxCrossEntropy(t.Linear(x[0], x[1]), t.Upload([2, -1, 0], new Shape(3)), overwrite), new Shape(3, 4),
+        new Shape(5, 4));
 
     [Fact]
-    public void ReshapeAndBack() => Check((t, x) => t.Reshape(t.Gelu(t.Reshape(x[0], new Shape(6))), new Shape(3, 2)), new Shape(2, 3));
+    public void Reshape_and_back() =>
+        Check((t, x) => t.Reshape(t.Gelu(t.Reshape(x[0], new Shape(6))), new Shape(3, 2)), new Shape(2, 3));
 
     [Fact]
-    public void RotaryOfTheFirstHeads()
+    public void Rotary_of_the_first_heads()
     {
         using var engine = new ReferenceEngine(); // the table may live on another instance of the same engine
         using var table = new RotaryTable(engine, 20, 8, 100);
-        Check((t, x) => t.RotaryInPlace(t.Add(x[0], x[0]), 2, table, t.Upload([0, 7, 19, 3, 4, 5], new Shape(2, 3))), new Shape(2, 3, 3, 8));
+        Check((t, x) => t.RotaryInPlace(t.Add(x[0], x[0]), 2, table, t.Upload([0, 7, 19, 3, 4, 5], new Shape(2, 3))),
+            new Shape(2, 3, 3, 8));
         Check((t, x) => // a gradient that the rotation shares with somebody who has not read it yet
         {
             var other = t.Gelu(x[1]);
@@ -94,7 +99,7 @@ public sealed class OperationGradientTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void AttentionOverAFusedProduct(bool slideByQueryHead)
+    public void Attention_over_a_fused_product(bool slideByQueryHead)
     {
         var pattern = new LocalStridePattern(4, 2, 16, 1, 2, new StripeOptions { SlideByQueryHead = slideByQueryHead });
         var layout = BlockLayout.Create(pattern, 64);
@@ -106,11 +111,12 @@ public sealed class OperationGradientTests
     }
 
     [Fact]
-    public void AttentionOverPaddedAndPackedSequencesWithSharedInputs()
+    public void Attention_over_padded_and_packed_sequences_with_shared_inputs()
     {
         var layout = BlockLayout.Create(new LocalStridePattern(2, 2, 16, 1, 2), 64);
         var packed = SequenceBatch.Packed([20, 33], [20, 33]);
-        Check((t, x) => t.Attention(x[0], x[1], x[1], layout, packed, 0.3f), new Shape(1, 60, 2, 8), new Shape(1, 60, 2, 8));
+        Check((t, x) => t.Attention(x[0], x[1], x[1], layout, packed, 0.3f), new Shape(1, 60, 2, 8),
+            new Shape(1, 60, 2, 8));
     }
 
     private void Check(Func<Tape, Variable[], Variable> operation, params Shape[] shapes) =>

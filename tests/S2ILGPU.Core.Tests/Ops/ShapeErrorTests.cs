@@ -54,7 +54,8 @@ public sealed class ShapeErrorTests : IDisposable
         Refused("of rank 4", "[2, 7, 8]", () => _tape.SplitHeads(New(2, 7, 8), 4, 2));
         Refused("[B, N, G, 8]", "[1, 2, 3, 16]", () => _tape.RotaryInPlace(New(1, 2, 3, 16), 1, table, Integers(1, 2)));
         Refused("0 to 3", "4", () => _tape.RotaryInPlace(New(1, 2, 3, 8), 4, table, Integers(1, 2)));
-        Refused("Int32 with 2 elements", "Int32 [1, 3]", () => _tape.RotaryInPlace(New(1, 2, 3, 8), 1, table, Integers(1, 3)));
+        Refused("Int32 with 2 elements", "Int32 [1, 3]", () =>
+            _tape.RotaryInPlace(New(1, 2, 3, 8), 1, table, Integers(1, 3)));
         Refused("[1, 2]", "[2, 1]", () => _tape.RotaryInPlace(New(1, 2, 3, 8), 1, table, Integers(2, 1)));
         Assert.Throws<ArgumentException>(() => new RotaryTable(_engine, 4, 7, 100));
         Assert.Throws<ArgumentException>(() => new RotaryTable(_engine, 4, 8, double.NaN));

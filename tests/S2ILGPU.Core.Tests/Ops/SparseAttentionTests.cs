@@ -25,15 +25,17 @@ public sealed class SparseAttentionTests : IDisposable
     }
 
     [Fact]
-    public void TheReferenceVectorMergesFromTwoPartitions()
+    public void The_reference_vector_merges_from_two_partitions()
     {
         // SEMANTICS section 4, in two of the eight dimensions that a head has at least: the others are zero.
         double[][] keys = [[1, 0], [0, 1], [1, 1], [-1, 2]], values = [[1, 0], [0, 1], [2, 2], [-1, 3]];
         var dense = new DensePattern(1, 1, 16, isCausal: false);
         var layout = BlockLayout.Create(dense, 16);
         var options = new AttentionOptions { Scale = (float)(1 / Math.Sqrt(2)) };
-        AttentionResult Part(Range range) => SparseAttention.Forward(_engine, Rows([0.5, -1]), Rows(keys[range]), Rows(values[range]), layout, options);
-        using AttentionResult whole = Part(0..4), left = Part(0..2), right = Part(2..4), merged = SparseAttention.Merge(_engine, left, right);
+        AttentionResult Part(Range range) =>
+            SparseAttention.Forward(_engine, Rows([0.5, -1]), Rows(keys[range]), Rows(values[range]), layout, options);
+        using AttentionResult whole = Part(0..4), left = Part(0..2), right = Part(2..4),
+            merged = SparseAttention.Merge(_engine, left, right);
         foreach (var result in (AttentionResult[])[whole, merged])
         {
             double[] output = ReferenceEngine.Values(result.Output);
@@ -44,7 +46,7 @@ public sealed class SparseAttentionTests : IDisposable
     }
 
     [Fact]
-    public void GradientsWithAGradientOfTheLogSumExp()
+    public void Gradients_with_a_gradient_of_the_log_sum_exp()
     {
         var sequences = SequenceBatch.Padded([20, 33], [40, 33]);
         Shape q = new(2, 33, 4, 8), kv = new(2, 40, 2, 8), lse = new(2, 4, 33);
@@ -65,12 +67,14 @@ public sealed class SparseAttentionTests : IDisposable
         Tensor Keep(Shape shape, double[] values) => Owned(New(shape, values));
         var (query, key, value) = (Keep(q, inputs[0]), Keep(kv, inputs[1]), Keep(kv, inputs[2]));
         using var forward = SparseAttention.Forward(_engine, query, key, value, Layout, options);
-        var (dq, dk, dv) = SparseAttention.Backward(_engine, query, key, value, forward, Keep(q, dOutput), Layout, Keep(lse, dLse));
-        GradientCheck.Run("sparse attention", Loss, inputs, [.. new[] { dq, dk, dv }.Select(t => ReferenceEngine.Values(Owned(t)))], _random);
+        var (dq, dk, dv) = SparseAttention.Backward(_engine, query, key, value, forward, Keep(q, dOutput), Layout,
+            Keep(lse, dLse));
+        GradientCheck.Run("sparse attention", Loss, inputs,
+            [.. new[] { dq, dk, dv }.Select(t => ReferenceEngine.Values(Owned(t)))], _random);
     }
 
     [Fact]
-    public void EmptyTensorsGiveEmptyResultsAndZeroGradients()
+    public void Empty_tensors_give_empty_results_and_zero_gradients()
     {
         Tensor query = Zeros(2, 0, 4, 8), key = Zeros(2, 5, 2, 8);
         using var result = SparseAttention.Forward(_engine, query, key, key, Layout);
@@ -81,37 +85,45 @@ public sealed class SparseAttentionTests : IDisposable
     }
 
     [Fact]
-    public void ShapesAreCheckedWithBothSides()
+    public void Shapes_are_checked_with_both_sides()
     {
         Tensor q = Zeros(1, 20, 4, 8), k = Zeros(1, 20, 2, 8);
-        Refused(["query", "[batch, tokens, heads, head dimension]", "[20, 4, 8]"], () => Forward(Zeros(20, 4, 8), k, k));
-        Refused(["query", "multiple of 8", "[1, 20, 4, 12]"], () => Forward(Zeros(1, 20, 4, 12), Zeros(1, 20, 2, 12), Zeros(1, 20, 2, 12)));
+        Refused(["query", "[batch, tokens, heads, head dimension]", "[20, 4, 8]"], () =>
+            Forward(Zeros(20, 4, 8), k, k));
+        Refused(["query", "multiple of 8", "[1, 20, 4, 12]"], () =>
+            Forward(Zeros(1, 20, 4, 12), Zeros(1, 20, 2, 12), Zeros(1, 20, 2, 12)));
         Refused(["query", "from 8 to 256", "[1, 1, 4, 264]"], () => Forward(Zeros(1, 1, 4, 264), k, k));
         Refused(["query", "[B, Nq, 4, D]", "[1, 20, 2, 8]"], () => Forward(Zeros(1, 20, 2, 8), k, k));
         Refused(["key", "[1, 20, 2, 8]", "[1, 20, 4, 8]"], () => Forward(q, q, q));
         Refused(["key", "[1, 20, 2, 8]", "[2, 20, 2, 8]"], () => Forward(q, Zeros(2, 20, 2, 8), k));
         Refused(["value", "[1, 20, 2, 8]", "[1, 19, 2, 8]"], () => Forward(q, k, Zeros(1, 19, 2, 8)));
-        Refused(["query", "at most 19 tokens", "[1, 20, 4, 8]"], () => Forward(q, Zeros(1, 19, 2, 8), Zeros(1, 19, 2, 8)));
-        Refused(["value", "Float64 like the query", "Float32"], () => Forward(q, k, Owned(_engine.Allocate(k.Shape, ElementType.Float32))));
+        Refused(["query", "at most 19 tokens", "[1, 20, 4, 8]"], () =>
+            Forward(q, Zeros(1, 19, 2, 8), Zeros(1, 19, 2, 8)));
+        Refused(["value", "Float64 like the query", "Float32"], () =>
+            Forward(q, k, Owned(_engine.Allocate(k.Shape, ElementType.Float32))));
         Refused(["element type", "Int32"], () => Forward(Integers(q), Integers(k), Integers(k)));
         Refused(["adjacent", "stride"], () => Forward(q, Owned(Zeros(1, 20, 8, 2).Permute(0, 1, 3, 2)), k));
     }
 
     [Fact]
-    public void LayoutsAndSequencesAreChecked()
+    public void Layouts_and_sequences_are_checked()
     {
         Tensor q = Zeros(1, 20, 4, 8), k = Zeros(1, 20, 2, 8), longer = Zeros(1, 49, 2, 8);
         Refused(["covers 48 tokens", "49 keys"], () => Forward(q, longer, longer));
-        Refused(["rows start at position 32", "a first query is at 0"], () => SparseAttention.Forward(_engine, q, k, k, BlockLayout.Create(Pattern, 48, 10)));
+        Refused(["rows start at position 32", "a first query is at 0"], () =>
+            SparseAttention.Forward(_engine, q, k, k, BlockLayout.Create(Pattern, 48, 10)));
         Refused(["leaves the query"], () => Forward(q, k, k, SequenceBatch.Packed([10, 11], [10, 10 + 1])));
         Refused(["leaves the query"], () => Forward(q, k, k, SequenceBatch.Uniform(2, 5, 5)));
-        Refused(["overlap"], () => Forward(q, k, k, new SequenceBatch(new Sequence(0, 0, 5, 0, 10), new Sequence(0, 5, 5, 9, 10))));
-        Refused(["overlap"], () => Forward(q, k, k, new SequenceBatch(new Sequence(0, 4, 5, 10, 10), new Sequence(0, 0, 5, 0, 10))));
-        Refused(["scale", "NaN"], () => SparseAttention.Forward(_engine, q, k, k, Layout, new AttentionOptions { Scale = float.NaN }));
+        Refused(["overlap"], () =>
+            Forward(q, k, k, new SequenceBatch(new Sequence(0, 0, 5, 0, 10), new Sequence(0, 5, 5, 9, 10))));
+        Refused(["overlap"], () =>
+            Forward(q, k, k, new SequenceBatch(new Sequence(0, 4, 5, 10, 10), new Sequence(0, 0, 5, 0, 10))));
+        Refused(["scale", "NaN"], () =>
+            SparseAttention.Forward(_engine, q, k, k, Layout, new AttentionOptions { Scale = float.NaN }));
     }
 
     [Fact]
-    public void ValuesThatAreNotFiniteAreCountedOnRequest()
+    public void Values_that_are_not_finite_are_counted_on_request()
     {
         Tensor q = Zeros(1, 3, 4, 8), k = Zeros(1, 3, 2, 8), v = Zeros(1, 3, 2, 8);
         double[] bad = new double[48];
@@ -123,21 +135,25 @@ public sealed class SparseAttentionTests : IDisposable
     }
 
     [Fact]
-    public void BackwardChecksWhatItGets()
+    public void Backward_checks_what_it_gets()
     {
         Tensor q = Zeros(1, 20, 4, 8), k = Zeros(1, 20, 2, 8);
         using var result = SparseAttention.Forward(_engine, q, k, k, Layout);
-        Refused(["outputGradient", "[1, 20, 4, 8]", "[1, 20, 2, 8]"], () => SparseAttention.Backward(_engine, q, k, k, result, k, Layout));
-        Refused(["logSumExpGradient", "[1, 4, 20]", "[1, 20, 4]"], () => SparseAttention.Backward(_engine, q, k, k, result, q, Layout, Zeros(1, 20, 4)));
+        Refused(["outputGradient", "[1, 20, 4, 8]", "[1, 20, 2, 8]"], () =>
+            SparseAttention.Backward(_engine, q, k, k, result, k, Layout));
+        Refused(["logSumExpGradient", "[1, 4, 20]", "[1, 20, 4]"], () =>
+            SparseAttention.Backward(_engine, q, k, k, result, q, Layout, Zeros(1, 20, 4)));
         Tensor other = Zeros(1, 10, 4, 8), otherKey = Zeros(1, 10, 2, 8);
-        Refused(["Output", "[1, 10, 4, 8]", "[1, 20, 4, 8]"], () => SparseAttention.Backward(_engine, other, otherKey, otherKey, result, other, Layout));
+        Refused(["Output", "[1, 10, 4, 8]", "[1, 20, 4, 8]"], () =>
+            SparseAttention.Backward(_engine, other, otherKey, otherKey, result, other, Layout));
     }
 
     [Fact]
-    public void MergeChecksWhatItGets()
+    public void Merge_checks_what_it_gets()
     {
         Tensor q = Zeros(1, 20, 4, 8), k = Zeros(1, 20, 2, 8), shortQ = Zeros(1, 10, 4, 8);
-        using AttentionResult a = SparseAttention.Forward(_engine, q, k, k, Layout), b = SparseAttention.Forward(_engine, shortQ, k, k, Layout),
+        using AttentionResult a = SparseAttention.Forward(_engine, q, k, k, Layout),
+            b = SparseAttention.Forward(_engine, shortQ, k, k, Layout),
             c = SparseAttention.Forward(_engine, q, k, k, Layout, new AttentionOptions { Scale = 2 });
         Refused(["no parts"], () => SparseAttention.Merge(_engine));
         Refused(["[1, 20, 4, 8]", "[1, 10, 4, 8]"], () => SparseAttention.Merge(_engine, a, b));
@@ -153,7 +169,8 @@ public sealed class SparseAttentionTests : IDisposable
         Assert.All(parts, part => Assert.Contains(part, message));
     }
 
-    private Tensor Rows(params double[][] rows) => Owned(New(new Shape(1, rows.Length, 1, 8), [.. rows.SelectMany(r => (double[])[.. r, 0, 0, 0, 0, 0, 0])]));
+    private Tensor Rows(params double[][] rows) =>
+        Owned(New(new Shape(1, rows.Length, 1, 8), [.. rows.SelectMany(r => (double[])[.. r, 0, 0, 0, 0, 0, 0])]));
 
     private Tensor Zeros(params ReadOnlySpan<int> extents)
     {

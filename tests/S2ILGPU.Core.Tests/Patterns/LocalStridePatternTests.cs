@@ -21,9 +21,11 @@ public sealed class LocalStridePatternTests
     {
         foreach (int keyValueHeads in new[] { 4, 2, 1 })
         {
-            var pattern = new LocalStridePattern(4, keyValueHeads, 16, localBlocks: 2, verticalStride: 3, new() { HomogeneousHeads = true });
+            var pattern = new LocalStridePattern(4, keyValueHeads, 16, localBlocks: 2, verticalStride: 3,
+                new() { HomogeneousHeads = true });
             for (int head = 0; head < keyValueHeads; head++)
-                Assert.Equal("10000000/11000000/11100000/10110000/10011000/10011100/10010110/10010011", RandomPatterns.Grid(pattern, head, 8));
+                Assert.Equal("10000000/11000000/11100000/10110000/10011000/10011100/10010110/10010011",
+                    RandomPatterns.Grid(pattern, head, 8));
         }
     }
 
@@ -58,7 +60,8 @@ public sealed class LocalStridePatternTests
     [InlineData(8, 0)]
     public void An_offset_of_n_puts_block_0_on_head_s_minus_n(int offset, int head)
     {
-        var pattern = new LocalStridePattern(8, 8, 16, localBlocks: 1, verticalStride: 8, new() { HeadOffset = offset });
+        var pattern = new LocalStridePattern(8, 8, 16, localBlocks: 1, verticalStride: 8,
+            new() { HeadOffset = offset });
         Assert.Equal([head], Enumerable.Range(0, 8).Where(h => pattern.Keeps(h, 50, 0)));
     }
 
@@ -93,12 +96,14 @@ public sealed class LocalStridePatternTests
     [InlineData(true)]
     public void Dense_heads_are_the_last_ones_counted_in_kv_heads(bool slideByQueryHead)
     {
-        var pattern = new LocalStridePattern(8, 4, 16, localBlocks: 1, verticalStride: 8, new() { DenseHeads = 1, SlideByQueryHead = slideByQueryHead });
+        var pattern = new LocalStridePattern(8, 4, 16, localBlocks: 1, verticalStride: 8,
+            new() { DenseHeads = 1, SlideByQueryHead = slideByQueryHead });
         for (int queryHead = 0; queryHead < 8; queryHead++)
         {
             int head = pattern.PatternHeadOf(queryHead);
             Assert.Equal(queryHead >= 6, pattern.IsDense(head));
-            Assert.Equal(queryHead >= 6 ? 41 : 6, Enumerable.Range(0, 100).Count(block => pattern.Keeps(head, 40, block)), tolerance: 1);
+            Assert.Equal(queryHead >= 6 ? 41 : 6, Enumerable.Range(0, 100)
+                .Count(block => pattern.Keeps(head, 40, block)), tolerance: 1);
         }
     }
 
@@ -120,8 +125,10 @@ public sealed class LocalStridePatternTests
         foreach (bool isCausal in new[] { true, false })
             foreach (var (local, stride) in new[] { (int.MaxValue, 2), (1, 1 << 20), (int.MaxValue, 1 << 20) })
             {
-                var pattern = new LocalStridePattern(2, 2, 16, local, stride, new() { HeadOffset = int.MaxValue }, isCausal);
-                Assert.Equal(RandomPatterns.Grid(pattern, 1, 12), RandomPatterns.Grid(BlockLayout.Create(pattern, 12 * 16), 1));
+                var pattern = new LocalStridePattern(2, 2, 16, local, stride,
+                    new() { HeadOffset = int.MaxValue }, isCausal);
+                Assert.Equal(RandomPatterns.Grid(pattern, 1, 12),
+                    RandomPatterns.Grid(BlockLayout.Create(pattern, 12 * 16), 1));
             }
     }
 
@@ -138,9 +145,12 @@ public sealed class LocalStridePatternTests
     [InlineData(4, 4, 64, 16, 8, -2, 0, "head offset must be at least 0, got -2")]
     [InlineData(8, 4, 64, 16, 8, 0, 5, "dense heads must be 0 to 4 (the key/value heads), got 5")]
     [InlineData(8, 4, 64, 16, 8, 0, -1, "got -1")]
-    public void Bad_parameters_are_refused_with_their_value(int heads, int kvHeads, int block, int local, int stride, int offset, int dense, string message)
+    public void Bad_parameters_are_refused_with_their_value(int heads, int kvHeads, int block, int local, int stride,
+        int offset, int dense, string message)
     {
-        var e = Assert.ThrowsAny<ArgumentException>(() => new LocalStridePattern(heads, kvHeads, block, local, stride, new() { HeadOffset = offset, DenseHeads = dense }));
+        var e = Assert.ThrowsAny<ArgumentException>(() =>
+            new LocalStridePattern(heads, kvHeads, block, local, stride,
+            new() { HeadOffset = offset, DenseHeads = dense }));
         Assert.Contains(message, e.Message);
     }
 }

@@ -21,7 +21,8 @@ internal sealed class RandomPatterns
     {
         int keyValueHeads = 1 + Below(4);
         _heads = (keyValueHeads * (1 + Below(3)), keyValueHeads, 16 << Below(4), Below(3) > 0);
-        AttentionPattern[] simple = _heads.Causal ? [Dense(), Window(), LocalStride(), Custom(), TwoRange()] : [Dense(), Window(), LocalStride(), Custom()];
+        AttentionPattern[] simple = _heads.Causal ? [Dense(), Window(), LocalStride(), Custom(), TwoRange()]
+            : [Dense(), Window(), LocalStride(), Custom()];
         foreach (var pattern in simple)
             yield return pattern;
         AttentionPattern Any() => simple[Below(simple.Length)];
@@ -33,7 +34,8 @@ internal sealed class RandomPatterns
         yield return (Any() | Any()).SliceHeads((first * group + Below(group))..((first + 1) * group));
     }
 
-    public LocalStridePattern LocalStride() => new(_heads.Query, _heads.KeyValue, _heads.Block, 1 + Below(6), 1 + Below(9), Stripes(), _heads.Causal);
+    public LocalStridePattern LocalStride() =>
+        new(_heads.Query, _heads.KeyValue, _heads.Block, 1 + Below(6), 1 + Below(9), Stripes(), _heads.Causal);
 
     public CustomPattern Custom()
     {
@@ -52,12 +54,14 @@ internal sealed class RandomPatterns
 
     private DensePattern Dense() => new(_heads.Query, _heads.KeyValue, _heads.Block, _heads.Causal);
 
-    private SlidingWindowPattern Window() => new(_heads.Query, _heads.KeyValue, 1 + Below(8), Below(4), _heads.Block, _heads.Causal);
+    private SlidingWindowPattern Window() =>
+        new(_heads.Query, _heads.KeyValue, 1 + Below(8), Below(4), _heads.Block, _heads.Causal);
 
     private TwoRangePattern TwoRange()
     {
         int local = 1 + Below(4);
-        return new TwoRangePattern(_heads.Query, _heads.KeyValue, local, local + Below(10), 1 + Below(5), 1 + Below(9), _heads.Block, Stripes());
+        return new TwoRangePattern(_heads.Query, _heads.KeyValue, local, local + Below(10), 1 + Below(5), 1 + Below(9),
+            _heads.Block, Stripes());
     }
 
     private StripeOptions Stripes() => new()
@@ -70,10 +74,12 @@ internal sealed class RandomPatterns
 
     /// <summary>The rows of one head as in SEMANTICS: '1' where kept, rows separated by '/'.</summary>
     public static string Grid(AttentionPattern pattern, int head, int blocks) =>
-        string.Join('/', Enumerable.Range(0, blocks).Select(i => string.Concat(Enumerable.Range(0, blocks).Select(j => pattern.Keeps(head, i, j) ? '1' : '0'))));
+        string.Join('/', Enumerable.Range(0, blocks)
+        .Select(i => string.Concat(Enumerable.Range(0, blocks).Select(j => pattern.Keeps(head, i, j) ? '1' : '0'))));
 
     /// <summary>The same from a layout's rows.</summary>
-    public static string Grid(BlockLayout layout, int head) => string.Join('/', Enumerable.Range(0, layout.KeyBlocks).Select(i =>
+    public static string Grid(BlockLayout layout, int head) =>
+        string.Join('/', Enumerable.Range(0, layout.KeyBlocks).Select(i =>
     {
         var row = layout.Row(head, i);
         var cells = new string('0', layout.KeyBlocks).ToCharArray();

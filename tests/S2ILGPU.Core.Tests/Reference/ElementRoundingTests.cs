@@ -18,11 +18,12 @@ public sealed class ElementRoundingTests
     [InlineData(4.5e-41, 0.0)]
     [InlineData(double.NegativeInfinity, double.NegativeInfinity)]
     [InlineData(double.NaN, double.NaN)]
-    public void BFloat16(double value, double expected) => Assert.Equal(expected, ElementRounding.Round(value, ElementType.BFloat16));
+    public void BFloat16(double value, double expected) =>
+        Assert.Equal(expected, ElementRounding.Round(value, ElementType.BFloat16));
 
     // From single precision, rounding is the well-known sum of bits.
     [Fact]
-    public void BFloat16AgreesWithBitArithmetic()
+    public void BFloat16_agrees_with_bit_arithmetic()
     {
         var random = Seeds.NewRandom();
         for (int n = 0; n < 20_000; n++)
@@ -32,7 +33,8 @@ public sealed class ElementRoundingTests
                 continue;
             uint bits = BitConverter.SingleToUInt32Bits(value);
             float expected = BitConverter.UInt32BitsToSingle((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000);
-            Assert.True(expected == (float)ElementRounding.Round(value, ElementType.BFloat16), $"{value:r}; {Seeds.Text}");
+            Assert.True(expected == (float)ElementRounding.Round(value, ElementType.BFloat16),
+                $"{value:r}; {Seeds.Text}");
         }
     }
 
@@ -40,5 +42,6 @@ public sealed class ElementRoundingTests
     [InlineData(65519.0, 65504.0)]
     [InlineData(65520.0, double.PositiveInfinity)]
     [InlineData(1.00048828125, 1.0)]
-    public void Float16(double value, double expected) => Assert.Equal(expected, ElementRounding.Round(value, ElementType.Float16));
+    public void Float16(double value, double expected) =>
+        Assert.Equal(expected, ElementRounding.Round(value, ElementType.Float16));
 }

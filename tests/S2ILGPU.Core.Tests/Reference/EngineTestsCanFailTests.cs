@@ -22,44 +22,45 @@ public sealed class EngineTestsCanFailTests
 
     private static readonly Dictionary<string, Action<Func<IEngine>>> s_tests = new()
     {
-        [nameof(IEngine.Fill)] = create => new Memory(create).FillSetsEveryElementOfAView(5),
-        [nameof(IEngine.Copy)] = create => new Memory(create).CopyConvertsBetweenStridesAndTypes(),
-        [nameof(IEngine.WritePages)] = create => new Memory(create).WritePagesPutsNewRowsAtTheirPositions(),
+        [nameof(IEngine.Fill)] = create => new Memory(create).Fill_sets_every_element_of_a_view(5),
+        [nameof(IEngine.Copy)] = create => new Memory(create).Copy_converts_between_strides_and_types(),
+        [nameof(IEngine.WritePages)] = create => new Memory(create).Write_pages_puts_new_rows_at_their_positions(),
         [nameof(IEngine.Add)] = create => new Elementwise(create).Add(),
-        [nameof(IEngine.AddScaled)] = create => new Elementwise(create).AddScaled(),
+        [nameof(IEngine.AddScaled)] = create => new Elementwise(create).Add_scaled(),
         [nameof(IEngine.Gelu)] = create => new Elementwise(create).Gelu(),
-        [nameof(IEngine.GeluBackward)] = create => new Elementwise(create).GeluGradient(false),
-        [nameof(IEngine.SwiGlu)] = create => new Elementwise(create).SwiGluOfHalvesOfOneProduct(),
-        [nameof(IEngine.SwiGluBackward)] = create => new Elementwise(create).SwiGluGradient(true, true),
-        [nameof(IEngine.RmsNorm)] = create => new Rows(create).RmsNorm(1, 1e-5f),
-        [nameof(IEngine.RmsNormBackward)] = create => new Rows(create).RmsNormGradient(false, true),
+        [nameof(IEngine.GeluBackward)] = create => new Elementwise(create).Gelu_gradient(false),
+        [nameof(IEngine.SwiGlu)] = create => new Elementwise(create).SwiGlu_of_halves_of_one_product(),
+        [nameof(IEngine.SwiGluBackward)] = create => new Elementwise(create).SwiGlu_gradient(true, true),
+        [nameof(IEngine.RmsNorm)] = create => new Rows(create).Rms_norm(1, 1e-5f),
+        [nameof(IEngine.RmsNormBackward)] = create => new Rows(create).Rms_norm_gradient(false, true),
         [nameof(IEngine.Rotary)] = create => new Rows(create).Rotary(false, true),
         [nameof(IEngine.Embedding)] = create => new Rows(create).Embedding(),
-        [nameof(IEngine.EmbeddingBackward)] = create => new Rows(create).EmbeddingGradientAddsRepeatedIds(true),
-        [nameof(IEngine.SoftmaxCrossEntropy)] = create => new Rows(create).SoftmaxCrossEntropy(1),
-        [nameof(IEngine.SoftmaxCrossEntropyBackward)] = create => new Rows(create).SoftmaxCrossEntropyGradient(1, false),
-        [nameof(IEngine.MatMul)] = create => new Products(create).EveryEdgeInEveryDimension(false, true, true),
-        [nameof(IEngine.AttentionForward)] = create => new Forward(create).LogSumExpAndItsGradientAreOptional(),
-        [nameof(IEngine.AttentionBackward)] = create => new Backward(create).MemoryOrders(MemoryOrder.HeadMajor),
-        [nameof(IEngine.MergePartitions)] = create => new Merging(create).RandomParts(3),
-        [nameof(IEngine.SumOfSquares)] = create => new Optimizer(create).SumOfSquares(false),
+        [nameof(IEngine.EmbeddingBackward)] = create => new Rows(create).Embedding_gradient_adds_repeated_ids(true),
+        [nameof(IEngine.SoftmaxCrossEntropy)] = create => new Rows(create).Softmax_cross_entropy(1),
+        [nameof(IEngine.SoftmaxCrossEntropyBackward)] = create =>
+            new Rows(create).Softmax_cross_entropy_gradient(1, false),
+        [nameof(IEngine.MatMul)] = create => new Products(create).Every_edge_in_every_dimension(false, true, true),
+        [nameof(IEngine.AttentionForward)] = create => new Forward(create).Log_sum_exp_and_its_gradient_are_optional(),
+        [nameof(IEngine.AttentionBackward)] = create => new Backward(create).Memory_orders(MemoryOrder.HeadMajor),
+        [nameof(IEngine.MergePartitions)] = create => new Merging(create).Random_parts(3),
+        [nameof(IEngine.SumOfSquares)] = create => new Optimizer(create).Sum_of_squares(false),
         [nameof(IEngine.AdamW)] = create => new Optimizer(create).AdamW(2, 0, 1),
-        ["decode"] = create => new Decoding(create).OneQueryOfEverySequence("L2 s3"),
-        ["merge vector"] = create => new Merging(create).TheReferenceVectorWholeAndMerged(),
+        ["decode"] = create => new Decoding(create).One_query_of_every_sequence("L2 s3"),
+        ["merge vector"] = create => new Merging(create).The_reference_vector_whole_and_merged(),
     };
 
     public static TheoryData<string> Operations => [.. s_tests.Keys];
 
     [Theory]
     [MemberData(nameof(Operations))]
-    public void OneWrongElementFails(string operation) => AssertFails(operation, BrokenEngine.Nudge);
+    public void One_wrong_element_fails(string operation) => AssertFails(operation, BrokenEngine.Nudge);
 
     [Theory]
     [MemberData(nameof(Operations))]
-    public void OneNaNFails(string operation) => AssertFails(operation, BrokenEngine.Poison);
+    public void One_NaN_fails(string operation) => AssertFails(operation, BrokenEngine.Poison);
 
     [Fact]
-    public void OtherBitsOnTheSecondRunFail()
+    public void Other_bits_on_the_second_run_fail()
     {
         int calls = 0;
         AssertFails(nameof(IEngine.MatMul), tensor =>
@@ -72,7 +73,7 @@ public sealed class EngineTestsCanFailTests
     }
 
     [Fact]
-    public void OtherBitsWithOtherThreadsFail()
+    public void Other_bits_with_other_threads_fail()
     {
         static void NudgeOneBit(Tensor tensor)
         {
@@ -82,25 +83,28 @@ public sealed class EngineTestsCanFailTests
         }
 
         static IEngine Right() => new ReferenceEngine();
-        new ThreadCounts(Right, Right).RowsAndTheirSums();
-        Assert.ThrowsAny<Exception>(() => new ThreadCounts(Right, () => new BrokenEngine(nameof(IEngine.RmsNormBackward), NudgeOneBit)).RowsAndTheirSums());
+        new ThreadCounts(Right, Right).Rows_and_their_sums();
+        Assert.ThrowsAny<Exception>(() =>
+            new ThreadCounts(Right, () => new BrokenEngine(nameof(IEngine.RmsNormBackward), NudgeOneBit))
+            .Rows_and_their_sums());
     }
 
     [Fact]
-    public void MissingGradientAccumulationFails() => AssertFails(nameof(IEngine.GeluBackward), tensor =>
+    public void Missing_gradient_accumulation_fails() => AssertFails(nameof(IEngine.GeluBackward), tensor =>
         ReferenceEngine.SetValues(tensor, new double[tensor.Count]));
 
     [Fact]
-    public void TheSameTestsPassOnTheReference()
+    public void The_same_tests_pass_on_the_reference()
     {
         foreach (var test in s_tests.Values)
             test(() => new ReferenceEngine());
     }
 
     [Fact]
-    public void TheMessageHasIndexValuesAndSeed()
+    public void The_message_has_index_values_and_seed()
     {
-        var exception = Assert.ThrowsAny<Exception>(() => MaximumError.AssertWithin(new Tolerance(0.1), "sum", new Shape(2, 3), [1, 2, 3, 4, 5, 6],
+        var exception = Assert.ThrowsAny<Exception>(() =>
+            MaximumError.AssertWithin(new Tolerance(0.1), "sum", new Shape(2, 3), [1, 2, 3, 4, 5, 6],
             [1, 2, 3, 4, 5.5, 6.2]));
         Assert.Contains("[1, 1]", exception.Message);
         Assert.Contains("expected 5, got 5.5", exception.Message);
@@ -108,7 +112,7 @@ public sealed class EngineTestsCanFailTests
     }
 
     [Fact]
-    public void MaximumErrorTreatsNaNAndInfinityAsTheContractSays()
+    public void Maximum_error_treats_NaN_and_infinity_as_the_contract_says()
     {
         const double inf = double.PositiveInfinity;
         Assert.Equal(0, MaximumError.Of([-inf, inf, 1], [-inf, inf, 1]).Error);
@@ -121,7 +125,8 @@ public sealed class EngineTestsCanFailTests
 
     private static void AssertFails(string operation, Action<Tensor> spoil)
     {
-        string broken = operation switch { "decode" => nameof(IEngine.AttentionForward), "merge vector" => nameof(IEngine.MergePartitions), _ => operation };
+        string broken = operation switch { "decode" => nameof(IEngine.AttentionForward), "merge vector" =>
+            nameof(IEngine.MergePartitions), _ => operation };
         Assert.ThrowsAny<Exception>(() => s_tests[operation](() => new BrokenEngine(broken, spoil)));
     }
 }

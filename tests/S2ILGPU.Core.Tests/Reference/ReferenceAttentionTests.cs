@@ -7,7 +7,8 @@ using Xunit;
 
 namespace S2ILGPU.Core.Tests.Reference;
 
-/// <summary>The reference attention against vectors computed elsewhere, and against a dense masked softmax written another way.</summary>
+/// <summary>The reference attention against vectors computed elsewhere, and against a dense masked softmax written
+/// another way.</summary>
 public sealed class ReferenceAttentionTests : IDisposable
 {
     private readonly ReferenceEngine _engine = new();
@@ -22,25 +23,26 @@ public sealed class ReferenceAttentionTests : IDisposable
     private const double LogSumExp = 1.0260738489341228;
 
     [Fact]
-    public void TheReferenceVectorWhole()
+    public void The_reference_vector_whole()
     {
         var (output, lse) = Attend(s_keys, s_values);
         AssertVector(output, lse);
     }
 
     [Fact]
-    public void TheReferenceVectorMergedFromTwoParts()
+    public void The_reference_vector_merged_from_two_parts()
     {
         var (first, firstLse) = Attend(s_keys[..4], s_values[..4]);
         var (second, secondLse) = Attend(s_keys[4..], s_values[4..]);
-        var (output, lse) = (_engine.Allocate(first.Shape, ElementType.Float64), _engine.Allocate(firstLse.Shape, ElementType.Float64));
+        var (output, lse) = (_engine.Allocate(first.Shape, ElementType.Float64),
+            _engine.Allocate(firstLse.Shape, ElementType.Float64));
         _engine.MergePartitions([first, second], [firstLse, secondLse], output, lse);
         AssertVector(output, lse);
     }
 
     // Four causal heads with L2 s4 over eight blocks, from the golden tables of the pattern, as a mask over tokens.
     [Fact]
-    public void GoldenMaskedSoftmax()
+    public void Golden_masked_softmax()
     {
         string[] golden =
         [
@@ -49,9 +51,12 @@ public sealed class ReferenceAttentionTests : IDisposable
         ];
         const int block = 16, tokens = 8 * block - 5, headDim = 4, heads = 4;
         var pattern = new LocalStridePattern(heads, heads, block, localBlocks: 2, verticalStride: 4);
-        var (q, k, v) = (Normal(1, tokens, heads, headDim), Normal(1, tokens, heads, headDim), Normal(1, tokens, heads, headDim));
-        var (output, lse) = (_engine.Allocate(q.Shape, ElementType.Float64), _engine.Allocate(new Shape(1, heads, tokens), ElementType.Float64));
-        _engine.AttentionForward(new AttentionForwardArguments(q, k, v, output, lse, BlockLayout.Create(pattern, tokens),
+        var (q, k, v) = (Normal(1, tokens, heads, headDim), Normal(1, tokens, heads, headDim),
+            Normal(1, tokens, heads, headDim));
+        var (output, lse) = (_engine.Allocate(q.Shape, ElementType.Float64),
+            _engine.Allocate(new Shape(1, heads, tokens), ElementType.Float64));
+        _engine.AttentionForward(new AttentionForwardArguments(q, k, v, output, lse,
+            BlockLayout.Create(pattern, tokens),
             SequenceBatch.Uniform(1, tokens, tokens), 0.5f));
         double[] qs = ReferenceEngine.Values(q), ks = ReferenceEngine.Values(k), vs = ReferenceEngine.Values(v);
         double[] outputs = ReferenceEngine.Values(output), lses = ReferenceEngine.Values(lse);
@@ -66,46 +71,54 @@ public sealed class ReferenceAttentionTests : IDisposable
                             qs[(i * heads + head) * headDim + d] * ks[(j * heads + head) * headDim + d]));
                 Assert.Equal(Math.Log(weights.Sum()), lses[head * tokens + i], 1e-12);
                 for (int d = 0; d < headDim; d++)
-                    Assert.Equal(Enumerable.Range(0, tokens).Sum(j => weights[j] * vs[(j * heads + head) * headDim + d]) / weights.Sum(),
+                    Assert.Equal(Enumerable.Range(0, tokens).Sum(j => weights[j] * vs[(j * heads + head) * headDim + d])
+                        / weights.Sum(),
                         outputs[(i * heads + head) * headDim + d], 1e-12);
             }
     }
 
     // The last queries of a sequence alone give the last rows of the whole: bottom-right alignment.
     [Fact]
-    public void TheLastQueriesGiveTheLastRows()
+    public void The_last_queries_give_the_last_rows()
     {
         const int tokens = 70, last = 9, heads = 2, headDim = 8;
         var layout = BlockLayout.Create(PatternCatalog.Create("L1 s2", heads, 1, 16), tokens);
-        var (q, k, v) = (Normal(1, tokens, heads, headDim), Normal(1, tokens, 1, headDim), Normal(1, tokens, 1, headDim));
-        var (whole, part) = (_engine.Allocate(q.Shape, ElementType.Float64), _engine.Allocate(new Shape(1, last, heads, headDim), ElementType.Float64));
-        _engine.AttentionForward(new AttentionForwardArguments(q, k, v, whole, null, layout, SequenceBatch.Uniform(1, tokens, tokens), 1));
-        _engine.AttentionForward(new AttentionForwardArguments(q.Slice(1, tokens - last, last), k, v, part, null, layout,
+        var (q, k, v) = (Normal(1, tokens, heads, headDim), Normal(1, tokens, 1, headDim),
+            Normal(1, tokens, 1, headDim));
+        var (whole, part) = (_engine.Allocate(q.Shape, ElementType.Float64),
+            _engine.Allocate(new Shape(1, last, heads, headDim), ElementType.Float64));
+        _engine.AttentionForward(new AttentionForwardArguments(q, k, v, whole, null, layout,
+            SequenceBatch.Uniform(1, tokens, tokens), 1));
+        _engine.AttentionForward(new AttentionForwardArguments(q.Slice(1, tokens - last, last), k, v, part,
+            null, layout,
             SequenceBatch.Uniform(1, last, tokens), 1));
         Assert.Equal(ReferenceEngine.Values(whole.Slice(1, tokens - last, last)), ReferenceEngine.Values(part));
     }
 
     [Fact]
-    public void RowsWithNothingKeptAndPaddingAreZeroWithMinusInfinity()
+    public void Rows_with_nothing_kept_and_padding_are_zero_with_minus_infinity()
     {
         const int tokens = 40;
         var layout = BlockLayout.Create(PatternCatalog.Create("nothing", 1, 1, 16), tokens);
         var (q, k, v) = (Normal(1, tokens + 3, 1, 8), Normal(1, tokens + 3, 1, 8), Normal(1, tokens + 3, 1, 8));
-        var (output, lse) = (_engine.Allocate(q.Shape, ElementType.Float64), _engine.Allocate(new Shape(1, 1, tokens + 3), ElementType.Float64));
-        _engine.AttentionForward(new AttentionForwardArguments(q, k, v, output, lse, layout, SequenceBatch.Packed([tokens], [tokens]), 1));
+        var (output, lse) = (_engine.Allocate(q.Shape, ElementType.Float64),
+            _engine.Allocate(new Shape(1, 1, tokens + 3), ElementType.Float64));
+        _engine.AttentionForward(new AttentionForwardArguments(q, k, v, output, lse, layout,
+            SequenceBatch.Packed([tokens], [tokens]), 1));
         Assert.All(ReferenceEngine.Values(output), x => Assert.Equal(0, x));
         Assert.All(ReferenceEngine.Values(lse), x => Assert.Equal(double.NegativeInfinity, x));
     }
 
     [Fact]
-    public void AKeptBlockWithoutAPageIsAnError()
+    public void A_kept_block_without_a_page_is_an_error()
     {
         var table = new PageTable(1, 1, 4) { [0, 0, 0] = 0 };
         var (q, pages) = (Normal(1, 1, 1, 8), _engine.Allocate(new Shape(2, 16, 8), ElementType.Float64));
         _engine.Fill(pages, 1);
         var output = _engine.Allocate(q.Shape, ElementType.Float64);
         var layout = BlockLayout.Create(PatternCatalog.Create("dense", 1, 1, 16), 20);
-        var arguments = new AttentionForwardArguments(q, pages, pages, output, null, layout, SequenceBatch.Uniform(1, 1, 20), 1, table);
+        var arguments = new AttentionForwardArguments(q, pages, pages, output, null, layout,
+            SequenceBatch.Uniform(1, 1, 20), 1, table);
         Assert.Throws<InvalidOperationException>(() => _engine.AttentionForward(arguments));
         table[0, 0, 1] = 1;
         _engine.AttentionForward(arguments);
@@ -113,13 +126,15 @@ public sealed class ReferenceAttentionTests : IDisposable
     }
 
     [Fact]
-    public void CallersThatBreakTheContractAreTold()
+    public void Callers_that_break_the_contract_are_told()
     {
         var layout = BlockLayout.Create(PatternCatalog.Create("dense", 1, 1, 16), 20);
         var (x, y) = (Normal(1, 30, 1, 8), Normal(1, 30, 1, 8));
-        Assert.Throws<ArgumentException>(() => _engine.AttentionForward(new AttentionForwardArguments(x, x, x, y, null, layout,
+        Assert.Throws<ArgumentException>(() =>
+            _engine.AttentionForward(new AttentionForwardArguments(x, x, x, y, null, layout,
             SequenceBatch.Uniform(1, 30, 30), 1)));
-        Assert.Throws<ArgumentException>(() => _engine.AttentionForward(new AttentionForwardArguments(x, x, x, y, null, layout,
+        Assert.Throws<ArgumentException>(() =>
+            _engine.AttentionForward(new AttentionForwardArguments(x, x, x, y, null, layout,
             new SequenceBatch(new Sequence(0, 0, 10, 0, 10), new Sequence(0, 9, 5, 10, 5)), 1)));
         Assert.Throws<ShapeException>(() => _engine.Add(x, x.Slice(1, 0, 29), y));
         Assert.Throws<ShapeException>(() => _engine.Gelu(x.Permute(0, 3, 2, 1), y.Permute(0, 3, 2, 1)));
@@ -129,11 +144,13 @@ public sealed class ReferenceAttentionTests : IDisposable
     {
         int count = keys.Length / 2;
         var (q, k, v) = (With(s_query, 1, 1, 1, 2), With(keys, 1, count, 1, 2), With(values, 1, count, 1, 2));
-        var (output, lse) = (_engine.Allocate(q.Shape, ElementType.Float64), _engine.Allocate(new Shape(1, 1, 1), ElementType.Float64));
+        var (output, lse) = (_engine.Allocate(q.Shape, ElementType.Float64),
+            _engine.Allocate(new Shape(1, 1, 1), ElementType.Float64));
         var layout = BlockLayout.Create(PatternCatalog.Create("dense", 1, 1, 16), count);
         // The scale is single precision in the contract: 1/sqrt(2) is put into the query instead.
         ReferenceEngine.SetValues(q, [.. s_query.Select(x => x / Math.Sqrt(2))]);
-        _engine.AttentionForward(new AttentionForwardArguments(q, k, v, output, lse, layout, SequenceBatch.Uniform(1, 1, count), 1));
+        _engine.AttentionForward(new AttentionForwardArguments(q, k, v, output, lse, layout,
+            SequenceBatch.Uniform(1, 1, count), 1));
         return (output, lse);
     }
 

@@ -6,7 +6,8 @@ using Xunit;
 
 namespace S2ILGPU.Core.Tests.Reference;
 
-/// <summary>Every gradient of the contract against central differences of the forward formula, in double precision.</summary>
+/// <summary>Every gradient of the contract against central differences of the forward formula, in double
+/// precision.</summary>
 public sealed class ReferenceGradientTests : IDisposable
 {
     private readonly ReferenceEngine _engine = new();
@@ -20,14 +21,16 @@ public sealed class ReferenceGradientTests : IDisposable
 
     [Fact]
     public void SwiGlu() => Check("swiglu", [new(5, 7), new(5, 7)], new(5, 7),
-        (x, y) => _engine.SwiGlu(x[0], x[1], y), (x, y, dy, dx) => _engine.SwiGluBackward(x[0], x[1], dy, dx[0], dx[1]));
+        (x, y) => _engine.SwiGlu(x[0], x[1], y), (x, y, dy, dx) =>
+        _engine.SwiGluBackward(x[0], x[1], dy, dx[0], dx[1]));
 
     [Fact]
-    public void RmsNorm()
+    public void Rms_norm()
     {
         var inverseRms = New(new Shape(5));
         Check("RMS norm", [new(5, 7), new(7)], new(5, 7),
-            (x, y) => _engine.RmsNorm(x[0], x[1], y, inverseRms, 1e-2f), (x, y, dy, dx) => _engine.RmsNormBackward(x[0], x[1], inverseRms, dy, dx[0], dx[1]));
+            (x, y) => _engine.RmsNorm(x[0], x[1], y, inverseRms, 1e-2f), (x, y, dy, dx) =>
+            _engine.RmsNormBackward(x[0], x[1], inverseRms, dy, dx[0], dx[1]));
     }
 
     [Theory]
@@ -35,12 +38,14 @@ public sealed class ReferenceGradientTests : IDisposable
     [InlineData(true)]
     public void Rotary(bool inverse)
     {
-        var (cosine, sine, positions) = (New(new Shape(20, 3)), New(new Shape(20, 3)), _engine.Allocate(new Shape(2, 4), ElementType.Int32));
+        var (cosine, sine, positions) = (New(new Shape(20, 3)), New(new Shape(20, 3)),
+            _engine.Allocate(new Shape(2, 4), ElementType.Int32));
         double[] angles = _random.Normal(60);
         ReferenceEngine.SetValues(cosine, [.. angles.Select(Math.Cos)]);
         ReferenceEngine.SetValues(sine, [.. angles.Select(Math.Sin)]);
         _engine.Upload([0, 1, 2, 3, 19, 5, 5, 7], positions);
-        Check("rotary", [new(2, 4, 3, 6)], new(2, 4, 3, 6), (x, y) => _engine.Rotary(x[0], cosine, sine, positions, GradientTarget.Into(y), inverse),
+        Check("rotary", [new(2, 4, 3, 6)], new(2, 4, 3, 6), (x, y) =>
+            _engine.Rotary(x[0], cosine, sine, positions, GradientTarget.Into(y), inverse),
             (x, y, dy, dx) => _engine.Rotary(dy, cosine, sine, positions, dx[0], !inverse));
     }
 
@@ -49,11 +54,12 @@ public sealed class ReferenceGradientTests : IDisposable
     {
         var ids = _engine.Allocate(new Shape(6), ElementType.Int32);
         _engine.Upload([4, 1, 4, 0, 4, 2], ids);
-        Check("embedding", [new(5, 3)], new(6, 3), (x, y) => _engine.Embedding(x[0], ids, y), (x, y, dy, dx) => _engine.EmbeddingBackward(ids, dy, dx[0]));
+        Check("embedding", [new(5, 3)], new(6, 3), (x, y) => _engine.Embedding(x[0], ids, y), (x, y, dy, dx) =>
+            _engine.EmbeddingBackward(ids, dy, dx[0]));
     }
 
     [Fact]
-    public void SoftmaxCrossEntropy()
+    public void Softmax_cross_entropy()
     {
         var (targets, logSumExp) = (_engine.Allocate(new Shape(5), ElementType.Int32), New(new Shape(5)));
         _engine.Upload([6, 0, -1, 3, 3], targets);
@@ -66,7 +72,8 @@ public sealed class ReferenceGradientTests : IDisposable
     [InlineData(false, true)]
     [InlineData(true, false)]
     [InlineData(true, true)]
-    public void MatMul(bool transposeA, bool transposeB) => Check("product", [transposeA ? new(4, 3) : new(3, 4), transposeB ? new(5, 4) : new(4, 5)],
+    public void Mat_mul(bool transposeA, bool transposeB) =>
+        Check("product", [transposeA ? new(4, 3) : new(3, 4), transposeB ? new(5, 4) : new(4, 5)],
         new(3, 5),
         (x, y) => _engine.MatMul(new MatMulArguments(x[0], x[1], y, transposeA, transposeB)),
         (x, y, dy, dx) =>
@@ -92,7 +99,8 @@ public sealed class ReferenceGradientTests : IDisposable
         const int headDim = 6;
         var sequences = SequenceBatch.Packed([33, 5, 1], [33, 40, 20]);
         var layout = BlockLayout.Create(PatternCatalog.Create(pattern, heads, keyValueHeads, 16), 40);
-        var (queryShape, keyShape, lseShape) = (new Shape(1, 40, heads, headDim), new Shape(1, 95, keyValueHeads, headDim), new Shape(1, heads, 40));
+        var (queryShape, keyShape, lseShape) = (new Shape(1, 40, heads, headDim),
+            new Shape(1, 95, keyValueHeads, headDim), new Shape(1, heads, 40));
         Shape[] shapes = [queryShape, keyShape, keyShape];
         double[][] inputs = [.. shapes.Select(shape => _random.Normal(shape.Count))];
         double[] outputWeights = _random.Normal(queryShape.Count), lseWeights = _random.Normal(lseShape.Count);
@@ -108,23 +116,27 @@ public sealed class ReferenceGradientTests : IDisposable
         Forward(operands, result, normalizer);
         var (dOutput, dLse) = (Tensors([queryShape], [outputWeights])[0], Tensors([lseShape], [lseWeights])[0]);
         Tensor[] gradients = [.. shapes.Select(New)];
-        _engine.AttentionBackward(new AttentionBackwardArguments(operands[0], operands[1], operands[2], result, normalizer, dOutput, dLse,
+        _engine.AttentionBackward(new AttentionBackwardArguments(operands[0], operands[1], operands[2], result,
+            normalizer, dOutput, dLse,
             gradients[0], gradients[1], gradients[2], layout, sequences, 0.7f));
-        GradientCheck.Run($"attention '{pattern}'", Loss, inputs, [.. gradients.Select(ReferenceEngine.Values)], _random);
+        GradientCheck.Run($"attention '{pattern}'", Loss, inputs,
+            [.. gradients.Select(ReferenceEngine.Values)], _random);
 
         void Forward(Tensor[] x, Tensor output, Tensor lse) =>
-            _engine.AttentionForward(new AttentionForwardArguments(x[0], x[1], x[2], output, lse, layout, sequences, 0.7f));
+            _engine.AttentionForward(new AttentionForwardArguments(x[0], x[1], x[2], output, lse, layout,
+            sequences, 0.7f));
     }
 
     [Fact]
-    public void AWrongGradientIsFound()
+    public void A_wrong_gradient_is_found()
     {
         double[][] inputs = [_random.Normal(30)];
         double[] gradient = [.. inputs[0].Select(x => 2 * x)];
         double Loss(double[][] x) => x[0].Sum(value => value * value);
         GradientCheck.Run("sum of squares", Loss, inputs, [gradient], _random);
         gradient[Array.IndexOf(gradient, gradient.Max())] *= 1.001;
-        Assert.ThrowsAny<Exception>(() => GradientCheck.Run("sum of squares", Loss, inputs, [gradient], _random, coordinates: 30));
+        Assert.ThrowsAny<Exception>(() =>
+            GradientCheck.Run("sum of squares", Loss, inputs, [gradient], _random, coordinates: 30));
     }
 
     // loss = sum of weights * y(x); the gradient is added to 1, so that accumulation is checked too.
@@ -147,7 +159,8 @@ public sealed class ReferenceGradientTests : IDisposable
         foreach (var gradient in gradients)
             _engine.Fill(gradient, 1);
         backward(x, y, dy, [.. gradients.Select(GradientTarget.AddTo)]);
-        GradientCheck.Run(what, Loss, inputs, [.. gradients.Select(g => ReferenceEngine.Values(g).Select(value => value - 1).ToArray())], _random);
+        GradientCheck.Run(what, Loss, inputs,
+            [.. gradients.Select(g => ReferenceEngine.Values(g).Select(value => value - 1).ToArray())], _random);
     }
 
     private Tensor New(Shape shape) => _engine.Allocate(shape, ElementType.Float64);

@@ -10,7 +10,7 @@ public sealed class AtomicFileTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void WritesAndReplaces()
+    public void Writes_and_replaces()
     {
         AtomicFile.WriteText(_folder["a.txt"], "first, longer");
         AtomicFile.WriteText(_folder["a.txt"], "zweites Ü");
@@ -19,7 +19,7 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
-    public void KeepsTheOldFileAndNoTemporaryOneWhenWritingFails()
+    public void Keeps_the_old_file_and_no_temporary_one_when_writing_fails()
     {
         AtomicFile.WriteText(_folder["a.txt"], "old");
         var thrown = Assert.Throws<NotSupportedException>(() => AtomicFile.Write(_folder["a.txt"], stream =>
@@ -35,9 +35,10 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
-    public void NamesTheFolderThatIsMissingOrInTheWay()
+    public void Names_the_folder_that_is_missing_or_in_the_way()
     {
-        var missing = Assert.Throws<DirectoryNotFoundException>(() => AtomicFile.WriteText(_folder["no/such/a.txt"], ""));
+        var missing = Assert.Throws<DirectoryNotFoundException>(() =>
+            AtomicFile.WriteText(_folder["no/such/a.txt"], ""));
         Assert.Contains(_folder["no/such"], missing.Message);
         var folder = Assert.Throws<IOException>(() => AtomicFile.WriteText(_folder.FullPath, ""));
         Assert.Contains("is a folder", folder.Message);

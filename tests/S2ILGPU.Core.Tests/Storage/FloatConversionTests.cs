@@ -5,11 +5,12 @@ namespace S2ILGPU.Storage;
 
 public sealed class FloatConversionTests
 {
-    // Every value of the narrow type, and around each the midpoint to the next and its neighbours: all that rounding can get wrong.
+    // Every value of the narrow type, and around each the midpoint to the next and its neighbours: all that rounding
+    // can get wrong.
     [Theory]
     [InlineData(SafetensorsType.BFloat16)]
     [InlineData(SafetensorsType.Float16)]
-    public void NarrowingTakesTheNearestAndOfTwoTheEven(SafetensorsType type)
+    public void Narrowing_takes_the_nearest_and_of_two_the_even(SafetensorsType type)
     {
         for (int bits = 0; bits < 0xFFFF; bits++)
         {
@@ -31,9 +32,10 @@ public sealed class FloatConversionTests
     [InlineData(SafetensorsType.Float16)]
     [InlineData(SafetensorsType.Float32)]
     [InlineData(SafetensorsType.Float64)]
-    public void KeepsWhatIsNotFinite(SafetensorsType type)
+    public void Keeps_what_is_not_finite(SafetensorsType type)
     {
-        float[] values = [float.NaN, BitConverter.UInt32BitsToSingle(0x7F800001), float.PositiveInfinity, float.NegativeInfinity, -0f];
+        float[] values = [float.NaN, BitConverter.UInt32BitsToSingle(0x7F800001), float.PositiveInfinity,
+            float.NegativeInfinity, -0f];
         var bytes = new byte[values.Length * type.SizeBytes()];
         FloatConversion.FromSingle(type, values, bytes);
         var back = new float[values.Length];
@@ -44,7 +46,7 @@ public sealed class FloatConversionTests
     }
 
     [Fact]
-    public void OverflowBecomesInfinity()
+    public void Overflow_becomes_infinity()
     {
         Assert.Equal(0x7F80, FloatConversion.ToBFloat16(float.MaxValue));
         Assert.Equal(0xFF80, FloatConversion.ToBFloat16(float.MinValue));

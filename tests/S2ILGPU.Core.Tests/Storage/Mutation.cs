@@ -7,7 +7,8 @@ internal static class Mutation
 {
     private static readonly string[] Scraps =
     [
-        "\"", "{", "}", "[", "]", ",", ":", "-1", "0", "1e9", "9223372036854775807", "18446744073709551616", "null", "true",
+        "\"", "{", "}", "[", "]", ",", ":", "-1", "0", "1e9", "9223372036854775807", "18446744073709551616",
+        "null", "true",
         "\\ud800", "\\u0000", "\0", "\n", " ", "\uFEFF", "é", "x",
     ];
 
@@ -16,7 +17,8 @@ internal static class Mutation
     /// <param name="read">Reads one; returns normally, or throws what its documentation says.</param>
     /// <param name="isDocumented">Whether an exception may come out.</param>
     /// <param name="milliseconds">How long to go on; at least 2,000 cases are tried.</param>
-    public static void Fuzz(IReadOnlyList<byte[]> samples, Action<byte[]> read, Func<Exception, bool> isDocumented, int milliseconds)
+    public static void Fuzz(IReadOnlyList<byte[]> samples, Action<byte[]> read, Func<Exception, bool> isDocumented,
+        int milliseconds)
     {
         int seed = Random.Shared.Next();
         var random = new Random(seed);
@@ -34,11 +36,13 @@ internal static class Mutation
             }
             catch (Exception e)
             {
-                throw new InvalidOperationException($"seed {seed}, trial {trial}: {Convert.ToBase64String(damaged)}", e);
+                throw new InvalidOperationException(
+                    $"seed {seed}, trial {trial}: {Convert.ToBase64String(damaged)}", e);
             }
             allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
             if (allocated > 4_000_000 + 400L * damaged.Length || watch.ElapsedMilliseconds - started > 20_000)
-                throw new InvalidOperationException($"seed {seed}, trial {trial}: {damaged.Length} bytes of input took {allocated} bytes of memory, "
+                throw new InvalidOperationException(
+                    $"seed {seed}, trial {trial}: {damaged.Length} bytes of input took {allocated} bytes of memory, "
                     + $"{watch.ElapsedMilliseconds - started} ms");
         }
     }
@@ -62,7 +66,8 @@ internal static class Mutation
                 case 2: bytes.RemoveRange(at, length); break;
                 case 3: bytes.InsertRange(random.Next(bytes.Count), bytes.GetRange(at, length)); break;
                 case 4: bytes.RemoveRange(at, bytes.Count - at); break;
-                default: bytes.InsertRange(at, System.Text.Encoding.UTF8.GetBytes(Scraps[random.Next(Scraps.Length)])); break;
+                default: bytes.InsertRange(at, System.Text.Encoding.UTF8.GetBytes(Scraps[random.Next(Scraps.Length)]));
+                    break;
             }
         }
         return bytes.ToArray();

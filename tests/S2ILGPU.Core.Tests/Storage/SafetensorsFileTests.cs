@@ -15,7 +15,7 @@ public sealed class SafetensorsFileTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Types))]
-    public void BytesOfEveryTypeComeBack(SafetensorsType type)
+    public void Bytes_of_every_type_come_back(SafetensorsType type)
     {
         int seed = Random.Shared.Next();
         var bytes = new byte[3 * 5 * type.SizeBytes()];
@@ -41,7 +41,8 @@ public sealed class SafetensorsFileTests : IDisposable
         Assert.Equal(type.SizeBytes(), file.Info("scalar").SizeBytes);
         Assert.Throws<ArgumentException>(() => file.ReadBytes("x", new byte[bytes.Length - 1]));
         if (!FloatConversion.IsFloat(type))
-            Assert.Contains("x " + type.FileName() + " [3, 5]", Assert.Throws<InvalidDataException>(() => file.ReadSingles("x")).Message);
+            Assert.Contains("x " + type.FileName() + " [3, 5]",
+                Assert.Throws<InvalidDataException>(() => file.ReadSingles("x")).Message);
     }
 
     [Theory]
@@ -49,7 +50,7 @@ public sealed class SafetensorsFileTests : IDisposable
     [InlineData(SafetensorsType.Float64, 0)]
     [InlineData(SafetensorsType.Float16, 1.0 / 2048)]
     [InlineData(SafetensorsType.BFloat16, 1.0 / 256)]
-    public void FloatsComeBackAsNearAsTheTypeAllows(SafetensorsType type, double relative)
+    public void Floats_come_back_as_near_as_the_type_allows(SafetensorsType type, double relative)
     {
         int seed = Random.Shared.Next();
         var random = new Random(seed);
@@ -61,7 +62,8 @@ public sealed class SafetensorsFileTests : IDisposable
         using var file = SafetensorsFile.Open(_folder["f"]);
         float[] back = file.ReadSingles("x");
         for (int i = 0; i < values.Length; i++)
-            Assert.True(Math.Abs(back[i] - (double)values[i]) <= relative * values[i], $"seed {seed}: [{i}] {values[i]} became {back[i]}");
+            Assert.True(Math.Abs(back[i] - (double)values[i]) <= relative * values[i],
+                $"seed {seed}: [{i}] {values[i]} became {back[i]}");
         var part = new float[200_000];
         file.ReadRange("x", 100_001, part);
         Assert.True(part.AsSpan().SequenceEqual(back.AsSpan(100_001, part.Length)), $"seed {seed}");
@@ -71,7 +73,7 @@ public sealed class SafetensorsFileTests : IDisposable
     }
 
     [Fact]
-    public void WritesWhatTheFormatSays()
+    public void Writes_what_the_format_says()
     {
         var b = new SafetensorsTensor("b", SafetensorsType.UInt8, [3], stream => stream.Write([1, 2, 3]));
         var a = new SafetensorsTensor("a", SafetensorsType.Float32, [1, 2], new float[] { 1, -2 });
@@ -92,17 +94,22 @@ public sealed class SafetensorsFileTests : IDisposable
     }
 
     [Fact]
-    public void RefusesToWriteWhatIsWrong()
+    public void Refuses_to_write_what_is_wrong()
     {
         float[] two = [1, 2];
-        Assert.Contains("needs 3 values, got 2", Assert.Throws<ArgumentException>(() => new SafetensorsTensor("x", SafetensorsType.Float32, [3], two)).Message);
+        Assert.Contains("needs 3 values, got 2",
+            Assert.Throws<ArgumentException>(() =>
+            new SafetensorsTensor("x", SafetensorsType.Float32, [3], two)).Message);
         Assert.Throws<ArgumentException>(() => new SafetensorsTensor("x", SafetensorsType.Int32, [2], two));
         Assert.Throws<ArgumentException>(() => new SafetensorsTensor("x", SafetensorsType.Float32, [-2], two));
-        Assert.Throws<ArgumentException>(() => new SafetensorsTensor("x", SafetensorsType.Float32, [1L << 40, 1L << 40], _ => { }));
+        Assert.Throws<ArgumentException>(() =>
+            new SafetensorsTensor("x", SafetensorsType.Float32, [1L << 40, 1L << 40], _ => { }));
         Assert.Throws<ArgumentException>(() => new SafetensorsTensor("", SafetensorsType.Float32, [2], two));
-        Assert.Throws<ArgumentException>(() => new SafetensorsTensor("__metadata__", SafetensorsType.Float32, [2], two));
+        Assert.Throws<ArgumentException>(() =>
+            new SafetensorsTensor("__metadata__", SafetensorsType.Float32, [2], two));
         var x = new SafetensorsTensor("x", SafetensorsType.Float32, [2], two);
-        Assert.Contains("'x'", Assert.Throws<ArgumentException>(() => SafetensorsFile.Write(_folder["f"], [x, x])).Message);
+        Assert.Contains("'x'", Assert.Throws<ArgumentException>(() =>
+            SafetensorsFile.Write(_folder["f"], [x, x])).Message);
         var liar = new SafetensorsTensor("y", SafetensorsType.UInt8, [2], s => s.WriteByte(1));
         var lied = Assert.Throws<InvalidOperationException>(() => SafetensorsFile.Write(_folder["f"], [x, liar]));
         Assert.Contains("'y' has 2 bytes, but 1 were written", lied.Message);
@@ -110,13 +117,18 @@ public sealed class SafetensorsFileTests : IDisposable
     }
 
     [Fact]
-    public void NamesTheFileThatIsMissingAndTheTensorThatIsNotThere()
+    public void Names_the_file_that_is_missing_and_the_tensor_that_is_not_there()
     {
-        Assert.Contains(_folder["none"], Assert.Throws<FileNotFoundException>(() => SafetensorsFile.Open(_folder["none"])).Message);
-        Assert.Contains("is a folder", Assert.Throws<FileNotFoundException>(() => SafetensorsFile.Open(_folder.FullPath)).Message);
-        SafetensorsFile.Write(_folder["f"], [new("k", SafetensorsType.Float32, [1], new float[1]), new("v", SafetensorsType.Float32, [1], new float[1])]);
+        Assert.Contains(_folder["none"],
+            Assert.Throws<FileNotFoundException>(() => SafetensorsFile.Open(_folder["none"])).Message);
+        Assert.Contains("is a folder",
+            Assert.Throws<FileNotFoundException>(() => SafetensorsFile.Open(_folder.FullPath)).Message);
+        SafetensorsFile.Write(_folder["f"],
+            [new("k", SafetensorsType.Float32, [1], new float[1]),
+            new("v", SafetensorsType.Float32, [1], new float[1])]);
         using var file = SafetensorsFile.Open(_folder["f"]);
-        Assert.Equal($"{_folder["f"]} holds no tensor 'q', it holds k, v", Assert.Throws<InvalidDataException>(() => file.Info("q")).Message);
+        Assert.Equal($"{_folder["f"]} holds no tensor 'q', it holds k, v",
+            Assert.Throws<InvalidDataException>(() => file.Info("q")).Message);
     }
 
     [Theory]
@@ -126,31 +138,47 @@ public sealed class SafetensorsFileTests : IDisposable
     [InlineData("""{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}""", "not valid JSON")]
     [InlineData("""{"x":{"dtype":"F99","shape":[2],"data_offsets":[0,8]}}""", "tensor 'x': the dtype 'F99' is unknown")]
     [InlineData("""{"x":{"dtype":4,"shape":[2],"data_offsets":[0,8]}}""", "tensor 'x': dtype must be a string, got 4")]
-    [InlineData("""{"x":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""", "tensor 'x': shape[0] must be an integer from 0 to 2^63 - 1, got -2")]
-    [InlineData("""{"x":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}}""", "tensor 'x': shape[0] must be an integer from 0 to 2^63 - 1, got 2.0")]
-    [InlineData("""{"x":{"dtype":"F32","shape":[2,9223372036854775808],"data_offsets":[0,8]}}""", "shape[1] must be an integer")]
+    [InlineData("""{"x":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""",
+        "tensor 'x': shape[0] must be an integer from 0 to 2^63 - 1, got -2")]
+    [InlineData("""{"x":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}}""",
+        "tensor 'x': shape[0] must be an integer from 0 to 2^63 - 1, got 2.0")]
+    [InlineData("""{"x":{"dtype":"F32","shape":[2,9223372036854775808],"data_offsets":[0,8]}}""",
+        "shape[1] must be an integer")]
     [InlineData("""{"x":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}""",
         "tensor 'x': the size of shape [4294967296, 4294967296] in F32 overflows 63 bits")]
     [InlineData("""{"x":{"dtype":"F32","shape":[2305843009213693952],"data_offsets":[0,8]}}""", "overflows 63 bits")]
-    [InlineData("""{"x":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}""", "tensor 'x': shape [3] in F32 needs 12 bytes, but data_offsets [0, 8] span 8")]
-    [InlineData("""{"x":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}""", "tensor 'x': data_offsets must be [begin, end], got [8, 0]")]
-    [InlineData("""{"x":{"dtype":"F32","shape":[2],"data_offsets":[0]}}""", "data_offsets must be [begin, end], got [0]")]
-    [InlineData("""{"x":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2],"data_offsets":[0,8]}}""", "more than 16 numbers")]
-    [InlineData("""{"x":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""", "tensor 'x': its data begin at 4, leaving a gap after what ends at 0")]
-    [InlineData("""{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"y":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""",
+    [InlineData("""{"x":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}""",
+        "tensor 'x': shape [3] in F32 needs 12 bytes, but data_offsets [0, 8] span 8")]
+    [InlineData("""{"x":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}""",
+        "tensor 'x': data_offsets must be [begin, end], got [8, 0]")]
+    [InlineData("""{"x":{"dtype":"F32","shape":[2],"data_offsets":[0]}}""",
+        "data_offsets must be [begin, end], got [0]")]
+    [InlineData("""{"x":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2],"data_offsets":[0,8]}}""",
+        "more than 16 numbers")]
+    [InlineData("""{"x":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""",
+        "tensor 'x': its data begin at 4, leaving a gap after what ends at 0")]
+    [InlineData(
+        """{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"y":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""",
         "tensor 'y': its data begin at 4, overlapping what ends at 8")]
     [InlineData("""{"x":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}""",
         "tensor 'x': its data end at 12, but only 8 bytes follow the header (truncated file?)")]
-    [InlineData("""{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", "the tensors end at 4, but 8 bytes follow the header")]
-    [InlineData("""{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"x":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}}""", "the name 'x' stands twice")]
-    [InlineData("""{"x":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", "tensor 'x': the key 'dtype' is unknown or stands twice")]
-    [InlineData("""{"x":{"dtype":"F32","shape":[2],"offsets":[0,8]}}""", "tensor 'x': the key 'offsets' is unknown or stands twice")]
+    [InlineData("""{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""",
+        "the tensors end at 4, but 8 bytes follow the header")]
+    [InlineData(
+        """{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"x":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}}""", "the name 'x' stands twice")]
+    [InlineData("""{"x":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}""",
+        "tensor 'x': the key 'dtype' is unknown or stands twice")]
+    [InlineData("""{"x":{"dtype":"F32","shape":[2],"offsets":[0,8]}}""",
+        "tensor 'x': the key 'offsets' is unknown or stands twice")]
     [InlineData("""{"x":{"dtype":"F32","shape":[2]}}""", "tensor 'x' lacks data_offsets")]
     [InlineData("""{"x":[]}""", "tensor 'x' must be an object, got StartArray")]
-    [InlineData("""{"__metadata__":{"a":1},"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", "__metadata__: the value of 'a' must be a string, got 1")]
-    [InlineData("""{"__metadata__":{"a":"1","a":"2"},"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", "__metadata__: the key 'a' stands twice")]
-    [InlineData("""{"\ud800":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", "a tensor's name holds an escape that is no character")]
-    public void SaysWhatIsWrongWithAHeader(string json, string expected)
+    [InlineData("""{"__metadata__":{"a":1},"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""",
+        "__metadata__: the value of 'a' must be a string, got 1")]
+    [InlineData("""{"__metadata__":{"a":"1","a":"2"},"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""",
+        "__metadata__: the key 'a' stands twice")]
+    [InlineData("""{"\ud800":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""",
+        "a tensor's name holds an escape that is no character")]
+    public void Says_what_is_wrong_with_a_header(string json, string expected)
     {
         string path = _folder.Write("bad.safetensors", WithHeader(Encoding.UTF8.GetBytes(json), 8));
         string message = Assert.Throws<InvalidDataException>(() => SafetensorsFile.Open(path)).Message;
@@ -159,19 +187,23 @@ public sealed class SafetensorsFileTests : IDisposable
     }
 
     [Fact]
-    public void SaysWhatIsWrongWithTheLength()
+    public void Says_what_is_wrong_with_the_length()
     {
         AssertBad([1, 2, 3], "3 bytes are no safetensors file");
-        AssertBad([100, 0, 0, 0, 0, 0, 0, 0, (byte)'{'], "the header length is 100, but only 1 bytes follow it (truncated file?)");
-        AssertBad([255, 255, 255, 255, 255, 255, 255, 255, 0], "the header length 18446744073709551615 is more than the 100000000 bytes allowed");
+        AssertBad([100, 0, 0, 0, 0, 0, 0, 0, (byte)'{'],
+            "the header length is 100, but only 1 bytes follow it (truncated file?)");
+        AssertBad([255, 255, 255, 255, 255, 255, 255, 255, 0],
+            "the header length 18446744073709551615 is more than the 100000000 bytes allowed");
         AssertBad(WithHeader([0xFF, 0xFE], 0), "the header is not valid UTF-8");
         AssertBad(new byte[8], "not valid JSON");
     }
 
     [Fact]
-    public void EveryTruncationIsNoticed()
+    public void Every_truncation_is_noticed()
     {
-        SafetensorsFile.Write(_folder["f"], [new("x", SafetensorsType.Float32, [4], new float[4]), new("y", SafetensorsType.BFloat16, [1], new float[1])]);
+        SafetensorsFile.Write(_folder["f"],
+            [new("x", SafetensorsType.Float32, [4], new float[4]),
+            new("y", SafetensorsType.BFloat16, [1], new float[1])]);
         byte[] whole = File.ReadAllBytes(_folder["f"]);
         for (int length = 0; length < whole.Length; length++)
         {
@@ -182,7 +214,7 @@ public sealed class SafetensorsFileTests : IDisposable
     }
 
     [Fact]
-    public void AFileThatBecameShorterIsNoticed()
+    public void A_file_that_became_shorter_is_noticed()
     {
         SafetensorsFile.Write(_folder["f"], [new("x", SafetensorsType.Float32, [4], new float[4])]);
         using var file = SafetensorsFile.Open(_folder["f"]);

@@ -11,7 +11,7 @@ public sealed class SafetensorsFuzzTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void DamagedFilesGiveOnlyInvalidDataException()
+    public void Damaged_files_give_only_invalid_data_exception()
     {
         byte[] good = Good();
         Mutation.Fuzz([good], ReadEverything, e => e is InvalidDataException, milliseconds: 1500);
@@ -19,13 +19,14 @@ public sealed class SafetensorsFuzzTests : IDisposable
 
     // The length stays true, so that the damage reaches the JSON.
     [Fact]
-    public void DamagedHeadersGiveOnlyInvalidDataException()
+    public void Damaged_headers_give_only_invalid_data_exception()
     {
         byte[] good = Good();
         int headerEnd = 8 + (int)BinaryPrimitives.ReadUInt64LittleEndian(good);
         byte[] json = good[8..headerEnd];
         int dataBytes = good.Length - headerEnd;
-        Mutation.Fuzz([json], bytes => SafetensorsHeader.Parse("f", bytes, dataBytes), e => e is InvalidDataException, milliseconds: 1500);
+        Mutation.Fuzz([json], bytes => SafetensorsHeader.Parse("f", bytes, dataBytes), e => e is InvalidDataException,
+            milliseconds: 1500);
     }
 
     private byte[] Good()
@@ -36,7 +37,8 @@ public sealed class SafetensorsFuzzTests : IDisposable
             new("é", SafetensorsType.BFloat16, [3], new float[3]),
             new("n", SafetensorsType.Int64, [], stream => stream.Write(new byte[8])),
         ];
-        SafetensorsFile.Write(_folder["good"], tensors, new Dictionary<string, string> { ["format"] = "pt", ["step"] = "12" });
+        SafetensorsFile.Write(_folder["good"], tensors, new Dictionary<string,
+            string> { ["format"] = "pt", ["step"] = "12" });
         return File.ReadAllBytes(_folder["good"]);
     }
 

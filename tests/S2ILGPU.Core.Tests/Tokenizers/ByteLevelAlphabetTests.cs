@@ -23,10 +23,11 @@ public sealed class ByteLevelAlphabetTests
     [InlineData(0xAD, "Ń")]
     [InlineData(0xAE, "®")]
     [InlineData(0xFF, "ÿ")]
-    public void IsThatOfGpt2(int value, string character) => Assert.Equal(character, ByteLevelAlphabet.Encode([(byte)value]));
+    public void Is_that_of_gpt_2(int value, string character) =>
+        Assert.Equal(character, ByteLevelAlphabet.Encode([(byte)value]));
 
     [Fact]
-    public void EveryByteHasItsOwnCharacter()
+    public void Every_byte_has_its_own_character()
     {
         byte[] all = [.. Enumerable.Range(0, 256).Select(b => (byte)b)];
         string text = ByteLevelAlphabet.Encode(all);
@@ -40,5 +41,5 @@ public sealed class ByteLevelAlphabetTests
     [InlineData("a\u00A0")]
     [InlineData("\u0144")]
     [InlineData("数")]
-    public void OtherCharactersAreNotInIt(string text) => Assert.Null(ByteLevelAlphabet.TryDecode(text));
+    public void Other_characters_are_not_in_it(string text) => Assert.Null(ByteLevelAlphabet.TryDecode(text));
 }

@@ -9,7 +9,7 @@ namespace S2ILGPU.Core.Tests.Tokenizers;
 public sealed class BytePairTokenizerTests
 {
     [Fact]
-    public void AnyBytesComeBack()
+    public void Any_bytes_come_back()
     {
         int seed = Random.Shared.Next();
         var random = new Random(seed);
@@ -20,8 +20,10 @@ public sealed class BytePairTokenizerTests
             foreach (bool allowSpecial in (bool[])[false, true])
             {
                 int[] ids = tokenizer.Encode(bytes, allowSpecial);
-                Assert.True(tokenizer.DecodeBytes(ids).SequenceEqual(bytes), $"seed {seed}: {Convert.ToHexString(bytes)}");
-                Assert.True(allowSpecial || !ids.Any(tokenizer.IsSpecial), $"seed {seed}: {Convert.ToHexString(bytes)} gave a special token");
+                Assert.True(tokenizer.DecodeBytes(ids).SequenceEqual(bytes),
+                    $"seed {seed}: {Convert.ToHexString(bytes)}");
+                Assert.True(allowSpecial || !ids.Any(tokenizer.IsSpecial),
+                    $"seed {seed}: {Convert.ToHexString(bytes)} gave a special token");
             }
         }
     }
@@ -31,17 +33,18 @@ public sealed class BytePairTokenizerTests
     [InlineData("a")]
     [InlineData("👩‍👩‍👧 naïve\r\n\r\n\tx  ")]
     [InlineData("\0\u0001\uFFFD\uFEFF")]
-    public void TextComesBack(string text)
+    public void Text_comes_back(string text)
     {
         var tokenizer = RandomText.Tokenizer(new Random(1));
         Assert.Equal(text, tokenizer.Decode(tokenizer.Encode(text)));
     }
 
     [Fact]
-    public void LongRunsComeBackInReasonableTime()
+    public void Long_runs_come_back_in_reasonable_time()
     {
         var trainer = new BytePairTrainer();
-        trainer.Add(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa abab\n", 50))));
+        trainer.Add(
+            Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa abab\n", 50))));
         var tokenizer = trainer.Train(300);
         foreach (string run in (string[])["a", "ab", " ", "\n", "-", "é"])
         {
@@ -53,7 +56,7 @@ public sealed class BytePairTokenizerTests
 
     // Scan, heap and the definition, on pieces of all lengths around the switch.
     [Fact]
-    public void MergesLikeTheDefinition()
+    public void Merges_like_the_definition()
     {
         int seed = Random.Shared.Next();
         var random = new Random(seed);
@@ -63,10 +66,12 @@ public sealed class BytePairTokenizerTests
         var vocabulary = trainer.Train(320).Vocabulary;
         var table = new PairTable(vocabulary.Merges.Count);
         for (int rank = 0; rank < vocabulary.Merges.Count; rank++)
-            table.TryAdd(vocabulary.Merges[rank].Left, vocabulary.Merges[rank].Right, rank, vocabulary.Merges[rank].Merged);
+            table.TryAdd(vocabulary.Merges[rank].Left, vocabulary.Merges[rank].Right, rank,
+                vocabulary.Merges[rank].Merged);
         for (int length = 1; length <= 200; length++)
         {
-            int[] ids = [.. Letters(random, length).Select(c => (int)c)], scanned = (int[])ids.Clone(), heaped = (int[])ids.Clone();
+            int[] ids = [.. Letters(random, length).Select(c => (int)c)], scanned = (int[])ids.Clone(),
+                heaped = (int[])ids.Clone();
             int[] expected = [.. MergeByDefinition(vocabulary, [.. ids])];
             int[] byHeap = heaped[..PieceMerger.MergeByHeap(table, heaped)];
             Assert.True(expected.SequenceEqual(byHeap), $"seed {seed}, length {length}: heap");
@@ -76,20 +81,22 @@ public sealed class BytePairTokenizerTests
     }
 
     [Fact]
-    public void SpecialTokensAreTokensOnlyWhereAllowed()
+    public void Special_tokens_are_tokens_only_where_allowed()
     {
         var trainer = new BytePairTrainer();
         trainer.Add("some text"u8);
         var tokenizer = trainer.Train(262, ["<|end|>", "<|end|>>", "<|user|>"]);
-        int end = tokenizer.SpecialTokens["<|end|>"], longer = tokenizer.SpecialTokens["<|end|>>"], user = tokenizer.SpecialTokens["<|user|>"];
-        Assert.Equal([user, 'a', end, end, longer, 'b', end], tokenizer.Encode("<|user|>a<|end|><|end|><|end|>>b<|end|>", allowSpecial: true));
+        int end = tokenizer.SpecialTokens["<|end|>"], longer = tokenizer.SpecialTokens["<|end|>>"],
+            user = tokenizer.SpecialTokens["<|user|>"];
+        Assert.Equal([user, 'a', end, end, longer, 'b', end],
+            tokenizer.Encode("<|user|>a<|end|><|end|><|end|>>b<|end|>", allowSpecial: true));
         Assert.All(tokenizer.Encode("<|user|>a<|end|>"), id => Assert.False(tokenizer.IsSpecial(id)));
         Assert.Equal("<|user|>a", tokenizer.Decode([user, 'a']));
         Assert.Null(tokenizer.EndOfText);
     }
 
     [Fact]
-    public void EndOfTextIsTheLastId()
+    public void End_of_text_is_the_last_id()
     {
         var tokenizer = RandomText.Tokenizer(new Random(2), 400);
         Assert.Equal(400, tokenizer.VocabularySize);
@@ -101,14 +108,15 @@ public sealed class BytePairTokenizerTests
     [Theory]
     [InlineData(-1)]
     [InlineData(400)]
-    public void NamesAnIdThatIsNotThere(int id)
+    public void Names_an_id_that_is_not_there(int id)
     {
         var tokenizer = RandomText.Tokenizer(new Random(2), 400);
-        Assert.Contains($"token id {id} is not in the vocabulary of 400", Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Decode([1, id])).Message);
+        Assert.Contains($"token id {id} is not in the vocabulary of 400",
+            Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Decode([1, id])).Message);
     }
 
     [Fact]
-    public void StreamedTextIsTheWholeText()
+    public void Streamed_text_is_the_whole_text()
     {
         int seed = Random.Shared.Next();
         var random = new Random(seed);
@@ -125,7 +133,7 @@ public sealed class BytePairTokenizerTests
     }
 
     [Fact]
-    public void ThreadsShareATokenizer()
+    public void Threads_share_a_tokenizer()
     {
         int seed = Random.Shared.Next();
         var tokenizer = RandomText.Tokenizer(new Random(seed));
@@ -138,7 +146,8 @@ public sealed class BytePairTokenizerTests
             Assert.True(expected[i].SequenceEqual(actual[i]), $"seed {seed}, text {i}");
     }
 
-    private static string Letters(Random random, int length) => new([.. Enumerable.Range(0, length).Select(_ => (char)('a' + random.Next(3)))]);
+    private static string Letters(Random random, int length) =>
+        new([.. Enumerable.Range(0, length).Select(_ => (char)('a' + random.Next(3)))]);
 
     private static List<int> MergeByDefinition(BytePairVocabulary vocabulary, List<int> ids)
     {
@@ -146,7 +155,8 @@ public sealed class BytePairTokenizerTests
         {
             // The lowest rank that occurs, its leftmost occurrence; afterwards lower ranks may occur again.
             var (left, right, merged) = vocabulary.Merges[rank];
-            int at = Enumerable.Range(0, Math.Max(0, ids.Count - 1)).FirstOrDefault(i => ids[i] == left && ids[i + 1] == right, -1);
+            int at = Enumerable.Range(0, Math.Max(0, ids.Count - 1))
+                .FirstOrDefault(i => ids[i] == left && ids[i + 1] == right, -1);
             if (at < 0)
             {
                 rank++;

@@ -8,9 +8,10 @@ namespace S2ILGPU.Core.Tests.Tokenizers;
 
 public sealed class BytePairTrainerTests
 {
-    // Pieces: "low" 3, "lower" 1, " low" 1. Pairs: lo 5, ow 5, " l" 1, we 1, er 1. lo wins over ow as l < o; then (lo, w) 5; nothing else occurs twice.
+    // Pieces: "low" 3, "lower" 1, " low" 1. Pairs: lo 5, ow 5, " l" 1, we 1, er 1. lo wins over ow as l < o; then (lo,
+    // w) 5; nothing else occurs twice.
     [Fact]
-    public void LearnsAnExampleWorkedOutByHand()
+    public void Learns_an_example_worked_out_by_hand()
     {
         var trainer = new BytePairTrainer();
         foreach (string text in (string[])["low", "low", "low", "lower low"])
@@ -24,7 +25,7 @@ public sealed class BytePairTrainerTests
 
     // "aaaa" 1 and "aaa" 1: (a, a) counts 3 + 2 = 5; merged left to right they are A A and A a: (A, A) 1 and (A, a) 1.
     [Fact]
-    public void RepeatedLettersMergeFromTheLeft()
+    public void Repeated_letters_merge_from_the_left()
     {
         var trainer = new BytePairTrainer();
         foreach (string text in (string[])["aaaa", "aaa", "aaa"])
@@ -35,26 +36,29 @@ public sealed class BytePairTrainerTests
     }
 
     [Fact]
-    public void AgreesWithCountingEverythingAgainAfterEachMerge()
+    public void Agrees_with_counting_everything_again_after_each_merge()
     {
         for (int trial = 0; trial < 12; trial++)
         {
             int seed = Random.Shared.Next();
             var random = new Random(seed);
             int letters = 2 + random.Next(4);
-            string text = new([.. Enumerable.Range(0, 1500).Select(_ => random.Next(6) == 0 ? ' ' : (char)('a' + random.Next(letters)))]);
+            string text =
+                new([.. Enumerable.Range(0, 1500)
+                .Select(_ => random.Next(6) == 0 ? ' ' : (char)('a' + random.Next(letters)))]);
             text += RandomText.Mixed(random, 100);
             var trainer = new BytePairTrainer();
             trainer.Add(Encoding.UTF8.GetBytes(text));
             var actual = trainer.Train(256 + 80 + 1).Vocabulary.Merges;
             var expected = LearnByDefinition(Encoding.UTF8.GetBytes(text), 80);
             Assert.True(expected.SequenceEqual(actual),
-                $"seed {seed}: merge {expected.Zip(actual).TakeWhile(p => p.First == p.Second).Count()} differs of {expected.Count} and {actual.Count}");
+                $"seed {seed}: merge {expected.Zip(actual).TakeWhile(p => p.First == p.Second).Count()} differs of "
+                + $"{expected.Count} and {actual.Count}");
         }
     }
 
     [Fact]
-    public void IsDeterministicAndIndependentOfHowTextIsAdded()
+    public void Is_deterministic_and_independent_of_how_text_is_added()
     {
         int seed = Random.Shared.Next();
         string[] documents = [.. Enumerable.Range(0, 50).Select(i => RandomText.Mixed(new Random(seed + i), 100))];
@@ -65,12 +69,13 @@ public sealed class BytePairTrainerTests
             backwards.Add(Encoding.UTF8.GetBytes(document));
         var first = forwards.Train(500).Vocabulary;
         Assert.True(first.Merges.SequenceEqual(forwards.Train(500).Vocabulary.Merges), $"seed {seed}: training twice");
-        Assert.True(first.Merges.SequenceEqual(backwards.Train(500).Vocabulary.Merges), $"seed {seed}: the other order");
+        Assert.True(first.Merges.SequenceEqual(backwards.Train(500).Vocabulary.Merges),
+            $"seed {seed}: the other order");
         Assert.Equal(first.Tokens.Count, first.Tokens.Select(t => Convert.ToHexString(t)).Distinct().Count());
     }
 
     [Fact]
-    public void NoMergeMakesTheTextOfASpecialToken()
+    public void No_merge_makes_the_text_of_a_special_token()
     {
         var trainer = new BytePairTrainer();
         trainer.Add("endend endend end"u8);
@@ -80,7 +85,7 @@ public sealed class BytePairTrainerTests
     }
 
     [Fact]
-    public void LongPiecesAreCountedInParts()
+    public void Long_pieces_are_counted_in_parts()
     {
         byte[] letters = [.. Enumerable.Range(0, 200).Select(i => (byte)('a' + i % 23))];
         var pieces = new PieceCounter();
@@ -92,7 +97,7 @@ public sealed class BytePairTrainerTests
     }
 
     [Fact]
-    public void WithoutTextTheBytesRemain()
+    public void Without_text_the_bytes_remain()
     {
         var tokenizer = new BytePairTrainer().Train(5000);
         Assert.Equal(257, tokenizer.VocabularySize);
@@ -101,7 +106,7 @@ public sealed class BytePairTrainerTests
     }
 
     [Fact]
-    public void RefusesWhatCannotBe()
+    public void Refuses_what_cannot_be()
     {
         var trainer = new BytePairTrainer();
         Assert.Contains("got 256", Assert.Throws<ArgumentOutOfRangeException>(() => trainer.Train(256)).Message);

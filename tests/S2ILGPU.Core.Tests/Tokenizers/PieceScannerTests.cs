@@ -11,7 +11,8 @@ public sealed class PieceScannerTests
 {
     [Theory]
     [InlineData("Hello world", "Hello", " world")]
-    [InlineData("it's we'll I'm they've you'd 're don't", "it", "'s", " we", "'ll", " I", "'m", " they", "'ve", " you", "'d", " '", "re", " don", "'t")]
+    [InlineData("it's we'll I'm they've you'd 're don't", "it", "'s", " we", "'ll", " I", "'m", " they", "'ve", " you",
+        "'d", " '", "re", " don", "'t")]
     [InlineData("IT'S", "IT", "'", "S")]
     [InlineData("a1b22 333", "a", "1", "b", "22", " 333")]
     [InlineData("x = y;  z", "x", " =", " y", ";", " ", " z")]
@@ -23,35 +24,39 @@ public sealed class PieceScannerTests
     [InlineData("½Ⅷ٣ ½", "½Ⅷ٣", " ½")]
     [InlineData("a\u00A0b \u00A0b", "a", "\u00A0", "b", " ", "\u00A0", "b")]
     [InlineData("😀😀!a", "😀😀!", "a")]
-    public void SplitsLikeGpt2(string text, params string[] pieces) =>
+    public void Splits_like_gpt_2(string text, params string[] pieces) =>
         Assert.Equal(pieces, Split(Encoding.UTF8.GetBytes(text)).Select(Encoding.UTF8.GetString));
 
     // .NET's regular expressions agree with the pattern as long as no letter or number needs a surrogate pair.
     [Fact]
-    public void AgreesWithTheRegularExpression()
+    public void Agrees_with_the_regular_expression()
     {
         int seed = Random.Shared.Next();
         var random = new Random(seed);
         for (int trial = 0; trial < 2000; trial++)
         {
-            string text = trial % 2 == 0 ? RandomText.Mixed(random, 20) : new string([.. Enumerable.Range(0, 30).Select(_ => RandomCharacter(random))]);
+            string text = trial % 2 == 0 ? RandomText.Mixed(random, 20)
+                : new string([.. Enumerable.Range(0, 30).Select(_ => RandomCharacter(random))]);
             var expected = Regex.Matches(text, PieceScanner.Pattern).Select(m => m.Value);
             var actual = Split(Encoding.UTF8.GetBytes(text)).Select(Encoding.UTF8.GetString);
-            Assert.True(expected.SequenceEqual(actual), $"seed {seed}, '{text}': expected {string.Join('|', expected)}, got {string.Join('|', actual)}");
+            Assert.True(expected.SequenceEqual(actual),
+                $"seed {seed}, '{text}': expected {string.Join('|', expected)}, got {string.Join('|', actual)}");
         }
     }
 
     [Fact]
-    public void AnyBytesArePieces()
+    public void Any_bytes_are_pieces()
     {
         int seed = Random.Shared.Next();
         var random = new Random(seed);
         for (int trial = 0; trial < 2000; trial++)
         {
             byte[] bytes = RandomText.Bytes(random, random.Next(60));
-            Assert.True(Split(bytes).SelectMany(p => p).SequenceEqual(bytes), $"seed {seed}: {Convert.ToHexString(bytes)}");
+            Assert.True(Split(bytes).SelectMany(p => p).SequenceEqual(bytes),
+                $"seed {seed}: {Convert.ToHexString(bytes)}");
         }
-        Assert.Equal(["a"u8.ToArray(), [0xFF, 0xC3, (byte)'!'], "b"u8.ToArray()], Split([(byte)'a', 0xFF, 0xC3, (byte)'!', (byte)'b']));
+        Assert.Equal(["a"u8.ToArray(), [0xFF, 0xC3, (byte)'!'], "b"u8.ToArray()],
+            Split([(byte)'a', 0xFF, 0xC3, (byte)'!', (byte)'b']));
     }
 
     private static char RandomCharacter(Random random)

@@ -10,9 +10,11 @@ internal static class RandomText
 {
     private static readonly string[] Words =
     [
-        "the", "The", "it's", "we'll", "I'VE", "don't", "'s", "''", "naïve", "Straße", "数据", "こんにちは", "привет", "123", "4567", "٣٤", "½", "Ⅷ", "x1", "a_b",
+        "the", "The", "it's", "we'll", "I'VE", "don't", "'s", "''", "naïve", "Straße", "数据", "こんにちは", "привет", "123",
+        "4567", "٣٤", "½", "Ⅷ", "x1", "a_b",
         "!?", "...", "<|endoftext|>", "<|",
-        "😀", "👩‍👩‍👧", "e\u0301", "\u00A0", "\u3000", "\u2028", "\u0085", "\t", "\n", "\r\n", " ", "  ", "   ", "\n\n", " \n ", "\0", "{", "}", "=>", "\"", "\\",
+        "😀", "👩‍👩‍👧", "e\u0301", "\u00A0", "\u3000", "\u2028", "\u0085", "\t", "\n", "\r\n", " ", "  ", "   ", "\n\n",
+            " \n ", "\0", "{", "}", "=>", "\"", "\\",
     ];
 
     public static string Mixed(Random random, int words)

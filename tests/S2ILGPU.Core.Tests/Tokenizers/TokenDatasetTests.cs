@@ -11,7 +11,7 @@ public sealed class TokenDatasetTests
     private const int EndOfText = 256;
 
     [Fact]
-    public void PutsEndOfTextBehindEachDocument()
+    public void Puts_end_of_text_behind_each_document()
     {
         var data = Bytes("ab", "c");
         Assert.Equal(['a', 'b', EndOfText, 'c', EndOfText], data.Tokens);
@@ -23,7 +23,7 @@ public sealed class TokenDatasetTests
 
     // p = 1/2 for end of text, 1/4 each for a and b: 1.5 bits.
     [Fact]
-    public void EntropyIsThatOfSingleTokens()
+    public void Entropy_is_that_of_single_tokens()
     {
         var data = Bytes("a", "b");
         Assert.Equal(1.5, data.EntropyBitsPerToken, 12);
@@ -32,7 +32,7 @@ public sealed class TokenDatasetTests
     }
 
     [Fact]
-    public void SamplesDependOnlyOnSeedAndStep()
+    public void Samples_depend_only_on_seed_and_step()
     {
         int seed = Random.Shared.Next();
         var data = Bytes(RandomText.Mixed(new Random(seed), 500));
@@ -47,7 +47,7 @@ public sealed class TokenDatasetTests
     }
 
     [Fact]
-    public void SamplesReachEveryStartAboutEquallyOften()
+    public void Samples_reach_every_start_about_equally_often()
     {
         long seed = Random.Shared.Next();
         var data = Bytes("0123456789");
@@ -65,11 +65,12 @@ public sealed class TokenDatasetTests
             }
         }
         // 1000 expected each, standard deviation below 30.
-        Assert.All(counts, count => Assert.True(Math.Abs(count - 1000) < 250, $"seed {seed}: {string.Join(", ", counts)}"));
+        Assert.All(counts, count =>
+            Assert.True(Math.Abs(count - 1000) < 250, $"seed {seed}: {string.Join(", ", counts)}"));
     }
 
     [Fact]
-    public void WindowsCoverEveryTargetOnce()
+    public void Windows_cover_every_target_once()
     {
         for (int length = 0; length < 20; length++)
             for (int context = 1; context < 8; context++)
@@ -88,23 +89,27 @@ public sealed class TokenDatasetTests
     }
 
     [Fact]
-    public void SaysWhenTheTextIsTooShort()
+    public void Says_when_the_text_is_too_short()
     {
         var data = Bytes("abc");
         var batch = new int[6];
-        Assert.Contains("needs 6 tokens, the dataset has 4", Assert.Throws<ArgumentException>(() => data.Sample(batch, 5, 0, 0)).Message);
-        Assert.Contains("got 6 tokens for a context of 3", Assert.Throws<ArgumentException>(() => data.Sample(batch, 3, 0, 0)).Message);
+        Assert.Contains("needs 6 tokens, the dataset has 4",
+            Assert.Throws<ArgumentException>(() => data.Sample(batch, 5, 0, 0)).Message);
+        Assert.Contains("got 6 tokens for a context of 3",
+            Assert.Throws<ArgumentException>(() => data.Sample(batch, 3, 0, 0)).Message);
         Assert.Throws<ArgumentException>(() => data.Sample(batch, 0, 0, 0));
     }
 
     [Fact]
-    public void NeedsAnEndOfTextToken()
+    public void Needs_an_end_of_text_token()
     {
         var tokenizer = new BytePairTrainer().Train(300, ["<other>"]);
-        Assert.Contains("<|endoftext|>", Assert.Throws<ArgumentException>(() => TokenDataset.Create(tokenizer, Documents("a"))).Message);
+        Assert.Contains("<|endoftext|>",
+            Assert.Throws<ArgumentException>(() => TokenDataset.Create(tokenizer, Documents("a"))).Message);
     }
 
-    private static TokenDataset Bytes(params string[] documents) => TokenDataset.Create(new BytePairTrainer().Train(257), Documents(documents));
+    private static TokenDataset Bytes(params string[] documents) =>
+        TokenDataset.Create(new BytePairTrainer().Train(257), Documents(documents));
 
     private static Corpus Documents(params string[] documents)
     {

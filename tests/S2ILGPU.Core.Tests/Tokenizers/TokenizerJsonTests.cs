@@ -18,7 +18,7 @@ public sealed class TokenizerJsonTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void ATokenizerComesBack()
+    public void A_tokenizer_comes_back()
     {
         int seed = Random.Shared.Next();
         var random = new Random(seed);
@@ -31,14 +31,16 @@ public sealed class TokenizerJsonTests : IDisposable
         for (int trial = 0; trial < 200; trial++)
         {
             byte[] bytes = RandomText.Bytes(random, 100);
-            Assert.True(saved.Encode(bytes, true).SequenceEqual(loaded.Encode(bytes, true)), $"seed {seed}: {Convert.ToHexString(bytes)}");
+            Assert.True(saved.Encode(bytes, true).SequenceEqual(loaded.Encode(bytes, true)),
+                $"seed {seed}: {Convert.ToHexString(bytes)}");
         }
         loaded.Save(_folder["again.json"]);
-        Assert.True(File.ReadAllBytes(_folder["tokenizer.json"]).AsSpan().SequenceEqual(File.ReadAllBytes(_folder["again.json"])), $"seed {seed}");
+        Assert.True(File.ReadAllBytes(_folder["tokenizer.json"]).AsSpan()
+            .SequenceEqual(File.ReadAllBytes(_folder["again.json"])), $"seed {seed}");
     }
 
     [Fact]
-    public void WritesWhatHuggingFaceReads()
+    public void Writes_what_hugging_face_reads()
     {
         var trainer = new BytePairTrainer();
         trainer.Add("a b a b a b"u8);
@@ -49,7 +51,8 @@ public sealed class TokenizerJsonTests : IDisposable
         Assert.Equal(
             """{"id":257,"content":"<|endoftext|>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}""",
             Compact(root.GetProperty("added_tokens")[0]));
-        Assert.Equal("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}""", Compact(root.GetProperty("pre_tokenizer")));
+        Assert.Equal("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}""",
+            Compact(root.GetProperty("pre_tokenizer")));
         Assert.Equal("ByteLevel", root.GetProperty("decoder").GetProperty("type").GetString());
         var model = root.GetProperty("model");
         Assert.Equal("BPE", model.GetProperty("type").GetString());
@@ -59,11 +62,12 @@ public sealed class TokenizerJsonTests : IDisposable
         Assert.Equal(257, model.GetProperty("vocab").GetProperty("<|endoftext|>").GetInt32());
     }
 
-    // The ids of GPT-2: the alphabet in the order of its characters ('!' is 0), then merges; "Ġt" and "he" are its 256 and 258 in the same way.
+    // The ids of GPT-2: the alphabet in the order of its characters ('!' is 0), then merges; "Ġt" and "he" are its 256
+    // and 258 in the same way.
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void ReadsAFileOfHuggingFace(bool mergesAsPairs)
+    public void Reads_a_file_of_hugging_face(bool mergesAsPairs)
     {
         var tokenizer = BytePairTokenizer.Load(_folder.Write("t", HandMade(mergesAsPairs).ToJsonString()));
         Assert.Equal(260, tokenizer.VocabularySize);
@@ -78,20 +82,23 @@ public sealed class TokenizerJsonTests : IDisposable
     }
 
     [Fact]
-    public void ReadsOtherSpellingsOfTheSame()
+    public void Reads_other_spellings_of_the_same()
     {
         var json = HandMade(true);
         json["model"]!.AsObject().Remove("type");
         json["decoder"] = null;
         json["pre_tokenizer"] = JsonNode.Parse("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true}""");
-        json["post_processor"] = JsonNode.Parse("""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":false}""");
+        json["post_processor"] =
+            JsonNode.Parse("""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":false}""");
         Assert.Equal([258], BytePairTokenizer.Load(_folder.Write("a", json.ToJsonString())).Encode(" the"));
         json["pre_tokenizer"] = new JsonObject
         {
             ["type"] = "Sequence",
             ["pretokenizers"] = new JsonArray(
-                new JsonObject { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = PieceScanner.Pattern }, ["behavior"] = "Isolated" },
-                JsonNode.Parse("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}""")),
+                new JsonObject { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = PieceScanner.Pattern },
+                ["behavior"] = "Isolated" },
+                JsonNode.Parse(
+                    """{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}""")),
         };
         Assert.Equal([258], BytePairTokenizer.Load(_folder.Write("b", "\uFEFF" + json.ToJsonString())).Encode(" the"));
         json["model"]!["vocab"]!.AsObject().Remove("<|endoftext|>");
@@ -101,43 +108,51 @@ public sealed class TokenizerJsonTests : IDisposable
     [Theory]
     [InlineData("normalizer", """{"type":"NFC"}""", "normalizer {\"type\":\"NFC\"} is not supported")]
     [InlineData("pre_tokenizer", "null", "pre_tokenizer must be an object, got null")]
-    [InlineData("pre_tokenizer", """{"type":"Whitespace"}""", "pre_tokenizer {\"type\":\"Whitespace\"} is not supported")]
+    [InlineData("pre_tokenizer", """{"type":"Whitespace"}""",
+        "pre_tokenizer {\"type\":\"Whitespace\"} is not supported")]
     [InlineData("pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":true}""", "add_prefix_space must be false")]
-    [InlineData("pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}""", "exactly one step must split")]
+    [InlineData("pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}""",
+        "exactly one step must split")]
     [InlineData("pre_tokenizer", """{"type":"Sequence","pretokenizers":[]}""", "is not supported")]
     [InlineData("pre_tokenizer",
         """{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"(?i:'s|'t)|\\p{N}{1,3}"}},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}""",
         "splitting by the pattern (?i:'s|'t)|\\p{N}{1,3} is not supported, only by GPT-2's 's|'t|")]
     [InlineData("decoder", """{"type":"Metaspace"}""", "decoder {\"type\":\"Metaspace\"} is not supported")]
-    [InlineData("post_processor", """{"type":"TemplateProcessing"}""", "post_processor {\"type\":\"TemplateProcessing\"} is not supported")]
+    [InlineData("post_processor", """{"type":"TemplateProcessing"}""",
+        "post_processor {\"type\":\"TemplateProcessing\"} is not supported")]
     [InlineData("model.type", "\"WordPiece\"", "model.type \"WordPiece\" is not supported, only BPE")]
     [InlineData("model.byte_fallback", "true", "model.byte_fallback true is not supported")]
     [InlineData("model.ignore_merges", "1", "ignore_merges must be true or false, got 1")]
     [InlineData("model.dropout", "0.1", "model.dropout 0.1 is not supported")]
-    [InlineData("model.end_of_word_suffix", "\"</w>\"", "model.end_of_word_suffix \"\\u003C/w\\u003E\" is not supported")]
+    [InlineData("model.end_of_word_suffix", "\"</w>\"",
+        "model.end_of_word_suffix \"\\u003C/w\\u003E\" is not supported")]
     [InlineData("model", "[]", "model must be an object, got []")]
     [InlineData("model.vocab", "7", "model.vocab must be an object, got 7")]
     [InlineData("model.vocab.he", "-1", "model.vocab: the id of 'he' must be a non-negative integer, got -1")]
     [InlineData("model.vocab.he", "1.5", "model.vocab: the id of 'he' must be a non-negative integer, got 1.5")]
     [InlineData("model.vocab.he", "2000000000", "the token 'he' has the id 2000000000, but there are only 260 tokens")]
     [InlineData("model.vocab.he", "3", "two tokens have the id 3")]
-    [InlineData("model.vocab.数", "260", "model.vocab: token '数' holds a character that is not in the byte-level alphabet")]
+    [InlineData("model.vocab.数", "260",
+        "model.vocab: token '数' holds a character that is not in the byte-level alphabet")]
     [InlineData("model.merges", "{}", "model.merges must be an array, got {}")]
     [InlineData("model.merges", """["Ġ"]""", "model.merges[0] must be \"left right\"")]
     [InlineData("model.merges", """["h e x"]""", "model.merges[0] must be \"left right\"")]
     [InlineData("model.merges", """[["h",1]]""", "model.merges[0] must be \"left right\"")]
     [InlineData("model.merges", """["h e","x y"]""", "model.merges[1]: 'x', 'y' and 'xy' must all be in model.vocab")]
     [InlineData("model.merges", """["h e","h e"]""", "model.merges[1]: 'h' and 'e' are merged twice")]
-    [InlineData("added_tokens", """[{"id":256,"content":"Ġt"}]""", "model.merges[0]: 'Ġt' is an added token with other bytes than 'Ġ' and 't' make")]
+    [InlineData("added_tokens", """[{"id":256,"content":"Ġt"}]""",
+        "model.merges[0]: 'Ġt' is an added token with other bytes than 'Ġ' and 't' make")]
     [InlineData("added_tokens", "{}", "added_tokens must be an array, got {}")]
     [InlineData("added_tokens", "[3]", "added_tokens[0] must be an object, got 3")]
     [InlineData("added_tokens", """[{"id":259}]""", "added_tokens[0].content must be a string, got nothing")]
     [InlineData("added_tokens", """[{"id":259,"content":""}]""", "added_tokens[0] needs a text")]
-    [InlineData("added_tokens", """[{"id":5,"content":"<|endoftext|>"}]""", "added_tokens[0] '<|endoftext|>' has the id 5, but 259 in model.vocab")]
-    [InlineData("added_tokens", """[{"id":259,"content":"<|endoftext|>","lstrip":true}]""", "'<|endoftext|>': lstrip true is not supported")]
+    [InlineData("added_tokens", """[{"id":5,"content":"<|endoftext|>"}]""",
+        "added_tokens[0] '<|endoftext|>' has the id 5, but 259 in model.vocab")]
+    [InlineData("added_tokens", """[{"id":259,"content":"<|endoftext|>","lstrip":true}]""",
+        "'<|endoftext|>': lstrip true is not supported")]
     [InlineData("added_tokens", """[{"id":259,"content":"<|endoftext|>"},{"id":259,"content":"<|endoftext|>"}]""",
         "added_tokens[1] '<|endoftext|>' stands twice")]
-    public void SaysWhatIsNotSupportedAndWhere(string where, string value, string expected)
+    public void Says_what_is_not_supported_and_where(string where, string value, string expected)
     {
         JsonNode json = HandMade(false), parent = json;
         string[] steps = where.Split('.');
@@ -148,7 +163,7 @@ public sealed class TokenizerJsonTests : IDisposable
     }
 
     [Fact]
-    public void SaysWhichByteIsMissing()
+    public void Says_which_byte_is_missing()
     {
         var json = HandMade(false);
         json["model"]!["vocab"]!.AsObject().Remove("Ń");
@@ -161,21 +176,26 @@ public sealed class TokenizerJsonTests : IDisposable
     [InlineData("[]", "a tokenizer must be a JSON object, got []")]
     [InlineData("{\"model\":{\"a\":1,\"a\":2}}", "not valid JSON")]
     [InlineData("{\"pre_tokenizer\":{\"type\":\"\\ud800\"}}", "a string holds an escape that is no character")]
-    public void SaysThatItIsNotJson(string text, string expected) => AssertBad(text, expected);
+    public void Says_that_it_is_not_json(string text, string expected) => AssertBad(text, expected);
 
     [Fact]
-    public void NamesTheFileThatIsMissing()
+    public void Names_the_file_that_is_missing()
     {
-        Assert.Contains(_folder["none"], Assert.Throws<FileNotFoundException>(() => BytePairTokenizer.Load(_folder["none"])).Message);
-        Assert.Contains("is a folder", Assert.Throws<FileNotFoundException>(() => BytePairTokenizer.Load(_folder.FullPath)).Message);
-        Assert.Contains("not valid UTF-8", Assert.Throws<InvalidDataException>(() => BytePairTokenizer.Load(_folder.Write("x", [0xFF]))).Message);
+        Assert.Contains(_folder["none"],
+            Assert.Throws<FileNotFoundException>(() => BytePairTokenizer.Load(_folder["none"])).Message);
+        Assert.Contains("is a folder",
+            Assert.Throws<FileNotFoundException>(() => BytePairTokenizer.Load(_folder.FullPath)).Message);
+        Assert.Contains("not valid UTF-8",
+            Assert.Throws<InvalidDataException>(() => BytePairTokenizer.Load(_folder.Write("x", [0xFF]))).Message);
     }
 
     [Fact]
-    public void DamagedFilesGiveOnlyInvalidDataException()
+    public void Damaged_files_give_only_invalid_data_exception()
     {
-        byte[][] samples = [.. new[] { false, true }.Select(pairs => Encoding.UTF8.GetBytes(HandMade(pairs).ToJsonString()))];
-        Mutation.Fuzz(samples, bytes => Use(TokenizerJsonReader.Parse("f", bytes)), e => e is InvalidDataException, milliseconds: 2500);
+        byte[][] samples =
+            [.. new[] { false, true }.Select(pairs => Encoding.UTF8.GetBytes(HandMade(pairs).ToJsonString()))];
+        Mutation.Fuzz(samples, bytes => Use(TokenizerJsonReader.Parse("f", bytes)), e => e is InvalidDataException,
+            milliseconds: 2500);
 
         static void Use(BytePairVocabulary vocabulary)
         {
@@ -217,7 +237,8 @@ public sealed class TokenizerJsonTests : IDisposable
             mergesAsPairs ? new JsonArray(merge.Left, merge.Right) : JsonValue.Create($"{merge.Left} {merge.Right}");
     }
 
-    private static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Relaxed =
+        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private static string Compact(JsonElement element) => JsonNode.Parse(element.GetRawText())!.ToJsonString(Relaxed);
 }

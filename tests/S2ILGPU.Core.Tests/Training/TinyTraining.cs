@@ -16,11 +16,20 @@ internal sealed class TinyTraining : IDisposable
 {
     public static readonly TransformerConfig Config = new()
     {
-        VocabularySize = 300, Dim = 32, Layers = 2, QueryHeads = 4, KeyValueHeads = 2, HeadDim = 8, FeedForwardDim = 64, ContextTokens = 64,
-        Attention = AttentionPlan.FirstDense(2, 1, new LocalStrideAttention { BlockTokens = 16, LocalBlocks = 1, VerticalStride = 2 }),
+        VocabularySize = 300,
+        Dim = 32,
+        Layers = 2,
+        QueryHeads = 4,
+        KeyValueHeads = 2,
+        HeadDim = 8,
+        FeedForwardDim = 64,
+        ContextTokens = 64,
+        Attention = AttentionPlan.FirstDense(2, 1,
+            new LocalStrideAttention { BlockTokens = 16, LocalBlocks = 1, VerticalStride = 2 }),
     };
 
-    public static readonly TrainingOptions Options = new() { Steps = 12, BatchSequences = 2, ContextTokens = 64, LearningRate = 1e-2f, ValidationInterval = 5, ValidationSequences = 2 };
+    public static readonly TrainingOptions Options = new() { Steps = 12, BatchSequences = 2, ContextTokens = 64,
+        LearningRate = 1e-2f, ValidationInterval = 5, ValidationSequences = 2 };
 
     public TinyTraining(TrainingOptions options, int threads = 0, ulong seed = 1, TransformerConfig? config = null,
         string text = "The quick brown fox jumps over the lazy dog, again and again.\n", int repeats = 400)

@@ -22,11 +22,13 @@ public sealed class TrainerTests : IDisposable
         using var run = new TinyTraining(s_options with { Steps = 40 });
         var steps = run.Finish();
         Assert.Equal(Enumerable.Range(1, 40), steps.Select(s => s.Step));
-        Assert.Equal([5, 10, 15, 20, 25, 30, 35, 40], steps.Where(s => s.ValidationLoss is not null).Select(s => s.Step));
+        Assert.Equal([5, 10, 15, 20, 25, 30, 35, 40], steps.Where(s => s.ValidationLoss is not null)
+            .Select(s => s.Step));
         Assert.Equal(40 * 2 * 64, steps[^1].Tokens);
         Assert.InRange(steps[0].Loss, 0.9 * Math.Log(300), 1.1 * Math.Log(300)); // an untrained model guesses
         double unigram = run.Data.EntropyBitsPerToken * Math.Log(2);
-        Assert.True(steps[^1].ValidationLoss < unigram, $"validation {steps[^1].ValidationLoss} is not below the unigram entropy {unigram}");
+        Assert.True(steps[^1].ValidationLoss < unigram,
+            $"validation {steps[^1].ValidationLoss} is not below the unigram entropy {unigram}");
     }
 
     [Theory]
@@ -44,11 +46,13 @@ public sealed class TrainerTests : IDisposable
                 first.Trainer.RunStep();
             TrainingState.Save(state, first.Trainer);
         }
-        using var second = new TinyTraining(TrainingState.ReadOptions(state), seed: 99); // other initial weights: all must come from the file
+        // other initial weights: all must come from the file
+        using var second = new TinyTraining(TrainingState.ReadOptions(state), seed: 99);
         TrainingState.Restore(state, second.Trainer);
         Assert.Equal(7, second.Trainer.CompletedSteps);
         var resumed = second.Finish();
-        Assert.Equal(expected.Skip(7).Select(s => (s.Step, s.Loss, s.Tokens, s.LearningRate, s.GradientNorm, s.ValidationLoss)),
+        Assert.Equal(expected.Skip(7)
+            .Select(s => (s.Step, s.Loss, s.Tokens, s.LearningRate, s.GradientNorm, s.ValidationLoss)),
             resumed.Select(s => (s.Step, s.Loss, s.Tokens, s.LearningRate, s.GradientNorm, s.ValidationLoss)));
         Assert.Equal(whole.Parameters(), second.Parameters());
     }
@@ -74,8 +78,10 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void Accumulating_micro_batches_gives_the_gradient_of_the_whole_batch()
     {
-        // The windows differ (each micro-batch draws its own), so the norms of many steps are compared loosely: a missing 1 / steps would be a factor of 4.
-        using TinyTraining whole = new(s_options with { BatchSequences = 8, ClipNorm = 0 }), parts = new(s_options with { AccumulationSteps = 4, ClipNorm = 0 });
+        // The windows differ (each micro-batch draws its own), so the norms of many steps are compared loosely: a
+        // missing 1 / steps would be a factor of 4.
+        using TinyTraining whole = new(s_options with { BatchSequences = 8, ClipNorm = 0 }),
+            parts = new(s_options with { AccumulationSteps = 4, ClipNorm = 0 });
         Assert.InRange(parts.Trainer.RunStep().GradientNorm / whole.Trainer.RunStep().GradientNorm, 0.5, 2);
     }
 
@@ -96,7 +102,8 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal(0, other.Trainer.CompletedSteps);
 
         using var elsewhere = new TinyTraining(s_options, text: "Something else entirely, many times over. ");
-        Assert.Contains("other data", Assert.Throws<InvalidDataException>(() => TrainingState.Restore(state, elsewhere.Trainer)).Message);
+        Assert.Contains("other data",
+            Assert.Throws<InvalidDataException>(() => TrainingState.Restore(state, elsewhere.Trainer)).Message);
     }
 
     [Fact]
@@ -104,10 +111,13 @@ public sealed class TrainerTests : IDisposable
     {
         string path = Path.Combine(_folder, "other.safetensors");
         SafetensorsFile.Write(path, [new SafetensorsTensor("x", SafetensorsType.Float32, [1], new float[] { 1 })]);
-        Assert.Contains("not a training state", Assert.Throws<InvalidDataException>(() => TrainingState.ReadOptions(path)).Message);
+        Assert.Contains("not a training state",
+            Assert.Throws<InvalidDataException>(() => TrainingState.ReadOptions(path)).Message);
         using var run = new TinyTraining(s_options);
-        Assert.Contains("not a training state", Assert.Throws<InvalidDataException>(() => TrainingState.Restore(path, run.Trainer)).Message);
-        Assert.Throws<FileNotFoundException>(() => TrainingState.Restore(Path.Combine(_folder, "missing"), run.Trainer));
+        Assert.Contains("not a training state",
+            Assert.Throws<InvalidDataException>(() => TrainingState.Restore(path, run.Trainer)).Message);
+        Assert.Throws<FileNotFoundException>(() =>
+            TrainingState.Restore(Path.Combine(_folder, "missing"), run.Trainer));
     }
 
     [Fact]
@@ -119,8 +129,10 @@ public sealed class TrainerTests : IDisposable
         using var loaded = ModelFolder.LoadModel(_folder, run.Engine);
         Assert.Equal(run.Trainer.Model.Config, loaded.Config);
         Assert.Equal(run.Parameters(), TinyTraining.ParametersOf(loaded));
-        Assert.Equal(run.Tokenizer.Encode("the quick brown fox"), ModelFolder.LoadTokenizer(_folder).Encode("the quick brown fox"));
-        Assert.Empty(Directory.GetFiles(_folder).Select(Path.GetFileName).Except([ModelFolder.Config, ModelFolder.Weights, ModelFolder.Tokenizer]));
+        Assert.Equal(run.Tokenizer.Encode("the quick brown fox"),
+            ModelFolder.LoadTokenizer(_folder).Encode("the quick brown fox"));
+        Assert.Empty(Directory.GetFiles(_folder).Select(Path.GetFileName)
+            .Except([ModelFolder.Config, ModelFolder.Weights, ModelFolder.Tokenizer]));
     }
 
     [Fact]
@@ -131,9 +143,11 @@ public sealed class TrainerTests : IDisposable
         string config = Path.Combine(_folder, ModelFolder.Config);
         File.WriteAllText(config, TransformerConfigFile.Format(s_config with { FeedForwardDim = 128 }));
         long used = run.Engine.UsedBytes;
-        Assert.Contains("another model", Assert.Throws<InvalidDataException>(() => ModelFolder.LoadModel(_folder, run.Engine)).Message);
+        Assert.Contains("another model",
+            Assert.Throws<InvalidDataException>(() => ModelFolder.LoadModel(_folder, run.Engine)).Message);
         Assert.Equal(used, run.Engine.UsedBytes);
-        Assert.Throws<DirectoryNotFoundException>(() => ModelFolder.LoadModel(Path.Combine(_folder, "missing"), run.Engine));
+        Assert.Throws<DirectoryNotFoundException>(() =>
+            ModelFolder.LoadModel(Path.Combine(_folder, "missing"), run.Engine));
     }
 
     [Theory]
@@ -167,7 +181,9 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void A_context_that_does_not_fit_model_or_data_is_refused()
     {
-        Assert.Contains("65", Assert.Throws<ArgumentException>(() => new TinyTraining(s_options with { ContextTokens = 65 })).Message);
-        Assert.Contains("more text", Assert.Throws<ArgumentException>(() => new TinyTraining(s_options, repeats: 2)).Message);
+        Assert.Contains("65", Assert.Throws<ArgumentException>(() =>
+            new TinyTraining(s_options with { ContextTokens = 65 })).Message);
+        Assert.Contains("more text",
+            Assert.Throws<ArgumentException>(() => new TinyTraining(s_options, repeats: 2)).Message);
     }
 }

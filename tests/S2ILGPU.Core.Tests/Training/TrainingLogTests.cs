@@ -13,12 +13,14 @@ public sealed class TrainingLogTests : IDisposable
     [Fact]
     public void Steps_come_back_as_they_were_written()
     {
-        TrainingStep[] steps = [new(1, 5.25, 100, 1e-3, 0.5, 0.1), new(2, 5.125, 200, 2e-3, 0.25, 0.2, ValidationLoss: 5.5)];
+        TrainingStep[] steps = [new(1, 5.25, 100, 1e-3, 0.5, 0.1),
+            new(2, 5.125, 200, 2e-3, 0.25, 0.2, ValidationLoss: 5.5)];
         using (var log = TrainingLog.Open(_path, 0))
             foreach (var step in steps)
                 log.Append(step);
         Assert.Equal(steps, TrainingLog.Read(_path));
-        Assert.All(File.ReadAllLines(_path), line => Assert.Matches("""^\{"step":\d+,"loss":[\d.]+,"tokens":\d+""", line));
+        Assert.All(File.ReadAllLines(_path), line =>
+            Assert.Matches("""^\{"step":\d+,"loss":[\d.]+,"tokens":\d+""", line));
     }
 
     [Fact]
@@ -43,7 +45,8 @@ public sealed class TrainingLogTests : IDisposable
     [Fact]
     public void The_learning_rate_rises_to_its_peak_and_falls_to_its_end()
     {
-        var options = new TrainingOptions { Steps = 100, WarmupSteps = 10, LearningRate = 1, FinalLearningRateFraction = 0.1f };
+        var options = new TrainingOptions { Steps = 100, WarmupSteps = 10, LearningRate = 1,
+            FinalLearningRateFraction = 0.1f };
         float[] rates = [.. Enumerable.Range(1, 100).Select(s => LearningRateSchedule.At(options, s))];
         Assert.Equal(0.1f, rates[0], 1e-6f);
         Assert.Equal(1f, rates[9]);

@@ -28,8 +28,10 @@ public sealed class TrainingMemoryTests
             run.Trainer.RunStep();
         var after = Measure(run);
         Assert.Equal(tensors, after.Tensors);
-        Assert.True(after.Managed - managed < ManagedBytes, $"managed heap: {managed:#,0} bytes after {FirstStep} steps, {after.Managed:#,0} after {LastStep}");
-        Assert.True(after.Process - process < ProcessBytes, $"working set: {process:#,0} bytes after {FirstStep} steps, {after.Process:#,0} after {LastStep}");
+        Assert.True(after.Managed - managed < ManagedBytes,
+            $"managed heap: {managed:#,0} bytes after {FirstStep} steps, {after.Managed:#,0} after {LastStep}");
+        Assert.True(after.Process - process < ProcessBytes,
+            $"working set: {process:#,0} bytes after {FirstStep} steps, {after.Process:#,0} after {LastStep}");
     }
 
     // Aggressive: what garbage filled goes back to the system, so that only what lives is measured.

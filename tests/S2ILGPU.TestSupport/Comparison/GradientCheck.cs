@@ -2,23 +2,27 @@ using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>Compares gradients with central differences <c>(f(x + h v) - f(x - h v)) / 2h</c> in double precision.</summary>
+/// <summary>Compares gradients with central differences <c>(f(x + h v) - f(x - h v)) / 2h</c> in double
+/// precision.</summary>
 public static class GradientCheck
 {
     private const double Step = 1e-5;
 
     /// <summary>
-    /// Fails unless the gradients agree with the differences of the loss, at random coordinates of every input and along one random direction of all
-    /// inputs together.
+    /// Fails unless the gradients agree with the differences of the loss, at random coordinates of every input and
+    /// along one random direction of all inputs together.
     /// </summary>
     /// <param name="what">Name for the failure message.</param>
-    /// <param name="loss">f: a scalar of all inputs; must not keep or change the arrays. Smooth near the inputs.</param>
+    /// <param name="loss">f: a scalar of all inputs; must not keep or change the arrays. Smooth near the
+    /// inputs.</param>
     /// <param name="inputs">x, one array per input.</param>
     /// <param name="gradients">df/dx as the code under test computes it, shaped like the inputs.</param>
     /// <param name="random">Chooses coordinates and direction.</param>
-    /// <param name="coordinates">How many coordinates of each input are checked; all of them when there are fewer.</param>
+    /// <param name="coordinates">How many coordinates of each input are checked; all of them when there are
+    /// fewer.</param>
     /// <param name="tolerance">Largest error, relative to max(1, |difference|).</param>
-    public static void Run(string what, Func<double[][], double> loss, double[][] inputs, double[][] gradients, Random random,
+    public static void Run(string what, Func<double[][], double> loss, double[][] inputs, double[][] gradients,
+        Random random,
         int coordinates = 12, double tolerance = 1e-6)
     {
         Assert.Equal(inputs.Select(x => x.Length), gradients.Select(g => g.Length));
@@ -30,7 +34,8 @@ public static class GradientCheck
             {
                 double[][] direction = [.. inputs.Select(x => new double[x.Length])];
                 direction[input][c] = 1;
-                Compare($"{what}, input {input}, coordinate {c}", Difference(loss, inputs, direction), gradients[input][c], tolerance);
+                Compare($"{what}, input {input}, coordinate {c}", Difference(loss, inputs, direction),
+                    gradients[input][c], tolerance);
             }
         }
         double[][] all = [.. inputs.Select(x => random.Normal(x.Length, 1 / Math.Sqrt(Math.Max(1, x.Length))))];
@@ -48,6 +53,8 @@ public static class GradientCheck
     {
         double error = Math.Abs(difference - gradient) / Math.Max(1, Math.Abs(difference));
         if (!(error <= tolerance))
-            Assert.Fail($"{what}: gradient {gradient:r}, difference {difference:r}, error {error:g4}, tolerance {tolerance:g3}; {Seeds.Text}");
+            Assert.Fail(
+                $"{what}: gradient {gradient:r}, difference {difference:r}, error {error:g4}, tolerance "
+                + $"{tolerance:g3}; {Seeds.Text}");
     }
 }

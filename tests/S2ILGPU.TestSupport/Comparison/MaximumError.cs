@@ -3,7 +3,8 @@ using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>The worst element of a result: NaN counts as an infinite error, an infinity as correct only where the same infinity is expected.</summary>
+/// <summary>The worst element of a result: NaN counts as an infinite error, an infinity as correct only where the same
+/// infinity is expected.</summary>
 /// <param name="Error">The largest error, absolute or relative to max(1, |expected|); 0 for no elements.</param>
 /// <param name="Index">Row-major index of the worst element.</param>
 /// <param name="Expected">What the reference has there.</param>
@@ -25,12 +26,16 @@ public readonly record struct MaximumError(double Error, int Index, double Expec
         return worst.Error < 0 ? default : worst;
     }
 
-    /// <summary>Fails unless every element is within the tolerance; the message has the worst index, both values and the seed.</summary>
-    public static void AssertWithin(Tolerance tolerance, string what, Shape shape, ReadOnlySpan<double> expected, ReadOnlySpan<double> actual)
+    /// <summary>Fails unless every element is within the tolerance; the message has the worst index, both values and
+    /// the seed.</summary>
+    public static void AssertWithin(Tolerance tolerance, string what, Shape shape, ReadOnlySpan<double> expected,
+        ReadOnlySpan<double> actual)
     {
         var worst = Of(expected, actual, tolerance.IsRelative);
         if (!(worst.Error <= tolerance.Limit))
-            Assert.Fail($"{what}: error {worst.Error:g4} at {IndexText(shape, worst.Index)} of {shape}, expected {worst.Expected:r}, got {worst.Actual:r}, "
+            Assert.Fail(
+                $"{what}: error {worst.Error:g4} at {IndexText(shape, worst.Index)} of {shape}, expected "
+                + $"{worst.Expected:r}, got {worst.Actual:r}, "
                 + $"tolerance {tolerance}; {Seeds.Text}");
     }
 

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>The seed of this run's random inputs: another one every run, or the value of the environment variable S2_SEED.</summary>
+/// <summary>The seed of this run's random inputs: another one every run, or the value of the environment variable
+/// S2_SEED.</summary>
 public static class Seeds
 {
     /// <summary>The seed; every test starts its own generator from it, so that one test repeats alone.</summary>
@@ -19,7 +20,8 @@ public static class Seeds
     {
         var values = new double[count];
         for (int n = 0; n < values.Length; n++) // Box and Muller
-            values[n] = scale * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+            values[n] = scale * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble()))
+                * Math.Cos(2 * Math.PI * random.NextDouble());
         return values;
     }
 
@@ -31,6 +33,7 @@ public static class Seeds
         string? text = Environment.GetEnvironmentVariable("S2_SEED");
         if (string.IsNullOrEmpty(text))
             return null;
-        return int.TryParse(text, CultureInfo.InvariantCulture, out int seed) ? seed : throw new ArgumentException($"S2_SEED must be an integer, got '{text}'");
+        return int.TryParse(text, CultureInfo.InvariantCulture, out int seed) ? seed
+            : throw new ArgumentException($"S2_SEED must be an integer, got '{text}'");
     }
 }

@@ -32,5 +32,6 @@ public readonly record struct Tolerance(double Limit, bool IsRelative = false)
     /// <summary>A wider limit, for inputs whose conditioning is worse by a known factor.</summary>
     public Tolerance Times(double factor) => this with { Limit = Limit * factor };
 
-    public override string ToString() => Limit == 0 ? "exact" : $"{Limit:g3}{(IsRelative ? " relative to max(1, |expected|)" : "")}";
+    public override string ToString() =>
+        Limit == 0 ? "exact" : $"{Limit:g3}{(IsRelative ? " relative to max(1, |expected|)" : "")}";
 }

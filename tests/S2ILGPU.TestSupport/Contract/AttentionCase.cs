@@ -22,14 +22,16 @@ public enum MemoryOrder
     /// <summary>[B, H, N, D], dense, seen as [B, N, H, D].</summary>
     HeadMajor,
 
-    /// <summary>Queries, keys and values are head ranges of one [B, N, H + 2 Hkv, D]; needs as many query rows as key rows.</summary>
+    /// <summary>Queries, keys and values are head ranges of one [B, N, H + 2 Hkv, D]; needs as many query rows as key
+    /// rows.</summary>
     PackedQueryKeyValue,
 
     /// <summary>Keys and values are head ranges of one [B, N, 2 Hkv, D].</summary>
     PackedKeyValue,
 }
 
-/// <summary>One attention problem: pattern, sizes, sequences, memory. The default is small and ordinary; a test changes what it is about.</summary>
+/// <summary>One attention problem: pattern, sizes, sequences, memory. The default is small and ordinary; a test changes
+/// what it is about.</summary>
 public sealed record AttentionCase
 {
     /// <summary>Name in <see cref="PatternCatalog"/>.</summary>
@@ -73,7 +75,8 @@ public sealed record AttentionCase
 
     public float Scale => (float)(RelativeScale / Math.Sqrt(HeadDim));
 
-    /// <summary>The size of the scores where it is above the usual N(0, 1): rounding errors of a score grow with it.</summary>
+    /// <summary>The size of the scores where it is above the usual N(0, 1): rounding errors of a score grow with
+    /// it.</summary>
     public double Conditioning => Math.Max(1, Magnitude * Magnitude * RelativeScale);
 
     public long MultiplyAdds => QueryCounts.Zip(KeyCounts, (q, k) => 2L * q * k * QueryHeads * HeadDim).Sum();
@@ -103,21 +106,26 @@ public sealed record AttentionCase
     public BlockLayout Layout() => BlockLayout.Create(CreatePattern(), KeyCounts.Max() + ExtraLayoutTokens);
 
     public BlockLayout[]? Layouts() =>
-        LayoutPerSequence ? [.. KeyCounts.Zip(QueryCounts, (keys, queries) => BlockLayout.Create(CreatePattern(), keys, queries))] : null;
+        LayoutPerSequence
+        ? [.. KeyCounts.Zip(QueryCounts, (keys, queries) => BlockLayout.Create(CreatePattern(), keys, queries))] : null;
 
     public override string ToString() =>
         $"attention '{Pattern}' H{QueryHeads}/{KeyValueHeads} D{HeadDim} block {BlockTokens}, "
         + $"queries [{string.Join(' ', QueryCounts)}] keys [{string.Join(' ', KeyCounts)}] "
-        + $"{Batching} +{PaddingRows} {Order}, layout +{ExtraLayoutTokens}{(LayoutPerSequence ? " per sequence" : "")}, "
+        + $"{Batching} +{PaddingRows} {Order}, layout "
+            + $"+{ExtraLayoutTokens}{(LayoutPerSequence ? " per sequence" : "")}, "
         + $"magnitude {Magnitude:g3}, scale x{RelativeScale:g3}, {(WithLogSumExp ? "with" : "without")} LSE";
 
     /// <summary>A random problem of at most the given work.</summary>
     public static AttentionCase CreateRandom(Random random, long workLimit)
     {
         var (heads, keyValueHeads) = random.Pick((1, 1), (2, 2), (2, 1), (4, 2), (4, 1), (6, 2));
-        var order = random.Pick(MemoryOrder.TokenMajor, MemoryOrder.HeadMajor, MemoryOrder.PackedQueryKeyValue, MemoryOrder.PackedKeyValue);
-        int[] keys = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => random.Pick(random.Next(0, 40), random.Next(0, 170), 16 * random.Next(0, 9)))];
-        int[] queries = order == MemoryOrder.PackedQueryKeyValue || random.Next(2) == 0 ? keys : [.. keys.Select(count => random.Next(0, count + 1))];
+        var order = random.Pick(MemoryOrder.TokenMajor, MemoryOrder.HeadMajor, MemoryOrder.PackedQueryKeyValue,
+            MemoryOrder.PackedKeyValue);
+        int[] keys = [.. Enumerable.Range(0, random.Next(1, 4))
+            .Select(_ => random.Pick(random.Next(0, 40), random.Next(0, 170), 16 * random.Next(0, 9)))];
+        int[] queries = order == MemoryOrder.PackedQueryKeyValue || random.Next(2) == 0 ? keys
+            : [.. keys.Select(count => random.Next(0, count + 1))];
         var result = new AttentionCase
         {
             Pattern = PatternCatalog.Names[random.Next(PatternCatalog.Names.Count)],
@@ -136,7 +144,9 @@ public sealed record AttentionCase
         return result.MultiplyAdds <= workLimit ? result : CreateRandom(random, workLimit);
     }
 
-    private int Rows(int[] counts) => Batching == Batching.Packed ? counts.Sum() + counts.Length * PaddingRows : counts.Max() + PaddingRows;
+    private int Rows(int[] counts) =>
+        Batching == Batching.Packed ? counts.Sum() + counts.Length * PaddingRows : counts.Max() + PaddingRows;
 
-    private Patterns.AttentionPattern CreatePattern() => PatternCatalog.Create(Pattern, QueryHeads, KeyValueHeads, BlockTokens);
+    private Patterns.AttentionPattern CreatePattern() =>
+        PatternCatalog.Create(Pattern, QueryHeads, KeyValueHeads, BlockTokens);
 }

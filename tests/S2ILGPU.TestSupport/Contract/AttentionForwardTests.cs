@@ -5,7 +5,8 @@ using Xunit;
 namespace S2ILGPU.TestSupport;
 
 /// <summary>Sparse attention forward.</summary>
-public abstract class AttentionForwardTests(Func<IEngine> create, ElementType? type = null) : AttentionSweeps(create, type)
+public abstract class AttentionForwardTests(Func<IEngine> create, ElementType? type = null)
+    : AttentionSweeps(create, type)
 {
     /// <inheritdoc/>
     protected override long RandomWork => 12_000_000;
@@ -16,10 +17,11 @@ public abstract class AttentionForwardTests(Func<IEngine> create, ElementType? t
     [Theory]
     [InlineData(Batching.Padded)]
     [InlineData(Batching.Packed)]
-    public void LayoutsOfTheLastRows(Batching batching)
+    public void Layouts_of_the_last_rows(Batching batching)
     {
         foreach (string pattern in (string[])["L2 s3", "dense", "dense non-causal", "L1 s3 by query head", "random"])
-            CheckForward(s_case with { QueryCounts = [1, 5, 17, 64, 0], KeyCounts = [90, 32, 50, 129, 20], Batching = batching, Pattern = pattern, HeadDim = 16,
+            CheckForward(s_case with { QueryCounts = [1, 5, 17, 64, 0], KeyCounts = [90, 32, 50, 129, 20],
+                Batching = batching, Pattern = pattern, HeadDim = 16,
                 LayoutPerSequence = true, PaddingRows = 3 });
     }
 
@@ -27,9 +29,10 @@ public abstract class AttentionForwardTests(Func<IEngine> create, ElementType? t
     [InlineData(1.0, 30.0)]
     [InlineData(30.0, 1.0)]
     [InlineData(0.01, 1e6)]
-    public void SaturatedScores(double magnitude, double relativeScale)
+    public void Saturated_scores(double magnitude, double relativeScale)
     {
         foreach (string pattern in (string[])["L2 s3", "dense non-causal", "random mostly empty"])
-            CheckForward(s_case.OfLength(90) with { Magnitude = magnitude, RelativeScale = relativeScale, Pattern = pattern });
+            CheckForward(s_case.OfLength(90) with { Magnitude = magnitude, RelativeScale = relativeScale,
+                Pattern = pattern });
     }
 }

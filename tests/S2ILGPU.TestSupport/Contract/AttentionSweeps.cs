@@ -4,7 +4,8 @@ using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>The sweeps that the forward and the backward pass share: lengths, head dimensions, head groups, blocks, patterns, batches, memory layouts and scores.</summary>
+/// <summary>The sweeps that the forward and the backward pass share: lengths, head dimensions, head groups, blocks,
+/// patterns, batches, memory layouts and scores.</summary>
 public abstract class AttentionSweeps(Func<IEngine> create, ElementType? type) : AttentionTest(create, type)
 {
     private protected static readonly AttentionCase s_case = new();
@@ -12,7 +13,8 @@ public abstract class AttentionSweeps(Func<IEngine> create, ElementType? type) :
     // Between the powers of two: around slices of 64, and no multiple of 16.
     private static readonly int[] s_wideHeadDims = [104, 112, 120, 136, 192, 200, 248];
 
-    /// <summary>How many of the head dims that are large and no power of two a run tries, drawn anew in each; all of them where that is cheap.</summary>
+    /// <summary>How many of the head dims that are large and no power of two a run tries, drawn anew in each; all of
+    /// them where that is cheap.</summary>
     protected virtual int WideHeadDimCount => s_wideHeadDims.Length;
 
     /// <summary>Checks one pass over a case.</summary>
@@ -36,7 +38,7 @@ public abstract class AttentionSweeps(Func<IEngine> create, ElementType? type) :
     [InlineData(8, 16, 24, 32, 40)]
     [InlineData(64, 72, 80, 96)]
     [InlineData(128, 256)]
-    public void HeadDims(params int[] headDims)
+    public void Head_dims(params int[] headDims)
     {
         foreach (int headDim in headDims)
             foreach (string pattern in (string[])["L2 s3", "dense non-causal"])
@@ -44,7 +46,7 @@ public abstract class AttentionSweeps(Func<IEngine> create, ElementType? type) :
     }
 
     [Fact]
-    public void WideHeadDims()
+    public void Wide_head_dims()
     {
         int[] headDims = [.. s_wideHeadDims];
         Random.Shuffle(headDims);
@@ -59,10 +61,12 @@ public abstract class AttentionSweeps(Func<IEngine> create, ElementType? type) :
     [InlineData(4, 2)]
     [InlineData(8, 2)]
     [InlineData(8, 1)]
-    public void HeadGroups(int queryHeads, int keyValueHeads)
+    public void Head_groups(int queryHeads, int keyValueHeads)
     {
-        foreach (string pattern in (string[])["L2 s4 offset 1", "L1 s3 by query head", "L1 s4 dense head", "random by query head"])
-            Run(s_case.OfLength(90) with { QueryHeads = queryHeads, KeyValueHeads = keyValueHeads, Pattern = pattern, HeadDim = 16 });
+        foreach (string pattern in (string[])["L2 s4 offset 1", "L1 s3 by query head", "L1 s4 dense head",
+            "random by query head"])
+            Run(s_case.OfLength(90) with { QueryHeads = queryHeads, KeyValueHeads = keyValueHeads, Pattern = pattern,
+                HeadDim = 16 });
     }
 
     [Theory]
@@ -70,7 +74,8 @@ public abstract class AttentionSweeps(Func<IEngine> create, ElementType? type) :
     public void Patterns(string pattern)
     {
         foreach (int blockTokens in (int[])[16, 32, 64, 128])
-            Run(s_case.OfLength(Math.Min(4 * blockTokens + 3, 140)) with { Pattern = pattern, BlockTokens = blockTokens, QueryHeads = 4,
+            Run(s_case.OfLength(Math.Min(4 * blockTokens + 3, 140)) with { Pattern = pattern, BlockTokens = blockTokens,
+                QueryHeads = 4,
                 KeyValueHeads = 2, HeadDim = 16 });
     }
 
@@ -79,7 +84,7 @@ public abstract class AttentionSweeps(Func<IEngine> create, ElementType? type) :
     [InlineData(MemoryOrder.HeadMajor)]
     [InlineData(MemoryOrder.PackedQueryKeyValue)]
     [InlineData(MemoryOrder.PackedKeyValue)]
-    public void MemoryOrders(MemoryOrder order)
+    public void Memory_orders(MemoryOrder order)
     {
         foreach (int headDim in (int[])[24, 64])
             Run(s_case with
@@ -96,12 +101,13 @@ public abstract class AttentionSweeps(Func<IEngine> create, ElementType? type) :
     [Theory]
     [InlineData(Batching.Padded)]
     [InlineData(Batching.Packed)]
-    public void RaggedBatches(Batching batching)
+    public void Ragged_batches(Batching batching)
     {
         int[] counts = [33, 0, 1, 64, 16, 81];
         foreach (string pattern in (string[])["L2 s3", "L2 s3 non-causal", "random"])
         {
-            var ragged = s_case with { QueryCounts = counts, KeyCounts = counts, Batching = batching, Pattern = pattern, HeadDim = 16 };
+            var ragged = s_case with { QueryCounts = counts, KeyCounts = counts, Batching = batching, Pattern = pattern,
+                HeadDim = 16 };
             Run(ragged);
             Run(ragged with { PaddingRows = 9, ExtraLayoutTokens = 50 });
         }
@@ -110,14 +116,15 @@ public abstract class AttentionSweeps(Func<IEngine> create, ElementType? type) :
     [Theory]
     [InlineData(Batching.Padded)]
     [InlineData(Batching.Packed)]
-    public void FewerQueriesThanKeys(Batching batching)
+    public void Fewer_queries_than_keys(Batching batching)
     {
         foreach (string pattern in (string[])["L2 s3", "dense", "dense non-causal", "L1 s3 by query head", "random"])
-            Run(s_case with { QueryCounts = [1, 5, 17, 64, 0], KeyCounts = [90, 32, 50, 129, 20], Batching = batching, Pattern = pattern, HeadDim = 16 });
+            Run(s_case with { QueryCounts = [1, 5, 17, 64, 0], KeyCounts = [90, 32, 50, 129, 20], Batching = batching,
+                Pattern = pattern, HeadDim = 16 });
     }
 
     [Fact]
-    public void LogSumExpAndItsGradientAreOptional()
+    public void Log_sum_exp_and_its_gradient_are_optional()
     {
         foreach (string pattern in (string[])["L2 s3", "dense non-causal", "random mostly empty"])
             Run(s_case with { WithLogSumExp = false, Pattern = pattern, PaddingRows = 5 });
@@ -129,14 +136,14 @@ public abstract class AttentionSweeps(Func<IEngine> create, ElementType? type) :
     [InlineData(1e-3, 1.0)]
     [InlineData(1.0, 5.0)]
     [InlineData(5.0, 1.0)]
-    public void ExtremeScores(double magnitude, double relativeScale)
+    public void Extreme_scores(double magnitude, double relativeScale)
     {
         foreach (string pattern in (string[])["L2 s3", "dense non-causal", "random mostly empty"])
             Run(s_case.OfLength(90) with { Magnitude = magnitude, RelativeScale = relativeScale, Pattern = pattern });
     }
 
     [Fact]
-    public void RandomCombinations()
+    public void Random_combinations()
     {
         for (int n = 0; n < RandomCases; n++)
             Run(AttentionCase.CreateRandom(Random, RandomWork));

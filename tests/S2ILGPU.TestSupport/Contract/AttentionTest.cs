@@ -3,9 +3,11 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>Base of the attention tests: the operands of an <see cref="AttentionCase"/>, forward and backward.</summary>
+/// <summary>Base of the attention tests: the operands of an <see cref="AttentionCase"/>, forward and
+/// backward.</summary>
 /// <param name="create">Creates the engine.</param>
-/// <param name="type">Element type of queries, keys, values, outputs and their gradients; null for the engine's own.</param>
+/// <param name="type">Element type of queries, keys, values, outputs and their gradients; null for the engine's
+/// own.</param>
 public abstract class AttentionTest(Func<IEngine> create, ElementType? type) : EngineTest(create)
 {
     /// <summary>Element type of queries, keys, values, outputs and their gradients.</summary>
@@ -20,29 +22,35 @@ public abstract class AttentionTest(Func<IEngine> create, ElementType? type) : E
         if (logSumExp is not null)
             logSumExp.Tolerance = Tolerance.Forward(Type).Relative.Times(problem.Conditioning);
         var (layout, layouts, sequences) = (problem.Layout(), problem.Layouts(), problem.Sequences());
-        Check(problem.ToString(), Tolerance.Forward(Type).Times(problem.Conditioning), e => e.Engine.AttentionForward(new AttentionForwardArguments(
-            e[query], e[key], e[value], e[output], e.Optional(logSumExp), layout, sequences, problem.Scale, Layouts: layouts)));
+        Check(problem.ToString(), Tolerance.Forward(Type).Times(problem.Conditioning), e =>
+            e.Engine.AttentionForward(new AttentionForwardArguments(
+            e[query], e[key], e[value], e[output], e.Optional(logSumExp), layout, sequences, problem.Scale,
+                Layouts: layouts)));
         Release();
     }
 
-    /// <summary>Checks the backward pass of a case, given the exact output and log-sum-exp, and lets go of its operands.</summary>
+    /// <summary>Checks the backward pass of a case, given the exact output and log-sum-exp, and lets go of its
+    /// operands.</summary>
     protected void CheckBackward(AttentionCase problem)
     {
         var (query, key, value) = Inputs(problem);
         var (output, outputGradient) = (Result("output", problem, isQuery: true), Result("dO", problem, isQuery: true));
-        var (queryGradient, keyGradient, valueGradient) = (Result("dQ", problem, true), Result("dK", problem, false), Result("dV", problem, false));
+        var (queryGradient, keyGradient, valueGradient) =
+            (Result("dQ", problem, true), Result("dK", problem, false), Result("dV", problem, false));
         var logSumExp = Output("log-sum-exp", LogSumExpShape(problem));
         var logSumExpGradient = problem.WithLogSumExp ? Normal("dLSE", logSumExp.Shape) : null;
         var (layout, sequences) = (problem.Layout(), problem.Sequences());
         foreach (var operand in (TestTensor[])[query, key, value])
             operand.Values = [.. operand.Values.Select(x => ElementRounding.Round(x, Type))];
         using (var exact = new ReferenceEngine())
-            exact.AttentionForward(new AttentionForwardArguments(query.Reference, key.Reference, value.Reference, output.Reference, logSumExp.Reference,
+            exact.AttentionForward(new AttentionForwardArguments(query.Reference, key.Reference, value.Reference,
+                output.Reference, logSumExp.Reference,
                 layout, sequences, problem.Scale));
         outputGradient.Values = Random.Normal(outputGradient.Shape.Count);
         foreach (var operand in (TestTensor[])[output, outputGradient])
             PoisonPadding(operand, problem, isQuery: true);
-        Check(problem + ", backward", Tolerance.Backward(Type).Times(problem.Conditioning), e => e.Engine.AttentionBackward(new AttentionBackwardArguments(
+        Check(problem + ", backward", Tolerance.Backward(Type).Times(problem.Conditioning), e =>
+            e.Engine.AttentionBackward(new AttentionBackwardArguments(
             e[query], e[key], e[value], e[output], e[logSumExp], e[outputGradient], e.Optional(logSumExpGradient),
             e[queryGradient], e[keyGradient], e[valueGradient], layout, sequences, problem.Scale)));
         Release();
@@ -60,10 +68,12 @@ public abstract class AttentionTest(Func<IEngine> create, ElementType? type) : E
         else if (problem.Order == MemoryOrder.PackedKeyValue)
         {
             var packed = Whole("packed KV", problem, problem.KeyRows, 2 * kv);
-            (query, key, value) = (Whole("query", problem, problem.QueryRows, h), Heads(packed, 0, kv), Heads(packed, kv, kv));
+            (query, key, value) = (Whole("query", problem, problem.QueryRows, h), Heads(packed, 0, kv),
+                Heads(packed, kv, kv));
         }
         else
-            (query, key, value) = (Result("query", problem, true), Result("key", problem, false), Result("value", problem, false));
+            (query, key, value) = (Result("query", problem, true), Result("key", problem, false),
+                Result("value", problem, false));
         query.Values = Random.Normal(query.Shape.Count, problem.Magnitude);
         key.Values = Random.Normal(key.Shape.Count, problem.Magnitude);
         value.Values = Random.Normal(value.Shape.Count);
@@ -76,9 +86,11 @@ public abstract class AttentionTest(Func<IEngine> create, ElementType? type) : E
     // A tensor of its own, full of NaN, [B, N, heads, D] or [B, heads, N, D] seen as such.
     private TestTensor Result(string name, AttentionCase problem, bool isQuery)
     {
-        var (rows, heads) = isQuery ? (problem.QueryRows, problem.QueryHeads) : (problem.KeyRows, problem.KeyValueHeads);
+        var (rows, heads) = isQuery ? (problem.QueryRows, problem.QueryHeads)
+            : (problem.KeyRows, problem.KeyValueHeads);
         return problem.Order == MemoryOrder.HeadMajor
-            ? View(Output(name, new Shape(problem.BatchExtent, heads, rows, problem.HeadDim), Type), t => t.Permute(0, 2, 1, 3))
+            ? View(Output(name, new Shape(problem.BatchExtent, heads, rows, problem.HeadDim), Type), t =>
+            t.Permute(0, 2, 1, 3))
             : Whole(name, problem, rows, heads);
     }
 
@@ -87,7 +99,8 @@ public abstract class AttentionTest(Func<IEngine> create, ElementType? type) : E
 
     private TestTensor Heads(TestTensor packed, int start, int count) => View(packed, t => t.Slice(2, start, count));
 
-    private static Shape LogSumExpShape(AttentionCase problem) => new(problem.BatchExtent, problem.QueryHeads, problem.QueryRows);
+    private static Shape LogSumExpShape(AttentionCase problem) =>
+        new(problem.BatchExtent, problem.QueryHeads, problem.QueryRows);
 
     // Rows that belong to no sequence become NaN: they must neither be read into a result nor break it.
     private static void PoisonPadding(TestTensor operand, AttentionCase problem, bool isQuery)
@@ -95,7 +108,8 @@ public abstract class AttentionTest(Func<IEngine> create, ElementType? type) : E
         int rows = operand.Shape[1], rowElements = operand.Shape[2] * operand.Shape[3];
         var isUsed = new bool[operand.Shape[0] * rows];
         foreach (var s in problem.Sequences().Sequences)
-            isUsed.AsSpan(s.Batch * rows + (isQuery ? s.QueryStart : s.KeyStart), isQuery ? s.QueryCount : s.KeyCount).Fill(true);
+            isUsed.AsSpan(s.Batch * rows + (isQuery ? s.QueryStart : s.KeyStart), isQuery ? s.QueryCount : s.KeyCount)
+                .Fill(true);
         var values = operand.Values;
         for (int row = 0; row < isUsed.Length; row++)
             if (!isUsed[row])

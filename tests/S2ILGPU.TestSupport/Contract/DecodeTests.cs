@@ -9,7 +9,8 @@ namespace S2ILGPU.TestSupport;
 /// <param name="create">Creates the engine.</param>
 /// <param name="cacheType">Element type of the cache; null for the engine's own.</param>
 /// <param name="queryType">Element type of queries and outputs; null for the engine's own.</param>
-public abstract class DecodeTests(Func<IEngine> create, ElementType? cacheType = null, ElementType? queryType = null) : EngineTest(create)
+public abstract class DecodeTests(Func<IEngine> create, ElementType? cacheType = null, ElementType? queryType = null)
+    : EngineTest(create)
 {
     private ElementType CacheType => cacheType ?? Tested.FloatType;
 
@@ -17,9 +18,10 @@ public abstract class DecodeTests(Func<IEngine> create, ElementType? cacheType =
 
     [Theory]
     [MemberData(nameof(PatternCatalog.Data), MemberType = typeof(PatternCatalog))]
-    public void OneQueryOfEverySequence(string pattern)
+    public void One_query_of_every_sequence(string pattern)
     {
-        Decode(pattern, 4, 2, headDim: 32, blockTokens: 16, queryCounts: [1, 1, 1, 1, 1], keyCounts: [1, 16, 17, 129, 400]);
+        Decode(pattern, 4, 2, headDim: 32, blockTokens: 16, queryCounts: [1, 1, 1, 1, 1],
+            keyCounts: [1, 16, 17, 129, 400]);
         Decode(pattern, 4, 2, headDim: 64, blockTokens: 64, queryCounts: [1, 1], keyCounts: [200, 577]);
     }
 
@@ -28,8 +30,9 @@ public abstract class DecodeTests(Func<IEngine> create, ElementType? cacheType =
     [InlineData("dense")]
     [InlineData("L1 s3 by query head")]
     [InlineData("L2 s4 offset 1")]
-    public void SeveralQueriesOfEverySequence(string pattern) =>
-        Decode(pattern, 4, 2, headDim: 32, blockTokens: 16, queryCounts: [2, 5, 16, 1, 33, 0], keyCounts: [2, 40, 90, 33, 100, 7]);
+    public void Several_queries_of_every_sequence(string pattern) =>
+        Decode(pattern, 4, 2, headDim: 32, blockTokens: 16, queryCounts: [2, 5, 16, 1, 33, 0],
+        keyCounts: [2, 40, 90, 33, 100, 7]);
 
     [Theory]
     [InlineData(1, 1, 8)]
@@ -38,39 +41,48 @@ public abstract class DecodeTests(Func<IEngine> create, ElementType? cacheType =
     [InlineData(8, 2, 80)]
     [InlineData(8, 8, 128)]
     [InlineData(16, 2, 64)]
-    public void HeadsAndHeadDims(int queryHeads, int keyValueHeads, int headDim) =>
-        Decode("L2 s4 offset 1", queryHeads, keyValueHeads, headDim, blockTokens: 32, queryCounts: [1, 3], keyCounts: [300, 95]);
+    public void Heads_and_head_dims(int queryHeads, int keyValueHeads, int headDim) =>
+        Decode("L2 s4 offset 1", queryHeads, keyValueHeads, headDim, blockTokens: 32, queryCounts: [1, 3],
+        keyCounts: [300, 95]);
 
     [Fact]
-    public void WideHeadDim() =>
-        Decode("L2 s4 offset 1", 4, 2, Random.Pick(104, 112, 120, 136, 192, 200, 248), blockTokens: 32, queryCounts: [1, 3], keyCounts: [130, 40]);
+    public void Wide_head_dim() =>
+        Decode("L2 s4 offset 1", 4, 2, Random.Pick(104, 112, 120, 136, 192, 200, 248), blockTokens: 32,
+        queryCounts: [1, 3], keyCounts: [130, 40]);
 
     [Fact]
-    public void OneLayoutMayServeAllSequences() =>
-        Decode("L2 s3", 4, 2, headDim: 32, blockTokens: 16, queryCounts: [1, 4], keyCounts: [100, 77], isLayoutShared: true);
+    public void One_layout_may_serve_all_sequences() =>
+        Decode("L2 s3", 4, 2, headDim: 32, blockTokens: 16, queryCounts: [1, 4], keyCounts: [100, 77],
+        isLayoutShared: true);
 
     [Fact]
-    public void PlainKeysAndValuesDecodeToo()
+    public void Plain_keys_and_values_decode_too()
     {
         const int heads = 4, keyValueHeads = 2, headDim = 64, keys = 500;
         var layout = BlockLayout.Create(PatternCatalog.Create("L2 s3", heads, keyValueHeads, 16), keys, 1);
         var query = Normal("query", new Shape(2, 1, heads, headDim), type: QueryType);
         var (key, value) = (Normal("key", new Shape(2, keys, keyValueHeads, headDim), type: CacheType),
             Normal("value", new Shape(2, keys, keyValueHeads, headDim), type: CacheType));
-        var (output, logSumExp) = (Output("output", query.Shape, QueryType), Output("log-sum-exp", new Shape(2, heads, 1)));
-        Check("decode of plain tensors", Tolerance.Forward(QueryType), e => e.Engine.AttentionForward(new AttentionForwardArguments(
-            e[query], e[key], e[value], e[output], e[logSumExp], layout, SequenceBatch.Uniform(2, 1, keys), 1 / MathF.Sqrt(headDim))));
+        var (output, logSumExp) = (Output("output", query.Shape, QueryType),
+            Output("log-sum-exp", new Shape(2, heads, 1)));
+        Check("decode of plain tensors", Tolerance.Forward(QueryType), e =>
+            e.Engine.AttentionForward(new AttentionForwardArguments(
+            e[query], e[key], e[value], e[output], e[logSumExp], layout, SequenceBatch.Uniform(2, 1, keys),
+                1 / MathF.Sqrt(headDim))));
     }
 
-    private void Decode(string pattern, int queryHeads, int keyValueHeads, int headDim, int blockTokens, int[] queryCounts, int[] keyCounts,
+    private void Decode(string pattern, int queryHeads, int keyValueHeads, int headDim, int blockTokens,
+        int[] queryCounts, int[] keyCounts,
         bool isLayoutShared = false)
     {
         BlockLayout LayoutOf(int keys, int? queries) =>
             BlockLayout.Create(PatternCatalog.Create(pattern, queryHeads, keyValueHeads, blockTokens), keys, queries);
         BlockLayout[] layouts = [.. keyCounts.Zip(queryCounts, (keys, queries) => LayoutOf(keys, queries))];
         var shared = LayoutOf(keyCounts.Max(), null);
-        var table = PagedCache.Table(Random, keyValueHeads, keyCounts, blockTokens, (s, head, block) => IsRead(layouts[s], head, block), out int pageCount);
-        var query = Normal("query", new Shape(queryCounts.Length, queryCounts.Max(), queryHeads, headDim), type: QueryType);
+        var table = PagedCache.Table(Random, keyValueHeads, keyCounts, blockTokens, (s, head, block) =>
+            IsRead(layouts[s], head, block), out int pageCount);
+        var query = Normal("query", new Shape(queryCounts.Length, queryCounts.Max(), queryHeads, headDim),
+            type: QueryType);
         var (key, value) = (Pages("key pages"), Pages("value pages"));
         var output = Output("output", query.Shape, QueryType);
         var logSumExp = Output("log-sum-exp", new Shape(queryCounts.Length, queryHeads, queryCounts.Max()));

@@ -12,18 +12,20 @@ public abstract class ElementwiseTests(Func<IEngine> create) : EngineTest(create
     /// <summary>Every length to beyond two of the widest vectors, and a few long ones.</summary>
     private static readonly int[] s_lengths = [.. Enumerable.Range(0, 36), 63, 64, 65, 127, 128, 129, 1000, 4099];
 
-    private static readonly (int Rows, int Columns)[] s_matrices = [(0, 8), (3, 0), (1, 1), (2, 7), (3, 16), (5, 33), (17, 100), (64, 257)];
+    private static readonly (int Rows, int Columns)[] s_matrices =
+        [(0, 8), (3, 0), (1, 1), (2, 7), (3, 16), (5, 33), (17, 100), (64, 257)];
 
     [Fact]
     public void Add() => Sweep(count =>
     {
-        var (a, b, sum) = (Normal("a", new Shape(count)), Normal("b", new Shape(count)), Output("sum", new Shape(count)));
+        var (a, b, sum) = (Normal("a", new Shape(count)), Normal("b", new Shape(count)),
+            Output("sum", new Shape(count)));
         Check($"add {count}", Forward, e => e.Engine.Add(e[a], e[b], e[sum]));
         Check($"add {count} in place", Forward, e => e.Engine.Add(e[a], e[b], e[a]));
     });
 
     [Fact]
-    public void AddScaled() => Sweep(count =>
+    public void Add_scaled() => Sweep(count =>
     {
         var (x, accumulator) = (Normal("x", new Shape(count)), Normal("accumulator", new Shape(count)));
         Check($"add scaled {count}", Forward, e => e.Engine.AddScaled(e[x], -1.25f, e[accumulator]));
@@ -39,7 +41,7 @@ public abstract class ElementwiseTests(Func<IEngine> create) : EngineTest(create
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void GeluGradient(bool accumulate) => Sweep(count =>
+    public void Gelu_gradient(bool accumulate) => Sweep(count =>
     {
         var (x, dy) = (With("x", new Shape(count), NormalAndExtremes(count)), Normal("dy", new Shape(count)));
         var dx = Gradient("dx", new Shape(count), accumulate);
@@ -47,7 +49,7 @@ public abstract class ElementwiseTests(Func<IEngine> create) : EngineTest(create
     });
 
     [Fact]
-    public void ShapesOfAnyRankAreTheSameWork()
+    public void Shapes_of_any_rank_are_the_same_work()
     {
         var shape = new Shape(2, 3, 5, 7);
         var (a, b, sum) = (Normal("a", shape), Normal("b", shape), Output("sum", shape));
@@ -56,15 +58,16 @@ public abstract class ElementwiseTests(Func<IEngine> create) : EngineTest(create
     }
 
     [Fact]
-    public void SwiGluOfSeparateTensors() => SweepMatrices((rows, columns) =>
+    public void SwiGlu_of_separate_tensors() => SweepMatrices((rows, columns) =>
     {
         var shape = new Shape(rows, columns);
-        var (gate, up, y) = (With("gate", shape, NormalAndExtremes(rows * columns)), Normal("up", shape), Output("y", shape));
+        var (gate, up, y) = (With("gate", shape, NormalAndExtremes(rows * columns)), Normal("up", shape),
+            Output("y", shape));
         Check($"swiglu {shape}", Forward.Relative, e => e.Engine.SwiGlu(e[gate], e[up], e[y]));
     });
 
     [Fact]
-    public void SwiGluOfHalvesOfOneProduct() => SweepMatrices((rows, columns) =>
+    public void SwiGlu_of_halves_of_one_product() => SweepMatrices((rows, columns) =>
     {
         var product = Normal("gate and up", new Shape(rows, 2 * columns));
         var (gate, up) = (View(product, t => t.Slice(1, 0, columns)), View(product, t => t.Slice(1, columns, columns)));
@@ -76,16 +79,18 @@ public abstract class ElementwiseTests(Func<IEngine> create) : EngineTest(create
     [InlineData(false, false)]
     [InlineData(true, false)]
     [InlineData(true, true)]
-    public void SwiGluGradient(bool accumulateGate, bool accumulateUp) => SweepMatrices((rows, columns) =>
+    public void SwiGlu_gradient(bool accumulateGate, bool accumulateUp) => SweepMatrices((rows, columns) =>
     {
         var product = With("gate and up", new Shape(rows, 2 * columns), NormalAndExtremes(2 * rows * columns));
         var gradients = Normal("dgate and dup", new Shape(rows, 2 * columns));
         var (gate, up) = (View(product, t => t.Slice(1, 0, columns)), View(product, t => t.Slice(1, columns, columns)));
         up.Values = Random.Normal(up.Shape.Count);
-        var (dgate, dup) = (View(gradients, t => t.Slice(1, 0, columns)), View(gradients, t => t.Slice(1, columns, columns)));
+        var (dgate, dup) = (View(gradients, t => t.Slice(1, 0, columns)),
+            View(gradients, t => t.Slice(1, columns, columns)));
         var dy = StridedRows("dy", rows, columns, 1, 4, isWritten: false);
         Check($"swiglu gradient {rows}x{columns}", Backward.Relative,
-            e => e.Engine.SwiGluBackward(e[gate], e[up], e[dy], e.Target(dgate, accumulateGate), e.Target(dup, accumulateUp)));
+            e => e.Engine.SwiGluBackward(e[gate], e[up], e[dy], e.Target(dgate, accumulateGate),
+            e.Target(dup, accumulateUp)));
         Check($"swiglu gate gradient alone {rows}x{columns}", Backward.Relative,
             e => e.Engine.SwiGluBackward(e[gate], e[up], e[dy], e.Target(dgate, accumulateGate), GradientTarget.None));
         Check($"swiglu up gradient alone {rows}x{columns}", Backward.Relative,
@@ -93,7 +98,7 @@ public abstract class ElementwiseTests(Func<IEngine> create) : EngineTest(create
     });
 
     [Fact]
-    public void CountNonFiniteFindsEveryOne()
+    public void Count_non_finite_finds_every_one()
     {
         foreach (int columns in (int[])[1, 5, 16, 33, 200])
         {
@@ -116,7 +121,8 @@ public abstract class ElementwiseTests(Func<IEngine> create) : EngineTest(create
         }
     }
 
-    private TestTensor Gradient(string name, Shape shape, bool accumulate) => accumulate ? Normal(name, shape) : Output(name, shape);
+    private TestTensor Gradient(string name, Shape shape, bool accumulate) =>
+        accumulate ? Normal(name, shape) : Output(name, shape);
 
     private double[] NormalAndExtremes(int count)
     {

@@ -4,10 +4,11 @@ using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>Base of the tests that every engine inherits: the same call on the engine under test and on the reference, compared by the maximum error.</summary>
+/// <summary>Base of the tests that every engine inherits: the same call on the engine under test and on the reference,
+/// compared by the maximum error.</summary>
 /// <remarks>
-/// An engine variant is one line: <c>public sealed class CpuScalarMatMulTests() : MatMulTests(() => new CpuEngine(...));</c>.
-/// Where a device may be missing, the factory calls Assert.Skip.
+/// An engine variant is one line: <c>public sealed class CpuScalarMatMulTests() : MatMulTests(() => new
+/// CpuEngine(...));</c>. Where a device may be missing, the factory calls Assert.Skip.
 /// </remarks>
 public abstract class EngineTest : IDisposable
 {
@@ -15,7 +16,8 @@ public abstract class EngineTest : IDisposable
     private readonly ReferenceEngine _reference = new();
 
     /// <summary>
-    /// Called before the first (0) and the second (1) run of every call: a test project may change there what must not matter, such as the order in which an emulated device runs its threads.
+    /// Called before the first (0) and the second (1) run of every call: a test project may change there what must not
+    /// matter, such as the order in which an emulated device runs its threads.
     /// </summary>
     public static Action<int>? RunStarts { get; set; }
 
@@ -40,7 +42,8 @@ public abstract class EngineTest : IDisposable
     /// <summary>An operand with given values.</summary>
     protected TestTensor With(string name, Shape shape, ReadOnlySpan<double> values, ElementType? type = null)
     {
-        var operand = new TestTensor(name, Tested.Allocate(shape, type ?? Tested.FloatType), _reference.Allocate(shape, ElementType.Float64));
+        var operand = new TestTensor(name, Tested.Allocate(shape, type ?? Tested.FloatType),
+            _reference.Allocate(shape, ElementType.Float64));
         _owned.Add(operand);
         operand.Values = values.ToArray();
         return operand;
@@ -50,8 +53,10 @@ public abstract class EngineTest : IDisposable
     protected TestTensor Normal(string name, Shape shape, double scale = 1, ElementType? type = null) =>
         With(name, shape, Random.Normal(shape.Count, scale), type);
 
-    /// <summary>An operand that the call overwrites: full of NaN before, so that a read or an element left out shows.</summary>
-    protected TestTensor Output(string name, Shape shape, ElementType? type = null) => Constant(name, shape, double.NaN, type);
+    /// <summary>An operand that the call overwrites: full of NaN before, so that a read or an element left out
+    /// shows.</summary>
+    protected TestTensor Output(string name, Shape shape, ElementType? type = null) =>
+        Constant(name, shape, double.NaN, type);
 
     /// <summary>An operand of one value.</summary>
     protected TestTensor Constant(string name, Shape shape, double value, ElementType? type = null)
@@ -64,13 +69,15 @@ public abstract class EngineTest : IDisposable
     /// <summary>An Int32 operand.</summary>
     protected TestTensor Integers(string name, Shape shape, ReadOnlySpan<int> values)
     {
-        var operand = new TestTensor(name, Tested.Allocate(shape, ElementType.Int32), _reference.Allocate(shape, ElementType.Int32));
+        var operand = new TestTensor(name, Tested.Allocate(shape, ElementType.Int32),
+            _reference.Allocate(shape, ElementType.Int32));
         _owned.Add(operand);
         _reference.Upload(values, operand.Reference);
         return operand;
     }
 
-    /// <summary>A view of an operand; its elements are compared as part of the whole, so writing outside the view shows.</summary>
+    /// <summary>A view of an operand; its elements are compared as part of the whole, so writing outside the view
+    /// shows.</summary>
     protected TestTensor View(TestTensor operand, Func<Tensor, Tensor> view)
     {
         var result = new TestTensor(operand.Name, view(operand.Tested), view(operand.Reference));
@@ -78,18 +85,20 @@ public abstract class EngineTest : IDisposable
         return result;
     }
 
-    /// <summary>Rows [rows, columns] inside a wider operand: NaN left and right of what is read, random values around what is written.</summary>
+    /// <summary>Rows [rows, columns] inside a wider operand: NaN left and right of what is read, random values around
+    /// what is written.</summary>
     protected TestTensor StridedRows(string name, int rows, int columns, int left, int right, bool isWritten)
     {
-        var whole = isWritten ? Normal(name, new Shape(rows, left + columns + right)) : Output(name, new Shape(rows, left + columns + right));
+        var whole = isWritten ? Normal(name, new Shape(rows, left + columns + right))
+            : Output(name, new Shape(rows, left + columns + right));
         var view = View(whole, t => t.Slice(1, left, columns));
         view.Values = Random.Normal(view.Shape.Count);
         return view;
     }
 
     /// <summary>
-    /// Runs a call on the reference and twice on the engine under test. Fails unless every operand is within the tolerance, operands that the call only
-    /// reads are untouched, and the second run gives the same bits as the first.
+    /// Runs a call on the reference and twice on the engine under test. Fails unless every operand is within the
+    /// tolerance, operands that the call only reads are untouched, and the second run gives the same bits as the first.
     /// </summary>
     protected void Check(string what, Tolerance tolerance, Action<Side> call)
     {
@@ -104,7 +113,8 @@ public abstract class EngineTest : IDisposable
         RunStarts?.Invoke(1);
         var second = Run(what, call);
         for (int n = 0; n < _owned.Count; n++)
-            Assert.True(SameBits(first[n], second[n]), $"{Tested.Name}, {what}: {_owned[n].Name} has other bits on a second run; {Seeds.Text}");
+            Assert.True(SameBits(first[n], second[n]),
+                $"{Tested.Name}, {what}: {_owned[n].Name} has other bits on a second run; {Seeds.Text}");
     }
 
     /// <summary>Lets go of all operands, between the cases of a loop.</summary>
@@ -138,7 +148,8 @@ public abstract class EngineTest : IDisposable
             return [.. integers];
         }
         // The host side of an upload is single precision.
-        double[] values = [.. operand.Values.Select(x => (double)(float)ElementRounding.Round(x, operand.Tested.ElementType))];
+        double[] values =
+            [.. operand.Values.Select(x => (double)(float)ElementRounding.Round(x, operand.Tested.ElementType))];
         operand.Values = values;
         SetTested(operand, values);
         return values;
@@ -183,14 +194,16 @@ public abstract class EngineTest : IDisposable
         double[] expected = operand.IsInteger ? Download(operand, _reference, operand.Reference) : operand.Values;
         if (SameBits(expected, before))
         {
-            Assert.True(SameBits(actual, before), $"{what} changed, but the call only reads it or leaves it as it is; {Seeds.Text}");
+            Assert.True(SameBits(actual, before),
+                $"{what} changed, but the call only reads it or leaves it as it is; {Seeds.Text}");
             return;
         }
         var wanted = operand.Tolerance ?? tolerance;
         if (wanted == Tolerance.Exact)
         {
             // A download has single precision, even of doubles.
-            var type = operand.Tested.ElementType == ElementType.Float64 ? ElementType.Float32 : operand.Tested.ElementType;
+            var type = operand.Tested.ElementType == ElementType.Float64 ? ElementType.Float32
+                : operand.Tested.ElementType;
             expected = [.. expected.Select(x => ElementRounding.Round(x, type))];
         }
         // Where the call leaves NaN as it was (around a view), NaN is right.
@@ -203,7 +216,8 @@ public abstract class EngineTest : IDisposable
     private static bool SameBits(double[] a, double[] b)
     {
         for (int n = 0; n < a.Length; n++)
-            if (BitConverter.DoubleToInt64Bits(a[n]) != BitConverter.DoubleToInt64Bits(b[n]) && !(double.IsNaN(a[n]) && double.IsNaN(b[n])))
+            if (BitConverter.DoubleToInt64Bits(a[n]) != BitConverter.DoubleToInt64Bits(b[n])
+                && !(double.IsNaN(a[n]) && double.IsNaN(b[n])))
                 return false;
         return true;
     }

@@ -4,7 +4,8 @@ using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>Products of every transposition, at sizes around the register tiles, with strided rows, and beyond the blocking sizes.</summary>
+/// <summary>Products of every transposition, at sizes around the register tiles, with strided rows, and beyond the
+/// blocking sizes.</summary>
 public abstract class MatMulTests(Func<IEngine> create) : EngineTest(create)
 {
     private static readonly int[] s_edges = [1, 2, 5, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 31, 32, 33, 63, 64, 65];
@@ -12,11 +13,12 @@ public abstract class MatMulTests(Func<IEngine> create) : EngineTest(create)
     private static readonly bool[] s_either = [false, true];
 
     /// <summary>Transpose A, transpose B, accumulate.</summary>
-    public static TheoryData<bool, bool, bool> Forms => new(from a in s_either from b in s_either from c in s_either select (a, b, c));
+    public static TheoryData<bool, bool, bool> Forms =>
+        new(from a in s_either from b in s_either from c in s_either select (a, b, c));
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public void EveryEdgeInEveryDimension(bool transposeA, bool transposeB, bool accumulate)
+    public void Every_edge_in_every_dimension(bool transposeA, bool transposeB, bool accumulate)
     {
         foreach (int edge in s_edges)
         {
@@ -28,7 +30,7 @@ public abstract class MatMulTests(Func<IEngine> create) : EngineTest(create)
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public void NothingTimesAnything(bool transposeA, bool transposeB, bool accumulate)
+    public void Nothing_times_anything(bool transposeA, bool transposeB, bool accumulate)
     {
         Product(0, 5, 7, transposeA, transposeB, accumulate);
         Product(5, 0, 7, transposeA, transposeB, accumulate);
@@ -37,15 +39,16 @@ public abstract class MatMulTests(Func<IEngine> create) : EngineTest(create)
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public void RandomSizes(bool transposeA, bool transposeB, bool accumulate)
+    public void Random_sizes(bool transposeA, bool transposeB, bool accumulate)
     {
         for (int n = 0; n < RandomCases; n++)
-            Product(Random.Pick(s_edges), Random.Pick(s_edges), Random.Pick(s_edges), transposeA, transposeB, accumulate);
+            Product(Random.Pick(s_edges), Random.Pick(s_edges), Random.Pick(s_edges), transposeA, transposeB,
+                accumulate);
     }
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public void RowsMayBeStrided(bool transposeA, bool transposeB, bool accumulate)
+    public void Rows_may_be_strided(bool transposeA, bool transposeB, bool accumulate)
     {
         foreach (var (m, n, k) in ((int, int, int)[])[(1, 1, 1), (3, 40, 17), (33, 15, 64), (70, 67, 66)])
             Product(m, n, k, transposeA, transposeB, accumulate, isStrided: true);
@@ -57,7 +60,7 @@ public abstract class MatMulTests(Func<IEngine> create) : EngineTest(create)
     [InlineData(1, 1025, 300)]
     [InlineData(1025, 1, 300)]
     [InlineData(40, 33, 2049)]
-    public void LargerThanTheBlocking(int m, int n, int k)
+    public void Larger_than_the_blocking(int m, int n, int k)
     {
         foreach (var form in Forms)
             if (form.Data is var (a, b, accumulate) && (accumulate == (a ^ b)))
@@ -67,12 +70,15 @@ public abstract class MatMulTests(Func<IEngine> create) : EngineTest(create)
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void ShortWeightsGiveTheBitsOfTheirWidenedValues(bool accumulate)
+    public void Short_weights_give_the_bits_of_their_widened_values(bool accumulate)
     {
-        foreach (var (m, n, k) in ((int, int, int)[])[(1, 1, 1), (1, 70, 67), (3, 40, 130), (4, 9, 64), (7, 33, 20), (9, 5, 40), (20, 8, 131), (20, 33, 70), (150, 70, 33), (0, 4, 5), (4, 3, 0)])
+        foreach (var (m, n, k) in ((int, int, int)[])[(1, 1, 1), (1, 70, 67), (3, 40, 130), (4, 9, 64), (7, 33, 20),
+            (9, 5, 40), (20, 8, 131), (20, 33, 70), (150, 70, 33), (0, 4, 5), (4, 3, 0)])
         {
-            var (a, bits) = (Normal("A", new Shape(m, k)), Normal("B", new Shape(n, k + 3), 1 / Math.Sqrt(Math.Max(1, k)), ElementType.BFloat16));
-            var (wide, c, same) = (Normal("widened B", new Shape(n, k)), Normal("C", new Shape(m, n)), Normal("C of the widened B", new Shape(m, n)));
+            var (a, bits) = (Normal("A", new Shape(m, k)),
+                Normal("B", new Shape(n, k + 3), 1 / Math.Sqrt(Math.Max(1, k)), ElementType.BFloat16));
+            var (wide, c, same) = (Normal("widened B", new Shape(n, k)), Normal("C", new Shape(m, n)),
+                Normal("C of the widened B", new Shape(m, n)));
             var b = View(bits, t => t.Slice(1, 2, k));
             wide.Values = [.. b.Values.Select(x => ElementRounding.Round(x, ElementType.BFloat16))];
             same.Values = c.Values;
@@ -99,7 +105,8 @@ public abstract class MatMulTests(Func<IEngine> create) : EngineTest(create)
     {
         var a = Operand("A", transposeA ? k : m, transposeA ? m : k, 1);
         var b = Operand("B", transposeB ? n : k, transposeB ? k : n, 1 / Math.Sqrt(Math.Max(1, k)));
-        var c = isStrided ? StridedRows("C", m, n, 2, 5, isWritten: true) : accumulate ? Normal("C", new Shape(m, n)) : Output("C", new Shape(m, n));
+        var c = isStrided ? StridedRows("C", m, n, 2, 5, isWritten: true) : accumulate ? Normal("C", new Shape(m, n))
+            : Output("C", new Shape(m, n));
         Check($"{m}x{n}x{k}{(transposeA ? " A^T" : "")}{(transposeB ? " B^T" : "")}{(accumulate ? " accumulate" : "")}{(isStrided ? " strided" : "")}", Forward,
             e => e.Engine.MatMul(new MatMulArguments(e[a], e[b], e[c], transposeA, transposeB, accumulate)));
         Release();

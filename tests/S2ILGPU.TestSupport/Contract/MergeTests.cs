@@ -13,13 +13,14 @@ public abstract class MergeTests(Func<IEngine> create) : EngineTest(create)
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(7)]
-    public void RandomParts(int count)
+    public void Random_parts(int count)
     {
         foreach (int headDim in (int[])[8, 24, 64, 80])
         {
             var shape = new Shape(2, 5, 3, headDim);
             TestTensor[] outputs = [.. Enumerable.Range(0, count).Select(p => Normal($"output of part {p}", shape))];
-            TestTensor[] lses = [.. Enumerable.Range(0, count).Select(p => Normal($"log-sum-exp of part {p}", new Shape(2, 3, 5), 3))];
+            TestTensor[] lses =
+                [.. Enumerable.Range(0, count).Select(p => Normal($"log-sum-exp of part {p}", new Shape(2, 3, 5), 3))];
             for (int p = 0; p < count; p++)
                 DropRows(outputs[p], lses[p], p);
             var (output, logSumExp) = (Output("output", shape), Output("log-sum-exp", new Shape(2, 3, 5)));
@@ -32,20 +33,23 @@ public abstract class MergeTests(Func<IEngine> create) : EngineTest(create)
     [Theory]
     [InlineData(300.0)]
     [InlineData(-300.0)]
-    public void PartsOfVeryDifferentWeight(double shift)
+    public void Parts_of_very_different_weight(double shift)
     {
         var shape = new Shape(1, 4, 2, 16);
         var (first, second) = (Normal("first output", shape), Normal("second output", shape));
-        var (firstLse, secondLse) = (Normal("first log-sum-exp", new Shape(1, 2, 4)), Normal("second log-sum-exp", new Shape(1, 2, 4)));
+        var (firstLse, secondLse) = (Normal("first log-sum-exp", new Shape(1, 2, 4)),
+            Normal("second log-sum-exp", new Shape(1, 2, 4)));
         secondLse.Values = [.. secondLse.Values.Select(x => x + shift)];
         var (output, logSumExp) = (Output("output", shape), Output("log-sum-exp", new Shape(1, 2, 4)));
-        Check($"merge with a shift of {shift}", Forward.Relative, e => e.Engine.MergePartitions([e[first], e[second]], [e[firstLse], e[secondLse]], e[output],
+        Check($"merge with a shift of {shift}", Forward.Relative, e =>
+            e.Engine.MergePartitions([e[first], e[second]], [e[firstLse], e[secondLse]], e[output],
             e[logSumExp]));
     }
 
-    /// <summary>The vector of SEMANTICS section 4, its two coordinates padded with zeros to a head dimension of 8.</summary>
+    /// <summary>The vector of SEMANTICS section 4, its two coordinates padded with zeros to a head dimension of
+    /// 8.</summary>
     [Fact]
-    public void TheReferenceVectorWholeAndMerged()
+    public void The_reference_vector_whole_and_merged()
     {
         double[][] keys = [[1, 0], [0, 1], [1, 1], [-1, 2]], values = [[1, 0], [0, 1], [2, 2], [-1, 3]];
         var (whole, wholeLse) = Attend(keys, values);
@@ -62,9 +66,10 @@ public abstract class MergeTests(Func<IEngine> create) : EngineTest(create)
     }
 
     [Fact]
-    public void EveryTreeOfMergesGivesTheWhole()
+    public void Every_tree_of_merges_gives_the_whole()
     {
-        double[][] keys = [.. Enumerable.Range(0, 8).Select(_ => Random.Normal(2))], values = [.. Enumerable.Range(0, 8).Select(_ => Random.Normal(2))];
+        double[][] keys = [.. Enumerable.Range(0, 8).Select(_ => Random.Normal(2))],
+            values = [.. Enumerable.Range(0, 8).Select(_ => Random.Normal(2))];
         var (whole, wholeLse) = Attend(keys, values);
         var parts = Enumerable.Range(0, 8).Select(n => Attend(keys[n..(n + 1)], values[n..(n + 1)])).ToList();
         while (parts.Count > 1)
@@ -74,8 +79,10 @@ public abstract class MergeTests(Func<IEngine> create) : EngineTest(create)
             parts.RemoveRange(at, count);
             parts.Insert(at, Merge([.. group.Select(part => part.Output)], [.. group.Select(part => part.LogSumExp)]));
         }
-        MaximumError.AssertWithin(Forward, $"{Tested.Name}, tree of merges: output", new Shape(whole.Length), Doubles(whole), Doubles(parts[0].Output));
-        MaximumError.AssertWithin(Forward, $"{Tested.Name}, tree of merges: log-sum-exp", new Shape(1), Doubles(wholeLse), Doubles(parts[0].LogSumExp));
+        MaximumError.AssertWithin(Forward, $"{Tested.Name}, tree of merges: output", new Shape(whole.Length),
+            Doubles(whole), Doubles(parts[0].Output));
+        MaximumError.AssertWithin(Forward, $"{Tested.Name}, tree of merges: log-sum-exp", new Shape(1),
+            Doubles(wholeLse), Doubles(parts[0].LogSumExp));
     }
 
     // One query (0.5, -1) of one head against the given keys.
@@ -88,7 +95,8 @@ public abstract class MergeTests(Func<IEngine> create) : EngineTest(create)
         using var value = Uploaded(values, headDim);
         using var output = Tested.Allocate(query.Shape, Tested.FloatType);
         using var lse = Tested.Allocate(new Shape(1, 1, 1), Tested.FloatType);
-        Tested.AttentionForward(new AttentionForwardArguments(query, key, value, output, lse, layout, SequenceBatch.Uniform(1, 1, keys.Length),
+        Tested.AttentionForward(new AttentionForwardArguments(query, key, value, output, lse, layout,
+            SequenceBatch.Uniform(1, 1, keys.Length),
             (float)(1 / Math.Sqrt(2))));
         return (Downloaded(output), Downloaded(lse));
     }
@@ -130,7 +138,8 @@ public abstract class MergeTests(Func<IEngine> create) : EngineTest(create)
 
     private static double[] Doubles(float[] values) => [.. values];
 
-    // Some rows of each part keep nothing, the first row keeps nothing in any part; what a part without keys has as output must not matter.
+    // Some rows of each part keep nothing, the first row keeps nothing in any part; what a part without keys has as
+    // output must not matter.
     private void DropRows(TestTensor output, TestTensor logSumExp, int part)
     {
         int batch = output.Shape[0], tokens = output.Shape[1], heads = output.Shape[2], headDim = output.Shape[3];

@@ -12,26 +12,28 @@ public abstract class OptimizerTests(Func<IEngine> create) : EngineTest(create)
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void SumOfSquares(bool accumulate)
+    public void Sum_of_squares(bool accumulate)
     {
         foreach (int count in (int[])[0, .. s_lengths])
         {
             var x = Normal("x", new Shape(count));
             var result = accumulate ? With("result", new Shape(1), [3.5]) : Output("result", new Shape(1));
-            Check($"sum of squares {count}", new Tolerance(1e-6, true), e => e.Engine.SumOfSquares(e[x], e[result], accumulate));
+            Check($"sum of squares {count}", new Tolerance(1e-6, true), e =>
+                e.Engine.SumOfSquares(e[x], e[result], accumulate));
             Release();
         }
     }
 
     [Fact]
-    public void SumOfSquaresIsAccumulatedInDoublePrecision()
+    public void Sum_of_squares_is_accumulated_in_double_precision()
     {
         // In single precision the small squares vanish beside the first one.
         var values = new double[100_001];
         Array.Fill(values, 1e-2);
         values[0] = 1e2;
         var (x, result) = (With("x", new Shape(values.Length), values), Output("result", new Shape(1)));
-        Check("sum of squares of different sizes", new Tolerance(1e-6, true), e => e.Engine.SumOfSquares(e[x], e[result], false));
+        Check("sum of squares of different sizes", new Tolerance(1e-6, true), e =>
+            e.Engine.SumOfSquares(e[x], e[result], false));
     }
 
     [Theory]
@@ -44,21 +46,25 @@ public abstract class OptimizerTests(Func<IEngine> create) : EngineTest(create)
         foreach (int count in s_lengths)
         {
             var shape = new Shape(count);
-            var (parameter, gradient, first) = (Normal("parameter", shape), Normal("gradient", shape), Normal("first moment", shape, step == 1 ? 0 : 1));
-            var second = With("second moment", shape, [.. Random.Normal(count, step == 1 ? 0 : 1).Select(x => x * x + (step == 1 ? 0 : 1e-3))]);
-            Check($"AdamW step {step}, {count}", Forward, e => e.Engine.AdamW(new AdamWArguments(e[parameter], e[gradient], e[first], e[second],
+            var (parameter, gradient, first) = (Normal("parameter", shape), Normal("gradient", shape),
+                Normal("first moment", shape, step == 1 ? 0 : 1));
+            var second = With("second moment", shape,
+                [.. Random.Normal(count, step == 1 ? 0 : 1).Select(x => x * x + (step == 1 ? 0 : 1e-3))]);
+            Check($"AdamW step {step}, {count}", Forward, e =>
+                e.Engine.AdamW(new AdamWArguments(e[parameter], e[gradient], e[first], e[second],
                 LearningRate: 0.02f, Beta1: 0.9f, Beta2: 0.95f, Epsilon: 1e-8f, weightDecay, step, gradientScale)));
             Release();
         }
     }
 
     [Fact]
-    public void AdamWLeavesAnUntouchedParameterAlone()
+    public void AdamW_leaves_an_untouched_parameter_alone()
     {
         var shape = new Shape(37);
         var (parameter, gradient) = (Normal("parameter", shape), Constant("gradient", shape, 0));
         var (first, second) = (Constant("first moment", shape, 0), Constant("second moment", shape, 0));
-        Check("AdamW with gradient 0", Forward, e => e.Engine.AdamW(new AdamWArguments(e[parameter], e[gradient], e[first], e[second],
+        Check("AdamW with gradient 0", Forward, e =>
+            e.Engine.AdamW(new AdamWArguments(e[parameter], e[gradient], e[first], e[second],
             0.1f, 0.9f, 0.999f, 1e-8f, WeightDecay: 0, Step: 3, GradientScale: 1)));
     }
 }

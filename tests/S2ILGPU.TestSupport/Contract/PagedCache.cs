@@ -12,7 +12,8 @@ public static class PagedCache
     /// <param name="blockTokens">Tokens per page.</param>
     /// <param name="isWanted">Whether a block (sequence, KV head, key block) gets a page.</param>
     /// <param name="pageCount">P, more than the pages in use.</param>
-    public static PageTable Table(Random random, int keyValueHeads, int[] keyCounts, int blockTokens, Func<int, int, int, bool> isWanted, out int pageCount)
+    public static PageTable Table(Random random, int keyValueHeads, int[] keyCounts, int blockTokens, Func<int, int,
+        int, bool> isWanted, out int pageCount)
     {
         int Blocks(int tokens) => (tokens + blockTokens - 1) / blockTokens;
         var table = new PageTable(keyCounts.Length, keyValueHeads, Blocks(keyCounts.Max()) + 1);

@@ -4,52 +4,65 @@ using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>Row-wise operations and their gradients: RMS norm, rotary positions, embedding, softmax cross entropy.</summary>
+/// <summary>Row-wise operations and their gradients: RMS norm, rotary positions, embedding, softmax cross
+/// entropy.</summary>
 public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
 {
-    private static readonly (int Rows, int Columns)[] s_matrices = [(0, 8), (1, 1), (2, 7), (3, 16), (5, 33), (33, 100), (7, 513)];
+    private static readonly (int Rows, int Columns)[] s_matrices =
+        [(0, 8), (1, 1), (2, 7), (3, 16), (5, 33), (33, 100), (7, 513)];
 
-    public static TheoryData<bool, bool> Accumulations => new((false, false), (true, false), (false, true), (true, true));
+    public static TheoryData<bool, bool> Accumulations =>
+        new((false, false), (true, false), (false, true), (true, true));
 
     [Theory]
     [InlineData(1.0, 1e-5f)]
     [InlineData(1e-4, 1e-6f)]
     [InlineData(1e4, 1e-5f)]
-    public void RmsNorm(double scale, float epsilon)
+    public void Rms_norm(double scale, float epsilon)
     {
         foreach (var (rows, columns) in s_matrices)
         {
-            var (x, weight) = (StridedRows("x", rows, columns, 2, 1, isWritten: false), Normal("weight", new Shape(columns)));
+            var (x, weight) = (StridedRows("x", rows, columns, 2, 1, isWritten: false),
+                Normal("weight", new Shape(columns)));
             x.Values = Random.Normal(x.Shape.Count, scale);
-            var (y, inverseRms) = (StridedRows("y", rows, columns, 0, 3, isWritten: true), Output("inverse RMS", new Shape(rows)));
-            Check($"RMS norm {rows}x{columns}, scale {scale}", Forward.Relative, e => e.Engine.RmsNorm(e[x], e[weight], e[y], e[inverseRms], epsilon));
+            var (y, inverseRms) = (StridedRows("y", rows, columns, 0, 3, isWritten: true),
+                Output("inverse RMS", new Shape(rows)));
+            Check($"RMS norm {rows}x{columns}, scale {scale}", Forward.Relative, e =>
+                e.Engine.RmsNorm(e[x], e[weight], e[y], e[inverseRms], epsilon));
             Release();
         }
     }
 
     [Fact]
-    public void RmsNormOfZerosIsZero()
+    public void Rms_norm_of_zeros_is_zero()
     {
         var (x, weight) = (Constant("x", new Shape(3, 20), 0), Normal("weight", new Shape(20)));
         var (y, inverseRms) = (Output("y", new Shape(3, 20)), Output("inverse RMS", new Shape(3)));
-        Check("RMS norm of zeros", Forward.Relative, e => e.Engine.RmsNorm(e[x], e[weight], e[y], e[inverseRms], 1e-5f));
+        Check("RMS norm of zeros", Forward.Relative, e =>
+            e.Engine.RmsNorm(e[x], e[weight], e[y], e[inverseRms], 1e-5f));
     }
 
     [Theory]
     [MemberData(nameof(Accumulations))]
-    public void RmsNormGradient(bool accumulateX, bool accumulateWeight)
+    public void Rms_norm_gradient(bool accumulateX, bool accumulateWeight)
     {
         foreach (var (rows, columns) in s_matrices)
         {
-            var (x, dy) = (StridedRows("x", rows, columns, 1, 2, isWritten: false), StridedRows("dy", rows, columns, 3, 0, isWritten: false));
-            var (weight, inverseRms) = (Normal("weight", new Shape(columns)), With("inverse RMS", new Shape(rows), InverseRms(x, 1e-5)));
-            var (dx, dweight) = (StridedRows("dx", rows, columns, 2, 2, isWritten: true), Normal("dweight", new Shape(columns)));
+            var (x, dy) = (StridedRows("x", rows, columns, 1, 2, isWritten: false),
+                StridedRows("dy", rows, columns, 3, 0, isWritten: false));
+            var (weight, inverseRms) = (Normal("weight", new Shape(columns)),
+                With("inverse RMS", new Shape(rows), InverseRms(x, 1e-5)));
+            var (dx, dweight) = (StridedRows("dx", rows, columns, 2, 2, isWritten: true),
+                Normal("dweight", new Shape(columns)));
             Check($"RMS norm gradient {rows}x{columns}", Backward.Relative,
-                e => e.Engine.RmsNormBackward(e[x], e[weight], e[inverseRms], e[dy], e.Target(dx, accumulateX), e.Target(dweight, accumulateWeight)));
+                e => e.Engine.RmsNormBackward(e[x], e[weight], e[inverseRms], e[dy], e.Target(dx, accumulateX),
+                e.Target(dweight, accumulateWeight)));
             Check($"RMS norm gradient of x alone {rows}x{columns}", Backward.Relative,
-                e => e.Engine.RmsNormBackward(e[x], e[weight], e[inverseRms], e[dy], e.Target(dx, accumulateX), GradientTarget.None));
+                e => e.Engine.RmsNormBackward(e[x], e[weight], e[inverseRms], e[dy], e.Target(dx, accumulateX),
+                GradientTarget.None));
             Check($"RMS norm gradient of the weight alone {rows}x{columns}", Backward.Relative,
-                e => e.Engine.RmsNormBackward(e[x], e[weight], e[inverseRms], e[dy], GradientTarget.None, e.Target(dweight, accumulateWeight)));
+                e => e.Engine.RmsNormBackward(e[x], e[weight], e[inverseRms], e[dy], GradientTarget.None,
+                e.Target(dweight, accumulateWeight)));
             Release();
         }
     }
@@ -70,9 +83,11 @@ public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
             var packed = Normal("packed", new Shape(batch, tokens, heads + 2, headDim));
             var headMajor = Normal("head-major", new Shape(batch, heads, tokens, headDim));
             var (x, y) = (View(packed, t => t.Slice(2, 1, heads)), View(headMajor, t => t.Permute(0, 2, 1, 3)));
-            Check($"rotary D {headDim}", Forward, e => e.Engine.Rotary(e[x], e[cosine], e[sine], e[positions], e.Target(y, accumulate), inverse));
+            Check($"rotary D {headDim}", Forward, e =>
+                e.Engine.Rotary(e[x], e[cosine], e[sine], e[positions], e.Target(y, accumulate), inverse));
             if (!accumulate)
-                Check($"rotary D {headDim} in place", Forward, e => e.Engine.Rotary(e[x], e[cosine], e[sine], e[positions], e.Target(x, false), inverse));
+                Check($"rotary D {headDim} in place", Forward, e =>
+                    e.Engine.Rotary(e[x], e[cosine], e[sine], e[positions], e.Target(x, false), inverse));
             Release();
         }
     }
@@ -90,13 +105,15 @@ public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
     }
 
     [Fact]
-    public void EmbeddingOfShortRowsWidensThem()
+    public void Embedding_of_short_rows_widens_them()
     {
         foreach (int columns in (int[])[1, 7, 16, 100, 257])
         {
             var (whole, ids) = (Normal("table", new Shape(11, columns + 2), type: ElementType.BFloat16), Ids(30, 11));
-            var (table, y) = (View(whole, t => t.Slice(1, 1, columns)), StridedRows("y", 30, columns, 2, 0, isWritten: true));
-            Check($"embedding of {columns} BFloat16 columns", Tolerance.Exact, e => e.Engine.Embedding(e[table], e[ids], e[y]));
+            var (table, y) = (View(whole, t => t.Slice(1, 1, columns)),
+                StridedRows("y", 30, columns, 2, 0, isWritten: true));
+            Check($"embedding of {columns} BFloat16 columns", Tolerance.Exact, e =>
+                e.Engine.Embedding(e[table], e[ids], e[y]));
             Release();
         }
     }
@@ -104,13 +121,14 @@ public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void EmbeddingGradientAddsRepeatedIds(bool accumulate)
+    public void Embedding_gradient_adds_repeated_ids(bool accumulate)
     {
         foreach (int columns in (int[])[1, 7, 16, 100])
         {
             var (ids, dy) = (Ids(60, 11), StridedRows("dy", 60, columns, 2, 1, isWritten: false));
             var dtable = StridedRows("dtable", 13, columns, 1, 1, isWritten: true);
-            Check($"embedding gradient of {columns} columns", Backward, e => e.Engine.EmbeddingBackward(e[ids], e[dy], e.Target(dtable, accumulate)));
+            Check($"embedding gradient of {columns} columns", Backward, e =>
+                e.Engine.EmbeddingBackward(e[ids], e[dy], e.Target(dtable, accumulate)));
             Release();
         }
     }
@@ -120,7 +138,7 @@ public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
     [InlineData(1e-3)]
     [InlineData(50.0)]
     [InlineData(3e3)]
-    public void SoftmaxCrossEntropy(double scale)
+    public void Softmax_cross_entropy(double scale)
     {
         foreach (int classes in (int[])[1, 2, 7, 16, 50, 257, 1003])
         {
@@ -133,35 +151,40 @@ public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
     }
 
     [Fact]
-    public void IgnoredTargetsCostNothing()
+    public void Ignored_targets_cost_nothing()
     {
         var (logits, targets) = (Logits(9, 33, 1), Targets(9, 33, withIgnored: true));
         var (losses, logSumExp) = (Output("losses", new Shape(9)), Output("log-sum-exp", new Shape(9)));
         logSumExp.Tolerance = new Tolerance(1e30); // of an ignored row: any finite number
-        Check("cross entropy with ignored targets", Forward, e => e.Engine.SoftmaxCrossEntropy(e[logits], e[targets], e[losses], e[logSumExp]));
+        Check("cross entropy with ignored targets", Forward, e =>
+            e.Engine.SoftmaxCrossEntropy(e[logits], e[targets], e[losses], e[logSumExp]));
     }
 
     [Theory]
     [InlineData(1.0, false)]
     [InlineData(1.0, true)]
     [InlineData(50.0, false)]
-    public void SoftmaxCrossEntropyGradient(double scale, bool accumulate)
+    public void Softmax_cross_entropy_gradient(double scale, bool accumulate)
     {
         foreach (int classes in (int[])[1, 2, 7, 16, 50, 257])
         {
             var (logits, targets) = (Logits(9, classes, scale), Targets(9, classes, withIgnored: true));
-            var (logSumExp, dlosses) = (With("log-sum-exp", new Shape(9), LogSumExp(logits)), Normal("dlosses", new Shape(9)));
+            var (logSumExp, dlosses) = (With("log-sum-exp", new Shape(9), LogSumExp(logits)),
+                Normal("dlosses", new Shape(9)));
             var dlogits = StridedRows("dlogits", 9, classes, 1, 2, isWritten: true);
             Check($"cross entropy gradient of {classes} classes, scale {scale}", Backward,
-                e => e.Engine.SoftmaxCrossEntropyBackward(e[logits], e[targets], e[logSumExp], e[dlosses], e.Target(dlogits, accumulate)));
+                e => e.Engine.SoftmaxCrossEntropyBackward(e[logits], e[targets], e[logSumExp], e[dlosses],
+                e.Target(dlogits, accumulate)));
             if (!accumulate)
                 Check($"cross entropy gradient of {classes} classes over the logits, scale {scale}", Backward,
-                    e => e.Engine.SoftmaxCrossEntropyBackward(e[logits], e[targets], e[logSumExp], e[dlosses], e.Target(logits, false)));
+                    e => e.Engine.SoftmaxCrossEntropyBackward(e[logits], e[targets], e[logSumExp], e[dlosses],
+                    e.Target(logits, false)));
             Release();
         }
     }
 
-    private TestTensor Ids(int count, int end) => Integers("ids", new Shape(count), (int[])[.. Enumerable.Range(0, count).Select(_ => Random.Next(end))]);
+    private TestTensor Ids(int count, int end) =>
+        Integers("ids", new Shape(count), (int[])[.. Enumerable.Range(0, count).Select(_ => Random.Next(end))]);
 
     private TestTensor Logits(int rows, int classes, double scale)
     {
@@ -183,7 +206,8 @@ public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
         double Angle(int n) => n / half * Math.Pow(10000, -(double)(n % half) / half);
         var shape = new Shape(positions, half);
         int[] all = [.. Enumerable.Range(0, positions * half)];
-        return (With("cosine", shape, [.. all.Select(n => Math.Cos(Angle(n)))]), With("sine", shape, [.. all.Select(n => Math.Sin(Angle(n)))]));
+        return (With("cosine", shape, [.. all.Select(n => Math.Cos(Angle(n)))]),
+            With("sine", shape, [.. all.Select(n => Math.Sin(Angle(n)))]));
     }
 
     private static double[] InverseRms(TestTensor x, double epsilon) =>

@@ -3,11 +3,14 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>One operand of a call, twice: on the engine under test and, in double precision, on the reference.</summary>
-/// <remarks>Contents are set on the reference; <see cref="EngineTest.Check"/> rounds them to the tested type and uploads them.</remarks>
+/// <summary>One operand of a call, twice: on the engine under test and, in double precision, on the
+/// reference.</summary>
+/// <remarks>Contents are set on the reference; <see cref="EngineTest.Check"/> rounds them to the tested type and
+/// uploads them.</remarks>
 public sealed class TestTensor
 {
-    internal TestTensor(string name, Tensor tested, Tensor reference) => (Name, Tested, Reference) = (name, tested, reference);
+    internal TestTensor(string name, Tensor tested, Tensor reference) =>
+        (Name, Tested, Reference) = (name, tested, reference);
 
     /// <summary>Name in failure messages.</summary>
     public string Name { get; }

@@ -6,8 +6,8 @@ using Xunit;
 namespace S2ILGPU.TestSupport;
 
 /// <summary>
-/// The contract promises the same bits for any number of threads: engines that differ in nothing else give the same results, on work that is large
-/// enough to be split.
+/// The contract promises the same bits for any number of threads: engines that differ in nothing else give the same
+/// results, on work that is large enough to be split.
 /// </summary>
 /// <param name="engines">The same engine with different numbers of threads.</param>
 public abstract class ThreadCountTests(params Func<IEngine>[] engines)
@@ -17,25 +17,28 @@ public abstract class ThreadCountTests(params Func<IEngine>[] engines)
     [InlineData(1, 1500, 900)]
     [InlineData(3, 16, 5000)]
     [InlineData(900, 20, 33)]
-    public void MatMul(int m, int n, int k) => AssertSameBits($"product {m}x{n}x{k}", work =>
+    public void Mat_mul(int m, int n, int k) => AssertSameBits($"product {m}x{n}x{k}", work =>
     {
         foreach (var (transposeA, transposeB) in ((bool, bool)[])[(false, false), (false, true), (true, false)])
-            work.Engine.MatMul(new MatMulArguments(work.Normal(transposeA ? [k, m] : [m, k]), work.Normal(transposeB ? [n, k] : [k, n]), work.Result(m, n),
+            work.Engine.MatMul(new MatMulArguments(work.Normal(transposeA ? [k, m] : [m, k]),
+                work.Normal(transposeB ? [n, k] : [k, n]), work.Result(m, n),
                 transposeA, transposeB));
     });
 
     [Fact]
-    public void RowsAndTheirSums() => AssertSameBits("row operations", work =>
+    public void Rows_and_their_sums() => AssertSameBits("row operations", work =>
     {
         const int rows = 517, columns = 200;
         var (x, weight, dy) = (work.Normal(rows, columns), work.Normal(columns), work.Normal(rows, columns));
         var inverseRms = work.Result(rows);
         work.Engine.RmsNorm(x, weight, work.Result(rows, columns), inverseRms, 1e-5f);
-        work.Engine.RmsNormBackward(x, weight, inverseRms, dy, GradientTarget.Into(work.Result(rows, columns)), GradientTarget.Into(work.Result(columns)));
+        work.Engine.RmsNormBackward(x, weight, inverseRms, dy, GradientTarget.Into(work.Result(rows, columns)),
+            GradientTarget.Into(work.Result(columns)));
         work.Engine.EmbeddingBackward(work.Integers(rows, 7), dy, GradientTarget.Into(work.Result(7, columns)));
         var (targets, logSumExp) = (work.Integers(rows, columns), work.Result(rows));
         work.Engine.SoftmaxCrossEntropy(x, targets, work.Result(rows), logSumExp);
-        work.Engine.SoftmaxCrossEntropyBackward(x, targets, logSumExp, work.Normal(rows), GradientTarget.Into(work.Result(rows, columns)));
+        work.Engine.SoftmaxCrossEntropyBackward(x, targets, logSumExp, work.Normal(rows),
+            GradientTarget.Into(work.Result(rows, columns)));
         work.Engine.SwiGlu(x, dy, work.Result(rows, columns));
         work.Engine.SwiGluBackward(x, dy, work.Normal(rows, columns), GradientTarget.Into(work.Result(rows, columns)),
             GradientTarget.Into(work.Result(rows, columns)));
@@ -44,7 +47,7 @@ public abstract class ThreadCountTests(params Func<IEngine>[] engines)
     [Theory]
     [InlineData(1000)]
     [InlineData(300_007)]
-    public void ElementwiseAndSums(int count) => AssertSameBits($"elementwise {count}", work =>
+    public void Elementwise_and_sums(int count) => AssertSameBits($"elementwise {count}", work =>
     {
         var (x, y) = (work.Normal(count), work.Normal(count));
         work.Engine.Add(x, y, work.Result(count));
@@ -62,17 +65,22 @@ public abstract class ThreadCountTests(params Func<IEngine>[] engines)
     [InlineData(4, 1, "L2 s3")]
     [InlineData(6, 3, "L1 s3 by query head")]
     [InlineData(3, 3, "dense non-causal")]
-    public void Attention(int heads, int keyValueHeads, string pattern) => AssertSameBits($"attention '{pattern}' H{heads}/{keyValueHeads}", work =>
+    public void Attention(int heads, int keyValueHeads, string pattern) =>
+        AssertSameBits($"attention '{pattern}' H{heads}/{keyValueHeads}", work =>
     {
         const int tokens = 500, headDim = 64;
         var layout = BlockLayout.Create(PatternCatalog.Create(pattern, heads, keyValueHeads, 32), tokens);
         var sequences = SequenceBatch.Packed([tokens - 170, 170], [tokens - 170, 170]);
-        var (query, key, value) = (work.Normal(1, tokens, heads, headDim), work.Normal(1, tokens, keyValueHeads, headDim),
+        var (query, key, value) = (work.Normal(1, tokens, heads, headDim),
+            work.Normal(1, tokens, keyValueHeads, headDim),
             work.Normal(1, tokens, keyValueHeads, headDim));
         var (output, logSumExp) = (work.Result(1, tokens, heads, headDim), work.Result(1, heads, tokens));
-        work.Engine.AttentionForward(new AttentionForwardArguments(query, key, value, output, logSumExp, layout, sequences, 0.125f));
-        work.Engine.AttentionBackward(new AttentionBackwardArguments(query, key, value, output, logSumExp, work.Normal(1, tokens, heads, headDim), null,
-            work.Result(1, tokens, heads, headDim), work.Result(1, tokens, keyValueHeads, headDim), work.Result(1, tokens, keyValueHeads, headDim),
+        work.Engine.AttentionForward(new AttentionForwardArguments(query, key, value, output, logSumExp, layout,
+            sequences, 0.125f));
+        work.Engine.AttentionBackward(new AttentionBackwardArguments(query, key, value, output, logSumExp,
+            work.Normal(1, tokens, heads, headDim), null,
+            work.Result(1, tokens, heads, headDim), work.Result(1, tokens, keyValueHeads, headDim),
+                work.Result(1, tokens, keyValueHeads, headDim),
             layout, sequences, 0.125f));
     });
 
@@ -83,7 +91,8 @@ public abstract class ThreadCountTests(params Func<IEngine>[] engines)
     {
         const int tokens = 5000, headDim = 64;
         var layout = BlockLayout.Create(PatternCatalog.Create("dense", 4, 2, 64), tokens, queries);
-        work.Engine.AttentionForward(new AttentionForwardArguments(work.Normal(1, queries, 4, headDim), work.Normal(1, tokens, 2, headDim),
+        work.Engine.AttentionForward(new AttentionForwardArguments(work.Normal(1, queries, 4, headDim),
+            work.Normal(1, tokens, 2, headDim),
             work.Normal(1, tokens, 2, headDim), work.Result(1, queries, 4, headDim), work.Result(1, 4, queries), layout,
             SequenceBatch.Uniform(1, queries, tokens), 0.125f));
     });
@@ -102,12 +111,15 @@ public abstract class ThreadCountTests(params Func<IEngine>[] engines)
             first = first.Length == 0 ? engine.Name : first;
             for (int n = 0; n < actual.Length; n++)
                 for (int i = 0; i < actual[n].Length; i++)
-                    Assert.True(BitConverter.SingleToInt32Bits(expected[n][i]) == BitConverter.SingleToInt32Bits(actual[n][i]),
-                        $"{what}: result {n}, element {i} is {expected[n][i]:r} on {first} but {actual[n][i]:r} on {engine.Name}; {Seeds.Text}");
+                    Assert.True(BitConverter.SingleToInt32Bits(expected[n][i])
+                        == BitConverter.SingleToInt32Bits(actual[n][i]),
+                        $"{what}: result {n}, element {i} is {expected[n][i]:r} on {first} but {actual[n][i]:r} on "
+                            + $"{engine.Name}; {Seeds.Text}");
         }
     }
 
-    /// <summary>The tensors of one run: the same random inputs on every engine, and the results in the order of their creation.</summary>
+    /// <summary>The tensors of one run: the same random inputs on every engine, and the results in the order of their
+    /// creation.</summary>
     private sealed class Workload(IEngine engine) : IDisposable
     {
         private readonly Random _random = Seeds.NewRandom();

@@ -5,14 +5,17 @@ namespace S2ILGPU.TestSupport;
 
 /// <summary>Dependencies between the folders of a project point one way.</summary>
 /// <param name="project">Folder of the project, as in <c>src/S2ILGPU.Core</c>.</param>
-/// <param name="arrows">Folder, and the folders that it names itself; what those may use, it may use too. Files outside of folders may name all.</param>
+/// <param name="arrows">Folder, and the folders that it names itself; what those may use, it may use too. Files outside
+/// of folders may name all.</param>
 /// <param name="exceptions">Files that may name a folder in spite of the arrows.</param>
-public sealed partial class FolderArrows(string project, IReadOnlyDictionary<string, string[]> arrows, params (string File, string Folder)[] exceptions)
+public sealed partial class FolderArrows(string project, IReadOnlyDictionary<string, string[]> arrows,
+    params (string File, string Folder)[] exceptions)
 {
     /// <summary>The map has the folders that there are.</summary>
     public void CheckFolders()
     {
-        var folders = Directory.GetDirectories(Repository.PathOf(project)).Select(Path.GetFileName).Except(["bin", "obj"]);
+        var folders = Directory.GetDirectories(Repository.PathOf(project)).Select(Path.GetFileName)
+            .Except(["bin", "obj"]);
         Assert.Equal(arrows.Keys.Order(), folders.Order());
     }
 
@@ -24,7 +27,8 @@ public sealed partial class FolderArrows(string project, IReadOnlyDictionary<str
                     let folder = source.Path.Split('/')[depth]
                     where arrows.ContainsKey(folder)
                     from named in Named(source.Text)
-                    where named != folder && !Reachable(folder).Contains(named) && !exceptions.Contains((source.Path, named))
+                    where named != folder && !Reachable(folder).Contains(named)
+                        && !exceptions.Contains((source.Path, named))
                     select $"{source.Path} names {named}";
         Assert.Empty(wrong);
     }

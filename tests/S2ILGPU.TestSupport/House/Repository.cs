@@ -11,8 +11,10 @@ public static class Repository
     /// <summary>A path below the root.</summary>
     public static string PathOf(params ReadOnlySpan<string> parts) => Path.Combine([Root, .. parts]);
 
-    /// <summary>The C# files below a folder, or those of another kind, without build outputs, with their paths relative to the root.</summary>
-    public static IEnumerable<(string Path, string Text)> Sources(string folder, string kind = "*.cs") => Directory.EnumerateFiles(PathOf(folder), kind, SearchOption.AllDirectories)
+    /// <summary>The C# files below a folder, or those of another kind, without build outputs, with their paths relative
+    /// to the root.</summary>
+    public static IEnumerable<(string Path, string Text)> Sources(string folder, string kind = "*.cs") =>
+        Directory.EnumerateFiles(PathOf(folder), kind, SearchOption.AllDirectories)
         .Select(file => Path.GetRelativePath(Root, file).Replace('\\', '/'))
         .Where(file => !file.Split('/').Any(part => part is "bin" or "obj"))
         .Order(StringComparer.Ordinal)

@@ -4,9 +4,10 @@ using System.Runtime.InteropServices;
 
 namespace S2ILGPU.TestSupport.Ptx;
 
-/// <summary>Builds the bytes of a kernel's argument struct for a <see cref="PtxMachine"/>, field by field: views become address and length, as ILGPU passes them.</summary>
-/// <remarks>The layout is that of the C# struct with every <c>ArrayView&lt;T&gt;</c> replaced by two 64-bit words. A field that was never set is an error, so that a new field of a kernel does
-/// not stay zero unnoticed.</remarks>
+/// <summary>Builds the bytes of a kernel's argument struct for a <see cref="PtxMachine"/>, field by field: views become
+/// address and length, as ILGPU passes them.</summary>
+/// <remarks>The layout is that of the C# struct with every <c>ArrayView&lt;T&gt;</c> replaced by two 64-bit words. A
+/// field that was never set is an error, so that a new field of a kernel does not stay zero unnoticed.</remarks>
 public sealed class KernelArguments
 {
     private readonly Dictionary<string, (int Offset, Type Type)> _fields = [];
@@ -25,7 +26,8 @@ public sealed class KernelArguments
 
     /// <summary>Sets a view to an array of its own.</summary>
     /// <param name="path">Names of the fields, joined by dots, as in <c>Lists.Rows</c>.</param>
-    /// <param name="data">The array; elements may be of another type than the view's, the length follows from the bytes.</param>
+    /// <param name="data">The array; elements may be of another type than the view's, the length follows from the
+    /// bytes.</param>
     /// <param name="isReadOnly">Whether the kernel must not write it.</param>
     public KernelArguments View<T>(string path, T[] data, bool isReadOnly = true) where T : unmanaged
     {
@@ -42,7 +44,8 @@ public sealed class KernelArguments
             throw new ArgumentException($"{path} is no view but {type.Name}");
         long elementBytes = SizeOf(type.GetGenericArguments()[0]);
         if (bytes % elementBytes != 0)
-            throw new ArgumentException($"{path}: {bytes} bytes are no whole number of elements of {elementBytes} bytes");
+            throw new ArgumentException(
+                $"{path}: {bytes} bytes are no whole number of elements of {elementBytes} bytes");
         MemoryMarshal.Write(_bytes.AsSpan(offset), address);
         MemoryMarshal.Write(_bytes.AsSpan(offset + 8), bytes / elementBytes);
         return this;
@@ -59,7 +62,8 @@ public sealed class KernelArguments
     }
 
     /// <summary>The bytes.</summary>
-    public byte[] ToBytes() => _unset.Count == 0 ? _bytes : throw new InvalidOperationException($"fields without a value: {string.Join(", ", _unset)}");
+    public byte[] ToBytes() => _unset.Count == 0 ? _bytes
+        : throw new InvalidOperationException($"fields without a value: {string.Join(", ", _unset)}");
 
     private (int Offset, Type Type) Field(string path)
     {
@@ -81,7 +85,8 @@ public sealed class KernelArguments
         if (IsView(type))
             return (16, 8);
         int offset = begin, alignment = 1;
-        foreach (var field in type.GetFields(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance).OrderBy(f => f.MetadataToken))
+        foreach (var field in type.GetFields(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance)
+            .OrderBy(f => f.MetadataToken))
         {
             string path = prefix + field.Name;
             int fieldAlignment = AlignmentOf(field.FieldType);
@@ -94,11 +99,13 @@ public sealed class KernelArguments
     }
 
     private static int AlignmentOf(Type type) => type.IsPrimitive || type.IsEnum ? SizeOf(type) : IsView(type) ? 8
-        : type.GetFields(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance).Select(f => AlignmentOf(f.FieldType)).DefaultIfEmpty(1).Max();
+        : type.GetFields(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance)
+        .Select(f => AlignmentOf(f.FieldType)).DefaultIfEmpty(1).Max();
 
     private static int Align(int offset, int alignment) => (offset + alignment - 1) / alignment * alignment;
 
-    private static int SizeOf(Type type) => (int)typeof(Unsafe).GetMethod(nameof(Unsafe.SizeOf))!.MakeGenericMethod(type).Invoke(null, null)!;
+    private static int SizeOf(Type type) =>
+        (int)typeof(Unsafe).GetMethod(nameof(Unsafe.SizeOf))!.MakeGenericMethod(type).Invoke(null, null)!;
 
     private static bool IsView(Type type) => type.IsGenericType && type.Name == "ArrayView`1";
 }

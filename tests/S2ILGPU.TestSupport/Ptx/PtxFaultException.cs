@@ -1,6 +1,7 @@
 namespace S2ILGPU.TestSupport.Ptx;
 
-/// <summary>A kernel did what no correct kernel does: the message names the fault, the instruction and the thread.</summary>
+/// <summary>A kernel did what no correct kernel does: the message names the fault, the instruction and the
+/// thread.</summary>
 public sealed class PtxFaultException : Exception
 {
     internal PtxFaultException(string message) : base(message)

@@ -4,11 +4,12 @@ namespace S2ILGPU.TestSupport.Ptx;
 
 /// <summary>Executes PTX texts without a GPU and checks on the way what a GPU would not tell.</summary>
 /// <remarks>
-/// <para>Found and reported as <see cref="PtxFaultException"/>: accesses out of bounds or misaligned, writes to inputs, reads of shared memory that nobody wrote, races within a group (missing
-/// barriers, missing waits for
-/// asynchronous copies, copies into memory that others still read), barriers that not all threads reach, collectives of a warp that not all its lanes reach, bank conflicts of ldmatrix, loops
-/// without end.</para>
-/// <para>Not modelled: ptxas, timing, memory ordering between groups, the rounding inside tensor cores (sums here are fp32, one product after another).</para>
+/// <para>Found and reported as <see cref="PtxFaultException"/>: accesses out of bounds or misaligned, writes to inputs,
+/// reads of shared memory that nobody wrote, races within a group (missing barriers, missing waits for
+/// asynchronous copies, copies into memory that others still read), barriers that not all threads reach, collectives of
+/// a warp that not all its lanes reach, bank conflicts of ldmatrix, loops without end.</para>
+/// <para>Not modelled: ptxas, timing, memory ordering between groups, the rounding inside tensor cores (sums here are
+/// fp32, one product after another).</para>
 /// <para>The machine is for one thread at a time. Arrays that it maps stay where they are until it is disposed.</para>
 /// </remarks>
 public sealed class PtxMachine(PtxProgram program, PtxOptions? options = null) : IDisposable
@@ -29,8 +30,10 @@ public sealed class PtxMachine(PtxProgram program, PtxOptions? options = null) :
     /// <summary>Instructions that warps executed so far.</summary>
     public long WarpInstructions { get; private set; }
 
-    /// <summary>Makes an array part of global memory and returns its address; the kernel works on the array itself.</summary>
-    public ulong Map<T>(T[] data, string name, bool isReadOnly = false) where T : unmanaged => _global.Map(data, (long)data.Length * Unsafe.SizeOf<T>(), name, isReadOnly);
+    /// <summary>Makes an array part of global memory and returns its address; the kernel works on the array
+    /// itself.</summary>
+    public ulong Map<T>(T[] data, string name, bool isReadOnly = false) where T : unmanaged =>
+        _global.Map(data, (long)data.Length * Unsafe.SizeOf<T>(), name, isReadOnly);
 
     /// <summary>Runs a grid, one group after another in a seeded order.</summary>
     /// <param name="grid">Groups.</param>
@@ -40,11 +43,15 @@ public sealed class PtxMachine(PtxProgram program, PtxOptions? options = null) :
     public void Launch(PtxDim grid, PtxDim size, byte[] arguments, int dynamicSharedBytes = 0)
     {
         if (arguments.Length != Program.ArgumentBytes)
-            throw new PtxFaultException($"{Program.Name} takes {Program.ArgumentBytes} bytes of arguments, not {arguments.Length}");
+            throw new PtxFaultException(
+                $"{Program.Name} takes {Program.ArgumentBytes} bytes of arguments, not {arguments.Length}");
         if (Program.MaximumThreads > 0 && size.Count > Program.MaximumThreads)
-            throw new PtxFaultException($"{Program.Name} was compiled for {Program.MaximumThreads} threads a group, not {size.Count}");
+            throw new PtxFaultException(
+                $"{Program.Name} was compiled for {Program.MaximumThreads} threads a group, not {size.Count}");
         if (Program.DynamicSharedOffset + dynamicSharedBytes > Options.MaximumSharedBytes)
-            throw new PtxFaultException($"{Program.DynamicSharedOffset + dynamicSharedBytes} bytes of shared memory; a group may have {Options.MaximumSharedBytes}");
+            throw new PtxFaultException(
+                $"{Program.DynamicSharedOffset + dynamicSharedBytes} bytes of shared memory; a group may have "
+                + $"{Options.MaximumSharedBytes}");
         var random = new Random(Options.Seed);
         int[] order = [.. Enumerable.Range(0, checked((int)grid.Count))];
         random.Shuffle(order);

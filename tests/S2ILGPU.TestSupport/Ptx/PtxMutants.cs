@@ -29,7 +29,8 @@ public enum PtxFaultKind
     /// <summary>An exclusive or (of a swizzle) is gone.</summary>
     SwizzleDropped,
 
-    /// <summary>The comparison that occurs most often, the one of the mask, counts one position too many or too few.</summary>
+    /// <summary>The comparison that occurs most often, the one of the mask, counts one position too many or too
+    /// few.</summary>
     MaskOffByOne,
 
     /// <summary>An exponential is gone.</summary>
@@ -77,13 +78,18 @@ public static partial class PtxMutants
         Every(PtxFaultKind.CommitDropped, Commit(), _ => "");
         Every(PtxFaultKind.BarrierDropped, GroupBarrier(), _ => "");
         Every(PtxFaultKind.WarpBarrierDropped, WarpBarrier(), _ => "");
-        Every(PtxFaultKind.TransposeSwapped, LoadMatrix(), m => m.Value.Contains(".trans", StringComparison.Ordinal) ? m.Value.Replace(".trans", "") : m.Value.Replace(".x4", ".x4.trans"));
-        Every(PtxFaultKind.MatrixMoved, LoadMatrixAddress(), m => $"{m.Groups[1].Value}+{(m.Groups[2].Success ? int.Parse(m.Groups[2].ValueSpan) : 0) ^ 16}];");
+        Every(PtxFaultKind.TransposeSwapped, LoadMatrix(), m => m.Value.Contains(".trans", StringComparison.Ordinal)
+            ? m.Value.Replace(".trans", "") : m.Value.Replace(".x4", ".x4.trans"));
+        Every(PtxFaultKind.MatrixMoved, LoadMatrixAddress(), m =>
+            $"{m.Groups[1].Value}+{(m.Groups[2].Success ? int.Parse(m.Groups[2].ValueSpan) : 0) ^ 16}];");
         Every(PtxFaultKind.SwizzleDropped, Xor(), m => $"mov.b32 {m.Groups[1].Value}, {m.Groups[2].Value};");
-        Every(PtxFaultKind.ExponentialDropped, Exponential(), m => $"mov.f32 {m.Groups[1].Value}, {m.Groups[2].Value};");
+        Every(PtxFaultKind.ExponentialDropped, Exponential(), m =>
+            $"mov.f32 {m.Groups[1].Value}, {m.Groups[2].Value};");
         Every(PtxFaultKind.PackDropped, Pack(), m => $"mov.b32 {m.Groups[1].Value}, 0;");
         Every(PtxFaultKind.ShuffleDropped, Shuffle(), m => $"mov.b32 {m.Groups[1].Value}, {m.Groups[2].Value};");
-        Every(PtxFaultKind.ProductDropped, Product(), m => string.Join(' ', m.Groups[1].Value.Split(',').Zip(m.Groups[2].Value.Split(','), (d, c) => $"mov.b32 {d.Trim()}, {c.Trim()};")));
+        Every(PtxFaultKind.ProductDropped, Product(), m =>
+            string.Join(' ', m.Groups[1].Value.Split(',')
+            .Zip(m.Groups[2].Value.Split(','), (d, c) => $"mov.b32 {d.Trim()}, {c.Trim()};")));
         Every(PtxFaultKind.ZeroFillDropped, ZeroFill(), m => $"{m.Groups[1].Value}, 16;");
         if (OffByOne(text, begin) is { } mask)
             found.Add(mask);
@@ -98,7 +104,8 @@ public static partial class PtxMutants
             {
                 var match = matches[n];
                 found.Add(new PtxMutant(kind, n, matches.Length, LineOf(text, match.Index),
-                    () => string.Concat(text.AsSpan(0, match.Index), replacement(match), text.AsSpan(match.Index + match.Length))));
+                    () => string.Concat(text.AsSpan(0, match.Index), replacement(match),
+                    text.AsSpan(match.Index + match.Length))));
             }
         }
     }
@@ -110,7 +117,9 @@ public static partial class PtxMutants
         if (comparisons is null || comparisons.Count() < 16)
             return null;
         string changed = comparisons.Key switch { "le" => "lt", "lt" => "le", "ge" => "gt", _ => "ge" };
-        string Mutant() => text[..begin] + Comparison().Replace(text[begin..], m => m.Groups[1].Value == comparisons.Key ? m.Value.Replace($"setp.{comparisons.Key}", $"setp.{changed}") : m.Value);
+        string Mutant() => text[..begin] + Comparison()
+            .Replace(text[begin..], m => m.Groups[1].Value == comparisons.Key
+            ? m.Value.Replace($"setp.{comparisons.Key}", $"setp.{changed}") : m.Value);
         return new PtxMutant(PtxFaultKind.MaskOffByOne, 0, 1, LineOf(text, comparisons.First().Index), Mutant);
     }
 

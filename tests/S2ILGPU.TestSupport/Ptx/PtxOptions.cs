@@ -1,6 +1,7 @@
 namespace S2ILGPU.TestSupport.Ptx;
 
-/// <summary>When the bytes of an asynchronous copy arrive. Both are legal, so a correct kernel gives the same bits with both.</summary>
+/// <summary>When the bytes of an asynchronous copy arrive. Both are legal, so a correct kernel gives the same bits with
+/// both.</summary>
 public enum CopyTiming
 {
     /// <summary>When the thread waits for them: shows reads that come too soon.</summary>
@@ -19,7 +20,8 @@ public sealed record PtxOptions
     /// <summary>Chooses the order of warps and how long each runs before another takes its turn.</summary>
     public int Seed { get; init; }
 
-    /// <summary>Shared memory: reading what nobody wrote, or what another thread wrote or a copy brings without the wait and the barrier that order them, is a fault.</summary>
+    /// <summary>Shared memory: reading what nobody wrote, or what another thread wrote or a copy brings without the
+    /// wait and the barrier that order them, is a fault.</summary>
     public bool DetectRaces { get; init; } = true;
 
     /// <summary>Rows of an ldmatrix that meet in the same banks are a fault.</summary>

@@ -3,7 +3,8 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>The reference with one operation that does something wrong to one of its results: for testing that the engine tests can fail.</summary>
+/// <summary>The reference with one operation that does something wrong to one of its results: for testing that the
+/// engine tests can fail.</summary>
 /// <param name="operation">Name of the operation.</param>
 /// <param name="spoil">What happens to the result.</param>
 public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngine
@@ -42,31 +43,38 @@ public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngi
     public long CountNonFinite(Tensor x) => _inner.CountNonFinite(x);
 
     public void Fill(Tensor tensor, float value) => Then(nameof(Fill), tensor, () => _inner.Fill(tensor, value));
-    public void Copy(Tensor source, Tensor destination) => Then(nameof(Copy), destination, () => _inner.Copy(source, destination));
+    public void Copy(Tensor source, Tensor destination) =>
+        Then(nameof(Copy), destination, () => _inner.Copy(source, destination));
     public void WritePages(Tensor source, Tensor pages, PageTable table, SequenceBatch sequences) =>
         Then(nameof(WritePages), pages, () => _inner.WritePages(source, pages, table, sequences));
 
     public void Add(Tensor a, Tensor b, Tensor sum) => Then(nameof(Add), sum, () => _inner.Add(a, b, sum));
-    public void AddScaled(Tensor x, float factor, Tensor accumulator) => Then(nameof(AddScaled), accumulator, () => _inner.AddScaled(x, factor, accumulator));
+    public void AddScaled(Tensor x, float factor, Tensor accumulator) =>
+        Then(nameof(AddScaled), accumulator, () => _inner.AddScaled(x, factor, accumulator));
     public void Gelu(Tensor x, Tensor y) => Then(nameof(Gelu), y, () => _inner.Gelu(x, y));
-    public void GeluBackward(Tensor x, Tensor dy, GradientTarget dx) => Then(nameof(GeluBackward), dx.Tensor, () => _inner.GeluBackward(x, dy, dx));
+    public void GeluBackward(Tensor x, Tensor dy, GradientTarget dx) =>
+        Then(nameof(GeluBackward), dx.Tensor, () => _inner.GeluBackward(x, dy, dx));
     public void SwiGlu(Tensor gate, Tensor up, Tensor y) => Then(nameof(SwiGlu), y, () => _inner.SwiGlu(gate, up, y));
     public void SwiGluBackward(Tensor gate, Tensor up, Tensor dy, GradientTarget dgate, GradientTarget dup) =>
         Then(nameof(SwiGluBackward), dup.Tensor, () => _inner.SwiGluBackward(gate, up, dy, dgate, dup));
 
     public void RmsNorm(Tensor x, Tensor weight, Tensor y, Tensor inverseRms, float epsilon) =>
         Then(nameof(RmsNorm), inverseRms, () => _inner.RmsNorm(x, weight, y, inverseRms, epsilon));
-    public void RmsNormBackward(Tensor x, Tensor weight, Tensor inverseRms, Tensor dy, GradientTarget dx, GradientTarget dweight) =>
+    public void RmsNormBackward(Tensor x, Tensor weight, Tensor inverseRms, Tensor dy, GradientTarget dx,
+        GradientTarget dweight) =>
         Then(nameof(RmsNormBackward), dx.Tensor, () => _inner.RmsNormBackward(x, weight, inverseRms, dy, dx, dweight));
     public void Rotary(Tensor x, Tensor cosine, Tensor sine, Tensor positions, GradientTarget y, bool inverse) =>
         Then(nameof(Rotary), y.Tensor, () => _inner.Rotary(x, cosine, sine, positions, y, inverse));
-    public void Embedding(Tensor table, Tensor ids, Tensor y) => Then(nameof(Embedding), y, () => _inner.Embedding(table, ids, y));
+    public void Embedding(Tensor table, Tensor ids, Tensor y) =>
+        Then(nameof(Embedding), y, () => _inner.Embedding(table, ids, y));
     public void EmbeddingBackward(Tensor ids, Tensor dy, GradientTarget dtable) =>
         Then(nameof(EmbeddingBackward), dtable.Tensor, () => _inner.EmbeddingBackward(ids, dy, dtable));
     public void SoftmaxCrossEntropy(Tensor logits, Tensor targets, Tensor losses, Tensor logSumExp) =>
         Then(nameof(SoftmaxCrossEntropy), losses, () => _inner.SoftmaxCrossEntropy(logits, targets, losses, logSumExp));
-    public void SoftmaxCrossEntropyBackward(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dlosses, GradientTarget dlogits) =>
-        Then(nameof(SoftmaxCrossEntropyBackward), dlogits.Tensor, () => _inner.SoftmaxCrossEntropyBackward(logits, targets, logSumExp, dlosses, dlogits));
+    public void SoftmaxCrossEntropyBackward(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dlosses,
+        GradientTarget dlogits) =>
+        Then(nameof(SoftmaxCrossEntropyBackward), dlogits.Tensor, () =>
+            _inner.SoftmaxCrossEntropyBackward(logits, targets, logSumExp, dlosses, dlogits));
 
     public void MatMul(in MatMulArguments arguments)
     {
@@ -86,10 +94,12 @@ public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngi
         Then(nameof(AttentionBackward), a.KeyGradient, () => _inner.AttentionBackward(a));
     }
 
-    public void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp) =>
+    public void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output,
+        Tensor logSumExp) =>
         Then(nameof(MergePartitions), logSumExp, () => _inner.MergePartitions(outputs, logSumExps, output, logSumExp));
 
-    public void SumOfSquares(Tensor x, Tensor result, bool accumulate) => Then(nameof(SumOfSquares), result, () => _inner.SumOfSquares(x, result, accumulate));
+    public void SumOfSquares(Tensor x, Tensor result, bool accumulate) =>
+        Then(nameof(SumOfSquares), result, () => _inner.SumOfSquares(x, result, accumulate));
 
     public void AdamW(in AdamWArguments arguments)
     {

@@ -18,7 +18,8 @@ public static class ElementRounding
         _ => throw new ArgumentException($"{type} is not a float type"),
     };
 
-    // 8 significant bits: a double has 52 - 7 = 45 fraction bits too many. Below 2^-126 the spacing is a constant 2^-133.
+    // 8 significant bits: a double has 52 - 7 = 45 fraction bits too many. Below 2^-126 the spacing is a constant
+    // 2^-133.
     private static double RoundToBFloat16(double value)
     {
         if (!double.IsFinite(value))

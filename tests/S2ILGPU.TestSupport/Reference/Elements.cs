@@ -3,7 +3,8 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>The elements of a float tensor by index, through its offset and strides; a written value is rounded to the tensor's type.</summary>
+/// <summary>The elements of a float tensor by index, through its offset and strides; a written value is rounded to the
+/// tensor's type.</summary>
 internal readonly struct Elements
 {
     private readonly double[] _values;
@@ -32,7 +33,8 @@ internal readonly struct Elements
 
     public double this[int i] { get => Read(_s0 * (long)i); set => Write(_s0 * (long)i, value); }
 
-    public double this[int i, int j] { get => Read(_s0 * (long)i + _s1 * (long)j); set => Write(_s0 * (long)i + _s1 * (long)j, value); }
+    public double this[int i, int j] { get => Read(_s0 * (long)i + _s1 * (long)j);
+        set => Write(_s0 * (long)i + _s1 * (long)j, value); }
 
     public double this[int i, int j, int k]
     {

@@ -3,14 +3,15 @@ using S2ILGPU.Tensors;
 namespace S2ILGPU.TestSupport;
 
 /// <summary>
-/// The memory of the reference: an array of doubles, or of integers. New memory is NaN or int.MinValue, so that a read before the
-/// first write shows.
+/// The memory of the reference: an array of doubles, or of integers. New memory is NaN or int.MinValue, so that a read
+/// before the first write shows.
 /// </summary>
 internal sealed class ReferenceBuffer : DeviceBuffer
 {
     private readonly ReferenceEngine _owner;
 
-    public ReferenceBuffer(ReferenceEngine owner, long count, ElementType elementType) : base(count * elementType.SizeBytes())
+    public ReferenceBuffer(ReferenceEngine owner, long count, ElementType elementType)
+        : base(count * elementType.SizeBytes())
     {
         _owner = owner;
         if (elementType == ElementType.Int32)

@@ -21,7 +21,8 @@ public sealed partial class ReferenceEngine
             CheckCovers(nameof(AttentionForward), layout, sequence);
             for (int head = 0; head < heads; head++)
             {
-                var rows = new HeadRows(KeyRows(a.Key, a.Pages, s, sequence, head / group), KeyRows(a.Value, a.Pages, s, sequence, head / group));
+                var rows = new HeadRows(KeyRows(a.Key, a.Pages, s, sequence, head / group),
+                    KeyRows(a.Value, a.Pages, s, sequence, head / group));
                 for (int i = 0; i < sequence.QueryCount; i++)
                     ForwardRow(a, layout, sequence, head, i, rows);
             }
@@ -40,11 +41,14 @@ public sealed partial class ReferenceEngine
             CheckCovers(nameof(AttentionBackward), a.Layout, sequence);
             for (int head = 0; head < heads; head++)
             {
-                var rows = new HeadRows(KeyRows(a.Key, null, 0, sequence, head / group), KeyRows(a.Value, null, 0, sequence, head / group));
-                var gradients = new HeadRows(Zeros(sequence.KeyCount, a.Query.Shape[3]), Zeros(sequence.KeyCount, a.Query.Shape[3]));
+                var rows = new HeadRows(KeyRows(a.Key, null, 0, sequence, head / group),
+                    KeyRows(a.Value, null, 0, sequence, head / group));
+                var gradients = new HeadRows(Zeros(sequence.KeyCount, a.Query.Shape[3]),
+                    Zeros(sequence.KeyCount, a.Query.Shape[3]));
                 for (int i = 0; i < sequence.QueryCount; i++)
                     BackwardRow(a, sequence, head, i, rows, gradients);
-                for (int j = 0; j < sequence.KeyCount; j++) // added, because the query heads of a group share the KV head
+                // added, because the query heads of a group share the KV head
+                for (int j = 0; j < sequence.KeyCount; j++)
                 {
                     AddRow(gradients.Keys[j]!, a.KeyGradient, sequence.Batch, sequence.KeyStart + j, head / group);
                     AddRow(gradients.Values[j]!, a.ValueGradient, sequence.Batch, sequence.KeyStart + j, head / group);
@@ -53,11 +57,13 @@ public sealed partial class ReferenceEngine
         }
     }
 
-    public void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp)
+    public void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output,
+        Tensor logSumExp)
     {
         Contract.Require(outputs.Count == logSumExps.Count && outputs.Count > 0, nameof(MergePartitions),
             $"{outputs.Count} outputs, {logSumExps.Count} log-sum-exps");
-        var (parts, lses) = (outputs.Select(o => new Elements(o)).ToArray(), logSumExps.Select(l => new Elements(l)).ToArray());
+        var (parts, lses) = (outputs.Select(o => new Elements(o)).ToArray(),
+            logSumExps.Select(l => new Elements(l)).ToArray());
         var (merged, mergedLse) = (new Elements(output), new Elements(logSumExp));
         int batch = output.Shape[0], tokens = output.Shape[1], heads = output.Shape[2], headDim = output.Shape[3];
         Contract.Shape(nameof(MergePartitions), nameof(logSumExp), logSumExp, batch, heads, tokens);
@@ -84,7 +90,8 @@ public sealed partial class ReferenceEngine
     }
 
     // s_j = scale q k_j, lse = ln sum_j exp(s_j), o = sum_j exp(s_j - lse) v_j
-    private static void ForwardRow(in AttentionForwardArguments a, BlockLayout layout, Sequence sequence, int head, int i, HeadRows rows)
+    private static void ForwardRow(in AttentionForwardArguments a, BlockLayout layout, Sequence sequence, int head,
+        int i, HeadRows rows)
     {
         int row = sequence.QueryStart + i;
         var query = Row(a.Query, sequence.Batch, row, head);
@@ -106,19 +113,23 @@ public sealed partial class ReferenceEngine
             new Elements(a.LogSumExp)[sequence.Batch, head, row] = lse;
     }
 
-    // delta = o do - dlse; p_j = exp(scale q k_j - lse), ds_j = p_j (do v_j - delta) scale; dq = sum_j ds_j k_j; dk_j += ds_j q; dv_j += p_j do
-    private static void BackwardRow(in AttentionBackwardArguments a, Sequence sequence, int head, int i, HeadRows rows, HeadRows gradients)
+    // delta = o do - dlse; p_j = exp(scale q k_j - lse), ds_j = p_j (do v_j - delta) scale; dq = sum_j ds_j k_j; dk_j
+    // += ds_j q; dv_j += p_j do
+    private static void BackwardRow(in AttentionBackwardArguments a, Sequence sequence, int head, int i, HeadRows rows,
+        HeadRows gradients)
     {
         int row = sequence.QueryStart + i;
         var query = Row(a.Query, sequence.Batch, row, head);
         var output = Row(a.Output, sequence.Batch, row, head);
         var outputGradient = Row(a.OutputGradient, sequence.Batch, row, head);
         double lse = new Elements(a.LogSumExp)[sequence.Batch, head, row];
-        double delta = Dot(output, outputGradient) - (a.LogSumExpGradient is null ? 0 : new Elements(a.LogSumExpGradient)[sequence.Batch, head, row]);
+        double delta = Dot(output, outputGradient)
+            - (a.LogSumExpGradient is null ? 0 : new Elements(a.LogSumExpGradient)[sequence.Batch, head, row]);
         var queryGradient = new double[query.Length];
         foreach (int j in VisibleKeys(a.Layout, sequence, head, i))
         {
-            var (key, value, keyGradient, valueGradient) = (rows.Keys[j]!, rows.Values[j]!, gradients.Keys[j]!, gradients.Values[j]!);
+            var (key, value, keyGradient, valueGradient) =
+                (rows.Keys[j]!, rows.Values[j]!, gradients.Keys[j]!, gradients.Values[j]!);
             double p = Math.Exp(a.Scale * Dot(query, key) - lse);
             double ds = p * (Dot(outputGradient, value) - delta) * a.Scale;
             for (int d = 0; d < query.Length; d++)
@@ -134,7 +145,8 @@ public sealed partial class ReferenceEngine
     // The key positions that query i of a sequence sees: in a kept block and, if causal, not after the query.
     private static List<int> VisibleKeys(BlockLayout layout, Sequence sequence, int queryHead, int i)
     {
-        int position = sequence.FirstQueryPosition + i, block = layout.BlockTokens, head = layout.Pattern.PatternHeadOf(queryHead);
+        int position = sequence.FirstQueryPosition + i, block = layout.BlockTokens,
+            head = layout.Pattern.PatternHeadOf(queryHead);
         bool[] kept = KeptBlocks(layout, head, position / block);
         var visible = new List<int>();
         for (int j = 0; j < sequence.KeyCount; j++)
@@ -154,15 +166,18 @@ public sealed partial class ReferenceEngine
             kept[keyBlock] = true;
         for (int keyBlock = 0; keyBlock < kept.Length; keyBlock++)
         {
-            bool keeps = (!layout.IsCausal || keyBlock <= queryBlock) && layout.Pattern.Keeps(head, queryBlock, keyBlock);
+            bool keeps = (!layout.IsCausal || keyBlock <= queryBlock)
+                && layout.Pattern.Keeps(head, queryBlock, keyBlock);
             if (keeps != kept[keyBlock])
                 throw new InvalidOperationException(
-                    $"head {head}, query block {queryBlock}, key block {keyBlock}: kept by layout {kept[keyBlock]}, by pattern {keeps}");
+                    $"head {head}, query block {queryBlock}, key block {keyBlock}: kept by layout {kept[keyBlock]}, "
+                    + $"by pattern {keeps}");
         }
         return kept;
     }
 
-    // The rows of one KV head of a sequence by key position, from a plain tensor or from pages; null where there is no page.
+    // The rows of one KV head of a sequence by key position, from a plain tensor or from pages; null where there is no
+    // page.
     private static double[]?[] KeyRows(Tensor tensor, PageTable? pages, int s, Sequence sequence, int head)
     {
         var elements = new Elements(tensor);
@@ -185,7 +200,8 @@ public sealed partial class ReferenceEngine
         return rows;
     }
 
-    private static double[] Existing(double[]?[] rows, int j) => rows[j] ?? throw new InvalidOperationException($"key {j} lies in a kept block without a page");
+    private static double[] Existing(double[]?[] rows, int j) =>
+        rows[j] ?? throw new InvalidOperationException($"key {j} lies in a kept block without a page");
 
     private static double[] Row(Tensor tensor, int b, int n, int h)
     {
@@ -232,6 +248,7 @@ public sealed partial class ReferenceEngine
         return max + Math.Log(sum);
     }
 
-    /// <summary>Keys and values (or their gradients) of one head of one sequence, by key position; null where a position has no page.</summary>
+    /// <summary>Keys and values (or their gradients) of one head of one sequence, by key position; null where a
+    /// position has no page.</summary>
     private readonly record struct HeadRows(double[]?[] Keys, double[]?[] Values);
 }

@@ -31,7 +31,8 @@ public sealed partial class ReferenceEngine
 
     public void Download(Tensor source, Span<float> destination)
     {
-        Contract.Require(destination.Length == source.Count, nameof(Download), $"{source} into {destination.Length} values");
+        Contract.Require(destination.Length == source.Count, nameof(Download),
+            $"{source} into {destination.Length} values");
         var values = Values(source);
         for (int n = 0; n < values.Length; n++)
             destination[n] = (float)values[n];
@@ -89,5 +90,6 @@ public sealed partial class ReferenceEngine
     }
 
     private static void CheckIntegers(string operation, Tensor tensor, int count) =>
-        Contract.Require(tensor.ElementType == ElementType.Int32 && tensor.Count == count, operation, $"expected {count} integers, got {tensor}");
+        Contract.Require(tensor.ElementType == ElementType.Int32 && tensor.Count == count, operation,
+        $"expected {count} integers, got {tensor}");
 }

@@ -30,8 +30,10 @@ public sealed partial class ReferenceEngine
             double g = gradient[n] * a.GradientScale;
             first[n] = beta1 * first[n] + (1 - beta1) * g;
             second[n] = beta2 * second[n] + (1 - beta2) * g * g;
-            double unbiasedFirst = first[n] / (1 - Math.Pow(beta1, a.Step)), unbiasedSecond = second[n] / (1 - Math.Pow(beta2, a.Step));
-            parameter[n] -= a.LearningRate * (unbiasedFirst / (Math.Sqrt(unbiasedSecond) + a.Epsilon) + a.WeightDecay * parameter[n]);
+            double unbiasedFirst = first[n] / (1 - Math.Pow(beta1, a.Step)),
+                unbiasedSecond = second[n] / (1 - Math.Pow(beta2, a.Step));
+            parameter[n] -= a.LearningRate
+                * (unbiasedFirst / (Math.Sqrt(unbiasedSecond) + a.Epsilon) + a.WeightDecay * parameter[n]);
         }
     }
 }

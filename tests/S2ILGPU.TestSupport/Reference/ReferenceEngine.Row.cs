@@ -11,7 +11,8 @@ public sealed partial class ReferenceEngine
         int rows = x.Shape[0], columns = x.Shape[1];
         Contract.Shape(nameof(RmsNorm), nameof(weight), weight, columns);
         Contract.Shape(nameof(RmsNorm), nameof(inverseRms), inverseRms, rows);
-        var (input, scale, output, inverse) = (new Elements(x), new Elements(weight), new Elements(y), new Elements(inverseRms));
+        var (input, scale, output, inverse) = (new Elements(x), new Elements(weight), new Elements(y),
+            new Elements(inverseRms));
         for (int i = 0; i < rows; i++)
         {
             double sum = 0;
@@ -24,13 +25,15 @@ public sealed partial class ReferenceEngine
         }
     }
 
-    public void RmsNormBackward(Tensor x, Tensor weight, Tensor inverseRms, Tensor dy, GradientTarget dx, GradientTarget dweight)
+    public void RmsNormBackward(Tensor x, Tensor weight, Tensor inverseRms, Tensor dy, GradientTarget dx,
+        GradientTarget dweight)
     {
         CheckRows(nameof(RmsNormBackward), x, dy, dx.Tensor);
         int rows = x.Shape[0], columns = x.Shape[1];
         Contract.Shape(nameof(RmsNormBackward), nameof(weight), weight, columns);
         Contract.Shape(nameof(RmsNormBackward), nameof(inverseRms), inverseRms, rows);
-        var (input, scale, inverse, outputGradient) = (new Elements(x), new Elements(weight), new Elements(inverseRms), new Elements(dy));
+        var (input, scale, inverse, outputGradient) =
+            (new Elements(x), new Elements(weight), new Elements(inverseRms), new Elements(dy));
         var (inputGradient, weightGradient) = (new GradientElements(dx), new GradientElements(dweight));
         for (int i = 0; inputGradient.IsNeeded && i < rows; i++)
         {
@@ -61,7 +64,8 @@ public sealed partial class ReferenceEngine
         Contract.Shape(nameof(Rotary), nameof(cosine), cosine, cosine.Shape[0], half);
         Contract.Shape(nameof(Rotary), nameof(sine), sine, cosine.Shape[0], half);
         Contract.Shape(nameof(Rotary), nameof(positions), positions, batch, tokens);
-        var (input, cosines, sines, at, output) = (new Elements(x), new Elements(cosine), new Elements(sine), Integers(positions), new GradientElements(y));
+        var (input, cosines, sines, at, output) =
+            (new Elements(x), new Elements(cosine), new Elements(sine), Integers(positions), new GradientElements(y));
         for (int b = 0; b < batch; b++)
             for (int n = 0; n < tokens; n++)
                 for (int h = 0; h < heads; h++)
@@ -96,7 +100,8 @@ public sealed partial class ReferenceEngine
         var (tokens, outputGradient, tableGradient) = (Integers(ids), new Elements(dy), new Elements(dtable.Tensor));
         for (int t = 0; t < tokens.Length; t++)
             for (int c = 0; c < columns; c++)
-                tableGradient[InRange(nameof(EmbeddingBackward), tokens[t], dtable.Tensor.Shape[0]), c] += outputGradient[t, c];
+                tableGradient[InRange(nameof(EmbeddingBackward), tokens[t], dtable.Tensor.Shape[0]),
+                    c] += outputGradient[t, c];
     }
 
     public void SoftmaxCrossEntropy(Tensor logits, Tensor targets, Tensor losses, Tensor logSumExp)
@@ -106,7 +111,8 @@ public sealed partial class ReferenceEngine
         int rows = logits.Shape[0], classes = logits.Shape[1];
         Contract.Shape(nameof(SoftmaxCrossEntropy), nameof(losses), losses, rows);
         Contract.Shape(nameof(SoftmaxCrossEntropy), nameof(logSumExp), logSumExp, rows);
-        var (scores, wanted, result, normalizers) = (new Elements(logits), Integers(targets), new Elements(losses), new Elements(logSumExp));
+        var (scores, wanted, result, normalizers) =
+            (new Elements(logits), Integers(targets), new Elements(losses), new Elements(logSumExp));
         for (int t = 0; t < rows; t++)
         {
             double max = double.NegativeInfinity, sum = 0;
@@ -116,16 +122,19 @@ public sealed partial class ReferenceEngine
                 sum += Math.Exp(scores[t, v] - max);
             double normalizer = max + Math.Log(sum);
             normalizers[t] = normalizer;
-            result[t] = wanted[t] == -1 ? 0 : normalizer - scores[t, InRange(nameof(SoftmaxCrossEntropy), wanted[t], classes)];
+            result[t] = wanted[t] == -1 ? 0 : normalizer
+                - scores[t, InRange(nameof(SoftmaxCrossEntropy), wanted[t], classes)];
         }
     }
 
-    public void SoftmaxCrossEntropyBackward(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dlosses, GradientTarget dlogits)
+    public void SoftmaxCrossEntropyBackward(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dlosses,
+        GradientTarget dlogits)
     {
         if (dlogits.Tensor is null)
             return;
         CheckRows(nameof(SoftmaxCrossEntropyBackward), logits, dlogits.Tensor);
-        var (scores, wanted, normalizers, lossGradient) = (new Elements(logits), Integers(targets), new Elements(logSumExp), new Elements(dlosses));
+        var (scores, wanted, normalizers, lossGradient) =
+            (new Elements(logits), Integers(targets), new Elements(logSumExp), new Elements(dlosses));
         var scoreGradient = new GradientElements(dlogits);
         for (int t = 0; t < logits.Shape[0]; t++)
             for (int v = 0; v < logits.Shape[1]; v++)

@@ -4,12 +4,12 @@ using S2ILGPU.Tensors;
 namespace S2ILGPU.TestSupport;
 
 /// <summary>
-/// The device contract in scalar double precision: every method the formula of <see cref="IEngine"/> as nested loops, written to be
-/// obviously right.
+/// The device contract in scalar double precision: every method the formula of <see cref="IEngine"/> as nested loops,
+/// written to be obviously right.
 /// </summary>
 /// <remarks>
-/// Tensors of 16 and 32 bit types hold doubles that are rounded to the type on every write. The reference is strict: a caller that breaks the contract gets an
-/// exception, and uninitialised memory is NaN.
+/// Tensors of 16 and 32 bit types hold doubles that are rounded to the type on every write. The reference is strict: a
+/// caller that breaks the contract gets an exception, and uninitialised memory is NaN.
 /// </remarks>
 public sealed partial class ReferenceEngine : IEngine
 {
@@ -46,7 +46,8 @@ public sealed partial class ReferenceEngine : IEngine
     }
 
     internal static ReferenceBuffer BufferOf(Tensor tensor) =>
-        tensor.Buffer as ReferenceBuffer ?? throw new ArgumentException($"{tensor} belongs to another engine: {tensor.Buffer.GetType().Name}");
+        tensor.Buffer as ReferenceBuffer
+        ?? throw new ArgumentException($"{tensor} belongs to another engine: {tensor.Buffer.GetType().Name}");
 
     internal void Returned(long sizeBytes) => UsedBytes -= sizeBytes;
 
@@ -61,6 +62,7 @@ public sealed partial class ReferenceEngine : IEngine
             for (int j = 0; j < extents[1]; j++)
                 for (int k = 0; k < extents[2]; k++)
                     for (int l = 0; l < extents[3]; l++)
-                        yield return tensor.OffsetElements + i * strides[0] + j * strides[1] + k * strides[2] + l * strides[3];
+                        yield return tensor.OffsetElements + i * strides[0] + j * strides[1] + k * strides[2] + l
+                            * strides[3];
     }
 }

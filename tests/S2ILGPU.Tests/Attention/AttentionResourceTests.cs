@@ -15,7 +15,9 @@ public sealed partial class AttentionResourceTests : IDisposable
     private const int Tokens = 40, Heads = 2, HeadDim = 64;
 
     private readonly IlgpuEngine _engine = (IlgpuEngine)Emulated.CreateWithTensorCores();
-    private readonly BlockLayout _layout = BlockLayout.Create(new LocalStridePattern(Heads, 1, blockTokens: 32, localBlocks: 1, verticalStride: 2), Tokens);
+    private readonly BlockLayout _layout =
+        BlockLayout.Create(new LocalStridePattern(Heads, 1, blockTokens: 32, localBlocks: 1,
+        verticalStride: 2), Tokens);
 
     [Theory]
     [InlineData(ElementType.Float32)]
@@ -51,7 +53,8 @@ public sealed partial class AttentionResourceTests : IDisposable
         using var halves = _engine.Allocate(good.Query.Shape, ElementType.Float16);
         int live = _engine.LiveBuffers;
         var sequences = SequenceBatch.Uniform(1, Tokens, Tokens);
-        var arguments = new AttentionForwardArguments(good.Query, good.Key, good.Value, good.Output, good.LogSumExp, _layout, sequences, 0.1f);
+        var arguments = new AttentionForwardArguments(good.Query, good.Key, good.Value, good.Output, good.LogSumExp,
+            _layout, sequences, 0.1f);
         Refused("256", arguments with { Query = wide, Key = wideKey, Value = wideKey, Output = wide });
         Refused("Float32, BFloat16 or Float16", arguments with { Query = integers });
         Refused("Float32", arguments with { Output = halves });
@@ -74,8 +77,10 @@ public sealed partial class AttentionResourceTests : IDisposable
         var table = new PageTable(1, 1, 2) { [0, 0, 0] = 0 };
         using var query = operands.Query.Slice(1, 0, 1);
         using var output = operands.Output.Slice(1, 0, 1);
-        var arguments = new AttentionForwardArguments(query, pages, pages, output, null, _layout, SequenceBatch.Uniform(1, 1, Tokens), 0.1f, table);
-        Assert.Contains("block 1 of KV head 0 of sequence 0", Assert.Throws<ArgumentException>(() => _engine.AttentionForward(arguments)).Message);
+        var arguments = new AttentionForwardArguments(query, pages, pages, output, null, _layout,
+            SequenceBatch.Uniform(1, 1, Tokens), 0.1f, table);
+        Assert.Contains("block 1 of KV head 0 of sequence 0",
+            Assert.Throws<ArgumentException>(() => _engine.AttentionForward(arguments)).Message);
         table[0, 0, 1] = 1;
         _engine.Fill(pages, 1);
         _engine.AttentionForward(arguments);
@@ -109,7 +114,8 @@ public sealed partial class AttentionResourceTests : IDisposable
         tensors.Forward(_layout);
         tensors.Backward(_layout);
         tensors.Decode(_layout, Tokens);
-        _engine.MergePartitions([tensors.Output, tensors.Output], [tensors.LogSumExp, tensors.LogSumExp], tensors.QueryGradient, tensors.LogSumExp);
+        _engine.MergePartitions([tensors.Output, tensors.Output], [tensors.LogSumExp, tensors.LogSumExp],
+            tensors.QueryGradient, tensors.LogSumExp);
     }
 
     // The tensors of a small problem.
@@ -136,21 +142,26 @@ public sealed partial class AttentionResourceTests : IDisposable
         public Tensor LogSumExp { get; } = engine.Allocate(new Shape(1, Heads, Tokens), ElementType.Float32);
 
         public void Forward(BlockLayout layout) =>
-            engine.AttentionForward(new AttentionForwardArguments(Query, Key, Value, Output, LogSumExp, layout, SequenceBatch.Uniform(1, Tokens, Tokens), 0.1f));
+            engine.AttentionForward(new AttentionForwardArguments(Query, Key, Value, Output, LogSumExp, layout,
+            SequenceBatch.Uniform(1, Tokens, Tokens), 0.1f));
 
-        public void Backward(BlockLayout layout) => engine.AttentionBackward(new AttentionBackwardArguments(Query, Key, Value, Output, LogSumExp, OutputGradient, null,
+        public void Backward(BlockLayout layout) =>
+            engine.AttentionBackward(new AttentionBackwardArguments(Query, Key, Value, Output, LogSumExp,
+            OutputGradient, null,
             QueryGradient, KeyGradient, ValueGradient, layout, SequenceBatch.Uniform(1, Tokens, Tokens), 0.1f));
 
         public void Decode(BlockLayout layout, int keys)
         {
             using var query = Query.Slice(1, 0, 1);
             using var output = Output.Slice(1, 0, 1);
-            engine.AttentionForward(new AttentionForwardArguments(query, Key, Value, output, null, layout, SequenceBatch.Uniform(1, 1, keys), 0.1f));
+            engine.AttentionForward(new AttentionForwardArguments(query, Key, Value, output, null, layout,
+                SequenceBatch.Uniform(1, 1, keys), 0.1f));
         }
 
         public void Dispose()
         {
-            foreach (var tensor in (Tensor[])[Query, Key, Value, Output, OutputGradient, QueryGradient, KeyGradient, ValueGradient, LogSumExp])
+            foreach (var tensor in (Tensor[])[Query, Key, Value, Output, OutputGradient, QueryGradient, KeyGradient,
+                ValueGradient, LogSumExp])
                 tensor.Dispose();
         }
 

@@ -11,8 +11,8 @@ using Xunit;
 namespace S2ILGPU.Tests.Attention;
 
 /// <summary>
-/// The portable kernels of attention and memory compile for an old CUDA architecture and for OpenCL, without local memory, spills or double precision, within 48 KB of
-/// shared memory.
+/// The portable kernels of attention and memory compile for an old CUDA architecture and for OpenCL, without local
+/// memory, spills or double precision, within 48 KB of shared memory.
 /// </summary>
 public sealed partial class PortableAttentionCompileTests
 {
@@ -35,8 +35,10 @@ public sealed partial class PortableAttentionCompileTests
         Assert.InRange(SharedBytesOf(ptx), 0, PortableTiles.SharedBytes);
         if (Report(ptx) is { } report)
         {
-            Assert.True(report.Contains("0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads", StringComparison.Ordinal), $"{name}: {report}");
-            int shared = SharedBytes().Match(report) is { Success: true } match ? int.Parse(match.Groups[1].Value, null) : 0;
+            Assert.True(report.Contains("0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads",
+                StringComparison.Ordinal), $"{name}: {report}");
+            int shared = SharedBytes().Match(report) is { Success: true } match
+                ? int.Parse(match.Groups[1].Value, null) : 0;
             Assert.InRange(shared, 0, 48 * 1024);
         }
     }
@@ -45,9 +47,11 @@ public sealed partial class PortableAttentionCompileTests
     public void Engines_ask_devices_for_the_shared_memory_of_the_largest_kernel()
     {
         var product = typeof(ProductTile).GetMethod(nameof(ProductTile.Run))!.MakeGenericMethod(typeof(StoredSingle));
-        string largest = OfflineCompiler.Ptx(s_kernels["PortableBackward.Kernel<KeyRows>"], PortableTiles.Threads, null, 75, unroll: false);
+        string largest = OfflineCompiler.Ptx(s_kernels["PortableBackward.Kernel<KeyRows>"], PortableTiles.Threads, null,
+            75, unroll: false);
         Assert.Equal(PortableTiles.SharedBytes, SharedBytesOf(largest));
-        Assert.InRange(SharedBytesOf(OfflineCompiler.Ptx(product, ProductTile.Threads, null, 75, unroll: false)), 1, PortableTiles.SharedBytes);
+        Assert.InRange(SharedBytesOf(OfflineCompiler.Ptx(product, ProductTile.Threads, null, 75, unroll: false)), 1,
+            PortableTiles.SharedBytes);
     }
 
     [Theory]
@@ -59,11 +63,13 @@ public sealed partial class PortableAttentionCompileTests
         Assert.DoesNotContain("double", source);
     }
 
-    private static int SharedBytesOf(string ptx) => SharedArray().Matches(ptx).Sum(match => int.Parse(match.Groups[1].Value, null));
+    private static int SharedBytesOf(string ptx) =>
+        SharedArray().Matches(ptx).Sum(match => int.Parse(match.Groups[1].Value, null));
 
     private static IEnumerable<MethodInfo> Find()
     {
-        foreach (var type in (Type[])[typeof(PortableForward), typeof(PortableDecode), typeof(PortableBackward), typeof(PortableDelta), typeof(PortableMerge), typeof(PortableCopy),
+        foreach (var type in (Type[])[typeof(PortableForward), typeof(PortableDecode), typeof(PortableBackward),
+            typeof(PortableDelta), typeof(PortableMerge), typeof(PortableCopy),
             typeof(PortableCount), typeof(PortablePages)])
             foreach (var kernel in type.GetMethods(BindingFlags.Static | BindingFlags.Public))
             {
@@ -85,13 +91,16 @@ public sealed partial class PortableAttentionCompileTests
     private static string? Report(string ptx)
     {
         string[] folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
-        if (folders.Select(folder => Path.Combine(folder, OperatingSystem.IsWindows() ? "ptxas.exe" : "ptxas")).FirstOrDefault(File.Exists) is not { } assembler)
+        if (folders.Select(folder => Path.Combine(folder, OperatingSystem.IsWindows() ? "ptxas.exe" : "ptxas"))
+            .FirstOrDefault(File.Exists) is not { } assembler)
             return null;
         string source = Path.GetTempFileName(), output = Path.GetTempFileName();
         try
         {
             File.WriteAllText(source, ptx);
-            using var process = Process.Start(new ProcessStartInfo(assembler, ["-arch=sm_75", "-v", source, "-o", output]) { RedirectStandardError = true })!;
+            using var process =
+                Process.Start(new ProcessStartInfo(assembler,
+                ["-arch=sm_75", "-v", source, "-o", output]) { RedirectStandardError = true })!;
             string report = process.StandardError.ReadToEnd();
             process.WaitForExit();
             Assert.True(process.ExitCode == 0, report);

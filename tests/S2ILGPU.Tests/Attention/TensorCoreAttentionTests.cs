@@ -8,12 +8,13 @@ using Xunit;
 namespace S2ILGPU.Tests.Attention;
 
 /// <summary>
-/// The tensor-core kernels through the engine, with the C# bodies of their primitives: a few small problems for each way through the host code. All variants are run by the
-/// PTX interpreter.
+/// The tensor-core kernels through the engine, with the C# bodies of their primitives: a few small problems for each
+/// way through the host code. All variants are run by the PTX interpreter.
 /// </summary>
 public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWithTensorCores, ElementType.BFloat16)
 {
-    private static readonly AttentionCase s_case = new() { HeadDim = 64, BlockTokens = 64, QueryHeads = 2, KeyValueHeads = 1, Pattern = "L1 s2", QueryCounts = [80], KeyCounts = [80] };
+    private static readonly AttentionCase s_case = new() { HeadDim = 64, BlockTokens = 64, QueryHeads = 2,
+        KeyValueHeads = 1, Pattern = "L1 s2", QueryCounts = [80], KeyCounts = [80] };
 
     private AttentionKernels Kernels => ((IlgpuEngine)Tested).AttentionKernels;
 
@@ -26,7 +27,8 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
         s_case with { BlockTokens = 32, Pattern = "random by query head", QueryCounts = [70], KeyCounts = [70] },
         s_case with { BlockTokens = 128, Pattern = "L1 s2", QueryHeads = 1, QueryCounts = [40], KeyCounts = [170] },
         s_case with { QueryCounts = [3, 0, 20], KeyCounts = [5, 0, 66], Batching = Batching.Packed, PaddingRows = 3 },
-        s_case with { Pattern = "random mostly empty", BlockTokens = 16, QueryCounts = [33, 20], KeyCounts = [50, 20], PaddingRows = 1, WithLogSumExp = false },
+        s_case with { Pattern = "random mostly empty", BlockTokens = 16, QueryCounts = [33, 20], KeyCounts = [50, 20],
+            PaddingRows = 1, WithLogSumExp = false },
         s_case with { Order = MemoryOrder.HeadMajor, QueryCounts = [40], KeyCounts = [40] },
         s_case with { Order = MemoryOrder.PackedQueryKeyValue, QueryCounts = [40], KeyCounts = [40], PaddingRows = 2 },
         s_case with { HeadDim = 96, QueryHeads = 1, QueryCounts = [20], KeyCounts = [40] },
@@ -54,7 +56,8 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
     [Fact]
     public void A_forced_variant_serves_the_calls_that_it_fits()
     {
-        var variant = KernelVariants.All.First(v => v.Operation == KernelOperation.Forward && v.HeadDim == 128 && v.Rows == 128 && v.ElementType == Type && v.BlockColumns == 64 && !v.IsPaged);
+        var variant = KernelVariants.All.First(v => v.Operation == KernelOperation.Forward && v.HeadDim == 128
+            && v.Rows == 128 && v.ElementType == Type && v.BlockColumns == 64 && !v.IsPaged);
         using (((IlgpuEngine)Tested).Force(variant))
         {
             CheckForward(s_case with { HeadDim = 128, QueryHeads = 1, QueryCounts = [20], KeyCounts = [150] });
@@ -83,17 +86,21 @@ public sealed class HalfTensorCoreAttentionTests() : AttentionTest(Emulated.Crea
     [Fact]
     public void Forward_and_backward_pass()
     {
-        var problem = new AttentionCase { HeadDim = 64, BlockTokens = 32, Pattern = "L1 s2", QueryCounts = [30], KeyCounts = [50] };
+        var problem = new AttentionCase { HeadDim = 64, BlockTokens = 32, Pattern = "L1 s2", QueryCounts = [30],
+            KeyCounts = [50] };
         CheckForward(problem);
         CheckBackward(problem);
-        Assert.Equal(ElementType.Float16, ((IlgpuEngine)Tested).AttentionKernels.Last(KernelOperation.Forward)?.ElementType);
+        Assert.Equal(ElementType.Float16,
+            ((IlgpuEngine)Tested).AttentionKernels.Last(KernelOperation.Forward)?.ElementType);
     }
 }
 
 /// <summary>Decoding by tensor-core kernels where the head dim has them, otherwise by portable ones.</summary>
-public sealed class BFloat16TensorCoreDecodeTests() : DecodeTests(Emulated.CreateWithTensorCores, ElementType.BFloat16, ElementType.BFloat16);
+public sealed class BFloat16TensorCoreDecodeTests()
+    : DecodeTests(Emulated.CreateWithTensorCores, ElementType.BFloat16, ElementType.BFloat16);
 
-public sealed class HalfTensorCoreDecodeTests() : DecodeTests(Emulated.CreateWithTensorCores, ElementType.Float16, ElementType.Float16);
+public sealed class HalfTensorCoreDecodeTests()
+    : DecodeTests(Emulated.CreateWithTensorCores, ElementType.Float16, ElementType.Float16);
 
 /// <summary>Decoding with a cache of 16 bits by portable kernels.</summary>
 public sealed class BFloat16CacheDecodeTests() : DecodeTests(Emulated.Create, ElementType.BFloat16);

@@ -11,7 +11,8 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Attention;
 
-/// <summary>The lists of a batch, taken apart again, are the layout: every query sees each of its keys in exactly one column, and nothing else.</summary>
+/// <summary>The lists of a batch, taken apart again, are the layout: every query sees each of its keys in exactly one
+/// column, and nothing else.</summary>
 public sealed class TileListTests
 {
     private readonly Random _random = Seeds.NewRandom();
@@ -19,7 +20,7 @@ public sealed class TileListTests
     [Theory]
     [InlineData(64)]
     [InlineData(128)]
-    public void ListsOfQueriesAreTheLayout(int rowsPerTile)
+    public void Lists_of_queries_are_the_layout(int rowsPerTile)
     {
         for (int n = 0; n < 60; n++)
         {
@@ -30,7 +31,7 @@ public sealed class TileListTests
     }
 
     [Fact]
-    public void ListsOfKeysAreTheLayout()
+    public void Lists_of_keys_are_the_layout()
     {
         for (int n = 0; n < 60; n++)
         {
@@ -42,20 +43,24 @@ public sealed class TileListTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void ListsOfLastQueriesAreTheLayout(bool inGroups)
+    public void Lists_of_last_queries_are_the_layout(bool inGroups)
     {
         for (int n = 0; n < 60; n++)
         {
             var problem = Problem();
-            problem = problem with { QueryCounts = [.. problem.KeyCounts.Select(keys => Math.Min(keys, _random.Next(4) == 0 ? 0 : 1))] };
+            problem =
+                problem with { QueryCounts =
+                [.. problem.KeyCounts.Select(keys => Math.Min(keys, _random.Next(4) == 0 ? 0 : 1))] };
             var pattern = problem.Layout().Pattern;
-            int group = inGroups && pattern.PatternHeads == pattern.KeyValueHeads ? pattern.QueryHeads / pattern.KeyValueHeads : 1;
-            Check(problem, Builder(problem).OfLastQueries(group, null), 1, (row, column) => (row, column), rowsAreKeys: false, group);
+            int group = inGroups && pattern.PatternHeads == pattern.KeyValueHeads
+                ? pattern.QueryHeads / pattern.KeyValueHeads : 1;
+            Check(problem, Builder(problem).OfLastQueries(group, null), 1, (row, column) => (row, column),
+                rowsAreKeys: false, group);
         }
     }
 
     [Fact]
-    public void PagesAreFoundByHeadAndPosition()
+    public void Pages_are_found_by_head_and_position()
     {
         for (int n = 0; n < 20; n++)
         {
@@ -75,7 +80,7 @@ public sealed class TileListTests
     }
 
     [Fact]
-    public void LongListsComeFirstAndSequencesOfOneShapeShareThem()
+    public void Long_lists_come_first_and_sequences_of_one_shape_share_them()
     {
         var pattern = PatternCatalog.Create("L2 s3", 4, 2, 16);
         var layout = BlockLayout.Create(pattern, 1000);
@@ -89,24 +94,35 @@ public sealed class TileListTests
     }
 
     [Fact]
-    public void LayoutsThatDoNotCoverTheirSequencesAreRefused()
+    public void Layouts_that_do_not_cover_their_sequences_are_refused()
     {
         var pattern = PatternCatalog.Create("L2 s3", 4, 2, 16);
         var layout = BlockLayout.Create(pattern, 100, 10);
-        Assert.Contains("100 tokens", Assert.Throws<ArgumentException>(() => new TileListBuilder([layout], SequenceBatch.Uniform(1, 1, 101).Sequences)).Message);
-        Assert.Contains("query block", Assert.Throws<ArgumentException>(() => new TileListBuilder([layout], SequenceBatch.Uniform(1, 50, 100).Sequences)).Message);
-        Assert.Contains("2 layouts for 3 sequences", Assert.Throws<ArgumentException>(() => new TileListBuilder([layout, layout], SequenceBatch.Uniform(3, 1, 100).Sequences)).Message);
+        Assert.Contains("100 tokens",
+            Assert.Throws<ArgumentException>(() =>
+            new TileListBuilder([layout], SequenceBatch.Uniform(1, 1, 101).Sequences)).Message);
+        Assert.Contains("query block",
+            Assert.Throws<ArgumentException>(() =>
+            new TileListBuilder([layout], SequenceBatch.Uniform(1, 50, 100).Sequences)).Message);
+        Assert.Contains("2 layouts for 3 sequences",
+            Assert.Throws<ArgumentException>(() =>
+            new TileListBuilder([layout, layout], SequenceBatch.Uniform(3, 1, 100).Sequences)).Message);
         var other = BlockLayout.Create(PatternCatalog.Create("L2 s3", 4, 2, 32), 100, 10);
-        Assert.Contains("differ", Assert.Throws<ArgumentException>(() => new TileListBuilder([layout, other], SequenceBatch.Uniform(2, 1, 100).Sequences)).Message);
+        Assert.Contains("differ", Assert.Throws<ArgumentException>(() =>
+            new TileListBuilder([layout, other], SequenceBatch.Uniform(2, 1, 100).Sequences)).Message);
         Assert.Contains("not 24", Assert.Throws<ArgumentException>(() => TileGeometry.Of(24)).Message);
     }
 
-    private AttentionCase Problem() => AttentionCase.CreateRandom(_random, 4_000_000) with { LayoutPerSequence = _random.Next(3) == 0 };
+    private AttentionCase Problem() =>
+        AttentionCase.CreateRandom(_random, 4_000_000) with { LayoutPerSequence = _random.Next(3) == 0 };
 
-    private static TileListBuilder Builder(AttentionCase problem) => new(problem.Layouts() ?? [problem.Layout()], problem.Sequences().Sequences);
+    private static TileListBuilder Builder(AttentionCase problem) =>
+        new(problem.Layouts() ?? [problem.Layout()], problem.Sequences().Sequences);
 
-    // Counts in how many columns of its lists each (query, key) of each head appears; a group of heads shares the lists of a decoding row.
-    private static void Check(AttentionCase problem, TileLists lists, int rowsPerTile, Func<int, int, (int Query, int Key)> order, bool rowsAreKeys, int groupHeads = 1)
+    // Counts in how many columns of its lists each (query, key) of each head appears; a group of heads shares the lists
+    // of a decoding row.
+    private static void Check(AttentionCase problem, TileLists lists, int rowsPerTile, Func<int, int,
+        (int Query, int Key)> order, bool rowsAreKeys, int groupHeads = 1)
     {
         var sequences = problem.Sequences().Sequences.ToArray();
         var (first, layouts) = (problem.Layout(), problem.Layouts());
@@ -119,11 +135,13 @@ public sealed class TileListTests
                 for (int i = 0; i < rowsPerTile; i++)
                     if (row.FirstRow + i is var tensorRow && tensorRow >= row.BeginRow && tensorRow < row.EndRow)
                         for (int c = 0; c < 64; c++)
-                            if (Sees(problem, first.IsCausal, lists, geometry, row, tile, i, c, rowsAreKeys) is { } seen)
+                            if (Sees(problem, first.IsCausal, lists, geometry, row, tile, i, c, rowsAreKeys)
+                                is { } seen)
                             {
                                 var (query, key) = order(row.FirstPosition + i, seen.Position);
                                 for (int g = 0; g < groupHeads; g++)
-                                    counts[s][rowsAreKeys ? seen.Head : row.Head + g, query - sequences[s].FirstQueryPosition, key]++;
+                                    counts[s][rowsAreKeys ? seen.Head : row.Head + g,
+                                        query - sequences[s].FirstQueryPosition, key]++;
                             }
         }
         for (int s = 0; s < sequences.Length; s++)
@@ -134,30 +152,38 @@ public sealed class TileListTests
                     for (int j = 0; j < sequences[s].KeyCount; j++)
                     {
                         int position = sequences[s].FirstQueryPosition + i, block = layout.BlockTokens;
-                        bool keeps = layout.Pattern.Keeps(layout.Pattern.PatternHeadOf(head), position / block, j / block) && (!layout.IsCausal || j <= position);
-                        Assert.True(counts[s][head, i, j] == (keeps ? 1 : 0), $"{problem}: sequence {s}, head {head}, query {i}, key {j}: in {counts[s][head, i, j]} columns; {Seeds.Text}");
+                        bool keeps = layout.Pattern.Keeps(layout.Pattern.PatternHeadOf(head), position / block,
+                            j / block) && (!layout.IsCausal || j <= position);
+                        Assert.True(counts[s][head, i, j] == (keeps ? 1 : 0),
+                            $"{problem}: sequence {s}, head {head}, query {i}, key {j}: in {counts[s][head, i, j]} "
+                            + $"columns; {Seeds.Text}");
                     }
         }
     }
 
     // The position and head of a column that a row sees, by the rules that kernels follow; null when it sees it not.
-    private static (int Position, int Head)? Sees(AttentionCase problem, bool isCausal, TileLists lists, TileGeometry geometry, in RowTile row, int tile, int i, int c, bool rowsAreKeys)
+    private static (int Position, int Head)? Sees(AttentionCase problem, bool isCausal, TileLists lists,
+        TileGeometry geometry, in RowTile row, int tile, int i, int c, bool rowsAreKeys)
     {
-        int e = tile * geometry.EntriesPerTile + c / geometry.BlockColumns, position = lists.Positions[e] + c % geometry.BlockColumns;
+        int e = tile * geometry.EntriesPerTile + c / geometry.BlockColumns,
+            position = lists.Positions[e] + c % geometry.BlockColumns;
         int block = row.ColumnBase + lists.Entries[e], packed = block / geometry.EntriesPerTile;
         var columns = lists.Columns[packed];
-        int columnRow = columns.FirstRow + block % geometry.EntriesPerTile * geometry.BlockColumns + c % geometry.BlockColumns;
+        int columnRow = columns.FirstRow + block % geometry.EntriesPerTile * geometry.BlockColumns
+            + c % geometry.BlockColumns;
         Assert.Equal(columns.FirstPosition + columnRow - columns.FirstRow, position);
         Assert.Equal(packed, columns.PackedTile);
         bool exists = columnRow >= columns.BeginRow && columnRow < columns.EndRow;
         if (tile >= row.FullEnd)
         {
-            bool ordered = !isCausal || (rowsAreKeys ? position >= row.FirstPosition + i : position <= row.FirstPosition + i);
+            bool ordered = !isCausal
+                || (rowsAreKeys ? position >= row.FirstPosition + i : position <= row.FirstPosition + i);
             bool kept = (lists.Masks[tile] >> (4 * (i / 16) + c / 16) & 1) != 0;
             if (!kept || !ordered || position >= row.ColumnEnd)
                 return null;
         }
-        // Queries outside the sequence have a log-sum-exp of +infinity, so their probability is 0; keys outside must be cut by the lists.
+        // Queries outside the sequence have a log-sum-exp of +infinity, so their probability is 0; keys outside must be
+        // cut by the lists.
         if (rowsAreKeys && !exists)
             return null;
         Assert.True(exists, $"{problem}: a row sees key {position}, which is not in the sequence; {Seeds.Text}");
@@ -169,7 +195,8 @@ public sealed class TileListTests
         for (int s = 0; s < sequences.Length; s++)
         {
             var sequence = sequences[s];
-            var (start, count) = areKeys ? (sequence.KeyStart, sequence.KeyCount) : (sequence.QueryStart, sequence.QueryCount);
+            var (start, count) = areKeys ? (sequence.KeyStart, sequence.KeyCount)
+                : (sequence.QueryStart, sequence.QueryCount);
             if (sequence.Batch == row.Batch && start == row.BeginRow && start + count == row.EndRow && count > 0)
                 return s;
         }

@@ -37,7 +37,8 @@ public sealed class IlgpuDevicesTests
     public void An_unknown_device_is_an_error_that_names_those_that_there_are(string device)
     {
         Assert.Contains(Emulated.Device, Assert.Throws<ArgumentException>(() => Engine.Create(device)).Message);
-        Assert.Contains(Emulated.Device, Assert.Throws<ArgumentException>(() => new IlgpuDevices().Create(device)).Message);
+        Assert.Contains(Emulated.Device,
+            Assert.Throws<ArgumentException>(() => new IlgpuDevices().Create(device)).Message);
     }
 
     [Fact]
@@ -45,14 +46,16 @@ public sealed class IlgpuDevicesTests
     {
         using var context = Context.Create(builder => builder.EnableAlgorithms());
         using var accelerator = new CPUDevice(4, 4, 1).CreateAccelerator(context);
-        Assert.Contains("128 threads", Assert.Throws<NotSupportedException>(() => new IlgpuEngine(accelerator)).Message);
+        Assert.Contains("128 threads",
+            Assert.Throws<NotSupportedException>(() => new IlgpuEngine(accelerator)).Message);
     }
 
     [Fact]
     public void An_accelerator_with_little_shared_memory_is_refused_with_both_sizes()
     {
         var device = new CPUDevice(32, 8, 1);
-        typeof(Device).GetProperty(nameof(Device.MaxSharedMemoryPerGroup))!.SetValue(device, 32 * 1024); // as OpenCL devices may have
+        // as OpenCL devices may have
+        typeof(Device).GetProperty(nameof(Device.MaxSharedMemoryPerGroup))!.SetValue(device, 32 * 1024);
         using var context = Context.Create(builder => builder.EnableAlgorithms());
         using var accelerator = device.CreateAccelerator(context);
         string message = Assert.Throws<NotSupportedException>(() => new IlgpuEngine(accelerator)).Message;
@@ -67,7 +70,8 @@ public sealed class IlgpuDevicesTests
         typeof(Device).GetProperty(nameof(Device.MaxSharedMemoryPerGroup))!.SetValue(small, 36_095);
         typeof(Device).GetProperty(nameof(Device.MaxSharedMemoryPerGroup))!.SetValue(enough, 36_096);
         var info = new DeviceInfo("opencl:0", "small", DeviceKind.OpenCl, 0, 1, "");
-        Assert.Equal(["opencl:1"], IlgpuDevices.Usable([(info, small), (info with { Id = "opencl:1" }, enough)]).Select(device => device.Id));
+        Assert.Equal(["opencl:1"], IlgpuDevices.Usable([(info, small), (info with { Id = "opencl:1" }, enough)])
+            .Select(device => device.Id));
     }
 
     [Fact]
@@ -85,8 +89,10 @@ public sealed class IlgpuDevicesTests
         float[] values = engine.ToArray(tensor);
         Assert.Equal([8, 9, 10, 11, -1, -1, -1, -1, 16, 17, 18, 19], values);
         Assert.Equal(0, engine.UsedBytes);
-        Assert.Contains("16 bytes", Assert.Throws<ArgumentException>(() => engine.View(memory.View.BaseView.SubView(1, 12), 3, 4)).Message);
-        Assert.Contains("needs 100 bytes", Assert.Throws<ArgumentException>(() => engine.View(memory.View.BaseView, 25)).Message);
+        Assert.Contains("16 bytes",
+            Assert.Throws<ArgumentException>(() => engine.View(memory.View.BaseView.SubView(1, 12), 3, 4)).Message);
+        Assert.Contains("needs 100 bytes",
+            Assert.Throws<ArgumentException>(() => engine.View(memory.View.BaseView, 25)).Message);
         Assert.Equal(-1, memory.GetAsArray1D()[12]); // still the program's
     }
 
@@ -103,6 +109,7 @@ public sealed class IlgpuDevicesTests
         Assert.Equal(ElementType.Float16, engine.View(halves.View.BaseView, 8).ElementType);
         Assert.Equal(ElementType.BFloat16, engine.View(brains.View.BaseView, 8).ElementType);
         Assert.Equal(ElementType.Int32, engine.View(integers.View.BaseView, 8).ElementType);
-        Assert.Contains("Double", Assert.Throws<ArgumentException>(() => engine.View(doubles.View.BaseView, 8)).Message);
+        Assert.Contains("Double", Assert.Throws<ArgumentException>(() =>
+            engine.View(doubles.View.BaseView, 8)).Message);
     }
 }

@@ -23,29 +23,36 @@ public sealed class OwnAcceleratorTests
     public void Tensor_cores_are_used_without_asking_where_context_and_device_have_them()
     {
         Assert.True(UsesTensorCores(builder => builder.EnableAlgorithms().WithTensorCores(), new CPUDevice(32, 8, 1)));
-        Assert.True(UsesTensorCores(builder => builder.WithTensorCores().EnableAlgorithms().WithTensorCores(), new CPUDevice(32, 8, 1))); // twice does no harm
-        Assert.False(UsesTensorCores(builder => builder.EnableAlgorithms().WithTensorCores(), new CPUDevice(32, 8, 2))); // bodies of primitives serve one group at a time
+        // twice does no harm
+        Assert.True(UsesTensorCores(builder => builder.WithTensorCores().EnableAlgorithms().WithTensorCores(),
+            new CPUDevice(32, 8, 1)));
+        // bodies of primitives serve one group at a time
+        Assert.False(UsesTensorCores(builder => builder.EnableAlgorithms().WithTensorCores(), new CPUDevice(32, 8, 2)));
     }
 
     [Fact]
     public void Tensor_cores_are_left_alone_where_the_context_does_not_know_them()
     {
         Assert.False(UsesTensorCores(builder => builder.EnableAlgorithms(), new CPUDevice(32, 8, 1)));
-        Assert.False(UsesTensorCores(builder => builder.EnableAlgorithms().WithTensorCores(), new CPUDevice(32, 4, 1))); // groups of 128 threads
+        // groups of 128 threads
+        Assert.False(UsesTensorCores(builder => builder.EnableAlgorithms().WithTensorCores(), new CPUDevice(32, 4, 1)));
     }
 
     [Fact]
-    public void No_tensor_core_kernel_has_larger_groups_than_are_asked_for() => Assert.Equal(KernelVariants.MaxThreads, KernelVariants.All.Max(variant => variant.Threads));
+    public void No_tensor_core_kernel_has_larger_groups_than_are_asked_for() =>
+        Assert.Equal(KernelVariants.MaxThreads, KernelVariants.All.Max(variant => variant.Threads));
 
     [Fact]
     public void Attention_on_views_of_floats() => CheckAttention(ElementType.Float32, x => x, x => x);
 
     [Fact]
-    public void Attention_on_views_of_halves() => CheckAttention(ElementType.Float16, x => (ILGPU.Half)x, x => (float)x);
+    public void Attention_on_views_of_halves() =>
+        CheckAttention(ElementType.Float16, x => (ILGPU.Half)x, x => (float)x);
 
     [Fact]
     public void Attention_on_views_of_bfloat16() =>
-        CheckAttention(ElementType.BFloat16, x => (ushort)(BitConverter.SingleToUInt32Bits(x) >> 16), x => BitConverter.UInt32BitsToSingle((uint)x << 16));
+        CheckAttention(ElementType.BFloat16, x => (ushort)(BitConverter.SingleToUInt32Bits(x) >> 16), x =>
+        BitConverter.UInt32BitsToSingle((uint)x << 16));
 
     private static bool UsesTensorCores(Action<Context.Builder> build, CPUDevice device)
     {
@@ -56,7 +63,8 @@ public sealed class OwnAcceleratorTests
     }
 
     // Forward, backward and a decoding step on buffers and a stream of the program, against float64.
-    private static void CheckAttention<T>(ElementType type, Func<float, T> narrow, Func<T, float> widen) where T : unmanaged
+    private static void CheckAttention<T>(ElementType type, Func<float, T> narrow, Func<T, float> widen)
+        where T : unmanaged
     {
         using var context = Context.Create(builder => builder.EnableAlgorithms().WithTensorCores());
         using var accelerator = new CPUDevice(32, 8, 1).CreateAccelerator(context);
@@ -69,7 +77,8 @@ public sealed class OwnAcceleratorTests
         for (int n = 0; n < 9; n++)
         {
             int rows = n == 8 ? 1 : Tokens;
-            float[] values = [.. random.Normal(rows * Heads * HeadDim).Select(x => (float)ElementRounding.Round(x, type))];
+            float[] values = [.. random.Normal(rows * Heads * HeadDim)
+                .Select(x => (float)ElementRounding.Round(x, type))];
             buffers[n] = accelerator.Allocate1D<T>(values.Length);
             buffers[n].View.CopyFromCPU(stream, (T[])[.. values.Select(narrow)]);
             tested[n] = engine.View(buffers[n].View.BaseView, 1, rows, Heads, HeadDim);
@@ -88,9 +97,11 @@ public sealed class OwnAcceleratorTests
             var expected = new float[exact[n].Count];
             reference.Download(exact[n], expected);
             double[] actual = [.. buffers[n].GetAsArray1D(stream).Select(x => (double)widen(x))];
-            MaximumError.AssertWithin(tolerance, $"{type} {name}", exact[n].Shape, [.. expected.Select(x => (double)x)], actual);
+            MaximumError.AssertWithin(tolerance, $"{type} {name}", exact[n].Shape,
+                [.. expected.Select(x => (double)x)], actual);
         }
-        foreach (var operation in (KernelOperation[])[KernelOperation.Forward, KernelOperation.QueryGradient, KernelOperation.KeyValueGradient, KernelOperation.Decode])
+        foreach (var operation in (KernelOperation[])[KernelOperation.Forward, KernelOperation.QueryGradient,
+            KernelOperation.KeyValueGradient, KernelOperation.Decode])
             Assert.Equal(type, engine.AttentionKernels.Last(operation)?.ElementType);
         foreach (var owned in tested.Concat<IDisposable>(exact).Concat(buffers))
             owned.Dispose();
@@ -98,11 +109,14 @@ public sealed class OwnAcceleratorTests
 
     private static void Run(IEngine engine, Tensor[] t, Tensor logSumExp)
     {
-        var layout = BlockLayout.Create(new LocalStridePattern(Heads, Heads, blockTokens: 16, localBlocks: 1, verticalStride: 2), Tokens);
+        var layout = BlockLayout.Create(new LocalStridePattern(Heads, Heads, blockTokens: 16, localBlocks: 1,
+            verticalStride: 2), Tokens);
         var all = SequenceBatch.Uniform(1, Tokens, Tokens);
         engine.AttentionForward(new AttentionForwardArguments(t[0], t[1], t[2], t[3], logSumExp, layout, all, 0.125f));
-        engine.AttentionBackward(new AttentionBackwardArguments(t[0], t[1], t[2], t[3], logSumExp, t[4], null, t[5], t[6], t[7], layout, all, 0.125f));
+        engine.AttentionBackward(new AttentionBackwardArguments(t[0], t[1], t[2], t[3], logSumExp, t[4], null, t[5],
+            t[6], t[7], layout, all, 0.125f));
         using var last = t[0].Slice(1, Tokens - 1, 1);
-        engine.AttentionForward(new AttentionForwardArguments(last, t[1], t[2], t[8], null, layout, SequenceBatch.Uniform(1, 1, Tokens), 0.125f));
+        engine.AttentionForward(new AttentionForwardArguments(last, t[1], t[2], t[8], null, layout,
+            SequenceBatch.Uniform(1, 1, Tokens), 0.125f));
     }
 }

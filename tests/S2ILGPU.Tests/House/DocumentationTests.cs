@@ -11,12 +11,14 @@ public sealed partial class DocumentationTests
 
     private static readonly (string Path, string Text)[] s_documents =
     [
-        .. Directory.EnumerateFiles(Repository.Root, "*.md").Select(file => (Path.GetFileName(file), File.ReadAllText(file))),
+        .. Directory.EnumerateFiles(Repository.Root, "*.md")
+        .Select(file => (Path.GetFileName(file), File.ReadAllText(file))),
         .. new[] { "docs", "samples", "bench" }.SelectMany(folder => Repository.Sources(folder, "*.md")),
     ];
 
     // Folders that builds and programs make.
-    private static readonly string[] s_made = [.. File.ReadLines(Repository.PathOf(".gitignore")).Select(line => line.Trim('/'))];
+    private static readonly string[] s_made =
+        [.. File.ReadLines(Repository.PathOf(".gitignore")).Select(line => line.Trim('/'))];
 
     [Fact]
     public void Paths_exist()
@@ -31,7 +33,8 @@ public sealed partial class DocumentationTests
     [Fact]
     public void Types_and_members_exist()
     {
-        var words = new[] { "src", "tests", "bench" }.SelectMany(folder => Repository.Sources(folder)).Where(source => !source.Path.EndsWith("DocumentationTests.cs", StringComparison.Ordinal))
+        var words = new[] { "src", "tests", "bench" }.SelectMany(folder => Repository.Sources(folder))
+            .Where(source => !source.Path.EndsWith("DocumentationTests.cs", StringComparison.Ordinal))
             .SelectMany(source => Word().Matches(source.Text).Select(match => match.Value)).ToHashSet();
         var named = from token in Tokens()
                     let match = CSharpName().Match(token.Text)
@@ -39,19 +42,23 @@ public sealed partial class DocumentationTests
                     from part in match.Groups[1].Value.Split('.')
                     select (token.Document, Name: part);
         Assert.True(named.Count() > 30, "the search for names finds too few");
-        Assert.Empty(named.Where(name => !words.Contains(name.Name)).Select(name => $"{name.Document}: {name.Name}").Distinct());
+        Assert.Empty(named.Where(name => !words.Contains(name.Name)).Select(name => $"{name.Document}: {name.Name}")
+            .Distinct());
     }
 
     [Fact]
     public void Commands_exist()
     {
-        string[] commands = [.. Directory.EnumerateFiles(Repository.PathOf("src", "S2ILGPU.Cli", "Commands"), "*Command.cs").Select(file => Path.GetFileName(file)[..^"Command.cs".Length])];
+        string[] commands =
+            [.. Directory.EnumerateFiles(Repository.PathOf("src", "S2ILGPU.Cli", "Commands"), "*Command.cs")
+            .Select(file => Path.GetFileName(file)[..^"Command.cs".Length])];
         var named = from token in Tokens()
                     let match = Command().Match(token.Text)
                     where match.Success
                     select (token.Document, Name: match.Groups[1].Value);
         Assert.True(named.Count() > 10, "the search for commands finds too few");
-        Assert.Empty(named.Where(name => !commands.Contains(name.Name, StringComparer.OrdinalIgnoreCase)).Select(name => $"{name.Document}: s2 {name.Name}"));
+        Assert.Empty(named.Where(name => !commands.Contains(name.Name, StringComparer.OrdinalIgnoreCase))
+            .Select(name => $"{name.Document}: s2 {name.Name}"));
     }
 
     [Fact]
@@ -63,18 +70,23 @@ public sealed partial class DocumentationTests
                     where !target.Contains("://", StringComparison.Ordinal)
                     select (document.Path, Target: target);
         Assert.True(links.Count() > 10, "the search for links finds too few");
-        Assert.Empty(links.Where(link => !Path.Exists(Repository.PathOf(Path.GetDirectoryName(link.Path)!, link.Target))).Select(link => $"{link.Path}: {link.Target}"));
+        Assert.Empty(links.Where(link =>
+            !Path.Exists(Repository.PathOf(Path.GetDirectoryName(link.Path)!, link.Target))).Select(link =>
+            $"{link.Path}: {link.Target}"));
     }
 
     private static IEnumerable<(string Document, string Text)> Tokens() => from document in s_documents
-                                                                           from match in Token().Matches(Fence().Replace(document.Text, ""))
-                                                                           select (document.Path, match.Groups[1].Value);
+                                                                           from match in Token()
+                                                                           .Matches(Fence().Replace(document.Text, ""))
+                                                                           select (document.Path,
+                                                                               match.Groups[1].Value);
 
     // Names of several folders or files, of which the first is one of the root, or the last ends like a file of ours.
     private static bool IsRepositoryPath(string text)
     {
         string[] parts = text.TrimEnd('/').Split('/');
-        return text.Contains('/') && PathCharacters().IsMatch(text) && !parts.Any(part => part.Trim('.').Length == 0) && !s_made.Contains(parts[0])
+        return text.Contains('/') && PathCharacters().IsMatch(text) && !parts.Any(part => part.Trim('.').Length == 0)
+            && !s_made.Contains(parts[0])
             && (Path.Exists(Repository.PathOf(parts[0])) || s_fileTypes.Contains(Path.GetExtension(text)));
     }
 
@@ -83,7 +95,8 @@ public sealed partial class DocumentationTests
     {
         string[] found = [Repository.Root];
         foreach (string part in path.TrimEnd('/').Split('/'))
-            found = [.. found.Where(Directory.Exists).SelectMany(folder => Directory.EnumerateFileSystemEntries(folder, Placeholder().Replace(part, "*")))];
+            found = [.. found.Where(Directory.Exists)
+                .SelectMany(folder => Directory.EnumerateFileSystemEntries(folder, Placeholder().Replace(part, "*")))];
         return found.Length > 0;
     }
 

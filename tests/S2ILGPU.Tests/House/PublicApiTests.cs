@@ -7,5 +7,7 @@ namespace S2ILGPU.Tests.House;
 public sealed class PublicApiTests
 {
     [Fact]
-    public void Equals_the_listing() => PublicSurface.Check(typeof(IlgpuEngine).Assembly, Repository.PathOf("tests", "S2ILGPU.Tests", "House", "PublicApi.txt"));
+    public void Equals_the_listing() =>
+        PublicSurface.Check(typeof(IlgpuEngine).Assembly,
+        Repository.PathOf("tests", "S2ILGPU.Tests", "House", "PublicApi.txt"));
 }

@@ -37,7 +37,8 @@ public sealed class DeviceAllocatorTests
         engine.Allocate(new Shape((int)MegaByte), ElementType.Float32).Dispose(); // 4 MB, idle now
         using var six = engine.Allocate(new Shape((int)(6 * MegaByte / 4)), ElementType.Float32);
         Assert.Equal(6 * MegaByte, engine.UsedBytes);
-        var exception = Assert.Throws<InsufficientMemoryException>(() => engine.Allocate(new Shape((int)MegaByte), ElementType.Float32));
+        var exception = Assert.Throws<InsufficientMemoryException>(() =>
+            engine.Allocate(new Shape((int)MegaByte), ElementType.Float32));
         Assert.Contains("4,194,304", exception.Message);
         Assert.Contains("6,291,456", exception.Message);
         Assert.Contains("8,388,608", exception.Message);

@@ -31,7 +31,9 @@ public sealed class ArithmeticTests
     [InlineData("shr.s32", 0x80000000u, 99u, 0xffffffffu)]
     public void Integers(string instruction, uint a, uint b, uint expected) =>
         Assert.Equal([expected],
-            TinyKernel.Run<uint, uint>($"ld.global.u32 %r2, [%rd2];\nld.global.u32 %r3, [%rd2+4];\n{instruction} %r4, %r2, %r3;\nst.global.u32 [%rd1], %r4;", [a, b], 1, threads: 1));
+            TinyKernel.Run<uint,
+            uint>($"ld.global.u32 %r2, [%rd2];\nld.global.u32 %r3, [%rd2+4];\n{instruction} %r4, %r2, "
+            + $"%r3;\nst.global.u32 [%rd1], %r4;", [a, b], 1, threads: 1));
 
     [Theory]
     [InlineData("add.s64 %rd7, %rd5, %rd6", 0xffffffffL, 1L, 0x100000000L)]
@@ -46,7 +48,8 @@ public sealed class ArithmeticTests
     [InlineData("cvt.u32.u64 %r2, %rd5;\nmad.wide.s32 %rd7, %r2, 2, %rd6", -7L, 20L, 6L)]
     [InlineData("popc.b64 %r2, %rd5;\nclz.b64 %r3, %rd5;\nmov.b64 %rd7, {%r2,%r3}", 0x0f00L, 0L, 4L | 52L << 32)]
     public void Wide_integers(string instruction, long a, long b, long expected) =>
-        Assert.Equal([expected], TinyKernel.Run<long, long>($"ld.global.u64 %rd5, [%rd2];\nld.global.u64 %rd6, [%rd2+8];\n{instruction};\nst.global.u64 [%rd1], %rd7;", [a, b], 1, threads: 1));
+        Assert.Equal([expected], TinyKernel.Run<long,
+        long>($"ld.global.u64 %rd5, [%rd2];\nld.global.u64 %rd6, [%rd2+8];\n{instruction};\nst.global.u64 [%rd1], %rd7;", [a, b], 1, threads: 1));
 
     [Theory]
     [InlineData("add.f32", 1.5f, 2.25f, 3.75f)]
@@ -60,7 +63,9 @@ public sealed class ArithmeticTests
     [InlineData("copysign.f32", -1f, 2f, -2f)]
     public void Floats(string instruction, float a, float b, float expected) =>
         Assert.Equal([expected],
-            TinyKernel.Run<float, float>($"ld.global.f32 %f1, [%rd2];\nld.global.f32 %f2, [%rd2+4];\n{instruction} %f3, %f1, %f2;\nst.global.f32 [%rd1], %f3;", [a, b], 1, threads: 1));
+            TinyKernel.Run<float,
+            float>($"ld.global.f32 %f1, [%rd2];\nld.global.f32 %f2, [%rd2+4];\n{instruction} %f3, %f1, "
+            + $"%f2;\nst.global.f32 [%rd1], %f3;", [a, b], 1, threads: 1));
 
     [Theory]
     [InlineData("ex2.approx.ftz.f32", 0.5f, 1.41421354f)]
@@ -80,7 +85,8 @@ public sealed class ArithmeticTests
     [InlineData("cvt.rpi.f32.f32", -1.5f, -1f)]
     [InlineData("mov.f32", 7f, 7f)]
     public void Float_functions(string instruction, float a, float expected) =>
-        Assert.Equal([expected], TinyKernel.Run<float, float>($"ld.global.f32 %f1, [%rd2];\n{instruction} %f3, %f1;\nst.global.f32 [%rd1], %f3;", [a], 1, threads: 1));
+        Assert.Equal([expected], TinyKernel.Run<float,
+        float>($"ld.global.f32 %f1, [%rd2];\n{instruction} %f3, %f1;\nst.global.f32 [%rd1], %f3;", [a], 1, threads: 1));
 
     [Fact]
     public void A_fused_product_rounds_once()
@@ -157,7 +163,8 @@ public sealed class ArithmeticTests
     [InlineData("cvt.rzi.s32.f32", float.NaN, 0)]
     [InlineData("cvt.rni.s32.f32", 2.5f, 2)]
     public void Floats_to_integers(string instruction, float a, int expected) =>
-        Assert.Equal([expected], TinyKernel.Run<float, int>($"ld.global.f32 %f1, [%rd2];\n{instruction} %r2, %f1;\nst.global.u32 [%rd1], %r2;", [a], 1, threads: 1));
+        Assert.Equal([expected], TinyKernel.Run<float,
+        int>($"ld.global.f32 %f1, [%rd2];\n{instruction} %r2, %f1;\nst.global.u32 [%rd1], %r2;", [a], 1, threads: 1));
 
     [Fact]
     public void Halves_and_bfloat16_pack_as_they_round()
@@ -176,13 +183,15 @@ public sealed class ArithmeticTests
         for (int n = 0; n < 32; n++)
         {
             Assert.Equal(BFloat16(values[2 * n]) | BFloat16(values[2 * n + 1]) << 16, output[2 * n]);
-            Assert.Equal(BitConverter.HalfToUInt16Bits((Half)values[2 * n]) | (uint)BitConverter.HalfToUInt16Bits((Half)values[2 * n + 1]) << 16, output[2 * n + 1]);
+            Assert.Equal(BitConverter.HalfToUInt16Bits((Half)values[2 * n]) | (uint)BitConverter.HalfToUInt16Bits(
+                (Half)values[2 * n + 1]) << 16, output[2 * n + 1]);
         }
         static uint BFloat16(float x)
         {
             // nearest of the two neighbours, the even one when it is a draw
             uint bits = BitConverter.SingleToUInt32Bits(x), low = bits >> 16, high = low + 1;
-            double below = Math.Abs(x - (double)BitConverter.UInt32BitsToSingle(low << 16)), above = Math.Abs(x - (double)BitConverter.UInt32BitsToSingle(high << 16));
+            double below = Math.Abs(x - (double)BitConverter.UInt32BitsToSingle(low << 16)),
+                above = Math.Abs(x - (double)BitConverter.UInt32BitsToSingle(high << 16));
             return below < above || (below == above && low % 2 == 0) ? low : high;
         }
     }
@@ -222,7 +231,11 @@ public sealed class ArithmeticTests
     [Fact]
     public void Unknown_instructions_are_named()
     {
-        Assert.Contains("frobnicate.s32", Assert.Throws<NotSupportedException>(() => PtxProgram.Parse(TinyKernel.Text("frobnicate.s32 %r2, %r3;"))).Message);
-        Assert.Contains("%r2 has 32 bits", Assert.Throws<NotSupportedException>(() => PtxProgram.Parse(TinyKernel.Text("add.s64 %r2, %rd1, %rd1;"))).Message);
+        Assert.Contains("frobnicate.s32",
+            Assert.Throws<NotSupportedException>(() =>
+            PtxProgram.Parse(TinyKernel.Text("frobnicate.s32 %r2, %r3;"))).Message);
+        Assert.Contains("%r2 has 32 bits",
+            Assert.Throws<NotSupportedException>(() =>
+            PtxProgram.Parse(TinyKernel.Text("add.s64 %r2, %rd1, %rd1;"))).Message);
     }
 }

@@ -10,7 +10,8 @@ using S2ILGPU.Variants;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>Random operands of an attention problem, tensors [B, N, H, D], and what float64 makes of them. Rows that belong to no sequence hold NaN.</summary>
+/// <summary>Random operands of an attention problem, tensors [B, N, H, D], and what float64 makes of them. Rows that
+/// belong to no sequence hold NaN.</summary>
 internal sealed class AttentionData
 {
     private readonly Dictionary<string, double[]> _exact;
@@ -34,13 +35,15 @@ internal sealed class AttentionData
     private AttentionData(AttentionData other)
     {
         (Problem, Type, Gap, Sequences, _exact) = (other.Problem, other.Type, other.Gap, other.Sequences, other._exact);
-        (QueryShape, KeyShape, LineShape, LogSumExpGradient) = (other.QueryShape, other.KeyShape, other.LineShape, other.LogSumExpGradient);
+        (QueryShape, KeyShape, LineShape, LogSumExpGradient) =
+            (other.QueryShape, other.KeyShape, other.LineShape, other.LogSumExpGradient);
         (Query, Key, Value, OutputGradient) = (other.Query, other.Key, other.Value, other.OutputGradient);
     }
 
     public AttentionCase Problem { get; }
 
-    /// <summary>Type of the operands; a portable kernel may take queries in single precision, whose values are of this type as well.</summary>
+    /// <summary>Type of the operands; a portable kernel may take queries in single precision, whose values are of this
+    /// type as well.</summary>
     public ElementType Type { get; }
 
     /// <summary>Whether tiles that need no mask go through the loop with masks too.</summary>
@@ -82,7 +85,8 @@ internal sealed class AttentionData
 
     public float ScaleLog2 => (float)(Problem.Scale * 1.44269504088896340736);
 
-    public TileListBuilder Lists() => new(Problem.Layouts() is { } layouts ? layouts : [Problem.Layout()], Sequences.Sequences);
+    public TileListBuilder Lists() =>
+        new(Problem.Layouts() is { } layouts ? layouts : [Problem.Layout()], Sequences.Sequences);
 
     /// <summary>O in float64.</summary>
     public double[] Output => Exact("O");
@@ -100,7 +104,8 @@ internal sealed class AttentionData
         return _exact[name];
     }
 
-    /// <summary>A row-major tensor of the queries' or the keys' shape as tiles [tile, 64, D]: rows of no sequence are zero, as the pack kernel leaves them.</summary>
+    /// <summary>A row-major tensor of the queries' or the keys' shape as tiles [tile, 64, D]: rows of no sequence are
+    /// zero, as the pack kernel leaves them.</summary>
     public T[] Pack<T>(T[] tensor, Shape shape, IReadOnlyList<RowTile> tiles)
     {
         int d = Problem.HeadDim;
@@ -109,17 +114,20 @@ internal sealed class AttentionData
         for (int t = 0; t < tiles.Count; t++)
             for (int r = 0; r < TileGeometry.TileTokens; r++)
                 if (tiles[t].FirstRow + r is var row && row >= tiles[t].BeginRow && row < tiles[t].EndRow)
-                    tensor.AsSpan((int)(tiles[t].Batch * rows.Batch + row * rows.Row + tiles[t].Head * rows.Head), d).CopyTo(packed.AsSpan((t * TileGeometry.TileTokens + r) * d));
+                    tensor.AsSpan((int)(tiles[t].Batch * rows.Batch + row * rows.Row + tiles[t].Head * rows.Head), d)
+                        .CopyTo(packed.AsSpan((t * TileGeometry.TileTokens + r) * d));
         return packed;
     }
 
-    /// <summary>Fails unless a result of the queries' shape or the keys' shape agrees with float64 in all rows of sequences, and is untouched (all bits set) elsewhere.</summary>
+    /// <summary>Fails unless a result of the queries' shape or the keys' shape agrees with float64 in all rows of
+    /// sequences, and is untouched (all bits set) elsewhere.</summary>
     public void Compare(string what, Shape shape, double[] expected, ushort[] actual, Tolerance tolerance) =>
         Compare(what, shape, expected, Operand.Decode(actual, Type), at => actual[at] == ushort.MaxValue, tolerance);
 
     /// <summary>The same for single precision.</summary>
     public void Compare(string what, Shape shape, double[] expected, float[] actual, Tolerance tolerance) =>
-        Compare(what, shape, expected, [.. actual.Select(x => (double)x)], at => BitConverter.SingleToUInt32Bits(actual[at]) == uint.MaxValue, tolerance);
+        Compare(what, shape, expected, [.. actual.Select(x => (double)x)], at =>
+        BitConverter.SingleToUInt32Bits(actual[at]) == uint.MaxValue, tolerance);
 
     /// <summary>The same for LSE [B, H, Nq].</summary>
     public void CompareLines(string what, float[] actual, Tolerance tolerance)
@@ -129,7 +137,8 @@ internal sealed class AttentionData
             for (int h = 0; h < LineShape[1]; h++)
                 for (int row = 0; row < LineShape[2]; row++, at++)
                     if (!InSequence(b, row, areQueries: true))
-                        (wanted[at], got[at]) = (0, BitConverter.SingleToUInt32Bits(actual[at]) == uint.MaxValue ? 0 : double.NaN);
+                        (wanted[at], got[at]) =
+                            (0, BitConverter.SingleToUInt32Bits(actual[at]) == uint.MaxValue ? 0 : double.NaN);
         MaximumError.AssertWithin(tolerance, $"{what}, {Problem}", LineShape, wanted, got);
     }
 
@@ -144,12 +153,14 @@ internal sealed class AttentionData
     public bool InSequence(int batch, int row, bool areQueries)
     {
         foreach (var s in Sequences.Sequences)
-            if (s.Batch == batch && row >= (areQueries ? s.QueryStart : s.KeyStart) && row < (areQueries ? s.QueryStart + s.QueryCount : s.KeyStart + s.KeyCount))
+            if (s.Batch == batch && row >= (areQueries ? s.QueryStart : s.KeyStart)
+                && row < (areQueries ? s.QueryStart + s.QueryCount : s.KeyStart + s.KeyCount))
                 return true;
         return false;
     }
 
-    private void Compare(string what, Shape shape, double[] expected, double[] actual, Func<int, bool> isUntouched, Tolerance tolerance)
+    private void Compare(string what, Shape shape, double[] expected, double[] actual, Func<int, bool> isUntouched,
+        Tolerance tolerance)
     {
         bool areQueries = shape == QueryShape;
         var wanted = (double[])expected.Clone();
@@ -175,21 +186,29 @@ internal sealed class AttentionData
     private void Forward()
     {
         using var engine = new ReferenceEngine();
-        using Tensor query = Double(engine, QueryShape, Query.Values), key = Double(engine, KeyShape, Key.Values), value = Double(engine, KeyShape, Value.Values);
+        using Tensor query = Double(engine, QueryShape, Query.Values), key = Double(engine, KeyShape, Key.Values),
+            value = Double(engine, KeyShape, Value.Values);
         using Tensor output = Double(engine, QueryShape, null), lse = Double(engine, LineShape, null);
-        engine.AttentionForward(new AttentionForwardArguments(query, key, value, output, lse, Problem.Layout(), Sequences, Scale));
+        engine.AttentionForward(new AttentionForwardArguments(query, key, value, output, lse, Problem.Layout(),
+            Sequences, Scale));
         (_exact["O"], _exact["LSE"]) = (ReferenceEngine.Values(output), ReferenceEngine.Values(lse));
     }
 
     private void Backward()
     {
         using var engine = new ReferenceEngine();
-        using Tensor query = Double(engine, QueryShape, Query.Values), key = Double(engine, KeyShape, Key.Values), value = Double(engine, KeyShape, Value.Values);
-        using Tensor output = Double(engine, QueryShape, Output), lse = Double(engine, LineShape, LogSumExp), outputGradient = Double(engine, QueryShape, OutputGradient.Values);
-        using var lseGradient = LogSumExpGradient.Length == 0 ? null : Double(engine, LineShape, [.. LogSumExpGradient.Select(x => (double)x)]);
-        using Tensor dq = Double(engine, QueryShape, null), dk = Double(engine, KeyShape, null), dv = Double(engine, KeyShape, null);
-        engine.AttentionBackward(new AttentionBackwardArguments(query, key, value, output, lse, outputGradient, lseGradient, dq, dk, dv, Problem.Layout(), Sequences, Scale));
-        (_exact["dQ"], _exact["dK"], _exact["dV"]) = (ReferenceEngine.Values(dq), ReferenceEngine.Values(dk), ReferenceEngine.Values(dv));
+        using Tensor query = Double(engine, QueryShape, Query.Values), key = Double(engine, KeyShape, Key.Values),
+            value = Double(engine, KeyShape, Value.Values);
+        using Tensor output = Double(engine, QueryShape, Output), lse = Double(engine, LineShape, LogSumExp),
+            outputGradient = Double(engine, QueryShape, OutputGradient.Values);
+        using var lseGradient = LogSumExpGradient.Length == 0 ? null
+            : Double(engine, LineShape, [.. LogSumExpGradient.Select(x => (double)x)]);
+        using Tensor dq = Double(engine, QueryShape, null), dk = Double(engine, KeyShape, null),
+            dv = Double(engine, KeyShape, null);
+        engine.AttentionBackward(new AttentionBackwardArguments(query, key, value, output, lse, outputGradient,
+            lseGradient, dq, dk, dv, Problem.Layout(), Sequences, Scale));
+        (_exact["dQ"], _exact["dK"], _exact["dV"]) =
+            (ReferenceEngine.Values(dq), ReferenceEngine.Values(dk), ReferenceEngine.Values(dv));
     }
 
     private static Tensor Double(ReferenceEngine engine, Shape shape, double[]? values)

@@ -6,7 +6,8 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>The PTX of the forward kernels, executed with the lists that the host makes, against float64. The last kernel that a test logs is the one that failed.</summary>
+/// <summary>The PTX of the forward kernels, executed with the lists that the host makes, against float64. The last
+/// kernel that a test logs is the one that failed.</summary>
 public sealed class ForwardKernelTests(ITestOutputHelper log)
 {
     public static TheoryData<string> Problems => [.. KernelCatalog.Problems(KernelOperation.Forward)];
@@ -17,7 +18,8 @@ public sealed class ForwardKernelTests(ITestOutputHelper log)
     {
         var kernels = KernelCatalog.WithProblems(problems, KernelOperation.Forward);
         AttentionRuns.ForEach(kernels, AttentionProblems.Of(kernels[0]), log,
-            (kernel, data, copies) => AttentionRuns.Forward(kernel.Kernel, kernel.Rows, kernel.Placement, data, copies));
+            (kernel, data, copies) =>
+            AttentionRuns.Forward(kernel.Kernel, kernel.Rows, kernel.Placement, data, copies));
     }
 }
 
@@ -25,7 +27,8 @@ public sealed class ForwardKernelTests(ITestOutputHelper log)
 public sealed class BackwardKernelTests(ITestOutputHelper log)
 {
     private static readonly KernelOperation[] _operations =
-        [KernelOperation.KeyValueGradient, KernelOperation.KeyGradient, KernelOperation.ValueGradient, KernelOperation.QueryGradient];
+        [KernelOperation.KeyValueGradient, KernelOperation.KeyGradient, KernelOperation.ValueGradient,
+        KernelOperation.QueryGradient];
 
     public static TheoryData<string> Problems => [.. KernelCatalog.Problems(_operations)];
 
@@ -36,7 +39,8 @@ public sealed class BackwardKernelTests(ITestOutputHelper log)
         var kernels = KernelCatalog.WithProblems(problems, _operations);
         AttentionRuns.ForEach(kernels, AttentionProblems.Of(kernels[0]), log, (kernel, data, copies) =>
         {
-            var lines = AttentionRuns.Delta(KernelCatalog.DeltaOf(kernel.Type, kernel.HeadDim), data, copies, data.Lists().OfKeys());
+            var lines = AttentionRuns.Delta(KernelCatalog.DeltaOf(kernel.Type, kernel.HeadDim), data, copies,
+                data.Lists().OfKeys());
             AttentionRuns.Backward(kernel.Kernel, kernel.RowsAreKeys, kernel.First, kernel.Second, data, lines, copies);
         });
     }
@@ -55,7 +59,8 @@ public sealed class DecodeKernelTests(ITestOutputHelper log)
         AttentionRuns.ForEach(kernels, AttentionProblems.OfDecode(kernels[0]), log, (kernel, data, copies) =>
         {
             foreach (int splits in new[] { 1, 3 })
-                AttentionRuns.Decode(kernel.Kernel, KernelCatalog.MergeOf(kernel.Type), kernel.Heads, splits, kernel.Placement, data, copies);
+                AttentionRuns.Decode(kernel.Kernel, KernelCatalog.MergeOf(kernel.Type), kernel.Heads, splits,
+                    kernel.Placement, data, copies);
         });
     }
 }
@@ -70,7 +75,8 @@ public sealed class PackKernelTests
     public void Tiles_hold_the_rows_of_sequences_and_zeros(string name)
     {
         var kernel = KernelCatalog.Named(name);
-        var stored = name.EndsWith("fp32", StringComparison.Ordinal) ? ElementType.Float32 : name.EndsWith("from-bf16", StringComparison.Ordinal) ? ElementType.BFloat16
+        var stored = name.EndsWith("fp32", StringComparison.Ordinal) ? ElementType.Float32
+            : name.EndsWith("from-bf16", StringComparison.Ordinal) ? ElementType.BFloat16
             : name.EndsWith("from-fp16", StringComparison.Ordinal) ? ElementType.Float16 : kernel.Type;
         foreach (int headDim in new[] { 64, 96 })
             AttentionRuns.Pack(kernel.Kernel, AttentionProblems.OfPack(headDim, kernel.Type), stored);

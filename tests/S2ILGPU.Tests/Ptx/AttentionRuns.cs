@@ -10,13 +10,16 @@ using S2ILGPU.Variants;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>Attention kernels on the interpreter: lists of the host, operands packed, results compared with float64.</summary>
+/// <summary>Attention kernels on the interpreter: lists of the host, operands packed, results compared with
+/// float64.</summary>
 internal static class AttentionRuns
 {
     private static readonly Tolerance LineTolerance = new(1e-4);
 
-    /// <summary>Runs kernels on problems, with copies that arrive late and early; logs each kernel before it begins.</summary>
-    public static void ForEach(TestedKernel[] kernels, IEnumerable<AttentionData> problems, Xunit.ITestOutputHelper log, Action<TestedKernel, AttentionData, CopyTiming> run)
+    /// <summary>Runs kernels on problems, with copies that arrive late and early; logs each kernel before it
+    /// begins.</summary>
+    public static void ForEach(TestedKernel[] kernels, IEnumerable<AttentionData> problems, Xunit.ITestOutputHelper log,
+        Action<TestedKernel, AttentionData, CopyTiming> run)
     {
         AttentionData[] made = [.. problems];
         foreach (var kernel in kernels)
@@ -35,7 +38,8 @@ internal static class AttentionRuns
     /// <param name="data">The problem.</param>
     /// <param name="copies">When asynchronous copies arrive.</param>
     /// <param name="text">A mutant, or null.</param>
-    public static void Forward(InterpretedKernel kernel, int rowsPerTile, KeyPlacement placement, AttentionData data, CopyTiming copies, string? text = null)
+    public static void Forward(InterpretedKernel kernel, int rowsPerTile, KeyPlacement placement, AttentionData data,
+        CopyTiming copies, string? text = null)
     {
         var keys = KeyOperands<ushort>.Create(data, placement, operand => operand.Halves);
         var lists = Shaped(data.Lists().OfQueries(rowsPerTile, keys.PageBlocks), data);
@@ -44,11 +48,15 @@ internal static class AttentionRuns
         kernel.Launch(Math.Max(1, lists.Rows.Length), copies, a =>
         {
             SetLists(a, lists, keys.Pages);
-            a.View("Query", data.QueryPlace.Scatter(data.Query.Halves)).Value("QueryRows", data.QueryPlace.Rows).View("Keys", keys.Keys).View("Values", keys.Values);
-            a.View("Output", output, isReadOnly: false).Value("OutputRows", data.QueryPlace.Rows).View("LogSumExp", lines, isReadOnly: false);
-            a.Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows).Value("ScaleLog2", data.ScaleLog2).Value("Causal", IsCausal(data));
+            a.View("Query", data.QueryPlace.Scatter(data.Query.Halves)).Value("QueryRows", data.QueryPlace.Rows)
+                .View("Keys", keys.Keys).View("Values", keys.Values);
+            a.View("Output", output, isReadOnly: false).Value("OutputRows", data.QueryPlace.Rows)
+                .View("LogSumExp", lines, isReadOnly: false);
+            a.Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows)
+                .Value("ScaleLog2", data.ScaleLog2).Value("Causal", IsCausal(data));
         }, text);
-        data.Compare($"O, copies {copies}", data.QueryShape, data.Output, data.QueryPlace.Gather(output), Tolerance.Forward(data.Type));
+        data.Compare($"O, copies {copies}", data.QueryShape, data.Output, data.QueryPlace.Gather(output),
+            Tolerance.Forward(data.Type));
         data.CompareLines($"LSE, copies {copies}", lines, LineTolerance);
     }
 
@@ -62,18 +70,23 @@ internal static class AttentionRuns
     /// <param name="copies">When asynchronous copies arrive.</param>
     /// <param name="decodeText">A mutant of the first kernel, or null.</param>
     /// <param name="mergeText">A mutant of the second kernel, or null.</param>
-    public static void Decode(InterpretedKernel decode, InterpretedKernel merge, int groupHeads, int splits, KeyPlacement placement, AttentionData data, CopyTiming copies,
+    public static void Decode(InterpretedKernel decode, InterpretedKernel merge, int groupHeads, int splits,
+        KeyPlacement placement, AttentionData data, CopyTiming copies,
         string? decodeText = null, string? mergeText = null)
     {
         var keys = KeyOperands<ushort>.Create(data, placement, operand => operand.Halves);
         var lists = Shaped(data.Lists().OfLastQueries(groupHeads, keys.PageBlocks), data);
         int heads = lists.Rows.Length * groupHeads, quads = data.Problem.HeadDim / 4;
-        float[] partialOutput = AttentionData.Untouched<float>(heads * splits * quads * 4), partialLines = AttentionData.Untouched<float>(heads * splits);
+        float[] partialOutput = AttentionData.Untouched<float>(heads * splits * quads * 4),
+            partialLines = AttentionData.Untouched<float>(heads * splits);
         decode.Launch(new PtxDim(lists.Rows.Length, splits), copies, a =>
         {
             SetLists(a, lists, keys.Pages);
-            a.View("Query", data.QueryPlace.Scatter(data.Query.Halves)).Value("QueryRows", data.QueryPlace.Rows).View("Keys", keys.Keys).View("Values", keys.Values);
-            a.View("PartialOutput", partialOutput, isReadOnly: false).View("PartialLogSumExp", partialLines, isReadOnly: false).Value("Splits", splits).Value("ScaleLog2", data.ScaleLog2);
+            a.View("Query", data.QueryPlace.Scatter(data.Query.Halves)).Value("QueryRows", data.QueryPlace.Rows)
+                .View("Keys", keys.Keys).View("Values", keys.Values);
+            a.View("PartialOutput", partialOutput, isReadOnly: false)
+                .View("PartialLogSumExp", partialLines, isReadOnly: false).Value("Splits", splits)
+                .Value("ScaleLog2", data.ScaleLog2);
         }, decodeText);
         var output = data.QueryPlace.Untouched<ushort>();
         var lines = AttentionData.Untouched<float>(data.LineShape.Count);
@@ -81,16 +94,20 @@ internal static class AttentionRuns
         merge.Launch((count + merge.Threads - 1) / merge.Threads, copies, a =>
         {
             a.View("Rows", lists.Rows).View("PartialOutput", partialOutput).View("PartialLogSumExp", partialLines);
-            a.View("Output", output, isReadOnly: false).Value("OutputRows", data.QueryPlace.Rows).View("LogSumExp", lines, isReadOnly: false);
-            a.Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows).Value("Splits", splits)
+            a.View("Output", output, isReadOnly: false).Value("OutputRows", data.QueryPlace.Rows)
+                .View("LogSumExp", lines, isReadOnly: false);
+            a.Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows)
+                .Value("Splits", splits)
                 .Value("GroupHeads", groupHeads).Value("HeadQuads", quads).Value("Count", count);
         }, mergeText);
-        data.Compare($"O, copies {copies}", data.QueryShape, data.Output, data.QueryPlace.Gather(output), Tolerance.Forward(data.Type));
+        data.Compare($"O, copies {copies}", data.QueryShape, data.Output, data.QueryPlace.Gather(output),
+            Tolerance.Forward(data.Type));
         data.CompareLines($"LSE, copies {copies}", lines, LineTolerance);
     }
 
     /// <summary>The lines [tile, 128] that the backward kernels read: log-sum-exp and delta.</summary>
-    public static float[] Delta(InterpretedKernel kernel, AttentionData data, CopyTiming copies, TileLists keyLists, string? text = null)
+    public static float[] Delta(InterpretedKernel kernel, AttentionData data, CopyTiming copies, TileLists keyLists,
+        string? text = null)
     {
         var tiles = keyLists.Columns;
         var lines = AttentionData.Untouched<float>(Math.Max(1, tiles.Length) * 128);
@@ -98,41 +115,56 @@ internal static class AttentionRuns
             return lines;
         kernel.Launch(tiles.Length, copies, a =>
         {
-            a.View("Rows", tiles).View("Output", data.QueryPlace.Scatter(new Operand(data.Output, data.Type).Halves)).Value("OutputRows", data.QueryPlace.Rows);
-            a.View("OutputGradient", data.QueryPlace.Scatter(data.OutputGradient.Halves)).Value("OutputGradientRows", data.QueryPlace.Rows);
-            a.View("LogSumExp", data.LogSumExp.Select(x => (float)x).ToArray()).View("LogSumExpGradient", data.LogSumExpGradient);
-            a.View("Lines", lines, isReadOnly: false).Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows);
+            a.View("Rows", tiles).View("Output", data.QueryPlace.Scatter(new Operand(data.Output, data.Type).Halves))
+                .Value("OutputRows", data.QueryPlace.Rows);
+            a.View("OutputGradient", data.QueryPlace.Scatter(data.OutputGradient.Halves))
+                .Value("OutputGradientRows", data.QueryPlace.Rows);
+            a.View("LogSumExp", data.LogSumExp.Select(x => (float)x).ToArray())
+                .View("LogSumExpGradient", data.LogSumExpGradient);
+            a.View("Lines", lines, isReadOnly: false).Value("Heads", data.Problem.QueryHeads)
+                .Value("LogSumExpRows", data.Problem.QueryRows);
         }, text);
         return lines;
     }
 
     /// <summary>dK and dV (rows are keys) or dQ (rows are queries).</summary>
-    public static void Backward(InterpretedKernel kernel, bool rowsAreKeys, bool first, bool second, AttentionData data, float[] deltaLines, CopyTiming copies, string? text = null)
+    public static void Backward(InterpretedKernel kernel, bool rowsAreKeys, bool first, bool second, AttentionData data,
+        float[] deltaLines, CopyTiming copies, string? text = null)
     {
         var builder = data.Lists();
-        TileLists keys = builder.OfKeys(), queries = builder.OfQueries(64), lists = Shaped(rowsAreKeys ? keys : queries, data);
+        TileLists keys = builder.OfKeys(), queries = builder.OfQueries(64),
+            lists = Shaped(rowsAreKeys ? keys : queries, data);
         var place = rowsAreKeys ? data.KeyPlace : data.QueryPlace;
         // the packed rows of one kernel are the packed columns of the other
-        ushort[] packedKeys = data.Pack(data.Key.Halves, data.KeyShape, queries.Columns), packedValues = data.Pack(data.Value.Halves, data.KeyShape, queries.Columns);
-        ushort[] packedQueries = data.Pack(data.Query.Halves, data.QueryShape, keys.Columns), packedGradients = data.Pack(data.OutputGradient.Halves, data.QueryShape, keys.Columns);
+        ushort[] packedKeys = data.Pack(data.Key.Halves, data.KeyShape, queries.Columns),
+            packedValues = data.Pack(data.Value.Halves, data.KeyShape, queries.Columns);
+        ushort[] packedQueries = data.Pack(data.Query.Halves, data.QueryShape, keys.Columns),
+            packedGradients = data.Pack(data.OutputGradient.Halves, data.QueryShape, keys.Columns);
         ushort[] gradient1 = place.Untouched<ushort>(), gradient2 = place.Untouched<ushort>();
         kernel.Launch(Math.Max(1, lists.Rows.Length), copies, a =>
         {
             SetLists(a, lists, []);
-            a.View("Rows1", rowsAreKeys ? packedKeys : packedQueries).View("Rows2", rowsAreKeys ? packedValues : packedGradients);
-            a.View("Columns1", rowsAreKeys ? packedQueries : packedKeys).View("Columns2", rowsAreKeys ? packedGradients : packedValues).View("Lines", deltaLines);
-            a.View("Gradient1", gradient1, isReadOnly: false).Value("Gradient1Rows", place.Rows).View("Gradient2", gradient2, isReadOnly: false).Value("Gradient2Rows", place.Rows);
-            a.Value("ScaleLog2", data.ScaleLog2).Value("Scale", data.Scale).Value("Causal", IsCausal(data)).Value("FloatGradients", 0);
+            a.View("Rows1", rowsAreKeys ? packedKeys : packedQueries)
+                .View("Rows2", rowsAreKeys ? packedValues : packedGradients);
+            a.View("Columns1", rowsAreKeys ? packedQueries : packedKeys)
+                .View("Columns2", rowsAreKeys ? packedGradients : packedValues).View("Lines", deltaLines);
+            a.View("Gradient1", gradient1, isReadOnly: false).Value("Gradient1Rows", place.Rows)
+                .View("Gradient2", gradient2, isReadOnly: false).Value("Gradient2Rows", place.Rows);
+            a.Value("ScaleLog2", data.ScaleLog2).Value("Scale", data.Scale).Value("Causal", IsCausal(data))
+                .Value("FloatGradients", 0);
         }, text);
-        // Of 24 seeds the worst error of bfloat16 is 1.7e-2 in one (dQ, D = 256; median 0.9e-2): the usual limit would fail a run of all kernels every now and then.
+        // Of 24 seeds the worst error of bfloat16 is 1.7e-2 in one (dQ, D = 256; median 0.9e-2): the usual limit would
+        // fail a run of all kernels every now and then.
         var tolerance = Tolerance.Backward(data.Type).Times(2);
         if (first)
-            data.Compare($"{(rowsAreKeys ? "dK" : "dQ")}, copies {copies}", place.Shape, data.Exact(rowsAreKeys ? "dK" : "dQ"), place.Gather(gradient1), tolerance);
+            data.Compare($"{(rowsAreKeys ? "dK" : "dQ")}, copies {copies}", place.Shape,
+                data.Exact(rowsAreKeys ? "dK" : "dQ"), place.Gather(gradient1), tolerance);
         if (second)
             data.Compare($"dV, copies {copies}", place.Shape, data.Exact("dV"), place.Gather(gradient2), tolerance);
     }
 
-    /// <summary>All tiles through the masked loop, where the problem asks for it: their masks have all bits of what is kept.</summary>
+    /// <summary>All tiles through the masked loop, where the problem asks for it: their masks have all bits of what is
+    /// kept.</summary>
     public static TileLists Shaped(TileLists lists, AttentionData data)
     {
         if (!data.MaskEverything)
@@ -143,21 +175,25 @@ internal static class AttentionRuns
         return lists with { Rows = rows };
     }
 
-    /// <summary>Queries to tiles, from a tensor of a type whose elements are those of the problem or are rounded to them.</summary>
+    /// <summary>Queries to tiles, from a tensor of a type whose elements are those of the problem or are rounded to
+    /// them.</summary>
     public static void Pack(InterpretedKernel kernel, AttentionData data, ElementType stored)
     {
-        var tiles = PackedTiles.OfQueries(data.Sequences.Sequences, data.Problem.QueryHeads).ToArray(data.Sequences.Sequences);
+        var tiles = PackedTiles.OfQueries(data.Sequences.Sequences, data.Problem.QueryHeads)
+            .ToArray(data.Sequences.Sequences);
         var random = Seeds.NewRandom();
         double[] values = random.Normal(data.QueryShape.Count);
         ushort[] rounded = new Operand([.. values.Select(x => ElementRounding.Round(x, stored))], data.Type).Halves;
         int offset = stored == data.Type ? 8 : 3; // in elements; kernels that convert take rows at any place
         var rows = TensorPlace.Of(data.QueryShape, 0).Rows with { Offset = offset };
         var packed = AttentionData.Untouched<ushort>((long)tiles.Length * 64 * data.Problem.HeadDim);
-        kernel.Launch(tiles.Length, CopyTiming.Late, a => a.View("Tiles", tiles).View("Source", Words(values, stored, offset)).Value("SourceRows", rows)
+        kernel.Launch(tiles.Length, CopyTiming.Late, a => a.View("Tiles", tiles)
+            .View("Source", Words(values, stored, offset)).Value("SourceRows", rows)
             .View("Packed", packed, isReadOnly: false).Value("HeadChunks", data.Problem.HeadDim / 8));
         var expected = data.Pack(rounded, data.QueryShape, tiles);
         for (int n = 0; n < packed.Length; n++)
-            Xunit.Assert.True(expected[n] == packed[n], $"element {n}: expected 0x{expected[n]:x4}, got 0x{packed[n]:x4}; {Seeds.Text}");
+            Xunit.Assert.True(expected[n] == packed[n],
+                $"element {n}: expected 0x{expected[n]:x4}, got 0x{packed[n]:x4}; {Seeds.Text}");
     }
 
     // A tensor's memory as 32-bit words, its first element behind some others.
@@ -169,17 +205,22 @@ internal static class AttentionRuns
             byte[] element = type switch
             {
                 ElementType.Float32 => BitConverter.GetBytes((float)values[n]),
-                ElementType.BFloat16 => BitConverter.GetBytes((ushort)(BitConverter.SingleToUInt32Bits((float)ElementRounding.Round(values[n], type)) >> 16)),
+                ElementType.BFloat16 =>
+                    BitConverter.GetBytes(
+                    (ushort)(BitConverter.SingleToUInt32Bits((float)ElementRounding.Round(values[n], type)) >> 16)),
                 _ => BitConverter.GetBytes((Half)values[n]),
             };
             element.CopyTo(bytes, (offset + n) * element.Length);
         }
-        return System.Runtime.InteropServices.MemoryMarshal.Cast<byte, int>(bytes.AsSpan(0, bytes.Length / 4 * 4)).ToArray();
+        return System.Runtime.InteropServices.MemoryMarshal.Cast<byte,
+            int>(bytes.AsSpan(0, bytes.Length / 4 * 4)).ToArray();
     }
 
     /// <summary>Sets the lists of a launch.</summary>
-    public static void SetLists(KernelArguments arguments, TileLists lists, int[] pages) => arguments.View("Lists.Rows", lists.Rows).View("Lists.Entries", OrOne(lists.Entries))
-        .View("Lists.Positions", OrOne(lists.Positions)).View("Lists.Masks", OrOne(lists.Masks)).View("Lists.Pages", pages);
+    public static void SetLists(KernelArguments arguments, TileLists lists, int[] pages) =>
+        arguments.View("Lists.Rows", lists.Rows).View("Lists.Entries", OrOne(lists.Entries))
+        .View("Lists.Positions", OrOne(lists.Positions)).View("Lists.Masks", OrOne(lists.Masks))
+            .View("Lists.Pages", pages);
 
     // Device memory is never empty.
     private static T[] OrOne<T>(T[] list) => list.Length > 0 ? list : new T[1];

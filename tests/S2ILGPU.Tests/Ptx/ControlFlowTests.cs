@@ -53,7 +53,8 @@ public sealed class ControlFlowTests
             @%p1 st.global.u32 [%rd3], 1;
             @!%p1 st.global.u32 [%rd3], 2;
             """;
-        Assert.Equal(Enumerable.Range(0, 40).Select(n => n < 7 ? 1u : 2u), TinyKernel.Run<uint, uint>(body, [0], 40, threads: 40));
+        Assert.Equal(Enumerable.Range(0, 40).Select(n => n < 7 ? 1u : 2u), TinyKernel.Run<uint,
+            uint>(body, [0], 40, threads: 40));
     }
 
     [Fact]
@@ -79,7 +80,8 @@ public sealed class ControlFlowTests
             end:
             st.global.u32 [%rd3], %r3;
             """;
-        Assert.Equal(Enumerable.Range(0, 32).Select(n => 10u + (uint)n % 4), TinyKernel.Run<uint, uint>(body.Replace(", 3, 0;", ", 3, %p0;").Insert(0, "setp.ne.u32 %p0, 0, 0;\n"), [0], 32));
+        Assert.Equal(Enumerable.Range(0, 32).Select(n => 10u + (uint)n % 4), TinyKernel.Run<uint,
+            uint>(body.Replace(", 3, 0;", ", 3, %p0;").Insert(0, "setp.ne.u32 %p0, 0, 0;\n"), [0], 32));
     }
 
     [Fact]
@@ -92,7 +94,8 @@ public sealed class ControlFlowTests
             skip:
             bar.sync 0;
             """;
-        Assert.Contains("divergent", Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint, uint>(body, [0], 32)).Message);
+        Assert.Contains("divergent",
+            Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint, uint>(body, [0], 32)).Message);
     }
 
     [Fact]
@@ -100,16 +103,21 @@ public sealed class ControlFlowTests
     {
         const string lanes = "setp.lt.u32 %p1, %r1, 16;\n@%p1 bar.sync 0;";
         const string ended = "setp.lt.u32 %p1, %r1, 32;\n@%p1 bra stay;\nret;\nstay:\nbar.sync 0;";
-        const string apart = "setp.lt.u32 %p1, %r1, 32;\n@%p1 bra stay;\nbar.sync 0;\nbra end;\nstay:\nbar.sync 0;\nend:";
-        Assert.Contains("guard", Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint, uint>(lanes, [0], 1)).Message);
-        Assert.Contains("divergent barrier", Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint, uint>(ended, [0], 1, threads: 64)).Message);
-        Assert.Contains("divergent barrier", Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint, uint>(apart, [0], 1, threads: 64)).Message);
+        const string apart =
+            "setp.lt.u32 %p1, %r1, 32;\n@%p1 bra stay;\nbar.sync 0;\nbra end;\nstay:\nbar.sync 0;\nend:";
+        Assert.Contains("guard", Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint,
+            uint>(lanes, [0], 1)).Message);
+        Assert.Contains("divergent barrier",
+            Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint, uint>(ended, [0], 1, threads: 64)).Message);
+        Assert.Contains("divergent barrier",
+            Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint, uint>(apart, [0], 1, threads: 64)).Message);
     }
 
     [Fact]
     public void A_loop_without_end_is_a_fault()
     {
-        var fault = Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint, uint>("loop:\nbra.uni loop;", [0], 1, options: new PtxOptions { MaximumWarpInstructions = 100_000 }));
+        var fault = Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint,
+            uint>("loop:\nbra.uni loop;", [0], 1, options: new PtxOptions { MaximumWarpInstructions = 100_000 }));
         Assert.Contains("does not end", fault.Message);
     }
 
@@ -137,7 +145,9 @@ public sealed class ControlFlowTests
     [InlineData("idx", "9", "31", 9)]
     public void Shuffles_read_other_lanes(string mode, string amount, string clamp, int key)
     {
-        var values = TinyKernel.Run<uint, uint>($"shfl.sync.{mode}.b32 %r2|%p1, %r1, {amount}, {clamp}, -1;\nselp.b32 %r3, 1000, 0, %p1;\nadd.u32 %r2, %r2, %r3;\nst.global.u32 [%rd3], %r2;", [0], 32);
+        var values = TinyKernel.Run<uint,
+            uint>($"shfl.sync.{mode}.b32 %r2|%p1, %r1, {amount}, {clamp}, -1;\nselp.b32 %r3, 1000, 0, %p1;\nadd.u32 "
+            + $"%r2, %r2, %r3;\nst.global.u32 [%rd3], %r2;", [0], 32);
         var expected = Enumerable.Range(0, 32).Select(lane => mode switch
         {
             "bfly" => 1000 + (lane ^ key),
@@ -152,7 +162,8 @@ public sealed class ControlFlowTests
     public void A_shuffle_in_segments_stays_in_them()
     {
         // clamp 31, segments of 8 lanes: mask 24
-        var values = TinyKernel.Run<uint, uint>($"shfl.sync.down.b32 %r2, %r1, 2, {24 << 8 | 31}, -1;\nst.global.u32 [%rd3], %r2;", [0], 32);
+        var values = TinyKernel.Run<uint,
+            uint>($"shfl.sync.down.b32 %r2, %r1, 2, {24 << 8 | 31}, -1;\nst.global.u32 [%rd3], %r2;", [0], 32);
         Assert.Equal(Enumerable.Range(0, 32).Select(lane => (uint)(lane % 8 + 2 > 7 ? lane : lane + 2)), values);
     }
 }

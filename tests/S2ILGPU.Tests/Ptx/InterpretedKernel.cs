@@ -6,7 +6,8 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>A kernel compiled by ILGPU to PTX, to be run by the interpreter. Compiled and decoded once, when first needed; some megabytes, so tests let it go.</summary>
+/// <summary>A kernel compiled by ILGPU to PTX, to be run by the interpreter. Compiled and decoded once, when first
+/// needed; some megabytes, so tests let it go.</summary>
 /// <param name="method">The kernel.</param>
 /// <param name="threads">Threads of a group.</param>
 internal sealed class InterpretedKernel(MethodInfo method, int threads)
@@ -57,7 +58,8 @@ internal sealed class InterpretedKernel(MethodInfo method, int threads)
     public void Launch(PtxDim grid, CopyTiming copies, Action<KernelArguments> arguments, string? text = null)
     {
         var program = text is null ? Program : PtxProgram.Parse(text);
-        using var machine = new PtxMachine(program, new PtxOptions { Copies = copies, Seed = Seeds.Current, MaximumWarpInstructions = 5_000_000 });
+        using var machine = new PtxMachine(program,
+            new PtxOptions { Copies = copies, Seed = Seeds.Current, MaximumWarpInstructions = 5_000_000 });
         var values = new KernelArguments(machine, Method.GetParameters()[0].ParameterType);
         arguments(values);
         machine.Launch(grid, Threads, values.ToBytes(), SharedBytes);

@@ -29,7 +29,9 @@ public sealed class MatrixTests
     public void Matrices_are_distributed_by_rows_or_columns(bool isTransposed)
     {
         ushort[] input = [.. Enumerable.Range(0, 256).Select(n => (ushort)n)];
-        var output = TinyKernel.Run<ushort, ushort>(isTransposed ? LoadMatrix.Replace("x4.shared", "x4.trans.shared") : LoadMatrix, input, 256, sharedBytes: 512);
+        var output = TinyKernel.Run<ushort,
+            ushort>(isTransposed ? LoadMatrix.Replace("x4.shared", "x4.trans.shared") : LoadMatrix, input, 256,
+            sharedBytes: 512);
         for (int lane = 0; lane < 32; lane++)
             for (int matrix = 0; matrix < 4; matrix++)
                 for (int half = 0; half < 2; half++)
@@ -43,8 +45,11 @@ public sealed class MatrixTests
     [Fact]
     public void Rows_in_the_same_banks_are_a_fault()
     {
-        string body = LoadMatrix.Replace("shl.b32 %r3, %r1, 4;", "shl.b32 %r3, %r1, 4;\nshl.b32 %r10, %r1, 6;").Replace("add.u32 %r4, %r2, %r3;", "add.u32 %r4, %r2, %r10;");
-        Assert.Contains("bank conflict", Assert.Throws<PtxFaultException>(() => TinyKernel.Run<ushort, ushort>(body, new ushort[256], 256, sharedBytes: 2048)).Message);
+        string body = LoadMatrix.Replace("shl.b32 %r3, %r1, 4;", "shl.b32 %r3, %r1, 4;\nshl.b32 %r10, %r1, 6;")
+            .Replace("add.u32 %r4, %r2, %r3;", "add.u32 %r4, %r2, %r10;");
+        Assert.Contains("bank conflict",
+            Assert.Throws<PtxFaultException>(() => TinyKernel.Run<ushort,
+            ushort>(body, new ushort[256], 256, sharedBytes: 2048)).Message);
     }
 
     [Theory]
@@ -54,8 +59,10 @@ public sealed class MatrixTests
     {
         var random = Seeds.NewRandom();
         ushort[] Encode(int count) => [.. random.Normal(count).Select((x, n) => type == "bf16"
-            ? (ushort)(BitConverter.SingleToUInt32Bits((float)x) >> 16) : BitConverter.HalfToUInt16Bits((Half)(n % 7 == 0 ? x * 1e-6 : x)))];
-        double Decode(ushort bits) => type == "bf16" ? BitConverter.UInt32BitsToSingle((uint)bits << 16) : (double)BitConverter.UInt16BitsToHalf(bits);
+            ? (ushort)(BitConverter.SingleToUInt32Bits((float)x) >> 16)
+            : BitConverter.HalfToUInt16Bits((Half)(n % 7 == 0 ? x * 1e-6 : x)))];
+        double Decode(ushort bits) => type == "bf16" ? BitConverter.UInt32BitsToSingle((uint)bits << 16)
+            : (double)BitConverter.UInt16BitsToHalf(bits);
         ushort[] a = Encode(256), b = Encode(128);
         var words = new uint[32 * 10]; // per lane: 4 words of A, 2 of B, 4 of C
         var c = new float[128];
@@ -77,9 +84,11 @@ public sealed class MatrixTests
         for (int row = 0; row < 16; row++)
             for (int column = 0; column < 8; column++)
             {
-                double expected = c[row * 8 + column] + Enumerable.Range(0, 16).Sum(k => Decode(a[row * 16 + k]) * Decode(b[k * 8 + column]));
+                double expected = c[row * 8 + column] + Enumerable.Range(0, 16)
+                    .Sum(k => Decode(a[row * 16 + k]) * Decode(b[k * 8 + column]));
                 int lane = row % 8 * 4 + column / 2, register = row / 8 * 2 + column % 2;
-                Assert.True(Math.Abs(expected - output[lane * 4 + register]) < 1e-5, $"[{row}, {column}]: {expected}, got {output[lane * 4 + register]}; {Seeds.Text}");
+                Assert.True(Math.Abs(expected - output[lane * 4 + register]) < 1e-5,
+                    $"[{row}, {column}]: {expected}, got {output[lane * 4 + register]}; {Seeds.Text}");
             }
     }
 

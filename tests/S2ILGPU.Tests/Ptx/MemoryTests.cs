@@ -27,8 +27,10 @@ public sealed class MemoryTests
         for (int seed = 0; seed < 5; seed++)
         {
             var options = new PtxOptions { Seed = seed };
-            Assert.Equal(TinyKernel.Words(128).Reverse(), TinyKernel.Run<uint, uint>(Reverse, [0], 128, threads: 128, sharedBytes: 512, options: options));
-            var fault = Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint, uint>(Reverse.Replace("bar.sync 0;", ""), [0], 128, threads: 128, sharedBytes: 512, options: options));
+            Assert.Equal(TinyKernel.Words(128).Reverse(), TinyKernel.Run<uint,
+                uint>(Reverse, [0], 128, threads: 128, sharedBytes: 512, options: options));
+            var fault = Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint,
+                uint>(Reverse.Replace("bar.sync 0;", ""), [0], 128, threads: 128, sharedBytes: 512, options: options));
             Assert.Matches("without a barrier|nobody wrote|may still read", fault.Message);
         }
     }
@@ -38,8 +40,10 @@ public sealed class MemoryTests
     {
         string warp = Reverse.Replace("bar.sync 0;", "bar.warp.sync 0xffffffff;");
         Assert.Equal(TinyKernel.Words(32).Reverse(), TinyKernel.Run<uint, uint>(warp, [0], 32, sharedBytes: 128));
-        Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint, uint>(warp, [0], 64, threads: 64, sharedBytes: 256));
-        Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint, uint>(Reverse.Replace("bar.sync 0;", ""), [0], 32, sharedBytes: 128));
+        Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint,
+            uint>(warp, [0], 64, threads: 64, sharedBytes: 256));
+        Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint,
+            uint>(Reverse.Replace("bar.sync 0;", ""), [0], 32, sharedBytes: 128));
     }
 
     [Fact]
@@ -47,14 +51,21 @@ public sealed class MemoryTests
     {
         string body = Reverse + "\nst.shared.u32 [%r3], 7;";
         // which of the two accesses comes first depends on the order of the warps
-        Assert.Matches("may still read|without a barrier", Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint, uint>(body, [0], 64, threads: 64, sharedBytes: 256)).Message);
-        Assert.Contains("may still read", Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint, uint>(body, [0], 32, sharedBytes: 128)).Message);
-        Assert.Equal(64, TinyKernel.Run<uint, uint>(Reverse + "\nbar.sync 0;\nst.shared.u32 [%r3], 7;", [0], 64, threads: 64, sharedBytes: 256).Length);
+        Assert.Matches("may still read|without a barrier",
+            Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint,
+            uint>(body, [0], 64, threads: 64, sharedBytes: 256)).Message);
+        Assert.Contains("may still read",
+            Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint,
+            uint>(body, [0], 32, sharedBytes: 128)).Message);
+        Assert.Equal(64, TinyKernel.Run<uint,
+            uint>(Reverse + "\nbar.sync 0;\nst.shared.u32 [%r3], 7;", [0], 64, threads: 64, sharedBytes: 256).Length);
     }
 
     [Fact]
     public void What_nobody_wrote_is_not_read() =>
-        Assert.Contains("nobody wrote", Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint, uint>("mov.b64 %rd5, dynamic;\nld.shared.u32 %r2, [%rd5];", [0], 1, sharedBytes: 16)).Message);
+        Assert.Contains("nobody wrote",
+        Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint,
+        uint>("mov.b64 %rd5, dynamic;\nld.shared.u32 %r2, [%rd5];", [0], 1, sharedBytes: 16)).Message);
 
     [Theory]
     [InlineData("ld.global.u32 %r2, [%rd2+16];", "out of bounds: 4 bytes at byte 16 of input")]
@@ -68,7 +79,8 @@ public sealed class MemoryTests
     [InlineData("mov.b64 %rd5, dynamic;\nst.shared.u32 [%rd5+2], %r1;", "misaligned")]
     [InlineData("mov.b64 %rd5, depot;\nst.local.u32 [%rd5+32], %r1;", "of local memory")]
     public void Bad_addresses_are_named(string body, string message) =>
-        Assert.Matches(message, Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint, uint>(body, [1, 2, 3, 4], 4, threads: 1, sharedBytes: 64)).Message);
+        Assert.Matches(message, Assert.Throws<PtxFaultException>(() => TinyKernel.Run<uint,
+        uint>(body, [1, 2, 3, 4], 4, threads: 1, sharedBytes: 64)).Message);
 
     [Fact]
     public void Vectors_local_memory_and_generic_addresses_work()
@@ -86,7 +98,8 @@ public sealed class MemoryTests
             ld.shared.u32 %r8, [%rd9];
             st.global.v4.u32 [%rd1], {%r7,%r6,%r3,%r8};
             """;
-        Assert.Equal(new uint[] { 4, 3, 2, 1 }, TinyKernel.Run<uint, uint>(body, [1, 2, 3, 4], 4, threads: 1, variables: ".shared .align 8 .b8 fixed[8];"));
+        Assert.Equal(new uint[] { 4, 3, 2, 1 }, TinyKernel.Run<uint,
+            uint>(body, [1, 2, 3, 4], 4, threads: 1, variables: ".shared .align 8 .b8 fixed[8];"));
     }
 
     [Fact]
@@ -108,7 +121,8 @@ public sealed class MemoryTests
             st.global.u32 [%rd1+20], %r7;
             st.global.b16 [%rd1+24], %r6;
             """;
-        Assert.Equal(new[] { -2, 0xfe, -2, -2, 0xfffe, -2, 0xfffe }, TinyKernel.Run<ushort, int>(body, [0xfffe], 7, threads: 1));
+        Assert.Equal(new[] { -2, 0xfe, -2, -2, 0xfffe, -2, 0xfffe }, TinyKernel.Run<ushort,
+            int>(body, [0xfffe], 7, threads: 1));
     }
 
     [Fact]
@@ -131,11 +145,13 @@ public sealed class MemoryTests
     {
         Assert.Contains("bytes of arguments", Launch(machine => machine.Launch(1, 32, new byte[8])));
         Assert.Contains("bytes of shared memory", Launch(machine => machine.Launch(1, 32, new byte[16], 228 * 1024)));
-        Assert.Contains("compiled for 64 threads", Launch(machine => machine.Launch(1, 65, new byte[16]), ".maxntid 64, 1, 1"));
+        Assert.Contains("compiled for 64 threads",
+            Launch(machine => machine.Launch(1, 65, new byte[16]), ".maxntid 64, 1, 1"));
 
         static string Launch(Action<PtxMachine> launch, string bound = "")
         {
-            using var machine = new PtxMachine(TinyKernel.Text("").Replace(".param .u64 input\n)", $".param .u64 input\n)\n{bound}"));
+            using var machine =
+                new PtxMachine(TinyKernel.Text("").Replace(".param .u64 input\n)", $".param .u64 input\n)\n{bound}"));
             return Assert.Throws<PtxFaultException>(() => launch(machine)).Message;
         }
     }

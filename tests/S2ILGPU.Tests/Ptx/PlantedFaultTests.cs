@@ -13,14 +13,17 @@ namespace S2ILGPU.Tests.Ptx;
 
 /// <summary>Faults planted into the kernels' PTX must be found, or the tests of the kernels prove nothing.</summary>
 /// <remarks>
-/// <para>Every missing wait, commit and barrier must be found. Equivalent mutants, where nothing is wrong: the last wait of the kernels with tiles, behind the loops, since nothing reads copies
-/// of tiles beyond the list
-/// any more; and in the backward and decoding kernels copies that should leave zeros, since those are such copies beyond the list as well.</para>
-/// <para>Of the arithmetic faults a few are planted at random places. Some have no effect there (an element that the mask hides) or one below the tolerance, so most must be found. Of each kind
-/// one must be: while there is none, more are planted, all if need be.</para>
-/// <para>The portable backward kernel is tried with keys as rows: with queries as rows one of its barriers has nothing to order.</para>
-/// <para>Most dropped zero fills have no effect: rows outside the sequence are computed but not stored, and tiles beyond the list are not read. Only reads outside of memory show, so they do not
-/// count among most.</para>
+/// <para>Every missing wait, commit and barrier must be found. Equivalent mutants, where nothing is wrong: the last
+/// wait of the kernels with tiles, behind the loops, since nothing reads copies of tiles beyond the list
+/// any more; and in the backward and decoding kernels copies that should leave zeros, since those are such copies
+/// beyond the list as well.</para>
+/// <para>Of the arithmetic faults a few are planted at random places. Some have no effect there (an element that the
+/// mask hides) or one below the tolerance, so most must be found. Of each kind one must be: while there is none, more
+/// are planted, all if need be.</para>
+/// <para>The portable backward kernel is tried with keys as rows: with queries as rows one of its barriers has nothing
+/// to order.</para>
+/// <para>Most dropped zero fills have no effect: rows outside the sequence are computed but not stored, and tiles
+/// beyond the list are not read. Only reads outside of memory show, so they do not count among most.</para>
 /// </remarks>
 public sealed class PlantedFaultTests(ITestOutputHelper log)
 {
@@ -29,7 +32,9 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
 
     private delegate void Run(AttentionData data, CopyTiming copies, string? text);
 
-    public static TheoryData<string> TileFamilies => [.. KernelCatalog.Families(typeof(Forward), typeof(Backward)).Where(family => family.Contains("D64") || family.Contains("D128"))];
+    public static TheoryData<string> TileFamilies =>
+        [.. KernelCatalog.Families(typeof(Forward), typeof(Backward))
+        .Where(family => family.Contains("D64") || family.Contains("D128"))];
 
     [Theory]
     [MemberData(nameof(TileFamilies))]
@@ -37,30 +42,38 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     {
         var kernel = KernelCatalog.Choose(family);
         bool isForward = kernel.Variant.Operation == KernelOperation.Forward;
-        Check(kernel.Kernel, AttentionProblems.ForFaults(kernel), isLastWaitNeeded: false, isZeroFillNeeded: isForward, (data, copies, text) =>
+        Check(kernel.Kernel, AttentionProblems.ForFaults(kernel), isLastWaitNeeded: false, isZeroFillNeeded: isForward,
+            (data, copies, text) =>
         {
             if (isForward)
                 AttentionRuns.Forward(kernel.Kernel, kernel.Rows, kernel.Placement, data, copies, text);
             else
-                AttentionRuns.Backward(kernel.Kernel, kernel.RowsAreKeys, kernel.First, kernel.Second, data, Lines(kernel, data), copies, text);
+                AttentionRuns.Backward(kernel.Kernel, kernel.RowsAreKeys, kernel.First, kernel.Second, data,
+                    Lines(kernel, data), copies, text);
         });
     }
 
     [Fact]
     public void Faults_of_decoding_are_found()
     {
-        var kernel = KernelCatalog.Choose(KernelCatalog.Families(typeof(Decode)).First(f => f.Contains("D64") && f.Contains("heads 2")));
+        var kernel = KernelCatalog.Choose(KernelCatalog.Families(typeof(Decode))
+            .First(f => f.Contains("D64") && f.Contains("heads 2")));
         Check(kernel.Kernel, AttentionProblems.ForDecodeFaults(kernel), isLastWaitNeeded: true, isZeroFillNeeded: false,
-            (data, copies, text) => AttentionRuns.Decode(kernel.Kernel, KernelCatalog.MergeOf(kernel.Type), kernel.Heads, 2, kernel.Placement, data, copies, decodeText: text));
+            (data, copies, text) =>
+            AttentionRuns.Decode(kernel.Kernel, KernelCatalog.MergeOf(kernel.Type), kernel.Heads, 2, kernel.Placement,
+            data, copies, decodeText: text));
     }
 
     [Fact]
     public void Faults_of_delta_are_found()
     {
-        var kernel = KernelCatalog.Choose(KernelCatalog.Families(typeof(Backward)).First(f => f.StartsWith("QueryGradient")));
+        var kernel = KernelCatalog.Choose(KernelCatalog.Families(typeof(Backward))
+            .First(f => f.StartsWith("QueryGradient")));
         var delta = KernelCatalog.DeltaOf(kernel.Type, kernel.HeadDim);
-        Check(delta, AttentionProblems.Of(kernel).Take(1), isLastWaitNeeded: true, isZeroFillNeeded: true, (data, copies, text) =>
-            AttentionRuns.Backward(kernel.Kernel, kernel.RowsAreKeys, kernel.First, kernel.Second, data, AttentionRuns.Delta(delta, data, copies, data.Lists().OfKeys(), text), copies));
+        Check(delta, AttentionProblems.Of(kernel).Take(1), isLastWaitNeeded: true, isZeroFillNeeded: true,
+            (data, copies, text) =>
+            AttentionRuns.Backward(kernel.Kernel, kernel.RowsAreKeys, kernel.First, kernel.Second, data,
+                AttentionRuns.Delta(delta, data, copies, data.Lists().OfKeys(), text), copies));
     }
 
     [Theory]
@@ -71,20 +84,26 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     {
         var type = Seeds.NewRandom().Pick(ElementType.Float32, ElementType.BFloat16, ElementType.Float16);
         if (kernel == typeof(PortableForward))
-            Check(PortableRuns.KernelOf(kernel, type), AttentionProblems.OfPortable(type).Take(1), isLastWaitNeeded: true, isZeroFillNeeded: true,
+            Check(PortableRuns.KernelOf(kernel, type), AttentionProblems.OfPortable(type).Take(1),
+                isLastWaitNeeded: true, isZeroFillNeeded: true,
                 (data, _, text) => PortableRuns.Forward(data, KeyPlacement.Packed, text));
         else if (kernel == typeof(PortableDecode))
-            Check(PortableRuns.KernelOf(kernel, type), AttentionProblems.OfPortableDecode(type).Take(1), isLastWaitNeeded: true, isZeroFillNeeded: true,
+            Check(PortableRuns.KernelOf(kernel, type), AttentionProblems.OfPortableDecode(type).Take(1),
+                isLastWaitNeeded: true, isZeroFillNeeded: true,
                 (data, _, text) => PortableRuns.Decode(data, KeyPlacement.Pages, 2, text));
         else
-            Check(PortableRuns.BackwardKernel(typeof(KeyRows)), AttentionProblems.OfPortable(ElementType.Float32).Take(1), isLastWaitNeeded: true, isZeroFillNeeded: true,
+            Check(PortableRuns.BackwardKernel(typeof(KeyRows)),
+                AttentionProblems.OfPortable(ElementType.Float32).Take(1), isLastWaitNeeded: true,
+                isZeroFillNeeded: true,
                 (data, _, text) => PortableRuns.Backward(typeof(KeyRows), data, PortableRuns.Delta(data), text));
     }
 
     private static float[] Lines(TestedKernel kernel, AttentionData data) =>
-        AttentionRuns.Delta(KernelCatalog.DeltaOf(kernel.Type, kernel.HeadDim), data, CopyTiming.Late, data.Lists().OfKeys());
+        AttentionRuns.Delta(KernelCatalog.DeltaOf(kernel.Type, kernel.HeadDim), data, CopyTiming.Late,
+        data.Lists().OfKeys());
 
-    private void Check(InterpretedKernel kernel, IEnumerable<AttentionData> problems, bool isLastWaitNeeded, bool isZeroFillNeeded, Run run)
+    private void Check(InterpretedKernel kernel, IEnumerable<AttentionData> problems, bool isLastWaitNeeded,
+        bool isZeroFillNeeded, Run run)
     {
         AttentionData[] data = [.. problems];
         foreach (var one in data)
@@ -101,9 +120,12 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
                     break;
                 (IsFound(mutant, data, run) ? found : missedOfKind).Add(mutant);
             }
-            log.WriteLine($"{kernel.Method.Name}: {kind.Key}: {found.Count} of {found.Count + missedOfKind.Count} found, not: {string.Join(", ", missedOfKind)}");
+            log.WriteLine(
+                $"{kernel.Method.Name}: {kind.Key}: {found.Count} of {found.Count + missedOfKind.Count} found, not: "
+                + $"{string.Join(", ", missedOfKind)}");
             Assert.True(found.Count > 0, $"no {kind.Key} was found of {missedOfKind.Count}; {Seeds.Text}");
-            Assert.True(!isSynchronization || missedOfKind.Count == 0, $"missed: {string.Join(", ", missedOfKind)}; {Seeds.Text}");
+            Assert.True(!isSynchronization || missedOfKind.Count == 0,
+                $"missed: {string.Join(", ", missedOfKind)}; {Seeds.Text}");
             if (kind.Key == PtxFaultKind.ZeroFillDropped)
                 continue;
             tried += found.Count + missedOfKind.Count;
@@ -112,9 +134,11 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
         Assert.True(missed * 4 <= tried, $"{missed} of {tried} missed; {Seeds.Text}");
     }
 
-    private static IEnumerable<PtxMutant> Mutants(InterpretedKernel kernel, bool isLastWaitNeeded, bool isZeroFillNeeded) => PtxMutants.Plant(kernel.Text, Seeds.NewRandom())
+    private static IEnumerable<PtxMutant> Mutants(InterpretedKernel kernel, bool isLastWaitNeeded,
+        bool isZeroFillNeeded) => PtxMutants.Plant(kernel.Text, Seeds.NewRandom())
         .Where(m => isZeroFillNeeded || m.Kind != PtxFaultKind.ZeroFillDropped)
-        .Where(m => isLastWaitNeeded || m.Kind is not (PtxFaultKind.WaitDropped or PtxFaultKind.WaitWeakened) || m.Ordinal < m.Count - 1);
+        .Where(m => isLastWaitNeeded || m.Kind is not (PtxFaultKind.WaitDropped or PtxFaultKind.WaitWeakened)
+            || m.Ordinal < m.Count - 1);
 
     // Late and early copies, and both problems: as the tests of the kernels do.
     private static bool IsFound(PtxMutant mutant, AttentionData[] problems, Run run)
@@ -133,5 +157,6 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     }
 
     private static bool IsSynchronization(PtxFaultKind kind) =>
-        kind is PtxFaultKind.WaitDropped or PtxFaultKind.WaitWeakened or PtxFaultKind.CommitDropped or PtxFaultKind.BarrierDropped or PtxFaultKind.WarpBarrierDropped or PtxFaultKind.MaskOffByOne;
+        kind is PtxFaultKind.WaitDropped or PtxFaultKind.WaitWeakened or PtxFaultKind.CommitDropped
+        or PtxFaultKind.BarrierDropped or PtxFaultKind.WarpBarrierDropped or PtxFaultKind.MaskOffByOne;
 }

@@ -7,12 +7,15 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>The PTX of the portable attention kernels, executed with the lists that the host makes, against float64.</summary>
+/// <summary>The PTX of the portable attention kernels, executed with the lists that the host makes, against
+/// float64.</summary>
 public sealed class PortableAttentionTests
 {
     private static readonly ElementType[] s_types = [ElementType.Float32, ElementType.BFloat16, ElementType.Float16];
 
-    public static TheoryData<string, string> Keys => [.. from type in s_types from placement in Enum.GetValues<KeyPlacement>() select (type.ToString(), placement.ToString())];
+    public static TheoryData<string, string> Keys =>
+        [.. from type in s_types from placement in Enum.GetValues<KeyPlacement>()
+        select (type.ToString(), placement.ToString())];
 
     [Theory]
     [MemberData(nameof(Keys))]
@@ -52,33 +55,40 @@ public sealed class PortableAttentionTests
         Shape shape = new(2, 11, 3, 37), lineShape = new(shape[0], shape[2], shape[1]);
         var random = Seeds.NewRandom();
         int rows = (int)lineShape.Count, elements = (int)shape.Count;
-        float[] outputs = [.. random.Normal(parts * elements).Select(x => (float)x)], lines = [.. random.Normal(parts * rows, 3).Select(x => (float)x)];
+        float[] outputs = [.. random.Normal(parts * elements).Select(x => (float)x)],
+            lines = [.. random.Normal(parts * rows, 3).Select(x => (float)x)];
         for (int part = 0; part < parts; part++)
             for (int line = 0; line < rows; line++)
                 if (line % 5 == 0 || (line + part) % 4 == 0)
                 {
                     var (b, h, n) = (line / shape[1] / shape[2], line / shape[1] % shape[2], line % shape[1]);
                     lines[part * rows + line] = float.NegativeInfinity;
-                    outputs.AsSpan(part * elements + ((b * shape[1] + n) * shape[2] + h) * shape[3], shape[3]).Fill(float.NaN);
+                    outputs.AsSpan(part * elements + ((b * shape[1] + n) * shape[2] + h) * shape[3], shape[3])
+                        .Fill(float.NaN);
                 }
         var (output, logSumExp) = PortableRuns.MergeParts(shape, parts, outputs, lines);
         var (expected, expectedLines) = Reference(shape, lineShape, parts, outputs, lines);
         var tolerance = Tolerance.Forward(ElementType.Float32);
         MaximumError.AssertWithin(tolerance, "merged O", shape, expected, [.. output.Select(x => (double)x)]);
-        MaximumError.AssertWithin(tolerance, "merged LSE", lineShape, expectedLines, [.. logSumExp.Select(x => (double)x)]);
+        MaximumError.AssertWithin(tolerance, "merged LSE", lineShape, expectedLines,
+            [.. logSumExp.Select(x => (double)x)]);
     }
 
-    private static (double[] Output, double[] LogSumExp) Reference(Shape shape, Shape lineShape, int parts, float[] outputs, float[] lines)
+    private static (double[] Output, double[] LogSumExp) Reference(Shape shape, Shape lineShape, int parts,
+        float[] outputs, float[] lines)
     {
         using var engine = new ReferenceEngine();
         Tensor Part(Shape partShape, float[] values, int part)
         {
             var tensor = engine.Allocate(partShape, ElementType.Float64);
-            ReferenceEngine.SetValues(tensor, [.. values.Skip((int)(part * partShape.Count)).Take((int)partShape.Count).Select(x => (double)x)]);
+            ReferenceEngine.SetValues(tensor,
+                [.. values.Skip((int)(part * partShape.Count)).Take((int)partShape.Count).Select(x => (double)x)]);
             return tensor;
         }
-        Tensor[] partOutputs = [.. Enumerable.Range(0, parts).Select(part => Part(shape, outputs, part))], partLines = [.. Enumerable.Range(0, parts).Select(part => Part(lineShape, lines, part))];
-        using Tensor output = engine.Allocate(shape, ElementType.Float64), logSumExp = engine.Allocate(lineShape, ElementType.Float64);
+        Tensor[] partOutputs = [.. Enumerable.Range(0, parts).Select(part => Part(shape, outputs, part))],
+            partLines = [.. Enumerable.Range(0, parts).Select(part => Part(lineShape, lines, part))];
+        using Tensor output = engine.Allocate(shape, ElementType.Float64),
+            logSumExp = engine.Allocate(lineShape, ElementType.Float64);
         engine.MergePartitions(partOutputs, partLines, output, logSumExp);
         foreach (var tensor in partOutputs.Concat(partLines))
             tensor.Dispose();

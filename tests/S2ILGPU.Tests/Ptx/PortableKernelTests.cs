@@ -11,7 +11,8 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>Every kernel of the elementwise, row, matmul and optimizer families compiles for the oldest CUDA architecture that is supported and for OpenCL.</summary>
+/// <summary>Every kernel of the elementwise, row, matmul and optimizer families compiles for the oldest CUDA
+/// architecture that is supported and for OpenCL.</summary>
 public sealed partial class PortableKernelTests
 {
     // Of the largest group that any of them is launched with.
@@ -19,19 +20,22 @@ public sealed partial class PortableKernelTests
 
     private static readonly string[] s_families = ["Elementwise", "Rows", "Multiplication", "Optimizer"];
 
-    /// <summary>The kernels by name, found by their shape, so that none is left out: an operation struct, or a static method without result of one argument struct.</summary>
+    /// <summary>The kernels by name, found by their shape, so that none is left out: an operation struct, or a static
+    /// method without result of one argument struct.</summary>
     private static readonly Dictionary<string, MethodInfo> s_kernels = Find().ToDictionary(NameOf);
 
     public static TheoryData<string> Names => new(s_kernels.Keys.Order());
 
     [Fact]
-    public void TheSearchFindsEveryFamily() =>
-        Assert.Superset(new HashSet<string> { "AddOperation", "RotaryOperation", "EmbeddingOperation<StoredBFloat16>", "AdamWOperation", "RmsNormKernel.Run",
-            "ProductTile.Run<StoredSingle>", "ProductTile.Run<StoredBFloat16>", "DotProducts.Run<StoredSingle>", "SumOfSquaresKernel.Partials" }, s_kernels.Keys.ToHashSet());
+    public void The_search_finds_every_family() =>
+        Assert.Superset(new HashSet<string> { "AddOperation", "RotaryOperation", "EmbeddingOperation<StoredBFloat16>",
+        "AdamWOperation", "RmsNormKernel.Run",
+            "ProductTile.Run<StoredSingle>", "ProductTile.Run<StoredBFloat16>", "DotProducts.Run<StoredSingle>",
+            "SumOfSquaresKernel.Partials" }, s_kernels.Keys.ToHashSet());
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void CompilesToPtx(string name)
+    public void Compiles_to_ptx(string name)
     {
         string ptx = OfflineCompiler.Ptx(s_kernels[name], ThreadsOf(name), null, 75, unroll: false);
         Assert.Contains(".target sm_75", ptx);
@@ -41,26 +45,30 @@ public sealed partial class PortableKernelTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void CompilesToOpenCL(string name)
+    public void Compiles_to_OpenCL(string name)
     {
         string source = OfflineCompiler.OpenCL(s_kernels[name], ThreadsOf(name));
         Assert.Contains("kernel void", source);
         Assert.DoesNotContain("double", source); // devices without double precision run them too
     }
 
-    private static int ThreadsOf(string name) => name.StartsWith(nameof(ProductTile), StringComparison.Ordinal) ? ProductTile.Threads : Threads;
+    private static int ThreadsOf(string name) =>
+        name.StartsWith(nameof(ProductTile), StringComparison.Ordinal) ? ProductTile.Threads : Threads;
 
     // Where the CUDA toolkit is there: registers suffice, nothing spills.
     private static void Assemble(string name, string ptx)
     {
         string[] folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
-        if (folders.Select(folder => Path.Combine(folder, OperatingSystem.IsWindows() ? "ptxas.exe" : "ptxas")).FirstOrDefault(File.Exists) is not { } assembler)
+        if (folders.Select(folder => Path.Combine(folder, OperatingSystem.IsWindows() ? "ptxas.exe" : "ptxas"))
+            .FirstOrDefault(File.Exists) is not { } assembler)
             return;
         string source = Path.GetTempFileName(), output = Path.GetTempFileName();
         try
         {
             File.WriteAllText(source, ptx);
-            using var process = Process.Start(new ProcessStartInfo(assembler, ["-arch=sm_75", "-v", source, "-o", output]) { RedirectStandardError = true })!;
+            using var process =
+                Process.Start(new ProcessStartInfo(assembler,
+                ["-arch=sm_75", "-v", source, "-o", output]) { RedirectStandardError = true })!;
             string report = process.StandardError.ReadToEnd();
             process.WaitForExit();
             Assert.True(process.ExitCode == 0, $"{name}: {report}");
@@ -75,15 +83,18 @@ public sealed partial class PortableKernelTests
 
     private static IEnumerable<MethodInfo> Find()
     {
-        var types = typeof(IElementwiseOperation).Assembly.GetTypes().Where(type => s_families.Any(family => type.Namespace == $"{typeof(IStoredElement).Namespace}.{family}"));
+        var types = typeof(IElementwiseOperation).Assembly.GetTypes()
+            .Where(type => s_families.Any(family => type.Namespace == $"{typeof(IStoredElement).Namespace}.{family}"));
         foreach (var type in types)
         {
             if (type.IsValueType && type.IsAssignableTo(typeof(IElementwiseOperation)))
                 foreach (var closed in Closed(type))
-                    yield return typeof(ElementwiseKernel).GetMethod(nameof(ElementwiseKernel.Elements))!.MakeGenericMethod(closed);
+                    yield return typeof(ElementwiseKernel)
+                        .GetMethod(nameof(ElementwiseKernel.Elements))!.MakeGenericMethod(closed);
             else if (type.IsValueType && type.IsAssignableTo(typeof(IRowOperation)))
                 foreach (var closed in Closed(type))
-                    yield return typeof(ElementwiseKernel).GetMethod(nameof(ElementwiseKernel.Rows))!.MakeGenericMethod(closed);
+                    yield return typeof(ElementwiseKernel)
+                        .GetMethod(nameof(ElementwiseKernel.Rows))!.MakeGenericMethod(closed);
             else if (type.IsAbstract && type.IsSealed && type != typeof(ElementwiseKernel))
                 foreach (var method in type.GetMethods(BindingFlags.Static | BindingFlags.Public).Where(IsKernel))
                     foreach (var closed in Closed(method))
@@ -92,13 +103,17 @@ public sealed partial class PortableKernelTests
     }
 
     private static bool IsKernel(MethodInfo method) =>
-        method.ReturnType == typeof(void) && method.GetParameters() is [{ ParameterType: { IsValueType: true } argument }] && argument.Name.Contains("Arguments", StringComparison.Ordinal);
+        method.ReturnType == typeof(void) && method.GetParameters()
+        is [{ ParameterType: { IsValueType: true } argument }]
+        && argument.Name.Contains("Arguments", StringComparison.Ordinal);
 
     private static IEnumerable<Type> Closed(Type type) =>
-        type.IsGenericTypeDefinition ? [type.MakeGenericType(typeof(StoredSingle)), type.MakeGenericType(typeof(StoredBFloat16))] : [type];
+        type.IsGenericTypeDefinition
+        ? [type.MakeGenericType(typeof(StoredSingle)), type.MakeGenericType(typeof(StoredBFloat16))] : [type];
 
     private static IEnumerable<MethodInfo> Closed(MethodInfo method) =>
-        method.IsGenericMethodDefinition ? [method.MakeGenericMethod(typeof(StoredSingle)), method.MakeGenericMethod(typeof(StoredBFloat16))] : [method];
+        method.IsGenericMethodDefinition
+        ? [method.MakeGenericMethod(typeof(StoredSingle)), method.MakeGenericMethod(typeof(StoredBFloat16))] : [method];
 
     private static string NameOf(MethodInfo kernel)
     {
@@ -108,7 +123,8 @@ public sealed partial class PortableKernelTests
         return $"{operation.Name.Split('`')[0]}{ArgumentsOf(operation.GetGenericArguments())}";
     }
 
-    private static string ArgumentsOf(Type[] types) => types.Length == 0 ? "" : $"<{string.Join(", ", types.Select(type => type.Name))}>";
+    private static string ArgumentsOf(Type[] types) =>
+        types.Length == 0 ? "" : $"<{string.Join(", ", types.Select(type => type.Name))}>";
 
     [GeneratedRegex("0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads")]
     private static partial Regex NoStack();

@@ -13,18 +13,24 @@ namespace S2ILGPU.Tests.Ptx;
 /// <param name="Pages">Page table, or empty.</param>
 /// <param name="PageBlocks">Entries per KV head in the page table, or null.</param>
 /// <param name="PageEntries">Entries of a page, or 0.</param>
-internal sealed record PortableKeys(int[] Keys, int[] Values, RowStrides Rows, int[] Pages, int? PageBlocks, int PageEntries)
+internal sealed record PortableKeys(int[] Keys, int[] Values, RowStrides Rows, int[] Pages, int? PageBlocks,
+    int PageEntries)
 {
     public static PortableKeys Create(AttentionData data, KeyPlacement placement) =>
-        data.Type == ElementType.Float32 ? Create(data, placement, operand => operand.Singles) : Create(data, placement, operand => operand.Halves);
+        data.Type == ElementType.Float32 ? Create(data, placement, operand => operand.Singles)
+        : Create(data, placement, operand => operand.Halves);
 
-    private static PortableKeys Create<T>(AttentionData data, KeyPlacement placement, Func<Operand, T[]> elements) where T : unmanaged
+    private static PortableKeys Create<T>(AttentionData data, KeyPlacement placement, Func<Operand, T[]> elements)
+        where T : unmanaged
     {
         if (placement == KeyPlacement.Packed)
-            return new(Words(data.KeyPlace.Scatter(elements(data.Key))), Words(data.KeyPlace.Scatter(elements(data.Value))), data.KeyPlace.Rows, [], null, 0);
+            return new(Words(data.KeyPlace.Scatter(elements(data.Key))),
+                Words(data.KeyPlace.Scatter(elements(data.Value))), data.KeyPlace.Rows, [], null, 0);
         var paged = KeyOperands<T>.Create(data, placement, elements);
         int headDim = data.Problem.HeadDim, entries = TileGeometry.Of(data.Problem.BlockTokens).EntriesPerBlock;
-        return new(Words(paged.Keys), Words(paged.Values), new() { Batch = (long)data.Problem.BlockTokens * headDim, Row = headDim }, paged.Pages, paged.PageBlocks, entries);
+        return new(Words(paged.Keys), Words(paged.Values),
+            new() { Batch = (long)data.Problem.BlockTokens * headDim, Row = headDim }, paged.Pages,
+            paged.PageBlocks, entries);
     }
 
     // Elements as 32-bit words, the last one filled up.

@@ -16,7 +16,8 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>One launch twice: the C# on ILGPU's CPU accelerator, and the PTX that ILGPU makes of it in an interpreter. What both leave in memory must agree.</summary>
+/// <summary>One launch twice: the C# on ILGPU's CPU accelerator, and the PTX that ILGPU makes of it in an interpreter.
+/// What both leave in memory must agree.</summary>
 internal sealed class PtxReplay : IDisposable
 {
     // Fused additions, other exponentials.
@@ -35,13 +36,17 @@ internal sealed class PtxReplay : IDisposable
     public ArrayView<float> Normal(Random random, int count) => View(Floats(random, count));
 
     /// <summary>Some given numbers, then random ones N(0, scale^2), as they lie in memory seen as words.</summary>
-    public ArrayView<int> Words<TStored>(Random random, int count, double scale = 1, params ReadOnlySpan<float> first) where TStored : struct, IStoredElement
+    public ArrayView<int> Words<TStored>(Random random, int count, double scale = 1, params ReadOnlySpan<float> first)
+        where TStored : struct, IStoredElement
     {
         float[] values = [.. first, .. Floats(random, count + 1 - first.Length, scale)];
         if (typeof(TStored) == typeof(StoredSingle))
             return View<int>([.. values.Take(count).Select(BitConverter.SingleToInt32Bits)]);
-        ushort[] halves = [.. values.Select(x => typeof(TStored) == typeof(StoredBFloat16) ? StoredBFloat16.Round(x) : BitConverter.HalfToUInt16Bits((System.Half)x))];
-        return View<int>([.. Enumerable.Range(0, (count + 1) / 2).Select(n => halves[2 * n] | halves[2 * n + 1] << 16)]);
+        ushort[] halves =
+            [.. values.Select(x => typeof(TStored) == typeof(StoredBFloat16) ? StoredBFloat16.Round(x)
+            : BitConverter.HalfToUInt16Bits((System.Half)x))];
+        return View<int>([.. Enumerable.Range(0, (count + 1) / 2)
+            .Select(n => halves[2 * n] | halves[2 * n + 1] << 16)]);
     }
 
     /// <summary>Memory full of NaN, to be written.</summary>
@@ -53,7 +58,8 @@ internal sealed class PtxReplay : IDisposable
     }
 
     /// <summary>Launches, and fails where a written element differs, or where nothing was written.</summary>
-    public void Run<TArguments>(Action<TArguments> kernel, Index3D groups, int threads, TArguments arguments) where TArguments : struct
+    public void Run<TArguments>(Action<TArguments> kernel, Index3D groups, int threads, TArguments arguments)
+        where TArguments : struct
     {
         string name = $"{kernel.Method.DeclaringType!.Name}.{kernel.Method.Name} of {typeof(TArguments).Name}";
         string ptx = OfflineCompiler.Ptx(kernel.Method, threads, null, 75, unroll: false);
@@ -63,7 +69,8 @@ internal sealed class PtxReplay : IDisposable
         Set(machine, bytes, memory, typeof(TArguments), arguments, "");
         var before = memory.Select(view => view.Bytes.ToArray()).ToArray();
         machine.Launch(new PtxDim(groups.X, groups.Y, groups.Z), new PtxDim(threads, 1, 1), bytes.ToBytes());
-        _accelerator.LoadKernel(kernel)(_accelerator.DefaultStream, new KernelConfig(groups, new Index3D(threads, 1, 1)), arguments);
+        _accelerator.LoadKernel(kernel)(_accelerator.DefaultStream,
+            new KernelConfig(groups, new Index3D(threads, 1, 1)), arguments);
         _accelerator.Synchronize();
         bool isWritten = false;
         for (int n = 0; n < memory.Count; n++)
@@ -81,7 +88,8 @@ internal sealed class PtxReplay : IDisposable
         _context.Dispose();
     }
 
-    private static float[] Floats(Random random, int count, double scale = 1) => [.. random.Normal(count, scale).Select(x => (float)x)];
+    private static float[] Floats(Random random, int count, double scale = 1) =>
+        [.. random.Normal(count, scale).Select(x => (float)x)];
 
     private static void Compare(string what, object view, byte[] expected, byte[] actual)
     {
@@ -94,13 +102,15 @@ internal sealed class PtxReplay : IDisposable
         var got = MemoryMarshal.Cast<byte, float>(actual);
         for (int n = 0; n < wanted.Length; n++)
         {
-            bool agrees = wanted[n].Equals(got[n]) || Math.Abs(wanted[n] - got[n]) <= Tolerance * Math.Max(1, Math.Abs(wanted[n]));
+            bool agrees = wanted[n].Equals(got[n]) || Math.Abs(wanted[n] - got[n]) <= Tolerance
+                * Math.Max(1, Math.Abs(wanted[n]));
             Assert.True(agrees, $"{what}[{n}]: C# gives {wanted[n]:r}, PTX {got[n]:r}; {Seeds.Text}");
         }
     }
 
     // Walks the fields of an argument struct; views become arrays of the interpreter.
-    private static void Set(PtxMachine machine, KernelArguments arguments, List<(string, object, byte[])> memory, Type type, object value, string prefix)
+    private static void Set(PtxMachine machine, KernelArguments arguments, List<(string, object, byte[])> memory,
+        Type type, object value, string prefix)
     {
         foreach (var field in type.GetFields(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance))
         {
@@ -113,13 +123,15 @@ internal sealed class PtxReplay : IDisposable
                 memory.Add((path, content, bytes));
             }
             else if (field.FieldType.IsPrimitive)
-                typeof(KernelArguments).GetMethod(nameof(KernelArguments.Value))!.MakeGenericMethod(field.FieldType).Invoke(arguments, [path, content]);
+                typeof(KernelArguments).GetMethod(nameof(KernelArguments.Value))!.MakeGenericMethod(field.FieldType)
+                    .Invoke(arguments, [path, content]);
             else
                 Set(machine, arguments, memory, field.FieldType, content, path + ".");
         }
     }
 
-    private static byte[] Download(object view) => (byte[])typeof(PtxReplay).GetMethod(nameof(BytesOf), BindingFlags.Static | BindingFlags.NonPublic)!
+    private static byte[] Download(object view) =>
+        (byte[])typeof(PtxReplay).GetMethod(nameof(BytesOf), BindingFlags.Static | BindingFlags.NonPublic)!
         .MakeGenericMethod(view.GetType().GetGenericArguments()[0]).Invoke(null, [view])!;
 
     private static byte[] BytesOf<T>(ArrayView<T> view) where T : unmanaged

@@ -12,11 +12,13 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>The PTX of the elementwise, row, matmul and optimizer kernels does what their C# does, without a race, an access out of bounds or an uninitialised read.</summary>
+/// <summary>The PTX of the elementwise, row, matmul and optimizer kernels does what their C# does, without a race, an
+/// access out of bounds or an uninitialised read.</summary>
 public sealed class PtxReplayTests : IDisposable
 {
     // Zeros, what does not exist in 16 bits, ties and denormals of half precision.
-    private static readonly float[] s_special = [0, -0f, float.PositiveInfinity, float.NegativeInfinity, float.NaN, 1e-40f, 65519.996f, 65520, 1e30f, 5.9604645e-8f, -2.9802322e-8f, 1.00048828125f];
+    private static readonly float[] s_special = [0, -0f, float.PositiveInfinity, float.NegativeInfinity, float.NaN,
+        1e-40f, 65519.996f, 65520, 1e30f, 5.9604645e-8f, -2.9802322e-8f, 1.00048828125f];
 
     private readonly Random _random = Seeds.NewRandom();
     private readonly PtxReplay _replay = new();
@@ -29,60 +31,115 @@ public sealed class PtxReplayTests : IDisposable
         const int count = 333;
         Elements(new AddOperation { A = Normal(count), B = Normal(count), Sum = Output(count) });
         Elements(new AddScaledOperation { X = Normal(count), Factor = -1.5f, Accumulator = Normal(count) });
-        Elements(new SumOfRowsOperation { Terms = Normal(5 * count), TermRows = 5, Sum = Normal(count), Accumulate = 1 });
+        Elements(new SumOfRowsOperation { Terms = Normal(5 * count), TermRows = 5, Sum = Normal(count),
+            Accumulate = 1 });
         Elements(new GeluOperation { X = Normal(count), Y = Output(count) });
-        Elements(new GeluBackwardOperation { X = Normal(count), OutputGradient = Normal(count), Gradient = Normal(count), Accumulate = 1 });
-        Rows(new SwiGluOperation { Gate = Matrix(5, 40), Up = Matrix(5, 40), Y = Matrix(5, 40), Rows = 5, Columns = 37 });
+        Elements(new GeluBackwardOperation { X = Normal(count), OutputGradient = Normal(count),
+            Gradient = Normal(count), Accumulate = 1 });
+        Rows(new SwiGluOperation { Gate = Matrix(5, 40), Up = Matrix(5, 40), Y = Matrix(5, 40), Rows = 5,
+            Columns = 37 });
         Rows(new SwiGluBackwardOperation
         {
-            Gate = Matrix(5, 40), Up = Matrix(5, 40), OutputGradient = Matrix(5, 40), GateGradient = Target(5, 40, true), UpGradient = Target(5, 40, false), Rows = 5, Columns = 37,
+            Gate = Matrix(5, 40),
+            Up = Matrix(5, 40),
+            OutputGradient = Matrix(5, 40),
+            GateGradient = Target(5, 40, true),
+            UpGradient = Target(5, 40, false),
+            Rows = 5,
+            Columns = 37,
         });
         Elements(new AdamWOperation
         {
-            Parameter = Normal(count), Gradient = Normal(count), FirstMoment = Normal(count), SecondMoment = _replay.View([.. Enumerable.Range(0, count).Select(n => n * 0.01f)]),
-            GradientScale = 0.5f, Beta1 = 0.9f, Beta2 = 0.95f, NewFirst = 0.1f, NewSecond = 0.05f, Step = 0.02f, SecondCorrection = 1.5f, Epsilon = 1e-8f, Keep = 0.99f,
+            Parameter = Normal(count),
+            Gradient = Normal(count),
+            FirstMoment = Normal(count),
+            SecondMoment = _replay.View([.. Enumerable.Range(0, count).Select(n => n * 0.01f)]),
+            GradientScale = 0.5f,
+            Beta1 = 0.9f,
+            Beta2 = 0.95f,
+            NewFirst = 0.1f,
+            NewSecond = 0.05f,
+            Step = 0.02f,
+            SecondCorrection = 1.5f,
+            Epsilon = 1e-8f,
+            Keep = 0.99f,
         });
     }
 
     [Theory]
     [InlineData(32)]
     [InlineData(128)]
-    public void RowsOfGroups(int threads)
+    public void Rows_of_groups(int threads)
     {
         foreach (int columns in (int[])[1, 33, 4 * threads + 7])
         {
             _replay.Run(RmsNormKernel.Run, new Index3D(3, 1, 1), threads,
-                new RmsNormArguments { X = Matrix(3, columns), Y = Matrix(3, columns), Weight = Normal(columns), InverseRms = Output(3), Columns = columns, Epsilon = 1e-5f });
+                new RmsNormArguments { X = Matrix(3, columns), Y = Matrix(3, columns), Weight = Normal(columns),
+                InverseRms = Output(3), Columns = columns, Epsilon = 1e-5f });
             _replay.Run(RmsNormBackwardKernel.Run, new Index3D(3, 1, 1), threads, new RmsNormBackwardArguments
             {
-                X = Matrix(3, columns), OutputGradient = Matrix(3, columns), Weight = Normal(columns), InverseRms = Normal(3), Gradient = Target(3, columns, true), Columns = columns,
+                X = Matrix(3, columns),
+                OutputGradient = Matrix(3, columns),
+                Weight = Normal(columns),
+                InverseRms = Normal(3),
+                Gradient = Target(3, columns, true),
+                Columns = columns,
             });
             _replay.Run(SoftmaxCrossEntropyKernel.Run, new Index3D(3, 1, 1), threads, new SoftmaxCrossEntropyArguments
             {
-                Logits = Matrix(3, columns), Targets = _replay.View(0, -1, columns - 1), Losses = Output(3), LogSumExp = Output(3), Columns = columns,
+                Logits = Matrix(3, columns),
+                Targets = _replay.View(0, -1, columns - 1),
+                Losses = Output(3),
+                LogSumExp = Output(3),
+                Columns = columns,
             });
         }
     }
 
     [Fact]
-    public void RowsOfElements()
+    public void Rows_of_elements()
     {
-        Rows(new WeightGradientOperation { X = Matrix(20, 9), OutputGradient = Matrix(20, 9), InverseRms = Normal(20), Partials = Output(27), RowCount = 20, PartRows = 8, Rows = 3, Columns = 9 });
+        Rows(new WeightGradientOperation { X = Matrix(20, 9), OutputGradient = Matrix(20, 9), InverseRms = Normal(20),
+            Partials = Output(27), RowCount = 20, PartRows = 8, Rows = 3, Columns = 9 });
         Rows(new SoftmaxCrossEntropyBackwardOperation
         {
-            Logits = Matrix(4, 17), Targets = _replay.View(0, -1, 16, 3), LogSumExp = Normal(4), LossGradients = Normal(4), Gradient = Target(4, 17, false), Rows = 4, Columns = 17,
+            Logits = Matrix(4, 17),
+            Targets = _replay.View(0, -1, 16, 3),
+            LogSumExp = Normal(4),
+            LossGradients = Normal(4),
+            Gradient = Target(4, 17, false),
+            Rows = 4,
+            Columns = 17,
         });
         Rows(new RotaryOperation
         {
-            X = Normal(2 * 3 * 4 * 6), Y = Normal(2 * 3 * 4 * 6), XRows = new RowStrides { Batch = 72, Row = 24, Head = 6 }, YRows = new RowStrides { Batch = 72, Row = 6, Head = 18 },
-            Cosine = Matrix(5, 3), Sine = Matrix(5, 3), Positions = _replay.View(0, 1, 2, 4, 5, -1), Tokens = 3, HalfDim = 3, MaxPositions = 5, Direction = -1, Accumulate = 1, Rows = 6, Columns = 12,
+            X = Normal(2 * 3 * 4 * 6),
+            Y = Normal(2 * 3 * 4 * 6),
+            XRows = new RowStrides { Batch = 72, Row = 24, Head = 6 },
+            YRows = new RowStrides { Batch = 72, Row = 6, Head = 18 },
+            Cosine = Matrix(5, 3),
+            Sine = Matrix(5, 3),
+            Positions = _replay.View(0, 1, 2, 4, 5, -1),
+            Tokens = 3,
+            HalfDim = 3,
+            MaxPositions = 5,
+            Direction = -1,
+            Accumulate = 1,
+            Rows = 6,
+            Columns = 12,
         });
-        Rows(new EmbeddingOperation<StoredSingle> { Table = Stored<StoredSingle>(7, 10), TableRows = 7, Ids = _replay.View(6, 0, 7, -1), Y = Matrix(4, 10), Rows = 4, Columns = 9 });
-        Rows(new EmbeddingOperation<StoredBFloat16> { Table = Stored<StoredBFloat16>(7, 10), TableRows = 7, Ids = _replay.View(6, 0, 7, -1), Y = Matrix(4, 10), Rows = 4, Columns = 9 });
-        Elements(new TokenChainsOperation { Ids = _replay.View(3, 1, 3, 9, 1, 3), Next = _replay.View(new int[6]), IsFirst = _replay.View(new int[6]), TableRows = 9 });
+        Rows(new EmbeddingOperation<StoredSingle> { Table = Stored<StoredSingle>(7, 10), TableRows = 7,
+            Ids = _replay.View(6, 0, 7, -1), Y = Matrix(4, 10), Rows = 4, Columns = 9 });
+        Rows(new EmbeddingOperation<StoredBFloat16> { Table = Stored<StoredBFloat16>(7, 10), TableRows = 7,
+            Ids = _replay.View(6, 0, 7, -1), Y = Matrix(4, 10), Rows = 4, Columns = 9 });
+        Elements(new TokenChainsOperation { Ids = _replay.View(3, 1, 3, 9, 1, 3), Next = _replay.View(new int[6]),
+            IsFirst = _replay.View(new int[6]), TableRows = 9 });
         Rows(new EmbeddingBackwardOperation
         {
-            OutputGradient = Matrix(6, 10), TableGradient = Matrix(9, 10), Ids = _replay.View(3, 1, 3, 9, 1, 3), Next = _replay.View(2, 4, 5, -1, -1, -1),
+            OutputGradient = Matrix(6, 10),
+            TableGradient = Matrix(9, 10),
+            Ids = _replay.View(3, 1, 3, 9, 1, 3),
+            Next = _replay.View(2, 4, 5, -1, -1, -1),
             IsFirst = _replay.View(1, 1, 0, 0, 0, 0), Rows = 6, Columns = 10,
         });
     }
@@ -103,7 +160,7 @@ public sealed class PtxReplayTests : IDisposable
     }
 
     [Fact]
-    public void ProductsOfFewRows()
+    public void Products_of_few_rows()
     {
         foreach (int steps in (int[])[1, 31, 32, 500])
         {
@@ -113,12 +170,15 @@ public sealed class PtxReplayTests : IDisposable
     }
 
     [Fact]
-    public void SumOfSquares()
+    public void Sum_of_squares()
     {
         var x = Normal(1000);
-        _replay.Run(SumOfSquaresKernel.Partials, new Index3D(3, 1, 1), 64, new SumOfSquaresArguments { X = x, Partials = _replay.View(new CompensatedSum[3]) });
-        var partials = Enumerable.Range(0, 37).Select(n => new CompensatedSum { Sum = n * 1e6f, Lost = n * 1e-2f }).ToArray();
-        _replay.Run(SumOfSquaresKernel.Total, new Index3D(1, 1, 1), SumOfSquaresKernel.TotalThreads, new TotalArguments { Partials = _replay.View(partials), Result = Normal(1), Accumulate = 1 });
+        _replay.Run(SumOfSquaresKernel.Partials, new Index3D(3, 1, 1), 64,
+            new SumOfSquaresArguments { X = x, Partials = _replay.View(new CompensatedSum[3]) });
+        var partials = Enumerable.Range(0, 37)
+            .Select(n => new CompensatedSum { Sum = n * 1e6f, Lost = n * 1e-2f }).ToArray();
+        _replay.Run(SumOfSquaresKernel.Total, new Index3D(1, 1, 1), SumOfSquaresKernel.TotalThreads,
+            new TotalArguments { Partials = _replay.View(partials), Result = Normal(1), Accumulate = 1 });
     }
 
     [Fact]
@@ -134,7 +194,9 @@ public sealed class PtxReplayTests : IDisposable
     public void Counts()
     {
         var values = _replay.View([.. s_special.Select(BitConverter.SingleToInt32Bits), .. Enumerable.Range(0, 200)]);
-        _replay.Run(PortableCount.NonFinite, new Index3D(2, 1, 1), 32, new CountArguments { Values = values, Counts = _replay.View(Enumerable.Repeat(-1L, 64).ToArray()), First = 1, Count = 205 });
+        _replay.Run(PortableCount.NonFinite, new Index3D(2, 1, 1), 32,
+            new CountArguments { Values = values, Counts = _replay.View(Enumerable.Repeat(-1L, 64).ToArray()),
+            First = 1, Count = 205 });
     }
 
     private void CopiesFrom<TFrom>() where TFrom : struct, IStoredElement
@@ -152,37 +214,58 @@ public sealed class PtxReplayTests : IDisposable
         _replay.Run(PortableCopy.Copy<TFrom, TTo>, new Index3D(2, 1, 1), 32, Copied<TFrom, TTo>(0));
         _replay.Run(PortablePages.Write<TFrom, TTo>, new Index3D(3, 2, 1), 32, new PageArguments
         {
-            Sequences = _replay.View(new NewRows { Batch = 0, FirstRow = 2, Count = 3, FirstPosition = 3 }, new NewRows { Batch = 1, FirstRow = 0, Count = 5, FirstPosition = 0 }),
-            Table = _replay.View(0, 6, 1, 7, 5, -1, 3, 2), Source = _replay.Words<TFrom>(_random, 1 + 2 * 6 * 2 * 35), Destination = _replay.Words<TTo>(_random, 3 + 8 * 4 * 36),
-            SourceRows = new RowStrides { Offset = 1, Batch = 6 * 2 * 35, Row = 2 * 35, Head = 35 }, DestinationOffset = 3, PageStride = 4 * 36, TokenStride = 36,
+            Sequences = _replay.View(new NewRows { Batch = 0, FirstRow = 2, Count = 3, FirstPosition = 3 },
+                new NewRows { Batch = 1, FirstRow = 0, Count = 5, FirstPosition = 0 }),
+            Table = _replay.View(0, 6, 1, 7, 5, -1, 3, 2),
+            Source = _replay.Words<TFrom>(_random, 1 + 2 * 6 * 2 * 35),
+            Destination = _replay.Words<TTo>(_random, 3 + 8 * 4 * 36),
+            SourceRows = new RowStrides { Offset = 1, Batch = 6 * 2 * 35, Row = 2 * 35, Head = 35 },
+            DestinationOffset = 3,
+            PageStride = 4 * 36,
+            TokenStride = 36,
             Heads = 2, HeadDim = 35, BlockTokens = 4, MaxBlocks = 2,
         });
     }
 
-    // [2, 3, 4, 5], read with gaps, written with the two middle dimensions exchanged. The source begins with numbers that are hard to convert.
-    private CopyArguments Copied<TFrom, TTo>(float value) where TFrom : struct, IStoredElement where TTo : struct, IStoredElement => new()
+    // [2, 3, 4, 5], read with gaps, written with the two middle dimensions exchanged. The source begins with numbers
+    // that are hard to convert.
+    private CopyArguments Copied<TFrom, TTo>(float value) where TFrom : struct, IStoredElement
+        where TTo : struct, IStoredElement => new()
     {
-        Source = _replay.Words<TFrom>(_random, 3 + 120 + 24, first: s_special), Destination = _replay.Words<TTo>(_random, 1 + 120),
-        From = new ElementStrides { Offset = 0, Stride0 = 73, Stride1 = 24, Stride2 = 6, Stride3 = 1 }, To = new ElementStrides { Offset = 1, Stride0 = 60, Stride1 = 5, Stride2 = 15, Stride3 = 1 },
+        Source = _replay.Words<TFrom>(_random, 3 + 120 + 24, first: s_special),
+        Destination = _replay.Words<TTo>(_random, 1 + 120),
+        From = new ElementStrides { Offset = 0, Stride0 = 73, Stride1 = 24, Stride2 = 6, Stride3 = 1 },
+        To = new ElementStrides { Offset = 1, Stride0 = 60, Stride1 = 5, Stride2 = 15, Stride3 = 1 },
         Extent1 = 3, Extent2 = 4, Extent3 = 5, Count = 120, Value = value,
     };
 
-    private void Product<TStored>(int m, int n, int k, bool transposeA, bool transposeB) where TStored : struct, IStoredElement =>
-        _replay.Run(ProductTile.Run, new Index3D((n + 63) / 64, (m + 63) / 64, 1), ProductTile.Threads, Factors<TStored>(m, n, k, transposeA, transposeB));
+    private void Product<TStored>(int m, int n, int k, bool transposeA, bool transposeB)
+        where TStored : struct, IStoredElement =>
+        _replay.Run(ProductTile.Run, new Index3D((n + 63) / 64, (m + 63) / 64, 1), ProductTile.Threads,
+            Factors<TStored>(m, n, k, transposeA, transposeB));
 
     // Rows are 3 elements longer than they need to be. B is scaled by 1 / sqrt(K), so that the products are N(0, 1).
-    private ProductArguments<TStored> Factors<TStored>(int m, int n, int k, bool transposeA, bool transposeB) where TStored : struct, IStoredElement
+    private ProductArguments<TStored> Factors<TStored>(int m, int n, int k, bool transposeA, bool transposeB)
+        where TStored : struct, IStoredElement
     {
         int strideA = 3 + (transposeA ? m : k), strideB = 3 + (transposeB ? k : n);
         return new ProductArguments<TStored>
         {
             A = new MatrixOperand<StoredSingle>
             {
-                Words = _replay.Words<StoredSingle>(_random, strideA * (transposeA ? k : m)), Lanes = m, Steps = k, Lane = transposeA ? 1 : strideA, Step = transposeA ? strideA : 1,
+                Words = _replay.Words<StoredSingle>(_random, strideA * (transposeA ? k : m)),
+                Lanes = m,
+                Steps = k,
+                Lane = transposeA ? 1 : strideA,
+                Step = transposeA ? strideA : 1,
             },
             B = new MatrixOperand<TStored>
             {
-                Words = _replay.Words<TStored>(_random, strideB * (transposeB ? n : k), 1 / Math.Sqrt(k)), Lanes = n, Steps = k, Lane = transposeB ? strideB : 1, Step = transposeB ? 1 : strideB,
+                Words = _replay.Words<TStored>(_random, strideB * (transposeB ? n : k), 1 / Math.Sqrt(k)),
+                Lanes = n,
+                Steps = k,
+                Lane = transposeB ? strideB : 1,
+                Step = transposeB ? 1 : strideB,
             },
             C = Target(m, n, true),
         };
@@ -200,7 +283,8 @@ public sealed class PtxReplayTests : IDisposable
 
     private RowView Matrix(int rows, int columns) => new() { Data = Normal(rows * columns), Stride = columns };
 
-    private RowTarget Target(int rows, int columns, bool accumulate) => new() { Rows = Matrix(rows, columns), IsNeeded = 1, Accumulate = accumulate ? 1 : 0 };
+    private RowTarget Target(int rows, int columns, bool accumulate) =>
+        new() { Rows = Matrix(rows, columns), IsNeeded = 1, Accumulate = accumulate ? 1 : 0 };
 
     private StoredRows Stored<TStored>(int rows, int columns) where TStored : struct, IStoredElement =>
         new() { Words = _replay.Words<TStored>(_random, rows * columns), Offset = 1, Stride = columns };

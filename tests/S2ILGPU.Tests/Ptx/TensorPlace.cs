@@ -5,18 +5,21 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>Where a tensor [B, N, H, D] lies in memory. What does not belong to it has all bits set, which is NaN.</summary>
+/// <summary>Where a tensor [B, N, H, D] lies in memory. What does not belong to it has all bits set, which is
+/// NaN.</summary>
 /// <param name="Shape">[B, N, H, D].</param>
 /// <param name="Rows">Where its rows lie.</param>
 /// <param name="Count">Elements of the memory.</param>
 internal sealed record TensorPlace(Shape Shape, RowStrides Rows, long Count)
 {
-    /// <summary>Row-major where the gap is 0; otherwise heads outside of rows, so many elements before the first row and behind each row and head.</summary>
+    /// <summary>Row-major where the gap is 0; otherwise heads outside of rows, so many elements before the first row
+    /// and behind each row and head.</summary>
     public static TensorPlace Of(Shape shape, int gap)
     {
         long row = shape[3] + gap, head = shape[1] * row + gap, batch = shape[2] * head;
         return gap == 0
-            ? new(shape, new() { Batch = (long)shape[1] * shape[2] * shape[3], Row = (long)shape[2] * shape[3], Head = shape[3] }, shape.Count)
+            ? new(shape, new() { Batch = (long)shape[1] * shape[2] * shape[3], Row = (long)shape[2] * shape[3],
+            Head = shape[3] }, shape.Count)
             : new(shape, new() { Offset = gap, Batch = batch, Row = row, Head = head }, gap + shape[0] * batch);
     }
 
@@ -28,7 +31,8 @@ internal sealed record TensorPlace(Shape Shape, RowStrides Rows, long Count)
         return memory;
     }
 
-    /// <summary>The row-major elements of the memory; fails where what lies between the rows is not as it was.</summary>
+    /// <summary>The row-major elements of the memory; fails where what lies between the rows is not as it
+    /// was.</summary>
     public T[] Gather<T>(T[] memory) where T : unmanaged
     {
         var elements = new T[Shape.Count];
@@ -38,7 +42,8 @@ internal sealed record TensorPlace(Shape Shape, RowStrides Rows, long Count)
             memory.AsSpan(at, Shape[3]).CopyTo(elements.AsSpan(dense));
             MemoryMarshal.AsBytes(rest.AsSpan(at, Shape[3])).Fill(0xff);
         });
-        Assert.True(MemoryMarshal.AsBytes(rest.AsSpan()).IndexOfAnyExcept((byte)0xff) < 0, "a kernel wrote between the rows of its result");
+        Assert.True(MemoryMarshal.AsBytes(rest.AsSpan()).IndexOfAnyExcept((byte)0xff) < 0,
+            "a kernel wrote between the rows of its result");
         return elements;
     }
 

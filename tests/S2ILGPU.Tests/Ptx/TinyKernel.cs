@@ -3,8 +3,8 @@ using S2ILGPU.TestSupport.Ptx;
 namespace S2ILGPU.Tests.Ptx;
 
 /// <summary>
-/// Small kernels written by hand, to test the interpreter itself: <c>%rd1</c> is the address of the output, <c>%rd2</c> of the input, <c>%r1</c> the thread, <c>%rd3</c> and <c>%rd4</c> the
-/// thread's word of output and input.
+/// Small kernels written by hand, to test the interpreter itself: <c>%rd1</c> is the address of the output, <c>%rd2</c>
+/// of the input, <c>%r1</c> the thread, <c>%rd3</c> and <c>%rd4</c> the thread's word of output and input.
 /// </summary>
 internal static class TinyKernel
 {
@@ -39,7 +39,8 @@ internal static class TinyKernel
         """;
 
     /// <summary>Runs one group (or a grid) and returns the output.</summary>
-    public static TOut[] Run<TIn, TOut>(string body, TIn[] input, int outputCount, int threads = 32, int groups = 1, int sharedBytes = 0, PtxOptions? options = null, string variables = "")
+    public static TOut[] Run<TIn, TOut>(string body, TIn[] input, int outputCount, int threads = 32, int groups = 1,
+        int sharedBytes = 0, PtxOptions? options = null, string variables = "")
         where TIn : unmanaged
         where TOut : unmanaged
     {

@@ -8,21 +8,25 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Reports;
 
-/// <summary>What the kernels of the launch table need where the table chooses them: registers without spills, and main loops with as many tensor-core products as were measured.</summary>
+/// <summary>What the kernels of the launch table need where the table chooses them: registers without spills, and main
+/// loops with as many tensor-core products as were measured.</summary>
 public sealed class ResourceTests
 {
     // Shared memory of a multiprocessor decides what the table chooses.
-    private static readonly (string Name, int MultiprocessorKilobytes)[] s_architectures = [("sm_80", 164), ("sm_86", 100), ("sm_90", 228)];
+    private static readonly (string Name, int MultiprocessorKilobytes)[] s_architectures =
+        [("sm_80", 164), ("sm_86", 100), ("sm_90", 228)];
 
     public static TheoryData<string> Families => [.. KernelCatalog.AllFamilies];
 
-    public static TheoryData<string> Portable => [.. ReportedKernel.All.Where(kernel => !kernel.TensorCore).Select(kernel => kernel.Variant)];
+    public static TheoryData<string> Portable =>
+        [.. ReportedKernel.All.Where(kernel => !kernel.TensorCore).Select(kernel => kernel.Variant)];
 
     [Theory]
     [MemberData(nameof(Families))]
     public void Kernels_compile_without_spills(string family)
     {
-        var kernels = KernelCatalog.Members(family).Select(kernel => (Kernel: kernel, Ptx: kernel.Kernel.Text)).ToArray();
+        var kernels = KernelCatalog.Members(family)
+            .Select(kernel => (Kernel: kernel, Ptx: kernel.Kernel.Text)).ToArray();
         Assert.SkipUnless(CudaTools.HasDisassembler, "ptxas and cuobjdump are not on the path");
         Parallel.ForEach(kernels, kernel =>
         {
@@ -40,21 +44,27 @@ public sealed class ResourceTests
         var reports = KernelReports.Of(kernel, ["sm_75", "sm_80", "opencl"]).ToArray();
         Assert.All(reports, report => Assert.True(report.SourceBytes > 1000));
         foreach (var report in reports.Take(2))
-            Assert.True(report.SpillBytes is null or 0, $"{name} on {report.Architecture}: {report.SpillBytes} bytes of spills");
+            Assert.True(report.SpillBytes is null or 0,
+                $"{name} on {report.Architecture}: {report.SpillBytes} bytes of spills");
     }
 
     private static void Check(TestedKernel kernel, string architecture, string ptx)
     {
         var (report, listing) = CudaTools.Assemble(ptx, architecture);
         string what = $"{kernel.Variant.Name} on {architecture}, {report!.Registers} registers; {Seeds.Text}";
-        Assert.True((report.SpillStoreBytes, report.SpillLoadBytes, report.StackBytes, listing!.LocalAccesses) == (0, 0, 0, 0),
-            $"{what}: spills {report.SpillStoreBytes} + {report.SpillLoadBytes}, stack {report.StackBytes} bytes, {listing.LocalAccesses} local accesses");
+        Assert.True((report.SpillStoreBytes, report.SpillLoadBytes, report.StackBytes, listing!.LocalAccesses)
+            == (0, 0, 0, 0),
+            $"{what}: spills {report.SpillStoreBytes} + {report.SpillLoadBytes}, stack {report.StackBytes} bytes, "
+                + $"{listing.LocalAccesses} local accesses");
         if (LeastShare(kernel) is { } least && architecture != "sm_86")
-            Assert.True(listing.MainLoop()!.TensorShare >= least, $"{what}: {listing.MainLoop()!.TensorShare:p1} of the main loop are tensor-core products, at least {least:p0} are due");
+            Assert.True(listing.MainLoop()!.TensorShare >= least,
+                $"{what}: {listing.MainLoop()!.TensorShare:p1} of the main loop are tensor-core products, at least "
+                + $"{least:p0} are due");
     }
 
     // Of the unmasked main loop's instructions; what ptxas 11.8 gives, less a little.
-    private static double? LeastShare(TestedKernel kernel) => (kernel.Variant.Method.DeclaringType, kernel.HeadDim) switch
+    private static double? LeastShare(TestedKernel kernel) =>
+        (kernel.Variant.Method.DeclaringType, kernel.HeadDim) switch
     {
         (var type, 128) when type == typeof(Forward) => 0.24,
         (var type, 64) when type == typeof(Forward) => 0.19,

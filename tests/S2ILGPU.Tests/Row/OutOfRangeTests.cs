@@ -4,7 +4,8 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Row;
 
-/// <summary>Indices on the device are not looked at by the host: a wrong one gives NaN where it is used and never becomes an address.</summary>
+/// <summary>Indices on the device are not looked at by the host: a wrong one gives NaN where it is used and never
+/// becomes an address.</summary>
 public sealed class OutOfRangeTests : IDisposable
 {
     private readonly IEngine _engine = Emulated.Create();
@@ -15,9 +16,10 @@ public sealed class OutOfRangeTests : IDisposable
     [InlineData(3)]
     [InlineData(int.MinValue)]
     [InlineData(int.MaxValue)]
-    public void AnIdOutsideTheTableGivesNaN(int id)
+    public void An_id_outside_the_table_gives_NaN(int id)
     {
-        var (table, ids, y) = (Floats(new Shape(3, 2), 1, 2, 3, 4, 5, 6), Integers(2, id), Floats(new Shape(2, 2), 0, 0, 0, 0));
+        var (table, ids, y) = (Floats(new Shape(3, 2), 1, 2, 3, 4, 5, 6), Integers(2, id),
+            Floats(new Shape(2, 2), 0, 0, 0, 0));
         _engine.Embedding(table, ids, y);
         Assert.Equal([5f, 6f, float.NaN, float.NaN], Values(y));
     }
@@ -25,9 +27,10 @@ public sealed class OutOfRangeTests : IDisposable
     [Theory]
     [InlineData(-1)]
     [InlineData(3)]
-    public void AnIdOutsideTheTableAddsNothing(int id)
+    public void An_id_outside_the_table_adds_nothing(int id)
     {
-        var (dy, ids, dtable) = (Floats(new Shape(4, 1), 1, 2, 4, 8), Integers(id, 2, id, 2), Floats(new Shape(3, 1), 100, 200, 300));
+        var (dy, ids, dtable) = (Floats(new Shape(4, 1), 1, 2, 4, 8), Integers(id, 2, id, 2),
+            Floats(new Shape(3, 1), 100, 200, 300));
         _engine.EmbeddingBackward(ids, dy, GradientTarget.AddTo(dtable));
         Assert.Equal([100f, 200f, 310f], Values(dtable));
     }
@@ -35,7 +38,7 @@ public sealed class OutOfRangeTests : IDisposable
     [Theory]
     [InlineData(-2)]
     [InlineData(2)]
-    public void ATargetThatIsNoColumnGivesNaN(int target)
+    public void A_target_that_is_no_column_gives_NaN(int target)
     {
         var (logits, targets) = (Floats(new Shape(2, 2), 0, 0, 0, 0), Integers(0, target));
         var (losses, logSumExp) = (Floats(new Shape(2), 0, 0), Floats(new Shape(2), 0, 0));
@@ -48,7 +51,7 @@ public sealed class OutOfRangeTests : IDisposable
     [Theory]
     [InlineData(-1)]
     [InlineData(2)]
-    public void APositionOutsideTheTablesGivesNaN(int position)
+    public void A_position_outside_the_tables_gives_NaN(int position)
     {
         var (x, y) = (Floats(new Shape(1, 2, 1, 2), 1, 2, 3, 4), Floats(new Shape(1, 2, 1, 2), 0, 0, 0, 0));
         var (cosine, sine) = (Floats(new Shape(2, 1), 1, 0), Floats(new Shape(2, 1), 0, 1));

@@ -12,22 +12,37 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Training;
 
-/// <summary>A transformer trains on the emulated device as it does on the CPU engine: every family of kernels together.</summary>
+/// <summary>A transformer trains on the emulated device as it does on the CPU engine: every family of kernels
+/// together.</summary>
 public sealed class TrainingTests
 {
     private static readonly TransformerConfig s_config = new()
     {
-        VocabularySize = 260, Dim = 16, Layers = 2, QueryHeads = 2, KeyValueHeads = 1, HeadDim = 8, FeedForwardDim = 24, ContextTokens = 48,
-        Attention = AttentionPlan.FirstDense(2, 1, new LocalStrideAttention { BlockTokens = 16, LocalBlocks = 1, VerticalStride = 2 }),
+        VocabularySize = 260,
+        Dim = 16,
+        Layers = 2,
+        QueryHeads = 2,
+        KeyValueHeads = 1,
+        HeadDim = 8,
+        FeedForwardDim = 24,
+        ContextTokens = 48,
+        Attention = AttentionPlan.FirstDense(2, 1,
+            new LocalStrideAttention { BlockTokens = 16, LocalBlocks = 1, VerticalStride = 2 }),
     };
 
     private static readonly TrainingOptions s_options = new()
     {
-        Steps = 3, BatchSequences = 2, ContextTokens = 48, LearningRate = 1e-2f, WarmupSteps = 0, ValidationInterval = 3, ValidationSequences = 1,
+        Steps = 3,
+        BatchSequences = 2,
+        ContextTokens = 48,
+        LearningRate = 1e-2f,
+        WarmupSteps = 0,
+        ValidationInterval = 3,
+        ValidationSequences = 1,
     };
 
     [Fact]
-    public void LossesAndNormsAreThoseOfTheCpuEngine()
+    public void Losses_and_norms_are_those_of_the_cpu_engine()
     {
         var expected = Train(new CpuEngine());
         Compare(expected, Train(Emulated.Create()));
@@ -39,7 +54,8 @@ public sealed class TrainingTests
         for (int n = 0; n < expected.Count; n++)
         {
             Assert.Equal(expected[n].Loss, actual[n].Loss, 1e-4);
-            Assert.Equal(expected[n].GradientNorm, actual[n].GradientNorm, 1e-4 * Math.Max(1, expected[n].GradientNorm));
+            Assert.Equal(expected[n].GradientNorm, actual[n].GradientNorm,
+                1e-4 * Math.Max(1, expected[n].GradientNorm));
         }
         Assert.True(actual[^1].Loss < actual[0].Loss, $"the loss went from {actual[0].Loss} to {actual[^1].Loss}");
     }
@@ -56,7 +72,8 @@ public sealed class TrainingTests
         File.Delete(path);
         var tokenizer = BytePairTrainer.Train(training, s_config.VocabularySize);
         using var model = new TransformerModel(engine, s_config, seed: 1);
-        using var trainer = new Trainer(model, TokenDataset.Create(tokenizer, training), TokenDataset.Create(tokenizer, validation), s_options);
+        using var trainer = new Trainer(model, TokenDataset.Create(tokenizer, training),
+            TokenDataset.Create(tokenizer, validation), s_options);
         var steps = new List<TrainingStep>();
         while (!trainer.IsFinished)
             steps.Add(trainer.RunStep());

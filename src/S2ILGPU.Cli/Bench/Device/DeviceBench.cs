@@ -33,7 +33,8 @@ internal sealed class DeviceBench(IEngine engine, DeviceInfo device, DeviceBench
                     cancellation.ThrowIfCancellationRequested();
                     int sequences = work == "decode" ? Math.Max(1, settings.DecodeTokens / tokens) : 1;
                     string type = EngineVariant.Short(work == "decode" ? keyType : queryType);
-                    var size = new AttentionShape(work, headDim, settings.Heads, settings.KeyValueHeads, type, "", tokens, sequences);
+                    var size = new AttentionShape(work, headDim, settings.Heads, settings.KeyValueHeads, type, "",
+                        tokens, sequences);
                     var measured = Measure(timer, size, queryType, keyType, cancellation);
                     entries.AddRange(measured);
                     show(measured);
@@ -44,22 +45,27 @@ internal sealed class DeviceBench(IEngine engine, DeviceInfo device, DeviceBench
     // What the tool was built from; a packed tool runs where there is no git.
     private static string? Commit()
     {
-        string? version = typeof(DeviceBench).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
+        string? version =
+            typeof(DeviceBench).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
         return version?.Split('+') is [_, { Length: > 0 } revision] ? revision : BenchMachine.Commit();
     }
 
-    private IReadOnlyList<DeviceEntry> Measure(DeviceTimer timer, AttentionShape size, ElementType queryType, ElementType keyType, CancellationToken cancellation)
+    private IReadOnlyList<DeviceEntry> Measure(DeviceTimer timer, AttentionShape size, ElementType queryType,
+        ElementType keyType, CancellationToken cancellation)
     {
         bool isDecode = size.Work == "decode", isBackward = size.Work == "backward";
-        double bytes = isDecode ? DeviceDecode.BytesOf(size, keyType) : DeviceInputs.BytesOf(size, queryType, isBackward) * WorkspaceFactor;
+        double bytes = isDecode ? DeviceDecode.BytesOf(size, keyType)
+            : DeviceInputs.BytesOf(size, queryType, isBackward) * WorkspaceFactor;
         if (device.MemoryBytes > 0 && bytes > device.MemoryBytes * UsableMemory)
         {
-            _notes.Add(string.Create(CultureInfo.InvariantCulture, $"{size.Size}: left out, needs about {bytes / 1e9:0.0} GB of {device.MemoryBytes / 1e9:0.0} GB"));
+            _notes.Add(string.Create(CultureInfo.InvariantCulture,
+                $"{size.Size}: left out, needs about {bytes / 1e9:0.0} GB of {device.MemoryBytes / 1e9:0.0} GB"));
             return [];
         }
         try
         {
-            return isDecode ? Decode(timer, size, queryType, keyType, cancellation) : Attend(timer, size, queryType, isBackward, cancellation);
+            return isDecode ? Decode(timer, size, queryType, keyType, cancellation)
+                : Attend(timer, size, queryType, isBackward, cancellation);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -68,35 +74,45 @@ internal sealed class DeviceBench(IEngine engine, DeviceInfo device, DeviceBench
         }
     }
 
-    private List<DeviceEntry> Attend(DeviceTimer timer, AttentionShape size, ElementType type, bool isBackward, CancellationToken cancellation)
+    private List<DeviceEntry> Attend(DeviceTimer timer, AttentionShape size, ElementType type, bool isBackward,
+        CancellationToken cancellation)
     {
         using var inputs = new DeviceInputs(engine, size, type, isBackward);
-        BlockLayout[] layouts = [.. settings.Patterns.Select(p => BlockLayout.Create(p.Create(size.Heads, size.KeyValueHeads), size.Tokens))];
+        BlockLayout[] layouts =
+            [.. settings.Patterns.Select(p =>
+            BlockLayout.Create(p.Create(size.Heads, size.KeyValueHeads), size.Tokens))];
         if (isBackward)
             inputs.Forward(layouts[0]);
-        Action[] variants = [.. layouts.Select(layout => (Action)(isBackward ? () => inputs.Backward(layout) : () => inputs.Forward(layout)))];
+        Action[] variants =
+            [.. layouts.Select(layout =>
+            (Action)(isBackward ? () => inputs.Backward(layout) : () => inputs.Forward(layout)))];
         var seconds = timer.Time(settings.Rounds, settings.BatchSeconds, cancellation, variants);
-        double flopsPerBlock = (isBackward ? 10.0 : 4.0) * DevicePattern.BlockTokens * DevicePattern.BlockTokens * size.HeadDim * (size.Heads / size.KeyValueHeads);
+        double flopsPerBlock = (isBackward ? 10.0 : 4.0) * DevicePattern.BlockTokens * DevicePattern.BlockTokens
+            * size.HeadDim * (size.Heads / size.KeyValueHeads);
         return Entries(size, seconds, [.. layouts.Select(l => l.KeptBlocks)], flopsPerBlock, bytesPerBlock: 0);
     }
 
-    private List<DeviceEntry> Decode(DeviceTimer timer, AttentionShape size, ElementType queryType, ElementType keyType, CancellationToken cancellation)
+    private List<DeviceEntry> Decode(DeviceTimer timer, AttentionShape size, ElementType queryType, ElementType keyType,
+        CancellationToken cancellation)
     {
         using var decode = new DeviceDecode(engine, size, queryType, keyType);
         var steps = settings.Patterns.Select(p => decode.Prepare(p.Create(size.Heads, size.KeyValueHeads))).ToArray();
         var seconds = timer.Time(settings.Rounds, settings.BatchSeconds, cancellation, [.. steps.Select(s => s.Step)]);
         double elements = (double)DevicePattern.BlockTokens * size.HeadDim;
-        return Entries(size, seconds, [.. steps.Select(s => s.KeptBlocks)], 4 * elements * (size.Heads / size.KeyValueHeads), 2 * elements * keyType.SizeBytes());
+        return Entries(size, seconds, [.. steps.Select(s => s.KeptBlocks)],
+            4 * elements * (size.Heads / size.KeyValueHeads), 2 * elements * keyType.SizeBytes());
     }
 
     // Dense is the first pattern.
-    private List<DeviceEntry> Entries(AttentionShape size, Samples[] seconds, long[] keptBlocks, double flopsPerBlock, double bytesPerBlock)
+    private List<DeviceEntry> Entries(AttentionShape size, Samples[] seconds, long[] keptBlocks, double flopsPerBlock,
+        double bytesPerBlock)
     {
         var entries = new List<DeviceEntry>();
         for (int i = 0; i < seconds.Length; i++)
         {
             double? speedUp = i == 0 ? null : seconds[0].With(seconds[i], (dense, sparse) => dense / sparse).Median;
-            entries.Add(new DeviceEntry(size with { Pattern = settings.Patterns[i].Name }, seconds[i].Median * 1e3, seconds[i].Spread * 1e3, keptBlocks[i] * flopsPerBlock,
+            entries.Add(new DeviceEntry(size with { Pattern = settings.Patterns[i].Name }, seconds[i].Median * 1e3,
+                seconds[i].Spread * 1e3, keptBlocks[i] * flopsPerBlock,
                 (double)keptBlocks[0] / keptBlocks[i], speedUp) { KeptBytes = keptBlocks[i] * bytesPerBlock });
         }
         return entries;
@@ -120,13 +136,17 @@ internal sealed class DeviceBench(IEngine engine, DeviceInfo device, DeviceBench
                     inputs.Forward(BlockLayout.Create(DevicePattern.Dense.Create(1, 1), shape.Tokens));
             return true;
         }
-        catch (Exception e) when (e.GetType() == typeof(ArgumentException) || e is NotSupportedException) // how engines refuse a type
+        // how engines refuse a type
+        catch (Exception e) when (e.GetType() == typeof(ArgumentException) || e is NotSupportedException)
         {
             return false;
         }
-        catch (Exception e) when (e is not OperationCanceledException) // a kernel that does not compile: other types may do
+        // a kernel that does not compile: other types may do
+        catch (Exception e) when (e is not OperationCanceledException)
         {
-            _notes.Add($"{EngineVariant.Short(queryType)}/{EngineVariant.Short(keyType)} left out, {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}");
+            _notes.Add(
+                $"{EngineVariant.Short(queryType)}/{EngineVariant.Short(keyType)} left out, {e.GetType().Name}: "
+                + $"{e.Message.ReplaceLineEndings(" ")}");
             return false;
         }
     }

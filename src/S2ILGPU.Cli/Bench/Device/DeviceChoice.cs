@@ -11,7 +11,8 @@ internal static class DeviceChoice
     {
         var engine = Engine.Create(name); // says what there is when the name is unknown
         bool isAuto = string.Equals(name, Engine.Auto, StringComparison.OrdinalIgnoreCase);
-        var device = Engine.Devices().First(d => isAuto ? d.Kind != DeviceKind.Emulated : string.Equals(d.Id, name, StringComparison.OrdinalIgnoreCase));
+        var device = Engine.Devices().First(d => isAuto ? d.Kind != DeviceKind.Emulated
+            : string.Equals(d.Id, name, StringComparison.OrdinalIgnoreCase));
         return (device, engine);
     }
 }

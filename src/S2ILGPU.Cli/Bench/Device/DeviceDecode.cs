@@ -5,7 +5,8 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cli.Bench.Device;
 
-/// <summary>One decoding step of several sequences over a paged cache that all patterns share: each has its own table, of the pages that it keeps.</summary>
+/// <summary>One decoding step of several sequences over a paged cache that all patterns share: each has its own table,
+/// of the pages that it keeps.</summary>
 internal sealed class DeviceDecode : IDisposable
 {
     private readonly IEngine _engine;
@@ -36,7 +37,8 @@ internal sealed class DeviceDecode : IDisposable
     private int Blocks => (_shape.Tokens + DevicePattern.BlockTokens - 1) / DevicePattern.BlockTokens;
 
     /// <summary>Bytes of the whole cache.</summary>
-    public static double BytesOf(AttentionShape shape, ElementType type) => 2.0 * shape.Sequences * shape.Tokens * shape.KeyValueHeads * shape.HeadDim * type.SizeBytes();
+    public static double BytesOf(AttentionShape shape, ElementType type) =>
+        2.0 * shape.Sequences * shape.Tokens * shape.KeyValueHeads * shape.HeadDim * type.SizeBytes();
 
     /// <summary>A step of one pattern, and the blocks that it reads of all sequences and KV heads.</summary>
     public (Action Step, long KeptBlocks) Prepare(AttentionPattern pattern)
@@ -52,7 +54,9 @@ internal sealed class DeviceDecode : IDisposable
                 foreach (int block in row.Partial)
                     table[sequence, head, block] = _pages[(sequence * _shape.KeyValueHeads + head) * Blocks + block];
             }
-        return (() => _engine.AttentionForward(new AttentionForwardArguments(_query, _keys, _values, _output, null, layout, _sequences, _scale, table)),
+        return (() =>
+            _engine.AttentionForward(new AttentionForwardArguments(_query, _keys, _values, _output, null, layout,
+            _sequences, _scale, table)),
             layout.KeptBlocks * _shape.Sequences);
     }
 

@@ -12,11 +12,13 @@ namespace S2ILGPU.Cli.Bench.Device;
 /// <param name="Pattern">dense, or blocks, window and stride as in <c>B64 L16 s8</c>.</param>
 /// <param name="Tokens">N; while decoding, positions in the cache of each sequence.</param>
 /// <param name="Sequences">Sequences of a decoding step; 1 otherwise.</param>
-internal sealed record AttentionShape(string Work, int HeadDim, int Heads, int KeyValueHeads, string ElementType, string Pattern, int Tokens, int Sequences = 1)
+internal sealed record AttentionShape(string Work, int HeadDim, int Heads, int KeyValueHeads, string ElementType,
+    string Pattern, int Tokens, int Sequences = 1)
 {
     /// <summary>All but the pattern.</summary>
     public string Size => string.Create(CultureInfo.InvariantCulture,
-        $"{Work} D{HeadDim} H{Heads}/{KeyValueHeads} {ElementType}, {(Sequences > 1 ? $"{Sequences} x " : "")}{Tokens} tokens");
+        $"{Work} D{HeadDim} H{Heads}/{KeyValueHeads} {ElementType}, "
+        + $"{(Sequences > 1 ? $"{Sequences} x " : "")}{Tokens} tokens");
 
     /// <summary>Everything in words.</summary>
     public override string ToString() => $"{Size}, {Pattern}";
@@ -41,8 +43,10 @@ internal sealed record AttentionShape(string Work, int HeadDim, int Heads, int K
 /// <param name="Spread">Width of the middle half of the measurements, in milliseconds.</param>
 /// <param name="KeptFlops">Multiplications and additions over whole kept blocks.</param>
 /// <param name="Ceiling">Blocks of dense over blocks of this pattern: the most that skipping blocks can give.</param>
-/// <param name="SpeedUp">Time of dense over time of this pattern, the median over the rounds; null for dense, and where dense was not measured.</param>
-internal sealed record DeviceEntry(AttentionShape Shape, double Milliseconds, double Spread, double KeptFlops, double Ceiling, double? SpeedUp)
+/// <param name="SpeedUp">Time of dense over time of this pattern, the median over the rounds; null for dense, and where
+/// dense was not measured.</param>
+internal sealed record DeviceEntry(AttentionShape Shape, double Milliseconds, double Spread, double KeptFlops,
+    double Ceiling, double? SpeedUp)
 {
     /// <summary>Bytes of the kept keys and values, while decoding; 0 otherwise.</summary>
     public double KeptBytes { get; init; }
@@ -89,5 +93,6 @@ internal sealed record DeviceEntry(AttentionShape Shape, double Milliseconds, do
     }
 
     // Six digits: more than any clock has.
-    private static double Rounded(double value) => double.Parse(value.ToString("g6", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+    private static double Rounded(double value) =>
+        double.Parse(value.ToString("g6", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
 }

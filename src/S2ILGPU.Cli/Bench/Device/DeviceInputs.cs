@@ -4,7 +4,8 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cli.Bench.Device;
 
-/// <summary>Queries, keys and values [1, N, H, D], the output, and for the backward pass the gradients; shared by all patterns of a size.</summary>
+/// <summary>Queries, keys and values [1, N, H, D], the output, and for the backward pass the gradients; shared by all
+/// patterns of a size.</summary>
 internal sealed class DeviceInputs : IDisposable
 {
     private const int ChunkElements = 1 << 22;
@@ -25,9 +26,11 @@ internal sealed class DeviceInputs : IDisposable
         try
         {
             (_query, _key, _value) = (Random(queries, type, 1), Random(keys, type, 2), Random(keys, type, 3));
-            (_output, _logSumExp) = (New(queries, type), New(new Shape(1, shape.Heads, shape.Tokens), ElementType.Float32));
+            (_output, _logSumExp) =
+                (New(queries, type), New(new Shape(1, shape.Heads, shape.Tokens), ElementType.Float32));
             if (hasGradients)
-                (_outputGradient, _queryGradient, _keyGradient, _valueGradient) = (Random(queries, type, 4), New(queries, type), New(keys, type), New(keys, type));
+                (_outputGradient, _queryGradient, _keyGradient, _valueGradient) =
+                    (Random(queries, type, 4), New(queries, type), New(keys, type), New(keys, type));
         }
         catch
         {
@@ -38,18 +41,24 @@ internal sealed class DeviceInputs : IDisposable
 
     /// <summary>Bytes that the tensors of a size take at least.</summary>
     public static double BytesOf(AttentionShape shape, ElementType type, bool hasGradients) =>
-        (double)shape.Tokens * shape.HeadDim * (shape.Heads + shape.KeyValueHeads) * 2 * type.SizeBytes() * (hasGradients ? 2 : 1);
+        (double)shape.Tokens * shape.HeadDim * (shape.Heads + shape.KeyValueHeads) * 2 * type.SizeBytes()
+        * (hasGradients ? 2 : 1);
 
     public void Forward(BlockLayout layout) =>
-        _engine.AttentionForward(new AttentionForwardArguments(_query, _key, _value, _output, _logSumExp, layout, _sequences, _scale));
+        _engine.AttentionForward(new AttentionForwardArguments(_query, _key, _value, _output, _logSumExp, layout,
+        _sequences, _scale));
 
-    /// <summary>Reads whatever output and log-sum-exp were computed last: the work is the same for those of another pattern.</summary>
-    public void Backward(BlockLayout layout) => _engine.AttentionBackward(new AttentionBackwardArguments(_query, _key, _value, _output, _logSumExp, _outputGradient!, null,
+    /// <summary>Reads whatever output and log-sum-exp were computed last: the work is the same for those of another
+    /// pattern.</summary>
+    public void Backward(BlockLayout layout) =>
+        _engine.AttentionBackward(new AttentionBackwardArguments(_query, _key, _value, _output, _logSumExp,
+        _outputGradient!, null,
         _queryGradient!, _keyGradient!, _valueGradient!, layout, _sequences, _scale));
 
     public void Dispose() => _owned.ForEach(t => t.Dispose());
 
-    /// <summary>Fills a contiguous tensor with random numbers; long ones repeat themselves, so that the host needs little memory.</summary>
+    /// <summary>Fills a contiguous tensor with random numbers; long ones repeat themselves, so that the host needs
+    /// little memory.</summary>
     public static void Fill(IEngine engine, Tensor tensor, int seed)
     {
         long inner = tensor.Count / tensor.Shape[0];

@@ -2,7 +2,8 @@ using S2ILGPU.Patterns;
 
 namespace S2ILGPU.Cli.Bench.Device;
 
-/// <summary>A pattern of the device figures. Its name says all that other implementations need to build the same mask.</summary>
+/// <summary>A pattern of the device figures. Its name says all that other implementations need to build the same
+/// mask.</summary>
 /// <param name="LocalBlocks">L, blocks in the local window.</param>
 /// <param name="VerticalStride">s, one remote block of so many; 1 is dense.</param>
 internal readonly record struct DevicePattern(int LocalBlocks, int VerticalStride)

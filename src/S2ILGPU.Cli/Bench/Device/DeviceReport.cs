@@ -11,7 +11,8 @@ namespace S2ILGPU.Cli.Bench.Device;
 /// <param name="Commit">Commit of the working directory; null where unknown.</param>
 /// <param name="Entries">The measurements.</param>
 /// <param name="Notes">What was left out, and why.</param>
-internal sealed record DeviceReport(DeviceInfo Device, string Engine, DateOnly Date, string? Commit, IReadOnlyList<DeviceEntry> Entries, IReadOnlyList<string> Notes)
+internal sealed record DeviceReport(DeviceInfo Device, string Engine, DateOnly Date, string? Commit,
+    IReadOnlyList<DeviceEntry> Entries, IReadOnlyList<string> Notes)
 {
     /// <summary>Writes the report as one JSON object.</summary>
     public void Write(Utf8JsonWriter json)
@@ -39,13 +40,16 @@ internal sealed record DeviceReport(DeviceInfo Device, string Engine, DateOnly D
         foreach (var entry in entries)
         {
             string speed = entry.SpeedUp is { } ratio
-                ? string.Create(CultureInfo.InvariantCulture, $"{ratio,6:0.00}x of at most {entry.Ceiling,6:0.00}x = {entry.Fraction * 100,5:0.0} %")
+                ? string.Create(CultureInfo.InvariantCulture,
+                $"{ratio,6:0.00}x of at most {entry.Ceiling,6:0.00}x = {entry.Fraction * 100,5:0.0} %")
                 : "";
             string rate = entry.KeptBytes > 0
-                ? string.Create(CultureInfo.InvariantCulture, $"{entry.GigabytesPerSecond,8:0.0} GB/s {entry.TokensPerSecond,10:#,0} tokens/s")
+                ? string.Create(CultureInfo.InvariantCulture,
+                $"{entry.GigabytesPerSecond,8:0.0} GB/s {entry.TokensPerSecond,10:#,0} tokens/s")
                 : string.Create(CultureInfo.InvariantCulture, $"{entry.TeraFlops,8:0.000} TFLOP/s");
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{entry.Shape.Size,-58} {entry.Shape.Pattern,-10} {entry.Milliseconds,10:0.0000} ms +-{entry.Spread / 2,8:0.0000} {rate}  {speed}").TrimEnd());
+                $"{entry.Shape.Size,-58} {entry.Shape.Pattern,-10} {entry.Milliseconds,10:0.0000} ms "
+                + $"+-{entry.Spread / 2,8:0.0000} {rate}  {speed}").TrimEnd());
         }
     }
 }

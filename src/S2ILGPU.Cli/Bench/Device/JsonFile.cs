@@ -10,7 +10,8 @@ internal static class JsonFile
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     public static void CheckFolder(string? path)
     {
-        if (path is not null && Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder))
+        if (path is not null && Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder
+            && !Directory.Exists(folder))
             throw new DirectoryNotFoundException($"{path}: the folder {folder} does not exist");
     }
 

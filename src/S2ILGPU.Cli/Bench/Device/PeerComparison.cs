@@ -12,10 +12,12 @@ internal sealed record PeerTime(string Peer, double Milliseconds, bool IsDense, 
 /// <summary>One shape and pattern.</summary>
 /// <param name="Shape">What was computed.</param>
 /// <param name="Milliseconds">Our time.</param>
-/// <param name="DenseMilliseconds">Our time for dense attention of the same size; null where it was not measured.</param>
+/// <param name="DenseMilliseconds">Our time for dense attention of the same size; null where it was not
+/// measured.</param>
 /// <param name="DenseCeiling">Blocks of dense over blocks of the pattern; null where our file does not say.</param>
 /// <param name="Peers">The peers that have a time for it.</param>
-internal sealed record ComparisonRow(AttentionShape Shape, double Milliseconds, double? DenseMilliseconds, double? DenseCeiling, IReadOnlyList<PeerTime> Peers)
+internal sealed record ComparisonRow(AttentionShape Shape, double Milliseconds, double? DenseMilliseconds,
+    double? DenseCeiling, IReadOnlyList<PeerTime> Peers)
 {
     /// <summary>Our dense time over our time.</summary>
     public double? SpeedUp => Shape.Pattern == PeerComparison.Dense ? null : DenseMilliseconds / Milliseconds;
@@ -32,7 +34,8 @@ internal sealed record ComparisonRow(AttentionShape Shape, double Milliseconds, 
 /// <param name="OnlyOurs">Shapes without a peer.</param>
 /// <param name="OnlyTheirs">Times of peers without ours.</param>
 /// <param name="Skipped">What the peers left out, and why.</param>
-internal sealed record PeerComparison(string Ours, string Theirs, IReadOnlyList<string> Peers, IReadOnlyList<ComparisonRow> Rows,
+internal sealed record PeerComparison(string Ours, string Theirs, IReadOnlyList<string> Peers,
+    IReadOnlyList<ComparisonRow> Rows,
     IReadOnlyList<AttentionShape> OnlyOurs, IReadOnlyList<MeasuredTime> OnlyTheirs, IReadOnlyList<string> Skipped)
 {
     /// <summary>The pattern that keeps everything.</summary>
@@ -47,7 +50,8 @@ internal sealed record PeerComparison(string Ours, string Theirs, IReadOnlyList<
     public static PeerComparison Join(TimesFile ours, TimesFile theirs)
     {
         if (ours.Times.FirstOrDefault(t => t.Implementation != "") is { } foreign)
-            throw new InvalidDataException($"{ours.Path} has times of {foreign.Implementation}; give our own file first");
+            throw new InvalidDataException(
+                $"{ours.Path} has times of {foreign.Implementation}; give our own file first");
         if (theirs.Times.FirstOrDefault(t => t.Implementation == "") is { } nameless)
             throw new InvalidDataException($"{theirs.Path}: {nameless.Shape} does not say which peer it is of");
         var byShape = WithTraining(ours.Times).ToDictionary(t => t.Shape);
@@ -68,12 +72,15 @@ internal sealed record PeerComparison(string Ours, string Theirs, IReadOnlyList<
                 double time = other[(peer, isSame ? shape : dense)];
                 times.Add(new PeerTime(peer, time, IsDense: !isSame, time / own.Milliseconds));
             }
-            rows.Add(new ComparisonRow(shape, own.Milliseconds, byShape.GetValueOrDefault(dense)?.Milliseconds, own.Ceiling, times));
+            rows.Add(new ComparisonRow(shape, own.Milliseconds, byShape.GetValueOrDefault(dense)?.Milliseconds,
+                own.Ceiling, times));
         }
         // A part of a sum that has a partner lacks none, and the sum is no measurement that could lack one.
         var joined = rows.Where(r => r.Peers.Count > 0).Select(r => r.Shape).ToHashSet();
-        var alone = ours.Times.Select(t => t.Shape).Where(shape => !joined.Contains(shape) && !joined.Contains(shape with { Work = Training }));
-        return new PeerComparison(ours.Device, theirs.Device, peers, [.. rows.Where(r => r.Peers.Count > 0).OrderBy(r => Array.IndexOf(s_works, r.Shape.Work))],
+        var alone = ours.Times.Select(t => t.Shape)
+            .Where(shape => !joined.Contains(shape) && !joined.Contains(shape with { Work = Training }));
+        return new PeerComparison(ours.Device, theirs.Device, peers,
+            [.. rows.Where(r => r.Peers.Count > 0).OrderBy(r => Array.IndexOf(s_works, r.Shape.Work))],
             [.. alone], [.. theirs.Times.Where(t => !used.Contains((t.Implementation, t.Shape)))], theirs.Skipped);
     }
 
@@ -136,7 +143,8 @@ internal sealed record PeerComparison(string Ours, string Theirs, IReadOnlyList<
         foreach (var time in times.Where(t => t.Shape.Work == "backward"))
         {
             var both = time.Shape with { Work = Training };
-            if (byShape.TryGetValue(time.Shape with { Work = "forward" }, out var forward) && !byShape.ContainsKey(both))
+            if (byShape.TryGetValue(time.Shape with { Work = "forward" }, out var forward)
+                && !byShape.ContainsKey(both))
                 yield return new MeasuredTime("", both, forward.Milliseconds + time.Milliseconds, time.Ceiling);
         }
     }

@@ -6,14 +6,16 @@ using S2ILGPU.Layouts;
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
-/// The work items of a backward pass, fixed by the shapes alone: one per (sequence, KV head), which owns dK, dV of that head and dQ of its query heads.
-/// Where that makes too few, the keys are cut into ranges of about equal work, each with dQ of its own, summed afterwards in the order of the ranges.
+/// The work items of a backward pass, fixed by the shapes alone: one per (sequence, KV head), which owns dK, dV of that
+/// head and dQ of its query heads. Where that makes too few, the keys are cut into ranges of about equal work, each
+/// with dQ of its own, summed afterwards in the order of the ranges.
 /// </summary>
 internal sealed class BackwardPlan
 {
-    // Items to share out, so that two large ones are not all that is left at the end; each range needs at least so many key tiles to be worth a dQ of its own.
-    // Clearing, writing and summing dQ of ranges costs: on 2 cores with 8 heads, 32 items instead of 16 cost 0.6 (D64, 16k) to 1.7 (D64, 4k) points of the
-    // peak with L8 s16, and gained 0.6 points for D128 at 16k.
+    // Items to share out, so that two large ones are not all that is left at the end; each range needs at least so many
+    // key tiles to be worth a dQ of its own. Clearing, writing and summing dQ of ranges costs: on 2 cores with 8 heads,
+    // 32 items instead of 16 cost 0.6 (D64, 16k) to 1.7 (D64, 4k) points of the peak with L8 s16, and gained 0.6 points
+    // for D128 at 16k.
     private const int WantedItems = 16, MinTilesPerRange = 16;
 
     // Of all dQ of ranges.
@@ -28,7 +30,8 @@ internal sealed class BackwardPlan
     /// <summary>Number of items.</summary>
     public int Items { get; private set; }
 
-    /// <summary>Number of items of a pass that goes by rows: (sequence, head, some rows), the rows counted as in the longest sequence.</summary>
+    /// <summary>Number of items of a pass that goes by rows: (sequence, head, some rows), the rows counted as in the
+    /// longest sequence.</summary>
     public int ItemsByRows { get; private set; }
 
     /// <summary>Query rows (of one head each) of all sequences.</summary>
@@ -53,14 +56,17 @@ internal sealed class BackwardPlan
         int heads = a.Query.Shape[2], keyValueHeads = a.Key.Shape[2], longest = 0;
         long allBlocks = 0, queries = 0;
         foreach (var s in sequences)
-            (allBlocks, queries, longest) = (allBlocks + KeptBlocks(a.Layout, s), queries + s.QueryCount, Math.Max(longest, s.QueryCount));
+            (allBlocks, queries, longest) = (allBlocks + KeptBlocks(a.Layout, s), queries + s.QueryCount,
+                Math.Max(longest, s.QueryCount));
         long mostRanges = MaxGradientBytes / Math.Max(1, heads * queries * a.Query.Shape[3] * sizeof(float));
         ItemsByRows = _count * heads * ((longest - 1) / RowsPerItem + 1);
         for (int s = 0; s < _count; s++)
         {
             // As many items as the sequence's share of the work asks for.
-            long wanted = (WantedItems * KeptBlocks(a.Layout, sequences[s]) - 1) / Math.Max(1, allBlocks * keyValueHeads) + 1;
-            int ranges = (int)Math.Max(1, Math.Min(Math.Min(wanted, mostRanges), TilesOf(sequences[s]) / MinTilesPerRange));
+            long wanted = (WantedItems * KeptBlocks(a.Layout, sequences[s]) - 1)
+                / Math.Max(1, allBlocks * keyValueHeads) + 1;
+            int ranges =
+                (int)Math.Max(1, Math.Min(Math.Min(wanted, mostRanges), TilesOf(sequences[s]) / MinTilesPerRange));
             _sequences[s] = new BackwardSequence(sequences[s], Items, QueryRows, GradientRows, ranges);
             Items = checked(Items + ranges * keyValueHeads);
             QueryRows += (long)heads * sequences[s].QueryCount;
@@ -74,11 +80,14 @@ internal sealed class BackwardPlan
             GradientRows = Math.Max(GradientRows, (long)(heads / keyValueHeads) * s.QueryCount);
     }
 
-    /// <summary>The sequence, head and query rows of an item of a pass that goes by rows; the rows may be none.</summary>
+    /// <summary>The sequence, head and query rows of an item of a pass that goes by rows; the rows may be
+    /// none.</summary>
     public (int Sequence, int Head, int FirstRow, int EndRow) RowsOf(int item, int heads)
     {
-        int chunks = ItemsByRows / (_count * heads), sequence = item / chunks / heads, first = item % chunks * RowsPerItem;
-        return (sequence, item / chunks % heads, first, Math.Min(first + RowsPerItem, _sequences[sequence].Sequence.QueryCount));
+        int chunks = ItemsByRows / (_count * heads), sequence = item / chunks / heads,
+            first = item % chunks * RowsPerItem;
+        return (sequence, item / chunks % heads, first,
+            Math.Min(first + RowsPerItem, _sequences[sequence].Sequence.QueryCount));
     }
 
     /// <summary>The first query row that a range of the keys reaches.</summary>
@@ -102,15 +111,18 @@ internal sealed class BackwardPlan
     }
 
     /// <summary>Number of key tiles of a sequence.</summary>
-    public static int TilesOf(in Sequence sequence) => (sequence.KeyCount + TokenGroup.MaxTokens - 1) / TokenGroup.MaxTokens;
+    public static int TilesOf(in Sequence sequence) =>
+        (sequence.KeyCount + TokenGroup.MaxTokens - 1) / TokenGroup.MaxTokens;
 
-    /// <summary>The key tiles of a range: start and exclusive end. The tiles are weighed by the kept blocks of a head.</summary>
+    /// <summary>The key tiles of a range: start and exclusive end. The tiles are weighed by the kept blocks of a
+    /// head.</summary>
     public static (int Start, int End) TilesOf(BlockLayout layout, in BackwardSequence plan, int patternHead, int range)
     {
         int tiles = TilesOf(plan.Sequence);
         return plan.Ranges == 1
             ? (0, tiles)
-            : (Boundary(layout, patternHead, tiles, range, plan.Ranges), Boundary(layout, patternHead, tiles, range + 1, plan.Ranges));
+            : (Boundary(layout, patternHead, tiles, range, plan.Ranges),
+                Boundary(layout, patternHead, tiles, range + 1, plan.Ranges));
     }
 
     // Blocks that the first head keeps.
@@ -118,7 +130,8 @@ internal sealed class BackwardPlan
     {
         if (sequence.QueryCount == 0)
             return 0;
-        int first = sequence.FirstQueryPosition / layout.BlockTokens, end = (sequence.KeyCount - 1) / layout.BlockTokens + 1;
+        int first = sequence.FirstQueryPosition / layout.BlockTokens,
+            end = (sequence.KeyCount - 1) / layout.BlockTokens + 1;
         return layout.RowStarts[end - layout.FirstQueryBlock] - layout.RowStarts[first - layout.FirstQueryBlock];
     }
 
@@ -128,7 +141,8 @@ internal sealed class BackwardPlan
         int wanted = starts[0] + (int)((long)(starts[^1] - starts[0]) * range / ranges), tile = 0;
         if (range == ranges)
             return tiles;
-        while (tile < tiles && starts[Math.Min(tile * TokenGroup.MaxTokens / layout.BlockTokens, layout.KeyBlocks)] < wanted)
+        while (tile < tiles
+            && starts[Math.Min(tile * TokenGroup.MaxTokens / layout.BlockTokens, layout.KeyBlocks)] < wanted)
             tile++;
         return tile;
     }
@@ -140,4 +154,5 @@ internal sealed class BackwardPlan
 /// <param name="FirstRow">First row of its statistics, head by head.</param>
 /// <param name="FirstGradientRow">First row of its dQ when there are ranges: item by item, head by head.</param>
 /// <param name="Ranges">Ranges that the keys are cut into.</param>
-internal readonly record struct BackwardSequence(Sequence Sequence, int FirstItem, long FirstRow, long FirstGradientRow, int Ranges);
+internal readonly record struct BackwardSequence(Sequence Sequence, int FirstItem, long FirstRow, long FirstGradientRow,
+    int Ranges);

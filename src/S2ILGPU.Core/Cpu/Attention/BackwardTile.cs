@@ -14,7 +14,8 @@ namespace S2ILGPU.Cpu.Attention;
 /// <param name="delta">delta of each query, by row.</param>
 /// <param name="gradient">dQ / scale of each query, by row, <c>[Nq, paddedDim]</c>; added to.</param>
 /// <param name="firstPosition">Position of the first row.</param>
-internal readonly unsafe ref struct BackwardQueries(TokenRows query, TokenRows outputGradient, float* shift, float* delta, float* gradient, int firstPosition)
+internal readonly unsafe ref struct BackwardQueries(TokenRows query, TokenRows outputGradient, float* shift,
+    float* delta, float* gradient, int firstPosition)
 {
     public readonly TokenRows Query = query, OutputGradient = outputGradient;
     public readonly float* Shift = shift, Delta = delta, Gradient = gradient;
@@ -22,8 +23,8 @@ internal readonly unsafe ref struct BackwardQueries(TokenRows query, TokenRows o
 }
 
 /// <summary>
-/// The gradients that a tile of up to 64 keys takes part in. Lanes are keys: <c>P = exp(scale Q K^T - LSE), dS = P (dO V^T - delta)</c>, then
-/// <c>dV += P^T dO, dK += dS^T Q, dQ += dS K</c>. Queries come in groups of up to 64.
+/// The gradients that a tile of up to 64 keys takes part in. Lanes are keys: <c>P = exp(scale Q K^T - LSE), dS = P (dO
+/// V^T - delta)</c>, then <c>dV += P^T dO, dK += dS^T Q, dQ += dS K</c>. Queries come in groups of up to 64.
 /// </summary>
 /// <remarks>Belongs to one worker.</remarks>
 internal sealed unsafe class BackwardTile<T>
@@ -32,7 +33,8 @@ internal sealed unsafe class BackwardTile<T>
     /// <summary>The most keys of a tile.</summary>
     public const int MaxKeys = 64;
 
-    /// <summary>Keys of the first half of a tile. Queries at the diagonal that see no others are best taken by themselves.</summary>
+    /// <summary>Keys of the first half of a tile. Queries at the diagonal that see no others are best taken by
+    /// themselves.</summary>
     public const int HalfKeys = MaxKeys / 2;
 
     private const int Lanes = MaxKeys, Queries = TokenGroup.MaxTokens;
@@ -51,7 +53,8 @@ internal sealed unsafe class BackwardTile<T>
     public static int PaddedDim(int headDim) => (headDim + T.Count - 1) / T.Count * T.Count;
 
     /// <summary>Floats of scratch memory for a head size.</summary>
-    public static long ScratchFloats(int headDim) => 2L * headDim * Lanes + 5L * Queries * PaddedDim(headDim) + 2 * Queries * Lanes + 3 * Lanes;
+    public static long ScratchFloats(int headDim) =>
+        2L * headDim * Lanes + 5L * Queries * PaddedDim(headDim) + 2 * Queries * Lanes + 3 * Lanes;
 
     /// <summary>Gives the tile its scratch memory.</summary>
     public void Prepare(float* scratch, int headDim)
@@ -72,7 +75,8 @@ internal sealed unsafe class BackwardTile<T>
         _firstQuery = _delta + Queries;
     }
 
-    /// <summary>Takes the keys <paramref name="firstKey"/> to <paramref name="keyEnd"/>, in blocks of <paramref name="blockTokens"/>.</summary>
+    /// <summary>Takes the keys <paramref name="firstKey"/> to <paramref name="keyEnd"/>, in blocks of <paramref
+    /// name="blockTokens"/>.</summary>
     public void Begin(in TokenRows keys, in TokenRows values, int firstKey, int keyEnd, int blockTokens, float scale)
     {
         (_firstKey, _keyCount) = (firstKey, keyEnd - firstKey);
@@ -80,14 +84,17 @@ internal sealed unsafe class BackwardTile<T>
         _blocks = (_keyCount + blockTokens - 1) / blockTokens;
         if (_columns != _keyCount)
             new Span<float>(_keyTransposed, 2 * _headDim * Lanes).Clear();
-        BlockMoves<T>.Transpose((float*)keys.At(firstKey), keys.Stride, _keyCount, _headDim, _keyTransposed, Lanes, scale * SimdMath.Log2E);
-        BlockMoves<T>.Transpose((float*)values.At(firstKey), values.Stride, _keyCount, _headDim, _valueTransposed, Lanes, 1);
+        BlockMoves<T>.Transpose((float*)keys.At(firstKey), keys.Stride, _keyCount, _headDim, _keyTransposed, Lanes,
+            scale * SimdMath.Log2E);
+        BlockMoves<T>.Transpose((float*)values.At(firstKey), values.Stride, _keyCount, _headDim,
+            _valueTransposed, Lanes, 1);
         _keys.SetRange(firstKey, _keyCount);
         _key = keys.Rows<T>(_keys, _paddedDim, _keyCopy, out _keyStride);
         new Span<float>(_keyGradient, 2 * Queries * _paddedDim).Clear();
     }
 
-    /// <summary>First position of the queries that <see cref="Add"/> takes next; beyond all positions when there are none.</summary>
+    /// <summary>First position of the queries that <see cref="Add"/> takes next; beyond all positions when there are
+    /// none.</summary>
     public int NextQuery { get; private set; }
 
     /// <summary>Finds the next queries of a walk over those that see the tile's keys.</summary>
@@ -105,14 +112,17 @@ internal sealed unsafe class BackwardTile<T>
             C = _probability + _spanStart, CStride = Lanes, Steps = _headDim };
         RegisterKernels<T>.Multiply<AnyStride, UnitStride, Overwrite<T>>(scores, rows, _spanColumns, default);
         Probabilities(isCausal, blockTokens);
-        var differences = scores with { A = gradient, RowStride = gradientStride, B = _valueTransposed + _spanStart, C = _scoreGradient + _spanStart };
+        var differences = scores with { A = gradient, RowStride = gradientStride, B = _valueTransposed + _spanStart,
+            C = _scoreGradient + _spanStart };
         RegisterKernels<T>.Multiply<AnyStride, UnitStride, WeightedDifference<T>>(differences, rows, _spanColumns,
             new(_probability + _spanStart, Lanes, _delta));
         int offset = _spanStart * _paddedDim;
-        var values = new Product { A = _probability + _spanStart, StepStride = Lanes, B = gradient, BStride = gradientStride,
+        var values = new Product { A = _probability + _spanStart, StepStride = Lanes, B = gradient,
+            BStride = gradientStride,
             C = _valueGradient + offset, CStride = _paddedDim, Steps = rows };
         RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(values, _spanKeys, _paddedDim, default);
-        var keys = values with { A = _scoreGradient + _spanStart, B = query, BStride = queryStride, C = _keyGradient + offset };
+        var keys = values with { A = _scoreGradient + _spanStart, B = query, BStride = queryStride,
+            C = _keyGradient + offset };
         RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(keys, _spanKeys, _paddedDim, default);
         AddQueryGradients(queries);
     }
@@ -123,7 +133,8 @@ internal sealed unsafe class BackwardTile<T>
         BlockMoves<T>.Scale(_keyGradient, _paddedDim, _keyCount, _headDim, keyGradient, keyStride, scale)
         & BlockMoves<T>.Scale(_valueGradient, _paddedDim, _keyCount, _headDim, valueGradient, valueStride, 1);
 
-    // The lanes between the first and the last key that the group sees: of a tile of small blocks often only one block, at the diagonal the half of a block.
+    // The lanes between the first and the last key that the group sees: of a tile of small blocks often only one block,
+    // at the diagonal the half of a block.
     private void SetSpan(bool isCausal, int blockTokens)
     {
         int mask = 0;
@@ -131,7 +142,8 @@ internal sealed unsafe class BackwardTile<T>
             mask |= _group.Mask[piece];
         int first = BitOperations.TrailingZeroCount(mask), last = BitOperations.Log2((uint)mask);
         _spanStart = first * blockTokens;
-        int visible = isCausal ? _group.First[_group.Pieces - 1] + _group.Count[_group.Pieces - 1] - _firstKey : _keyCount;
+        int visible = isCausal ? _group.First[_group.Pieces - 1] + _group.Count[_group.Pieces - 1] - _firstKey
+            : _keyCount;
         _spanKeys = Math.Min(Math.Min(_keyCount, visible), (last + 1) * blockTokens) - _spanStart;
         _spanColumns = (_spanKeys + T.Count - 1) / T.Count * T.Count;
     }
@@ -152,7 +164,8 @@ internal sealed unsafe class BackwardTile<T>
         for (int piece = 0, row = 0; piece < _group.Pieces; row += _group.Count[piece++])
         {
             int first = _group.First[piece], count = _group.Count[piece];
-            if (SeesWholeSpan(_group.Mask[piece], blockTokens) && !(isCausal && first < _firstKey + _spanStart + _spanKeys - 1))
+            if (SeesWholeSpan(_group.Mask[piece], blockTokens)
+                && !(isCausal && first < _firstKey + _spanStart + _spanKeys - 1))
             {
                 Exponentials(row, count);
                 continue;
@@ -192,19 +205,22 @@ internal sealed unsafe class BackwardTile<T>
             T shift = T.Create(_shift[row]), query = T.Create(position);
             float* p = _probability + row * Lanes;
             for (int lane = _spanStart; lane < _spanStart + _spanColumns; lane += T.Count)
-                T.Store(T.SelectGreaterOrEqual(query, T.Load(_firstQuery + lane), SimdMath.Exp2(T.Load(p + lane) - shift), T.Zero), p + lane);
+                T.Store(T.SelectGreaterOrEqual(query, T.Load(_firstQuery + lane),
+                    SimdMath.Exp2(T.Load(p + lane) - shift), T.Zero), p + lane);
         }
     }
 
     // dQ += dS K, piece by piece because the rows of dQ are apart.
     private void AddQueryGradients(in BackwardQueries queries)
     {
-        var product = new Product { A = _scoreGradient + _spanStart, RowStride = Lanes, B = _key + _spanStart * _keyStride, BStride = _keyStride,
+        var product = new Product { A = _scoreGradient + _spanStart, RowStride = Lanes,
+            B = _key + _spanStart * _keyStride, BStride = _keyStride,
             CStride = _paddedDim, Steps = _spanKeys };
         for (int piece = 0; piece < _group.Pieces; product.A += _group.Count[piece++] * Lanes)
         {
             product.C = queries.Gradient + (nint)(_group.First[piece] - queries.FirstPosition) * _paddedDim;
-            RegisterKernels<T>.Multiply<AnyStride, UnitStride, Accumulate<T>>(product, _group.Count[piece], _paddedDim, default);
+            RegisterKernels<T>.Multiply<AnyStride, UnitStride,
+                Accumulate<T>>(product, _group.Count[piece], _paddedDim, default);
         }
     }
 }

@@ -7,8 +7,8 @@ using S2ILGPU.Layouts;
 
 namespace S2ILGPU.Cpu.Attention;
 
-/// <summary>The backward pass as parallel work: the statistics of the queries, then the items of a <see cref="BackwardPlan"/>, then the sum of dQ
-/// where keys were cut into ranges.</summary>
+/// <summary>The backward pass as parallel work: the statistics of the queries, then the items of a <see
+/// cref="BackwardPlan"/>, then the sum of dQ where keys were cut into ranges.</summary>
 internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
     where T : unmanaged, ISimd<T>
 {
@@ -21,7 +21,8 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
     private bool[] _isBeyondRange = [];                                           // [sequences, KV heads]
     private AttentionBackwardArguments _arguments;
     private HeadTensor _query, _key, _value, _outputGradient, _queryGradient, _keyGradient, _valueGradient;
-    private float* _shift, _delta, _gradients;                                    // [rows], [rows], [gradient rows, padded D]
+    // [rows], [rows], [gradient rows, padded D]
+    private float* _shift, _delta, _gradients;
     private int _heads, _group, _headDim, _paddedDim;
 
     public BackwardWork(int workers)
@@ -41,8 +42,10 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         (_heads, _headDim) = (arguments.Query.Shape[2], arguments.Query.Shape[3]);
         _group = _heads / arguments.Key.Shape[2];
         _paddedDim = BackwardTile<T>.PaddedDim(_headDim);
-        (_query, _key, _value) = (HeadTensor.Of(arguments.Query), HeadTensor.Of(arguments.Key), HeadTensor.Of(arguments.Value));
-        (_outputGradient, _queryGradient) = (HeadTensor.Of(arguments.OutputGradient), HeadTensor.Of(arguments.QueryGradient));
+        (_query, _key, _value) = (HeadTensor.Of(arguments.Query), HeadTensor.Of(arguments.Key),
+            HeadTensor.Of(arguments.Value));
+        (_outputGradient, _queryGradient) = (HeadTensor.Of(arguments.OutputGradient),
+            HeadTensor.Of(arguments.QueryGradient));
         (_keyGradient, _valueGradient) = (HeadTensor.Of(arguments.KeyGradient), HeadTensor.Of(arguments.ValueGradient));
         _plan.Make(arguments);
         Reserve();
@@ -67,17 +70,21 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         int head = (item - plan.FirstItem) / plan.Ranges, range = (item - plan.FirstItem) % plan.Ranges;
         int patternHead = _arguments.Layout.Pattern.PatternHeadOf(head * _group);
         var (start, end) = BackwardPlan.TilesOf(_arguments.Layout, plan, patternHead, range);
-        float* gradients = _plan.HasRanges ? RangeGradients(plan, head, range) : _gradients + worker * _plan.GradientRows * _paddedDim;
+        float* gradients = _plan.HasRanges ? RangeGradients(plan, head, range)
+            : _gradients + worker * _plan.GradientRows * _paddedDim;
         var sequence = plan.Sequence;
         int firstRow = BackwardPlan.FirstRow(_arguments.Layout, plan, patternHead, range);
         for (int h = 0; h < _group; h++)
-            Clear(gradients + ((long)h * sequence.QueryCount + firstRow) * _paddedDim, (long)(sequence.QueryCount - firstRow) * _paddedDim);
+            Clear(gradients + ((long)h * sequence.QueryCount + firstRow) * _paddedDim,
+                (long)(sequence.QueryCount - firstRow) * _paddedDim);
         bool isFinite = true;
         for (int tile = start; tile < end; tile += 2)
             isFinite &= Tiles(plan, head, tile, Math.Min(end, tile + 2), gradients, worker);
         for (int h = 0; h < _group && !_plan.HasRanges; h++)
-            isFinite &= BlockMoves<T>.Scale(gradients + (long)h * sequence.QueryCount * _paddedDim, _paddedDim, sequence.QueryCount, _headDim,
-                _queryGradient.Row(sequence.Batch, sequence.QueryStart, head * _group + h), _queryGradient.TokenStride, _arguments.Scale);
+            isFinite &= BlockMoves<T>.Scale(gradients + (long)h * sequence.QueryCount * _paddedDim, _paddedDim,
+                sequence.QueryCount, _headDim,
+                _queryGradient.Row(sequence.Batch, sequence.QueryStart, head * _group + h), _queryGradient.TokenStride,
+                    _arguments.Scale);
         if (!isFinite)
             SetBeyondRange(s, head * _group);
     }
@@ -103,8 +110,9 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
     // Items of several workers may say so of the same heads.
     private void SetBeyondRange(int sequence, int head) => _isBeyondRange[(sequence * _heads + head) / _group] = true;
 
-    // dK and dV of one or two neighbouring tiles of keys, and their share of dQ, over the query heads of the KV head. Two tiles go through the queries together,
-    // so that the second finds most of Q, dO and dQ in the cache. False when one of dK and dV is not finite.
+    // dK and dV of one or two neighbouring tiles of keys, and their share of dQ, over the query heads of the KV head.
+    // Two tiles go through the queries together, so that the second finds most of Q, dO and dQ in the cache. False when
+    // one of dK and dV is not finite.
     private bool Tiles(in BackwardSequence plan, int keyValueHead, int tile, int tileEnd, float* gradients, int worker)
     {
         var sequence = plan.Sequence;
@@ -122,7 +130,8 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
                 Rows(_query, sequence.Batch, sequence.QueryStart - firstQuery, head),
                 Rows(_outputGradient, sequence.Batch, sequence.QueryStart - firstQuery, head),
                 _shift + row, _delta + row, gradients + (long)h * sequence.QueryCount * _paddedDim, firstQuery);
-            TokenWalk walk = Walk(sequence, head, tile, int.MaxValue), secondWalk = Walk(sequence, head, tileEnd - 1, isPair ? int.MaxValue : 0);
+            TokenWalk walk = Walk(sequence, head, tile, int.MaxValue),
+                secondWalk = Walk(sequence, head, tileEnd - 1, isPair ? int.MaxValue : 0);
             one.Advance(ref walk);
             two.Advance(ref secondWalk);
             while (Math.Min(one.NextQuery, two.NextQuery) != int.MaxValue)
@@ -146,7 +155,8 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
     private void Begin(BackwardTile<T> work, in Sequence sequence, int head, int tile)
     {
         var (first, end) = KeysOf(sequence, tile);
-        work.Begin(Rows(_key, sequence.Batch, sequence.KeyStart, head), Rows(_value, sequence.Batch, sequence.KeyStart, head), first, end,
+        work.Begin(Rows(_key, sequence.Batch, sequence.KeyStart, head),
+            Rows(_value, sequence.Batch, sequence.KeyStart, head), first, end,
             _arguments.Layout.BlockTokens, _arguments.Scale);
     }
 
@@ -163,18 +173,24 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         var layout = _arguments.Layout;
         var (firstKey, keyEnd) = KeysOf(sequence, tile);
         int firstBlock = firstKey / layout.BlockTokens, blocks = (keyEnd - 1) / layout.BlockTokens - firstBlock + 1;
-        var rows = new BlockUnion(layout.ColumnStarts, layout.Rows, layout.Pattern.PatternHeadOf(head) * layout.KeyBlocks + firstBlock, blocks);
-        int firstVisible = layout.IsCausal ? Math.Max(sequence.FirstQueryPosition, firstKey) : sequence.FirstQueryPosition;
-        return new TokenWalk(rows, layout.BlockTokens, firstVisible, sequence.KeyCount, maxBlocks, layout.IsCausal ? firstKey + BackwardTile<T>.HalfKeys : 0);
+        var rows = new BlockUnion(layout.ColumnStarts, layout.Rows,
+            layout.Pattern.PatternHeadOf(head) * layout.KeyBlocks + firstBlock, blocks);
+        int firstVisible = layout.IsCausal ? Math.Max(sequence.FirstQueryPosition, firstKey)
+            : sequence.FirstQueryPosition;
+        return new TokenWalk(rows, layout.BlockTokens, firstVisible, sequence.KeyCount, maxBlocks, layout.IsCausal
+            ? firstKey + BackwardTile<T>.HalfKeys : 0);
     }
 
-    private TokenRows Rows(HeadTensor tensor, int batch, int firstRow, int head) => new(tensor.Address(batch, firstRow, head), tensor, _headDim);
+    private TokenRows Rows(HeadTensor tensor, int batch, int firstRow, int head) =>
+        new(tensor.Address(batch, firstRow, head), tensor, _headDim);
 
     // dQ of the heads of a KV head from one range of the keys.
     private float* RangeGradients(in BackwardSequence plan, int keyValueHead, int range) =>
-        _gradients + (plan.FirstGradientRow + (long)(keyValueHead * plan.Ranges + range) * _group * plan.Sequence.QueryCount) * _paddedDim;
+        _gradients + (plan.FirstGradientRow + (long)(keyValueHead * plan.Ranges + range) * _group
+        * plan.Sequence.QueryCount) * _paddedDim;
 
-    private static void Clear(float* memory, long floats) => System.Runtime.InteropServices.NativeMemory.Clear(memory, (nuint)(floats * sizeof(float)));
+    private static void Clear(float* memory, long floats) =>
+        System.Runtime.InteropServices.NativeMemory.Clear(memory, (nuint)(floats * sizeof(float)));
 
     /// <summary><c>delta = rowsum(O dO) - dLSE</c> and LSE in base 2; items are (sequence, head).</summary>
     private sealed class StatisticsPass(BackwardWork<T> backward) : IParallelWork
@@ -205,11 +221,13 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
             {
                 int at = sequence.QueryStart + token;
                 float lse = *_logSumExp.At(sequence.Batch, head, at);
-                float dot = Dot(_output.Row(sequence.Batch, at, head), backward._outputGradient.Row(sequence.Batch, at, head), backward._headDim);
+                float dot = Dot(_output.Row(sequence.Batch, at, head),
+                    backward._outputGradient.Row(sequence.Batch, at, head), backward._headDim);
                 backward._shift[row] = float.IsNegativeInfinity(lse) ? NothingKept : lse * SimdMath.Log2E;
                 if (Math.Abs(lse) > LargestScore && float.IsFinite(lse))
                     backward.SetBeyondRange(s, head);
-                backward._delta[row] = dot - (_logSumExpGradient.Exists ? *_logSumExpGradient.At(sequence.Batch, head, at) : 0);
+                backward._delta[row] = dot - (_logSumExpGradient.Exists
+                    ? *_logSumExpGradient.At(sequence.Batch, head, at) : 0);
             }
         }
 
@@ -238,15 +256,18 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
                 return;
             int patternHead = backward._arguments.Layout.Pattern.PatternHeadOf(head);
             long before = (long)(head % backward._group) * sequence.QueryCount;
-            float* sum = backward.RangeGradients(plan, head / backward._group, 0) + (before + first) * backward._paddedDim;
+            float* sum = backward.RangeGradients(plan, head / backward._group, 0) + (before + first)
+                * backward._paddedDim;
             for (int range = 1; range < plan.Ranges; range++)
             {
                 int from = Math.Max(first, BackwardPlan.FirstRow(backward._arguments.Layout, plan, patternHead, range));
-                Add(backward.RangeGradients(plan, head / backward._group, range) + (before + from) * backward._paddedDim,
+                Add(backward.RangeGradients(plan, head / backward._group, range) + (before + from)
+                    * backward._paddedDim,
                     sum + (long)(from - first) * backward._paddedDim, (long)(end - from) * backward._paddedDim);
             }
             bool isFinite = BlockMoves<T>.Scale(sum, backward._paddedDim, end - first, backward._headDim,
-                backward._queryGradient.Row(sequence.Batch, sequence.QueryStart + first, head), backward._queryGradient.TokenStride, backward._arguments.Scale);
+                backward._queryGradient.Row(sequence.Batch, sequence.QueryStart + first, head),
+                backward._queryGradient.TokenStride, backward._arguments.Scale);
             if (!isFinite)
                 backward.SetBeyondRange(s, head);
         }
@@ -258,14 +279,16 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         }
     }
 
-    /// <summary>Computes again, in double precision, what left the range of float32; items are (sequence, KV head).</summary>
+    /// <summary>Computes again, in double precision, what left the range of float32; items are (sequence, KV
+    /// head).</summary>
     private sealed class ExactPass(BackwardWork<T> backward) : IParallelWork
     {
         public void Execute(int item, int worker)
         {
             int keyValueHeads = backward._heads / backward._group;
             if (backward._isBeyondRange[item])
-                new ExactBackward(backward._arguments, backward._plan.Sequences[item / keyValueHeads].Sequence, item % keyValueHeads).Run();
+                new ExactBackward(backward._arguments, backward._plan.Sequences[item / keyValueHeads].Sequence,
+                    item % keyValueHeads).Run();
         }
     }
 }

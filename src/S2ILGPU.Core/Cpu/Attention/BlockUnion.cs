@@ -4,7 +4,8 @@ using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.Attention;
 
-/// <summary>Walks over the union of some neighbouring rows (or columns) of a layout in ascending order, with a mask of the rows that have each entry.</summary>
+/// <summary>Walks over the union of some neighbouring rows (or columns) of a layout in ascending order, with a mask of
+/// the rows that have each entry.</summary>
 internal unsafe ref struct BlockUnion
 {
     /// <summary>The most rows: 64 tokens that begin inside a block of 16 touch 5.</summary>
@@ -43,7 +44,8 @@ internal unsafe ref struct BlockUnion
             if (_next[r] < _end[r])
             {
                 int block = _entries[_next[r]];
-                (Block, Mask) = block < Block ? (block, 1 << r) : block == Block ? (Block, Mask | 1 << r) : (Block, Mask);
+                (Block, Mask) = block < Block ? (block, 1 << r) : block == Block ? (Block, Mask | 1 << r)
+                    : (Block, Mask);
             }
         for (int rest = Mask; rest != 0; rest &= rest - 1)
             _next[BitOperations.TrailingZeroCount(rest)]++;

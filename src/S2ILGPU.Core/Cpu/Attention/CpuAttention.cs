@@ -7,7 +7,8 @@ using S2ILGPU.Tensors;
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>Sparse attention on the CPU: forward (decoding too), backward and the merge of partitions.</summary>
-/// <remarks>Driven by one thread at a time. Deterministic for any number of workers. Allocates nothing managed once the shapes have been seen.</remarks>
+/// <remarks>Driven by one thread at a time. Deterministic for any number of workers. Allocates nothing managed once the
+/// shapes have been seen.</remarks>
 internal abstract class CpuAttention : IDisposable
 {
     /// <summary>The attention of a register width.</summary>
@@ -28,7 +29,8 @@ internal abstract class CpuAttention : IDisposable
     public abstract void Backward(in AttentionBackwardArguments arguments);
 
     /// <summary>See <see cref="IEngine.MergePartitions"/>.</summary>
-    public abstract void Merge(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp);
+    public abstract void Merge(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output,
+        Tensor logSumExp);
 
     public abstract void Dispose();
 }
@@ -61,7 +63,8 @@ internal sealed class CpuAttention<T>(WorkerPool pool) : CpuAttention
         _backward.Run(arguments, pool);
     }
 
-    public override void Merge(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp) =>
+    public override void Merge(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output,
+        Tensor logSumExp) =>
         _merge.Run(outputs, logSumExps, output, logSumExp, pool);
 
     public override void Dispose()

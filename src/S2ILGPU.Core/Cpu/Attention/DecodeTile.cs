@@ -8,10 +8,12 @@ using S2ILGPU.Tensors;
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
-/// <c>O = softmax(scale Q K^T) V</c> for a handful of queries, bound by the speed at which keys and values come from memory: every row of K and V is
-/// read once, in place and in order, for all queries of the tile. Lanes are elements of a row: scores are dot products.
+/// <c>O = softmax(scale Q K^T) V</c> for a handful of queries, bound by the speed at which keys and values come from
+/// memory: every row of K and V is read once, in place and in order, for all queries of the tile. Lanes are elements of
+/// a row: scores are dot products.
 /// </summary>
-/// <remarks>Belongs to one worker. Measured against lanes of queries (<see cref="ForwardTile{T}"/>): faster up to 8 queries.</remarks>
+/// <remarks>Belongs to one worker. Measured against lanes of queries (<see cref="ForwardTile{T}"/>): faster up to 8
+/// queries.</remarks>
 internal sealed unsafe class DecodeTile<T>
     where T : unmanaged, ISimd<T>
 {
@@ -42,7 +44,8 @@ internal sealed unsafe class DecodeTile<T>
     }
 
     /// <summary>Attention of the tile over all keys of a walk.</summary>
-    public void Run(in TileQueries queries, HeadTensor query, float scale, TokenWalk walk, bool isCausal, in TokenRows keys, in TokenRows values,
+    public void Run(in TileQueries queries, HeadTensor query, float scale, TokenWalk walk, bool isCausal,
+        in TokenRows keys, in TokenRows values,
         in TileResult result)
     {
         var replay = walk;
@@ -59,9 +62,10 @@ internal sealed unsafe class DecodeTile<T>
             ExactAttention.Row(queries, row, query, scale, replay, isCausal, keys, values, result);
     }
 
-    // The pattern jumps, and keys and values lie apart, so the hardware loses the stream at every block: while keys are read, the values of the same tokens
-    // are prefetched, and while values are read, the keys of the next group.
-    private void AddKeys<TElement>(in TileQueries queries, TokenWalk walk, bool isCausal, in TokenRows keys, in TokenRows values)
+    // The pattern jumps, and keys and values lie apart, so the hardware loses the stream at every block: while keys are
+    // read, the values of the same tokens are prefetched, and while values are read, the keys of the next group.
+    private void AddKeys<TElement>(in TileQueries queries, TokenWalk walk, bool isCausal, in TokenRows keys,
+        in TokenRows values)
         where TElement : struct, IRowElement
     {
         for (bool any = _group.Fill(ref walk); any; (_group, _next) = (_next, _group))
@@ -70,14 +74,16 @@ internal sealed unsafe class DecodeTile<T>
             for (int piece = 0, offset = 0; piece < _group.Pieces; offset += _group.Count[piece++])
             {
                 int first = _group.First[piece], count = _group.Count[piece];
-                DecodeKernels<T>.Dots<TElement>(_query, _rows, _headDim, keys.Stored(first, count), _scores + offset, Keys, values.Stored(first, count));
+                DecodeKernels<T>.Dots<TElement>(_query, _rows, _headDim, keys.Stored(first, count), _scores + offset,
+                    Keys, values.Stored(first, count));
                 Mask(queries, piece, offset, isCausal);
             }
             Softmax();
             for (int piece = 0, offset = 0; piece < _group.Pieces; offset += _group.Count[piece++])
             {
                 var ahead = any && piece < _next.Pieces ? keys.Stored(_next.First[piece], _next.Count[piece]) : default;
-                DecodeKernels<T>.AddWeighted<TElement>(_scores + offset, Keys, _rows, _headDim, values.Stored(_group.First[piece], _group.Count[piece]),
+                DecodeKernels<T>.AddWeighted<TElement>(_scores + offset, Keys, _rows, _headDim,
+                    values.Stored(_group.First[piece], _group.Count[piece]),
                     _output, ahead);
             }
         }
@@ -88,7 +94,8 @@ internal sealed unsafe class DecodeTile<T>
         (_rows, _seenBlocks) = (queries.Lanes, 0);
         for (int row = 0; row < _rows; row++)
         {
-            float* source = query.Row(queries.Batch, queries.FirstRow + row % queries.Tokens, queries.FirstHead + row / queries.Tokens);
+            float* source = query.Row(queries.Batch, queries.FirstRow + row % queries.Tokens,
+                queries.FirstHead + row / queries.Tokens);
             BlockMoves<T>.Scale(source, 0, 1, _headDim, _query + row * _headDim, 0, scale * SimdMath.Log2E);
             _softmax[row] = OnlineSoftmax<SimdScalar>.Empty;
         }
@@ -104,7 +111,8 @@ internal sealed unsafe class DecodeTile<T>
             return;
         for (int row = 0; row < _rows; row++)
         {
-            int visible = (mask >> queries.BlockOf(row) & 1) == 0 ? 0 : isCausal ? Math.Clamp(queries.PositionOf(row) + 1 - first, 0, count) : count;
+            int visible = (mask >> queries.BlockOf(row) & 1) == 0 ? 0 : isCausal
+                ? Math.Clamp(queries.PositionOf(row) + 1 - first, 0, count) : count;
             new Span<float>(_scores + row * Keys + offset + visible, count - visible).Fill(OnlineSoftmax<T>.Masked);
         }
     }

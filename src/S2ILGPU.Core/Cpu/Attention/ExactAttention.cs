@@ -4,15 +4,17 @@ using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.Attention;
 
-/// <summary>Attention of single rows in double precision, for the rare tile whose scores or sums leave the range of float32. Results saturate at the largest
-/// float.</summary>
+/// <summary>Attention of single rows in double precision, for the rare tile whose scores or sums leave the range of
+/// float32. Results saturate at the largest float.</summary>
 internal static unsafe class ExactAttention
 {
     /// <summary>The result of one lane of a tile.</summary>
-    public static void Row(in TileQueries queries, int lane, HeadTensor query, float scale, TokenWalk walk, bool isCausal, in TokenRows keys,
+    public static void Row(in TileQueries queries, int lane, HeadTensor query, float scale, TokenWalk walk,
+        bool isCausal, in TokenRows keys,
         in TokenRows values, in TileResult result)
     {
-        int headDim = keys.HeadDim, head = lane / queries.Tokens, token = lane % queries.Tokens, position = queries.PositionOf(lane),
+        int headDim = keys.HeadDim, head = lane / queries.Tokens, token = lane % queries.Tokens,
+            position = queries.PositionOf(lane),
             block = queries.BlockOf(lane);
         float* q = query.Row(queries.Batch, queries.FirstRow + token, queries.FirstHead + head);
         double* o = stackalloc double[headDim];
@@ -24,7 +26,8 @@ internal static unsafe class ExactAttention
             {
                 if ((walk.Mask >> block & 1) == 0 || (isCausal && key > position))
                     break;
-                double score = scale * Dot(q, keys.Floats(key, row), headDim), raised = Math.Max(max, score), factor = Math.Exp(max - raised),
+                double score = scale * Dot(q, keys.Floats(key, row), headDim), raised = Math.Max(max, score),
+                    factor = Math.Exp(max - raised),
                     weight = Math.Exp(score - raised);
                 float* v = values.Floats(key, row);
                 for (int d = 0; d < headDim; d++)

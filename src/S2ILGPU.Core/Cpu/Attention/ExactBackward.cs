@@ -6,18 +6,23 @@ using S2ILGPU.Layouts;
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
-/// Gradients of the heads that share a KV head in double precision, for the rare case that scores or gradients leave the range of float32. Finite inputs give
-/// finite results: <c>P = exp(min(0, S - LSE)) &lt;= 1</c>, and what is beyond the largest float becomes the largest float.
+/// Gradients of the heads that share a KV head in double precision, for the rare case that scores or gradients leave
+/// the range of float32. Finite inputs give finite results: <c>P = exp(min(0, S - LSE)) &lt;= 1</c>, and what is beyond
+/// the largest float becomes the largest float.
 /// </summary>
 /// <param name="arguments">The call.</param>
 /// <param name="sequence">The sequence.</param>
 /// <param name="keyValueHead">The KV head.</param>
 internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments, Sequence sequence, int keyValueHead)
 {
-    private readonly int _headDim = arguments.Query.Shape[3], _group = arguments.Query.Shape[2] / arguments.Key.Shape[2];
-    private readonly HeadTensor _query = HeadTensor.Of(arguments.Query), _key = HeadTensor.Of(arguments.Key), _value = HeadTensor.Of(arguments.Value);
-    private readonly HeadTensor _output = HeadTensor.Of(arguments.Output), _outputGradient = HeadTensor.Of(arguments.OutputGradient);
-    private readonly RowStatistics _logSumExp = RowStatistics.Of(arguments.LogSumExp), _logSumExpGradient = RowStatistics.Of(arguments.LogSumExpGradient);
+    private readonly int _headDim = arguments.Query.Shape[3],
+        _group = arguments.Query.Shape[2] / arguments.Key.Shape[2];
+    private readonly HeadTensor _query = HeadTensor.Of(arguments.Query), _key = HeadTensor.Of(arguments.Key),
+        _value = HeadTensor.Of(arguments.Value);
+    private readonly HeadTensor _output = HeadTensor.Of(arguments.Output),
+        _outputGradient = HeadTensor.Of(arguments.OutputGradient);
+    private readonly RowStatistics _logSumExp = RowStatistics.Of(arguments.LogSumExp),
+        _logSumExpGradient = RowStatistics.Of(arguments.LogSumExpGradient);
     private readonly double[] _keyGradient = new double[(long)sequence.KeyCount * arguments.Query.Shape[3]];
     private readonly double[] _valueGradient = new double[(long)sequence.KeyCount * arguments.Query.Shape[3]];
     private readonly double[] _scores = new double[sequence.KeyCount];
@@ -61,8 +66,9 @@ internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments,
             result[d] = ExactAttention.Saturate(gradient[d]);
     }
 
-    // Computes the scores and their log-sum-exp. That of the forward pass is of other keys too where partitions were merged; where it is the same up to the
-    // rounding errors of float32 scores, which grow with the products that they sum, the one of double precision replaces it.
+    // Computes the scores and their log-sum-exp. That of the forward pass is of other keys too where partitions were
+    // merged; where it is the same up to the rounding errors of float32 scores, which grow with the products that they
+    // sum, the one of double precision replaces it.
     private double LogSumExp(int head, float* q, int position, float given)
     {
         double max = double.NegativeInfinity, sum = 0, size = 0;
@@ -82,7 +88,8 @@ internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments,
     private TokenWalk Keys(int head, int position)
     {
         var layout = arguments.Layout;
-        int row = layout.Pattern.PatternHeadOf(head) * layout.QueryBlocks + position / layout.BlockTokens - layout.FirstQueryBlock;
+        int row = layout.Pattern.PatternHeadOf(head) * layout.QueryBlocks + position / layout.BlockTokens
+            - layout.FirstQueryBlock;
         int end = layout.IsCausal ? position + 1 : sequence.KeyCount;
         return new TokenWalk(new BlockUnion(layout.RowStarts, layout.Columns, row, 1), layout.BlockTokens, 0, end);
     }
@@ -91,17 +98,20 @@ internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments,
     {
         for (int key = 0; key < sequence.KeyCount; key++)
             for (int d = 0; d < _headDim; d++)
-                to.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead)[d] = ExactAttention.Saturate(gradient[key * _headDim + d]);
+                to.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead)[d] =
+                    ExactAttention.Saturate(gradient[key * _headDim + d]);
     }
 
     private bool HasFiniteInputs()
     {
         for (int key = 0; key < sequence.KeyCount; key++)
-            if (!IsFinite(_key, sequence.KeyStart + key, keyValueHead) || !IsFinite(_value, sequence.KeyStart + key, keyValueHead))
+            if (!IsFinite(_key, sequence.KeyStart + key, keyValueHead)
+                || !IsFinite(_value, sequence.KeyStart + key, keyValueHead))
                 return false;
         for (int head = keyValueHead * _group; head < (keyValueHead + 1) * _group; head++)
             for (int row = sequence.QueryStart; row < sequence.QueryStart + sequence.QueryCount; row++)
-                if (!IsFinite(_query, row, head) || !IsFinite(_output, row, head) || !IsFinite(_outputGradient, row, head)
+                if (!IsFinite(_query, row, head) || !IsFinite(_output, row, head)
+                    || !IsFinite(_outputGradient, row, head)
                     || float.IsNaN(*_logSumExp.At(sequence.Batch, head, row)))
                     return false;
         return true;

@@ -6,12 +6,14 @@ using S2ILGPU.Layouts;
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
-/// The work items of a forward pass, fixed by the shapes alone. A sequence with many queries has one item per (head, query tile), the tiles with the most
-/// keys first. A sequence with few queries (decoding) has its query heads packed per KV head into one tile, and its keys cut into
-/// parts of a fixed size that are merged afterwards. Items come KV head by KV head, and of each all sequences: workers begin with neighbouring items,
-/// so that each gets a like share of long and of short sequences, and reads keys and values that it copied itself.
+/// The work items of a forward pass, fixed by the shapes alone. A sequence with many queries has one item per (head,
+/// query tile), the tiles with the most keys first. A sequence with few queries (decoding) has its query heads packed
+/// per KV head into one tile, and its keys cut into parts of a fixed size that are merged afterwards. Items come KV
+/// head by KV head, and of each all sequences: workers begin with neighbouring items, so that each gets a like share of
+/// long and of short sequences, and reads keys and values that it copied itself.
 /// </summary>
-/// <remarks>Measured on one sequence of 2,048 tokens packed with four of 512, D64, on two threads, against sequence by sequence: L16 s8 1.05x, dense 1.06x.</remarks>
+/// <remarks>Measured on one sequence of 2,048 tokens packed with four of 512, D64, on two threads, against sequence by
+/// sequence: L16 s8 1.05x, dense 1.06x.</remarks>
 internal sealed class ForwardPlan
 {
     /// <summary>Keys of a part, when a tile's keys are cut.</summary>
@@ -52,7 +54,8 @@ internal sealed class ForwardPlan
             if (_sequences[s].UnitHeads == 1)
                 reads += KeyReads(a.Layouts?[s] ?? a.Layout, _sequences[s]);
         }
-        ReadsPerBlock = a.Pages is null ? reads / Math.Max(1, (double)a.Key.Shape[0] * a.Key.Shape[1] * a.Key.Shape[2]) : 0;
+        ReadsPerBlock = a.Pages is null
+            ? reads / Math.Max(1, (double)a.Key.Shape[0] * a.Key.Shape[1] * a.Key.Shape[2]) : 0;
     }
 
     /// <summary>Restricts the items to some KV heads.</summary>
@@ -70,50 +73,60 @@ internal sealed class ForwardPlan
                 (low, high) = _sequences[middle].FirstItem <= inHead ? (middle, high) : (low, middle - 1);
             }
             ref readonly var plan = ref _sequences[low];
-            int ofUnit = plan.Tiles * plan.Parts, inSequence = inHead - plan.FirstItem, unitsPerHead = plan.Units / _keyValueHeads;
-            return new ForwardItem(low, head * unitsPerHead + inSequence / ofUnit, inSequence / plan.Parts % plan.Tiles, inSequence % plan.Parts);
+            int ofUnit = plan.Tiles * plan.Parts, inSequence = inHead - plan.FirstItem,
+                unitsPerHead = plan.Units / _keyValueHeads;
+            return new ForwardItem(low, head * unitsPerHead + inSequence / ofUnit, inSequence / plan.Parts % plan.Tiles,
+                inSequence % plan.Parts);
         }
     }
 
     /// <summary>The union of the layout's rows that a tile touches.</summary>
     public static BlockUnion Rows(BlockLayout layout, in TileQueries queries)
     {
-        int first = layout.Pattern.PatternHeadOf(queries.FirstHead) * layout.QueryBlocks + queries.FirstBlock - layout.FirstQueryBlock;
+        int first = layout.Pattern.PatternHeadOf(queries.FirstHead) * layout.QueryBlocks + queries.FirstBlock
+            - layout.FirstQueryBlock;
         return new BlockUnion(layout.RowStarts, layout.Columns, first, queries.Blocks);
     }
 
-    // Rows of keys that the tiles of a sequence read: the kept part of a head's average row, for every tile of every head.
+    // Rows of keys that the tiles of a sequence read: the kept part of a head's average row, for every tile of every
+    // head.
     private static double KeyReads(BlockLayout layout, in SequencePlan plan)
     {
         double keptPerRow = (double)layout.KeptBlocks / Math.Max(1, layout.Heads * layout.QueryBlocks);
         return Math.Min(keptPerRow * layout.BlockTokens, plan.Sequence.KeyCount) * plan.Tiles * plan.Units;
     }
 
-    private static SequencePlan Plan(BlockLayout layout, Sequence sequence, int heads, int firstItem, long firstPartialRow)
+    private static SequencePlan Plan(BlockLayout layout, Sequence sequence, int heads, int firstItem,
+        long firstPartialRow)
     {
         int keyValueHeads = layout.Pattern.KeyValueHeads, group = layout.Heads == heads ? 1 : heads / keyValueHeads;
         if (sequence.QueryCount == 0)
             return new SequencePlan(sequence, firstItem, firstPartialRow, 1, 0, 0, 0);
         if (sequence.QueryCount * group > TileQueries.MaxLanes)
         {
-            int firstTile = sequence.FirstQueryPosition / TileQueries.MaxLanes, endTile = (sequence.KeyCount - 1) / TileQueries.MaxLanes + 1;
+            int firstTile = sequence.FirstQueryPosition / TileQueries.MaxLanes,
+                endTile = (sequence.KeyCount - 1) / TileQueries.MaxLanes + 1;
             return new SequencePlan(sequence, firstItem, firstPartialRow, 1, heads, endTile - firstTile, 1);
         }
-        int partBlocks = PartKeys / layout.BlockTokens, keyBlocks = (sequence.KeyCount + layout.BlockTokens - 1) / layout.BlockTokens, parts = 1;
+        int partBlocks = PartKeys / layout.BlockTokens, keyBlocks = (sequence.KeyCount + layout.BlockTokens - 1)
+            / layout.BlockTokens, parts = 1;
         for (int head = 0; head < heads; head += group)
         {
-            var queries = new TileQueries(sequence.Batch, sequence.QueryStart, sequence.FirstQueryPosition, sequence.QueryCount, head, group,
+            var queries = new TileQueries(sequence.Batch, sequence.QueryStart, sequence.FirstQueryPosition,
+                sequence.QueryCount, head, group,
                 layout.BlockTokens);
             parts = Math.Max(parts, (Rows(layout, queries).Count(keyBlocks) + partBlocks - 1) / partBlocks);
         }
-        return new SequencePlan(sequence, firstItem, firstPartialRow, group, heads / group, 1, parts) { PartBlocks = partBlocks };
+        return new SequencePlan(sequence, firstItem, firstPartialRow, group, heads / group, 1,
+            parts) { PartBlocks = partBlocks };
     }
 }
 
 /// <summary>An item: a part of the keys of a tile of a head unit of a sequence.</summary>
 internal readonly record struct ForwardItem(int Sequence, int Unit, int Tile, int Part);
 
-/// <summary>The items of one sequence: (head unit, tile, part), the last two counted as <c>tile * Parts + part</c>.</summary>
+/// <summary>The items of one sequence: (head unit, tile, part), the last two counted as <c>tile * Parts +
+/// part</c>.</summary>
 /// <param name="Sequence">The sequence.</param>
 /// <param name="FirstItem">Its first item among those of a KV head.</param>
 /// <param name="FirstPartialRow">Its first row of partial results.</param>
@@ -121,7 +134,8 @@ internal readonly record struct ForwardItem(int Sequence, int Unit, int Tile, in
 /// <param name="Units">Number of head units.</param>
 /// <param name="Tiles">Query tiles.</param>
 /// <param name="Parts">Parts that the keys of a tile are cut into; above 1 there are partial results.</param>
-internal readonly record struct SequencePlan(Sequence Sequence, int FirstItem, long FirstPartialRow, int UnitHeads, int Units, int Tiles, int Parts)
+internal readonly record struct SequencePlan(Sequence Sequence, int FirstItem, long FirstPartialRow, int UnitHeads,
+    int Units, int Tiles, int Parts)
 {
     /// <summary>Blocks of a part.</summary>
     public int PartBlocks { get; init; } = int.MaxValue;
@@ -144,7 +158,8 @@ internal readonly record struct SequencePlan(Sequence Sequence, int FirstItem, l
             end = Math.Min(end, start + TileQueries.MaxLanes);
             firstPosition = Math.Max(firstPosition, start);
         }
-        return new TileQueries(Sequence.Batch, Sequence.QueryStart + firstPosition - Sequence.FirstQueryPosition, firstPosition,
+        return new TileQueries(Sequence.Batch, Sequence.QueryStart + firstPosition - Sequence.FirstQueryPosition,
+            firstPosition,
             end - firstPosition, unit * UnitHeads, UnitHeads, blockTokens);
     }
 }

@@ -8,8 +8,9 @@ using S2ILGPU.Tensors;
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
-/// <c>O = softmax(scale Q K^T) V</c> for a tile of up to 64 queries. Lanes are queries: <c>S^T = K Q^T</c> and <c>O^T = V^T P^T</c>, so softmax has no step
-/// across lanes; the column maximum is found while scores are stored, and O is rescaled while it is loaded. Keys come in groups of up to 64.
+/// <c>O = softmax(scale Q K^T) V</c> for a tile of up to 64 queries. Lanes are queries: <c>S^T = K Q^T</c> and <c>O^T =
+/// V^T P^T</c>, so softmax has no step across lanes; the column maximum is found while scores are stored, and O is
+/// rescaled while it is loaded. Keys come in groups of up to 64.
 /// </summary>
 /// <remarks>Belongs to one worker.</remarks>
 internal sealed unsafe class ForwardTile<T>
@@ -18,15 +19,18 @@ internal sealed unsafe class ForwardTile<T>
     private const int Lanes = TileQueries.MaxLanes, Keys = TokenGroup.MaxTokens;
 
     private readonly TokenGroup _group = new();
-    private readonly int[] _visible = new int[Lanes];                            // keys of the group that a pair of registers of lanes sees, by first lane
-    private float* _query, _scores, _output, _keyCopy, _valueCopy;              // [D, lanes], [keys, lanes], [D, lanes], [keys, D], [keys, D]
+    // keys of the group that a pair of registers of lanes sees, by first lane
+    private readonly int[] _visible = new int[Lanes];
+    // [D, lanes], [keys, lanes], [D, lanes], [keys, D], [keys, D]
+    private float* _query, _scores, _output, _keyCopy, _valueCopy;
     private float* _max, _sum, _factor, _groupMax, _limit, _logSumExp;           // [lanes]
     private int _headDim, _columns, _seenBlocks;
 
     private static int Pair => RegisterKernels<T>.PairWidth;
 
     /// <summary>Floats of scratch memory for a head size.</summary>
-    public static long ScratchFloats(int headDim) => 2L * headDim * Lanes + 2L * Keys * headDim + Keys * Lanes + 6 * Lanes;
+    public static long ScratchFloats(int headDim) =>
+        2L * headDim * Lanes + 2L * Keys * headDim + Keys * Lanes + 6 * Lanes;
 
     /// <summary>Gives the tile its scratch memory.</summary>
     public void Prepare(float* scratch, int headDim)
@@ -46,7 +50,8 @@ internal sealed unsafe class ForwardTile<T>
     }
 
     /// <summary>Attention of the tile over all keys of a walk.</summary>
-    public void Run(in TileQueries queries, HeadTensor query, float scale, TokenWalk walk, bool isCausal, in TokenRows keys, in TokenRows values,
+    public void Run(in TileQueries queries, HeadTensor query, float scale, TokenWalk walk, bool isCausal,
+        in TokenRows keys, in TokenRows values,
         in TileResult result)
     {
         var replay = walk;
@@ -57,11 +62,13 @@ internal sealed unsafe class ForwardTile<T>
             Scores(queries, isCausal, keys);
             Softmax();
             var product = new Product { B = _scores, BStride = Lanes, C = _output, CStride = Lanes };
-            product.A = values.Rows<T>(_group, _headDim, _valueCopy, out product.StepStride, isReadOnce: IsDecoding(queries));
+            product.A = values.Rows<T>(_group, _headDim, _valueCopy, out product.StepStride,
+                isReadOnce: IsDecoding(queries));
             for (int lane = 0; lane < _columns; lane += Pair, product.B += Pair, product.C += Pair)
             {
                 product.Steps = _visible[lane];
-                RegisterKernels<T>.Multiply<UnitStride, AnyStride, Rescale<T>>(product, _headDim, Math.Min(Pair, _columns - lane), new(_factor + lane));
+                RegisterKernels<T>.Multiply<UnitStride, AnyStride,
+                    Rescale<T>>(product, _headDim, Math.Min(Pair, _columns - lane), new(_factor + lane));
             }
         }
         if (Finish(queries, result))
@@ -82,7 +89,8 @@ internal sealed unsafe class ForwardTile<T>
             new Span<float>(_query, _headDim * Lanes).Clear();
         float* first = query.Row(queries.Batch, queries.FirstRow, queries.FirstHead);
         if (queries.Tokens == 1)
-            BlockMoves<T>.Transpose(first, query.HeadStride, queries.Heads, _headDim, _query, Lanes, scale * SimdMath.Log2E);
+            BlockMoves<T>.Transpose(first, query.HeadStride, queries.Heads, _headDim, _query, Lanes,
+                scale * SimdMath.Log2E);
         else
             for (int head = 0; head < queries.Heads; head++)
                 BlockMoves<T>.Transpose(first + head * query.HeadStride, query.TokenStride, queries.Tokens, _headDim,
@@ -96,8 +104,8 @@ internal sealed unsafe class ForwardTile<T>
         }
     }
 
-    // Above the diagonal a register of lanes sees only the first keys of a group, and the rest is left out. Measured at 4k, D64:
-    // dense 1.03x, L16 s8 1.06x; D128 within the noise.
+    // Above the diagonal a register of lanes sees only the first keys of a group, and the rest is left out. Measured at
+    // 4k, D64: dense 1.03x, L16 s8 1.06x; D128 within the noise.
     private void CountVisible(in TileQueries queries, bool isCausal)
     {
         bool isDiagonal = isCausal && queries.Heads == 1;
@@ -110,11 +118,13 @@ internal sealed unsafe class ForwardTile<T>
         }
     }
 
-    // S^T = K Q^T of the group, and the largest score of every lane. A tile of keys is read for all queries at once, so that keys may lie anywhere.
+    // S^T = K Q^T of the group, and the largest score of every lane. A tile of keys is read for all queries at once, so
+    // that keys may lie anywhere.
     private void Scores(in TileQueries queries, bool isCausal, in TokenRows keys)
     {
         new Span<float>(_groupMax, Lanes).Fill(OnlineSoftmax<T>.Masked);
-        var product = new Product { RowStride = keys.Stride, B = _query, BStride = Lanes, C = _scores, CStride = Lanes, Steps = _headDim };
+        var product = new Product { RowStride = keys.Stride, B = _query, BStride = Lanes, C = _scores, CStride = Lanes,
+            Steps = _headDim };
         float* copy = IsDecoding(queries) || keys.ElementType != ElementType.Float32
             ? keys.Rows<T>(_group, _headDim, _keyCopy, out product.RowStride, isReadOnce: true)
             : null;
@@ -127,7 +137,8 @@ internal sealed unsafe class ForwardTile<T>
             _seenBlocks |= mask;
             if (mask == allBlocks && !(isCausal && first + count - 1 > queries.FirstPosition))
             {
-                RegisterKernels<T>.MultiplyByRows<AnyStride, UnitStride, TrackMax<T>>(product, count, _columns, new TrackMax<T>(_groupMax));
+                RegisterKernels<T>.MultiplyByRows<AnyStride, UnitStride,
+                    TrackMax<T>>(product, count, _columns, new TrackMax<T>(_groupMax));
                 continue;
             }
             SetLimits(queries, first, mask, isCausal);
@@ -148,7 +159,8 @@ internal sealed unsafe class ForwardTile<T>
         for (int head = 0; head < queries.Heads; head++)
             for (int token = 0; token < queries.Tokens; token++, lane++)
             {
-                int position = queries.FirstPosition + token, block = position / queries.BlockTokens - queries.FirstBlock;
+                int position = queries.FirstPosition + token,
+                    block = position / queries.BlockTokens - queries.FirstBlock;
                 _limit[lane] = (mask >> block & 1) == 0 ? -1 : isCausal ? position - firstKey : Keys;
             }
         for (; lane < _columns; lane++)
@@ -187,7 +199,8 @@ internal sealed unsafe class ForwardTile<T>
             int key = 0;
             for (; key + 4 <= keys; key += 4, p += 4 * Lanes)
             {
-                T p0 = softmax.Weigh(T.Load(p)), p1 = softmax.Weigh(T.Load(p + Lanes)), p2 = softmax.Weigh(T.Load(p + 2 * Lanes)),
+                T p0 = softmax.Weigh(T.Load(p)), p1 = softmax.Weigh(T.Load(p + Lanes)),
+                    p2 = softmax.Weigh(T.Load(p + 2 * Lanes)),
                     p3 = softmax.Weigh(T.Load(p + 3 * Lanes));
                 T.Store(p0, p);
                 T.Store(p1, p + Lanes);
@@ -229,7 +242,8 @@ internal sealed unsafe class ForwardTile<T>
             BlockMoves<T>.Transpose(_output, Lanes, _headDim, queries.Heads, result.Row(0, 0), result.HeadStride, 1);
         else
             for (int head = 0; head < queries.Heads; head++)
-                BlockMoves<T>.Transpose(_output + head * queries.Tokens, Lanes, _headDim, queries.Tokens, result.Row(head, 0), result.TokenStride, 1);
+                BlockMoves<T>.Transpose(_output + head * queries.Tokens, Lanes, _headDim, queries.Tokens,
+                    result.Row(head, 0), result.TokenStride, 1);
         return true;
     }
 

@@ -67,9 +67,11 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         if (part > 0)
             blocks.Skip(part * plan.PartBlocks);
         int keyEnd = layout.IsCausal ? queries.FirstPosition + queries.Tokens : plan.Sequence.KeyCount;
-        var walk = new TokenWalk(blocks, layout.BlockTokens, 0, keyEnd, plan.Parts > 1 ? plan.PartBlocks : int.MaxValue);
+        var walk = new TokenWalk(blocks, layout.BlockTokens, 0, keyEnd, plan.Parts > 1 ? plan.PartBlocks
+            : int.MaxValue);
         int keyValueHead = queries.FirstHead / (_arguments.Query.Shape[2] / layout.Pattern.KeyValueHeads);
-        TokenRows keys = RowsOf(_key, s, plan.Sequence, layout, keyValueHead), values = RowsOf(_value, s, plan.Sequence, layout, keyValueHead);
+        TokenRows keys = RowsOf(_key, s, plan.Sequence, layout, keyValueHead),
+            values = RowsOf(_value, s, plan.Sequence, layout, keyValueHead);
         var result = plan.Parts > 1 ? PartialResult(plan, plan.IndexOf(unit, tile, part)) : FinalResult(queries);
         if (DecodeTile<T>.Takes(queries, keys, values))
             _decodeTiles[worker].Run(queries, _query, _arguments.Scale, walk, layout.IsCausal, keys, values, result);
@@ -86,7 +88,8 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
 
     private void Reserve()
     {
-        long floats = ScratchMemory.Aligned(Math.Max(ForwardTile<T>.ScratchFloats(_headDim), DecodeTile<T>.ScratchFloats(_headDim)));
+        long floats = ScratchMemory.Aligned(Math.Max(ForwardTile<T>.ScratchFloats(_headDim),
+            DecodeTile<T>.ScratchFloats(_headDim)));
         float* scratch = _tileScratch.Take(floats * _tiles.Length);
         for (int w = 0; w < _tiles.Length; w++)
         {
@@ -98,7 +101,8 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
     }
 
     private bool IsCopyWorthwhile() =>
-        _arguments.Pages is null && _plan.ReadsPerBlock >= ReadsWorthCopy && !(ReadsWellInPlace(_key) && ReadsWellInPlace(_value));
+        _arguments.Pages is null && _plan.ReadsPerBlock >= ReadsWorthCopy
+        && !(ReadsWellInPlace(_key) && ReadsWellInPlace(_value));
 
     private void RunOnCopies(in Shape shape, int headsAtATime, WorkerPool pool)
     {
@@ -113,26 +117,31 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         }
     }
 
-    private bool ReadsWellInPlace(in HeadTensor rows) => new TokenRows((byte*)rows.Start, rows, _headDim).ReadsWellInPlace;
+    private bool ReadsWellInPlace(in HeadTensor rows) =>
+        new TokenRows((byte*)rows.Start, rows, _headDim).ReadsWellInPlace;
 
     private BlockLayout LayoutOf(int sequence) => _arguments.Layouts?[sequence] ?? _arguments.Layout;
 
     // Pages [P, blockTokens, D] are read as one head each; the table finds them.
-    private HeadTensor KeysOf(Tensor tensor) => _arguments.Pages is null ? HeadTensor.OfKeys(tensor) : HeadTensor.OfPages(tensor);
+    private HeadTensor KeysOf(Tensor tensor) =>
+        _arguments.Pages is null ? HeadTensor.OfKeys(tensor) : HeadTensor.OfPages(tensor);
 
-    private TokenRows RowsOf(HeadTensor tensor, int s, in Sequence sequence, BlockLayout layout, int head) => _arguments.Pages is { } pages
+    private TokenRows RowsOf(HeadTensor tensor, int s, in Sequence sequence, BlockLayout layout, int head) =>
+        _arguments.Pages is { } pages
         ? new TokenRows(tensor, _headDim, layout.BlockTokens, pages.Row(s, head))
         : new TokenRows(tensor.Address(sequence.Batch, sequence.KeyStart, head), tensor, _headDim);
 
     private TileResult FinalResult(in TileQueries queries) => new(
         (nint)_output.Row(queries.Batch, queries.FirstRow, queries.FirstHead), _output.TokenStride, _output.HeadStride,
-        _logSumExp.Exists ? (nint)_logSumExp.At(queries.Batch, queries.FirstHead, queries.FirstRow) : 0, _logSumExp.TokenStride, _logSumExp.HeadStride);
+        _logSumExp.Exists ? (nint)_logSumExp.At(queries.Batch, queries.FirstHead, queries.FirstRow) : 0,
+            _logSumExp.TokenStride, _logSumExp.HeadStride);
 
     private TileResult PartialResult(in SequencePlan plan, int index)
     {
         int tokens = plan.Sequence.QueryCount;
         long row = plan.FirstPartialRow + (long)index * plan.UnitHeads * tokens;
-        return new TileResult((nint)(_partialOutput + row * _headDim), _headDim, (nint)tokens * _headDim, (nint)(_partialLogSumExp + row), 1, tokens);
+        return new TileResult((nint)(_partialOutput + row * _headDim), _headDim, (nint)tokens * _headDim,
+            (nint)(_partialLogSumExp + row), 1, tokens);
     }
 
     /// <summary>Merges the parts of a unit; items are (sequence, head), where a unit goes by its number.</summary>
@@ -155,7 +164,8 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
                     var part = forward.PartialResult(plan, plan.IndexOf(unit, 0, p));
                     (outputs[p], logSumExps[p]) = ((nint)part.Row(head, token), part.LogSumExp + lane * sizeof(float));
                 }
-                final.SetLogSumExp(head, token, PartialRows.Merge<T>(outputs, logSumExps, forward._headDim, final.Row(head, token)));
+                final.SetLogSumExp(head, token,
+                    PartialRows.Merge<T>(outputs, logSumExps, forward._headDim, final.Row(head, token)));
             }
         }
     }

@@ -10,14 +10,17 @@ namespace S2ILGPU.Cpu.Attention;
 /// <param name="TokenStride">Elements from one token to the next.</param>
 /// <param name="HeadStride">Elements from one head to the next.</param>
 /// <param name="ElementType">Element type.</param>
-internal readonly unsafe record struct HeadTensor(nint Start, nint BatchStride, nint TokenStride, nint HeadStride, ElementType ElementType)
+internal readonly unsafe record struct HeadTensor(nint Start, nint BatchStride, nint TokenStride, nint HeadStride,
+    ElementType ElementType)
 {
     /// <summary>A float32 tensor.</summary>
     public static HeadTensor Of(Tensor tensor)
     {
         if (tensor.ElementType != ElementType.Float32 || tensor.Shape.Rank != 4 || !HasAdjacentRows(tensor))
-            throw new ArgumentException($"attention on the CPU needs Float32 [B, N, H, D] with adjacent D, got {tensor}");
-        return new HeadTensor((nint)CpuTensors.Address(tensor), tensor.Stride(0), tensor.Stride(1), tensor.Stride(2), tensor.ElementType);
+            throw new ArgumentException(
+                $"attention on the CPU needs Float32 [B, N, H, D] with adjacent D, got {tensor}");
+        return new HeadTensor((nint)CpuTensors.Address(tensor), tensor.Stride(0), tensor.Stride(1), tensor.Stride(2),
+            tensor.ElementType);
     }
 
     /// <summary>Keys or values: float32 or a 16-bit type.</summary>
@@ -25,27 +28,34 @@ internal readonly unsafe record struct HeadTensor(nint Start, nint BatchStride, 
     {
         if (!IsReadable(tensor.ElementType) || tensor.Shape.Rank != 4 || !HasAdjacentRows(tensor))
             throw new ArgumentException(
-                $"attention on the CPU needs keys and values [B, N, Hkv, D] of Float32, Float16 or BFloat16 with adjacent D, got {tensor}");
-        return new HeadTensor((nint)CpuTensors.Address(tensor), tensor.Stride(0), tensor.Stride(1), tensor.Stride(2), tensor.ElementType);
+                $"attention on the CPU needs keys and values [B, N, Hkv, D] of Float32, Float16 or BFloat16 with "
+                + $"adjacent D, got {tensor}");
+        return new HeadTensor((nint)CpuTensors.Address(tensor), tensor.Stride(0), tensor.Stride(1), tensor.Stride(2),
+            tensor.ElementType);
     }
 
-    /// <summary>The pages [P, blockTokens, D] of a cache, float32 or a 16-bit type: the batch dimension counts pages.</summary>
+    /// <summary>The pages [P, blockTokens, D] of a cache, float32 or a 16-bit type: the batch dimension counts
+    /// pages.</summary>
     public static HeadTensor OfPages(Tensor tensor)
     {
         if (!IsReadable(tensor.ElementType) || tensor.Shape.Rank != 3 || !HasAdjacentRows(tensor))
             throw new ArgumentException(
-                $"attention on the CPU needs pages [P, blockTokens, D] of Float32, Float16 or BFloat16 with adjacent D, got {tensor}");
-        return new HeadTensor((nint)CpuTensors.Address(tensor), tensor.Stride(0), tensor.Stride(1), 0, tensor.ElementType);
+                $"attention on the CPU needs pages [P, blockTokens, D] of Float32, Float16 or BFloat16 with adjacent "
+                + $"D, got {tensor}");
+        return new HeadTensor((nint)CpuTensors.Address(tensor), tensor.Stride(0), tensor.Stride(1), 0,
+            tensor.ElementType);
     }
 
     /// <summary>The row of D floats of a token and head of a float32 tensor.</summary>
-    public float* Row(nint batch, nint token, nint head) => (float*)Start + batch * BatchStride + token * TokenStride + head * HeadStride;
+    public float* Row(nint batch, nint token, nint head) =>
+        (float*)Start + batch * BatchStride + token * TokenStride + head * HeadStride;
 
     /// <summary>The first element of a token and head.</summary>
     public byte* Address(nint batch, nint token, nint head) =>
         (byte*)Start + (batch * BatchStride + token * TokenStride + head * HeadStride) * ElementType.SizeBytes();
 
-    private static bool IsReadable(ElementType type) => type is ElementType.Float32 or ElementType.Float16 or ElementType.BFloat16;
+    private static bool IsReadable(ElementType type) =>
+        type is ElementType.Float32 or ElementType.Float16 or ElementType.BFloat16;
 
     private static bool HasAdjacentRows(Tensor tensor) => tensor.Shape[-1] <= 1 || tensor.Stride(-1) == 1;
 }
@@ -63,11 +73,13 @@ internal readonly unsafe record struct RowStatistics(nint Start, nint BatchStrid
             return default;
         if (tensor.ElementType != ElementType.Float32 || tensor.Shape.Rank != 3)
             throw new ArgumentException($"attention on the CPU needs Float32 [B, H, N], got {tensor}");
-        return new RowStatistics((nint)CpuTensors.Address(tensor), tensor.Stride(0), tensor.Stride(1), tensor.Stride(2));
+        return new RowStatistics((nint)CpuTensors.Address(tensor), tensor.Stride(0), tensor.Stride(1),
+            tensor.Stride(2));
     }
 
     public bool Exists => Start != 0;
 
     /// <summary>The element of a token and head.</summary>
-    public float* At(nint batch, nint head, nint token) => (float*)Start + batch * BatchStride + head * HeadStride + token * TokenStride;
+    public float* At(nint batch, nint head, nint token) =>
+        (float*)Start + batch * BatchStride + head * HeadStride + token * TokenStride;
 }

@@ -6,14 +6,15 @@ using S2ILGPU.Cpu.Threads;
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
-/// The bookkeeping of softmax over scores that arrive bit by bit, one softmax per lane, in base 2: the largest score so far m and <c>l = sum 2^(s - m)</c>.
-/// Whatever was weighed before a larger score came is rescaled by the factor that <see cref="Raise"/> returns.
+/// The bookkeeping of softmax over scores that arrive bit by bit, one softmax per lane, in base 2: the largest score so
+/// far m and <c>l = sum 2^(s - m)</c>. Whatever was weighed before a larger score came is rescaled by the factor that
+/// <see cref="Raise"/> returns.
 /// </summary>
 internal struct OnlineSoftmax<T>(T max, T sum)
     where T : unmanaged, ISimd<T>
 {
-    /// <summary>Score of what is masked out. Finite, so that no difference of two scores is NaN; a maximum below <see cref="Seen"/> has met nothing but
-    /// masked scores.</summary>
+    /// <summary>Score of what is masked out. Finite, so that no difference of two scores is NaN; a maximum below <see
+    /// cref="Seen"/> has met nothing but masked scores.</summary>
     public const float Masked = -1e38f;
 
     /// <summary>Scores of ordinary size are above.</summary>
@@ -28,7 +29,8 @@ internal struct OnlineSoftmax<T>(T max, T sum)
     /// <summary>Nothing seen yet.</summary>
     public static OnlineSoftmax<T> Empty => new(T.Create(Masked), T.Zero);
 
-    /// <summary><c>m' = max(m, score)</c>. Returns <c>2^(m - m')</c>, the factor of all that was weighed so far.</summary>
+    /// <summary><c>m' = max(m, score)</c>. Returns <c>2^(m - m')</c>, the factor of all that was weighed so
+    /// far.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public T Raise(T score)
     {

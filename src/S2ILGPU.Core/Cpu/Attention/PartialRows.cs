@@ -7,7 +7,8 @@ namespace S2ILGPU.Cpu.Attention;
 /// <summary>The merge of what one query got from disjoint parts of its keys.</summary>
 internal static unsafe class PartialRows
 {
-    /// <summary><c>LSE = ln sum_i exp(LSE_i), O = sum_i exp(LSE_i - LSE) O_i</c>; a part with -inf counts nothing, whatever its O is.</summary>
+    /// <summary><c>LSE = ln sum_i exp(LSE_i), O = sum_i exp(LSE_i - LSE) O_i</c>; a part with -inf counts nothing,
+    /// whatever its O is.</summary>
     /// <param name="outputs">Address of O_i of each part, D floats.</param>
     /// <param name="logSumExps">Address of LSE_i of each part.</param>
     /// <param name="headDim">D.</param>

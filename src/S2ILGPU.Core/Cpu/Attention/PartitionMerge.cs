@@ -20,7 +20,8 @@ internal sealed unsafe class PartitionMerge<T> : IParallelWork
     private int ItemsPerBatch => (_tokens + TokensPerItem - 1) / TokensPerItem;
 
     /// <summary>Merges outputs [B, N, H, D] and log-sum-exps [B, H, N].</summary>
-    public void Run(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp, WorkerPool pool)
+    public void Run(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output, Tensor logSumExp,
+        WorkerPool pool)
     {
         _parts = outputs.Count;
         if (_outputs.Length < _parts)
@@ -34,14 +35,17 @@ internal sealed unsafe class PartitionMerge<T> : IParallelWork
 
     public void Execute(int item, int worker)
     {
-        int batch = item / ItemsPerBatch, start = item % ItemsPerBatch * TokensPerItem, end = Math.Min(_tokens, start + TokensPerItem);
+        int batch = item / ItemsPerBatch, start = item % ItemsPerBatch * TokensPerItem,
+            end = Math.Min(_tokens, start + TokensPerItem);
         Span<nint> outputs = stackalloc nint[_parts], logSumExps = stackalloc nint[_parts];
         for (int token = start; token < end; token++)
             for (int head = 0; head < _heads; head++)
             {
                 for (int p = 0; p < _parts; p++)
-                    (outputs[p], logSumExps[p]) = ((nint)_outputs[p].Row(batch, token, head), (nint)_logSumExps[p].At(batch, head, token));
-                *_logSumExp.At(batch, head, token) = PartialRows.Merge<T>(outputs, logSumExps, _headDim, _output.Row(batch, token, head));
+                    (outputs[p], logSumExps[p]) =
+                        ((nint)_outputs[p].Row(batch, token, head), (nint)_logSumExps[p].At(batch, head, token));
+                *_logSumExp.At(batch, head, token) =
+                    PartialRows.Merge<T>(outputs, logSumExps, _headDim, _output.Row(batch, token, head));
             }
     }
 }

@@ -3,8 +3,8 @@ using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.Attention;
 
-/// <summary>The queries of a tile: neighbouring tokens of one sequence, of one head or of all heads that share a KV head.
-/// Lane <c>head * Tokens + token</c>.</summary>
+/// <summary>The queries of a tile: neighbouring tokens of one sequence, of one head or of all heads that share a KV
+/// head. Lane <c>head * Tokens + token</c>.</summary>
 /// <param name="Batch">Index of the batch dimension.</param>
 /// <param name="FirstRow">Row of the first token in the query tensor.</param>
 /// <param name="FirstPosition">Position of the first token in its sequence.</param>
@@ -12,7 +12,8 @@ namespace S2ILGPU.Cpu.Attention;
 /// <param name="FirstHead">First query head.</param>
 /// <param name="Heads">Number of query heads.</param>
 /// <param name="BlockTokens">Tokens per block of the layout.</param>
-internal readonly record struct TileQueries(int Batch, int FirstRow, int FirstPosition, int Tokens, int FirstHead, int Heads, int BlockTokens)
+internal readonly record struct TileQueries(int Batch, int FirstRow, int FirstPosition, int Tokens, int FirstHead,
+    int Heads, int BlockTokens)
 {
     /// <summary>The most lanes of a tile.</summary>
     public const int MaxLanes = 64;
@@ -32,14 +33,16 @@ internal readonly record struct TileQueries(int Batch, int FirstRow, int FirstPo
     public int BlockOf(int lane) => PositionOf(lane) / BlockTokens - FirstBlock;
 }
 
-/// <summary>Where the results of a tile go: row (head, token) of the tile is at <c>head * HeadStride + token * TokenStride</c>.</summary>
+/// <summary>Where the results of a tile go: row (head, token) of the tile is at <c>head * HeadStride + token *
+/// TokenStride</c>.</summary>
 /// <param name="Output">Address of the first row of O.</param>
 /// <param name="TokenStride">Floats from one token to the next.</param>
 /// <param name="HeadStride">Floats from one head to the next.</param>
 /// <param name="LogSumExp">Address of the first log-sum-exp, 0 when it is not wanted.</param>
 /// <param name="LogSumExpTokenStride">Floats from one token to the next.</param>
 /// <param name="LogSumExpHeadStride">Floats from one head to the next.</param>
-internal readonly unsafe record struct TileResult(nint Output, nint TokenStride, nint HeadStride, nint LogSumExp, nint LogSumExpTokenStride,
+internal readonly unsafe record struct TileResult(nint Output, nint TokenStride, nint HeadStride, nint LogSumExp,
+    nint LogSumExpTokenStride,
     nint LogSumExpHeadStride)
 {
     public float* Row(int head, int token) => (float*)Output + head * HeadStride + token * TokenStride;

@@ -3,7 +3,8 @@ using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.Attention;
 
-/// <summary>Up to 64 keys (forward) or queries (backward) that are multiplied together: pieces of up to four kept blocks.</summary>
+/// <summary>Up to 64 keys (forward) or queries (backward) that are multiplied together: pieces of up to four kept
+/// blocks.</summary>
 internal sealed class TokenGroup
 {
     /// <summary>The most tokens of a group.</summary>
@@ -49,14 +50,16 @@ internal sealed class TokenGroup
     }
 }
 
-/// <summary>The tokens of some blocks inside a range of positions, as pieces of at most 64 tokens of one block.</summary>
+/// <summary>The tokens of some blocks inside a range of positions, as pieces of at most 64 tokens of one
+/// block.</summary>
 /// <param name="blocks">The blocks.</param>
 /// <param name="blockTokens">Tokens per block.</param>
 /// <param name="start">First position of the range.</param>
 /// <param name="end">Exclusive end of the range.</param>
 /// <param name="maxBlocks">The most blocks.</param>
 /// <param name="cut">No group has positions before the cut and from it on.</param>
-internal ref struct TokenWalk(BlockUnion blocks, int blockTokens, int start, int end, int maxBlocks = int.MaxValue, int cut = 0)
+internal ref struct TokenWalk(BlockUnion blocks, int blockTokens, int start, int end, int maxBlocks = int.MaxValue,
+    int cut = 0)
 {
     private readonly int _pieceTokens = Math.Min(blockTokens, TokenGroup.MaxTokens);
     private BlockUnion _blocks = blocks;

@@ -7,8 +7,9 @@ using S2ILGPU.Tensors;
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
-/// The rows of D elements of one head of one sequence (queries, keys, values), by position; evenly spaced in a tensor or in the pages of a cache.
-/// The only place that knows how they are stored: kernels read them in place or from the float32 copy that <see cref="Rows{T}"/> makes.
+/// The rows of D elements of one head of one sequence (queries, keys, values), by position; evenly spaced in a tensor
+/// or in the pages of a cache. The only place that knows how they are stored: kernels read them in place or from the
+/// float32 copy that <see cref="Rows{T}"/> makes.
 /// </summary>
 internal readonly unsafe ref struct TokenRows
 {
@@ -76,13 +77,14 @@ internal readonly unsafe ref struct TokenRows
         return scratch;
     }
 
-    /// <summary>The rows of a group of tokens one after the other: in place where they lie so, otherwise copied to scratch.</summary>
+    /// <summary>The rows of a group of tokens one after the other: in place where they lie so, otherwise copied to
+    /// scratch.</summary>
     /// <param name="group">The tokens.</param>
     /// <param name="paddedDim">Floats that will be read of each row; those beyond D are 0.</param>
     /// <param name="scratch">Room for <paramref name="paddedDim"/> floats per token of a group.</param>
     /// <param name="stride">Floats from one row to the next.</param>
-    /// <param name="isReadOnce">Copy in any case, because nothing else has the rows in the cache: a copy streams, while kernels read several rows at a
-    /// time.</param>
+    /// <param name="isReadOnce">Copy in any case, because nothing else has the rows in the cache: a copy streams, while
+    /// kernels read several rows at a time.</param>
     public float* Rows<T>(TokenGroup group, int paddedDim, float* scratch, out nint stride, bool isReadOnce = false)
         where T : unmanaged, ISimd<T>
     {
@@ -97,7 +99,8 @@ internal readonly unsafe ref struct TokenRows
         return scratch;
     }
 
-    /// <summary>Copies neighbouring rows of one block as floats, <paramref name="paddedDim"/> apart and filled up with zeros.</summary>
+    /// <summary>Copies neighbouring rows of one block as floats, <paramref name="paddedDim"/> apart and filled up with
+    /// zeros.</summary>
     public void Copy<T>(int first, int count, float* destination, int paddedDim)
         where T : unmanaged, ISimd<T>
     {
@@ -118,7 +121,8 @@ internal readonly unsafe ref struct TokenRows
         return true;
     }
 
-    // Rows whose distance is a multiple of a large power of two fall into few sets of the cache and throw each other out.
+    // Rows whose distance is a multiple of a large power of two fall into few sets of the cache and throw each other
+    // out.
     internal static bool KeepsCacheSets(nint stride, int headDim)
     {
         const int FloatsPerLine = 16, Sets = 64;

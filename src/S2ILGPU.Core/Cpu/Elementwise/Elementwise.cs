@@ -13,8 +13,10 @@ internal interface IElementwiseOperation
     void Apply<T>(long index) where T : unmanaged, ISimd<T>;
 }
 
-/// <summary>The loop over an elementwise operation: full registers, then the rest one by one with the same formula.</summary>
-internal readonly struct ElementwiseKernel<TOperation>(TOperation operation) : IRangeKernel where TOperation : struct, IElementwiseOperation
+/// <summary>The loop over an elementwise operation: full registers, then the rest one by one with the same
+/// formula.</summary>
+internal readonly struct ElementwiseKernel<TOperation>(TOperation operation) : IRangeKernel
+    where TOperation : struct, IElementwiseOperation
 {
     public const int Grain = 16 * 1024;
 

@@ -21,8 +21,10 @@ internal readonly unsafe struct GeluOperation(float* x, float* y) : IElementwise
     }
 }
 
-/// <summary><c>dx (+)= dy (s + x s (1 - s) 2u'), s = sigmoid(2u), 2u' = 2 sqrt(2/pi) (1 + 3 * 0.044715 x^2)</c></summary>
-internal readonly unsafe struct GeluBackwardOperation(float* x, float* dy, float* dx, bool accumulate) : IElementwiseOperation
+/// <summary><c>dx (+)= dy (s + x s (1 - s) 2u'), s = sigmoid(2u), 2u' = 2 sqrt(2/pi) (1 + 3 * 0.044715
+/// x^2)</c></summary>
+internal readonly unsafe struct GeluBackwardOperation(float* x, float* dy, float* dx, bool accumulate)
+    : IElementwiseOperation
 {
     // Beyond it the derivative is exactly 0 or 1, and the squares stay finite.
     private const float Clamp = 40f;

@@ -25,10 +25,12 @@ internal readonly unsafe struct CountNonFiniteKernel(float* x, long* count) : IR
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static T IsNonFinite<T>(T value) where T : unmanaged, ISimd<T> => T.SelectGreaterOrEqual(value - value, T.Zero, T.Zero, T.Create(1f));
+    private static T IsNonFinite<T>(T value) where T : unmanaged, ISimd<T> =>
+        T.SelectGreaterOrEqual(value - value, T.Zero, T.Zero, T.Create(1f));
 }
 
-/// <summary><c>partial_i = sum x^2</c> over the i-th chunk, in double precision. One code for all register widths.</summary>
+/// <summary><c>partial_i = sum x^2</c> over the i-th chunk, in double precision. One code for all register
+/// widths.</summary>
 internal readonly unsafe struct SumOfSquaresKernel(float* x, double* partials) : IRangeKernel
 {
     public const int Grain = 16 * 1024;

@@ -17,7 +17,8 @@ internal readonly unsafe struct FillOperation(float* y, float value) : IElementw
 internal readonly unsafe struct AddOperation(float* a, float* b, float* sum) : IElementwiseOperation
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Apply<T>(long index) where T : unmanaged, ISimd<T> => T.Store(T.Load(a + index) + T.Load(b + index), sum + index);
+    public void Apply<T>(long index) where T : unmanaged, ISimd<T> =>
+        T.Store(T.Load(a + index) + T.Load(b + index), sum + index);
 }
 
 /// <summary><c>accumulator += factor x</c></summary>
@@ -25,11 +26,13 @@ internal readonly unsafe struct AddScaledOperation(float* x, float factor, float
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Apply<T>(long index) where T : unmanaged, ISimd<T> =>
-        T.Store(T.FusedMultiplyAdd(T.Load(x + index), T.Create(factor), T.Load(accumulator + index)), accumulator + index);
+        T.Store(T.FusedMultiplyAdd(T.Load(x + index), T.Create(factor), T.Load(accumulator + index)),
+        accumulator + index);
 }
 
 /// <summary><c>sum = sum_i terms_i</c> over rows of terms, in the order of i; the index is the column.</summary>
-internal readonly unsafe struct SumOfRowsOperation(float* terms, int rows, int columns, float* sum, bool accumulate) : IElementwiseOperation
+internal readonly unsafe struct SumOfRowsOperation(float* terms, int rows, int columns, float* sum, bool accumulate)
+    : IElementwiseOperation
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Apply<T>(long index) where T : unmanaged, ISimd<T>

@@ -18,7 +18,8 @@ internal readonly unsafe struct SwiGluOperation(float* gate, float* up, float* y
 }
 
 /// <summary><c>dg (+)= dy u s (1 + g (1 - s)), du (+)= dy g s, s = sigmoid(g)</c>; a null target is left out.</summary>
-internal readonly unsafe struct SwiGluBackwardOperation(float* gate, float* up, float* dy, float* dgate, float* dup, bool accumulateGate, bool accumulateUp)
+internal readonly unsafe struct SwiGluBackwardOperation(float* gate, float* up, float* dy, float* dgate, float* dup,
+    bool accumulateGate, bool accumulateUp)
     : IElementwiseOperation
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -52,13 +53,15 @@ internal readonly struct SwiGluKernel(Rows gate, Rows up, Rows y) : IRangeKernel
 }
 
 /// <summary><see cref="SwiGluBackwardOperation"/> over rows of any stride; the index is the row.</summary>
-internal readonly struct SwiGluBackwardKernel(Rows gate, Rows up, Rows dy, RowTarget dgate, RowTarget dup) : IRangeKernel
+internal readonly struct SwiGluBackwardKernel(Rows gate, Rows up, Rows dy, RowTarget dgate, RowTarget dup)
+    : IRangeKernel
 {
     public unsafe void Execute<T>(long start, long end) where T : unmanaged, ISimd<T>
     {
         for (long row = start; row < end; row++)
         {
-            var operation = new SwiGluBackwardOperation(gate[row], up[row], dy[row], dgate[row], dup[row], dgate.Accumulate, dup.Accumulate);
+            var operation = new SwiGluBackwardOperation(gate[row], up[row], dy[row], dgate[row], dup[row],
+                dgate.Accumulate, dup.Accumulate);
             new ElementwiseKernel<SwiGluBackwardOperation>(operation).Execute<T>(0, dy.Columns);
         }
     }

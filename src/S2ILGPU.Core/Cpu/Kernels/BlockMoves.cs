@@ -11,7 +11,8 @@ internal static unsafe class BlockMoves<T>
 {
     /// <summary><c>destination[c][r] = source[r][c] * factor</c> for any number of rows and columns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Transpose(float* source, nint sourceStride, nint rows, nint columns, float* destination, nint destinationStride, float factor)
+    public static void Transpose(float* source, nint sourceStride, nint rows, nint columns, float* destination,
+        nint destinationStride, float factor)
     {
         nint row = 0;
         T wide = T.Create(factor);
@@ -19,16 +20,20 @@ internal static unsafe class BlockMoves<T>
         {
             nint column = 0;
             for (; column + T.Count <= columns; column += T.Count)
-                T.Transpose(source + row * sourceStride + column, sourceStride, destination + column * destinationStride + row, destinationStride, wide);
+                T.Transpose(source + row * sourceStride + column, sourceStride,
+                    destination + column * destinationStride + row, destinationStride, wide);
             TransposeRest(source + row * sourceStride + column, sourceStride, T.Count, columns - column,
                 destination + column * destinationStride + row, destinationStride, factor);
         }
-        TransposeRest(source + row * sourceStride, sourceStride, rows - row, columns, destination + row, destinationStride, factor);
+        TransposeRest(source + row * sourceStride, sourceStride, rows - row, columns, destination + row,
+            destinationStride, factor);
     }
 
-    /// <summary>Copies rows of <paramref name="columns"/> floats, a multiple of 4, and fills up with zeros to <paramref name="paddedColumns"/>.</summary>
+    /// <summary>Copies rows of <paramref name="columns"/> floats, a multiple of 4, and fills up with zeros to <paramref
+    /// name="paddedColumns"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Copy(float* source, nint sourceStride, nint rows, nint columns, float* destination, nint destinationStride, nint paddedColumns)
+    public static void Copy(float* source, nint sourceStride, nint rows, nint columns, float* destination,
+        nint destinationStride, nint paddedColumns)
     {
         for (nint row = 0; row < rows; row++, source += sourceStride, destination += destinationStride)
         {
@@ -42,8 +47,8 @@ internal static unsafe class BlockMoves<T>
         }
     }
 
-    /// <summary>Copies rows of <paramref name="columns"/> 16-bit elements as floats, and fills up with zeros to <paramref name="paddedColumns"/>, which is
-    /// also the distance between rows.</summary>
+    /// <summary>Copies rows of <paramref name="columns"/> 16-bit elements as floats, and fills up with zeros to
+    /// <paramref name="paddedColumns"/>, which is also the distance between rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Widen<TElement>(in StoredRows source, nint columns, float* destination, nint paddedColumns)
         where TElement : struct, IRowElement
@@ -64,7 +69,8 @@ internal static unsafe class BlockMoves<T>
     /// <summary><c>destination = source * factor</c>, row by row; the columns are a multiple of 4.</summary>
     /// <returns>Whether all results are finite.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static bool Scale(float* source, nint sourceStride, nint rows, nint columns, float* destination, nint destinationStride, float factor)
+    public static bool Scale(float* source, nint sourceStride, nint rows, nint columns, float* destination,
+        nint destinationStride, float factor)
     {
         T wide = T.Create(factor), zeros = T.Zero;
         Simd128 narrowZeros = Simd128.Zero;
@@ -87,14 +93,16 @@ internal static unsafe class BlockMoves<T>
         return T.Sum(zeros) + Simd128.Sum(narrowZeros) == 0;
     }
 
-    private static void TransposeRest(float* source, nint sourceStride, nint rows, nint columns, float* destination, nint destinationStride, float factor)
+    private static void TransposeRest(float* source, nint sourceStride, nint rows, nint columns, float* destination,
+        nint destinationStride, float factor)
     {
         nint row = 0;
         for (; row + Simd128.Count <= rows; row += Simd128.Count)
         {
             nint column = 0;
             for (; column + Simd128.Count <= columns; column += Simd128.Count)
-                Simd128.Transpose(source + row * sourceStride + column, sourceStride, destination + column * destinationStride + row,
+                Simd128.Transpose(source + row * sourceStride + column, sourceStride,
+                    destination + column * destinationStride + row,
                     destinationStride, Simd128.Create(factor));
             for (; column < columns; column++)
                 for (nint r = row; r < row + Simd128.Count; r++)

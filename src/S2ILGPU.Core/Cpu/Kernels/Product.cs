@@ -3,16 +3,19 @@ using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.Kernels;
 
-/// <summary>Operands of <c>C[rows, columns] (+)= A[rows, steps] B[steps, columns]</c>; columns of B and C are adjacent, all strides count floats.</summary>
+/// <summary>Operands of <c>C[rows, columns] (+)= A[rows, steps] B[steps, columns]</c>; columns of B and C are adjacent,
+/// all strides count floats.</summary>
 internal unsafe struct Product
 {
     /// <summary>A[0, 0]; element (row, step) is at <c>row * RowStride + step * StepStride</c>.</summary>
     public float* A;
 
-    /// <summary>Distance between rows of A; read only by a kernel whose row stride is <see cref="AnyStride"/>.</summary>
+    /// <summary>Distance between rows of A; read only by a kernel whose row stride is <see
+    /// cref="AnyStride"/>.</summary>
     public nint RowStride;
 
-    /// <summary>Distance between steps of A; read only by a kernel whose step stride is <see cref="AnyStride"/>.</summary>
+    /// <summary>Distance between steps of A; read only by a kernel whose step stride is <see
+    /// cref="AnyStride"/>.</summary>
     public nint StepStride;
 
     /// <summary>B[0, 0].</summary>
@@ -31,7 +34,8 @@ internal unsafe struct Product
     public nint Steps;
 }
 
-/// <summary>A stride of A: a constant that the JIT folds into the addresses, or the one in <see cref="Product"/>.</summary>
+/// <summary>A stride of A: a constant that the JIT folds into the addresses, or the one in <see
+/// cref="Product"/>.</summary>
 internal interface IStride
 {
     /// <summary>The stride, given the one in the operands.</summary>

@@ -6,9 +6,10 @@ using S2ILGPU.Cpu.Threads;
 namespace S2ILGPU.Cpu.Kernels;
 
 /// <summary>
-/// Products <c>C[rows, columns] (+)= A[rows, steps] B[steps, columns]</c> out of register tiles: some rows high, one or two registers wide, every
-/// accumulator in a register of its own.
-/// The tiles are generated source (<c>RegisterKernels.g.cs</c>), because accumulators in an array are 3 to 5 times slower.
+/// Products <c>C[rows, columns] (+)= A[rows, steps] B[steps, columns]</c> out of register tiles: some rows high, one or
+/// two registers wide, every accumulator in a register of its own.
+/// The tiles are generated source (<c>RegisterKernels.g.cs</c>), because accumulators in an array are 3 to 5 times
+/// slower.
 /// </summary>
 internal static unsafe partial class RegisterKernels<T>
     where T : unmanaged, ISimd<T>

@@ -6,7 +6,8 @@ using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.Kernels;
 
-/// <summary>How a register tile of C begins and how it ends. Inlined into the kernels, so that an epilogue costs no extra pass over C.</summary>
+/// <summary>How a register tile of C begins and how it ends. Inlined into the kernels, so that an epilogue costs no
+/// extra pass over C.</summary>
 internal unsafe interface ITile<T>
     where T : unmanaged, ISimd<T>
 {
@@ -118,7 +119,8 @@ internal readonly unsafe struct WeightedDifference<T>(float* weight, nint weight
     public T Begin(float* c, nint column) => T.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void End(T sum, float* c, nint row, nint column) => T.Store(T.Load(weight + row * weightStride + column) * (sum - T.Create(shift[row])), c);
+    public void End(T sum, float* c, nint row, nint column) =>
+        T.Store(T.Load(weight + row * weightStride + column) * (sum - T.Create(shift[row])), c);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void EndColumn(T max, nint column) { }

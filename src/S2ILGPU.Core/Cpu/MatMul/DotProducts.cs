@@ -9,12 +9,13 @@ using S2ILGPU.Cpu.Threads;
 namespace S2ILGPU.Cpu.MatMul;
 
 /// <summary>
-/// <c>out[v, r] (+)= sum_k vectors[v, k] rows[r, k]</c> for a few vectors: the product of decoding. The rows (weights) are read from memory once; the
-/// index is the row.
+/// <c>out[v, r] (+)= sum_k vectors[v, k] rows[r, k]</c> for a few vectors: the product of decoding. The rows (weights)
+/// are read from memory once; the index is the row.
 /// </summary>
-/// <remarks>Every sum is one chain of registers, whatever the number of vectors and the place of the row, so that a token's result does not depend on the
-/// batch around it.</remarks>
-internal readonly unsafe struct DotProductsKernel<TStored>(Rows rows, Rows vectors, float* output, nint vectorStride, nint rowStride, bool accumulate)
+/// <remarks>Every sum is one chain of registers, whatever the number of vectors and the place of the row, so that a
+/// token's result does not depend on the batch around it.</remarks>
+internal readonly unsafe struct DotProductsKernel<TStored>(Rows rows, Rows vectors, float* output, nint vectorStride,
+    nint rowStride, bool accumulate)
     : IRangeKernel where TStored : unmanaged, IStoredWeight<TStored>
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -78,7 +79,8 @@ internal readonly unsafe struct DotProductsKernel<TStored>(Rows rows, Rows vecto
         for (; k + T.Count <= columns; k += T.Count)
         {
             FetchNext(r0 + k, r1 + k, r2 + k, r3 + k);
-            T w0 = TStored.Load<T>(r0 + k), w1 = TStored.Load<T>(r1 + k), w2 = TStored.Load<T>(r2 + k), w3 = TStored.Load<T>(r3 + k);
+            T w0 = TStored.Load<T>(r0 + k), w1 = TStored.Load<T>(r1 + k), w2 = TStored.Load<T>(r2 + k),
+                w3 = TStored.Load<T>(r3 + k);
             T x0 = T.Load(v0 + k);
             s00 = T.FusedMultiplyAdd(x0, w0, s00);
             s01 = T.FusedMultiplyAdd(x0, w1, s01);
@@ -124,11 +126,13 @@ internal readonly unsafe struct DotProductsKernel<TStored>(Rows rows, Rows vecto
     {
         TStored* r0 = Row(row), r1 = Row(row + 1);
         float* v0 = vectors[vector], v1 = vectors[vector + 1], v2 = vectors[vector + 2], v3 = vectors[vector + 3];
-        T s00 = T.Zero, s01 = T.Zero, s10 = T.Zero, s11 = T.Zero, s20 = T.Zero, s21 = T.Zero, s30 = T.Zero, s31 = T.Zero;
+        T s00 = T.Zero, s01 = T.Zero, s10 = T.Zero, s11 = T.Zero, s20 = T.Zero, s21 = T.Zero, s30 = T.Zero,
+            s31 = T.Zero;
         int k = 0, columns = rows.Columns;
         for (; k + T.Count <= columns; k += T.Count)
         {
-            T w0 = TStored.Load<T>(r0 + k), w1 = TStored.Load<T>(r1 + k), x0 = T.Load(v0 + k), x1 = T.Load(v1 + k), x2 = T.Load(v2 + k), x3 = T.Load(v3 + k);
+            T w0 = TStored.Load<T>(r0 + k), w1 = TStored.Load<T>(r1 + k), x0 = T.Load(v0 + k), x1 = T.Load(v1 + k),
+                x2 = T.Load(v2 + k), x3 = T.Load(v3 + k);
             s00 = T.FusedMultiplyAdd(x0, w0, s00);
             s01 = T.FusedMultiplyAdd(x0, w1, s01);
             s10 = T.FusedMultiplyAdd(x1, w0, s10);
@@ -160,8 +164,8 @@ internal readonly unsafe struct DotProductsKernel<TStored>(Rows rows, Rows vecto
         Put(vector, row, T.Sum(sum) + Rest(v, r, k));
     }
 
-    // The next four rows, while these are read. Bfloat16 4096x4096: 1.7 times faster with one vector, 1.2 times with four; float32: 1.1 times with four,
-    // but 1.2 times slower with one, where the hardware keeps up by itself.
+    // The next four rows, while these are read. Bfloat16 4096x4096: 1.7 times faster with one vector, 1.2 times with
+    // four; float32: 1.1 times with four, but 1.2 times slower with one, where the hardware keeps up by itself.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void FetchNext(TStored* r0, TStored* r1, TStored* r2, TStored* r3)
     {
@@ -191,8 +195,8 @@ internal readonly unsafe struct DotProductsKernel<TStored>(Rows rows, Rows vecto
     }
 }
 
-/// <summary><c>c[m, n] (+)= sum_k a[m, k] b[k, n]</c> for a few rows m of a and c: every row of b is read from memory once. The index is the column
-/// n.</summary>
+/// <summary><c>c[m, n] (+)= sum_k a[m, k] b[k, n]</c> for a few rows m of a and c: every row of b is read from memory
+/// once. The index is the column n.</summary>
 internal readonly unsafe struct CombineRowsKernel(Rows a, Rows b, Rows c, bool accumulate) : IRangeKernel
 {
     public const int Grain = 512;

@@ -5,16 +5,20 @@ using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.MatMul;
 
-/// <summary><c>C (+)= op(A) op(B)</c>, packed and blocked for the caches, for any sizes and any number of threads.</summary>
+/// <summary><c>C (+)= op(A) op(B)</c>, packed and blocked for the caches, for any sizes and any number of
+/// threads.</summary>
 /// <remarks>
-/// <para>For every block of columns and of steps: all workers pack B into panels two registers wide (together at most 4 MB, in the last-level cache), then each takes chunks of rows (300 KB of A, in
-/// its second-level cache) and multiplies them with every panel. Rows of A are read where they lie, which is 1.02 times faster over a training step than packing them, but for the last ones that fill
-/// no tile; a transposed A is packed.</para>
-/// <para>With few rows every worker takes panels of B, packs and multiplies them; B never leaves its second-level cache.</para>
-/// <para>An element of C is a sum over steps in order, cut at fixed steps, whatever tile, chunk or worker it falls to: same bits for any number of
-/// threads.</para>
+/// <para>For every block of columns and of steps: all workers pack B into panels two registers wide (together at most 4
+/// MB, in the last-level cache), then each takes chunks of rows (300 KB of A, in its second-level cache) and multiplies
+/// them with every panel. Rows of A are read where they lie, which is 1.02 times faster over a training step than
+/// packing them, but for the last ones that fill no tile; a transposed A is packed.</para>
+/// <para>With few rows every worker takes panels of B, packs and multiplies them; B never leaves its second-level
+/// cache.</para>
+/// <para>An element of C is a sum over steps in order, cut at fixed steps, whatever tile, chunk or worker it falls to:
+/// same bits for any number of threads.</para>
 /// </remarks>
-internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memory) : IMatrixProduct, IParallelWork where T : unmanaged, ISimd<T>
+internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memory) : IMatrixProduct, IParallelWork
+    where T : unmanaged, ISimd<T>
 {
     private const int MaxSteps = 512, MaxColumns = 2048, MaxTiles = 12, MaxPrivatePanels = 4, StepsPerPacking = 32;
 
@@ -39,7 +43,8 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
         (_a, _b, _c, _accumulate) = (a, b, c, accumulate);
         int stepBlocks = (steps + MaxSteps - 1) / MaxSteps, blockSteps = (steps + stepBlocks - 1) / stepBlocks;
         SetChunks();
-        using var packedA = memory.Borrow((_fewRows ? 1 : pool.Workers) * PackedRowElements(blockSteps) * sizeof(float));
+        using var packedA = memory.Borrow((_fewRows ? 1 : pool.Workers) * PackedRowElements(blockSteps)
+            * sizeof(float));
         int panels = _fewRows ? pool.Workers * MaxPrivatePanels : Panels(Math.Min(MaxColumns, c.Columns));
         using var packedB = memory.Borrow(panels * PanelStride(Width, blockSteps) * sizeof(float));
         _packedA = packedA.Floats;
@@ -56,7 +61,8 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
     void IParallelWork.Execute(int item, int worker)
     {
         if (_packing && _fewRows)
-            PackRows(new Stretch(item * Height, Math.Min(Height, (int)_c.Count - item * Height)), _packedA + item * PanelStride(Height, _steps));
+            PackRows(new Stretch(item * Height, Math.Min(Height, (int)_c.Count - item * Height)),
+                _packedA + item * PanelStride(Height, _steps));
         else if (_packing)
             PackColumns(item);
         else if (_fewRows)
@@ -68,7 +74,8 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
     // Chunks of equal size, as many for each worker.
     private void SetChunks()
     {
-        long tiles = (_c.Count + Height - 1) / Height, rounds = (tiles + (long)pool.Workers * MaxTiles - 1) / ((long)pool.Workers * MaxTiles);
+        long tiles = (_c.Count + Height - 1) / Height, rounds = (tiles + (long)pool.Workers * MaxTiles - 1)
+            / ((long)pool.Workers * MaxTiles);
         _fewRows = tiles <= MaxTiles;
         int chunkTiles = (int)(_fewRows ? tiles : (tiles + pool.Workers * rounds - 1) / (pool.Workers * rounds));
         _chunkRows = chunkTiles * Height;
@@ -79,7 +86,8 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
     {
         int panels = Panels(_columns);
         long work = _c.Count * _columns * _steps;
-        // Some more pieces than workers where they are cheap; as many columns as possible where each piece packs its rows again.
+        // Some more pieces than workers where they are cheap; as many columns as possible where each piece packs its
+        // rows again.
         _chunkPanels = _fewRows
             ? Math.Clamp(panels / (pool.Workers * 4), 1, MaxPrivatePanels)
             : Math.Max(1, panels / ((pool.Workers + _rowChunks - 1) / _rowChunks));
@@ -88,7 +96,8 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
         else
         {
             _packing = true;
-            Run(_fewRows ? _chunkRows / Height : _b.LanesAdjacent ? (_steps + StepsPerPacking - 1) / StepsPerPacking : panels, work);
+            Run(_fewRows ? _chunkRows / Height : _b.LanesAdjacent ? (_steps + StepsPerPacking - 1) / StepsPerPacking
+                : panels, work);
             _packing = false;
         }
         Run(_rowChunks * ((panels + _chunkPanels - 1) / _chunkPanels), work);
@@ -106,24 +115,29 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
     private void PackRows(Stretch rows, float* packed)
     {
         int inPlace = RowsInPlace(rows.Count);
-        _a.Pack<T>(new Stretch(rows.First + inPlace, rows.Count - inPlace), new Stretch(_firstStep, _steps), packed, Height, PanelStride(Height, _steps));
+        _a.Pack<T>(new Stretch(rows.First + inPlace, rows.Count - inPlace), new Stretch(_firstStep, _steps), packed,
+            Height, PanelStride(Height, _steps));
     }
 
     // All columns of some steps where those are rows of B, one panel otherwise: what lies together is read together.
     private void PackColumns(int item)
     {
         if (_b.LanesAdjacent)
-            PackColumns(new Stretch(0, _columns), new Stretch(item * StepsPerPacking, Math.Min(StepsPerPacking, _steps - item * StepsPerPacking)), _packedB);
+            PackColumns(new Stretch(0, _columns),
+                new Stretch(item * StepsPerPacking,
+                Math.Min(StepsPerPacking, _steps - item * StepsPerPacking)), _packedB);
         else
         {
             float* panel = _packedB + item * PanelStride(Width, _steps);
-            PackColumns(new Stretch(item * Width, Math.Min(Width, _columns - item * Width)), new Stretch(0, _steps), panel);
+            PackColumns(new Stretch(item * Width, Math.Min(Width, _columns - item * Width)),
+                new Stretch(0, _steps), panel);
         }
     }
 
     // Columns and steps count from the beginning of the block.
     private void PackColumns(Stretch columns, Stretch steps, float* panels) =>
-        _b.Pack<T>(new Stretch(_firstColumn + columns.First, columns.Count), new Stretch(_firstStep + steps.First, steps.Count),
+        _b.Pack<T>(new Stretch(_firstColumn + columns.First, columns.Count),
+        new Stretch(_firstStep + steps.First, steps.Count),
             panels + (nint)steps.First * Width, Width, PanelStride(Width, _steps));
 
     private void MultiplyRowChunk(int rowChunk, int columnChunk, int worker)
@@ -140,23 +154,27 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
     {
         int firstPanel = columnChunk * _chunkPanels, firstColumn = firstPanel * Width;
         float* panels = _packedB + worker * MaxPrivatePanels * PanelStride(Width, _steps);
-        PackColumns(new Stretch(firstColumn, Math.Min(_chunkPanels * Width, _columns - firstColumn)), new Stretch(0, _steps), panels);
+        PackColumns(new Stretch(firstColumn, Math.Min(_chunkPanels * Width, _columns - firstColumn)),
+            new Stretch(0, _steps), panels);
         MultiplyPanels(_packedA, new Stretch(0, (int)_c.Count), panels, firstPanel);
     }
 
     // Rows, those packed that are not read in place, with a chunk of packed panels.
     private void MultiplyPanels(float* packedRows, Stretch rows, float* packedPanels, int firstPanel)
     {
-        var p = new Product { RowStride = _a.Stride, B = packedPanels, BStride = Width, CStride = _c.Stride, Steps = _steps };
+        var p = new Product { RowStride = _a.Stride, B = packedPanels, BStride = Width, CStride = _c.Stride,
+            Steps = _steps };
         int inPlace = RowsInPlace(rows.Count);
         float* source = (float*)_a.Data + rows.First * _a.Stride + _firstStep;
         int endPanel = Math.Min(Panels(_columns), firstPanel + _chunkPanels);
         for (int panel = firstPanel; panel < endPanel; panel++, p.B += PanelStride(Width, _steps))
             for (int row = 0; row < rows.Count; row += Height)
             {
-                p.A = row < inPlace ? source + row * _a.Stride : packedRows + (row - inPlace) / Height * PanelStride(Height, _steps);
+                p.A = row < inPlace ? source + row * _a.Stride
+                    : packedRows + (row - inPlace) / Height * PanelStride(Height, _steps);
                 p.C = _c[rows.First + row] + _firstColumn + panel * Width;
-                MultiplyTile(p, row < inPlace, Math.Min(Height, rows.Count - row), Math.Min(Width, _columns - panel * Width));
+                MultiplyTile(p, row < inPlace, Math.Min(Height, rows.Count - row),
+                    Math.Min(Width, _columns - panel * Width));
             }
     }
 
@@ -211,9 +229,11 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
     private static int Panels(int columns) => (columns + Width - 1) / Width;
 
     // A cache line apart, because panels a power of two apart would fight for the same places in the caches.
-    private static nint PanelStride(int width, int steps) => (nint)width * steps + NativePages.CacheLine / sizeof(float);
+    private static nint PanelStride(int width, int steps) =>
+        (nint)width * steps + NativePages.CacheLine / sizeof(float);
 
-    private nint PackedRowElements(int steps) => (_a.LanesAdjacent ? _chunkRows / Height : 1) * PanelStride(Height, steps);
+    private nint PackedRowElements(int steps) =>
+        (_a.LanesAdjacent ? _chunkRows / Height : 1) * PanelStride(Height, steps);
 }
 
 /// <summary>Distance between steps of a packed tile of A.</summary>

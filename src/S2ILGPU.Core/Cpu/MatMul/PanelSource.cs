@@ -7,19 +7,25 @@ using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.MatMul;
 
-/// <summary>An operand of a product as the register kernels want it: lanes (rows of op(A), columns of op(B)) by steps of the sum.</summary>
-/// <remarks>Packed, some lanes make a panel <c>[steps, width]</c>, zero where there are no lanes; panels lie one after the other.</remarks>
+/// <summary>An operand of a product as the register kernels want it: lanes (rows of op(A), columns of op(B)) by steps
+/// of the sum.</summary>
+/// <remarks>Packed, some lanes make a panel <c>[steps, width]</c>, zero where there are no lanes; panels lie one after
+/// the other.</remarks>
 /// <param name="Data">Lane 0 of step 0.</param>
 /// <param name="Stride">Distance between rows of the stored matrix, in elements.</param>
-/// <param name="LanesAdjacent">Whether a stored row holds the lanes of one step, rather than the steps of one lane.</param>
-/// <param name="IsBFloat16">Whether elements are bfloat16, widened while they are packed; only where a row holds the steps of one lane.</param>
+/// <param name="LanesAdjacent">Whether a stored row holds the lanes of one step, rather than the steps of one
+/// lane.</param>
+/// <param name="IsBFloat16">Whether elements are bfloat16, widened while they are packed; only where a row holds the
+/// steps of one lane.</param>
 internal readonly unsafe record struct PanelSource(nint Data, nint Stride, bool LanesAdjacent, bool IsBFloat16 = false)
 {
-    // Where lanes are adjacent, so many rows are walked side by side: neighbouring panels read on in the same rows, and writes stay together. More than
-    // the ways of a first-level cache would push each other out when rows are a multiple of 4 KB apart (16 rows: 1.5 times slower then).
+    // Where lanes are adjacent, so many rows are walked side by side: neighbouring panels read on in the same rows, and
+    // writes stay together. More than the ways of a first-level cache would push each other out when rows are a
+    // multiple of 4 KB apart (16 rows: 1.5 times slower then).
     private const int RowsAtOnce = 8;
 
-    // Otherwise so many steps of a panel's rows are transposed at a time: a few cache lines of each row, the widest panel widened is 8 KB.
+    // Otherwise so many steps of a panel's rows are transposed at a time: a few cache lines of each row, the widest
+    // panel widened is 8 KB.
     private const int StepsAtOnce = 64, MaxWidth = 32;
 
     private const int LineFloats = NativePages.CacheLine / sizeof(float);
@@ -30,7 +36,8 @@ internal readonly unsafe record struct PanelSource(nint Data, nint Stride, bool 
     /// <param name="panels">Receives the panels; the first step of the first.</param>
     /// <param name="width">Lanes of a panel.</param>
     /// <param name="panelStride">Distance between panels, in elements.</param>
-    public void Pack<T>(Stretch lanes, Stretch steps, float* panels, int width, nint panelStride) where T : unmanaged, ISimd<T>
+    public void Pack<T>(Stretch lanes, Stretch steps, float* panels, int width, nint panelStride)
+        where T : unmanaged, ISimd<T>
     {
         if (LanesAdjacent)
             for (int step = 0; step < steps.Count; step += RowsAtOnce)
@@ -38,14 +45,16 @@ internal readonly unsafe record struct PanelSource(nint Data, nint Stride, bool 
                 var now = new Stretch(steps.First + step, Math.Min(RowsAtOnce, steps.Count - step));
                 PrefetchRows(lanes, now.First + RowsAtOnce);
                 for (int lane = 0; lane < lanes.Count; lane += width)
-                    CopyPanel<T>(Part(lanes, lane, width), now, panels + lane / width * panelStride + (nint)step * width, width);
+                    CopyPanel<T>(Part(lanes, lane, width), now,
+                        panels + lane / width * panelStride + (nint)step * width, width);
             }
         else
             for (int lane = 0; lane < lanes.Count; lane += width)
                 TransposePanel<T>(Part(lanes, lane, width), steps, panels + lane / width * panelStride, width);
     }
 
-    private static Stretch Part(Stretch lanes, int first, int width) => new(lanes.First + first, Math.Min(width, lanes.Count - first));
+    private static Stretch Part(Stretch lanes, int first, int width) =>
+        new(lanes.First + first, Math.Min(width, lanes.Count - first));
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void CopyPanel<T>(Stretch lanes, Stretch steps, float* panel, int width) where T : unmanaged, ISimd<T>
@@ -74,7 +83,8 @@ internal readonly unsafe record struct PanelSource(nint Data, nint Stride, bool 
 
     // Two registers that may overlap: twice as fast as walking along a row.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void CopyPairs<T>(float* source, nint stride, int steps, float* panel, int width) where T : unmanaged, ISimd<T>
+    private static void CopyPairs<T>(float* source, nint stride, int steps, float* panel, int width)
+        where T : unmanaged, ISimd<T>
     {
         int second = width - T.Count;
         for (; steps > 0; steps--, source += stride, panel += width)
@@ -85,7 +95,8 @@ internal readonly unsafe record struct PanelSource(nint Data, nint Stride, bool 
         }
     }
 
-    // While a panel is transposed, the rows of the next one are fetched: their runs are too short for the hardware to notice.
+    // While a panel is transposed, the rows of the next one are fetched: their runs are too short for the hardware to
+    // notice.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void TransposePanel<T>(Stretch lanes, Stretch steps, float* panel, int width) where T : unmanaged, ISimd<T>
     {

@@ -58,22 +58,30 @@ internal unsafe struct CopyKernel : IRangeKernel
         }
     }
 
-    /// <summary>This copy as transposes of matrices, where neighbours in the source are rows of the destination.</summary>
+    /// <summary>This copy as transposes of matrices, where neighbours in the source are rows of the
+    /// destination.</summary>
     public readonly bool TryTranspose(out TransposeKernel transpose)
     {
         transpose = new TransposeKernel
         {
-            From = (float*)_from, To = (float*)_to, Planes = _extents[1], Rows = (int)_extents[2], Columns = (int)_extents[3],
+            From = (float*)_from,
+            To = (float*)_to,
+            Planes = _extents[1],
+            Rows = (int)_extents[2],
+            Columns = (int)_extents[3],
             FromOuter = (nint)_fromStrides[0], FromPlane = (nint)_fromStrides[1], FromStride = (nint)_fromStrides[3],
             ToOuter = (nint)_toStrides[0], ToPlane = (nint)_toStrides[1], ToStride = (nint)_toStrides[2],
-            Count = _extents[0] * _extents[1] * ((_extents[2] + TransposeKernel.RowsAtOnce - 1) / TransposeKernel.RowsAtOnce),
+            Count = _extents[0] * _extents[1]
+                * ((_extents[2] + TransposeKernel.RowsAtOnce - 1) / TransposeKernel.RowsAtOnce),
         };
-        return _fromType == ElementType.Float32 && _toType == ElementType.Float32 && _fromStrides[2] == 1 && _toStrides[3] == 1
+        return _fromType == ElementType.Float32 && _toType == ElementType.Float32 && _fromStrides[2] == 1
+            && _toStrides[3] == 1
             && Math.Min(_extents[2], _extents[3]) >= Simd128.Count;
     }
 
     /// <summary>Copies a run of elements; strides in elements.</summary>
-    public static void CopyRun(byte* from, ElementType fromType, nint fromStride, byte* to, ElementType toType, nint toStride, long count)
+    public static void CopyRun(byte* from, ElementType fromType, nint fromStride, byte* to, ElementType toType,
+        nint toStride, long count)
     {
         if (fromType == toType)
             CopyBits(from, fromStride, to, toStride, count, fromType.SizeBytes());
@@ -85,9 +93,11 @@ internal unsafe struct CopyKernel : IRangeKernel
             ConvertFrom<StoredBFloat16>(from, fromType, fromStride, (StoredBFloat16*)to, toStride, count);
     }
 
-    private static bool CanConvert(ElementType from, ElementType to) => from == to || (IsShortFloat(from) && IsShortFloat(to));
+    private static bool CanConvert(ElementType from, ElementType to) =>
+        from == to || (IsShortFloat(from) && IsShortFloat(to));
 
-    private static bool IsShortFloat(ElementType type) => type is ElementType.Float32 or ElementType.Float16 or ElementType.BFloat16;
+    private static bool IsShortFloat(ElementType type) =>
+        type is ElementType.Float32 or ElementType.Float16 or ElementType.BFloat16;
 
     private static void CopyBits(byte* from, nint fromStride, byte* to, nint toStride, long count, int sizeBytes)
     {
@@ -102,13 +112,15 @@ internal unsafe struct CopyKernel : IRangeKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void CopyStrided<TBits>(TBits* from, nint fromStride, TBits* to, nint toStride, long count) where TBits : unmanaged
+    private static void CopyStrided<TBits>(TBits* from, nint fromStride, TBits* to, nint toStride, long count)
+        where TBits : unmanaged
     {
         for (; count > 0; count--, from += fromStride, to += toStride)
             *to = *from;
     }
 
-    private static void ConvertFrom<TTo>(byte* from, ElementType fromType, nint fromStride, TTo* to, nint toStride, long count)
+    private static void ConvertFrom<TTo>(byte* from, ElementType fromType, nint fromStride, TTo* to, nint toStride,
+        long count)
         where TTo : unmanaged, IStoredFloat<TTo>
     {
         if (fromType == ElementType.Float32)

@@ -4,7 +4,8 @@ using S2ILGPU.Engines;
 namespace S2ILGPU.Cpu.Memory;
 
 /// <summary>The memory of the CPU engine.</summary>
-/// <remarks>Four classes per doubling waste at most a quarter. Idle memory is given back when it exceeds half of the peak and a new piece is needed anyway.</remarks>
+/// <remarks>Four classes per doubling waste at most a quarter. Idle memory is given back when it exceeds half of the
+/// peak and a new piece is needed anyway.</remarks>
 internal sealed unsafe class CpuAllocator() : CachingAllocator<CpuBuffer>(typeof(CpuEngine), classesPerDoubling: 4)
 {
     private const long IdleAllowanceBytes = 64 << 20;

@@ -21,13 +21,15 @@ internal readonly unsafe record struct Rows(nint Data, long Count, int Columns, 
 /// <summary>Rows that receive a gradient; without any when nobody needs it.</summary>
 internal readonly unsafe record struct RowTarget(Rows? Target, bool Accumulate)
 {
-    public static RowTarget Of(GradientTarget target) => new(target.Tensor is { } tensor ? CpuTensors.RowsOf(tensor) : null, target.Accumulate);
+    public static RowTarget Of(GradientTarget target) =>
+        new(target.Tensor is { } tensor ? CpuTensors.RowsOf(tensor) : null, target.Accumulate);
 
     /// <summary>First element of a row, or null.</summary>
     public float* this[long row] => Target is { } rows ? rows[row] : null;
 }
 
-/// <summary>From tensors to addresses, with the checks that keep a wrong tensor from becoming a wrong address.</summary>
+/// <summary>From tensors to addresses, with the checks that keep a wrong tensor from becoming a wrong
+/// address.</summary>
 internal static unsafe class CpuTensors
 {
     /// <summary>Address of the first element.</summary>
@@ -37,16 +39,18 @@ internal static unsafe class CpuTensors
         : throw new ArgumentException($"the tensor {tensor} lives on another device, not on the CPU engine");
 
     /// <summary>The elements of a contiguous float32 tensor.</summary>
-    /// <exception cref="ArgumentException">The tensor has another element type, is strided, or lives on another device.</exception>
+    /// <exception cref="ArgumentException">The tensor has another element type, is strided, or lives on another
+    /// device.</exception>
     public static float* Floats(Tensor tensor) => (float*)Dense(tensor, ElementType.Float32);
 
     /// <summary>The elements of a contiguous Int32 tensor.</summary>
-    /// <exception cref="ArgumentException">The tensor has another element type, is strided, or lives on another device.</exception>
+    /// <exception cref="ArgumentException">The tensor has another element type, is strided, or lives on another
+    /// device.</exception>
     public static int* Ints(Tensor tensor) => (int*)Dense(tensor, ElementType.Int32);
 
     /// <summary>A tensor as rows; any row stride.</summary>
-    /// <exception cref="ArgumentException">The tensor has another element type than expected, its rows are not evenly spaced or their elements not adjacent, or it
-    /// lives on another device.</exception>
+    /// <exception cref="ArgumentException">The tensor has another element type than expected, its rows are not evenly
+    /// spaced or their elements not adjacent, or it lives on another device.</exception>
     public static Rows RowsOf(Tensor tensor, ElementType expected = ElementType.Float32)
     {
         var shape = tensor.Shape;
@@ -64,14 +68,16 @@ internal static unsafe class CpuTensors
             rows *= shape[d];
         }
         if (tensor.ElementType != expected || !even)
-            throw new ArgumentException($"expected {expected} rows of adjacent elements, got {tensor}{(even ? "" : ", strided")}");
+            throw new ArgumentException(
+                $"expected {expected} rows of adjacent elements, got {tensor}{(even ? "" : ", strided")}");
         return new Rows((nint)Address(tensor), rows, columns, stride);
     }
 
     private static byte* Dense(Tensor tensor, ElementType expected)
     {
         if (tensor.ElementType != expected || !tensor.IsContiguous)
-            throw new ArgumentException($"expected a contiguous {expected} tensor, got {tensor}{(tensor.IsContiguous ? "" : ", strided")}");
+            throw new ArgumentException(
+                $"expected a contiguous {expected} tensor, got {tensor}{(tensor.IsContiguous ? "" : ", strided")}");
         return Address(tensor);
     }
 }

@@ -9,8 +9,8 @@ internal static unsafe partial class NativePages
     public const int CacheLine = 64;
     private const int HugePage = 2 << 20, AdviseHugePages = 14;
 
-    /// <summary>Uninitialised memory. Pieces of several huge pages are aligned to one, which spares address translations (sparse decoding gains
-    /// 1.2x).</summary>
+    /// <summary>Uninitialised memory. Pieces of several huge pages are aligned to one, which spares address
+    /// translations (sparse decoding gains 1.2x).</summary>
     public static byte* Allocate(long sizeBytes)
     {
         bool large = sizeBytes >= 2 * HugePage;

@@ -3,7 +3,8 @@ using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.Memory;
 
-/// <summary>Native memory that grows when more is asked for and is kept between calls, so that nothing is allocated in the steady state.</summary>
+/// <summary>Native memory that grows when more is asked for and is kept between calls, so that nothing is allocated in
+/// the steady state.</summary>
 internal sealed unsafe class ScratchMemory : IDisposable
 {
     private const int FloatsPerLine = NativePages.CacheLine / sizeof(float);
@@ -14,7 +15,8 @@ internal sealed unsafe class ScratchMemory : IDisposable
     /// <summary>Rounds up to whole cache lines.</summary>
     public static long Aligned(long floats) => (floats + FloatsPerLine - 1) / FloatsPerLine * FloatsPerLine;
 
-    /// <summary>Uninitialised memory of at least that size, aligned to a cache line; valid until the next call.</summary>
+    /// <summary>Uninitialised memory of at least that size, aligned to a cache line; valid until the next
+    /// call.</summary>
     public float* Take(long floats)
     {
         if (floats > _floats)

@@ -14,7 +14,8 @@ internal interface IStoredFloat<TSelf> where TSelf : unmanaged, IStoredFloat<TSe
     static abstract TSelf Round(float value);
 }
 
-/// <summary>A float as weights are kept, widened by the register. Typed pointers: over byte offsets the JIT makes dot products 1.8 times slower.</summary>
+/// <summary>A float as weights are kept, widened by the register. Typed pointers: over byte offsets the JIT makes dot
+/// products 1.8 times slower.</summary>
 internal unsafe interface IStoredWeight<TSelf> : IStoredFloat<TSelf> where TSelf : unmanaged, IStoredWeight<TSelf>
 {
     /// <summary>A register of values, exactly.</summary>
@@ -54,8 +55,8 @@ internal readonly unsafe struct StoredBFloat16(ushort bits) : IStoredWeight<Stor
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Load<T>(StoredBFloat16* source) where T : unmanaged, ISimd<T> => T.LoadBFloat16((ushort*)source);
 
-    // Adding 0x7FFF and the lowest kept bit carries exactly when the dropped half is above one half, or is one half and the kept part odd. A NaN keeps a
-    // mantissa bit.
+    // Adding 0x7FFF and the lowest kept bit carries exactly when the dropped half is above one half, or is one half and
+    // the kept part odd. A NaN keeps a mantissa bit.
     public static StoredBFloat16 Round(float value)
     {
         uint bits = BitConverter.SingleToUInt32Bits(value);

@@ -4,7 +4,8 @@ using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.Memory;
 
-/// <summary>A copy of float matrices that transposes each; the index counts strips of destination rows. 3 to 19 times faster than element by element.</summary>
+/// <summary>A copy of float matrices that transposes each; the index counts strips of destination rows. 3 to 19 times
+/// faster than element by element.</summary>
 internal unsafe struct TransposeKernel : IRangeKernel
 {
     /// <summary>Rows of a strip: two cache lines of every source row.</summary>
@@ -21,7 +22,8 @@ internal unsafe struct TransposeKernel : IRangeKernel
     /// <summary>Extents of a matrix of the destination.</summary>
     public int Rows, Columns;
 
-    /// <summary>Distances in elements: between outermost indices, between matrices, and between rows as they are stored.</summary>
+    /// <summary>Distances in elements: between outermost indices, between matrices, and between rows as they are
+    /// stored.</summary>
     public nint FromOuter, FromPlane, FromStride, ToOuter, ToPlane, ToStride;
 
     public readonly void Execute<T>(long start, long end) where T : unmanaged, ISimd<T>
@@ -32,8 +34,10 @@ internal unsafe struct TransposeKernel : IRangeKernel
             var (plane, strip) = Math.DivRem(index, strips);
             var (outer, inner) = Math.DivRem(plane, Planes);
             int row = (int)strip * RowsAtOnce;
-            float* from = From + (nint)outer * FromOuter + (nint)inner * FromPlane + row, to = To + (nint)outer * ToOuter + (nint)inner * ToPlane;
-            BlockMoves<T>.Transpose(from, FromStride, Columns, Math.Min(RowsAtOnce, Rows - row), to + row * ToStride, ToStride, 1);
+            float* from = From + (nint)outer * FromOuter + (nint)inner * FromPlane + row,
+                to = To + (nint)outer * ToOuter + (nint)inner * ToPlane;
+            BlockMoves<T>.Transpose(from, FromStride, Columns, Math.Min(RowsAtOnce, Rows - row), to + row * ToStride,
+                ToStride, 1);
         }
     }
 }

@@ -8,7 +8,8 @@ using S2ILGPU.Cpu.Threads;
 namespace S2ILGPU.Cpu.Row;
 
 /// <summary><c>y_t = table[ids_t]</c>; the index is t.</summary>
-internal readonly unsafe struct EmbeddingKernel<TStored>(Rows table, int* ids, Rows y) : IRangeKernel where TStored : unmanaged, IStoredWeight<TStored>
+internal readonly unsafe struct EmbeddingKernel<TStored>(Rows table, int* ids, Rows y) : IRangeKernel
+    where TStored : unmanaged, IStoredWeight<TStored>
 {
     public void Execute<T>(long start, long end) where T : unmanaged, ISimd<T>
     {
@@ -19,11 +20,13 @@ internal readonly unsafe struct EmbeddingKernel<TStored>(Rows table, int* ids, R
     private readonly struct Widen(TStored* source, float* target) : IElementwiseOperation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Apply<T>(long index) where T : unmanaged, ISimd<T> => T.Store(TStored.Load<T>(source + index), target + index);
+        public void Apply<T>(long index) where T : unmanaged, ISimd<T> =>
+            T.Store(TStored.Load<T>(source + index), target + index);
     }
 }
 
-/// <summary><c>dtable[ids_t] += dy_t</c> in the order of t; the index is the column, so that workers share no element.</summary>
+/// <summary><c>dtable[ids_t] += dy_t</c> in the order of t; the index is the column, so that workers share no
+/// element.</summary>
 internal readonly unsafe struct EmbeddingBackwardKernel(int* ids, Rows dy, Rows dtable) : IRangeKernel
 {
     public const int Grain = 64;

@@ -8,7 +8,8 @@ using S2ILGPU.Cpu.Threads;
 namespace S2ILGPU.Cpu.Row;
 
 /// <summary><c>r_i = 1 / sqrt(mean_c x_ic^2 + epsilon), y_ic = x_ic r_i w_c</c>; the index is the row.</summary>
-internal readonly unsafe struct RmsNormKernel(Rows x, float* weight, Rows y, float* inverseRms, float epsilon) : IRangeKernel
+internal readonly unsafe struct RmsNormKernel(Rows x, float* weight, Rows y, float* inverseRms, float epsilon)
+    : IRangeKernel
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Execute<T>(long start, long end) where T : unmanaged, ISimd<T>
@@ -25,21 +26,24 @@ internal readonly unsafe struct RmsNormKernel(Rows x, float* weight, Rows y, flo
     private readonly struct Square(float* x) : ITerm
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public T AddTo<T>(T sum, int index) where T : unmanaged, ISimd<T> => T.FusedMultiplyAdd(T.Load(x + index), T.Load(x + index), sum);
+        public T AddTo<T>(T sum, int index) where T : unmanaged, ISimd<T> =>
+            T.FusedMultiplyAdd(T.Load(x + index), T.Load(x + index), sum);
     }
 
     private readonly struct Normalize(float* x, float* weight, float factor, float* y) : IElementwiseOperation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Apply<T>(long index) where T : unmanaged, ISimd<T> => T.Store(T.Load(x + index) * T.Create(factor) * T.Load(weight + index), y + index);
+        public void Apply<T>(long index) where T : unmanaged, ISimd<T> =>
+            T.Store(T.Load(x + index) * T.Create(factor) * T.Load(weight + index), y + index);
     }
 }
 
 /// <summary>
-/// <c>dx_ic (+)= r_i (w_c dy_ic - x_ic r_i^2 mean_k(dy_ik w_k x_ik))</c>, and <c>partial_c = sum_i dy_ic x_ic r_i</c> over the rows of each chunk. The
-/// index is the row; a null target is left out.
+/// <c>dx_ic (+)= r_i (w_c dy_ic - x_ic r_i^2 mean_k(dy_ik w_k x_ik))</c>, and <c>partial_c = sum_i dy_ic x_ic r_i</c>
+/// over the rows of each chunk. The index is the row; a null target is left out.
 /// </summary>
-internal readonly unsafe struct RmsNormBackwardKernel(Rows x, float* weight, float* inverseRms, Rows dy, RowTarget dx, float* partials, long grain)
+internal readonly unsafe struct RmsNormBackwardKernel(Rows x, float* weight, float* inverseRms, Rows dy, RowTarget dx,
+    float* partials, long grain)
     : IRangeKernel
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -54,12 +58,15 @@ internal readonly unsafe struct RmsNormBackwardKernel(Rows x, float* weight, flo
             float r = inverseRms[row];
             if (dx[row] != null)
             {
-                double mean = RowSum.Of<T, Projection>(new Projection(x[row], weight, dy[row]), columns) / (double)columns;
-                var gradient = new InputGradient(x[row], weight, dy[row], r, (float)(-mean * r * r * r), dx[row], dx.Accumulate);
+                double mean = RowSum.Of<T, Projection>(new Projection(x[row], weight, dy[row]), columns)
+                    / (double)columns;
+                var gradient = new InputGradient(x[row], weight, dy[row], r, (float)(-mean * r * r * r), dx[row],
+                    dx.Accumulate);
                 new ElementwiseKernel<InputGradient>(gradient).Execute<T>(0, columns);
             }
             if (partial != null)
-                new ElementwiseKernel<WeightGradient>(new WeightGradient(x[row], dy[row], r, partial)).Execute<T>(0, columns);
+                new ElementwiseKernel<WeightGradient>(new WeightGradient(x[row], dy[row], r, partial))
+                    .Execute<T>(0, columns);
         }
     }
 
@@ -71,12 +78,14 @@ internal readonly unsafe struct RmsNormBackwardKernel(Rows x, float* weight, flo
             T.FusedMultiplyAdd(T.Load(x + index) * T.Load(weight + index), T.Load(dy + index), sum);
     }
 
-    private readonly struct InputGradient(float* x, float* weight, float* dy, float factor, float pull, float* dx, bool accumulate) : IElementwiseOperation
+    private readonly struct InputGradient(float* x, float* weight, float* dy, float factor, float pull, float* dx,
+        bool accumulate) : IElementwiseOperation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Apply<T>(long index) where T : unmanaged, ISimd<T>
         {
-            var gradient = T.FusedMultiplyAdd(T.Load(weight + index) * T.Load(dy + index), T.Create(factor), T.Load(x + index) * T.Create(pull));
+            var gradient = T.FusedMultiplyAdd(T.Load(weight + index) * T.Load(dy + index), T.Create(factor),
+                T.Load(x + index) * T.Create(pull));
             T.Store(accumulate ? T.Load(dx + index) + gradient : gradient, dx + index);
         }
     }
@@ -85,6 +94,7 @@ internal readonly unsafe struct RmsNormBackwardKernel(Rows x, float* weight, flo
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Apply<T>(long index) where T : unmanaged, ISimd<T> =>
-            T.Store(T.FusedMultiplyAdd(T.Load(x + index) * T.Create(factor), T.Load(dy + index), T.Load(sum + index)), sum + index);
+            T.Store(T.FusedMultiplyAdd(T.Load(x + index) * T.Create(factor), T.Load(dy + index), T.Load(sum + index)),
+            sum + index);
     }
 }

@@ -7,8 +7,10 @@ using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.Row;
 
-/// <summary>Rotates the pairs (x_c, x_{c+D/2}) of every head by the angle of the token's position; the index is the token, b * N + n.</summary>
-internal readonly unsafe struct RotaryKernel(StridedView x, StridedView y, Rows cosine, Rows sine, int* positions, bool inverse, bool accumulate)
+/// <summary>Rotates the pairs (x_c, x_{c+D/2}) of every head by the angle of the token's position; the index is the
+/// token, b * N + n.</summary>
+internal readonly unsafe struct RotaryKernel(StridedView x, StridedView y, Rows cosine, Rows sine, int* positions,
+    bool inverse, bool accumulate)
     : IRangeKernel
 {
     // A head is short, so what heads share is computed once per token: 2.5 times faster than a view's address for each.
@@ -37,7 +39,8 @@ internal readonly unsafe struct RotaryKernel(StridedView x, StridedView y, Rows 
         (float*)view.Data + batch * view.Strides[0] + token * view.Strides[1];
 
     // y_c = x_c cos - x_{c+D/2} sin, y_{c+D/2} = x_{c+D/2} cos + x_c sin
-    private readonly struct Rotate(float* x, float* cosine, float* sine, float* y, int half, bool inverse, bool accumulate) : IElementwiseOperation
+    private readonly struct Rotate(float* x, float* cosine, float* sine, float* y, int half, bool inverse,
+        bool accumulate) : IElementwiseOperation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Apply<T>(long index) where T : unmanaged, ISimd<T>

@@ -15,7 +15,8 @@ internal interface ITerm
 /// <summary>Sums over a row, always in the same order.</summary>
 internal static class RowSum
 {
-    /// <summary>Four chains hide the latency of the additions; they are shorter sums, too, and so rounded less.</summary>
+    /// <summary>Four chains hide the latency of the additions; they are shorter sums, too, and so rounded
+    /// less.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Of<T, TTerm>(TTerm term, int count) where T : unmanaged, ISimd<T> where TTerm : struct, ITerm
     {

@@ -4,16 +4,20 @@ using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.Simd;
 
-/// <summary>A register of floats of one width. Kernels are written once over this interface; the JIT compiles one copy per width with every call inlined.</summary>
-/// <remarks>Measured: a 12x2 register kernel over <see cref="Simd512"/> runs at the speed of the same kernel over Vector512 (99 %).</remarks>
+/// <summary>A register of floats of one width. Kernels are written once over this interface; the JIT compiles one copy
+/// per width with every call inlined.</summary>
+/// <remarks>Measured: a 12x2 register kernel over <see cref="Simd512"/> runs at the speed of the same kernel over
+/// Vector512 (99 %).</remarks>
 internal unsafe interface ISimd<T> :
-    IAdditionOperators<T, T, T>, ISubtractionOperators<T, T, T>, IMultiplyOperators<T, T, T>, IDivisionOperators<T, T, T>
+    IAdditionOperators<T, T, T>, ISubtractionOperators<T, T, T>, IMultiplyOperators<T, T, T>,
+    IDivisionOperators<T, T, T>
     where T : unmanaged, ISimd<T>
 {
     /// <summary>Floats per register.</summary>
     static abstract int Count { get; }
 
-    /// <summary>Whether there are 32 registers (AVX-512, Arm) rather than 16, which decides the height of register tiles.</summary>
+    /// <summary>Whether there are 32 registers (AVX-512, Arm) rather than 16, which decides the height of register
+    /// tiles.</summary>
     static abstract bool HasManyRegisters { get; }
 
     static abstract T Zero { get; }
@@ -33,7 +37,8 @@ internal unsafe interface ISimd<T> :
     /// <summary>Widens <see cref="Count"/> IEEE half precision values.</summary>
     static abstract T LoadFloat16(ushort* source);
 
-    /// <summary><c>a * b + c</c>, rounded once where the machine has such an instruction, twice where not: emulating it would be a hundred times slower.</summary>
+    /// <summary><c>a * b + c</c>, rounded once where the machine has such an instruction, twice where not: emulating it
+    /// would be a hundred times slower.</summary>
     static abstract T FusedMultiplyAdd(T a, T b, T c);
 
     static abstract T Max(T a, T b);
@@ -56,12 +61,15 @@ internal unsafe interface ISimd<T> :
     /// <summary>Sum of the lanes, always in the same order.</summary>
     static abstract float Sum(T a);
 
-    /// <summary><c>destination[n] = Sum</c> of each of four registers, always in the same order; fewer instructions than four sums.</summary>
+    /// <summary><c>destination[n] = Sum</c> of each of four registers, always in the same order; fewer instructions
+    /// than four sums.</summary>
     static abstract void StoreSums(T a, T b, T c, T d, float* destination);
 
     /// <summary>Largest lane.</summary>
     static abstract float MaxElement(T a);
 
-    /// <summary><c>destination[c][r] = source[r][c] * factor</c> for a square of <see cref="Count"/> rows and columns.</summary>
-    static abstract void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride, T factor);
+    /// <summary><c>destination[c][r] = source[r][c] * factor</c> for a square of <see cref="Count"/> rows and
+    /// columns.</summary>
+    static abstract void Transpose(float* source, nint sourceStride, float* destination,
+        nint destinationStride, T factor);
 }

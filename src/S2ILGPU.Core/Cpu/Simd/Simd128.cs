@@ -18,7 +18,8 @@ internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
 
     public static Simd128 Zero { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector128<float>.Zero); }
 
-    public static Simd128 Iota { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector128.Create(0f, 1, 2, 3)); }
+    public static Simd128 Iota { [MethodImpl(MethodImplOptions.AggressiveInlining)] get =>
+        new(Vector128.Create(0f, 1, 2, 3)); }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 Create(float value) => new(Vector128.Create(value));
@@ -30,21 +31,26 @@ internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
     public static void Store(Simd128 value, float* destination) => Vector128.Store(value._v, destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 LoadBFloat16(ushort* source) => new(Vector128.ShiftLeft(Vector128.WidenLower(Vector128.Create(Vector64.Load(source), Vector64<ushort>.Zero)), 16).AsSingle());
+    public static Simd128 LoadBFloat16(ushort* source) =>
+        new(Vector128.ShiftLeft(Vector128.WidenLower(Vector128.Create(Vector64.Load(source), Vector64<ushort>.Zero)),
+        16).AsSingle());
 
-    // Exponent and mantissa of a half are those of a float times 2^-112, subnormals too; only infinity and NaN need their exponent set.
+    // Exponent and mantissa of a half are those of a float times 2^-112, subnormals too; only infinity and NaN need
+    // their exponent set.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 LoadFloat16(ushort* source)
     {
         var bits = Vector128.WidenLower(Vector128.Create(Vector64.Load(source), Vector64<ushort>.Zero));
         var magnitude = Vector128.ShiftLeft(bits & Vector128.Create(0x7FFFu), 13);
-        var special = Vector128.GreaterThan(magnitude.AsInt32(), Vector128.Create(0x0F7FE000)).AsUInt32() & Vector128.Create(0x7F800000u);
+        var special = Vector128.GreaterThan(magnitude.AsInt32(), Vector128.Create(0x0F7FE000))
+            .AsUInt32() & Vector128.Create(0x7F800000u);
         var value = (magnitude.AsSingle() * Vector128.Create(5.192296858534828e33f)).AsUInt32() | special;
         return new((value | Vector128.ShiftLeft(bits & Vector128.Create(0x8000u), 16)).AsSingle());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 FusedMultiplyAdd(Simd128 a, Simd128 b, Simd128 c) => new(Vector128.MultiplyAddEstimate(a._v, b._v, c._v));
+    public static Simd128 FusedMultiplyAdd(Simd128 a, Simd128 b, Simd128 c) =>
+        new(Vector128.MultiplyAddEstimate(a._v, b._v, c._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 Max(Simd128 a, Simd128 b) => new(Vector128.MaxNative(a._v, b._v));
@@ -61,11 +67,13 @@ internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 Fraction(Simd128 a) => new(a._v - Vector128.Floor(a._v));
 
-    // The exponent goes straight into the bits; -127 gives a factor of 0, so that far underflow is an exact 0 and nothing needs a clamp before.
+    // The exponent goes straight into the bits; -127 gives a factor of 0, so that far underflow is an exact 0 and
+    // nothing needs a clamp before.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 ScaleByPowerOfTwo(Simd128 a, Simd128 n)
     {
-        var exponent = Vector128.ConvertToInt32(Vector128.Max(Vector128.Floor(n._v), Vector128.Create(-127f))) + Vector128.Create(127);
+        var exponent = Vector128.ConvertToInt32(Vector128.Max(Vector128.Floor(n._v), Vector128.Create(-127f)))
+            + Vector128.Create(127);
         return new(a._v * Vector128.ShiftLeft(exponent, 23).AsSingle());
     }
 
@@ -95,9 +103,11 @@ internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride, Simd128 factor)
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride,
+        Simd128 factor)
     {
-        var (a, b, c, d) = (Vector128.Load(source), Vector128.Load(source + sourceStride), Vector128.Load(source + 2 * sourceStride), Vector128.Load(source + 3 * sourceStride));
+        var (a, b, c, d) = (Vector128.Load(source), Vector128.Load(source + sourceStride),
+            Vector128.Load(source + 2 * sourceStride), Vector128.Load(source + 3 * sourceStride));
         var (ac0, ac1, bd0, bd1) = (Low(a, c), High(a, c), Low(b, d), High(b, d));
         Vector128.Store(Low(ac0, bd0) * factor._v, destination);
         Vector128.Store(High(ac0, bd0) * factor._v, destination + destinationStride);

@@ -16,7 +16,8 @@ internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
 
     public static Simd256 Zero { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector256<float>.Zero); }
 
-    public static Simd256 Iota { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector256.Create(0f, 1, 2, 3, 4, 5, 6, 7)); }
+    public static Simd256 Iota { [MethodImpl(MethodImplOptions.AggressiveInlining)] get =>
+        new(Vector256.Create(0f, 1, 2, 3, 4, 5, 6, 7)); }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 Create(float value) => new(Vector256.Create(value));
@@ -28,21 +29,26 @@ internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
     public static void Store(Simd256 value, float* destination) => Vector256.Store(value._v, destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 LoadBFloat16(ushort* source) => new(Vector256.ShiftLeft(Vector256.WidenLower(Vector256.Create(Vector128.Load(source), Vector128<ushort>.Zero)), 16).AsSingle());
+    public static Simd256 LoadBFloat16(ushort* source) =>
+        new(Vector256.ShiftLeft(Vector256.WidenLower(Vector256.Create(Vector128.Load(source), Vector128<ushort>.Zero)),
+        16).AsSingle());
 
-    // Exponent and mantissa of a half are those of a float times 2^-112, subnormals too; only infinity and NaN need their exponent set.
+    // Exponent and mantissa of a half are those of a float times 2^-112, subnormals too; only infinity and NaN need
+    // their exponent set.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 LoadFloat16(ushort* source)
     {
         var bits = Vector256.WidenLower(Vector256.Create(Vector128.Load(source), Vector128<ushort>.Zero));
         var magnitude = Vector256.ShiftLeft(bits & Vector256.Create(0x7FFFu), 13);
-        var special = Vector256.GreaterThan(magnitude.AsInt32(), Vector256.Create(0x0F7FE000)).AsUInt32() & Vector256.Create(0x7F800000u);
+        var special = Vector256.GreaterThan(magnitude.AsInt32(), Vector256.Create(0x0F7FE000))
+            .AsUInt32() & Vector256.Create(0x7F800000u);
         var value = (magnitude.AsSingle() * Vector256.Create(5.192296858534828e33f)).AsUInt32() | special;
         return new((value | Vector256.ShiftLeft(bits & Vector256.Create(0x8000u), 16)).AsSingle());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 FusedMultiplyAdd(Simd256 a, Simd256 b, Simd256 c) => new(Vector256.MultiplyAddEstimate(a._v, b._v, c._v));
+    public static Simd256 FusedMultiplyAdd(Simd256 a, Simd256 b, Simd256 c) =>
+        new(Vector256.MultiplyAddEstimate(a._v, b._v, c._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 Max(Simd256 a, Simd256 b) => new(Vector256.MaxNative(a._v, b._v));
@@ -59,11 +65,13 @@ internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 Fraction(Simd256 a) => new(a._v - Vector256.Floor(a._v));
 
-    // The exponent goes straight into the bits; -127 gives a factor of 0, so that far underflow is an exact 0 and nothing needs a clamp before.
+    // The exponent goes straight into the bits; -127 gives a factor of 0, so that far underflow is an exact 0 and
+    // nothing needs a clamp before.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 ScaleByPowerOfTwo(Simd256 a, Simd256 n)
     {
-        var exponent = Vector256.ConvertToInt32(Vector256.Max(Vector256.Floor(n._v), Vector256.Create(-127f))) + Vector256.Create(127);
+        var exponent = Vector256.ConvertToInt32(Vector256.Max(Vector256.Floor(n._v), Vector256.Create(-127f)))
+            + Vector256.Create(127);
         return new(a._v * Vector256.ShiftLeft(exponent, 23).AsSingle());
     }
 
@@ -91,11 +99,13 @@ internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride, Simd256 factor)
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride,
+        Simd256 factor)
     {
         for (nint r = 0; r < 8; r += 4)
             for (nint c = 0; c < 8; c += 4)
-                Simd128.Transpose(source + r * sourceStride + c, sourceStride, destination + c * destinationStride + r, destinationStride, new(factor._v.GetLower()));
+                Simd128.Transpose(source + r * sourceStride + c, sourceStride, destination + c * destinationStride + r,
+                    destinationStride, new(factor._v.GetLower()));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

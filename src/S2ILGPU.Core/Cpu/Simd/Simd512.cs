@@ -20,7 +20,8 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
 
     public static Simd512 Zero { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector512<float>.Zero); }
 
-    public static Simd512 Iota { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector512.Create(0f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)); }
+    public static Simd512 Iota { [MethodImpl(MethodImplOptions.AggressiveInlining)] get =>
+        new(Vector512.Create(0f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)); }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 Create(float value) => new(Vector512.Create(value));
@@ -32,21 +33,26 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
     public static void Store(Simd512 value, float* destination) => Vector512.Store(value._v, destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 LoadBFloat16(ushort* source) => new(Vector512.ShiftLeft(Vector512.WidenLower(Vector512.Create(Vector256.Load(source), Vector256<ushort>.Zero)), 16).AsSingle());
+    public static Simd512 LoadBFloat16(ushort* source) =>
+        new(Vector512.ShiftLeft(Vector512.WidenLower(Vector512.Create(Vector256.Load(source), Vector256<ushort>.Zero)),
+        16).AsSingle());
 
-    // Exponent and mantissa of a half are those of a float times 2^-112, subnormals too; only infinity and NaN need their exponent set.
+    // Exponent and mantissa of a half are those of a float times 2^-112, subnormals too; only infinity and NaN need
+    // their exponent set.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 LoadFloat16(ushort* source)
     {
         var bits = Vector512.WidenLower(Vector512.Create(Vector256.Load(source), Vector256<ushort>.Zero));
         var magnitude = Vector512.ShiftLeft(bits & Vector512.Create(0x7FFFu), 13);
-        var special = Vector512.GreaterThan(magnitude.AsInt32(), Vector512.Create(0x0F7FE000)).AsUInt32() & Vector512.Create(0x7F800000u);
+        var special = Vector512.GreaterThan(magnitude.AsInt32(), Vector512.Create(0x0F7FE000))
+            .AsUInt32() & Vector512.Create(0x7F800000u);
         var value = (magnitude.AsSingle() * Vector512.Create(5.192296858534828e33f)).AsUInt32() | special;
         return new((value | Vector512.ShiftLeft(bits & Vector512.Create(0x8000u), 16)).AsSingle());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 FusedMultiplyAdd(Simd512 a, Simd512 b, Simd512 c) => new(Vector512.FusedMultiplyAdd(a._v, b._v, c._v));
+    public static Simd512 FusedMultiplyAdd(Simd512 a, Simd512 b, Simd512 c) =>
+        new(Vector512.FusedMultiplyAdd(a._v, b._v, c._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 Max(Simd512 a, Simd512 b) => new(Vector512.MaxNative(a._v, b._v));
@@ -61,15 +67,18 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
     public static Simd512 Log2(Simd512 a) => new(Vector512.Log2(a._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 Fraction(Simd512 a) => new(Avx512DQ.IsSupported ? Avx512DQ.Reduce(a._v, RoundDown) : a._v - Vector512.Floor(a._v));
+    public static Simd512 Fraction(Simd512 a) =>
+        new(Avx512DQ.IsSupported ? Avx512DQ.Reduce(a._v, RoundDown) : a._v - Vector512.Floor(a._v));
 
-    // The exponent goes straight into the bits; -127 gives a factor of 0, so that far underflow is an exact 0 and nothing needs a clamp before.
+    // The exponent goes straight into the bits; -127 gives a factor of 0, so that far underflow is an exact 0 and
+    // nothing needs a clamp before.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 ScaleByPowerOfTwo(Simd512 a, Simd512 n)
     {
         if (Avx512F.IsSupported)
             return new(Avx512F.Scale(a._v, n._v));
-        var exponent = Vector512.ConvertToInt32(Vector512.Max(Vector512.Floor(n._v), Vector512.Create(-127f))) + Vector512.Create(127);
+        var exponent = Vector512.ConvertToInt32(Vector512.Max(Vector512.Floor(n._v), Vector512.Create(-127f)))
+            + Vector512.Create(127);
         return new(a._v * Vector512.ShiftLeft(exponent, 23).AsSingle());
     }
 
@@ -93,7 +102,8 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
             return;
         }
         // Pairs inside the 128-bit lanes, then the lanes.
-        var (ab, cd) = (Avx512F.UnpackLow(a._v, b._v) + Avx512F.UnpackHigh(a._v, b._v), Avx512F.UnpackLow(c._v, d._v) + Avx512F.UnpackHigh(c._v, d._v));
+        var (ab, cd) = (Avx512F.UnpackLow(a._v, b._v) + Avx512F.UnpackHigh(a._v, b._v),
+            Avx512F.UnpackLow(c._v, d._v) + Avx512F.UnpackHigh(c._v, d._v));
         var sums = Avx512F.Shuffle(ab, cd, 0x44) + Avx512F.Shuffle(ab, cd, 0xEE);
         var half = sums.GetLower() + sums.GetUpper();
         Vector128.Store(half.GetLower() + half.GetUpper(), destination);
@@ -109,13 +119,15 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride, Simd512 factor)
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride,
+        Simd512 factor)
     {
         if (!Avx512F.IsSupported)
         {
             for (nint r = 0; r < 16; r += 8)
                 for (nint c = 0; c < 16; c += 8)
-                    Simd256.Transpose(source + r * sourceStride + c, sourceStride, destination + c * destinationStride + r, destinationStride, new(factor._v.GetLower()));
+                    Simd256.Transpose(source + r * sourceStride + c, sourceStride,
+                        destination + c * destinationStride + r, destinationStride, new(factor._v.GetLower()));
             return;
         }
         // 4x4 transpositions inside the 128-bit lanes of four rows each, then the lanes change places.
@@ -131,18 +143,24 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
 
     // Lane L of result q holds column 4L + q of four rows.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector512<float>, Vector512<float>, Vector512<float>, Vector512<float>) TransposeLanes(float* source, nint stride)
+    private static (Vector512<float>, Vector512<float>, Vector512<float>,
+        Vector512<float>) TransposeLanes(float* source, nint stride)
     {
-        var (a, b, c, d) = (Vector512.Load(source), Vector512.Load(source + stride), Vector512.Load(source + 2 * stride), Vector512.Load(source + 3 * stride));
-        var (ab0, ab1, cd0, cd1) = (Avx512F.UnpackLow(a, b), Avx512F.UnpackHigh(a, b), Avx512F.UnpackLow(c, d), Avx512F.UnpackHigh(c, d));
-        return (Avx512F.Shuffle(ab0, cd0, 0x44), Avx512F.Shuffle(ab0, cd0, 0xEE), Avx512F.Shuffle(ab1, cd1, 0x44), Avx512F.Shuffle(ab1, cd1, 0xEE));
+        var (a, b, c, d) = (Vector512.Load(source), Vector512.Load(source + stride),
+            Vector512.Load(source + 2 * stride), Vector512.Load(source + 3 * stride));
+        var (ab0, ab1, cd0, cd1) = (Avx512F.UnpackLow(a, b), Avx512F.UnpackHigh(a, b), Avx512F.UnpackLow(c, d),
+            Avx512F.UnpackHigh(c, d));
+        return (Avx512F.Shuffle(ab0, cd0, 0x44), Avx512F.Shuffle(ab0, cd0, 0xEE), Avx512F.Shuffle(ab1, cd1, 0x44),
+            Avx512F.Shuffle(ab1, cd1, 0xEE));
     }
 
     // Lane L of a, b, c, d: column 4L + q of rows 0-3, 4-7, 8-11, 12-15. Writes columns q, 4 + q, 8 + q, 12 + q.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreLanes(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* destination, nint stride, Vector512<float> factor)
+    private static void StoreLanes(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d,
+        float* destination, nint stride, Vector512<float> factor)
     {
-        var (ab0, ab1, cd0, cd1) = (Avx512F.Shuffle4x128(a, b, 0x44), Avx512F.Shuffle4x128(a, b, 0xEE), Avx512F.Shuffle4x128(c, d, 0x44), Avx512F.Shuffle4x128(c, d, 0xEE));
+        var (ab0, ab1, cd0, cd1) = (Avx512F.Shuffle4x128(a, b, 0x44), Avx512F.Shuffle4x128(a, b, 0xEE),
+            Avx512F.Shuffle4x128(c, d, 0x44), Avx512F.Shuffle4x128(c, d, 0xEE));
         Vector512.Store(Avx512F.Shuffle4x128(ab0, cd0, 0x88) * factor, destination);
         Vector512.Store(Avx512F.Shuffle4x128(ab0, cd0, 0xDD) * factor, destination + 4 * stride);
         Vector512.Store(Avx512F.Shuffle4x128(ab1, cd1, 0x88) * factor, destination + 8 * stride);

@@ -12,8 +12,8 @@ internal static class SimdMath
     // 2^f on [0, 1], the polynomial of degree 5 with the smallest relative error (8e-8) of those that are 1 at 0.
     private const float E1 = 0.6931513f, E2 = 0.24016445f, E3 = 0.055799913f, E4 = 0.00901703f, E5 = 0.0018671301f;
 
-    /// <summary><c>2^x</c>, within 2e-7: polynomial of the fraction, integer added to the exponent. Far below the range gives 0; no clamp is needed
-    /// there.</summary>
+    /// <summary><c>2^x</c>, within 2e-7: polynomial of the fraction, integer added to the exponent. Far below the range
+    /// gives 0; no clamp is needed there.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Exp2<T>(T x) where T : unmanaged, ISimd<T>
     {

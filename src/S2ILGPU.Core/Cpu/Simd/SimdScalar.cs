@@ -44,9 +44,11 @@ internal readonly unsafe struct SimdScalar(float value) : ISimd<SimdScalar>
 
     public static SimdScalar Fraction(SimdScalar a) => new(a._v - MathF.Floor(a._v));
 
-    public static SimdScalar ScaleByPowerOfTwo(SimdScalar a, SimdScalar n) => new(a._v * BitConverter.Int32BitsToSingle(((int)MathF.Max(MathF.Floor(n._v), -127f) + 127) << 23));
+    public static SimdScalar ScaleByPowerOfTwo(SimdScalar a, SimdScalar n) =>
+        new(a._v * BitConverter.Int32BitsToSingle(((int)MathF.Max(MathF.Floor(n._v), -127f) + 127) << 23));
 
-    public static SimdScalar SelectGreaterOrEqual(SimdScalar a, SimdScalar b, SimdScalar ifTrue, SimdScalar ifFalse) => a._v >= b._v ? ifTrue : ifFalse;
+    public static SimdScalar SelectGreaterOrEqual(SimdScalar a, SimdScalar b, SimdScalar ifTrue, SimdScalar ifFalse) =>
+        a._v >= b._v ? ifTrue : ifFalse;
 
     public static float Sum(SimdScalar a) => a._v;
 
@@ -57,7 +59,8 @@ internal readonly unsafe struct SimdScalar(float value) : ISimd<SimdScalar>
     public static float MaxElement(SimdScalar a) => a._v;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride, SimdScalar factor) => *destination = *source * factor._v;
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride,
+        SimdScalar factor) => *destination = *source * factor._v;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdScalar operator +(SimdScalar left, SimdScalar right) => new(left._v + right._v);

@@ -28,10 +28,14 @@ public static class SimdWidths
 {
     /// <summary>The widest registers that this machine accelerates.</summary>
     public static SimdWidth Widest =>
-        Vector512.IsHardwareAccelerated ? SimdWidth.Bits512 : Vector256.IsHardwareAccelerated ? SimdWidth.Bits256 : Vector128.IsHardwareAccelerated ? SimdWidth.Bits128 : SimdWidth.Scalar;
+        Vector512.IsHardwareAccelerated ? SimdWidth.Bits512 : Vector256.IsHardwareAccelerated ? SimdWidth.Bits256
+        : Vector128.IsHardwareAccelerated ? SimdWidth.Bits128 : SimdWidth.Scalar;
 
-    /// <summary>The widths that run on this machine, narrowest first. Narrower ones than the widest give the same results more slowly.</summary>
-    public static IReadOnlyList<SimdWidth> Available => [.. new[] { SimdWidth.Scalar, SimdWidth.Bits128, SimdWidth.Bits256, SimdWidth.Bits512 }.Where(w => w <= Widest)];
+    /// <summary>The widths that run on this machine, narrowest first. Narrower ones than the widest give the same
+    /// results more slowly.</summary>
+    public static IReadOnlyList<SimdWidth> Available =>
+        [.. new[] { SimdWidth.Scalar, SimdWidth.Bits128, SimdWidth.Bits256, SimdWidth.Bits512 }.Where(w =>
+        w <= Widest)];
 
     /// <summary>Resolves <see cref="SimdWidth.Auto"/> and refuses what the machine does not have.</summary>
     /// <param name="width">The wish.</param>

@@ -2,11 +2,12 @@ using S2ILGPU.Cpu.Memory;
 
 namespace S2ILGPU.Cpu.Threads;
 
-/// <summary>The items of a run. Every worker has a range of neighbouring items, the same one in every run of as many items, and one that is through takes
-/// half of what another has left.</summary>
+/// <summary>The items of a run. Every worker has a range of neighbouring items, the same one in every run of as many
+/// items, and one that is through takes half of what another has left.</summary>
 /// <remarks>
-/// What a worker wrote in one run it reads in the next, and items that share data share a cache. Against handing out the next item to whoever asks, on two
-/// cores whose last caches are apart (330 ns from one to the other and back), attention forward at 4k gains 1.08x dense, 1.10x L16 s8, 1.15-1.20x L8 s16.
+/// What a worker wrote in one run it reads in the next, and items that share data share a cache. Against handing out
+/// the next item to whoever asks, on two cores whose last caches are apart (330 ns from one to the other and back),
+/// attention forward at 4k gains 1.08x dense, 1.10x L16 s8, 1.15-1.20x L8 s16.
 /// </remarks>
 /// <param name="workers">Number of workers.</param>
 internal sealed class ItemRanges(int workers)
@@ -17,13 +18,15 @@ internal sealed class ItemRanges(int workers)
     // Next item and exclusive end, in one number so that both change at once.
     private readonly long[] _ranges = new long[(workers + 1) * Slot];
 
-    /// <summary>Hands out the items 0 to the count exclusive to some workers in equal parts; the other workers have nothing yet.</summary>
+    /// <summary>Hands out the items 0 to the count exclusive to some workers in equal parts; the other workers have
+    /// nothing yet.</summary>
     public void Fill(int items, int takers)
     {
         for (int worker = 0; worker < workers; worker++)
         {
             int place = Math.Min(worker, takers);
-            RangeOf(worker) = Range((int)((long)items * place / takers), (int)((long)items * Math.Min(place + 1, takers) / takers));
+            RangeOf(worker) = Range((int)((long)items * place / takers),
+                (int)((long)items * Math.Min(place + 1, takers) / takers));
         }
     }
 
@@ -41,7 +44,8 @@ internal sealed class ItemRanges(int workers)
         return -1;
     }
 
-    // The later half of the longest range becomes the worker's own, which is empty: nobody else writes to an empty range. False when all are.
+    // The later half of the longest range becomes the worker's own, which is empty: nobody else writes to an empty
+    // range. False when all are.
     private bool TakeOver(ref long own)
     {
         while (true)

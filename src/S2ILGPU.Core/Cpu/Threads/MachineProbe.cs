@@ -4,10 +4,11 @@ using S2ILGPU.Cpu.Simd;
 
 namespace S2ILGPU.Cpu.Threads;
 
-/// <summary>What a number of threads of this machine can do at most: fused multiply-adds in registers, bytes read from memory. Yardsticks for
-/// benchmarks.</summary>
-/// <remarks>Runs on the threads of the engine that is measured, in items of some 30 microseconds, so that a worker that comes late costs little. With
-/// threads of its own beside the engine's spinning ones, two of them often shared a core for a while: the peak came out at a half now and then.</remarks>
+/// <summary>What a number of threads of this machine can do at most: fused multiply-adds in registers, bytes read from
+/// memory. Yardsticks for benchmarks.</summary>
+/// <remarks>Runs on the threads of the engine that is measured, in items of some 30 microseconds, so that a worker that
+/// comes late costs little. With threads of its own beside the engine's spinning ones, two of them often shared a core
+/// for a while: the peak came out at a half now and then.</remarks>
 internal abstract unsafe class MachineProbe : IParallelWork, IDisposable
 {
     private const int ItemsPerWorker = 256, PieceFloats = 1 << 16;
@@ -96,7 +97,8 @@ internal sealed unsafe class MachineProbe<T>(WorkerPool pool, long readBytes) : 
             (a0, a1, a2) = (T.FusedMultiplyAdd(a0, x, y), T.FusedMultiplyAdd(a1, x, y), T.FusedMultiplyAdd(a2, x, y));
             (a3, a4, a5) = (T.FusedMultiplyAdd(a3, x, y), T.FusedMultiplyAdd(a4, x, y), T.FusedMultiplyAdd(a5, x, y));
             (a6, a7, a8) = (T.FusedMultiplyAdd(a6, x, y), T.FusedMultiplyAdd(a7, x, y), T.FusedMultiplyAdd(a8, x, y));
-            (a9, a10, a11) = (T.FusedMultiplyAdd(a9, x, y), T.FusedMultiplyAdd(a10, x, y), T.FusedMultiplyAdd(a11, x, y));
+            (a9, a10, a11) = (T.FusedMultiplyAdd(a9, x, y), T.FusedMultiplyAdd(a10, x, y),
+                T.FusedMultiplyAdd(a11, x, y));
         }
         return T.Sum(a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9 + a10 + a11);
     }

@@ -3,16 +3,16 @@ using S2ILGPU.Cpu.Simd;
 
 namespace S2ILGPU.Cpu.Threads;
 
-/// <summary>A loop body whose index range can be cut anywhere: the fields are the arguments, the method is the loop, written once for all register
-/// widths.</summary>
+/// <summary>A loop body whose index range can be cut anywhere: the fields are the arguments, the method is the loop,
+/// written once for all register widths.</summary>
 internal interface IRangeKernel
 {
     /// <summary>Executes the indices start to end exclusive.</summary>
     void Execute<T>(long start, long end) where T : unmanaged, ISimd<T>;
 }
 
-/// <summary>Runs range kernels on the worker pool with the engine's register width. Chunks have a fixed size, so results do not depend on the number of
-/// threads; nothing is allocated once a kernel has run.</summary>
+/// <summary>Runs range kernels on the worker pool with the engine's register width. Chunks have a fixed size, so
+/// results do not depend on the number of threads; nothing is allocated once a kernel has run.</summary>
 internal sealed class RangeRunner(SimdWidth simd, WorkerPool pool)
 {
     private readonly Dictionary<Type, IParallelWork> _works = [];

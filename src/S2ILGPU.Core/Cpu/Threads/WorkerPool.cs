@@ -9,19 +9,22 @@ internal interface IParallelWork
 {
     /// <summary>Executes one item.</summary>
     /// <param name="item">Item, 0 to the item count exclusive.</param>
-    /// <param name="worker">Worker that runs it, 0 to <see cref="WorkerPool.Workers"/> exclusive; owns the scratch memory of that number.</param>
+    /// <param name="worker">Worker that runs it, 0 to <see cref="WorkerPool.Workers"/> exclusive; owns the scratch
+    /// memory of that number.</param>
     void Execute(int item, int worker);
 }
 
-/// <summary>Fork-join over persistent threads. Every worker begins with a range of items and goes on with what others have left; the caller takes part and
-/// can finish everything alone, so that a busy machine never makes it wait for a sleeper.</summary>
-/// <remarks>One <see cref="Run"/> at a time. Allocates nothing per run. Workers spin shortly for the next run, then park.</remarks>
+/// <summary>Fork-join over persistent threads. Every worker begins with a range of items and goes on with what others
+/// have left; the caller takes part and can finish everything alone, so that a busy machine never makes it wait for a
+/// sleeper.</summary>
+/// <remarks>One <see cref="Run"/> at a time. Allocates nothing per run. Workers spin shortly for the next run, then
+/// park.</remarks>
 internal sealed class WorkerPool : IDisposable
 {
     private const int SpinsBeforeYielding = 500;
 
-    // Longer than the pauses inside a step of training or decoding. By the clock: the length of a SpinWait differs by ten between processes, and waking a
-    // worker costs 50 microseconds.
+    // Longer than the pauses inside a step of training or decoding. By the clock: the length of a SpinWait differs by
+    // ten between processes, and waking a worker costs 50 microseconds.
     private static readonly long s_spinTicks = Stopwatch.Frequency / 5000;
 
     private readonly Thread[] _threads;
@@ -56,8 +59,10 @@ internal sealed class WorkerPool : IDisposable
     public int Workers { get; }
 
     /// <summary>Executes all items and returns when the last one is done.</summary>
-    /// <exception cref="InvalidOperationException">A run is under way: an item started another, or a second thread drives the engine.</exception>
-    /// <remarks>After an exception of an item no further one is handed out; it is thrown here, once all workers have stopped.</remarks>
+    /// <exception cref="InvalidOperationException">A run is under way: an item started another, or a second thread
+    /// drives the engine.</exception>
+    /// <remarks>After an exception of an item no further one is handed out; it is thrown here, once all workers have
+    /// stopped.</remarks>
     public void Run(int items, IParallelWork work)
     {
         if (Interlocked.Exchange(ref _running, 1) != 0)
@@ -93,7 +98,8 @@ internal sealed class WorkerPool : IDisposable
                 work.Execute(item, 0);
             return;
         }
-        // No worker is inside: the last run waited for all that had announced themselves, and later ones found it closed.
+        // No worker is inside: the last run waited for all that had announced themselves, and later ones found it
+        // closed.
         int helpers = Math.Min(_threads.Length, items - 1);
         (_work, _failure) = (work, null);
         _items.Fill(items, helpers + 1);

@@ -4,7 +4,8 @@ using S2ILGPU.Kernels.Attention.TensorCore;
 
 namespace S2ILGPU.Kernels.Elementwise;
 
-/// <summary>What happens to one element, with the memory it happens in: the argument of an elementwise kernel.</summary>
+/// <summary>What happens to one element, with the memory it happens in: the argument of an elementwise
+/// kernel.</summary>
 internal interface IElementwiseOperation
 {
     /// <summary>Number of elements.</summary>
@@ -14,7 +15,8 @@ internal interface IElementwiseOperation
     void Apply(long index);
 }
 
-/// <summary>What happens to one element of a matrix whose rows may lie apart: the argument of a kernel over rows.</summary>
+/// <summary>What happens to one element of a matrix whose rows may lie apart: the argument of a kernel over
+/// rows.</summary>
 internal interface IRowOperation
 {
     /// <summary>Number of rows.</summary>
@@ -27,10 +29,12 @@ internal interface IRowOperation
     void Apply(int row, int column);
 }
 
-/// <summary>Kernels whose threads share nothing; neighbouring threads do neighbouring elements. Any grid does all the work, so that a launch has as many threads as the device likes.</summary>
+/// <summary>Kernels whose threads share nothing; neighbouring threads do neighbouring elements. Any grid does all the
+/// work, so that a launch has as many threads as the device likes.</summary>
 internal static class ElementwiseKernel
 {
-    /// <summary>All elements of contiguous tensors. A thread does every n-th element, n being the number of threads.</summary>
+    /// <summary>All elements of contiguous tensors. A thread does every n-th element, n being the number of
+    /// threads.</summary>
     public static void Elements<TOperation>(TOperation operation) where TOperation : struct, IElementwiseOperation
     {
         long threads = (long)Grid.DimX * Group.DimX;
@@ -38,7 +42,8 @@ internal static class ElementwiseKernel
             operation.Apply(index);
     }
 
-    /// <summary>All elements of a matrix. Grid.X shares out the rows; Grid.Y and the threads of a group share out the columns.</summary>
+    /// <summary>All elements of a matrix. Grid.X shares out the rows; Grid.Y and the threads of a group share out the
+    /// columns.</summary>
     public static void Rows<TOperation>(TOperation operation) where TOperation : struct, IRowOperation
     {
         int threads = Grid.DimY * Group.DimX;

@@ -21,7 +21,8 @@ internal struct GeluOperation : IElementwiseOperation
     }
 }
 
-/// <summary><c>dx (+)= dy (s + x s (1 - s) 2u'), s = sigmoid(2u), 2u' = 2 sqrt(2/pi) (1 + 3 * 0.044715 x^2)</c></summary>
+/// <summary><c>dx (+)= dy (s + x s (1 - s) 2u'), s = sigmoid(2u), 2u' = 2 sqrt(2/pi) (1 + 3 * 0.044715
+/// x^2)</c></summary>
 internal struct GeluBackwardOperation : IElementwiseOperation
 {
     // Beyond it the derivative is exactly 0 or 1, and the squares stay finite.

@@ -7,7 +7,8 @@ namespace S2ILGPU.Kernels.Elementwise;
 /// <summary>The logistic function; tanh is one of it.</summary>
 internal static class Sigmoid
 {
-    /// <summary><c>1 / (1 + e^-x)</c> through <c>e^-|x|</c>: nothing overflows, and <c>Of(-x)</c> is 1 - Of(x) without its cancellation.</summary>
+    /// <summary><c>1 / (1 + e^-x)</c> through <c>e^-|x|</c>: nothing overflows, and <c>Of(-x)</c> is 1 - Of(x) without
+    /// its cancellation.</summary>
     public static float Of(float x)
     {
         float small = XMath.Exp(x < 0 ? x : -x);

@@ -9,7 +9,8 @@ internal struct Float4
     public float X, Y, Z, W;
 
     /// <summary><c>this + factor x</c></summary>
-    public readonly Float4 AddScaled(float factor, Float4 x) => new() { X = X + factor * x.X, Y = Y + factor * x.Y, Z = Z + factor * x.Z, W = W + factor * x.W };
+    public readonly Float4 AddScaled(float factor, Float4 x) =>
+        new() { X = X + factor * x.X, Y = Y + factor * x.Y, Z = Z + factor * x.Z, W = W + factor * x.W };
 }
 
 /// <summary>A block of 4 rows and 4 columns in a thread's registers.</summary>

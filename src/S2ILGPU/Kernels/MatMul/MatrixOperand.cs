@@ -26,8 +26,10 @@ internal struct MatrixOperand<TStored> where TStored : struct, IStoredElement
     public int Lanes, Steps;
 }
 
-/// <summary>A thread's 16 elements of every tile of 64 lanes and 16 steps of an operand, on their way from global to shared memory [steps, <see cref="ProductTile.Pitch"/>].</summary>
-/// <remarks>Neighbouring threads read adjacent elements, whichever way the matrix lies: a thread owns a step and every 4th lane, or a lane and all steps.</remarks>
+/// <summary>A thread's 16 elements of every tile of 64 lanes and 16 steps of an operand, on their way from global to
+/// shared memory [steps, <see cref="ProductTile.Pitch"/>].</summary>
+/// <remarks>Neighbouring threads read adjacent elements, whichever way the matrix lies: a thread owns a step and every
+/// 4th lane, or a lane and all steps.</remarks>
 internal struct TileReader<TStored> where TStored : struct, IStoredElement
 {
     private const int LaneStride = ProductTile.Threads / ProductTile.Steps;
@@ -59,7 +61,8 @@ internal struct TileReader<TStored> where TStored : struct, IStoredElement
     public readonly Block4x4 Read(int firstStep)
     {
         int stepsLeft = _operand.Steps - firstStep - _step;
-        int count = _areStepsAdjacent == 0 ? (_lanesLeft > 0 ? stepsLeft : 0) : stepsLeft > 0 ? (_lanesLeft + LaneStride - 1) / LaneStride : 0;
+        int count = _areStepsAdjacent == 0 ? (_lanesLeft > 0 ? stepsLeft : 0) : stepsLeft > 0
+            ? (_lanesLeft + LaneStride - 1) / LaneStride : 0;
         long index = _index + firstStep * _operand.Step;
         return new Block4x4
         {

@@ -14,8 +14,10 @@ internal struct ProductArguments<TStored> where TStored : struct, IStoredElement
 
 /// <summary><c>C (+)= A B</c>, any transposition, float32.</summary>
 /// <remarks>
-/// A group owns 64 rows and 64 columns of C, a thread 8 rows and 8 columns: four blocks of 4 by 4 that lie 32 apart, so that the threads of a warp read adjacent quads of B and share those of A.
-/// Per step a thread loads 4 quads and multiplies 64 times. Shared memory: 2 * 16 * 68 floats, 8.5 KB, so even a GPU with 64 KB per multiprocessor holds 7 groups, which hide each other's barriers.
+/// A group owns 64 rows and 64 columns of C, a thread 8 rows and 8 columns: four blocks of 4 by 4 that lie 32 apart, so
+/// that the threads of a warp read adjacent quads of B and share those of A. Per step a thread loads 4 quads and
+/// multiplies 64 times. Shared memory: 2 * 16 * 68 floats, 8.5 KB, so even a GPU with 64 KB per multiprocessor holds 7
+/// groups, which hide each other's barriers.
 /// </remarks>
 internal static class ProductTile
 {
@@ -28,7 +30,8 @@ internal static class ProductTile
     /// <summary>Threads of a group.</summary>
     public const int Threads = 64;
 
-    /// <summary>Floats from step to step in shared memory: 4 more than lanes, so that threads which store neighbouring steps of a lane meet at most one other in their bank.</summary>
+    /// <summary>Floats from step to step in shared memory: 4 more than lanes, so that threads which store neighbouring
+    /// steps of a lane meet at most one other in their bank.</summary>
     public const int Pitch = Lanes + 4;
 
     private const int BlocksAcross = 8, Half = Lanes / 2, PitchQuads = Pitch / 4;
@@ -53,8 +56,10 @@ internal static class ProductTile
             nextB = readerB.Read(firstStep + Steps);
             for (int step = 0; step < Steps; step++)
             {
-                Float4 upper = sharedA[step * PitchQuads + blockRow], lower = sharedA[step * PitchQuads + blockRow + Half / 4];
-                Float4 left = sharedB[step * PitchQuads + blockColumn], right = sharedB[step * PitchQuads + blockColumn + Half / 4];
+                Float4 upper = sharedA[step * PitchQuads + blockRow],
+                    lower = sharedA[step * PitchQuads + blockRow + Half / 4];
+                Float4 left = sharedB[step * PitchQuads + blockColumn],
+                    right = sharedB[step * PitchQuads + blockColumn + Half / 4];
                 upperLeft = upperLeft.AddOuterProduct(upper, left);
                 upperRight = upperRight.AddOuterProduct(upper, right);
                 lowerLeft = lowerLeft.AddOuterProduct(lower, left);

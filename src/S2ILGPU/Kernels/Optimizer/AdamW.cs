@@ -7,8 +7,9 @@ using S2ILGPU.Kernels.Elementwise;
 namespace S2ILGPU.Kernels.Optimizer;
 
 /// <summary>
-/// <c>m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2, p = keep p - step m / (sqrt(correction v) + eps)</c>, with <c>keep = 1 - lr decay</c>, <c>step = lr / (1 - b1^t)</c> and
-/// <c>correction = 1 / (1 - b2^t)</c>, which the host computes in double precision.
+/// <c>m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2, p = keep p - step m / (sqrt(correction v) + eps)</c>, with <c>keep =
+/// 1 - lr decay</c>, <c>step = lr / (1 - b1^t)</c> and <c>correction = 1 / (1 - b2^t)</c>, which the host computes in
+/// double precision.
 /// </summary>
 internal struct AdamWOperation : IElementwiseOperation
 {

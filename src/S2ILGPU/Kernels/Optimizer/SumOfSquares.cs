@@ -5,8 +5,10 @@ using S2ILGPU.Kernels.Row;
 
 namespace S2ILGPU.Kernels.Optimizer;
 
-/// <summary>A sum of many floats as two: the rounded sum and what its additions rounded away (Kahan, Babuska). About double precision, also on devices that have none.</summary>
-/// <remarks>Right whether or not the compiler fuses the multiplication that made a term with the addition; no engine compiles kernels with reassociation.</remarks>
+/// <summary>A sum of many floats as two: the rounded sum and what its additions rounded away (Kahan, Babuska). About
+/// double precision, also on devices that have none.</summary>
+/// <remarks>Right whether or not the compiler fuses the multiplication that made a term with the addition; no engine
+/// compiles kernels with reassociation.</remarks>
 internal struct CompensatedSum
 {
     public float Sum, Lost;
@@ -43,7 +45,8 @@ internal struct TotalArguments
 }
 
 /// <summary><c>result (+)= sum x^2</c> in two launches: a partial sum of each group, then their sum.</summary>
-/// <remarks>A thread owns every n-th element, n being the number of threads; partial sums and not atomics: the order of the additions is fixed.</remarks>
+/// <remarks>A thread owns every n-th element, n being the number of threads; partial sums and not atomics: the order of
+/// the additions is fixed.</remarks>
 internal static class SumOfSquaresKernel
 {
     /// <summary>Threads of the group that adds up the partial sums.</summary>

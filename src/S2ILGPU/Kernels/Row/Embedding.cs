@@ -5,7 +5,8 @@ using S2ILGPU.Kernels.Elementwise;
 
 namespace S2ILGPU.Kernels.Row;
 
-/// <summary><c>y_t = table[ids_t]</c>; a row of NaN where the id is not in the table. table [V, C], y [T, C]. Rows are tokens.</summary>
+/// <summary><c>y_t = table[ids_t]</c>; a row of NaN where the id is not in the table. table [V, C], y [T, C]. Rows are
+/// tokens.</summary>
 internal struct EmbeddingOperation<TStored> : IRowOperation where TStored : struct, IStoredElement
 {
     public StoredRows Table;
@@ -28,10 +29,11 @@ internal struct EmbeddingOperation<TStored> : IRowOperation where TStored : stru
 }
 
 /// <summary>
-/// The tokens of each id as a chain in the order of t: <c>next_t</c> is the next token with the same id or -1, and <c>isFirst_t</c> is 1 where no earlier token has the id.
-/// Ids that are not in the table have no first token.
+/// The tokens of each id as a chain in the order of t: <c>next_t</c> is the next token with the same id or -1, and
+/// <c>isFirst_t</c> is 1 where no earlier token has the id. Ids that are not in the table have no first token.
 /// </summary>
-/// <remarks>A thread owns a token and looks at all others: T^2 comparisons of numbers that the cache holds, without sorting, atomics or a question to the host.</remarks>
+/// <remarks>A thread owns a token and looks at all others: T^2 comparisons of numbers that the cache holds, without
+/// sorting, atomics or a question to the host.</remarks>
 internal struct TokenChainsOperation : IElementwiseOperation
 {
     public ArrayView<int> Ids, Next, IsFirst;
@@ -54,7 +56,8 @@ internal struct TokenChainsOperation : IElementwiseOperation
 }
 
 /// <summary><c>dtable[ids_t] += dy_t</c> in the order of t. dtable [V, C], dy [T, C].</summary>
-/// <remarks>Rows are tokens; the first token of an id adds all tokens of the chain, so that every row of the table belongs to one token.</remarks>
+/// <remarks>Rows are tokens; the first token of an id adds all tokens of the chain, so that every row of the table
+/// belongs to one token.</remarks>
 internal struct EmbeddingBackwardOperation : IRowOperation
 {
     public RowView OutputGradient, TableGradient;

@@ -5,7 +5,8 @@ using S2ILGPU.Kernels.Attention.TensorCore;
 
 namespace S2ILGPU.Kernels.Row;
 
-/// <summary>Sums and maxima over the values of a group's threads, in two steps with a barrier before each; always in the same order.</summary>
+/// <summary>Sums and maxima over the values of a group's threads, in two steps with a barrier before each; always in
+/// the same order.</summary>
 /// <remarks>
 /// <code>
 /// partials[Group.IdxX] = sum;

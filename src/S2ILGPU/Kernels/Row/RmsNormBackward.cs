@@ -23,14 +23,17 @@ internal static class RmsNormBackwardKernel
         var partials = SharedMemory.Allocate<float>(GroupSum.MaxThreads);
         int row = Grid.IdxX;
         long x = a.X.Start(row), dy = a.OutputGradient.Start(row);
-        partials[Group.IdxX] = RowSum.Of(new ProjectionTerm { X = a.X.Data, OutputGradient = a.OutputGradient.Data, Weight = a.Weight, FirstX = x, FirstGradient = dy }, a.Columns);
+        partials[Group.IdxX] =
+            RowSum.Of(new ProjectionTerm { X = a.X.Data, OutputGradient = a.OutputGradient.Data, Weight = a.Weight,
+            FirstX = x, FirstGradient = dy }, a.Columns);
         Group.Barrier();
         GroupSum.Fold(partials);
         Group.Barrier();
         float r = a.InverseRms[row];
         float pull = GroupSum.Total(partials) / a.Columns * r * r * r;
         for (int column = Group.IdxX; column < a.Columns; column += Group.DimX)
-            a.Gradient.Put(row, column, r * a.Weight[column] * a.OutputGradient.Data[dy + column] - pull * a.X.Data[x + column]);
+            a.Gradient.Put(row, column, r * a.Weight[column] * a.OutputGradient.Data[dy + column] - pull
+                * a.X.Data[x + column]);
     }
 
     // dy w x
@@ -39,12 +42,14 @@ internal static class RmsNormBackwardKernel
         public ArrayView<float> X, OutputGradient, Weight;
         public long FirstX, FirstGradient;
 
-        public readonly float At(int column) => OutputGradient[FirstGradient + column] * Weight[column] * X[FirstX + column];
+        public readonly float At(int column) =>
+            OutputGradient[FirstGradient + column] * Weight[column] * X[FirstX + column];
     }
 }
 
 /// <summary><c>partial_pc = sum_i dy_ic x_ic r_i</c> over the rows i of part p. partials [parts, C].</summary>
-/// <remarks>The kernel's rows are the parts. Partial sums and not atomics: the order of the additions is fixed.</remarks>
+/// <remarks>The kernel's rows are the parts. Partial sums and not atomics: the order of the additions is
+/// fixed.</remarks>
 internal struct WeightGradientOperation : IRowOperation
 {
     public RowView X, OutputGradient;

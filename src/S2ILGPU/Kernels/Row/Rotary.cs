@@ -7,9 +7,11 @@ using S2ILGPU.Tiles;
 namespace S2ILGPU.Kernels.Row;
 
 /// <summary>
-/// <c>y_c = x_c cos - x_{c+D/2} sin, y_{c+D/2} = x_{c+D/2} cos + x_c sin</c> for the pairs of every head. x, y [B, N, H, D], cosine and sine [maxPositions, D/2], positions [B, N].
+/// <c>y_c = x_c cos - x_{c+D/2} sin, y_{c+D/2} = x_{c+D/2} cos + x_c sin</c> for the pairs of every head. x, y [B, N,
+/// H, D], cosine and sine [maxPositions, D/2], positions [B, N].
 /// </summary>
-/// <remarks>Rows are tokens, b * N + n; columns are the pairs of all heads, h * D/2 + c. A thread reads both elements of its pair before it writes them, so y may be x.</remarks>
+/// <remarks>Rows are tokens, b * N + n; columns are the pairs of all heads, h * D/2 + c. A thread reads both elements
+/// of its pair before it writes them, so y may be x.</remarks>
 internal struct RotaryOperation : IRowOperation
 {
     public ArrayView<float> X, Y;

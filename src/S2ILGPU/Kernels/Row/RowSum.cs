@@ -11,7 +11,8 @@ internal interface ITerm
     float At(int column);
 }
 
-/// <summary>A thread's share of a sum over a row: every n-th column, n being the threads of the group; always in the same order.</summary>
+/// <summary>A thread's share of a sum over a row: every n-th column, n being the threads of the group; always in the
+/// same order.</summary>
 internal static class RowSum
 {
     /// <summary>Four chains: their loads are on their way together, and shorter sums are rounded less.</summary>
@@ -22,7 +23,8 @@ internal static class RowSum
         int column = Group.IdxX;
         for (; column + 3 * n < columns; column += 4 * n)
         {
-            float ta = term.At(column), tb = term.At(column + n), tc = term.At(column + 2 * n), td = term.At(column + 3 * n);
+            float ta = term.At(column), tb = term.At(column + n), tc = term.At(column + 2 * n),
+                td = term.At(column + 3 * n);
             a += ta;
             b += tb;
             c += tc;

@@ -15,10 +15,12 @@ internal struct SoftmaxCrossEntropyArguments
     public int Columns;
 }
 
-/// <summary><c>lse_t = ln sum_v exp(logits_tv), losses_t = lse_t - logits[t, targets_t]</c>; 0 where the target is ignored, NaN where there is no such column.</summary>
+/// <summary><c>lse_t = ln sum_v exp(logits_tv), losses_t = lse_t - logits[t, targets_t]</c>; 0 where the target is
+/// ignored, NaN where there is no such column.</summary>
 /// <remarks>
-/// A group owns a row, a thread every n-th column of it, which it reads once: m is the maximum so far, l the sum of <c>exp(logit - m)</c>. A new maximum is rare after the first few columns.
-/// Milakov and Gimelshein, Online normalizer calculation for softmax, arXiv 1805.02867.
+/// A group owns a row, a thread every n-th column of it, which it reads once: m is the maximum so far, l the sum of
+/// <c>exp(logit - m)</c>. A new maximum is rare after the first few columns. Milakov and Gimelshein, Online normalizer
+/// calculation for softmax, arXiv 1805.02867.
 /// </remarks>
 internal static class SoftmaxCrossEntropyKernel
 {
@@ -35,7 +37,8 @@ internal static class SoftmaxCrossEntropyKernel
         {
             // Two loads on their way together.
             float first = a.Logits.Data[logits + column];
-            float second = column + Group.DimX < a.Columns ? a.Logits.Data[logits + column + Group.DimX] : float.NegativeInfinity;
+            float second = column + Group.DimX < a.Columns ? a.Logits.Data[logits + column + Group.DimX]
+                : float.NegativeInfinity;
             float raised = first > second ? first : second;
             if (raised > m)
             {
@@ -58,11 +61,13 @@ internal static class SoftmaxCrossEntropyKernel
         int target = a.Targets[row];
         float logOfSum = XMath.Log(GroupSum.Total(sums));
         a.LogSumExp[row] = maximum + logOfSum;
-        a.Losses[row] = target == Ignored ? 0 : target < 0 || target >= a.Columns ? float.NaN : maximum - a.Logits.Data[logits + target] + logOfSum;
+        a.Losses[row] = target == Ignored ? 0 : target < 0 || target >= a.Columns ? float.NaN
+            : maximum - a.Logits.Data[logits + target] + logOfSum;
     }
 }
 
-/// <summary><c>dlogits_tv (+)= dlosses_t (exp(logits_tv - lse_t) - [v = targets_t])</c>, 0 where ignored. Rows are t.</summary>
+/// <summary><c>dlogits_tv (+)= dlosses_t (exp(logits_tv - lse_t) - [v = targets_t])</c>, 0 where ignored. Rows are
+/// t.</summary>
 /// <remarks>A thread reads its logit before it writes there, so dlogits may be logits.</remarks>
 internal struct SoftmaxCrossEntropyBackwardOperation : IRowOperation
 {

@@ -8,7 +8,8 @@ using Xunit;
 
 namespace S2ILGPU.Core.Tests.Cpu.Attention;
 
-/// <summary>Gradients of finite inputs are never NaN, however far scores and gradients leave the range of a float.</summary>
+/// <summary>Gradients of finite inputs are never NaN, however far scores and gradients leave the range of a
+/// float.</summary>
 public sealed class BackwardOverflowTests
 {
     private readonly int _seed = Seeds.NewRandom().Next();
@@ -23,7 +24,8 @@ public sealed class BackwardOverflowTests
     [InlineData(1, 1, 1, 3e37, 90)]
     [InlineData(1, 1, 1e19, 1e19, 90)]
     [InlineData(1e25, 1f, 1, 1, 2100)]
-    public void GradientsAreThoseOfDoublePrecision(double scoreMagnitude, float scale, double valueMagnitude, double gradientMagnitude, int tokens)
+    public void Gradients_are_those_of_double_precision(double scoreMagnitude, float scale, double valueMagnitude,
+        double gradientMagnitude, int tokens)
     {
         using var reference = new ReferenceEngine();
         var expected = Gradients(reference, ElementType.Float64);
@@ -36,7 +38,8 @@ public sealed class BackwardOverflowTests
                 double largest = expected[n].Max(x => Math.Abs((double)x));
                 for (int i = 0; i < expected[n].Length; i++)
                     Assert.True(Math.Abs((double)actual[n][i] - expected[n][i]) <= 1e-4 * Math.Max(1, largest),
-                        $"{simd}: gradient {n}, element {i} is {actual[n][i]}, expected {expected[n][i]} of at most {largest}; {Seeds.Text}");
+                        $"{simd}: gradient {n}, element {i} is {actual[n][i]}, expected {expected[n][i]} of at most "
+                        + $"{largest}; {Seeds.Text}");
             }
         }
 
@@ -45,9 +48,12 @@ public sealed class BackwardOverflowTests
         {
             const int heads = 2, keyValueHeads = 1, headDim = 16;
             var random = new Random(_seed);
-            var layout = BlockLayout.Create(new LocalStridePattern(heads, keyValueHeads, blockTokens: 16, localBlocks: 2, verticalStride: 2), tokens);
+            var layout =
+                BlockLayout.Create(new LocalStridePattern(heads, keyValueHeads, blockTokens: 16, localBlocks: 2,
+                verticalStride: 2), tokens);
             var sequences = SequenceBatch.Uniform(1, tokens, tokens);
-            using Tensor q = Normal(heads, scoreMagnitude), k = Normal(keyValueHeads, scoreMagnitude), v = Normal(keyValueHeads, valueMagnitude),
+            using Tensor q = Normal(heads, scoreMagnitude), k = Normal(keyValueHeads, scoreMagnitude),
+                v = Normal(keyValueHeads, valueMagnitude),
                 dO = Normal(heads, gradientMagnitude), o = Normal(heads, 1);
             using Tensor dQ = Normal(heads, 1), dK = Normal(keyValueHeads, 1), dV = Normal(keyValueHeads, 1);
             using var lse = engine.Allocate(new Shape(1, heads, tokens), type);

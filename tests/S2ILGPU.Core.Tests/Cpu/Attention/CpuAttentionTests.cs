@@ -8,19 +8,26 @@ namespace S2ILGPU.Core.Tests.Cpu.Attention;
 
 public sealed class ScalarAttentionForwardTests() : AttentionForwardTests(() => CpuEngines.Create(SimdWidth.Scalar, 3));
 
-public sealed class Simd128AttentionForwardTests() : AttentionForwardTests(() => CpuEngines.Create(SimdWidth.Bits128, 1));
+public sealed class Simd128AttentionForwardTests()
+    : AttentionForwardTests(() => CpuEngines.Create(SimdWidth.Bits128, 1));
 
-public sealed class Simd256AttentionForwardTests() : AttentionForwardTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
+public sealed class Simd256AttentionForwardTests()
+    : AttentionForwardTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
 
-public sealed class Simd512AttentionForwardTests() : AttentionForwardTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));
+public sealed class Simd512AttentionForwardTests()
+    : AttentionForwardTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));
 
-public sealed class ScalarAttentionBackwardTests() : AttentionBackwardTests(() => CpuEngines.Create(SimdWidth.Scalar, 3));
+public sealed class ScalarAttentionBackwardTests()
+    : AttentionBackwardTests(() => CpuEngines.Create(SimdWidth.Scalar, 3));
 
-public sealed class Simd128AttentionBackwardTests() : AttentionBackwardTests(() => CpuEngines.Create(SimdWidth.Bits128, 1));
+public sealed class Simd128AttentionBackwardTests()
+    : AttentionBackwardTests(() => CpuEngines.Create(SimdWidth.Bits128, 1));
 
-public sealed class Simd256AttentionBackwardTests() : AttentionBackwardTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
+public sealed class Simd256AttentionBackwardTests()
+    : AttentionBackwardTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
 
-public sealed class Simd512AttentionBackwardTests() : AttentionBackwardTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));
+public sealed class Simd512AttentionBackwardTests()
+    : AttentionBackwardTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));
 
 public sealed class ScalarDecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Scalar, 3));
 
@@ -32,21 +39,29 @@ public sealed class Simd512DecodeTests() : DecodeTests(() => CpuEngines.Create(S
 
 // Caches of 16-bit elements, read by queries of 32 bits.
 
-public sealed class ScalarBFloat16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Scalar, 2), ElementType.BFloat16);
+public sealed class ScalarBFloat16DecodeTests()
+    : DecodeTests(() => CpuEngines.Create(SimdWidth.Scalar, 2), ElementType.BFloat16);
 
-public sealed class Simd128BFloat16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits128, 2), ElementType.BFloat16);
+public sealed class Simd128BFloat16DecodeTests()
+    : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits128, 2), ElementType.BFloat16);
 
-public sealed class Simd256BFloat16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits256, 1), ElementType.BFloat16);
+public sealed class Simd256BFloat16DecodeTests()
+    : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits256, 1), ElementType.BFloat16);
 
-public sealed class Simd512BFloat16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits512, 2), ElementType.BFloat16);
+public sealed class Simd512BFloat16DecodeTests()
+    : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits512, 2), ElementType.BFloat16);
 
-public sealed class ScalarFloat16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Scalar, 1), ElementType.Float16);
+public sealed class ScalarFloat16DecodeTests()
+    : DecodeTests(() => CpuEngines.Create(SimdWidth.Scalar, 1), ElementType.Float16);
 
-public sealed class Simd128Float16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits128, 1), ElementType.Float16);
+public sealed class Simd128Float16DecodeTests()
+    : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits128, 1), ElementType.Float16);
 
-public sealed class Simd256Float16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits256, 2), ElementType.Float16);
+public sealed class Simd256Float16DecodeTests()
+    : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits256, 2), ElementType.Float16);
 
-public sealed class Simd512Float16DecodeTests() : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits512, 1), ElementType.Float16);
+public sealed class Simd512Float16DecodeTests()
+    : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits512, 1), ElementType.Float16);
 
 public sealed class ScalarMergeTests() : MergeTests(() => CpuEngines.Create(SimdWidth.Scalar, 3));
 

@@ -7,7 +7,8 @@ using Xunit;
 
 namespace S2ILGPU.Core.Tests.Cpu.Attention;
 
-/// <summary>Sequences so long that the engine cuts their keys: parts in decoding, ranges in the backward pass.</summary>
+/// <summary>Sequences so long that the engine cuts their keys: parts in decoding, ranges in the backward
+/// pass.</summary>
 public sealed class LongSequenceTests() : AttentionTest(() => CpuEngines.Create(SimdWidth.Auto, 2), null)
 {
     [Theory]
@@ -16,7 +17,7 @@ public sealed class LongSequenceTests() : AttentionTest(() => CpuEngines.Create(
     [InlineData("L1 s3 by query head", 4, 1, 1)]
     [InlineData("dense", 16, 1, 1)]
     [InlineData("random mostly empty", 2, 2, 20)]
-    public void DecodingInParts(string pattern, int heads, int keyValueHeads, int queries)
+    public void Decoding_in_parts(string pattern, int heads, int keyValueHeads, int queries)
     {
         foreach (int headDim in (int[])[8, 32])
             CheckForward(new AttentionCase
@@ -35,7 +36,8 @@ public sealed class LongSequenceTests() : AttentionTest(() => CpuEngines.Create(
     [InlineData("L2 s3", 16, 1, 1)]
     [InlineData("dense", 64, 2, 1)]
     [InlineData("L2 s3 non-causal", 128, 1, 1)]
-    public void BackwardInRanges(string pattern, int blockTokens, int heads, int keyValueHeads) => CheckBackward(new AttentionCase
+    public void Backward_in_ranges(string pattern, int blockTokens, int heads, int keyValueHeads) =>
+        CheckBackward(new AttentionCase
     {
         Pattern = pattern,
         BlockTokens = blockTokens,
@@ -52,7 +54,7 @@ public sealed class LongSequenceTests() : AttentionTest(() => CpuEngines.Create(
     [InlineData("L2 s3", MemoryOrder.TokenMajor)]
     [InlineData("L2 s3 non-causal", MemoryOrder.PackedKeyValue)]
     [InlineData("dense", MemoryOrder.PackedQueryKeyValue)]
-    public void ForwardWithKeysInTokenOrder(string pattern, MemoryOrder order) => CheckForward(new AttentionCase
+    public void Forward_with_keys_in_token_order(string pattern, MemoryOrder order) => CheckForward(new AttentionCase
     {
         Pattern = pattern,
         QueryHeads = 8,
@@ -68,7 +70,7 @@ public sealed class LongSequenceTests() : AttentionTest(() => CpuEngines.Create(
     [InlineData(ElementType.BFloat16, ElementType.BFloat16, 40)]
     [InlineData(ElementType.BFloat16, ElementType.Float32, 64)]
     [InlineData(ElementType.Float32, ElementType.Float16, 64)]
-    public void ForwardWithKeysAndValuesOf16Bits(ElementType keyType, ElementType valueType, int headDim)
+    public void Forward_with_keys_and_values_of_16_bits(ElementType keyType, ElementType valueType, int headDim)
     {
         const int heads = 4, keyValueHeads = 2, keys = 330;
         foreach (int queries in (int[])[1, 70, keys])
@@ -77,9 +79,12 @@ public sealed class LongSequenceTests() : AttentionTest(() => CpuEngines.Create(
             var query = Normal("query", new Shape(2, queries, heads, headDim));
             var (key, value) = (Normal("key", new Shape(2, keys, keyValueHeads, headDim), type: keyType),
                 Normal("value", new Shape(2, keys, keyValueHeads, headDim), type: valueType));
-            var (output, logSumExp) = (Output("output", query.Shape), Output("log-sum-exp", new Shape(2, heads, queries)));
-            Check($"{keyType} keys, {valueType} values, {queries} queries", Forward, e => e.Engine.AttentionForward(new AttentionForwardArguments(
-                e[query], e[key], e[value], e[output], e[logSumExp], layout, SequenceBatch.Uniform(2, queries, keys), 1 / MathF.Sqrt(headDim))));
+            var (output, logSumExp) = (Output("output", query.Shape),
+                Output("log-sum-exp", new Shape(2, heads, queries)));
+            Check($"{keyType} keys, {valueType} values, {queries} queries", Forward, e =>
+                e.Engine.AttentionForward(new AttentionForwardArguments(
+                e[query], e[key], e[value], e[output], e[logSumExp], layout, SequenceBatch.Uniform(2, queries, keys),
+                    1 / MathF.Sqrt(headDim))));
             Release();
         }
     }

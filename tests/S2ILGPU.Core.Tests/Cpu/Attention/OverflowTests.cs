@@ -21,7 +21,7 @@ public sealed class OverflowTests
     [InlineData(1e25, 1f, 1e30, 1)]
     [InlineData(1e25, 1f, 1, 70)]
     [InlineData(1, 3e38f, 3e37, 70)]
-    public void ResultsAreThoseOfDoublePrecision(double scoreMagnitude, float scale, double valueMagnitude, int queries)
+    public void Results_are_those_of_double_precision(double scoreMagnitude, float scale, double valueMagnitude, int queries)
     {
         const int keys = 90, headDim = 16;
         foreach (var simd in SimdWidths.Available)
@@ -29,9 +29,12 @@ public sealed class OverflowTests
             using var engine = CpuEngines.Create(simd, 1);
             using var reference = new ReferenceEngine();
             var random = Seeds.NewRandom();
-            double[] q = random.Normal(queries * headDim, scoreMagnitude), k = random.Normal(keys * headDim, scoreMagnitude),
+            double[] q = random.Normal(queries * headDim, scoreMagnitude),
+                k = random.Normal(keys * headDim, scoreMagnitude),
                 v = random.Normal(keys * headDim, valueMagnitude);
-            var layout = BlockLayout.Create(new LocalStridePattern(1, 1, blockTokens: 16, localBlocks: 2, verticalStride: 2), keys, queries);
+            var layout =
+                BlockLayout.Create(new LocalStridePattern(1, 1, blockTokens: 16, localBlocks: 2, verticalStride: 2),
+                keys, queries);
             var (expected, expectedLse) = Forward(reference, ElementType.Float64);
             var (actual, actualLse) = Forward(engine, ElementType.Float32);
             for (int i = 0; i < expected.Length; i++)
@@ -44,8 +47,10 @@ public sealed class OverflowTests
             (float[] Output, float[] LogSumExp) Forward(IEngine engine, ElementType type)
             {
                 using Tensor query = Upload(q, queries), key = Upload(k, keys), value = Upload(v, keys);
-                using Tensor output = engine.Allocate(query.Shape, type), lse = engine.Allocate(new Shape(1, 1, queries), type);
-                engine.AttentionForward(new(query, key, value, output, lse, layout, SequenceBatch.Uniform(1, queries, keys), scale));
+                using Tensor output = engine.Allocate(query.Shape, type),
+                    lse = engine.Allocate(new Shape(1, 1, queries), type);
+                engine.AttentionForward(new(query, key, value, output, lse, layout,
+                    SequenceBatch.Uniform(1, queries, keys), scale));
                 return (Download(output), Download(lse));
 
                 Tensor Upload(double[] values, int rows)

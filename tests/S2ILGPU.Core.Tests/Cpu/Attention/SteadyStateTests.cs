@@ -18,19 +18,20 @@ public sealed class SteadyStateTests
     [InlineData(SimdWidth.Bits128)]
     [InlineData(SimdWidth.Bits256)]
     [InlineData(SimdWidth.Bits512)]
-    public void OneTwoAndThreeThreadsGiveTheSameBits(SimdWidth simd)
+    public void One_two_and_three_threads_give_the_same_bits(SimdWidth simd)
     {
         var expected = Results(simd, 1);
         foreach (int threads in (int[])[2, 3])
         {
             var actual = Results(simd, threads);
             for (int n = 0; n < expected.Count; n++)
-                Assert.True(expected[n].AsSpan().SequenceEqual(actual[n]), $"{simd}: result {n} differs between 1 and {threads} threads; {Seeds.Text}");
+                Assert.True(expected[n].AsSpan().SequenceEqual(actual[n]),
+                    $"{simd}: result {n} differs between 1 and {threads} threads; {Seeds.Text}");
         }
     }
 
     [Fact]
-    public void RepeatedCallsAllocateNothing()
+    public void Repeated_calls_allocate_nothing()
     {
         using var engine = CpuEngines.Create(SimdWidth.Auto, 1);
         using var problem = new Problem(engine, queries: 300, keys: 300);
@@ -50,8 +51,10 @@ public sealed class SteadyStateTests
         Assert.Equal(0, Allocations.OfEveryRun(RunAll));
     }
 
-    // Rows of keys 4 KB apart, each read by several tiles: forward copies them to head order, and with one worker not all heads at once.
-    private static Problem CopyingProblem(IEngine engine) => new(engine, queries: 1300, keys: 1300, keyValueHeads: 4, headDim: 256);
+    // Rows of keys 4 KB apart, each read by several tiles: forward copies them to head order, and with one worker not
+    // all heads at once.
+    private static Problem CopyingProblem(IEngine engine) =>
+        new(engine, queries: 1300, keys: 1300, keyValueHeads: 4, headDim: 256);
 
     // Forward, decoding in parts, backward in ranges, and forward from copies of the keys.
     private static List<float[]> Results(SimdWidth simd, int threads)
@@ -74,7 +77,8 @@ public sealed class SteadyStateTests
     private sealed class Problem : IDisposable
     {
         private readonly IEngine _engine;
-        private readonly Tensor _query, _key, _value, _output, _logSumExp, _gradient, _queryGradient, _keyGradient, _valueGradient, _merged, _mergedLogSumExp;
+        private readonly Tensor _query, _key, _value, _output, _logSumExp, _gradient, _queryGradient, _keyGradient,
+            _valueGradient, _merged, _mergedLogSumExp;
         private readonly Tensor[] _outputs, _logSumExps;
         private readonly BlockLayout _layout;
         private readonly SequenceBatch _sequences;
@@ -90,16 +94,19 @@ public sealed class SteadyStateTests
             }
             _engine = engine;
             Tensor Queries() => Random(1, queries, 4, headDim);
-            (_query, _output, _gradient, _queryGradient, _merged) = (Queries(), Queries(), Queries(), Queries(), Queries());
+            (_query, _output, _gradient, _queryGradient, _merged) =
+                (Queries(), Queries(), Queries(), Queries(), Queries());
             Tensor Keys() => Random(1, keys, keyValueHeads, headDim);
             (_key, _value, _keyGradient, _valueGradient) = (Keys(), Keys(), Keys(), Keys());
             (_logSumExp, _mergedLogSumExp) = (Random(1, 4, queries), Random(1, 4, queries));
             (_outputs, _logSumExps) = ([_output, _output], [_logSumExp, _logSumExp]);
-            _layout = BlockLayout.Create(new LocalStridePattern(4, keyValueHeads, blockTokens: 16, localBlocks: 4, verticalStride: 2), keys, queries);
+            _layout = BlockLayout.Create(new LocalStridePattern(4, keyValueHeads, blockTokens: 16, localBlocks: 4,
+                verticalStride: 2), keys, queries);
             _sequences = SequenceBatch.Uniform(1, queries, keys);
         }
 
-        private AttentionForwardArguments ForwardArguments => new(_query, _key, _value, _output, _logSumExp, _layout, _sequences, 0.25f);
+        private AttentionForwardArguments ForwardArguments =>
+            new(_query, _key, _value, _output, _logSumExp, _layout, _sequences, 0.25f);
 
         // Whether several tiles read each row of keys, which does not read well in place.
         public bool CopiesKeys()
@@ -112,14 +119,16 @@ public sealed class SteadyStateTests
         public void RunAll()
         {
             _engine.AttentionForward(ForwardArguments);
-            _engine.AttentionBackward(new(_query, _key, _value, _output, _logSumExp, _gradient, null, _queryGradient, _keyGradient, _valueGradient,
+            _engine.AttentionBackward(new(_query, _key, _value, _output, _logSumExp, _gradient, null, _queryGradient,
+                _keyGradient, _valueGradient,
                 _layout, _sequences, 0.25f));
             _engine.MergePartitions(_outputs, _logSumExps, _merged, _mergedLogSumExp);
         }
 
         public IEnumerable<float[]> Results()
         {
-            foreach (var tensor in (Tensor[])[_output, _logSumExp, _queryGradient, _keyGradient, _valueGradient, _merged, _mergedLogSumExp])
+            foreach (var tensor in (Tensor[])[_output, _logSumExp, _queryGradient, _keyGradient, _valueGradient,
+                _merged, _mergedLogSumExp])
             {
                 var values = new float[tensor.Count];
                 _engine.Download(tensor, values);
@@ -129,7 +138,8 @@ public sealed class SteadyStateTests
 
         public void Dispose()
         {
-            foreach (var tensor in (Tensor[])[_query, _key, _value, _output, _logSumExp, _gradient, _queryGradient, _keyGradient, _valueGradient,
+            foreach (var tensor in (Tensor[])[_query, _key, _value, _output, _logSumExp, _gradient, _queryGradient,
+                _keyGradient, _valueGradient,
                 _merged, _mergedLogSumExp])
                 tensor.Dispose();
         }

@@ -7,9 +7,10 @@ public sealed class RegisterKernelSourceTests
 {
     /// <summary>Set S2_UPDATE=1 to rewrite the file after a change of the generator.</summary>
     [Fact]
-    public void TheCheckedInKernelsAreWhatTheGeneratorWrites()
+    public void The_checked_in_kernels_are_what_the_generator_writes()
     {
-        string file = Path.Combine(Path.GetDirectoryName(ThisFile())!, "../../../../src/S2ILGPU.Core/Cpu/Kernels/RegisterKernels.g.cs");
+        string file = Path.Combine(Path.GetDirectoryName(ThisFile())!,
+            "../../../../src/S2ILGPU.Core/Cpu/Kernels/RegisterKernels.g.cs");
         string source = RegisterKernelSource.Write();
         if (Environment.GetEnvironmentVariable("S2_UPDATE") == "1")
             File.WriteAllText(file, source);

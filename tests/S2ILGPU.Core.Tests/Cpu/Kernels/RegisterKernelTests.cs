@@ -13,19 +13,21 @@ public sealed class RegisterKernelTests
 
     [Theory]
     [MemberData(nameof(Widths))]
-    public void ProductsOfAnyHeight(SimdWidth simd) => Run(simd, check => check.ProductsOfAnyHeight());
+    public void Products_of_any_height(SimdWidth simd) => Run(simd, check => check.Products_of_any_height());
 
     [Theory]
     [MemberData(nameof(Widths))]
-    public void TheHighestTile(SimdWidth simd) => Run(simd, check => check.TheHighestTile());
+    public void The_highest_tile(SimdWidth simd) => Run(simd, check => check.The_highest_tile());
 
     [Theory]
     [MemberData(nameof(Widths))]
-    public void ScoresTrackTheLargestOfEveryColumn(SimdWidth simd) => Run(simd, check => check.ScoresTrackTheLargestOfEveryColumn());
+    public void Scores_track_the_largest_of_every_column(SimdWidth simd) =>
+        Run(simd, check => check.Scores_track_the_largest_of_every_column());
 
     [Theory]
     [MemberData(nameof(Widths))]
-    public void ScoreGradientsAreWeightedDifferences(SimdWidth simd) => Run(simd, check => check.ScoreGradientsAreWeightedDifferences());
+    public void Score_gradients_are_weighted_differences(SimdWidth simd) =>
+        Run(simd, check => check.Score_gradients_are_weighted_differences());
 
     private static void Run(SimdWidth simd, Action<RegisterKernelCheck> test)
     {
@@ -43,13 +45,13 @@ public sealed class RegisterKernelTests
 /// <summary>The checks of one register width.</summary>
 internal abstract class RegisterKernelCheck : IDisposable
 {
-    public abstract void ProductsOfAnyHeight();
+    public abstract void Products_of_any_height();
 
-    public abstract void TheHighestTile();
+    public abstract void The_highest_tile();
 
-    public abstract void ScoresTrackTheLargestOfEveryColumn();
+    public abstract void Scores_track_the_largest_of_every_column();
 
-    public abstract void ScoreGradientsAreWeightedDifferences();
+    public abstract void Score_gradients_are_weighted_differences();
 
     public abstract void Dispose();
 }
@@ -74,7 +76,7 @@ internal sealed unsafe class RegisterKernelCheck<T> : RegisterKernelCheck
         }
     }
 
-    public override void ProductsOfAnyHeight()
+    public override void Products_of_any_height()
     {
         for (int rows = 0; rows <= 20; rows++)
             ProductsOf(rows);
@@ -86,26 +88,34 @@ internal sealed unsafe class RegisterKernelCheck<T> : RegisterKernelCheck
             foreach (int steps in (int[])[0, 1, 7])
             {
                 int columns = registers * T.Count;
-                var rowMajor = new Product { A = _memory[0], RowStride = 33, B = _memory[1], BStride = columns + 5, C = _memory[2], CStride = columns + Border, Steps = steps };
+                var rowMajor = new Product { A = _memory[0], RowStride = 33, B = _memory[1], BStride = columns + 5,
+                    C = _memory[2], CStride = columns + Border, Steps = steps };
                 var columnMajor = rowMajor with { RowStride = 0, StepStride = 37 };
-                Check(rowMajor, 33, 1, rows, columns, 0, 0, p => RegisterKernels<T>.Multiply<AnyStride, UnitStride, Overwrite<T>>(p, rows, columns, default));
-                Check(columnMajor, 1, 37, rows, columns, 1, 0, p => RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(p, rows, columns, default));
-                Check(columnMajor, 1, 37, rows, columns, 1, 0, p => RegisterKernels<T>.Multiply<UnitStride, AnyStride, AccumulateLate<T>>(p, rows, columns, default));
-                Check(columnMajor, 1, 37, rows, columns, 0, 1, p => RegisterKernels<T>.Multiply<UnitStride, AnyStride, Rescale<T>>(p, rows, columns, new Rescale<T>(_memory[3])));
+                Check(rowMajor, 33, 1, rows, columns, 0, 0, p => RegisterKernels<T>.Multiply<AnyStride, UnitStride,
+                    Overwrite<T>>(p, rows, columns, default));
+                Check(columnMajor, 1, 37, rows, columns, 1, 0, p => RegisterKernels<T>.Multiply<UnitStride, AnyStride,
+                    Accumulate<T>>(p, rows, columns, default));
+                Check(columnMajor, 1, 37, rows, columns, 1, 0, p => RegisterKernels<T>.Multiply<UnitStride, AnyStride,
+                    AccumulateLate<T>>(p, rows, columns, default));
+                Check(columnMajor, 1, 37, rows, columns, 0, 1, p => RegisterKernels<T>.Multiply<UnitStride, AnyStride,
+                    Rescale<T>>(p, rows, columns, new Rescale<T>(_memory[3])));
             }
     }
 
-    public override void TheHighestTile()
+    public override void The_highest_tile()
     {
         int columns = 2 * T.Count;
-        var packed = new Product { A = _memory[0], StepStride = 12, B = _memory[1], BStride = columns, C = _memory[2], CStride = columns + Border, Steps = 19 };
-        Check(packed, 1, 12, 12, columns, 1, 0, p => RegisterKernels<T>.Tile12x2<UnitStride, AnyStride, Accumulate<T>>(p, 0, 0, default));
+        var packed = new Product { A = _memory[0], StepStride = 12, B = _memory[1], BStride = columns, C = _memory[2],
+            CStride = columns + Border, Steps = 19 };
+        Check(packed, 1, 12, 12, columns, 1, 0, p => RegisterKernels<T>.Tile12x2<UnitStride, AnyStride,
+            Accumulate<T>>(p, 0, 0, default));
     }
 
-    public override void ScoresTrackTheLargestOfEveryColumn()
+    public override void Scores_track_the_largest_of_every_column()
     {
         int rows = 13, columns = 3 * T.Count;
-        var p = new Product { A = _memory[0], RowStride = 33, B = _memory[1], BStride = columns, C = _memory[2], CStride = columns, Steps = 9 };
+        var p = new Product { A = _memory[0], RowStride = 33, B = _memory[1], BStride = columns, C = _memory[2],
+            CStride = columns, Steps = 9 };
         float* max = _memory[3];
         new Span<float>(max, columns).Fill(0.25f);
         RegisterKernels<T>.Multiply<AnyStride, UnitStride, TrackMax<T>>(p, rows, columns, new TrackMax<T>(max));
@@ -118,15 +128,18 @@ internal sealed unsafe class RegisterKernelCheck<T> : RegisterKernelCheck
         }
     }
 
-    public override void ScoreGradientsAreWeightedDifferences()
+    public override void Score_gradients_are_weighted_differences()
     {
         int rows = 13, columns = 3 * T.Count;
-        var p = new Product { A = _memory[0], RowStride = 33, B = _memory[1], BStride = columns, C = _memory[2], CStride = columns, Steps = 9 };
+        var p = new Product { A = _memory[0], RowStride = 33, B = _memory[1], BStride = columns, C = _memory[2],
+            CStride = columns, Steps = 9 };
         float* weight = _memory[3], shift = _memory[4];
-        RegisterKernels<T>.Multiply<AnyStride, UnitStride, WeightedDifference<T>>(p, rows, columns, new WeightedDifference<T>(weight, columns + 1, shift));
+        RegisterKernels<T>.Multiply<AnyStride, UnitStride,
+            WeightedDifference<T>>(p, rows, columns, new WeightedDifference<T>(weight, columns + 1, shift));
         for (int i = 0; i < rows; i++)
             for (int j = 0; j < columns; j++)
-                Assert.Equal(weight[i * (columns + 1) + j] * (Sum(p, 33, 1, i, j) - shift[i]), p.C[i * columns + j], 1e-5);
+                Assert.Equal(weight[i * (columns + 1) + j] * (Sum(p, 33, 1, i, j) - shift[i]),
+                    p.C[i * columns + j], 1e-5);
     }
 
     public override void Dispose()
@@ -138,7 +151,8 @@ internal sealed unsafe class RegisterKernelCheck<T> : RegisterKernelCheck
     private delegate void Kernel(Product product);
 
     // C = plain * C + rescaled * (C * factor) + A B; what is right of the columns stays as it was.
-    private void Check(Product p, int rowStride, int stepStride, int rows, int columns, int plain, int rescaled, Kernel kernel)
+    private void Check(Product p, int rowStride, int stepStride, int rows, int columns, int plain, int rescaled,
+        Kernel kernel)
     {
         float[] before = new Span<float>(p.C, Floats).ToArray();
         kernel(p);
@@ -146,10 +160,12 @@ internal sealed unsafe class RegisterKernelCheck<T> : RegisterKernelCheck
             for (int j = 0; j < p.CStride; j++)
             {
                 float old = before[i * p.CStride + j];
-                double expected = j >= columns ? old : Sum(p, rowStride, stepStride, i, j) + plain * old + rescaled * old * _memory[3][j];
+                double expected = j >= columns ? old : Sum(p, rowStride, stepStride, i, j) + plain * old + rescaled
+                    * old * _memory[3][j];
                 Assert.Equal(expected, p.C[i * p.CStride + j], 1e-5);
             }
-        Assert.True(before.AsSpan(Math.Max(0, rows * (int)p.CStride - Border)..).SequenceEqual(new Span<float>(p.C, Floats)[Math.Max(0, rows * (int)p.CStride - Border)..]), Seeds.Text);
+        Assert.True(before.AsSpan(Math.Max(0, rows * (int)p.CStride - Border)..)
+            .SequenceEqual(new Span<float>(p.C, Floats)[Math.Max(0, rows * (int)p.CStride - Border)..]), Seeds.Text);
     }
 
     private static double Sum(in Product p, int rowStride, int stepStride, int row, int column)

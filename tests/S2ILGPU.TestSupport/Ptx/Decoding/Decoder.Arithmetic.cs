@@ -6,25 +6,32 @@ internal sealed partial class Decoder
     private static readonly Dictionary<string, Type> BinaryFunctions = new()
     {
         ["add"] = typeof(Add<>), ["sub"] = typeof(Subtract<>), ["min"] = typeof(Minimum<>), ["max"] = typeof(Maximum<>),
-        ["and"] = typeof(And<>), ["or"] = typeof(Or<>), ["xor"] = typeof(Xor<>), ["rem"] = typeof(Remainder<>), ["copysign"] = typeof(CopySign<>),
+        ["and"] = typeof(And<>), ["or"] = typeof(Or<>), ["xor"] = typeof(Xor<>), ["rem"] = typeof(Remainder<>),
+            ["copysign"] = typeof(CopySign<>),
     };
 
     private static readonly Dictionary<string, Type> UnaryFunctions = new()
     {
-        ["not"] = typeof(Not<>), ["neg"] = typeof(Negate<>), ["abs"] = typeof(Absolute<>), ["sqrt"] = typeof(SquareRoot<>), ["rsqrt"] = typeof(ReciprocalSquareRoot<>), ["rcp"] = typeof(Reciprocal<>),
+        ["not"] = typeof(Not<>), ["neg"] = typeof(Negate<>), ["abs"] = typeof(Absolute<>),
+            ["sqrt"] = typeof(SquareRoot<>), ["rsqrt"] = typeof(ReciprocalSquareRoot<>), ["rcp"] = typeof(Reciprocal<>),
     };
 
     private static readonly Dictionary<string, Type> SingleFunctions = new()
     {
-        ["ex2"] = typeof(Exp2), ["ex2.ftz"] = typeof(Exp2FlushToZero), ["lg2"] = typeof(Log2), ["lg2.ftz"] = typeof(Log2FlushToZero), ["rcp.ftz"] = typeof(ReciprocalFlushToZero),
-        ["sin"] = typeof(Sine), ["cos"] = typeof(Cosine), ["tanh"] = typeof(HyperbolicTangent), ["sin.ftz"] = typeof(Sine), ["cos.ftz"] = typeof(Cosine), ["tanh.ftz"] = typeof(HyperbolicTangent),
+        ["ex2"] = typeof(Exp2), ["ex2.ftz"] = typeof(Exp2FlushToZero), ["lg2"] = typeof(Log2),
+            ["lg2.ftz"] = typeof(Log2FlushToZero), ["rcp.ftz"] = typeof(ReciprocalFlushToZero),
+        ["sin"] = typeof(Sine), ["cos"] = typeof(Cosine), ["tanh"] = typeof(HyperbolicTangent),
+            ["sin.ftz"] = typeof(Sine), ["cos.ftz"] = typeof(Cosine), ["tanh.ftz"] = typeof(HyperbolicTangent),
     };
 
     private static readonly Dictionary<string, Type> Conditions = new()
     {
-        ["eq"] = typeof(Equal<>), ["ne"] = typeof(NotEqual<>), ["lt"] = typeof(Less<>), ["le"] = typeof(LessOrEqual<>), ["gt"] = typeof(Greater<>), ["ge"] = typeof(GreaterOrEqual<>),
-        ["lo"] = typeof(Less<>), ["ls"] = typeof(LessOrEqual<>), ["hi"] = typeof(Greater<>), ["hs"] = typeof(GreaterOrEqual<>),
-        ["equ"] = typeof(EqualUnordered<>), ["neu"] = typeof(NotEqualUnordered<>), ["ltu"] = typeof(LessUnordered<>), ["leu"] = typeof(LessOrEqualUnordered<>),
+        ["eq"] = typeof(Equal<>), ["ne"] = typeof(NotEqual<>), ["lt"] = typeof(Less<>), ["le"] = typeof(LessOrEqual<>),
+            ["gt"] = typeof(Greater<>), ["ge"] = typeof(GreaterOrEqual<>),
+        ["lo"] = typeof(Less<>), ["ls"] = typeof(LessOrEqual<>), ["hi"] = typeof(Greater<>),
+            ["hs"] = typeof(GreaterOrEqual<>),
+        ["equ"] = typeof(EqualUnordered<>), ["neu"] = typeof(NotEqualUnordered<>), ["ltu"] = typeof(LessUnordered<>),
+            ["leu"] = typeof(LessOrEqualUnordered<>),
         ["gtu"] = typeof(GreaterUnordered<>), ["geu"] = typeof(GreaterOrEqualUnordered<>),
     };
 
@@ -42,18 +49,22 @@ internal sealed partial class Decoder
         return root switch
         {
             "div" => Binary(type, IsFloat(type) ? typeof(Divide<>) : typeof(Quotient<>)),
-            "clz" => Make(typeof(Unary<,,>), [type, typeof(uint), typeof(LeadingZeros<>).MakeGenericType(type)], Target(0, typeof(uint)), Source(1)),
-            "popc" => Make(typeof(Unary<,,>), [type, typeof(uint), typeof(CountBits<>).MakeGenericType(type)], Target(0, typeof(uint)), Source(1)),
+            "clz" => Make(typeof(Unary<,,>), [type, typeof(uint), typeof(LeadingZeros<>).MakeGenericType(type)],
+                Target(0, typeof(uint)), Source(1)),
+            "popc" => Make(typeof(Unary<,,>), [type, typeof(uint), typeof(CountBits<>).MakeGenericType(type)],
+                Target(0, typeof(uint)), Source(1)),
             "shl" => Shift(type, typeof(ShiftLeft<>)),
             "shr" => Shift(type, typeof(ShiftRight<>)),
             _ => throw new NotSupportedException("unknown instruction"),
         };
     }
 
-    private Instruction Binary(Type type, Type function) => Make(typeof(Binary<,,,>), [type, type, type, function.MakeGenericType(type)], Target(0), Source(1), Source(2));
+    private Instruction Binary(Type type, Type function) =>
+        Make(typeof(Binary<,,,>), [type, type, type, function.MakeGenericType(type)], Target(0), Source(1), Source(2));
 
     private Instruction Shift(Type type, Type function) =>
-        Make(typeof(Binary<,,,>), [type, typeof(uint), type, function.MakeGenericType(type)], Target(0), Source(1), Source(2, typeof(uint)));
+        Make(typeof(Binary<,,,>), [type, typeof(uint), type, function.MakeGenericType(type)], Target(0), Source(1),
+        Source(2, typeof(uint)));
 
     private Instruction PredicateFunction(string root) => root switch
     {
@@ -69,25 +80,31 @@ internal sealed partial class Decoder
         var type = ElementType;
         if (IsFloat(type))
             return isAdded
-                ? Make(typeof(Ternary<,,>), [type, type, typeof(FusedMultiplyAdd<>).MakeGenericType(type)], Target(0), Source(1), Source(2), Source(3))
+                ? Make(typeof(Ternary<,,>), [type, type, typeof(FusedMultiplyAdd<>).MakeGenericType(type)], Target(0),
+                Source(1), Source(2), Source(3))
                 : Binary(type, typeof(Multiply<>));
         if (Has("wide"))
         {
-            var wide = TypeNamed(_parts[^1][0] + (2 * int.Parse(_parts[^1].AsSpan(1))).ToString(System.Globalization.CultureInfo.InvariantCulture));
+            var wide = TypeNamed(_parts[^1][0] + (2 * int.Parse(_parts[^1].AsSpan(1)))
+                .ToString(System.Globalization.CultureInfo.InvariantCulture));
             return isAdded
-                ? Make(typeof(Ternary<,,>), [type, wide, typeof(MultiplyAddWide<,>).MakeGenericType(type, wide)], Target(0, wide), Source(1), Source(2), Source(3, wide))
-                : Make(typeof(Binary<,,,>), [type, type, wide, typeof(MultiplyWide<,>).MakeGenericType(type, wide)], Target(0, wide), Source(1), Source(2));
+                ? Make(typeof(Ternary<,,>), [type, wide, typeof(MultiplyAddWide<,>).MakeGenericType(type, wide)],
+                Target(0, wide), Source(1), Source(2), Source(3, wide))
+                : Make(typeof(Binary<,,,>), [type, type, wide, typeof(MultiplyWide<,>).MakeGenericType(type, wide)],
+                    Target(0, wide), Source(1), Source(2));
         }
         if (Has("hi") && !isAdded)
         {
-            var function = type == typeof(uint) ? typeof(MultiplyHigh32) : type == typeof(int) ? typeof(MultiplyHighSigned32)
+            var function = type == typeof(uint) ? typeof(MultiplyHigh32) : type == typeof(int)
+                ? typeof(MultiplyHighSigned32)
                 : type == typeof(ulong) ? typeof(MultiplyHigh64) : typeof(MultiplyHighSigned64);
             return Make(typeof(Binary<,,,>), [type, type, type, function], Target(0), Source(1), Source(2));
         }
         if (!Has("lo"))
             throw new NotSupportedException("unknown product");
         return isAdded
-            ? Make(typeof(Ternary<,,>), [type, type, typeof(MultiplyAdd<>).MakeGenericType(type)], Target(0), Source(1), Source(2), Source(3))
+            ? Make(typeof(Ternary<,,>), [type, type, typeof(MultiplyAdd<>).MakeGenericType(type)], Target(0), Source(1),
+            Source(2), Source(3))
             : Binary(type, typeof(Multiply<>));
     }
 
@@ -97,9 +114,11 @@ internal sealed partial class Decoder
             return new MovePredicate(Predicate(0), Predicate(1), 0);
         var type = ElementType;
         if (_statement.Operands[1] is PtxVector sources)
-            return new JoinParts(Target(0), LaneBytes(type) / sources.Elements.Count, Elements(1, PartLaneBytes(type, sources)));
+            return new JoinParts(Target(0), LaneBytes(type) / sources.Elements.Count,
+                Elements(1, PartLaneBytes(type, sources)));
         if (_statement.Operands[0] is PtxVector targets)
-            return new SplitParts(Elements(0, PartLaneBytes(type, targets)), LaneBytes(type) / targets.Elements.Count, Source(1));
+            return new SplitParts(Elements(0, PartLaneBytes(type, targets)), LaneBytes(type) / targets.Elements.Count,
+                Source(1));
         return Make(typeof(Unary<,,>), [type, type, typeof(Same<>).MakeGenericType(type)], Target(0), Source(1));
     }
 
@@ -112,7 +131,8 @@ internal sealed partial class Decoder
         ulong mark = space switch { "shared" => GenericSpace.Shared, "local" => GenericSpace.Local, _ => 0 };
         int mask = registers.Constant(isTo ? ~mark : mark, 8);
         var function = isTo ? typeof(And<ulong>) : typeof(Or<ulong>);
-        return Make(typeof(Binary<,,,>), [typeof(ulong), typeof(ulong), typeof(ulong), function], Target(0, typeof(ulong)), Source(1, typeof(ulong)), mask);
+        return Make(typeof(Binary<,,,>), [typeof(ulong), typeof(ulong), typeof(ulong), function],
+            Target(0, typeof(ulong)), Source(1, typeof(ulong)), mask);
     }
 
     private Instruction Comparison()
@@ -123,7 +143,8 @@ internal sealed partial class Decoder
         int complement = target.Predicate is { } other ? registers.Predicate(other) : -1;
         int combine = Array.FindIndex(_parts, part => part is "and" or "or" or "xor");
         if (combine < 0)
-            return Make(typeof(Compare<,>), [type, condition], registers.Predicate(target.Name), complement, Source(1), Source(2));
+            return Make(typeof(Compare<,>), [type, condition], registers.Predicate(target.Name), complement, Source(1),
+                Source(2));
         if (complement >= 0)
             throw new NotSupportedException("two results of a combined comparison");
         int holds = registers.NewPredicate(), operand = Predicate(3);
@@ -131,7 +152,9 @@ internal sealed partial class Decoder
         var third = (PtxRegister)_statement.Operands[3];
         if (third.IsNegated)
             throw new NotSupportedException("a negated predicate");
-        return new Sequence(compare, new CombinePredicates(registers.Predicate(target.Name), holds, operand, _parts[combine] switch { "and" => '&', "or" => '|', _ => '^' }));
+        return new Sequence(compare,
+            new CombinePredicates(registers.Predicate(target.Name), holds, operand,
+            _parts[combine] switch { "and" => '&', "or" => '|', _ => '^' }));
     }
 
     private Instruction Property()
@@ -143,10 +166,12 @@ internal sealed partial class Decoder
             "notanumber" => typeof(IsNotANumber<>),
             _ => throw new NotSupportedException("unknown property"),
         };
-        return Make(typeof(Compare<,>), [ElementType, condition.MakeGenericType(ElementType)], Predicate(0), -1, Source(1), Source(1));
+        return Make(typeof(Compare<,>), [ElementType, condition.MakeGenericType(ElementType)], Predicate(0), -1,
+            Source(1), Source(1));
     }
 
-    private Instruction Selection() => Make(typeof(Select<>), [ElementType], Target(0), Source(1), Source(2), Predicate(3));
+    private Instruction Selection() =>
+        Make(typeof(Select<>), [ElementType], Target(0), Source(1), Source(2), Predicate(3));
 
     private Instruction Conversion()
     {
@@ -164,9 +189,11 @@ internal sealed partial class Decoder
         Type to = TypeNamed(_parts[^2]), from = ElementType;
         Type function;
         if (IsFloat(from) && !IsFloat(to))
-            function = (Has("rni") ? typeof(ConvertToNearest<,>) : Has("rzi") ? typeof(ConvertTowardsZero<,>) : throw new NotSupportedException("unknown rounding")).MakeGenericType(from, to);
+            function = (Has("rni") ? typeof(ConvertToNearest<,>) : Has("rzi") ? typeof(ConvertTowardsZero<,>)
+                : throw new NotSupportedException("unknown rounding")).MakeGenericType(from, to);
         else if (IsFloat(from) && from == to)
-            function = (Has("rmi") ? typeof(Floor<>) : Has("rpi") ? typeof(Ceiling<>) : Has("rzi") ? typeof(TruncateFraction<>) : Has("rni") ? typeof(RoundToEven<>) : typeof(Same<>))
+            function = (Has("rmi") ? typeof(Floor<>) : Has("rpi") ? typeof(Ceiling<>) : Has("rzi")
+                ? typeof(TruncateFraction<>) : Has("rni") ? typeof(RoundToEven<>) : typeof(Same<>))
                 .MakeGenericType(from);
         else
             function = typeof(ConvertNumber<,>).MakeGenericType(from, to);

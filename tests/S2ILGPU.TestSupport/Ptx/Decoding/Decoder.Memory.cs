@@ -3,8 +3,10 @@ namespace S2ILGPU.TestSupport.Ptx;
 // Memory, matrices, shuffles, barriers and branches.
 internal sealed partial class Decoder
 {
-    private Type Space => Has("global") ? typeof(GlobalSpace) : _parts.Any(part => part.StartsWith("shared", StringComparison.Ordinal)) ? typeof(SharedSpace)
-        : Has("local") ? typeof(LocalSpace) : Has("param") || Has("const") ? throw new NotSupportedException("state space") : typeof(GenericSpace);
+    private Type Space => Has("global") ? typeof(GlobalSpace)
+        : _parts.Any(part => part.StartsWith("shared", StringComparison.Ordinal)) ? typeof(SharedSpace)
+        : Has("local") ? typeof(LocalSpace) : Has("param") || Has("const")
+            ? throw new NotSupportedException("state space") : typeof(GenericSpace);
 
     private Instruction Load()
     {
@@ -27,9 +29,11 @@ internal sealed partial class Decoder
         var type = ElementType;
         int at = isReduction ? 0 : 1, target = isReduction ? -1 : Target(0);
         if (Has("cas"))
-            return Make(typeof(AtomicCompareExchange<,>), [type, Space], target, Pointer(at), Source(at + 1), Source(at + 2));
+            return Make(typeof(AtomicCompareExchange<,>), [type, Space], target, Pointer(at), Source(at + 1),
+                Source(at + 2));
         var function = Has("exch") ? typeof(Second<>) : BinaryFunctions[_parts.Last(BinaryFunctions.ContainsKey)];
-        return Make(typeof(AtomicUpdate<,,>), [type, Space, function.MakeGenericType(type)], target, Pointer(at), Source(at + 1));
+        return Make(typeof(AtomicUpdate<,,>), [type, Space, function.MakeGenericType(type)], target, Pointer(at),
+            Source(at + 1));
     }
 
     private Instruction AsyncCopy()
@@ -79,7 +83,8 @@ internal sealed partial class Decoder
             _ => throw new NotSupportedException("unknown shuffle"),
         };
         var type = typeof(uint);
-        return new Shuffle(registers.Of(target.Name, 4), target.Predicate is { } p ? registers.Predicate(p) : -1, Source(1, type), Source(2, type), Source(3, type), Source(4, type), mode);
+        return new Shuffle(registers.Of(target.Name, 4), target.Predicate is { } p ? registers.Predicate(p) : -1,
+            Source(1, type), Source(2, type), Source(3, type), Source(4, type), mode);
     }
 
     private Instruction Barrier()
@@ -87,12 +92,14 @@ internal sealed partial class Decoder
         if (Has("warp"))
             return new WarpBarrier();
         if (Has("sync"))
-            return _statement.Operands is [PtxImmediate { Bits: 0 }] ? new GroupBarrier() : throw new NotSupportedException("a barrier of a part of the group");
+            return _statement.Operands is [PtxImmediate { Bits: 0 }] ? new GroupBarrier()
+                : throw new NotSupportedException("a barrier of a part of the group");
         if (!Has("red"))
             throw new NotSupportedException("unknown barrier");
         var operand = (PtxRegister)_statement.Operands[2];
         int target = Has("popc") ? Target(0, typeof(uint)) : Predicate(0);
-        return new GroupBarrier(target, Predicate(operand), operand.IsNegated ? uint.MaxValue : 0, Has("popc") ? 'p' : Has("and") ? 'a' : 'o');
+        return new GroupBarrier(target, Predicate(operand), operand.IsNegated ? uint.MaxValue : 0, Has("popc") ? 'p'
+            : Has("and") ? 'a' : 'o');
     }
 
     private Instruction IndexedBranch()

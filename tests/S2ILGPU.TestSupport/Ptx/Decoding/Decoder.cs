@@ -2,7 +2,8 @@ using System.Reflection;
 
 namespace S2ILGPU.TestSupport.Ptx;
 
-/// <summary>Turns the statements of a kernel into instructions: chooses the class by mnemonic and type, and the operands' places.</summary>
+/// <summary>Turns the statements of a kernel into instructions: chooses the class by mnemonic and type, and the
+/// operands' places.</summary>
 internal sealed partial class Decoder(PtxFunction kernel, RegisterFile registers, SymbolLayout symbols)
 {
     private static readonly Dictionary<string, Type> Types = new()
@@ -31,7 +32,8 @@ internal sealed partial class Decoder(PtxFunction kernel, RegisterFile registers
             {
                 instruction = Decode(_parts[0]);
             }
-            catch (Exception e) when (e is NotSupportedException or InvalidCastException or ArgumentException or KeyNotFoundException or FormatException)
+            catch (Exception e) when (e is NotSupportedException or InvalidCastException or ArgumentException
+                or KeyNotFoundException or FormatException)
             {
                 throw new NotSupportedException($"line {statement.Line}: {statement.Text}: {e.Message}", e);
             }
@@ -67,7 +69,9 @@ internal sealed partial class Decoder(PtxFunction kernel, RegisterFile registers
         "testp" => Property(),
         "selp" => Selection(),
         "mul" or "mad" => Product(root == "mad"),
-        "fma" => Make(typeof(Ternary<,,>), [ElementType, ElementType, typeof(FusedMultiplyAdd<>).MakeGenericType(ElementType)], Target(0), Source(1), Source(2), Source(3)),
+        "fma" => Make(typeof(Ternary<,,>),
+            [ElementType, ElementType, typeof(FusedMultiplyAdd<>).MakeGenericType(ElementType)], Target(0), Source(1),
+            Source(2), Source(3)),
         _ => Arithmetic(root),
     };
 
@@ -76,9 +80,11 @@ internal sealed partial class Decoder(PtxFunction kernel, RegisterFile registers
 
     private bool Has(string part) => _parts.Contains(part);
 
-    private static Type TypeNamed(string name) => Types.TryGetValue(name, out var type) ? type : throw new NotSupportedException($"type {name}");
+    private static Type TypeNamed(string name) =>
+        Types.TryGetValue(name, out var type) ? type : throw new NotSupportedException($"type {name}");
 
-    private static int LaneBytes(Type type) => type == typeof(long) || type == typeof(ulong) || type == typeof(double) ? 8 : 4;
+    private static int LaneBytes(Type type) =>
+        type == typeof(long) || type == typeof(ulong) || type == typeof(double) ? 8 : 4;
 
     // --- operands
 
@@ -106,19 +112,24 @@ internal sealed partial class Decoder(PtxFunction kernel, RegisterFile registers
 
     private int Predicate(int n) => Predicate(_statement.Operands[n]);
 
-    private int Predicate(PtxOperand operand) => operand is PtxImmediate immediate ? registers.Constant(immediate.Bits, 0) : registers.Predicate(((PtxRegister)operand).Name);
+    private int Predicate(PtxOperand operand) => operand is PtxImmediate immediate
+        ? registers.Constant(immediate.Bits, 0) : registers.Predicate(((PtxRegister)operand).Name);
 
     private int Label(PtxOperand operand) => Label(((PtxSymbol)operand).Name);
 
-    private int Label(string name) => kernel.Labels.TryGetValue(name, out int target) ? target : throw new NotSupportedException($"label {name}");
+    private int Label(string name) =>
+        kernel.Labels.TryGetValue(name, out int target) ? target : throw new NotSupportedException($"label {name}");
 
     private PtxPointer Pointer(int n)
     {
         var address = (PtxAddress)_statement.Operands[n];
         return address.Base switch
         {
-            PtxRegister register => new PtxPointer(registers.Of(register.Name, registers.LaneBytes(register.Name)), registers.LaneBytes(register.Name) == 8, address.Offset),
-            PtxSymbol symbol => new PtxPointer(registers.Constant(symbols[symbol.Name].Address, 8), true, address.Offset),
+            PtxRegister register =>
+                new PtxPointer(registers.Of(register.Name, registers.LaneBytes(register.Name)),
+                registers.LaneBytes(register.Name) == 8, address.Offset),
+            PtxSymbol symbol =>
+                new PtxPointer(registers.Constant(symbols[symbol.Name].Address, 8), true, address.Offset),
             PtxImmediate immediate => new PtxPointer(registers.Constant(immediate.Bits, 8), true, address.Offset),
             _ => throw new NotSupportedException($"address {address}"),
         };
@@ -129,7 +140,8 @@ internal sealed partial class Decoder(PtxFunction kernel, RegisterFile registers
     {
         var key = (definition, string.Join(",", typeArguments.Select(t => t.ToString())));
         if (!_constructors.TryGetValue(key, out var invoker))
-            _constructors[key] = invoker = ConstructorInvoker.Create(definition.MakeGenericType(typeArguments).GetConstructors().Single());
+            _constructors[key] = invoker =
+                ConstructorInvoker.Create(definition.MakeGenericType(typeArguments).GetConstructors().Single());
         return (Instruction)invoker.Invoke(arguments.AsSpan()!);
     }
 }

@@ -11,7 +11,8 @@ public sealed unsafe class PtxProgram
         Name = kernel.Name;
         MaximumThreads = kernel.MaximumThreads;
         var layout = new SymbolLayout(module, kernel);
-        (DynamicSharedOffset, LocalBytes, ArgumentBytes) = (layout.StaticSharedBytes, layout.LocalBytes, layout.ArgumentBytes);
+        (DynamicSharedOffset, LocalBytes, ArgumentBytes) =
+            (layout.StaticSharedBytes, layout.LocalBytes, layout.ArgumentBytes);
         _registers = new RegisterFile(kernel.Registers);
         Code = [.. new Decoder(kernel, _registers, layout).Decode()];
     }

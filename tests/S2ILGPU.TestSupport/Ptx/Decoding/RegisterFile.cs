@@ -1,8 +1,8 @@
 namespace S2ILGPU.TestSupport.Ptx;
 
 /// <summary>
-/// Lays out the registers of a warp: 32 lanes side by side for each register, a mask of 32 bits for each predicate. Constants and special registers are registers that are written before the
-/// kernel begins.
+/// Lays out the registers of a warp: 32 lanes side by side for each register, a mask of 32 bits for each predicate.
+/// Constants and special registers are registers that are written before the kernel begins.
 /// </summary>
 internal sealed class RegisterFile(IReadOnlyList<(string Prefix, string Type)> declarations)
 {
@@ -17,10 +17,12 @@ internal sealed class RegisterFile(IReadOnlyList<(string Prefix, string Type)> d
     public int Bytes { get; private set; }
 
     /// <summary>Constants: bits, bytes per lane (0 for a predicate), offset.</summary>
-    public IEnumerable<(ulong Bits, int LaneBytes, int Offset)> Constants => _constants.Select(c => (c.Key.Bits, c.Key.LaneBytes, c.Value));
+    public IEnumerable<(ulong Bits, int LaneBytes, int Offset)> Constants =>
+        _constants.Select(c => (c.Key.Bits, c.Key.LaneBytes, c.Value));
 
     /// <summary>The special registers in use.</summary>
-    public IEnumerable<(string Name, int Offset)> Special => _offsets.Where(r => IsSpecial(r.Key)).Select(r => (r.Key, r.Value));
+    public IEnumerable<(string Name, int Offset)> Special =>
+        _offsets.Where(r => IsSpecial(r.Key)).Select(r => (r.Key, r.Value));
 
     /// <summary>Offset of a register of 4 or 8 bytes per lane.</summary>
     public int Of(string name, int laneBytes)
@@ -64,11 +66,13 @@ internal sealed class RegisterFile(IReadOnlyList<(string Prefix, string Type)> d
         return offset;
     }
 
-    private static bool IsSpecial(string name) => name.StartsWith("%tid.", StringComparison.Ordinal) || name.StartsWith("%ntid.", StringComparison.Ordinal)
+    private static bool IsSpecial(string name) =>
+        name.StartsWith("%tid.", StringComparison.Ordinal) || name.StartsWith("%ntid.", StringComparison.Ordinal)
         || name.StartsWith("%ctaid.", StringComparison.Ordinal) || name.StartsWith("%nctaid.", StringComparison.Ordinal)
         || name is "%laneid" or "%warpid" or "%dynamic_smem_size";
 
-    private string TypeOf(string name) => _types.TryGetValue(name, out var type) || _types.TryGetValue(name.TrimEnd(Digits), out type) ? type
+    private string TypeOf(string name) =>
+        _types.TryGetValue(name, out var type) || _types.TryGetValue(name.TrimEnd(Digits), out type) ? type
         : throw new NotSupportedException($"register {name} is not declared");
 
     private int Allocate(int bytes)

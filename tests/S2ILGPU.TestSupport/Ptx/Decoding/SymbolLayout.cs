@@ -14,7 +14,8 @@ internal sealed class SymbolLayout
             ArgumentBytes += parameter.Bytes;
         }
         var used = kernel.Statements.SelectMany(s => s.Operands).SelectMany(Symbols).ToHashSet();
-        foreach (var variable in module.Variables.Concat(kernel.Variables).Where(v => used.Contains(v.Name)).OrderBy(v => v.Bytes == 0))
+        foreach (var variable in module.Variables.Concat(kernel.Variables).Where(v => used.Contains(v.Name))
+            .OrderBy(v => v.Bytes == 0))
             switch (variable.Space)
             {
                 case "shared": // memory that the launch sizes follows all other
@@ -39,7 +40,8 @@ internal sealed class SymbolLayout
     public int LocalBytes { get; }
 
     /// <summary>Address of a variable in its space, or offset of a parameter.</summary>
-    public (string Space, ulong Address) this[string name] => _symbols.TryGetValue(name, out var symbol) ? symbol : throw new NotSupportedException($"symbol {name}");
+    public (string Space, ulong Address) this[string name] =>
+        _symbols.TryGetValue(name, out var symbol) ? symbol : throw new NotSupportedException($"symbol {name}");
 
     private static int Align(int offset, int alignment) => (offset + alignment - 1) / alignment * alignment;
 

@@ -15,14 +15,18 @@ internal sealed unsafe class AsyncCopies(Warp warp)
         Array.Clear(_committed);
     }
 
-    /// <summary>Issues a copy of <paramref name="sourceBytes"/> bytes, filled up with zeros to <paramref name="bytes"/>.</summary>
+    /// <summary>Issues a copy of <paramref name="sourceBytes"/> bytes, filled up with zeros to <paramref
+    /// name="bytes"/>.</summary>
     public void Issue(int lane, uint target, ulong source, int bytes, int sourceBytes)
     {
         var group = warp.Group;
         group.Shared.Locate(target, bytes);
         if (sourceBytes > 0)
-            group.Global.Locate(source, bytes == sourceBytes ? bytes : throw new PtxFaultException($"a copy of {sourceBytes} of {bytes} bytes: only all or none are supported"), isWrite: false);
-        group.Shared.Races?.BeginCopy(warp, lane, (int)target - SharedMemory.Begin, bytes, sourceBytes > 0 ? source : 1);
+            group.Global.Locate(source, bytes == sourceBytes ? bytes
+                : throw new PtxFaultException(
+                $"a copy of {sourceBytes} of {bytes} bytes: only all or none are supported"), isWrite: false);
+        group.Shared.Races?.BeginCopy(warp, lane, (int)target - SharedMemory.Begin, bytes, sourceBytes > 0
+            ? source : 1);
         var copy = new Copy(source, target, bytes, sourceBytes, _committed[lane]);
         if (group.Options.Copies == CopyTiming.Early)
             Arrive(copy);
@@ -60,6 +64,7 @@ internal sealed unsafe class AsyncCopies(Warp warp)
         if (copy.SourceBytes == 0)
             target.Clear();
         else
-            new ReadOnlySpan<byte>(warp.Group.Global.Locate(copy.Source, copy.Bytes, isWrite: false), copy.Bytes).CopyTo(target);
+            new ReadOnlySpan<byte>(warp.Group.Global.Locate(copy.Source, copy.Bytes, isWrite: false), copy.Bytes)
+                .CopyTo(target);
     }
 }

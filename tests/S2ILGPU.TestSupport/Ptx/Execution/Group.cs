@@ -11,7 +11,8 @@ public readonly record struct PtxDim(int X, int Y = 1, int Z = 1)
     public override string ToString() => $"({X}, {Y}, {Z})";
 }
 
-/// <summary>A group of threads: its warps in turns, seeded, from barrier to barrier. The same object serves all groups of a launch, one after another.</summary>
+/// <summary>A group of threads: its warps in turns, seeded, from barrier to barrier. The same object serves all groups
+/// of a launch, one after another.</summary>
 internal sealed unsafe class Group : IDisposable
 {
     private readonly Warp[] _warps;
@@ -19,7 +20,8 @@ internal sealed unsafe class Group : IDisposable
     private readonly PtxOptions _options;
     private readonly PtxDim _grid, _size;
 
-    public Group(PtxProgram program, PtxOptions options, PtxDim grid, PtxDim size, byte[] arguments, int dynamicSharedBytes, GlobalMemory global)
+    public Group(PtxProgram program, PtxOptions options, PtxDim grid, PtxDim size, byte[] arguments,
+        int dynamicSharedBytes, GlobalMemory global)
     {
         (_program, _options, _grid, _size, Arguments, Global) = (program, options, grid, size, arguments, global);
         DynamicSharedBytes = dynamicSharedBytes;
@@ -90,9 +92,13 @@ internal sealed unsafe class Group : IDisposable
         foreach (var warp in _warps)
         {
             if (warp.State == WarpState.Ended)
-                throw new PtxFaultException($"divergent barrier: warp {warp.Index} of group {Position} has ended, warp {first.Index} waits at line {first.Current?.Statement.Line}");
+                throw new PtxFaultException(
+                    $"divergent barrier: warp {warp.Index} of group {Position} has ended, warp {first.Index} waits at "
+                    + $"line {first.Current?.Statement.Line}");
             if (warp.Current != first.Current)
-                throw new PtxFaultException($"divergent barrier: warps of group {Position} wait at lines {first.Current?.Statement.Line} and {warp.Current?.Statement.Line}");
+                throw new PtxFaultException(
+                    $"divergent barrier: warps of group {Position} wait at lines {first.Current?.Statement.Line} and "
+                    + $"{warp.Current?.Statement.Line}");
         }
         ((GroupBarrier)first.Current!).Meet(_warps);
         Shared.Races?.GroupBarrier();

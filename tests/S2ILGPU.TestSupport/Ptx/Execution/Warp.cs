@@ -13,8 +13,8 @@ internal enum WarpState
 
 /// <summary>32 threads, their registers and where each of them is.</summary>
 /// <remarks>
-/// Lanes that are at the same instruction run together. When they go different ways the lanes that are furthest behind run first, so they meet again where the ways join; at an instruction of the
-/// whole warp
+/// Lanes that are at the same instruction run together. When they go different ways the lanes that are furthest behind
+/// run first, so they meet again where the ways join; at an instruction of the whole warp
 /// those who come first wait.
 /// </remarks>
 internal sealed unsafe class Warp : IDisposable
@@ -69,7 +69,8 @@ internal sealed unsafe class Warp : IDisposable
         Local.AsSpan().Fill(0xff);
     }
 
-    /// <summary>Runs until a group barrier, the end, or the end of its turn; returns the instructions executed.</summary>
+    /// <summary>Runs until a group barrier, the end, or the end of its turn; returns the instructions
+    /// executed.</summary>
     public long Run(long turn)
     {
         long executed = 0;
@@ -105,7 +106,9 @@ internal sealed unsafe class Warp : IDisposable
         catch (PtxFaultException fault)
         {
             var statement = Current?.Statement;
-            throw new PtxFaultException($"{fault.Message}; line {statement?.Line}: {statement?.Text}; warp {Index} of group {Group.Position}, copies {Group.Options.Copies}", fault);
+            throw new PtxFaultException(
+                $"{fault.Message}; line {statement?.Line}: {statement?.Text}; warp {Index} of group {Group.Position}, "
+                + $"copies {Group.Options.Copies}", fault);
         }
         return executed;
     }
@@ -132,7 +135,8 @@ internal sealed unsafe class Warp : IDisposable
                 return End(lanes);
             default:
                 if (lanes != Live)
-                    throw new PtxFaultException("an instruction of the whole warp under a guard that does not hold for all lanes");
+                    throw new PtxFaultException(
+                        "an instruction of the whole warp under a guard that does not hold for all lanes");
                 if (flow == Flow.GroupBarrier)
                     State = WarpState.AtBarrier;
                 instruction.Execute(this, lanes);
@@ -208,8 +212,11 @@ internal sealed unsafe class Warp : IDisposable
         if (_waiting == Live)
         {
             for (uint lanes = Live; lanes != 0; lanes &= lanes - 1)
-                if (_positions[BitOperations.TrailingZeroCount(lanes)] != _positions[BitOperations.TrailingZeroCount(Live)])
-                    throw new PtxFaultException($"divergent: lanes 0x{_active:x8} of 0x{Live:x8} are at an instruction of the whole warp, the others wait at another one");
+                if (_positions[BitOperations.TrailingZeroCount(lanes)]
+                    != _positions[BitOperations.TrailingZeroCount(Live)])
+                    throw new PtxFaultException(
+                        $"divergent: lanes 0x{_active:x8} of 0x{Live:x8} are at an instruction of the whole warp, the "
+                        + $"others wait at another one");
             _waiting = 0;
         }
         int first = int.MaxValue;

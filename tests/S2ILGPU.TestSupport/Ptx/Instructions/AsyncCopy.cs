@@ -2,7 +2,8 @@ using System.Numerics;
 
 namespace S2ILGPU.TestSupport.Ptx;
 
-/// <summary><c>cp.async</c>: copies 4, 8 or 16 bytes from global to shared memory; the bytes that the source size leaves out are zero.</summary>
+/// <summary><c>cp.async</c>: copies 4, 8 or 16 bytes from global to shared memory; the bytes that the source size
+/// leaves out are zero.</summary>
 /// <param name="target">Shared address.</param>
 /// <param name="source">Global address.</param>
 /// <param name="bytes">Size of the copy.</param>

@@ -10,7 +10,8 @@ internal sealed class WarpBarrier : Instruction
     public override void Execute(Warp warp, uint lanes) => warp.Barriers++;
 }
 
-/// <summary><c>bar.sync</c>, and <c>bar.red</c>, which also combines a predicate of all threads: d = the number of threads where it holds, or whether it holds for all, or for any.</summary>
+/// <summary><c>bar.sync</c>, and <c>bar.red</c>, which also combines a predicate of all threads: d = the number of
+/// threads where it holds, or whether it holds for all, or for any.</summary>
 /// <param name="d">Result, or -1.</param>
 /// <param name="p">Predicate, or -1.</param>
 /// <param name="inversion">All bits set when the predicate is negated.</param>
@@ -28,7 +29,8 @@ internal sealed unsafe class GroupBarrier(int d = -1, int p = -1, uint inversion
     {
         if (d < 0)
             return;
-        int holds = warps.Sum(warp => BitOperations.PopCount((*(uint*)(warp.Registers + p) ^ inversion) & warp.Live)), threads = warps.Sum(warp => BitOperations.PopCount(warp.Live));
+        int holds = warps.Sum(warp => BitOperations.PopCount((*(uint*)(warp.Registers + p) ^ inversion) & warp.Live)),
+            threads = warps.Sum(warp => BitOperations.PopCount(warp.Live));
         foreach (var warp in warps)
         {
             byte* result = warp.Registers + d;

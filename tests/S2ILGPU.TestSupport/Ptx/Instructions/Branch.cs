@@ -15,7 +15,8 @@ internal sealed class Branch(int target) : Instruction, IBranch
 
     public int TargetOf(Warp warp, int lane) => Target;
 
-    public override void Execute(Warp warp, uint lanes) => throw new InvalidOperationException("the warp itself branches");
+    public override void Execute(Warp warp, uint lanes) =>
+        throw new InvalidOperationException("the warp itself branches");
 }
 
 /// <summary><c>brx.idx</c>: a branch to the label of a list that a register chooses.</summary>
@@ -26,10 +27,12 @@ internal sealed unsafe class IndexedBranch(int index, int[] targets) : Instructi
     public int TargetOf(Warp warp, int lane)
     {
         uint chosen = Cell<uint>.Get(warp.Registers + index, lane);
-        return chosen < targets.Length ? targets[chosen] : throw new PtxFaultException($"index {chosen} of {targets.Length} branch targets");
+        return chosen < targets.Length ? targets[chosen]
+            : throw new PtxFaultException($"index {chosen} of {targets.Length} branch targets");
     }
 
-    public override void Execute(Warp warp, uint lanes) => throw new InvalidOperationException("the warp itself branches");
+    public override void Execute(Warp warp, uint lanes) =>
+        throw new InvalidOperationException("the warp itself branches");
 }
 
 /// <summary><c>ret</c> and <c>exit</c>.</summary>
@@ -37,7 +40,8 @@ internal sealed class Exit : Instruction
 {
     public override Flow Flow => Flow.Exit;
 
-    public override void Execute(Warp warp, uint lanes) => throw new InvalidOperationException("the warp itself ends lanes");
+    public override void Execute(Warp warp, uint lanes) =>
+        throw new InvalidOperationException("the warp itself ends lanes");
 }
 
 /// <summary>What has no effect on what a thread computes: fences, prefetches.</summary>

@@ -42,7 +42,8 @@ internal sealed unsafe class Unary<TFrom, TTo, TFunction>(int d, int a) : Instru
                 Cell<TTo>.Set(to, lane, TFunction.Apply(Cell<TFrom>.Get(from, lane)));
         else
             for (; lanes != 0; lanes &= lanes - 1)
-                Cell<TTo>.Set(to, BitOperations.TrailingZeroCount(lanes), TFunction.Apply(Cell<TFrom>.Get(from, BitOperations.TrailingZeroCount(lanes))));
+                Cell<TTo>.Set(to, BitOperations.TrailingZeroCount(lanes),
+                    TFunction.Apply(Cell<TFrom>.Get(from, BitOperations.TrailingZeroCount(lanes))));
     }
 }
 
@@ -82,7 +83,9 @@ internal sealed unsafe class Ternary<T, TThird, TFunction>(int d, int a, int b, 
         for (; lanes != 0; lanes &= lanes - 1)
         {
             int lane = BitOperations.TrailingZeroCount(lanes);
-            Cell<TThird>.Set(r + d, lane, TFunction.Apply(Cell<T>.Get(r + a, lane), Cell<T>.Get(r + b, lane), Cell<TThird>.Get(r + c, lane)));
+            Cell<TThird>
+                .Set(r + d, lane, TFunction.Apply(Cell<T>.Get(r + a, lane), Cell<T>.Get(r + b, lane),
+                Cell<TThird>.Get(r + c, lane)));
         }
     }
 }
@@ -112,7 +115,8 @@ internal sealed unsafe class CombinePredicates(int d, int a, int b, char functio
     {
         byte* r = warp.Registers;
         uint x = *(uint*)(r + a), y = *(uint*)(r + b);
-        uint value = function switch { '&' => x & y, '|' => x | y, '^' => x ^ y, _ => throw new InvalidOperationException() };
+        uint value = function switch { '&' => x & y, '|' => x | y, '^' => x ^ y, _ =>
+            throw new InvalidOperationException() };
         *(uint*)(r + d) = (*(uint*)(r + d) & ~lanes) | (value & lanes);
     }
 }

@@ -27,7 +27,8 @@ internal readonly struct Multiply<T> : IBinary<T, T, T> where T : INumberBase<T>
 /// <summary>Integer division; by zero gives all bits set, as the hardware does.</summary>
 internal readonly struct Quotient<T> : IBinary<T, T, T> where T : IBinaryInteger<T>
 {
-    public static T Apply(T a, T b) => T.IsZero(b) ? ~T.Zero : b == ~T.Zero && T.IsNegative(b) ? unchecked(T.Zero - a) : a / b;
+    public static T Apply(T a, T b) =>
+        T.IsZero(b) ? ~T.Zero : b == ~T.Zero && T.IsNegative(b) ? unchecked(T.Zero - a) : a / b;
 }
 
 internal readonly struct Remainder<T> : IBinary<T, T, T> where T : IBinaryInteger<T>
@@ -106,7 +107,8 @@ internal readonly struct ShiftLeft<T> : IBinary<T, uint, T> where T : unmanaged,
 
 internal readonly struct ShiftRight<T> : IBinary<T, uint, T> where T : unmanaged, IBinaryInteger<T>
 {
-    public static unsafe T Apply(T a, uint b) => a >> (int)Math.Min(b, sizeof(T) * 8 - 1) >> (b >= sizeof(T) * 8 ? 1 : 0);
+    public static unsafe T Apply(T a, uint b) =>
+        a >> (int)Math.Min(b, sizeof(T) * 8 - 1) >> (b >= sizeof(T) * 8 ? 1 : 0);
 }
 
 internal readonly struct MultiplyHigh32 : IBinary<uint, uint, uint>
@@ -146,7 +148,8 @@ internal readonly struct MultiplyAddWide<T, TWide> : ITernary<T, TWide>
     where T : IBinaryInteger<T>
     where TWide : IBinaryInteger<TWide>
 {
-    public static TWide Apply(T a, T b, TWide c) => unchecked(TWide.CreateTruncating(a) * TWide.CreateTruncating(b) + c);
+    public static TWide Apply(T a, T b, TWide c) =>
+        unchecked(TWide.CreateTruncating(a) * TWide.CreateTruncating(b) + c);
 }
 
 internal readonly struct FusedMultiplyAdd<T> : ITernary<T, T> where T : IFloatingPointIeee754<T>
@@ -162,7 +165,8 @@ internal readonly struct ConvertNumber<TFrom, TTo> : IUnary<TFrom, TTo>
     public static TTo Apply(TFrom a) => TTo.CreateTruncating(a);
 }
 
-/// <summary>Float to integer towards zero; what does not fit becomes the nearest integer that does, NaN becomes 0.</summary>
+/// <summary>Float to integer towards zero; what does not fit becomes the nearest integer that does, NaN becomes
+/// 0.</summary>
 internal readonly struct ConvertTowardsZero<TFrom, TTo> : IUnary<TFrom, TTo>
     where TFrom : IFloatingPoint<TFrom>
     where TTo : IBinaryInteger<TTo>
@@ -225,7 +229,8 @@ internal readonly struct FromBFloat16 : IUnary<ushort, float>
 /// <summary>Two fp32 to a pair of fp16, the first in the upper half.</summary>
 internal readonly struct PackFloat16 : IBinary<float, float, uint>
 {
-    public static uint Apply(float a, float b) => (uint)BitConverter.HalfToUInt16Bits((Half)a) << 16 | BitConverter.HalfToUInt16Bits((Half)b);
+    public static uint Apply(float a, float b) =>
+        (uint)BitConverter.HalfToUInt16Bits((Half)a) << 16 | BitConverter.HalfToUInt16Bits((Half)b);
 }
 
 internal readonly struct Exp2 : IUnary<float, float>

@@ -19,7 +19,8 @@ internal enum Flow
     GroupBarrier,
 }
 
-/// <summary>A decoded instruction: operands are byte offsets into the registers of a warp, 32 lanes to a register.</summary>
+/// <summary>A decoded instruction: operands are byte offsets into the registers of a warp, 32 lanes to a
+/// register.</summary>
 internal abstract class Instruction
 {
     /// <summary>The instruction as written; set by the decoder.</summary>

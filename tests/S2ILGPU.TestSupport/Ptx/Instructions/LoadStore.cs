@@ -12,7 +12,8 @@ internal unsafe interface ISpace
 /// <summary>Memory of all threads of all groups.</summary>
 internal readonly unsafe struct GlobalSpace : ISpace
 {
-    public static byte* Locate(Warp warp, int lane, ulong address, int bytes, bool isWrite) => warp.Group.Global.Locate(address, bytes, isWrite);
+    public static byte* Locate(Warp warp, int lane, ulong address, int bytes, bool isWrite) =>
+        warp.Group.Global.Locate(address, bytes, isWrite);
 }
 
 /// <summary>Memory of a group.</summary>
@@ -39,7 +40,8 @@ internal readonly unsafe struct LocalSpace : ISpace
         int size = warp.Local.Length / 32;
         uint offset = (uint)address;
         if (offset + (ulong)bytes > (ulong)size)
-            throw new PtxFaultException($"out of bounds: {bytes} bytes at byte {offset} of local memory, which has {size} bytes");
+            throw new PtxFaultException(
+                $"out of bounds: {bytes} bytes at byte {offset} of local memory, which has {size} bytes");
         if (offset % bytes != 0)
             throw new PtxFaultException($"misaligned: {bytes} bytes at byte {offset} of local memory");
         return (byte*)Unsafe.AsPointer(ref warp.Local[lane * size + (int)offset]);
@@ -52,7 +54,8 @@ internal readonly unsafe struct GenericSpace : ISpace
     /// <summary>Marks of shared and local memory; global addresses carry none.</summary>
     public const ulong Shared = 1ul << 62, Local = 1ul << 61;
 
-    public static byte* Locate(Warp warp, int lane, ulong address, int bytes, bool isWrite) => (address & (Shared | Local)) switch
+    public static byte* Locate(Warp warp, int lane, ulong address, int bytes, bool isWrite) =>
+        (address & (Shared | Local)) switch
     {
         Shared => SharedSpace.Locate(warp, lane, address & ~Shared, bytes, isWrite),
         Local => LocalSpace.Locate(warp, lane, address & ~Local, bytes, isWrite),
@@ -64,7 +67,8 @@ internal readonly unsafe struct GenericSpace : ISpace
 internal readonly record struct PtxPointer(int Register, bool IsWide, long Offset)
 {
     public unsafe ulong Of(Warp warp, int lane) =>
-        (IsWide ? Cell<ulong>.Get(warp.Registers + Register, lane) : Cell<uint>.Get(warp.Registers + Register, lane)) + (ulong)Offset;
+        (IsWide ? Cell<ulong>.Get(warp.Registers + Register, lane) : Cell<uint>.Get(warp.Registers + Register, lane))
+        + (ulong)Offset;
 }
 
 /// <summary><c>ld</c>: one, two or four values.</summary>
@@ -122,7 +126,8 @@ internal sealed unsafe class LoadParameter<T>(int[] d, int offset) : Instruction
     }
 }
 
-/// <summary><c>atom</c> and <c>red</c>: d = [address], [address] = f([address], b). Lanes follow each other in their order.</summary>
+/// <summary><c>atom</c> and <c>red</c>: d = [address], [address] = f([address], b). Lanes follow each other in their
+/// order.</summary>
 internal sealed unsafe class AtomicUpdate<T, TSpace, TFunction>(int d, PtxPointer pointer, int b) : Instruction
     where T : unmanaged
     where TSpace : struct, ISpace
@@ -165,7 +170,8 @@ internal sealed unsafe class AtomicCompareExchange<T, TSpace>(int d, PtxPointer 
 internal static unsafe class AtomicMemory
 {
     public static byte* Locate<TSpace>(Warp warp, int lane, ulong address, int bytes) where TSpace : struct, ISpace =>
-        typeof(TSpace) == typeof(SharedSpace) || (typeof(TSpace) == typeof(GenericSpace) && (address & GenericSpace.Shared) != 0)
+        typeof(TSpace) == typeof(SharedSpace)
+        || (typeof(TSpace) == typeof(GenericSpace) && (address & GenericSpace.Shared) != 0)
             ? warp.Group.Shared.Locate(address & ~GenericSpace.Shared, bytes)
             : TSpace.Locate(warp, lane, address, bytes, isWrite: true);
 }

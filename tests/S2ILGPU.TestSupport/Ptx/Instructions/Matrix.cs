@@ -6,8 +6,8 @@ using System.Runtime.Intrinsics;
 namespace S2ILGPU.TestSupport.Ptx;
 
 /// <summary>
-/// <c>ldmatrix</c>: 1, 2 or 4 matrices of 8 x 8 16-bit elements. Lane l gives the address of row l % 8 of matrix l / 8 and receives elements 2 (l % 4) and the next of row l / 4, or of column l /
-/// 4 with <c>.trans</c>.
+/// <c>ldmatrix</c>: 1, 2 or 4 matrices of 8 x 8 16-bit elements. Lane l gives the address of row l % 8 of matrix l / 8
+/// and receives elements 2 (l % 4) and the next of row l / 4, or of column l / 4 with <c>.trans</c>.
 /// </summary>
 internal sealed unsafe class LoadMatrix(int[] d, PtxPointer pointer, bool isTransposed) : Instruction
 {
@@ -31,7 +31,9 @@ internal sealed unsafe class LoadMatrix(int[] d, PtxPointer pointer, bool isTran
                 banks |= 1u << (int)(address >> 4 & 7);
             }
             if (banks != 0xff && checkBanks)
-                throw new PtxFaultException($"bank conflict: the rows of matrix {m} lie in only {BitOperations.PopCount(banks)} of 8 groups of 4 banks");
+                throw new PtxFaultException(
+                    $"bank conflict: the rows of matrix {m} lie in only {BitOperations.PopCount(banks)} of 8 groups "
+                    + $"of 4 banks");
             Distribute(rows, (uint*)(warp.Registers + d[m]));
         }
     }
@@ -44,7 +46,8 @@ internal sealed unsafe class LoadMatrix(int[] d, PtxPointer pointer, bool isTran
         else
             for (int column = 0; column < 8; column++)
                 for (int pair = 0; pair < 4; pair++)
-                    to[column * 4 + pair] = ((ushort*)rows[pair * 2])[column] | (uint)((ushort*)rows[pair * 2 + 1])[column] << 16;
+                    to[column * 4 + pair] =
+                        ((ushort*)rows[pair * 2])[column] | (uint)((ushort*)rows[pair * 2 + 1])[column] << 16;
     }
 }
 
@@ -68,14 +71,16 @@ internal readonly struct Float16Element : IMatrixElement
     {
         var bits = Vector256.Create(Vector128.WidenLower(elements), Vector128.WidenUpper(elements));
         var magnitude = (bits & Vector256.Create(0x7fffu)) << 13;
-        var value = (magnitude.AsSingle() * BitConverter.UInt32BitsToSingle(0x77800000u)).AsUInt32(); // times 2^112 moves the exponent, for subnormals too
+        // times 2^112 moves the exponent, for subnormals too
+        var value = (magnitude.AsSingle() * BitConverter.UInt32BitsToSingle(0x77800000u)).AsUInt32();
         var isSpecial = Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(0x7c00u << 13));
         value = Vector256.ConditionalSelect(isSpecial, magnitude | Vector256.Create(0x7f800000u), value);
         return (value | (bits & Vector256.Create(0x8000u)) << 16).AsSingle();
     }
 }
 
-/// <summary><c>mma.sync.m16n8k16</c>: D[16, 8] = A[16, 16] B[16, 8] + C[16, 8], products of 16-bit elements, sums in fp32 from the first to the last.</summary>
+/// <summary><c>mma.sync.m16n8k16</c>: D[16, 8] = A[16, 16] B[16, 8] + C[16, 8], products of 16-bit elements, sums in
+/// fp32 from the first to the last.</summary>
 internal sealed unsafe class MultiplyMatrices<TElement>(int[] d, int[] a, int[] b, int[] c) : Instruction
     where TElement : struct, IMatrixElement
 {
@@ -157,7 +162,8 @@ internal enum ShuffleMode
     Butterfly,
 }
 
-/// <summary><c>shfl.sync</c>: d = a of another lane of the segment; the predicate says whether that lane lies in it, otherwise the lane reads itself.</summary>
+/// <summary><c>shfl.sync</c>: d = a of another lane of the segment; the predicate says whether that lane lies in it,
+/// otherwise the lane reads itself.</summary>
 internal sealed unsafe class Shuffle(int d, int p, int a, int b, int c, int members, ShuffleMode mode) : Instruction
 {
     public override Flow Flow => Flow.WarpCollective;
@@ -171,8 +177,10 @@ internal sealed unsafe class Shuffle(int d, int p, int a, int b, int c, int memb
         for (int lane = 0; lane < 32; lane++)
         {
             if (Cell<uint>.Get(r + members, lane) != warp.Live)
-                throw new PtxFaultException($"shuffle among lanes 0x{Cell<uint>.Get(r + members, lane):x8}, but 0x{warp.Live:x8} are here");
-            int amount = Cell<int>.Get(r + b, lane) & 31, clamp = Cell<int>.Get(r + c, lane) & 31, segment = Cell<int>.Get(r + c, lane) >> 8 & 31;
+                throw new PtxFaultException(
+                    $"shuffle among lanes 0x{Cell<uint>.Get(r + members, lane):x8}, but 0x{warp.Live:x8} are here");
+            int amount = Cell<int>.Get(r + b, lane) & 31, clamp = Cell<int>.Get(r + c, lane) & 31,
+                segment = Cell<int>.Get(r + c, lane) >> 8 & 31;
             int first = lane & segment, last = first | (clamp & ~segment);
             var (other, isInside) = mode switch
             {

@@ -13,7 +13,8 @@ internal sealed unsafe class JoinParts(int d, int partBytes, int[] parts) : Inst
             int lane = BitOperations.TrailingZeroCount(lanes);
             ulong value = 0;
             for (int n = 0; n < parts.Length; n++)
-                value |= (Cell<uint>.Get(warp.Registers + parts[n], lane) & ((1ul << partBytes * 8) - 1)) << n * partBytes * 8;
+                value |= (Cell<uint>.Get(warp.Registers + parts[n], lane) & ((1ul << partBytes * 8) - 1)) << n
+                    * partBytes * 8;
             if (laneBytes == 8)
                 Cell<ulong>.Set(warp.Registers + d, lane, value);
             else
@@ -33,7 +34,8 @@ internal sealed unsafe class SplitParts(int[] parts, int partBytes, int a) : Ins
             int lane = BitOperations.TrailingZeroCount(lanes);
             ulong value = isWide ? Cell<ulong>.Get(warp.Registers + a, lane) : Cell<uint>.Get(warp.Registers + a, lane);
             for (int n = 0; n < parts.Length; n++)
-                Cell<uint>.Set(warp.Registers + parts[n], lane, (uint)(value >> n * partBytes * 8 & ((1ul << partBytes * 8) - 1)));
+                Cell<uint>.Set(warp.Registers + parts[n], lane,
+                    (uint)(value >> n * partBytes * 8 & ((1ul << partBytes * 8) - 1)));
         }
     }
 }

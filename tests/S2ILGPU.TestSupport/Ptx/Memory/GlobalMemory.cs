@@ -35,7 +35,8 @@ internal sealed unsafe class GlobalMemory : IDisposable
         var region = _regions[(int)number];
         long offset = (long)(address & ((1ul << RegionBits) - 1));
         if (offset + bytes > region.Bytes)
-            throw new PtxFaultException($"out of bounds: {bytes} bytes at byte {offset} of {region.Name}, which has {region.Bytes} bytes");
+            throw new PtxFaultException(
+                $"out of bounds: {bytes} bytes at byte {offset} of {region.Name}, which has {region.Bytes} bytes");
         if ((offset & (bytes - 1)) != 0)
             throw new PtxFaultException($"misaligned: {bytes} bytes at byte {offset} of {region.Name}");
         if (isWrite && region.IsReadOnly)

@@ -4,18 +4,21 @@ using System.Runtime.Intrinsics;
 
 namespace S2ILGPU.TestSupport.Ptx;
 
-/// <summary>Finds accesses to shared memory that no barrier orders, whatever order the threads happened to run in.</summary>
+/// <summary>Finds accesses to shared memory that no barrier orders, whatever order the threads happened to run
+/// in.</summary>
 /// <remarks>
-/// <para>Every 4-byte word remembers who wrote it last and who read it since the last barrier, each stamped with the group's and the warp's barrier count. Two threads are ordered when a group
-/// barrier, or for threads of
-/// one warp a warp barrier, lies between. An asynchronous copy holds its words from its issue until its thread waits; nobody may touch them meanwhile.</para>
-/// <para>An ldmatrix reads for all lanes of its warp, so a lane that writes there afterwards needs a barrier of the warp, as the memory model asks. One exception: warps may copy the same bytes
-/// to the same place, each for
+/// <para>Every 4-byte word remembers who wrote it last and who read it since the last barrier, each stamped with the
+/// group's and the warp's barrier count. Two threads are ordered when a group barrier, or for threads of
+/// one warp a warp barrier, lies between. An asynchronous copy holds its words from its issue until its thread waits;
+/// nobody may touch them meanwhile.</para>
+/// <para>An ldmatrix reads for all lanes of its warp, so a lane that writes there afterwards needs a barrier of the
+/// warp, as the memory model asks. One exception: warps may copy the same bytes to the same place, each for
 /// itself.</para>
 /// </remarks>
 internal sealed class RaceDetector(int bytes)
 {
-    // Stamp: [63] copy under way | [62] several warps | [61] several threads of a warp | [60..34] group barriers | [33..10] warp barriers | [9..0] thread
+    // Stamp: [63] copy under way | [62] several warps | [61] several threads of a warp | [60..34] group barriers |
+    // [33..10] warp barriers | [9..0] thread
     private const ulong UnderWay = 1ul << 63, ManyWarps = 1ul << 62, ManyThreads = 1ul << 61;
     private const int GroupShift = 34, WarpShift = 10;
 
@@ -88,7 +91,8 @@ internal sealed class RaceDetector(int bytes)
             if (last >= UnderWay && !isSame)
                 throw Fault(warp, lane, word, "target of an asynchronous copy while another one is under way", last);
             if (last != 0 && last < UnderWay && !isSame && !IsOrdered(warp, lane, last))
-                throw Fault(warp, lane, word, "written and target of an asynchronous copy without a barrier between", last);
+                throw Fault(warp, lane, word,
+                    "written and target of an asynchronous copy without a barrier between", last);
             CheckReaders(warp, lane, word);
             _writes[word] = UnderWay | Stamp(warp, lane);
             _sources[word] = source;
@@ -141,9 +145,11 @@ internal sealed class RaceDetector(int bytes)
     }
 
     private bool IsOrdered(Warp warp, int lane, ulong stamp) =>
-        GroupOf(stamp) < _groupBarriers || ThreadOf(stamp) == warp.FirstThread + lane || (WarpOf(stamp) == warp.Index && WarpBarriersOf(stamp) < warp.Barriers);
+        GroupOf(stamp) < _groupBarriers || ThreadOf(stamp) == warp.FirstThread + lane
+        || (WarpOf(stamp) == warp.Index && WarpBarriersOf(stamp) < warp.Barriers);
 
-    private ulong Stamp(Warp warp, int lane) => _groupBarriers << GroupShift | warp.Barriers << WarpShift | (uint)(warp.FirstThread + lane);
+    private ulong Stamp(Warp warp, int lane) =>
+        _groupBarriers << GroupShift | warp.Barriers << WarpShift | (uint)(warp.FirstThread + lane);
 
     private ulong CollectiveStamp(Warp warp) => ManyThreads | Stamp(warp, 0);
 
@@ -156,5 +162,6 @@ internal sealed class RaceDetector(int bytes)
     private static int WarpOf(ulong stamp) => ThreadOf(stamp) / 32;
 
     private static PtxFaultException Fault(Warp warp, int lane, int word, string what, ulong? other) =>
-        new($"race: byte {word * 4} of shared memory is {what}: thread {warp.FirstThread + lane}{(other is { } stamp ? $" and thread {ThreadOf(stamp)}" : "")}");
+        new($"race: byte {word * 4} of shared memory is {what}: thread "
+        + $"{warp.FirstThread + lane}{(other is { } stamp ? $" and thread {ThreadOf(stamp)}" : "")}");
 }

@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace S2ILGPU.TestSupport.Ptx;
 
-/// <summary>Shared memory of the group that runs: NaN where nobody wrote, and guarded by a <see cref="RaceDetector"/>.</summary>
+/// <summary>Shared memory of the group that runs: NaN where nobody wrote, and guarded by a <see
+/// cref="RaceDetector"/>.</summary>
 internal sealed unsafe class SharedMemory : IDisposable
 {
     /// <summary>Where shared memory begins: not 0, so that a kernel that takes addresses for offsets shows.</summary>
@@ -35,7 +36,8 @@ internal sealed unsafe class SharedMemory : IDisposable
     {
         long offset = (long)(uint)address - Begin;
         if (offset < 0 || offset + bytes > Bytes)
-            throw new PtxFaultException($"out of bounds: {bytes} bytes at byte {offset} of shared memory, which has {Bytes} bytes");
+            throw new PtxFaultException(
+                $"out of bounds: {bytes} bytes at byte {offset} of shared memory, which has {Bytes} bytes");
         if ((offset & (bytes - 1)) != 0)
             throw new PtxFaultException($"misaligned: {bytes} bytes at byte {offset} of shared memory");
         return _data + offset;

@@ -9,7 +9,8 @@ internal sealed partial class PtxParser
 {
     private readonly List<PtxFunction> _functions = [];
     private readonly List<PtxVariable> _variables = [];
-    private readonly Stack<Dictionary<string, string>> _scopes = []; // registers declared in blocks inside the function, by the name that they have in it
+    // registers declared in blocks inside the function, by the name that they have in it
+    private readonly Stack<Dictionary<string, string>> _scopes = [];
     private PtxFunction? _function;
     private string _label = "";
     private int _scopeCount;
@@ -66,14 +67,16 @@ internal sealed partial class PtxParser
     private void AddDirective(string text)
     {
         if (text.StartsWith(".branchtargets", StringComparison.Ordinal))
-            _function!.BranchTargets[_label] = text[".branchtargets".Length..].Split(',', StringSplitOptions.TrimEntries);
+            _function!.BranchTargets[_label] = text[".branchtargets".Length..]
+                .Split(',', StringSplitOptions.TrimEntries);
         else if (text.StartsWith(".reg", StringComparison.Ordinal))
             AddRegisters(text);
         else if (Variable(text) is { } variable)
             (_function?.Variables ?? _variables).Add(variable);
     }
 
-    // Cuts the text at semicolons, labels and the braces of functions and blocks; braces inside an instruction belong to it.
+    // Cuts the text at semicolons, labels and the braces of functions and blocks; braces inside an instruction belong
+    // to it.
     private static IEnumerable<(int Line, PieceKind Kind, string Text)> Pieces(string text)
     {
         var piece = new StringBuilder();
@@ -124,7 +127,8 @@ internal sealed partial class PtxParser
         return text;
     }
 
-    private static bool IsHeader(StringBuilder piece) => piece.Length > 0 && piece[0] == '.' && HeaderStart().IsMatch(piece.ToString());
+    private static bool IsHeader(StringBuilder piece) =>
+        piece.Length > 0 && piece[0] == '.' && HeaderStart().IsMatch(piece.ToString());
 
     private static PtxFunction Header(string text)
     {
@@ -136,9 +140,12 @@ internal sealed partial class PtxParser
         {
             IsKernel = match.Groups["kind"].Value == "entry",
             Name = match.Groups["name"].Value,
-            Parameters = [.. match.Groups["parameters"].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(p => Variable(p)!)],
+            Parameters =
+                [.. match.Groups["parameters"].Value.Split(',',
+                StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(p => Variable(p)!)],
             MaximumThreads = threads.Success
-                ? threads.Groups[1].Value.Split(',').Select(x => int.Parse(x, CultureInfo.InvariantCulture)).Aggregate((a, b) => a * b)
+                ? threads.Groups[1].Value.Split(',').Select(x => int.Parse(x, CultureInfo.InvariantCulture))
+                .Aggregate((a, b) => a * b)
                 : 0,
         };
     }
@@ -164,12 +171,16 @@ internal sealed partial class PtxParser
             return null; // .loc, .file, .pragma and their like
         string type = match.Groups["type"].Value;
         int elementBytes = int.Parse(type[1..], CultureInfo.InvariantCulture) / 8;
-        int count = match.Groups["brackets"].Success ? match.Groups["count"].Value is { Length: > 0 } c ? int.Parse(c, CultureInfo.InvariantCulture) : 0 : 1;
-        int alignment = match.Groups["align"].Success ? int.Parse(match.Groups["align"].Value, CultureInfo.InvariantCulture) : elementBytes;
+        int count = match.Groups["brackets"].Success ? match.Groups["count"].Value is { Length: > 0 } c
+            ? int.Parse(c, CultureInfo.InvariantCulture) : 0 : 1;
+        int alignment = match.Groups["align"].Success
+            ? int.Parse(match.Groups["align"].Value, CultureInfo.InvariantCulture) : elementBytes;
         var data = new byte[count * elementBytes];
         int at = 0;
-        foreach (string value in match.Groups["data"].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
-            BitConverter.GetBytes(PtxNumbers.Parse(value)).AsSpan(0, elementBytes).CopyTo(data.AsSpan(elementBytes * at++));
+        foreach (string value in match.Groups["data"].Value.Split(',',
+            StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            BitConverter.GetBytes(PtxNumbers.Parse(value)).AsSpan(0, elementBytes)
+                .CopyTo(data.AsSpan(elementBytes * at++));
         return new PtxVariable(match.Groups["space"].Value, match.Groups["name"].Value, alignment, data.Length, data);
     }
 
@@ -178,8 +189,10 @@ internal sealed partial class PtxParser
         var match = StatementParts().Match(text);
         if (!match.Success)
             throw new FormatException($"line {line}: {text}");
-        string? guard = match.Groups["guard"].Success ? Scoped(match.Groups["guard"].Value) ?? match.Groups["guard"].Value : null;
-        var operands = SplitOperands(match.Groups["operands"].Value).Select(operand => Operand(operand, line)).ToArray();
+        string? guard = match.Groups["guard"].Success ? Scoped(match.Groups["guard"].Value)
+            ?? match.Groups["guard"].Value : null;
+        var operands = SplitOperands(match.Groups["operands"].Value)
+            .Select(operand => Operand(operand, line)).ToArray();
         return new PtxStatement(line, text, guard, match.Groups["not"].Success, match.Groups["name"].Value, operands);
     }
 
@@ -229,8 +242,10 @@ internal sealed partial class PtxParser
         if (first == '!')
             return ((PtxRegister)Operand(text[1..].Trim(), line)) with { IsNegated = true };
         if (first == '%')
-            return text.Split('|') is [var value, var predicate] ? new PtxRegister(value, predicate) : new PtxRegister(text);
-        return char.IsDigit(first) || first is '-' or '+' ? new PtxImmediate(PtxNumbers.Parse(text)) : new PtxSymbol(text);
+            return text.Split('|') is [var value, var predicate] ? new PtxRegister(value, predicate)
+                : new PtxRegister(text);
+        return char.IsDigit(first) || first is '-' or '+' ? new PtxImmediate(PtxNumbers.Parse(text))
+            : new PtxSymbol(text);
     }
 
     [GeneratedRegex(@"^\.(version|target|address_size|loc|file|pragma)\b")]
@@ -251,7 +266,8 @@ internal sealed partial class PtxParser
     [GeneratedRegex(@"^\.reg\s+\.(?<type>\w+)\s+(?<names>.*)$")]
     private static partial Regex RegisterDeclaration();
 
-    [GeneratedRegex(@"\.(?<space>shared|local|const|global|param)\s+(?:\.align\s+(?<align>\d+)\s+)?\.(?<type>[bsuf]\d+)\s+"
+    [GeneratedRegex(
+        @"\.(?<space>shared|local|const|global|param)\s+(?:\.align\s+(?<align>\d+)\s+)?\.(?<type>[bsuf]\d+)\s+"
         + @"(?<name>[\w$]+)\s*(?<brackets>\[(?<count>\d*)\])?\s*(?:=\s*\{(?<data>[^}]*)\})?$")]
     private static partial Regex VariableParts();
 

@@ -7,7 +7,8 @@ namespace S2ILGPU.TestSupport.Ptx;
 /// <param name="IsGuardNegated">Whether it was <c>@!%p</c>.</param>
 /// <param name="Mnemonic">As in <c>ld.global.v4.b32</c>.</param>
 /// <param name="Operands">In order.</param>
-internal sealed record PtxStatement(int Line, string Text, string? Guard, bool IsGuardNegated, string Mnemonic, IReadOnlyList<PtxOperand> Operands);
+internal sealed record PtxStatement(int Line, string Text, string? Guard, bool IsGuardNegated, string Mnemonic,
+    IReadOnlyList<PtxOperand> Operands);
 
 /// <summary>A variable in shared, local, constant or global memory, or a parameter.</summary>
 /// <param name="Space">The directive: <c>shared</c>, <c>local</c>, <c>const</c>, <c>global</c> or <c>param</c>.</param>
@@ -37,7 +38,8 @@ internal sealed class PtxFunction
     /// <summary>Labels of each <c>.branchtargets</c> list.</summary>
     public Dictionary<string, string[]> BranchTargets { get; } = [];
 
-    /// <summary>Registers by prefix and type, as declared: <c>.reg .b32 %r&lt;5&gt;</c> is ("%r", "b32"); single registers by their whole name.</summary>
+    /// <summary>Registers by prefix and type, as declared: <c>.reg .b32 %r&lt;5&gt;</c> is ("%r", "b32"); single
+    /// registers by their whole name.</summary>
     public List<(string Prefix, string Type)> Registers { get; } = [];
 
     public List<PtxVariable> Variables { get; } = [];

@@ -8,7 +8,8 @@ namespace S2ILGPU.Kernels.Attention.Portable;
 /// <summary>Which operands are rows.</summary>
 internal interface IBackwardSide
 {
-    /// <summary>1 when rows are keys and columns queries (dK and dV), 0 when rows are queries and columns keys (dQ).</summary>
+    /// <summary>1 when rows are keys and columns queries (dK and dV), 0 when rows are queries and columns keys
+    /// (dQ).</summary>
     static abstract int RowsAreKeys { get; }
 }
 
@@ -24,7 +25,8 @@ internal readonly struct QueryRows : IBackwardSide
     public static int RowsAreKeys => 0;
 }
 
-/// <summary>Arguments of <see cref="PortableBackward"/>; float32. Rows 1 and 2 are K and V where rows are keys, otherwise Q and dO; columns 1 and 2 are the other two.</summary>
+/// <summary>Arguments of <see cref="PortableBackward"/>; float32. Rows 1 and 2 are K and V where rows are keys,
+/// otherwise Q and dO; columns 1 and 2 are the other two.</summary>
 internal struct PortableBackwardArguments
 {
     /// <summary>Row tiles, and the column tiles that they meet.</summary>
@@ -54,7 +56,8 @@ internal struct PortableBackwardArguments
     /// <summary>Where the rows of the gradients lie.</summary>
     public RowStrides Gradient1Rows, Gradient2Rows;
 
-    /// <summary>Columns of an entry, head dimension, whether a query sees only keys at or before its position.</summary>
+    /// <summary>Columns of an entry, head dimension, whether a query sees only keys at or before its
+    /// position.</summary>
     public int BlockColumns, HeadDim, Causal;
 
     /// <summary>scale * log2(e), and scale.</summary>
@@ -62,9 +65,10 @@ internal struct PortableBackwardArguments
 }
 
 /// <summary>
-/// <c>P = exp(scale S - LSE), dS = P (dP - delta) scale</c> with <c>S = Q K^T, dP = dO V^T</c>, then <c>dQ = dS K</c>, or with transposed tiles <c>dK = dS^T Q, dV = P^T dO</c>.
-/// In terms of rows R and columns C: <c>S = R1 C1^T, dP = R2 C2^T, G1 += dS C1, G2 += P C2</c>.
-/// A group owns a row tile and 64 columns of the gradients (Grid.Y); a thread owns 8x8 elements of each tile, and for P and dS one row.
+/// <c>P = exp(scale S - LSE), dS = P (dP - delta) scale</c> with <c>S = Q K^T, dP = dO V^T</c>, then <c>dQ = dS K</c>,
+/// or with transposed tiles <c>dK = dS^T Q, dV = P^T dO</c>. In terms of rows R and columns C: <c>S = R1 C1^T, dP = R2
+/// C2^T, G1 += dS C1, G2 += P C2</c>. A group owns a row tile and 64 columns of the gradients (Grid.Y); a thread owns
+/// 8x8 elements of each tile, and for P and dS one row.
 /// </summary>
 internal static class PortableBackward
 {
@@ -105,7 +109,8 @@ internal static class PortableBackward
             }
             scores.Store(weights, i % 8, i / 8, PortableTiles.TilePitch);
             if (TSide.RowsAreKeys != 0)
-                PortableTiles.Load<StoredSingle>(chunks, PortableTiles.Tile, PortableTiles.Tile, a.Columns2, columns2, slice * PortableTiles.Tile, a.HeadDim);
+                PortableTiles.Load<StoredSingle>(chunks, PortableTiles.Tile, PortableTiles.Tile, a.Columns2, columns2,
+                    slice * PortableTiles.Tile, a.HeadDim);
             Group.Barrier();
 
             WeighRow<TSide>(a, rows, tile, i, weights, lse); // P
@@ -127,9 +132,11 @@ internal static class PortableBackward
             else
                 products.SubtractRows(Floats8.Load(delta, i / 8, 1));
             products.MultiplyInto(weights, i % 8, i / 8, PortableTiles.TilePitch); // dS / scale = P (dP - delta)
-            PortableTiles.Load<StoredSingle>(chunks, PortableTiles.Tile, PortableTiles.Tile, a.Columns1, columns1, slice * PortableTiles.Tile, a.HeadDim);
+            PortableTiles.Load<StoredSingle>(chunks, PortableTiles.Tile, PortableTiles.Tile, a.Columns1, columns1,
+                slice * PortableTiles.Tile, a.HeadDim);
             Group.Barrier();
-            PortableTiles.Multiply(ref gradient1, weights, chunks); // G1 += dS C1; the next tile writes neither before its first barrier
+            // G1 += dS C1; the next tile writes neither before its first barrier
+            PortableTiles.Multiply(ref gradient1, weights, chunks);
         }
         gradient1.Scale(a.Scale);
         PortableTiles.Store(gradient1, a.Gradient1, rows, a.Gradient1Rows, slice, a.HeadDim);
@@ -138,11 +145,13 @@ internal static class PortableBackward
     }
 
     // Thread c finds column c of a tile and, where columns are queries, its log-sum-exp and delta.
-    private static void FindColumn<TSide>(in PortableBackwardArguments a, in RowTile rows, int tile, int c, ArrayView<long> columns1, ArrayView<long> columns2, ArrayView<float> lse,
+    private static void FindColumn<TSide>(in PortableBackwardArguments a, in RowTile rows, int tile, int c,
+        ArrayView<long> columns1, ArrayView<long> columns2, ArrayView<float> lse,
         ArrayView<float> delta)
         where TSide : struct, IBackwardSide
     {
-        int block = PortableTiles.Block(a.Lists, a.BlockColumns, rows.ColumnBase, tile, c), perTile = PortableTiles.Tile / a.BlockColumns, packed = block / perTile;
+        int block = PortableTiles.Block(a.Lists, a.BlockColumns, rows.ColumnBase, tile, c),
+            perTile = PortableTiles.Tile / a.BlockColumns, packed = block / perTile;
         var columns = a.Columns[packed];
         int row = columns.FirstRow + (block - packed * perTile) * a.BlockColumns + c % a.BlockColumns;
         columns1[c] = PortableTiles.Start(columns, a.Columns1Rows, row);
@@ -152,7 +161,8 @@ internal static class PortableBackward
     }
 
     // A query that does not exist, or kept nothing, has a log-sum-exp of +infinity here: all its probabilities are 0.
-    private static void LoadStatistics(in PortableBackwardArguments a, in RowTile tile, int row, int n, ArrayView<float> lse, ArrayView<float> delta)
+    private static void LoadStatistics(in PortableBackwardArguments a, in RowTile tile, int row, int n,
+        ArrayView<float> lse, ArrayView<float> delta)
     {
         long at = PortableTiles.Start(tile, a.LogSumExpRows, row);
         float value = float.NegativeInfinity, rowDelta = 0;
@@ -166,7 +176,8 @@ internal static class PortableBackward
     }
 
     // Row i: P = exp2(S scale log2(e) - LSE log2(e)) in place of S, 0 where a query does not see a key.
-    private static void WeighRow<TSide>(in PortableBackwardArguments a, in RowTile rows, int tile, int i, ArrayView<float> weights, ArrayView<float> lse)
+    private static void WeighRow<TSide>(in PortableBackwardArguments a, in RowTile rows, int tile, int i,
+        ArrayView<float> weights, ArrayView<float> lse)
         where TSide : struct, IBackwardSide
     {
         uint mask = a.Lists.Masks[tile];
@@ -207,14 +218,17 @@ internal static class PortableDelta
     {
         for (int r = Grid.IdxX * Group.DimX + Group.IdxX; r < a.Rows; r += Grid.DimX * Group.DimX)
         {
-            int token = r / a.Heads, head = r - token * a.Heads, batch = token / a.Tokens, row = token - batch * a.Tokens;
+            int token = r / a.Heads, head = r - token * a.Heads, batch = token / a.Tokens,
+                row = token - batch * a.Tokens;
             long output = At(a.OutputRows, batch, row, head), gradient = At(a.OutputGradientRows, batch, row, head);
-            float delta = a.HasLogSumExpGradient != 0 ? -a.LogSumExpGradient[At(a.LogSumExpGradientRows, batch, row, head)] : 0;
+            float delta = a.HasLogSumExpGradient != 0
+                ? -a.LogSumExpGradient[At(a.LogSumExpGradientRows, batch, row, head)] : 0;
             for (int d = 0; d < a.HeadDim; d++)
                 delta += a.Output[output + d] * a.OutputGradient[gradient + d];
             a.Delta[At(a.DeltaRows, batch, row, head)] = delta;
         }
     }
 
-    private static long At(in RowStrides rows, int batch, int row, int head) => rows.Offset + batch * rows.Batch + row * rows.Row + head * rows.Head;
+    private static long At(in RowStrides rows, int batch, int row, int head) =>
+        rows.Offset + batch * rows.Batch + row * rows.Row + head * rows.Head;
 }

@@ -14,7 +14,10 @@ internal struct Floats8
     public static Floats8 Load(ArrayView<float> memory, int first, int step) => new()
     {
         A = memory[first], B = memory[first + 8 * step], C = memory[first + 16 * step], D = memory[first + 24 * step],
-        E = memory[first + 32 * step], F = memory[first + 40 * step], G = memory[first + 48 * step], H = memory[first + 56 * step],
+        E = memory[first + 32 * step],
+        F = memory[first + 40 * step],
+        G = memory[first + 48 * step],
+        H = memory[first + 56 * step],
     };
 
     /// <summary>Stores every eighth element.</summary>
@@ -102,7 +105,8 @@ internal struct Floats8
     }
 }
 
-/// <summary>One thread's part of a 64x64 tile: rows y, y + 8, ... and columns x, x + 8, ... of thread (x, y) of 8x8. Fields, so that it lives in registers without any unrolling.</summary>
+/// <summary>One thread's part of a 64x64 tile: rows y, y + 8, ... and columns x, x + 8, ... of thread (x, y) of 8x8.
+/// Fields, so that it lives in registers without any unrolling.</summary>
 internal struct Block8x8
 {
     public Floats8 R0, R1, R2, R3, R4, R5, R6, R7;
@@ -152,7 +156,8 @@ internal struct Block8x8
     /// <summary>Multiplies everything by a factor.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Scale(float factor) =>
-        ScaleRows(new Floats8 { A = factor, B = factor, C = factor, D = factor, E = factor, F = factor, G = factor, H = factor });
+        ScaleRows(new Floats8 { A = factor, B = factor, C = factor, D = factor, E = factor, F = factor, G = factor,
+        H = factor });
 
     /// <summary>Subtracts a number from each row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -25,7 +25,8 @@ internal struct CopyArguments
     public float Value;
 }
 
-/// <summary>Copies between any strides and float types. Thread t of T copies the elements t, t + T, ... in row-major order.</summary>
+/// <summary>Copies between any strides and float types. Thread t of T copies the elements t, t + T, ... in row-major
+/// order.</summary>
 internal static class PortableCopy
 {
     /// <summary><c>destination[n] = source[n]</c></summary>
@@ -55,7 +56,9 @@ internal static class PortableCopy
     private static long At(in CopyArguments a, in ElementStrides strides, int n)
     {
         int rest = n / a.Extent3, plane = rest / a.Extent2;
-        int i3 = n - rest * a.Extent3, i2 = rest - plane * a.Extent2, i0 = plane / a.Extent1, i1 = plane - i0 * a.Extent1;
-        return strides.Offset + i0 * strides.Stride0 + i1 * strides.Stride1 + i2 * strides.Stride2 + i3 * strides.Stride3;
+        int i3 = n - rest * a.Extent3, i2 = rest - plane * a.Extent2, i0 = plane / a.Extent1,
+            i1 = plane - i0 * a.Extent1;
+        return strides.Offset + i0 * strides.Stride0 + i1 * strides.Stride1 + i2 * strides.Stride2 + i3
+            * strides.Stride3;
     }
 }

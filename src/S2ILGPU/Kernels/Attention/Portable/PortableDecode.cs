@@ -5,15 +5,17 @@ using S2ILGPU.Kernels.Attention.TensorCore;
 namespace S2ILGPU.Kernels.Attention.Portable;
 
 /// <summary>
-/// One query against its list of keys: <c>s = q K^T scale, o = softmax(s) V</c>. A group owns one query head of one sequence and one part of its list (Grid.Y); a thread owns a key of
-/// a tile while scores are computed, and elements of the output while values are summed. The parts are merged by <see cref="PortableMerge"/>.
+/// One query against its list of keys: <c>s = q K^T scale, o = softmax(s) V</c>. A group owns one query head of one
+/// sequence and one part of its list (Grid.Y); a thread owns a key of a tile while scores are computed, and elements of
+/// the output while values are summed. The parts are merged by <see cref="PortableMerge"/>.
 /// </summary>
 internal static class PortableDecode
 {
     /// <summary>The widest head: four elements of the output for each thread.</summary>
     public const int MaxHeadDim = 4 * PortableTiles.Threads;
 
-    /// <summary>The arguments are those of the forward pass; Output and LogSumExp are [row tile, part, D] and [row tile, part].</summary>
+    /// <summary>The arguments are those of the forward pass; Output and LogSumExp are [row tile, part, D] and [row
+    /// tile, part].</summary>
     public static void Kernel<TKey>(PortableForwardArguments a)
         where TKey : struct, IStoredElement
     {
@@ -25,7 +27,8 @@ internal static class PortableDecode
 
         var rows = a.Lists.Rows[Grid.IdxX];
         int c = Group.IdxX, part = Grid.IdxY, parts = Grid.DimY, tiles = rows.End - rows.Start;
-        int begin = rows.Start + (int)((long)tiles * part / parts), end = rows.Start + (int)((long)tiles * (part + 1) / parts);
+        int begin = rows.Start + (int)((long)tiles * part / parts),
+            end = rows.Start + (int)((long)tiles * (part + 1) / parts);
         long start = PortableTiles.Start(rows, a.QueryRows, rows.FirstRow);
         for (int d = c; d < a.HeadDim; d += PortableTiles.Threads)
             query[d] = StoredSingle.Load(a.Query, start + d);
@@ -37,7 +40,8 @@ internal static class PortableDecode
             PortableColumns.Find(a, rows, tile, c, keyStarts, valueStarts);
             float score = float.NegativeInfinity;
             bool isVisible = tile < rows.FullEnd
-                || PortableTiles.IsVisible(a.Lists.Masks[tile], 0, c, PortableTiles.Position(a.Lists, a.BlockColumns, tile, c), rows.ColumnEnd, int.MaxValue);
+                || PortableTiles.IsVisible(a.Lists.Masks[tile], 0, c,
+                PortableTiles.Position(a.Lists, a.BlockColumns, tile, c), rows.ColumnEnd, int.MaxValue);
             if (isVisible && keyStarts[c] != PortableTiles.None)
             {
                 score = 0;

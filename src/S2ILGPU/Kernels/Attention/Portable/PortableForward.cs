@@ -14,16 +14,19 @@ internal struct PortableForwardArguments
     /// <summary>The tiles of keys that plain entries are numbered by; unused with pages.</summary>
     public ArrayView<RowTile> Columns;
 
-    /// <summary>Q [B, Nq, H, D] in float32; K and V [B, Nk, Hkv, D], or pages [P, blockTokens, D], of the kernel's key type. Read.</summary>
+    /// <summary>Q [B, Nq, H, D] in float32; K and V [B, Nk, Hkv, D], or pages [P, blockTokens, D], of the kernel's key
+    /// type. Read.</summary>
     public ArrayView<int> Query, Key, Value;
 
-    /// <summary>O [B, Nq, H, D], and LSE [B, H, Nq], natural logarithm, -inf for rows that keep nothing. Written.</summary>
+    /// <summary>O [B, Nq, H, D], and LSE [B, H, Nq], natural logarithm, -inf for rows that keep nothing.
+    /// Written.</summary>
     public ArrayView<float> Output, LogSumExp;
 
     /// <summary>Where the rows of each lie; of pages, Batch is the distance between pages.</summary>
     public RowStrides QueryRows, KeyRows, ValueRows, OutputRows, LogSumExpRows;
 
-    /// <summary>Columns of an entry, entries of a page (or 0 for plain keys), head dimension, whether keys must not lie behind the query.</summary>
+    /// <summary>Columns of an entry, entries of a page (or 0 for plain keys), head dimension, whether keys must not lie
+    /// behind the query.</summary>
     public int BlockColumns, PageEntries, HeadDim, Causal;
 
     /// <summary>scale * log2(e).</summary>
@@ -31,8 +34,9 @@ internal struct PortableForwardArguments
 }
 
 /// <summary>
-/// <c>S = Q K^T scale, m = max S, P = exp(S - m), l = sum P, O = P V / l, LSE = m + ln l</c>, online over the column tiles of a row tile.
-/// A group owns a row tile and 64 columns of O (Grid.Y); a thread owns 8x8 elements of S and O, and for the softmax one row.
+/// <c>S = Q K^T scale, m = max S, P = exp(S - m), l = sum P, O = P V / l, LSE = m + ln l</c>, online over the column
+/// tiles of a row tile. A group owns a row tile and 64 columns of O (Grid.Y); a thread owns 8x8 elements of S and O,
+/// and for the softmax one row.
 /// </summary>
 internal static class PortableForward
 {
@@ -66,7 +70,8 @@ internal static class PortableForward
                 Group.Barrier();
             }
             scores.Store(weights, i % 8, i / 8, PortableTiles.TilePitch);
-            PortableTiles.Load<TKey>(chunks, PortableTiles.Tile, PortableTiles.Tile, a.Value, valueStarts, slice * PortableTiles.Tile, a.HeadDim);
+            PortableTiles.Load<TKey>(chunks, PortableTiles.Tile, PortableTiles.Tile, a.Value, valueStarts,
+                slice * PortableTiles.Tile, a.HeadDim);
             Group.Barrier();
 
             factors[i] = Weigh(a, rows, tile, i, lastPosition, weights, ref maximum, ref sum);
@@ -77,22 +82,28 @@ internal static class PortableForward
         }
 
         factors[i] = sum > 0 ? 1 / sum : 0;
-        if (slice == 0 && PortableTiles.Start(rows, a.LogSumExpRows, rows.FirstRow + i) is var statistic && statistic != PortableTiles.None)
-            a.LogSumExp[statistic] = sum > 0 ? (maximum + XMath.Log2(sum)) * 0.693147180559945f : float.NegativeInfinity;
+        if (slice == 0 && PortableTiles.Start(rows, a.LogSumExpRows, rows.FirstRow + i) is var statistic
+            && statistic != PortableTiles.None)
+            a.LogSumExp[statistic] = sum > 0 ? (maximum + XMath.Log2(sum)) * 0.693147180559945f
+                : float.NegativeInfinity;
         Group.Barrier();
         output.ScaleRows(Floats8.Load(factors, i / 8, 1));
         PortableTiles.Store(output, a.Output, rows, a.OutputRows, slice, a.HeadDim);
     }
 
-    // Row i: P = exp2(S - m') in place of S, l = l exp2(m - m') + sum P; returns exp2(m - m'), the factor of what was summed before.
-    private static float Weigh(in PortableForwardArguments a, in RowTile rows, int tile, int i, int lastPosition, ArrayView<float> weights, ref float maximum, ref float sum)
+    // Row i: P = exp2(S - m') in place of S, l = l exp2(m - m') + sum P; returns exp2(m - m'), the factor of what was
+    // summed before.
+    private static float Weigh(in PortableForwardArguments a, in RowTile rows, int tile, int i, int lastPosition,
+        ArrayView<float> weights, ref float maximum, ref float sum)
     {
         uint mask = a.Lists.Masks[tile];
         float before = maximum;
         for (int c = 0; c < PortableTiles.Tile; c++)
         {
             float score = weights[i * PortableTiles.TilePitch + c] * a.ScaleLog2;
-            if (tile >= rows.FullEnd && !PortableTiles.IsVisible(mask, i, c, PortableTiles.Position(a.Lists, a.BlockColumns, tile, c), rows.ColumnEnd, lastPosition))
+            if (tile >= rows.FullEnd
+                && !PortableTiles.IsVisible(mask, i, c, PortableTiles.Position(a.Lists, a.BlockColumns, tile, c),
+                rows.ColumnEnd, lastPosition))
                 score = float.NegativeInfinity;
             weights[i * PortableTiles.TilePitch + c] = score;
             maximum = XMath.Max(maximum, score);
@@ -113,8 +124,10 @@ internal static class PortableForward
 /// <summary>Where the columns of a column tile lie.</summary>
 internal static class PortableColumns
 {
-    /// <summary>Thread c finds the key and the value of column c: in pages, or in the tile of keys that the entry counts.</summary>
-    public static void Find(in PortableForwardArguments a, in RowTile rows, int tile, int c, ArrayView<long> keyStarts, ArrayView<long> valueStarts)
+    /// <summary>Thread c finds the key and the value of column c: in pages, or in the tile of keys that the entry
+    /// counts.</summary>
+    public static void Find(in PortableForwardArguments a, in RowTile rows, int tile, int c, ArrayView<long> keyStarts,
+        ArrayView<long> valueStarts)
     {
         int block = PortableTiles.Block(a.Lists, a.BlockColumns, rows.ColumnBase, tile, c), within = c % a.BlockColumns;
         if (a.PageEntries == 0)
@@ -129,7 +142,9 @@ internal static class PortableColumns
         bool exists = PortableTiles.Position(a.Lists, a.BlockColumns, tile, c) < rows.ColumnEnd;
         int physical = a.Lists.Pages[block], page = physical / a.PageEntries;
         long row64 = (physical - page * a.PageEntries) * a.BlockColumns + within;
-        keyStarts[c] = exists && physical >= 0 ? a.KeyRows.Offset + page * a.KeyRows.Batch + row64 * a.KeyRows.Row : PortableTiles.None;
-        valueStarts[c] = exists && physical >= 0 ? a.ValueRows.Offset + page * a.ValueRows.Batch + row64 * a.ValueRows.Row : PortableTiles.None;
+        keyStarts[c] = exists && physical >= 0 ? a.KeyRows.Offset + page * a.KeyRows.Batch + row64 * a.KeyRows.Row
+            : PortableTiles.None;
+        valueStarts[c] = exists && physical >= 0 ? a.ValueRows.Offset + page * a.ValueRows.Batch + row64
+            * a.ValueRows.Row : PortableTiles.None;
     }
 }

@@ -24,7 +24,8 @@ internal struct PortableMergeArguments
     public int Count, Parts, HeadDim, Tokens, Heads;
 }
 
-/// <summary><c>M = max LSE_p, LSE = M + ln sum exp(LSE_p - M), O = sum exp(LSE_p - LSE) O_p</c>; a thread owns elements of O.</summary>
+/// <summary><c>M = max LSE_p, LSE = M + ln sum exp(LSE_p - M), O = sum exp(LSE_p - LSE) O_p</c>; a thread owns elements
+/// of O.</summary>
 internal static class PortableMerge
 {
     private const float Log2E = 1.4426950408889634f, Ln2 = 0.693147180559945f;
@@ -45,12 +46,14 @@ internal static class PortableMerge
     {
         for (int n = Grid.IdxX * Group.DimX + Group.IdxX; n < a.Count * a.HeadDim; n += Grid.DimX * Group.DimX)
         {
-            int r = n / a.HeadDim, d = n - r * a.HeadDim, token = r / a.Heads, head = r - token * a.Heads, batch = token / a.Tokens, row = token - batch * a.Tokens;
+            int r = n / a.HeadDim, d = n - r * a.HeadDim, token = r / a.Heads, head = r - token * a.Heads,
+                batch = token / a.Tokens, row = token - batch * a.Tokens;
             Merge(a, n, ((long)batch * a.Heads + head) * a.Tokens + row, d, batch, row, head);
         }
     }
 
-    private static void Merge(in PortableMergeArguments a, long firstOutput, long firstLogSumExp, int d, int batch, int row, int head)
+    private static void Merge(in PortableMergeArguments a, long firstOutput, long firstLogSumExp, int d, int batch,
+        int row, int head)
     {
         float maximum = float.NegativeInfinity, sum = 0, output = 0;
         for (int p = 0; p < a.Parts; p++)
@@ -65,9 +68,11 @@ internal static class PortableMerge
                 sum += weight;
                 output += weight * a.PartOutput[firstOutput + p * a.OutputStep];
             }
-        a.Output[a.OutputRows.Offset + batch * a.OutputRows.Batch + row * a.OutputRows.Row + head * a.OutputRows.Head + d] = sum > 0 ? output / sum : 0;
+        a.Output[a.OutputRows.Offset + batch * a.OutputRows.Batch + row * a.OutputRows.Row + head * a.OutputRows.Head
+            + d] = sum > 0 ? output / sum : 0;
         if (d == 0)
-            a.LogSumExp[a.LogSumExpRows.Offset + batch * a.LogSumExpRows.Batch + row * a.LogSumExpRows.Row + head * a.LogSumExpRows.Head] =
+            a.LogSumExp[a.LogSumExpRows.Offset + batch * a.LogSumExpRows.Batch + row * a.LogSumExpRows.Row + head
+                * a.LogSumExpRows.Head] =
                 sum > 0 ? maximum + XMath.Log2(sum) * Ln2 : float.NegativeInfinity;
     }
 }

@@ -6,8 +6,8 @@ using S2ILGPU.Tiles;
 namespace S2ILGPU.Kernels.Attention.Portable;
 
 /// <summary>
-/// What the portable attention kernels share. A group is 64 threads, thread (x, y) of 8x8; tiles are 64 rows by 64 columns; the head dimension is walked in chunks and
-/// written in slices of 64.
+/// What the portable attention kernels share. A group is 64 threads, thread (x, y) of 8x8; tiles are 64 rows by 64
+/// columns; the head dimension is walked in chunks and written in slices of 64.
 /// </summary>
 internal static class PortableTiles
 {
@@ -24,9 +24,11 @@ internal static class PortableTiles
     public const int ChunkPitch = Chunk + 1, TilePitch = Tile + 1;
 
     /// <summary>
-    /// Shared memory in bytes of the kernel that needs most, the backward one: chunks of rows and columns, weights, two statistics and four addresses for each of 64 rows. 36,096.
+    /// Shared memory in bytes of the kernel that needs most, the backward one: chunks of rows and columns, weights, two
+    /// statistics and four addresses for each of 64 rows. 36,096.
     /// </summary>
-    public const int SharedBytes = (2 * Tile * ChunkPitch + Tile * TilePitch + 2 * Tile) * sizeof(float) + 4 * Tile * sizeof(long);
+    public const int SharedBytes = (2 * Tile * ChunkPitch + Tile * TilePitch + 2 * Tile) * sizeof(float) + 4 * Tile
+        * sizeof(long);
 
     /// <summary>The start of a row that does not exist and reads as zero.</summary>
     public const long None = -1;
@@ -44,16 +46,20 @@ internal static class PortableTiles
     /// <summary>First element of a row, or <see cref="None"/> for a row outside the sequence.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static long Start(in RowTile tile, in RowStrides rows, int row) =>
-        row >= tile.BeginRow && row < tile.EndRow ? rows.Offset + tile.Batch * rows.Batch + row * rows.Row + tile.Head * rows.Head : None;
+        row >= tile.BeginRow && row < tile.EndRow ? rows.Offset + tile.Batch * rows.Batch + row * rows.Row + tile.Head
+        * rows.Head : None;
 
-    /// <summary>Whether the mask, the order of positions and the end of the sequence let row i of a tile see column c.</summary>
+    /// <summary>Whether the mask, the order of positions and the end of the sequence let row i of a tile see column
+    /// c.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsVisible(uint mask, int i, int c, int position, int columnEnd, int lastPosition) =>
         (mask >> (i / 16 * 4 + c / 16) & 1) != 0 && position < columnEnd && position <= lastPosition;
 
-    /// <summary>Copies columns [column, column + width) of 64 rows into shared memory, zeros where there is nothing. All threads of the group take part; a barrier must follow.</summary>
+    /// <summary>Copies columns [column, column + width) of 64 rows into shared memory, zeros where there is nothing.
+    /// All threads of the group take part; a barrier must follow.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Load<TElement>(ArrayView<float> tile, int pitch, int width, ArrayView<int> memory, ArrayView<long> starts, int column, int columns)
+    public static void Load<TElement>(ArrayView<float> tile, int pitch, int width, ArrayView<int> memory,
+        ArrayView<long> starts, int column, int columns)
         where TElement : struct, IStoredElement
     {
         for (int n = Group.IdxX; n < Tile * width; n += Threads)
@@ -69,11 +75,13 @@ internal static class PortableTiles
 
     /// <summary>Loads a chunk of 64 rows and behind it the same chunk of 64 columns. A barrier must follow.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadChunks<TColumn>(ArrayView<float> chunks, ArrayView<int> rowMemory, ArrayView<long> rowStarts, ArrayView<int> columnMemory, ArrayView<long> columnStarts, int d, int headDim)
+    public static void LoadChunks<TColumn>(ArrayView<float> chunks, ArrayView<int> rowMemory, ArrayView<long> rowStarts,
+        ArrayView<int> columnMemory, ArrayView<long> columnStarts, int d, int headDim)
         where TColumn : struct, IStoredElement
     {
         Load<StoredSingle>(chunks.SubView(0, Tile * ChunkPitch), ChunkPitch, Chunk, rowMemory, rowStarts, d, headDim);
-        Load<TColumn>(chunks.SubView(Tile * ChunkPitch, Tile * ChunkPitch), ChunkPitch, Chunk, columnMemory, columnStarts, d, headDim);
+        Load<TColumn>(chunks.SubView(Tile * ChunkPitch, Tile * ChunkPitch), ChunkPitch, Chunk, columnMemory,
+            columnStarts, d, headDim);
     }
 
     /// <summary><c>product += rows columns^T</c> over a chunk of the head dimension.</summary>
@@ -96,7 +104,8 @@ internal static class PortableTiles
 
     /// <summary>Stores the group's 64x64 sum as a slice of the rows that exist.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(in Block8x8 sum, ArrayView<float> memory, in RowTile tile, in RowStrides rows, int slice, int columns)
+    public static void Store(in Block8x8 sum, ArrayView<float> memory, in RowTile tile, in RowStrides rows, int slice,
+        int columns)
     {
         int column = slice * Tile + Group.IdxX % 8, row = tile.FirstRow + Group.IdxX / 8;
         Store(sum.R0, memory, Start(tile, rows, row), column, columns);

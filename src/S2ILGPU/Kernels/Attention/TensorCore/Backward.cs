@@ -10,10 +10,14 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 /// <c>S = R1 C1^T, P = 2^(S c - lse), dR2 = P C2, dP = R2 C2^T, dS = P (dP - delta), dR1 = scale dS C1</c>.
 /// </summary>
 /// <remarks>
-/// <para>Rows = keys (R = K, V; C = Q, dO): dR1 = dK, dR2 = dV, over the queries that keep the keys, those of all heads of the group. Rows = queries (R = Q, dO; C = K, V): dR1 = dQ, over the
-/// keys that the queries keep. Every row has one owner, so there are no atomics and the result is deterministic; the price is that S and dP are computed twice.</para>
-/// <para>A group of 4 warps owns a row tile of 64 rows, a warp 16 of them, a lane rows g and g + 8 with columns 2t, 2t + 1 of every 8 (lane 4g + t). P and dS never leave registers: the
-/// accumulators of S are the A operand of the product with C. Asynchronous copies fill C1 one tile ahead and C2 one tile ahead or, with a single buffer, as soon as everybody is done with it.</para>
+/// <para>Rows = keys (R = K, V; C = Q, dO): dR1 = dK, dR2 = dV, over the queries that keep the keys, those of all heads
+/// of the group. Rows = queries (R = Q, dO; C = K, V): dR1 = dQ, over the keys that the queries keep. Every row has one
+/// owner, so there are no atomics and the result is deterministic; the price is that S and dP are computed
+/// twice.</para>
+/// <para>A group of 4 warps owns a row tile of 64 rows, a warp 16 of them, a lane rows g and g + 8 with columns 2t, 2t
+/// + 1 of every 8 (lane 4g + t). P and dS never leave registers: the accumulators of S are the A operand of the product
+/// with C. Asynchronous copies fill C1 one tile ahead and C2 one tile ahead or, with a single buffer, as soon as
+/// everybody is done with it.</para>
 /// <para>Dao, FlashAttention-2, arXiv 2307.08691, algorithm 2, split by owner.</para>
 /// </remarks>
 internal static class Backward
@@ -40,11 +44,13 @@ internal static class Backward
 
         /// <summary>Reads the block of a column tile that the warp copies from.</summary>
         [MethodImpl(Inline)]
-        public readonly void Read(int columnTile) => TileEntries<TShape>.Load(Next, List, ColumnBase, columnTile, FirstEntry);
+        public readonly void Read(int columnTile) =>
+            TileEntries<TShape>.Load(Next, List, ColumnBase, columnTile, FirstEntry);
     }
 
     /// <summary>The kernel. Grid: one group of <see cref="Threads"/> threads per row tile.</summary>
-    public static void Kernel<TElement, TShape>(BackwardArguments a) where TElement : struct, IElement where TShape : struct, IBackwardShape
+    public static void Kernel<TElement, TShape>(BackwardArguments a) where TElement : struct, IElement
+        where TShape : struct, IBackwardShape
     {
         var tile = a.Lists.Rows[Grid.IdxX];
         var s = Begin<TShape>(a, tile);
@@ -90,7 +96,8 @@ internal static class Backward
     }
 
     [MethodImpl(Inline)]
-    private static State<TShape> Begin<TShape>(in BackwardArguments a, in RowTile tile) where TShape : struct, IBackwardShape
+    private static State<TShape> Begin<TShape>(in BackwardArguments a, in RowTile tile)
+        where TShape : struct, IBackwardShape
     {
         var memory = SharedMemory.GetDynamic<U4>();
         int warpRows = (Group.IdxX >> 5) * 16, warpBytes = warpRows * TileLayout<TShape>.RowBytes;
@@ -124,16 +131,19 @@ internal static class Backward
         return s;
     }
 
-    /// <summary>One column tile: starts the copies of the next, and reads the list entry after that, so that no copy waits for a list.</summary>
+    /// <summary>One column tile: starts the copies of the next, and reads the list entry after that, so that no copy
+    /// waits for a list.</summary>
     [MethodImpl(Inline)]
-    private static void Tile<TElement, TShape>(in BackwardArguments a, in State<TShape> s, int it, int end, bool masked) where TElement : struct, IElement where TShape : struct, IBackwardShape
+    private static void Tile<TElement, TShape>(in BackwardArguments a, in State<TShape> s, int it, int end, bool masked)
+        where TElement : struct, IElement where TShape : struct, IBackwardShape
     {
         uint parity = Parity(it), bytes = it + 1 < end ? 16u : 0u;    // nothing is read behind the last tile
         if (TShape.SecondBuffers == 1)
             Intrinsics.CopyWait1();
         else
             Intrinsics.CopyWait0();
-        Group.Barrier();                                // C1 has landed (and C2, where it has two buffers), and everybody is done with the other stage
+        // C1 has landed (and C2, where it has two buffers), and everybody is done with the other stage
+        Group.Barrier();
         LoadFirst(a, s, s.Next, parity ^ 1, bytes);
         if (TShape.SecondBuffers == 2)
             LoadSecond(a, s, s.Next, parity ^ 1, bytes);
@@ -151,22 +161,28 @@ internal static class Backward
             if (masked)
                 BackwardMask<TShape>.Load(s.Excess, a.Lists, it, firstColumn, a.Causal);
             s.Scores.Zero();
-            Dot<TElement, TShape>(s.Scores, s, s.Rows1, BackwardMemory<TShape>.Rows1, columns1.Behind(distance));                    // S = R1 C1^T
+            // S = R1 C1^T
+            Dot<TElement, TShape>(s.Scores, s, s.Rows1, BackwardMemory<TShape>.Rows1, columns1.Behind(distance));
             if (masked)
                 BackwardMask<TShape>.Hide(s.Scores, s.Excess);
-            s.Lines.Weigh(s.Scores, a.ScaleLog2, line, firstColumn);                                                    // P = 2^(S c - lse)
+            // P = 2^(S c - lse)
+            s.Lines.Weigh(s.Scores, a.ScaleLog2, line, firstColumn);
             if (TShape.SecondBuffers == 1)
             {
                 Intrinsics.CopyWait1();
                 Group.Barrier();                        // C2 has landed
             }
             if (TShape.Second)
-                s.Gradient2.Multiply<TElement, Step<TShape>>(s.Scores, columns2.Behind(distance), s.Scratch);           // dR2 += P C2
+                // dR2 += P C2
+                s.Gradient2.Multiply<TElement, Step<TShape>>(s.Scores, columns2.Behind(distance), s.Scratch);
             if (TShape.First)
             {
                 s.Lines.Start(s.ScoreGradients, line, firstColumn);
-                Dot<TElement, TShape>(s.ScoreGradients, s, s.Rows2, BackwardMemory<TShape>.Rows2, columns2.Behind(distance));                // dP - delta = R2 C2^T - delta
-                Multiply(s.ScoreGradients, s.Scores);                                                                   // dS = P (dP - delta)
+                // dP - delta = R2 C2^T - delta
+                Dot<TElement, TShape>(s.ScoreGradients, s, s.Rows2, BackwardMemory<TShape>.Rows2,
+                    columns2.Behind(distance));
+                // dS = P (dP - delta)
+                Multiply(s.ScoreGradients, s.Scores);
             }
             if (TShape.SecondBuffers == 1)
             {
@@ -175,14 +191,16 @@ internal static class Backward
                 Intrinsics.CopyCommit();
             }
             if (TShape.First)
-                s.Gradient1.Multiply<TElement, Step<TShape>>(s.ScoreGradients, columns1.Behind(distance), s.Scratch);   // dR1 += dS C1
+                // dR1 += dS C1
+                s.Gradient1.Multiply<TElement, Step<TShape>>(s.ScoreGradients, columns1.Behind(distance), s.Scratch);
         }
     }
 
     /// <summary>Adds <c>R C^T</c>, R from registers or from shared memory.</summary>
     [MethodImpl(Inline)]
     private static void Dot<TElement, TShape>(
-        in AccumulatorFragment<TShape, Step<TShape>> scores, in State<TShape> s, in RowFragment<TShape, Width<TShape>> rows, int offset, in SharedTile<TShape> columns)
+        in AccumulatorFragment<TShape, Step<TShape>> scores, in State<TShape> s, in RowFragment<TShape,
+        Width<TShape>> rows, int offset, in SharedTile<TShape> columns)
         where TElement : struct, IElement where TShape : struct, IBackwardShape
     {
         if (TShape.RowsInRegisters)
@@ -192,7 +210,8 @@ internal static class Backward
     }
 
     [MethodImpl(Inline)]
-    private static void Multiply<TShape>(in AccumulatorFragment<TShape, Step<TShape>> gradients, in AccumulatorFragment<TShape, Step<TShape>> weights) where TShape : struct, IBackwardShape
+    private static void Multiply<TShape>(in AccumulatorFragment<TShape, Step<TShape>> gradients,
+        in AccumulatorFragment<TShape, Step<TShape>> weights) where TShape : struct, IBackwardShape
     {
         for (int i = 0; i < TShape.StepColumns / 2; i++)
             gradients.Values[i] *= weights.Values[i];
@@ -200,27 +219,33 @@ internal static class Backward
 
     /// <summary>Starts copying the warp's rows of R1 and R2.</summary>
     [MethodImpl(Inline)]
-    private static void LoadRows<TShape>(in BackwardArguments a, in State<TShape> s, in RowTile tile, uint parity) where TShape : struct, IBackwardShape
+    private static void LoadRows<TShape>(in BackwardArguments a, in State<TShape> s, in RowTile tile, uint parity)
+        where TShape : struct, IBackwardShape
     {
         s.Current[0] = tile.PackedTile * TileLayout<TShape>.Entries + s.FirstEntry;
         s.Copy.Load(a.Rows1, s.Current, parity * (uint)BackwardMemory<TShape>.StageBytes, BackwardMemory<TShape>.Rows1);
         if (TShape.First)
-            s.Copy.Load(a.Rows2, s.Current, parity * (uint)BackwardMemory<TShape>.StageBytes, BackwardMemory<TShape>.Rows2);
+            s.Copy.Load(a.Rows2, s.Current, parity * (uint)BackwardMemory<TShape>.StageBytes,
+                BackwardMemory<TShape>.Rows2);
     }
 
     /// <summary>Starts copying C1 and, where columns are queries, their line.</summary>
     [MethodImpl(Inline)]
-    private static void LoadFirst<TShape>(in BackwardArguments a, in State<TShape> s, ArrayView<int> blocks, uint parity, uint bytes) where TShape : struct, IBackwardShape
+    private static void LoadFirst<TShape>(in BackwardArguments a, in State<TShape> s, ArrayView<int> blocks,
+        uint parity, uint bytes) where TShape : struct, IBackwardShape
     {
-        s.Copy.LoadOrZero(a.Columns1, blocks, parity * (uint)BackwardMemory<TShape>.StageBytes, BackwardMemory<TShape>.Columns1, bytes);
+        s.Copy.LoadOrZero(a.Columns1, blocks, parity * (uint)BackwardMemory<TShape>.StageBytes,
+            BackwardMemory<TShape>.Columns1, bytes);
         if (TShape.RowsAreKeys)
             s.Lines.LoadOrZero(a.Lines, blocks[0], Line(s, parity), bytes);
     }
 
     /// <summary>Starts copying C2.</summary>
     [MethodImpl(Inline)]
-    private static void LoadSecond<TShape>(in BackwardArguments a, in State<TShape> s, ArrayView<int> blocks, uint parity, uint bytes) where TShape : struct, IBackwardShape =>
-        s.Copy.LoadOrZero(a.Columns2, blocks, parity * (uint)BackwardMemory<TShape>.StageBytes, BackwardMemory<TShape>.Columns2, bytes);
+    private static void LoadSecond<TShape>(in BackwardArguments a, in State<TShape> s, ArrayView<int> blocks,
+        uint parity, uint bytes) where TShape : struct, IBackwardShape =>
+        s.Copy.LoadOrZero(a.Columns2, blocks, parity * (uint)BackwardMemory<TShape>.StageBytes,
+            BackwardMemory<TShape>.Columns2, bytes);
 
     /// <summary>The stage of a column tile: by its number, so that no register says which.</summary>
     [MethodImpl(Inline)]
@@ -228,22 +253,28 @@ internal static class Backward
 
     /// <summary>The buffer of C2.</summary>
     [MethodImpl(Inline)]
-    private static uint SecondParity<TShape>(int columnTile) where TShape : struct, IBackwardShape => TShape.SecondBuffers == 2 ? Parity(columnTile) : 0u;
+    private static uint SecondParity<TShape>(int columnTile) where TShape : struct, IBackwardShape =>
+        TShape.SecondBuffers == 2 ? Parity(columnTile) : 0u;
 
-    /// <summary>Where rows that stay in registers pass through: the stage that the first column tile leaves free.</summary>
+    /// <summary>Where rows that stay in registers pass through: the stage that the first column tile leaves
+    /// free.</summary>
     [MethodImpl(Inline)]
-    private static uint RowParity<TShape>(int columnTile) where TShape : struct, IBackwardShape => TShape.RowsInRegisters ? Parity(columnTile) ^ 1u : 0u;
+    private static uint RowParity<TShape>(int columnTile) where TShape : struct, IBackwardShape =>
+        TShape.RowsInRegisters ? Parity(columnTile) ^ 1u : 0u;
 
     /// <summary>Address of a stage's line of queries.</summary>
     [MethodImpl(Inline)]
-    private static uint Line<TShape>(in State<TShape> s, uint parity) where TShape : struct, IBackwardShape => s.Shared + (uint)BackwardMemory<TShape>.Lines + parity * QueryLines<TShape>.LineBytes;
+    private static uint Line<TShape>(in State<TShape> s, uint parity) where TShape : struct, IBackwardShape =>
+        s.Shared + (uint)BackwardMemory<TShape>.Lines + parity * QueryLines<TShape>.LineBytes;
 
     /// <summary>
-    /// Stores the rows of a gradient that belong to the sequence. <paramref name="tie"/> is 0, but known only behind the loop: lane geometry is computed here instead of living through the loop.
+    /// Stores the rows of a gradient that belong to the sequence. <paramref name="tie"/> is 0, but known only behind
+    /// the loop: lane geometry is computed here instead of living through the loop.
     /// </summary>
     [MethodImpl(Inline)]
     private static void Store<TElement, TShape>(
-        in BackwardArguments a, in AccumulatorFragment<TShape, Width<TShape>> gradient, float factor, ArrayView<uint> target, in RowStrides strides, int tie)
+        in BackwardArguments a, in AccumulatorFragment<TShape, Width<TShape>> gradient, float factor,
+        ArrayView<uint> target, in RowStrides strides, int tie)
         where TElement : struct, IElement where TShape : struct, IBackwardShape
     {
         var tile = a.Lists.Rows[Grid.IdxX + tie];
@@ -265,9 +296,11 @@ internal static class Backward
     }
 
     [MethodImpl(Inline)]
-    private static void StoreFloats<TShape>(in AccumulatorFragment<TShape, Width<TShape>> gradient, int half, float factor, ArrayView<F2> target, long pair) where TShape : struct, IBackwardShape
+    private static void StoreFloats<TShape>(in AccumulatorFragment<TShape, Width<TShape>> gradient, int half,
+        float factor, ArrayView<F2> target, long pair) where TShape : struct, IBackwardShape
     {
         for (int n = 0; n < TShape.HeadDim / 8; n++)
-            target[pair + n * 4] = new F2 { X = gradient.Values[n * 4 + half * 2] * factor, Y = gradient.Values[n * 4 + half * 2 + 1] * factor };
+            target[pair + n * 4] = new F2 { X = gradient.Values[n * 4 + half * 2] * factor,
+                Y = gradient.Values[n * 4 + half * 2 + 1] * factor };
     }
 }

@@ -8,17 +8,21 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 internal struct BackwardArguments
 {
     /// <summary>
-    /// Row tiles of 64 rows and the column tiles that they meet. Rows are keys and columns the queries of all heads of their group (dK, dV), or rows are queries and columns keys (dQ).
+    /// Row tiles of 64 rows and the column tiles that they meet. Rows are keys and columns the queries of all heads of
+    /// their group (dK, dV), or rows are queries and columns keys (dQ).
     /// </summary>
     public ColumnLists Lists;
 
-    /// <summary>R1 and R2 in tiles [<see cref="RowTile.PackedTile"/>, 64, D] of 16-bit elements: K and V, or Q and dO. Read.</summary>
+    /// <summary>R1 and R2 in tiles [<see cref="RowTile.PackedTile"/>, 64, D] of 16-bit elements: K and V, or Q and dO.
+    /// Read.</summary>
     public ArrayView<U4> Rows1, Rows2;
 
-    /// <summary>C1 and C2 in blocks [block, BlockColumns, D] of 16-bit elements: Q and dO, or K and V; 0 where the sequence has no row. Read.</summary>
+    /// <summary>C1 and C2 in blocks [block, BlockColumns, D] of 16-bit elements: Q and dO, or K and V; 0 where the
+    /// sequence has no row. Read.</summary>
     public ArrayView<U4> Columns1, Columns2;
 
-    /// <summary>What <see cref="Delta"/> writes for every packed query; see <see cref="QueryLines{TShape}"/>. Read.</summary>
+    /// <summary>What <see cref="Delta"/> writes for every packed query; see <see cref="QueryLines{TShape}"/>.
+    /// Read.</summary>
     public ArrayView<U4> Lines;
 
     /// <summary>dK or dQ, [B, N, H, D]. Written where the launch computes it.</summary>

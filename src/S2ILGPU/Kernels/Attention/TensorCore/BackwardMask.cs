@@ -6,12 +6,15 @@ using S2ILGPU.Tiles;
 namespace S2ILGPU.Kernels.Attention.TensorCore;
 
 /// <summary>
-/// Which scores of a column tile are visible to the lane's two rows: those of kept sub-blocks, of existing columns and, in causal attention, of keys at or before the position of their query.
+/// Which scores of a column tile are visible to the lane's two rows: those of kept sub-blocks, of existing columns and,
+/// in causal attention, of keys at or before the position of their query.
 /// </summary>
 /// <remarks>
-/// <para>Bit and limits are folded into one excess per row and 16 columns, how far the lane's first column lies beyond what the row reaches, so that an element costs one comparison. Rows = keys:
-/// columns of queries that do not exist have weight 0 by their log-sum-exp, and need no limit.</para>
-/// <para>The lists are read before the product S that the mask is for, which hides the latency, at a point where dP takes no registers yet.</para>
+/// <para>Bit and limits are folded into one excess per row and 16 columns, how far the lane's first column lies beyond
+/// what the row reaches, so that an element costs one comparison. Rows = keys: columns of queries that do not exist
+/// have weight 0 by their log-sum-exp, and need no limit.</para>
+/// <para>The lists are read before the product S that the mask is for, which hides the latency, at a point where dP
+/// takes no registers yet.</para>
 /// </remarks>
 internal static class BackwardMask<TShape> where TShape : struct, IBackwardShape
 {
@@ -27,7 +30,8 @@ internal static class BackwardMask<TShape> where TShape : struct, IBackwardShape
     [MethodImpl(Inline)]
     public static void Load(ArrayView<int> excess, in ColumnLists lists, int columnTile, int firstColumn, int causal)
     {
-        int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, above = lists.Rows[Grid.IdxX].FirstPosition + warp * 16 + (lane >> 2), below = above + 8;
+        int lane = Group.IdxX & 31, warp = Group.IdxX >> 5,
+            above = lists.Rows[Grid.IdxX].FirstPosition + warp * 16 + (lane >> 2), below = above + 8;
         int none = TShape.RowsAreKeys ? -Beyond : lists.Rows[Grid.IdxX].ColumnEnd - 1;
         if (!TShape.RowsAreKeys)
         {
@@ -40,9 +44,11 @@ internal static class BackwardMask<TShape> where TShape : struct, IBackwardShape
         for (int k = 0; k < TShape.StepColumns / 16; k++)
         {
             int column = firstColumn + k * 16;
-            int first = lists.Positions[columnTile * TileLayout<TShape>.Entries + column / TShape.BlockColumns] + column % TShape.BlockColumns + (lane & 3) * 2;
+            int first = lists.Positions[columnTile * TileLayout<TShape>.Entries + column / TShape.BlockColumns]
+                + column % TShape.BlockColumns + (lane & 3) * 2;
             bool kept = (bits & (1u << (column / 16))) != 0;
-            int sign = TShape.RowsAreKeys ? 1 : -1, excessAbove = (above - first) * sign, excessBelow = (below - first) * sign;
+            int sign = TShape.RowsAreKeys ? 1 : -1, excessAbove = (above - first) * sign,
+                excessBelow = (below - first) * sign;
             excess[k * 2] = kept ? excessAbove : Beyond;
             excess[k * 2 + 1] = kept ? excessBelow : Beyond;
         }
@@ -57,8 +63,10 @@ internal static class BackwardMask<TShape> where TShape : struct, IBackwardShape
             for (int e = 0; e < 4; e++)
             {
                 int sign = TShape.RowsAreKeys ? 1 : -1;
-                float score = scores.Values[n * 4 + e];             // a value, so that the choice is a select instruction: array elements become branches
-                scores.Values[n * 4 + e] = excess[n / 2 * 2 + e / 2] <= (n % 2 * 8 + e % 2) * sign ? score : float.NegativeInfinity;
+                // a value, so that the choice is a select instruction: array elements become branches
+                float score = scores.Values[n * 4 + e];
+                scores.Values[n * 4 + e] = excess[n / 2 * 2 + e / 2] <= (n % 2 * 8 + e % 2) * sign ? score
+                    : float.NegativeInfinity;
             }
         }
     }

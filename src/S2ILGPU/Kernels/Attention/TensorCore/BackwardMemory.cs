@@ -6,7 +6,8 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 
 /// <summary>Where things lie in the shared memory of <see cref="Backward"/>, in bytes.</summary>
 /// <remarks>
-/// R1 and R2 where rows stay in shared memory; C2 where it has one buffer; then two stages, each with C1, and C2 where it has two buffers; then two lines of queries where columns are queries.
+/// R1 and R2 where rows stay in shared memory; C2 where it has one buffer; then two stages, each with C1, and C2 where
+/// it has two buffers; then two lines of queries where columns are queries.
 /// </remarks>
 internal static class BackwardMemory<TShape> where TShape : struct, IBackwardShape
 {
@@ -28,13 +29,15 @@ internal static class BackwardMemory<TShape> where TShape : struct, IBackwardSha
     public static int Columns1 { [MethodImpl(Inline)] get => (RowTiles + 2 - TShape.SecondBuffers) * TileBytes; }
 
     /// <summary>C2 of the first stage, or of both.</summary>
-    public static int Columns2 { [MethodImpl(Inline)] get => TShape.SecondBuffers == 2 ? Columns1 + TileBytes : Columns1 - TileBytes; }
+    public static int Columns2 { [MethodImpl(Inline)] get => TShape.SecondBuffers == 2 ? Columns1 + TileBytes
+        : Columns1 - TileBytes; }
 
     /// <summary>The line of queries of the first stage.</summary>
     public static int Lines { [MethodImpl(Inline)] get => Columns1 + 2 * StageBytes; }
 
     /// <summary>All of it.</summary>
-    public static int Bytes { [MethodImpl(Inline)] get => Lines + (TShape.RowsAreKeys ? 2 * QueryLines<TShape>.LineBytes : 0); }
+    public static int Bytes { [MethodImpl(Inline)] get =>
+        Lines + (TShape.RowsAreKeys ? 2 * QueryLines<TShape>.LineBytes : 0); }
 
     private static int RowTiles { [MethodImpl(Inline)] get => TShape.RowsInRegisters ? 0 : TShape.First ? 2 : 1; }
 }

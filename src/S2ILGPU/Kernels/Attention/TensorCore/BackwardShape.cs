@@ -109,8 +109,10 @@ internal readonly struct RowsInShared : IRowPlace
     public static bool InRegisters => false;
 }
 
-/// <summary>A shape made of its parts: gradients, head dim, columns of S at a time, place of the rows, buffers for C2, columns of a block.</summary>
-/// <remarks>Every warp owns 16 rows and fills 16 rows of each shared tile: they belong to one block, so a thread needs one entry of a list per column tile however narrow blocks are.</remarks>
+/// <summary>A shape made of its parts: gradients, head dim, columns of S at a time, place of the rows, buffers for C2,
+/// columns of a block.</summary>
+/// <remarks>Every warp owns 16 rows and fills 16 rows of each shared tile: they belong to one block, so a thread needs
+/// one entry of a list per column tile however narrow blocks are.</remarks>
 internal readonly struct BackwardShape<TGradients, THeadDim, TStep, TRows, TSecondBuffers, TBlock> : IBackwardShape
     where TGradients : struct, IGradients where THeadDim : struct, INumber where TStep : struct, INumber
     where TRows : struct, IRowPlace where TSecondBuffers : struct, INumber where TBlock : struct, INumber

@@ -6,12 +6,14 @@ using S2ILGPU.Tiles;
 namespace S2ILGPU.Kernels.Attention.TensorCore;
 
 /// <summary>
-/// Attention of one query per sequence: <c>S = Q K^T, P = 2^(S c - m), O = P V / sum P, LSE = ln sum 2^(S c)</c> over one of several parts of a list; <see cref="Merge"/> joins the parts.
+/// Attention of one query per sequence: <c>S = Q K^T, P = 2^(S c - m), O = P V / sum P, LSE = ln sum 2^(S c)</c> over
+/// one of several parts of a list; <see cref="Merge"/> joins the parts.
 /// </summary>
 /// <remarks>
-/// <para>A group of 4 warps owns the G query heads of one KV head and one part of its list, so that K and V are read once for all of them. Warp w owns columns 16w to 16w + 15 of every tile, brings
-/// them through a ring of its own, and needs no barrier of the group until the end. S has the heads as rows (repeated to fill 16); its accumulators are the B operand of <c>O^T = V^T P^T</c>, which
-/// has exactly 8 columns.</para>
+/// <para>A group of 4 warps owns the G query heads of one KV head and one part of its list, so that K and V are read
+/// once for all of them. Warp w owns columns 16w to 16w + 15 of every tile, brings them through a ring of its own, and
+/// needs no barrier of the group until the end. S has the heads as rows (repeated to fill 16); its accumulators are the
+/// B operand of <c>O^T = V^T P^T</c>, which has exactly 8 columns.</para>
 /// <para>Dao et al., Flash-Decoding, 2023: the list is cut so that small batches fill the device.</para>
 /// </remarks>
 internal static class Decode
@@ -38,15 +40,18 @@ internal static class Decode
 
     /// <summary>Dynamic shared memory in bytes: the rings, used again to join the warps.</summary>
     public static int SharedBytes<TShape>() where TShape : struct, IDecodeShape =>
-        Math.Max(Warps * TShape.Stages * 2 * TileLayout<TShape>.TileBytes, Warps * MaxHeads * (HeadFragment<TShape>.Line + 2) * 4);
+        Math.Max(Warps * TShape.Stages * 2 * TileLayout<TShape>.TileBytes,
+        Warps * MaxHeads * (HeadFragment<TShape>.Line + 2) * 4);
 
     /// <summary>The kernel. Grid: row tiles along x, parts along y, groups of 128 threads.</summary>
-    public static void Kernel<TElement, TShape>(DecodeArguments a) where TElement : struct, IElement where TShape : struct, IDecodeShape
+    public static void Kernel<TElement, TShape>(DecodeArguments a) where TElement : struct, IElement
+        where TShape : struct, IDecodeShape
     {
         int warp = Group.IdxX >> 5, lane = Group.IdxX & 31;
         var tile = a.Lists.Rows[Grid.IdxX];
         var memory = SharedMemory.GetDynamic<U4>();
-        uint ring = Intrinsics.SharedAddress(ref memory[0]) + (uint)(warp * TShape.Stages * 2 * TileLayout<TShape>.TileBytes);
+        uint ring = Intrinsics.SharedAddress(ref memory[0])
+            + (uint)(warp * TShape.Stages * 2 * TileLayout<TShape>.TileBytes);
         State<TShape> s = default;
         s.Ring = SharedTile<TShape>.At(memory, ring);
         s.Copy = TileCopy<TShape>.At(memory, ring, lane, warp * 16);
@@ -90,7 +95,8 @@ internal static class Decode
 
     /// <summary>The warp's 16 columns of one column tile; its part of the ring is filled again behind it.</summary>
     [MethodImpl(Inline)]
-    private static void Tile<TElement, TShape>(in DecodeArguments a, in State<TShape> s, int it, int ahead, int end, uint stage, bool masked)
+    private static void Tile<TElement,
+        TShape>(in DecodeArguments a, in State<TShape> s, int it, int ahead, int end, uint stage, bool masked)
         where TElement : struct, IElement where TShape : struct, IDecodeShape
     {
         Wait<TShape>();
@@ -100,16 +106,21 @@ internal static class Decode
         s.Scores.Dot<TElement>(s.Query, keys);                                                      // S = Q K^T
         int count = masked ? Hide(a, s, it) : 16;
         int t = Group.IdxX & 3;
-        float old = s.Softmax[0], m = IntrinsicMath.Max(IntrinsicMath.Max(s.Scores.Values[0], s.Scores.Values[1]), IntrinsicMath.Max(s.Scores.Values[4], s.Scores.Values[5]));
+        float old = s.Softmax[0], m = IntrinsicMath.Max(IntrinsicMath.Max(s.Scores.Values[0], s.Scores.Values[1]),
+            IntrinsicMath.Max(s.Scores.Values[4], s.Scores.Values[5]));
         m = IntrinsicMath.Max(m, Warp.ShuffleXor(m, 1));
         m = IntrinsicMath.Max(old, IntrinsicMath.Max(m, Warp.ShuffleXor(m, 2)) * a.ScaleLog2);      // m' = max(m, S c)
         float shrink = Intrinsics.Exp2(old - m);
-        float p0 = Intrinsics.Exp2(s.Scores.Values[0] * a.ScaleLog2 - m), p1 = Intrinsics.Exp2(s.Scores.Values[1] * a.ScaleLog2 - m);
-        float p2 = Intrinsics.Exp2(s.Scores.Values[4] * a.ScaleLog2 - m), p3 = Intrinsics.Exp2(s.Scores.Values[5] * a.ScaleLog2 - m);
+        float p0 = Intrinsics.Exp2(s.Scores.Values[0] * a.ScaleLog2 - m),
+            p1 = Intrinsics.Exp2(s.Scores.Values[1] * a.ScaleLog2 - m);
+        float p2 = Intrinsics.Exp2(s.Scores.Values[4] * a.ScaleLog2 - m),
+            p3 = Intrinsics.Exp2(s.Scores.Values[5] * a.ScaleLog2 - m);
         s.Softmax[0] = m;
         s.Softmax[1] = s.Softmax[1] * shrink + (p0 + p1 + (p2 + p3));                               // l += P
-        float left = Warp.Shuffle(shrink, t * 8), right = Warp.Shuffle(shrink, t * 8 + 4);          // of heads 2t and 2t + 1
-        s.Output.ScaleAndMultiply<TElement>(left, right, keys.Behind(TileLayout<TShape>.TileBytes), new U2 { X = TElement.Pack(p0, p1), Y = TElement.Pack(p2, p3) },
+        // of heads 2t and 2t + 1
+        float left = Warp.Shuffle(shrink, t * 8), right = Warp.Shuffle(shrink, t * 8 + 4);
+        s.Output.ScaleAndMultiply<TElement>(left, right, keys.Behind(TileLayout<TShape>.TileBytes),
+            new U2 { X = TElement.Pack(p0, p1), Y = TElement.Pack(p2, p3) },
             masked && TShape.Paged, new U2 { X = Existing(count), Y = Existing(count - 8) });       // O^T += V^T P^T
         Intrinsics.WarpBarrier();                       // every lane has read its part
         Load(a, s, stage, ahead < end);
@@ -118,7 +129,8 @@ internal static class Decode
 
     /// <summary>Reads the block of column tile <paramref name="tile"/>, or 0 behind the end.</summary>
     [MethodImpl(Inline)]
-    private static void Read<TShape>(in DecodeArguments a, in State<TShape> s, int tile, int end) where TShape : struct, IDecodeShape
+    private static void Read<TShape>(in DecodeArguments a, in State<TShape> s, int tile, int end)
+        where TShape : struct, IDecodeShape
     {
         if (tile < end)
             TileEntries<TShape>.Load(s.Next, a.Lists, s.ColumnBase, tile, s.Entry);
@@ -128,7 +140,8 @@ internal static class Decode
 
     /// <summary>Starts copying 16 rows of K and of V; behind the end nothing is read.</summary>
     [MethodImpl(Inline)]
-    private static void Load<TShape>(in DecodeArguments a, in State<TShape> s, uint stage, bool valid) where TShape : struct, IDecodeShape
+    private static void Load<TShape>(in DecodeArguments a, in State<TShape> s, uint stage, bool valid)
+        where TShape : struct, IDecodeShape
     {
         uint bytes = valid ? 16u : 0u;
         s.Copy.LoadOrZero(a.Keys, s.Next, stage, 0, bytes);
@@ -160,11 +173,14 @@ internal static class Decode
     [MethodImpl(Inline)]
     private static uint Existing(int count) => count > 1 ? uint.MaxValue : count > 0 ? 0xffffu : 0u;
 
-    /// <summary>Hides columns that are not kept or do not exist; only rows 0 to 7 of S are used. Returns how many there are from column 2t of the warp on.</summary>
+    /// <summary>Hides columns that are not kept or do not exist; only rows 0 to 7 of S are used. Returns how many there
+    /// are from column 2t of the warp on.</summary>
     [MethodImpl(Inline)]
-    private static int Hide<TShape>(in DecodeArguments a, in State<TShape> s, int it) where TShape : struct, IDecodeShape
+    private static int Hide<TShape>(in DecodeArguments a, in State<TShape> s, int it)
+        where TShape : struct, IDecodeShape
     {
-        int column = (Group.IdxX >> 5) * 16, first = a.Lists.Positions[it * TileLayout<TShape>.Entries + s.Entry] + column % TShape.BlockColumns + (Group.IdxX & 3) * 2;
+        int column = (Group.IdxX >> 5) * 16, first = a.Lists.Positions[it * TileLayout<TShape>.Entries + s.Entry]
+            + column % TShape.BlockColumns + (Group.IdxX & 3) * 2;
         int count = (a.Lists.Masks[it] >> (column / 16) & 1u) != 0 ? a.Lists.Rows[Grid.IdxX].ColumnEnd - first : 0;
         s.Scores.Values[0] = count > 0 ? s.Scores.Values[0] : float.NegativeInfinity;
         s.Scores.Values[1] = count > 1 ? s.Scores.Values[1] : float.NegativeInfinity;
@@ -173,19 +189,22 @@ internal static class Decode
         return count;
     }
 
-    /// <summary>Q of head g in rows g and g + 8. The repeated rows are loads that the compiler cannot merge, so that whole operands stay in place; zeros or copies would be moved into every operand
-    /// in every turn.</summary>
+    /// <summary>Q of head g in rows g and g + 8. The repeated rows are loads that the compiler cannot merge, so that
+    /// whole operands stay in place; zeros or copies would be moved into every operand in every turn.</summary>
     [MethodImpl(Inline)]
-    private static RowFragment<TShape, Width<TShape>> LoadQuery<TShape>(in DecodeArguments a, in RowTile tile) where TShape : struct, IDecodeShape
+    private static RowFragment<TShape, Width<TShape>> LoadQuery<TShape>(in DecodeArguments a, in RowTile tile)
+        where TShape : struct, IDecodeShape
     {
         var query = RowFragment<TShape, Width<TShape>>.Allocate();
         int lane = Group.IdxX & 31, again = a.Splits >> 31;             // 0
         long head = tile.Head + ((lane >> 2) & (TShape.Heads - 1));
-        long word = (a.QueryRows.Offset + tile.Batch * a.QueryRows.Batch + tile.BeginRow * a.QueryRows.Row + head * a.QueryRows.Head) / 2 + (lane & 3);
+        long word = (a.QueryRows.Offset + tile.Batch * a.QueryRows.Batch + tile.BeginRow * a.QueryRows.Row + head
+            * a.QueryRows.Head) / 2 + (lane & 3);
         for (int k = 0; k < TShape.HeadDim / 16; k++)
         {
             long at = word + k * 8;
-            query.SetTile(0, k, new U4 { X = a.Query[at], Y = a.Query[at + again], Z = a.Query[at + 4], W = a.Query[at + 4 + again] });
+            query.SetTile(0, k, new U4 { X = a.Query[at], Y = a.Query[at + again], Z = a.Query[at + 4],
+                W = a.Query[at + 4 + again] });
         }
         return query;
     }
@@ -220,7 +239,8 @@ internal static class Decode
             {
                 int quad = (thread & 15) + i * 16;
                 if (quad < TShape.HeadDim / 4)
-                    a.PartialOutput[line * (TShape.HeadDim / 4) + quad] = Sum<TShape>(shared + (uint)(head * lineBytes + quad * 16), memory, weights);
+                    a.PartialOutput[line * (TShape.HeadDim / 4) + quad] =
+                        Sum<TShape>(shared + (uint)(head * lineBytes + quad * 16), memory, weights);
             }
         }
     }
@@ -234,7 +254,8 @@ internal static class Decode
         var s2 = Intrinsics.LoadShared2(address, MaxHeads * 16, ref memory[0]);
         var s3 = Intrinsics.LoadShared2(address, MaxHeads * 24, ref memory[0]);
         top = IntrinsicMath.Max(IntrinsicMath.Max(s0.X, s1.X), IntrinsicMath.Max(s2.X, s3.X));
-        float w0 = Intrinsics.Exp2(s0.X - top), w1 = Intrinsics.Exp2(s1.X - top), w2 = Intrinsics.Exp2(s2.X - top), w3 = Intrinsics.Exp2(s3.X - top);
+        float w0 = Intrinsics.Exp2(s0.X - top), w1 = Intrinsics.Exp2(s1.X - top), w2 = Intrinsics.Exp2(s2.X - top),
+            w3 = Intrinsics.Exp2(s3.X - top);
         total = w0 * s0.Y + w1 * s1.Y + w2 * s2.Y + w3 * s3.Y;
         float inverse = total > 0f ? Intrinsics.Reciprocal(total) : 0f;
         return new F4 { X = w0 * inverse, Y = w1 * inverse, Z = w2 * inverse, W = w3 * inverse };

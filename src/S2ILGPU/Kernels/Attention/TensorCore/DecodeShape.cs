@@ -14,9 +14,11 @@ internal interface IDecodeShape : ITileShape
     static abstract int Stages { get; }
 }
 
-/// <summary>A shape made of numbers: head dim, query heads of a group, ring depth, columns of a block, and where blocks lie.</summary>
+/// <summary>A shape made of numbers: head dim, query heads of a group, ring depth, columns of a block, and where blocks
+/// lie.</summary>
 internal readonly struct DecodeShape<THeadDim, THeads, TStages, TBlock, TPlacement> : IDecodeShape
-    where THeadDim : struct, INumber where THeads : struct, INumber where TStages : struct, INumber where TBlock : struct, INumber where TPlacement : struct, IPlacement
+    where THeadDim : struct, INumber where THeads : struct, INumber where TStages : struct, INumber
+    where TBlock : struct, INumber where TPlacement : struct, IPlacement
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 

@@ -5,10 +5,11 @@ using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels.Attention.TensorCore;
 
-/// <summary><c>delta = rowsum(O dO) - dLSE</c>, written with LSE as the lines that <see cref="Backward"/> reads; see <see cref="QueryLines{TShape}"/>.</summary>
+/// <summary><c>delta = rowsum(O dO) - dLSE</c>, written with LSE as the lines that <see cref="Backward"/> reads; see
+/// <see cref="QueryLines{TShape}"/>.</summary>
 /// <remarks>
-/// A group of 4 x 64 threads owns a row tile, four neighbouring lanes a row: lane t the elements 8t to 8t + 7 of every 32. Rows of the tile outside the sequence read a row inside instead of
-/// branching.
+/// A group of 4 x 64 threads owns a row tile, four neighbouring lanes a row: lane t the elements 8t to 8t + 7 of every
+/// 32. Rows of the tile outside the sequence read a row inside instead of branching.
 /// </remarks>
 internal static class Delta
 {
@@ -18,12 +19,16 @@ internal static class Delta
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
     private const float Log2E = 1.4426950408889634f;
 
-    /// <summary>The kernel. Grid: one group of <see cref="Threads"/> threads per row tile. O and dO may be of different types.</summary>
-    public static void Kernel<TOutput, TGradient, THeadDim>(DeltaArguments a) where TOutput : struct, IEightElements where TGradient : struct, IEightElements where THeadDim : struct, INumber
+    /// <summary>The kernel. Grid: one group of <see cref="Threads"/> threads per row tile. O and dO may be of different
+    /// types.</summary>
+    public static void Kernel<TOutput, TGradient, THeadDim>(DeltaArguments a) where TOutput : struct, IEightElements
+        where TGradient : struct, IEightElements where THeadDim : struct, INumber
     {
         var tile = a.Rows[Grid.IdxX];
-        int t = Group.IdxX & 3, packedRow = Group.IdxX >> 2, row = tile.FirstRow + packedRow, inside = IntrinsicMath.Max(tile.BeginRow, IntrinsicMath.Min(row, tile.EndRow - 1));
-        long output = First(a.OutputRows, tile, inside) + t * 8, gradient = First(a.OutputGradientRows, tile, inside) + t * 8;
+        int t = Group.IdxX & 3, packedRow = Group.IdxX >> 2, row = tile.FirstRow + packedRow,
+            inside = IntrinsicMath.Max(tile.BeginRow, IntrinsicMath.Min(row, tile.EndRow - 1));
+        long output = First(a.OutputRows, tile, inside) + t * 8,
+            gradient = First(a.OutputGradientRows, tile, inside) + t * 8;
         float sum = 0f;
         for (int i = 0; i < THeadDim.Value / 32; i++)
         {
@@ -43,7 +48,8 @@ internal static class Delta
                 if (a.LogSumExpGradient.Length != 0)
                     delta -= a.LogSumExpGradient[at];
                 lse = a.LogSumExp[at];
-                lse = lse == float.NegativeInfinity ? float.PositiveInfinity : lse * Log2E;     // a row that keeps nothing: P = 0
+                // a row that keeps nothing: P = 0
+                lse = lse == float.NegativeInfinity ? float.PositiveInfinity : lse * Log2E;
             }
             long line = (long)tile.PackedTile * 128 + packedRow / 16 * 32 + packedRow % 16;
             a.Lines[line] = lse;
@@ -52,7 +58,8 @@ internal static class Delta
     }
 
     [MethodImpl(Inline)]
-    private static long First(in RowStrides strides, in RowTile tile, int row) => strides.Offset + tile.Batch * strides.Batch + tile.Head * strides.Head + row * strides.Row;
+    private static long First(in RowStrides strides, in RowTile tile, int row) =>
+        strides.Offset + tile.Batch * strides.Batch + tile.Head * strides.Head + row * strides.Row;
 
     [MethodImpl(Inline)]
     private static float Dot(F4 x, F4 y) => x.X * y.X + x.Y * y.Y + (x.Z * y.Z + x.W * y.W);
@@ -82,8 +89,10 @@ internal readonly struct EightHalves<TElement> : IEightElements where TElement :
         var words = source[element / 8];
         return new()
         {
-            Left = new() { X = TElement.Low(words.X), Y = TElement.High(words.X), Z = TElement.Low(words.Y), W = TElement.High(words.Y) },
-            Right = new() { X = TElement.Low(words.Z), Y = TElement.High(words.Z), Z = TElement.Low(words.W), W = TElement.High(words.W) },
+            Left = new() { X = TElement.Low(words.X), Y = TElement.High(words.X), Z = TElement.Low(words.Y),
+                W = TElement.High(words.Y) },
+            Right = new() { X = TElement.Low(words.Z), Y = TElement.High(words.Z), Z = TElement.Low(words.W),
+                W = TElement.High(words.W) },
         };
     }
 }

@@ -28,7 +28,8 @@ internal struct DeltaArguments
     /// <summary>dLSE [B, H, Nq], or empty if nothing depends on LSE. Read.</summary>
     public ArrayView<float> LogSumExpGradient;
 
-    /// <summary>Lines of 128 floats, one for every packed tile; see <see cref="QueryLines{TShape}"/>. Written.</summary>
+    /// <summary>Lines of 128 floats, one for every packed tile; see <see cref="QueryLines{TShape}"/>.
+    /// Written.</summary>
     public ArrayView<float> Lines;
 
     /// <summary>H, and Nq of <see cref="LogSumExp"/>.</summary>

@@ -16,7 +16,8 @@ internal struct ForwardArguments
     /// <summary>Where the rows of Q lie.</summary>
     public RowStrides QueryRows;
 
-    /// <summary>K and V as blocks [block, BlockColumns, D] of 16-bit elements; finite everywhere, but for pages: behind the last key they hold anything. Read.</summary>
+    /// <summary>K and V as blocks [block, BlockColumns, D] of 16-bit elements; finite everywhere, but for pages: behind
+    /// the last key they hold anything. Read.</summary>
     public ArrayView<U4> Keys, Values;
 
     /// <summary>O [B, Nq, H, D] in pairs of 16-bit elements. Written.</summary>

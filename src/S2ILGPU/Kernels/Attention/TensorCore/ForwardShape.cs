@@ -14,9 +14,11 @@ internal interface IForwardShape : ITileShape
     static abstract int Stages { get; }
 }
 
-/// <summary>A shape made of numbers: head dim, warps, row tiles per warp, columns of S at a time, buffers, columns of a block, and where blocks lie.</summary>
+/// <summary>A shape made of numbers: head dim, warps, row tiles per warp, columns of S at a time, buffers, columns of a
+/// block, and where blocks lie.</summary>
 internal readonly struct ForwardShape<THeadDim, TWarps, TRowTiles, TStep, TStages, TBlock, TPlacement> : IForwardShape
-    where THeadDim : struct, INumber where TWarps : struct, INumber where TRowTiles : struct, INumber where TStep : struct, INumber where TStages : struct, INumber
+    where THeadDim : struct, INumber where TWarps : struct, INumber where TRowTiles : struct, INumber
+    where TStep : struct, INumber where TStages : struct, INumber
     where TBlock : struct, INumber where TPlacement : struct, IPlacement
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;

@@ -5,10 +5,10 @@ using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels.Attention.TensorCore;
 
-/// <summary>Copies rows of a strided tensor to tiles [tile, 64, D] of 16-bit elements, the column operands of tensor-core kernels: <c>packed[tile, r] = source[FirstRow + r]</c>, 0 outside the
-/// sequence.</summary>
-/// <remarks>A group owns a tile, a thread every 128th chunk of 8 elements. A tile is also 64 / BlockColumns blocks of BlockColumns rows. Zeros instead of what lies beyond a sequence: a weight of 0
-/// does not hide a NaN.</remarks>
+/// <summary>Copies rows of a strided tensor to tiles [tile, 64, D] of 16-bit elements, the column operands of
+/// tensor-core kernels: <c>packed[tile, r] = source[FirstRow + r]</c>, 0 outside the sequence.</summary>
+/// <remarks>A group owns a tile, a thread every 128th chunk of 8 elements. A tile is also 64 / BlockColumns blocks of
+/// BlockColumns rows. Zeros instead of what lies beyond a sequence: a weight of 0 does not hide a NaN.</remarks>
 internal static class Pack
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
@@ -31,8 +31,10 @@ internal static class Pack
         }
     }
 
-    /// <summary>Rows of any type at any place, rounded to <typeparamref name="TElement"/>. Grid: one group per tile.</summary>
-    public static void Convert<TElement, TStored>(PackArguments a) where TElement : struct, IElement where TStored : struct, IStoredElement
+    /// <summary>Rows of any type at any place, rounded to <typeparamref name="TElement"/>. Grid: one group per
+    /// tile.</summary>
+    public static void Convert<TElement, TStored>(PackArguments a) where TElement : struct, IElement
+        where TStored : struct, IStoredElement
     {
         var tile = a.Tiles[Grid.IdxX];
         for (int i = Group.IdxX; i < 64 * a.HeadChunks; i += Threads)
