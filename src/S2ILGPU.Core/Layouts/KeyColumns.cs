@@ -28,7 +28,7 @@ internal sealed class KeyColumns(int[] starts, int[] rows)
         return new KeyColumns(starts, rows);
     }
 
-    // Writes where each column of one head starts, into next and behind columnStarts[0], which stands already.
+    // Writes where each column of one head starts, into next and from columnStarts[1] on; [0] is set already.
     private static void CountEntries(ReadOnlySpan<int> entries, Span<int> next, Span<int> columnStarts)
     {
         next.Clear();

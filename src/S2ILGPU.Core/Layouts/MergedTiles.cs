@@ -6,7 +6,7 @@ namespace S2ILGPU.Layouts;
 /// <summary>A layout seen through taller tiles: k neighbouring rows (or columns) become one tile that reads the union
 /// of their blocks, each with a mask of the lines that keep it.</summary>
 /// <remarks>
-/// A kernel that wants 64-row tiles from 16-token blocks loads each block of the union once and leaves out, by the
+/// A kernel with 64-row tiles over 16-token blocks loads each block of the union once and leaves out, by the
 /// mask, what a line does not keep: exact for every pattern, cache-efficient or not. Tiles are aligned to absolute
 /// blocks: tile t has the lines <c>t * k</c> to <c>(t + 1) * k</c>, as far as the layout has them. Immutable, O(kept
 /// blocks).
@@ -104,7 +104,7 @@ public sealed class MergedTiles
     /// <summary>The blocks of a tile.</summary>
     /// <param name="head">Pattern head.</param>
     /// <param name="tile">Absolute tile.</param>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such tile.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The layout has no such tile.</exception>
     public MergedTile Tile(int head, int tile)
     {
         if ((uint)head >= (uint)Layout.Heads || (uint)(tile - FirstTile) >= (uint)Tiles)
@@ -128,12 +128,12 @@ public sealed class MergedTiles
     }
 
     /// <summary>Tokens of a tile from its start to the end of the last line in a mask: <c>RowsUsed</c> of a tile of
-    /// queries. The lines behind can be left out.</summary>
+    /// queries. Later lines can be left out.</summary>
     /// <param name="mask">A mask of lines.</param>
     public int RowsUsed(byte mask) => (32 - BitOperations.LeadingZeroCount((uint)mask)) * Layout.BlockTokens;
 
-    // Walks the ascending lines side by side; the smallest block that any of them stands at is the next one of the
-    // union.
+    // Walks the ascending lines side by side; the smallest block that any of them has reached is the next one of
+    // the union.
     private void Merge(int head, int tile, BlockRowBuilder full, BlockRowBuilder partial, BlockRowBuilder masks)
     {
         Span<int> next = stackalloc int[MaxLines], end = stackalloc int[MaxLines];

@@ -23,8 +23,7 @@ public sealed class Tensor : IDisposable
     /// <param name="shape">The shape.</param>
     /// <param name="elementType">The element type.</param>
     /// <exception cref="ArgumentException">The buffer is too small.</exception>
-    /// <exception cref="ShapeException">The extents behind the first multiply to more than a stride can be, which has
-    /// 32 bits.</exception>
+    /// <exception cref="ShapeException">The product of the extents after the first exceeds a stride, which has 32 bits.</exception>
     public static Tensor Create(DeviceBuffer buffer, Shape shape, ElementType elementType)
     {
         ArgumentNullException.ThrowIfNull(buffer);
@@ -166,7 +165,7 @@ public sealed class Tensor : IDisposable
         for (int d = shape.Rank - 1; d >= 0; stride *= Math.Max(1, shape[d--]))
             strides[d] = stride <= int.MaxValue
                 ? (int)stride
-                : throw new ShapeException(nameof(Tensor), $"the product of the extents behind dimension {d}",
+                : throw new ShapeException(nameof(Tensor), $"the product of the extents after dimension {d}",
                     $"at most {int.MaxValue}", shape.ToString());
         return new Shape(strides);
     }

@@ -18,7 +18,7 @@ internal readonly unsafe record struct Rows(nint Data, long Count, int Columns, 
     public TStored* At<TStored>(long row) where TStored : unmanaged => (TStored*)Data + row * Stride;
 }
 
-/// <summary>Rows that receive a gradient; without any when nobody needs it.</summary>
+/// <summary>Rows that receive a gradient; empty when the gradient is not needed.</summary>
 internal readonly unsafe record struct RowTarget(Rows? Target, bool Accumulate)
 {
     public static RowTarget Of(GradientTarget target) =>

@@ -44,8 +44,8 @@ internal sealed class ItemRanges(int workers)
         return -1;
     }
 
-    // The later half of the longest range becomes the worker's own, which is empty: nobody else writes to an empty
-    // range. False when all are.
+    // The later half of the longest range becomes the worker's own, which is empty: no other worker writes
+    // to an empty range. False when all ranges are empty.
     private bool TakeOver(ref long own)
     {
         while (true)

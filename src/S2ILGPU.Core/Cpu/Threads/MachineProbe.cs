@@ -23,7 +23,7 @@ internal abstract unsafe class MachineProbe : IParallelWork, IDisposable
         _pool = pool;
         _pieces = checked((int)Math.Max(1, readBytes / (PieceFloats * sizeof(float))));
         _memory = (float*)NativePages.Allocate(ReadBytes);
-        for (int piece = 0; piece < _pieces; piece++) // memory that nobody wrote is one page of zeros
+        for (int piece = 0; piece < _pieces; piece++) // unwritten memory is a single shared page of zeros
             new Span<float>(_memory + (long)piece * PieceFloats, PieceFloats).Fill(1);
     }
 
