@@ -71,9 +71,12 @@ public static class TrainingState
                 + $"on the text and with the tokenizer that it began with");
         var tensors = Tensors(trainer).ToArray();
         foreach (var (name, tensor) in tensors)
-            ModelFolder.CheckStored(file, name, tensor.Shape);
+        {
+            ModelWeights.CheckShape(file, name, tensor.Shape);
+            ModelWeights.ReadFinite(file, name);
+        }
         foreach (var (name, tensor) in tensors)
-            trainer.Model.Engine.Upload(file.ReadSingles(name), tensor);
+            ModelWeights.Load(file, name, trainer.Model.Engine, tensor);
         trainer.ContinueAfter(step);
     }
 
