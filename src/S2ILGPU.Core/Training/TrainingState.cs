@@ -47,9 +47,13 @@ public static class TrainingState
             return JsonSerializer.Deserialize(json, TrainingJson.Default.TrainingOptions)?.Validate()
                 ?? throw new InvalidDataException($"{path}: the training options are null");
         }
-        catch (Exception e) when (e is JsonException or ArgumentException)
+        catch (JsonException e)
         {
-            throw new InvalidDataException($"{path}: the training options are not readable: {e.Message}");
+            throw new InvalidDataException($"{path}: the training options are damaged at {e.Path ?? "their end"}", e);
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"{path}: the training options are damaged: {e.Message}", e);
         }
     }
 
