@@ -40,9 +40,9 @@ internal static class EvalCommand
     private static int Run(string folder, Corpus corpus, int? contextTokens, string device, ElementType? matrixType,
         bool asJson, TextWriter output)
     {
-        var tokenizer = ModelFolder.LoadTokenizer(folder);
         using var engine = Engine.Create(device);
-        using var model = ModelFolder.LoadModel(folder, engine, matrixType);
+        using var loaded = ModelFolder.Load(folder, engine, matrixType);
+        var (model, tokenizer) = (loaded.Model, loaded.Tokenizer);
         int context = contextTokens ?? model.Config.ContextTokens;
         if (context < 1 || context > model.Config.ContextTokens)
             throw new ArgumentException(

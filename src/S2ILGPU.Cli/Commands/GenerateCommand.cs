@@ -42,11 +42,10 @@ internal static class GenerateCommand
 
     private static int Run(Request request, TextWriter output, CancellationToken cancellation)
     {
-        var tokenizer = ModelFolder.LoadTokenizer(request.Folder);
         using var engine = Engine.Create(request.Device);
-        using var model = ModelFolder.LoadModel(request.Folder, engine, request.MatrixType);
-        using var generator = new TextGenerator(model, tokenizer,
-            new KeyValueCacheOptions { ElementType = request.CacheType });
+        using var loaded = ModelFolder.Load(request.Folder, engine, request.MatrixType);
+        using var generator = new TextGenerator(loaded.Model, loaded.Tokenizer,
+            new KeyValueCacheOptions { ElementType = request.CacheType }, loaded.EndTokens);
         var pieces = generator.Generate(request.Prompt, request.MaxTokens, request.Sampling, cancellation);
         output.Write(request.Prompt);
         foreach (string piece in pieces)

@@ -1,5 +1,4 @@
 using System.Text;
-using S2ILGPU.Tokenizers;
 
 namespace S2ILGPU.Corpora;
 
@@ -36,27 +35,35 @@ public sealed class Corpus
 
     /// <summary>The text of a document.</summary>
     /// <param name="index">0 to <see cref="DocumentCount"/> exclusive.</param>
-    public ReadOnlySpan<byte> Document(int index) => _bytes.Span[_starts[index].._starts[index + 1]];
+    /// <exception cref="ArgumentException">There is no such document.</exception>
+    public ReadOnlySpan<byte> Document(int index) => (uint)index < (uint)DocumentCount
+        ? _bytes.Span[_starts[index].._starts[index + 1]]
+        : throw new ArgumentException($"document {index} of {DocumentCount} documents");
 
     /// <summary>Reads the files, folders and glob patterns that a user names.</summary>
     /// <param name="paths">Files, folders (read with their subfolders) and patterns with <c>*</c>, <c>?</c> and
     /// <c>**</c>; at least one.</param>
     /// <param name="maxBytes">Bytes to read at most; of more, a fixed sample over all files is taken: small files whole
     /// or not at all, of large ones the beginning.</param>
-    /// <exception cref="ArgumentException"><paramref name="paths"/> is empty.</exception>
+    /// <param name="progress">Told the bytes of text that are read, after each file; null for none.</param>
+    /// <param name="cancellation">Ends the reading between two files.</param>
+    /// <exception cref="ArgumentException"><paramref name="paths"/> is empty, or <paramref name="maxBytes"/> is not from
+    /// 1 to <see cref="LargestMaxBytes"/>.</exception>
     /// <exception cref="FileNotFoundException">A path or pattern names nothing.</exception>
     /// <exception cref="InvalidDataException">There is no text in what was named.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxBytes"/> is not from 1 to <see
-    /// cref="LargestMaxBytes"/>.</exception>
+    /// <exception cref="OperationCanceledException">The reading was cancelled.</exception>
     /// <remarks>A file is a document. Files with a zero byte at their beginning are binary and skipped, hidden files
-    /// and folders are not looked at.</remarks>
-    public static Corpus Read(IReadOnlyList<string> paths, int maxBytes = DefaultMaxBytes)
+    /// and folders are not looked at. Links to files are followed. A pipe or a device that is named, as
+    /// <c>/dev/stdin</c>, is read to its end; in folders they are passed over.</remarks>
+    public static Corpus Read(IReadOnlyList<string> paths, int maxBytes = DefaultMaxBytes,
+        IProgress<long>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(paths);
         CheckMaxBytes(maxBytes);
         if (paths.Count == 0)
             throw new ArgumentException("no files, folders or patterns to read text from");
-        return NotEmpty(TextFiles.Read(CorpusPaths.Find(paths), maxBytes), string.Join(", ", paths));
+        return NotEmpty(TextFiles.Read(CorpusPaths.Find(paths), maxBytes, progress, cancellation),
+            string.Join(", ", paths));
     }
 
     /// <summary>Takes text that is in memory already.</summary>
@@ -68,7 +75,7 @@ public sealed class Corpus
         foreach (string document in documents)
             corpus.Add(Encoding.UTF8.GetBytes(document));
         return corpus.SizeBytes > 0 ? corpus.Build([], [])
-            : throw new ArgumentException("there is no text in the documents", nameof(documents));
+            : throw new ArgumentException("there is no text in the documents");
     }
 
     /// <summary>Divides the corpus into text to learn from and text to measure with.</summary>
@@ -124,7 +131,6 @@ public sealed class Corpus
     internal static void CheckMaxBytes(int maxBytes)
     {
         if (maxBytes is < 1 or > LargestMaxBytes)
-            throw new ArgumentOutOfRangeException(nameof(maxBytes),
-                $"maxBytes must be from 1 to {LargestMaxBytes}, got {maxBytes}");
+            throw new ArgumentException($"the most bytes of text to read must be 1 to {LargestMaxBytes}, got {maxBytes}");
     }
 }

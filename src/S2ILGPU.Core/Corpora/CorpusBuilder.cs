@@ -1,5 +1,4 @@
 using System.Buffers;
-using S2ILGPU.Tokenizers;
 
 namespace S2ILGPU.Corpora;
 
@@ -17,6 +16,9 @@ internal sealed class CorpusBuilder
     {
         if (document.IsEmpty)
             return;
+        if (SizeBytes + (long)document.Length > Corpus.LargestMaxBytes)
+            throw new ArgumentException($"{SizeBytes} bytes of text and {document.Length} more are beyond the "
+                + $"{Corpus.LargestMaxBytes} that a corpus can hold");
         _bytes.Write(document);
         _starts.Add(_bytes.WrittenCount);
     }

@@ -1,5 +1,5 @@
 using System.IO.Enumeration;
-using S2ILGPU.Tokenizers;
+using S2ILGPU.Storage;
 
 namespace S2ILGPU.Corpora;
 
@@ -14,7 +14,7 @@ internal static class CorpusPaths
         var files = new List<string>();
         foreach (string path in paths)
         {
-            ArgumentException.ThrowIfNullOrEmpty(path);
+            FileErrors.CheckPath(path);
             int before = files.Count;
             if (File.Exists(path))
                 files.Add(path);
@@ -31,7 +31,8 @@ internal static class CorpusPaths
         return files.DistinctBy(Path.GetFullPath).ToList();
     }
 
-    // All files below a folder but hidden ones, sorted; links to folders are not followed, they may go in circles.
+    // All files below a folder but hidden ones, sorted; links to folders are not followed, they may go in circles. Pipes
+    // and devices are read only where they are named: nobody may be writing to them.
     private static List<string> FilesBelow(string folder)
     {
         var options = new EnumerationOptions { RecurseSubdirectories = true };
@@ -42,7 +43,8 @@ internal static class CorpusPaths
             ShouldRecursePredicate = (ref FileSystemEntry entry) =>
                 !entry.IsHidden && (entry.Attributes & FileAttributes.ReparsePoint) == 0,
         };
-        return [.. files.Order(StringComparer.Ordinal)];
+        return [.. files.Where(file => FileKinds.Of(file) is FileKind.Regular or FileKind.Missing)
+            .Order(StringComparer.Ordinal)];
     }
 
     // The folder is everything before the first segment with a wildcard.

@@ -1,4 +1,4 @@
-using S2ILGPU.Tokenizers;
+using S2ILGPU.Storage;
 
 namespace S2ILGPU.Corpora;
 
@@ -7,20 +7,29 @@ internal static class TextFiles
 {
     private const int SmallFileBytes = 1 << 16, InspectedBytes = 1 << 13;
 
-    public static Corpus Read(IReadOnlyList<string> files, int maxBytes)
+    public static Corpus Read(IReadOnlyList<string> files, int maxBytes, IProgress<long>? progress,
+        CancellationToken cancellation)
     {
-        var lengths = files.Select(file => new FileInfo(file).Length).ToArray();
-        var parts = ChooseParts(lengths, maxBytes);
+        var found = new FoundText[files.Count];
+        for (int f = 0; f < found.Length; f++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            found[f] = Measure(files[f], maxBytes);
+        }
+        long[] parts = ChooseParts([.. found.Select(text => text.Length)], maxBytes);
         var builder = new CorpusBuilder();
         var (sources, skipped) = (new List<CorpusSource>(), new List<SkippedSource>());
         for (int f = 0; f < files.Count; f++)
         {
-            string? reason = parts[f] == 0 ? (lengths[f] == 0 ? "empty" : "not in the sample") : null;
-            if (reason is null && TryRead(files[f], (int)parts[f], parts[f] < lengths[f], out var text, out reason))
+            cancellation.ThrowIfCancellationRequested();
+            string? reason = found[f].Problem
+                ?? (parts[f] == 0 ? (found[f].Length == 0 ? "empty" : "not in the sample") : null);
+            if (reason is null && TryRead(files[f], found[f], (int)parts[f], out var text, out reason))
             {
                 int documents = builder.DocumentCount;
                 builder.Add(text);
                 sources.Add(new CorpusSource(files[f], builder.DocumentCount - documents, text.Length));
+                progress?.Report(builder.SizeBytes);
             }
             else
                 skipped.Add(new SkippedSource(files[f], reason!));
@@ -55,23 +64,44 @@ internal static class TextFiles
         return parts;
     }
 
-    private static bool TryRead(string file, int bytes, bool isPart, out ReadOnlySpan<byte> text, out string? reason)
+    // The length is asked of the open file, not of its name: a link has the length of its target. What has no length, as
+    // a pipe or a file of /proc, is read to its end at once, and can be read only once.
+    private static FoundText Measure(string file, int maxBytes)
     {
-        text = default;
-        byte[] buffer = new byte[bytes];
         try
         {
-            using var stream = File.OpenRead(file);
-            text = buffer.AsSpan(0, stream.ReadAtLeast(buffer, bytes, throwOnEndOfStream: false));
+            using var stream = FileContent.Open(file, "a text");
+            if (stream.CanSeek && stream.Length > 0)
+                return new FoundText(stream.Length, null, null);
+            byte[] text = FileContent.ReadUpTo(stream, maxBytes + 1L);
+            return new FoundText(text.Length, text, null);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            reason = e.Message;
+            return new FoundText(0, null, FileErrors.Reason(e.InnerException ?? e));
+        }
+    }
+
+    private static bool TryRead(string file, FoundText found, int bytes, out ReadOnlySpan<byte> text,
+        out string? reason)
+    {
+        text = found.Text is { } whole ? whole.AsSpan(0, bytes) : default;
+        try
+        {
+            if (found.Text is null)
+            {
+                using var stream = FileContent.Open(file, "a text");
+                text = FileContent.ReadUpTo(stream, bytes);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            reason = FileErrors.Reason(e.InnerException ?? e);
             return false;
         }
         if (text.StartsWith("\uFEFF"u8))
             text = text[3..];
-        if (isPart)
+        if (bytes < found.Length)
             text = text[..CutLength(text, text.Length)];
         reason = text[..Math.Min(text.Length, InspectedBytes)].Contains((byte)0) ? "binary" : text.IsEmpty
             ? "empty" : null;
@@ -90,4 +120,10 @@ internal static class TextFiles
                 return cut;
         return length;
     }
+
+    /// <summary>What is known of a file before its part is chosen.</summary>
+    /// <param name="Length">Bytes; of a text that has no end, one more than are wanted.</param>
+    /// <param name="Text">The text itself where it could not be measured without reading it.</param>
+    /// <param name="Problem">Why the file cannot be read.</param>
+    private readonly record struct FoundText(long Length, byte[]? Text, string? Problem);
 }

@@ -7,12 +7,13 @@ namespace S2ILGPU.Engines;
 /// <param name="sequences">S, number of sequences.</param>
 /// <param name="keyValueHeads">Hkv, number of key/value heads.</param>
 /// <param name="maxBlocks">Most key blocks of a sequence.</param>
+/// <exception cref="ArgumentException">A number is negative, or an array cannot hold the table.</exception>
 public sealed class PageTable(int sequences, int keyValueHeads, int maxBlocks)
 {
     /// <summary>The entry of a block that has no page.</summary>
     public const int None = -1;
 
-    private readonly int[] _pages = Filled(checked(sequences * keyValueHeads * maxBlocks));
+    private readonly int[] _pages = Filled(sequences, keyValueHeads, maxBlocks);
 
     /// <summary>S, number of sequences.</summary>
     public int Sequences { get; } = sequences;
@@ -55,9 +56,13 @@ public sealed class PageTable(int sequences, int keyValueHeads, int maxBlocks)
         return (sequence * KeyValueHeads + keyValueHead) * MaxBlocks + keyBlock;
     }
 
-    private static int[] Filled(int count)
+    private static int[] Filled(int sequences, int keyValueHeads, int maxBlocks)
     {
-        var pages = new int[count];
+        if (sequences < 0 || keyValueHeads < 0 || maxBlocks < 0
+            || (Int128)sequences * keyValueHeads * maxBlocks > Array.MaxLength)
+            throw new ArgumentException($"a page table of {sequences} sequences, {keyValueHeads} heads and {maxBlocks} "
+                + $"blocks each must have 0 to {Array.MaxLength} entries");
+        var pages = new int[sequences * keyValueHeads * maxBlocks];
         Array.Fill(pages, None);
         return pages;
     }

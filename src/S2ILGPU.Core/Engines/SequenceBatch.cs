@@ -62,8 +62,11 @@ public sealed class SequenceBatch
     /// <param name="batch">B.</param>
     /// <param name="queryTokens">Nq.</param>
     /// <param name="keyTokens">Nk.</param>
+    /// <exception cref="ArgumentException">A number is negative, or there are more queries than keys.</exception>
     public static SequenceBatch Uniform(int batch, int queryTokens, int keyTokens)
     {
+        if (batch < 0)
+            throw new ArgumentException($"a batch has 0 sequences or more, got {batch}");
         var sequences = new Sequence[batch];
         for (int b = 0; b < batch; b++)
             sequences[b] = new Sequence(b, 0, queryTokens, 0, keyTokens);
@@ -86,10 +89,13 @@ public sealed class SequenceBatch
     /// <summary>Sequences one after the other in tensors with a batch extent of 1 (varlen).</summary>
     /// <param name="queryCounts">Nq of each sequence.</param>
     /// <param name="keyCounts">Nk of each sequence.</param>
-    /// <exception cref="ArgumentException">The counts differ in number.</exception>
+    /// <exception cref="ArgumentException">The counts differ in number, one is negative, or their sum is beyond an
+    /// extent.</exception>
     public static SequenceBatch Packed(ReadOnlySpan<int> queryCounts, ReadOnlySpan<int> keyCounts)
     {
         CheckSameLength(queryCounts, keyCounts);
+        CheckSum("query", queryCounts);
+        CheckSum("key", keyCounts);
         var sequences = new Sequence[queryCounts.Length];
         for (int s = 0, query = 0, key = 0; s < sequences.Length; query += queryCounts[s], key += keyCounts[s], s++)
             sequences[s] = new Sequence(0, query, queryCounts[s], key, keyCounts[s]);
@@ -100,5 +106,15 @@ public sealed class SequenceBatch
     {
         if (queryCounts.Length != keyCounts.Length)
             throw new ArgumentException($"{queryCounts.Length} query counts but {keyCounts.Length} key counts");
+    }
+
+    private static void CheckSum(string what, ReadOnlySpan<int> counts)
+    {
+        long sum = 0;
+        foreach (int count in counts)
+            sum += Math.Max(0, count);
+        if (sum > int.MaxValue)
+            throw new ArgumentException(
+                $"the {what} counts of {counts.Length} packed sequences sum to {sum}, more than {int.MaxValue}");
     }
 }

@@ -49,10 +49,11 @@ public static class TensorTransfer
     /// <param name="engine">The engine.</param>
     /// <param name="tensor">The tensor.</param>
     /// <returns>The values in row-major order.</returns>
+    /// <exception cref="ArgumentException">The tensor has more elements than an array can hold.</exception>
     public static float[] ToArray(this IEngine engine, Tensor tensor)
     {
         ArgumentNullException.ThrowIfNull(engine);
-        var values = new float[tensor.Count];
+        var values = new float[Elements(tensor)];
         engine.Download(tensor, values);
         return values;
     }
@@ -61,13 +62,17 @@ public static class TensorTransfer
     /// <param name="engine">The engine.</param>
     /// <param name="tensor">The tensor.</param>
     /// <returns>The values in row-major order.</returns>
+    /// <exception cref="ArgumentException">The tensor has more elements than an array can hold.</exception>
     public static int[] ToIntArray(this IEngine engine, Tensor tensor)
     {
         ArgumentNullException.ThrowIfNull(engine);
-        var values = new int[tensor.Count];
+        var values = new int[Elements(tensor)];
         engine.Download(tensor, values);
         return values;
     }
+
+    private static long Elements(Tensor tensor) => tensor.Count <= Array.MaxLength ? tensor.Count
+        : throw new ArgumentException($"{tensor} has {tensor.Count} elements, more than the {Array.MaxLength} of an array");
 
     private static Shape ShapeOf(int values, ReadOnlySpan<int> extents)
     {

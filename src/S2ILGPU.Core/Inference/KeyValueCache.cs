@@ -89,13 +89,15 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
 
     /// <summary>Tokens of a sequence so far.</summary>
     /// <param name="sequence">The sequence, from 0.</param>
-    public int Length(int sequence) => _lengths[sequence];
+    /// <exception cref="ArgumentException">There is no such sequence.</exception>
+    public int Length(int sequence) => _lengths[Checked(sequence)];
 
     /// <summary>Forgets a sequence and frees its pages.</summary>
     /// <param name="sequence">The sequence, from 0.</param>
+    /// <exception cref="ArgumentException">There is no such sequence.</exception>
     public void Clear(int sequence)
     {
-        _lengths[sequence] = 0;
+        _lengths[Checked(sequence)] = 0;
         foreach (var layer in _layers)
             layer.Clear(sequence);
     }
@@ -117,7 +119,7 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
         for (int s = 0; s < _lengths.Length; s++)
         {
             int length = _lengths[s] + newTokens[s];
-            if (length > MaxTokens)
+            if (newTokens[s] > MaxTokens - _lengths[s])
                 throw new ArgumentException(
                     $"sequence {s} has {_lengths[s]} tokens, {newTokens[s]} more are beyond the {MaxTokens} that "
                     + $"there is room for");
@@ -158,6 +160,9 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
         cache.ReleaseDead(_sequences);
         return output;
     }
+
+    private int Checked(int sequence) => (uint)sequence < (uint)_lengths.Length ? sequence
+        : throw new ArgumentException($"sequence {sequence} of {_lengths.Length} sequences");
 
     // Layers run one after the other and free their dead pages at once, so this bounds what is in use at any time from
     // above.

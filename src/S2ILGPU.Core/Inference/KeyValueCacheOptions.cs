@@ -5,6 +5,8 @@ namespace S2ILGPU.Inference;
 /// <summary>How large a key/value cache may be. An immutable value; defaults here.</summary>
 public sealed record KeyValueCacheOptions
 {
+    private const int MaxSequences = 1 << 20;
+
     /// <summary>S, sequences that are decoded side by side.</summary>
     public int Sequences { get; init; } = 1;
 
@@ -24,8 +26,8 @@ public sealed record KeyValueCacheOptions
 
     internal KeyValueCacheOptions Validate(int contextTokens)
     {
-        if (Sequences < 1)
-            throw new ArgumentException($"{nameof(Sequences)} must be at least 1, got {Sequences}");
+        if (Sequences is < 1 or > MaxSequences)
+            throw new ArgumentException($"{nameof(Sequences)} must be 1 to {MaxSequences}, got {Sequences}");
         if (MaxTokens is { } tokens && (tokens < 1 || tokens > contextTokens))
             throw new ArgumentException(
                 $"{nameof(MaxTokens)} must be 1 to the model's context of {contextTokens}, got {tokens}");

@@ -127,7 +127,11 @@ internal sealed class LayerCache : IDisposable
 
     private void Grow(int pages)
     {
-        int old = Keys.Shape[0], capacity = checked(old + Math.Max(pages, Math.Max(old / 4, SmallestGrowth)));
+        int old = Keys.Shape[0];
+        if (old + (long)pages > int.MaxValue)
+            throw new InvalidOperationException(
+                $"the key/value cache has {old} pages in a layer, {pages} more are beyond the {int.MaxValue} of a tensor");
+        int capacity = (int)Math.Min(int.MaxValue, old + (long)Math.Max(pages, Math.Max(old / 4, SmallestGrowth)));
         Keys = Moved(Keys, capacity);
         Values = Moved(Values, capacity);
         for (int page = capacity - 1; page >= old; page--)

@@ -14,9 +14,12 @@ public sealed class TokenSampler
     /// <summary>Creates a sampler.</summary>
     /// <param name="options">How to draw.</param>
     /// <param name="vocabularySize">V, number of logits.</param>
-    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range, or there are no logits.</exception>
     public TokenSampler(SamplingOptions options, int vocabularySize)
     {
+        ArgumentNullException.ThrowIfNull(options);
+        if (vocabularySize < 1)
+            throw new ArgumentException($"a sampler draws from at least 1 logit, got {vocabularySize}");
         _options = options.Validate();
         _random = new RandomSource(options.Seed, "sampling");
         (_ids, _keys) = (new int[vocabularySize], new float[vocabularySize]);

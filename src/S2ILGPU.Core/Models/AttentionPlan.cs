@@ -35,19 +35,32 @@ public sealed class AttentionPlan : IReadOnlyList<AttentionConfig>, IEquatable<A
     /// <param name="layers">Number of layers.</param>
     /// <param name="denseLayers">How many of them are dense.</param>
     /// <param name="sparse">Attention of the others.</param>
-    public static AttentionPlan FirstDense(int layers, int denseLayers, AttentionConfig sparse) =>
-        new(Enumerable.Range(0, layers).Select(layer => layer < denseLayers
-        ? new DenseAttention { BlockTokens = sparse.BlockTokens } : sparse));
+    /// <exception cref="ArgumentException"><paramref name="layers"/> is below 1.</exception>
+    public static AttentionPlan FirstDense(int layers, int denseLayers, AttentionConfig sparse)
+    {
+        CheckLayers(layers);
+        return new(Enumerable.Range(0, layers).Select(layer => layer < denseLayers
+            ? new DenseAttention { BlockTokens = sparse.BlockTokens } : sparse));
+    }
 
     /// <summary>Every n-th layer dense (layers n-1, 2n-1, ...), the others sparse; n = 2 is Phi-3-small.</summary>
     /// <param name="layers">Number of layers.</param>
     /// <param name="n">Distance of the dense layers, at least 1.</param>
     /// <param name="sparse">Attention of the others.</param>
+    /// <exception cref="ArgumentException">A number is below 1.</exception>
     public static AttentionPlan EveryDense(int layers, int n, AttentionConfig sparse)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(n, 1);
+        CheckLayers(layers);
+        if (n < 1)
+            throw new ArgumentException($"the distance of dense layers must be at least 1, got {n}");
         return new(Enumerable.Range(0, layers).Select(layer => (layer + 1) % n == 0
             ? new DenseAttention { BlockTokens = sparse.BlockTokens } : sparse));
+    }
+
+    private static void CheckLayers(int layers)
+    {
+        if (layers < 1)
+            throw new ArgumentException($"an attention plan needs at least one layer, got {layers}");
     }
 
     /// <inheritdoc/>

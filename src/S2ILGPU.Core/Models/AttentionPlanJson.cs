@@ -1,5 +1,6 @@
 using System.Text.Json;
 using S2ILGPU.Patterns;
+using S2ILGPU.Storage;
 
 namespace S2ILGPU.Models;
 
@@ -31,16 +32,12 @@ internal static class AttentionPlanJson
             writer.WriteEndArray();
     }
 
-    public static AttentionPlan Read(JsonFields fields)
+    public static AttentionPlan Read(JsonValue value)
     {
-        var value = fields.Optional(Field) ?? throw fields.Wrong(Field, "an object or an array of objects", "nothing");
-        if (value.ValueKind != JsonValueKind.Array)
-            return new AttentionPlan(Read(fields, Field, value));
-        int count = value.GetArrayLength();
-        if (count is < 1 or > MaxEntries)
-            throw fields.Wrong(Field, $"1 to {MaxEntries} entries", $"{count}");
-        return new AttentionPlan(value.EnumerateArray()
-            .Select((entry, layer) => Read(fields, $"{Field}[{layer}]", entry)));
+        if (!value.IsArray)
+            return new AttentionPlan(ReadEntry(value));
+        return value.Count is >= 1 and <= MaxEntries ? new AttentionPlan(value.Items().Select(ReadEntry))
+            : throw value.Wrong($"a list of 1 to {MaxEntries} entries");
     }
 
     private static void Write(Utf8JsonWriter writer, AttentionConfig attention)
@@ -83,12 +80,11 @@ internal static class AttentionPlanJson
         writer.WriteString(SlideBy, stripes.SlideByQueryHead ? ByQuery : ByKeyValue);
     }
 
-    private static AttentionConfig Read(JsonFields parent, string path, JsonElement value)
+    private static AttentionConfig ReadEntry(JsonValue fields)
     {
-        var fields = parent.Object(path, value);
         var (dense, stride, window, twoRange) =
             (new DenseAttention(), new LocalStrideAttention(), new SlidingWindowAttention(), new TwoRangeAttention());
-        string kind = fields.Text(Kind, null, dense.Kind, stride.Kind, window.Kind, twoRange.Kind);
+        string kind = fields.Choice(Kind, null, dense.Kind, stride.Kind, window.Kind, twoRange.Kind);
         if (kind == stride.Kind)
         {
             fields.Only(Kind, BlockTokens, LocalBlocks, VerticalStride, HeadOffset, HomogeneousHeads,
@@ -129,11 +125,11 @@ internal static class AttentionPlanJson
         return dense with { BlockTokens = fields.Integer(BlockTokens, dense.BlockTokens) };
     }
 
-    private static StripeOptions ReadStripes(JsonFields fields) => new()
+    private static StripeOptions ReadStripes(JsonValue fields) => new()
     {
         HeadOffset = fields.Integer(HeadOffset, 0),
         HomogeneousHeads = fields.Boolean(HomogeneousHeads, false),
         DenseHeads = fields.Integer(DenseHeads, 0),
-        SlideByQueryHead = fields.Text(SlideBy, ByKeyValue, ByQuery, ByKeyValue) == ByQuery,
+        SlideByQueryHead = fields.Choice(SlideBy, ByKeyValue, ByQuery, ByKeyValue) == ByQuery,
     };
 }

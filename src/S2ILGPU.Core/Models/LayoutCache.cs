@@ -17,8 +17,10 @@ internal sealed class LayoutCache
         int blocks = BlockLayout.BlocksOf(tokens, pattern.BlockTokens);
         if (_layouts.TryGetValue((pattern, blocks), out var layout))
             return layout;
+        // Rounded up to blocks, but not beyond what a number of tokens can be.
+        int tokensOfBlocks = (int)Math.Min(int.MaxValue, (long)blocks * pattern.BlockTokens);
         if (_layouts.Count >= Capacity) // many lengths in turn: start over rather than keep them all
             _layouts.Clear();
-        return _layouts[(pattern, blocks)] = BlockLayout.Create(pattern, checked(blocks * pattern.BlockTokens));
+        return _layouts[(pattern, blocks)] = BlockLayout.Create(pattern, tokensOfBlocks);
     }
 }

@@ -1,11 +1,8 @@
 using System.Runtime.InteropServices;
-using S2ILGPU.Corpora;
 using S2ILGPU.Engines;
-using S2ILGPU.Models;
 using S2ILGPU.Storage;
 using S2ILGPU.Tensors;
 using S2ILGPU.Tokenizers;
-using S2ILGPU.Training;
 
 namespace S2ILGPU.Models;
 
@@ -14,7 +11,10 @@ public static class ModelFolder
 {
     /// <summary>Names of the files.</summary>
     public const string Config = "config.json", Weights = "model.safetensors", Tokenizer = "tokenizer.json",
-        Log = "training.jsonl", State = "training-state.safetensors", LossCurve = "loss.svg";
+        GenerationConfig = "generation_config.json", Log = "training.jsonl", State = "training-state.safetensors",
+        LossCurve = "loss.svg";
+
+    private const string ShardIndex = "model.safetensors.index.json", EndTokenKey = "eos_token_id";
 
     /// <summary>Writes configuration, weights and tokenizer, each file replaced whole.</summary>
     /// <param name="folder">The folder; created when it is not there.</param>
@@ -23,7 +23,10 @@ public static class ModelFolder
     /// <exception cref="IOException">A file cannot be written; an earlier one of that name is intact.</exception>
     public static void Save(string folder, TransformerModel model, BytePairTokenizer tokenizer)
     {
-        Directory.CreateDirectory(folder);
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        FileErrors.CheckPath(folder);
+        FileErrors.Explained(folder, "created", () => Directory.CreateDirectory(folder));
         AtomicFile.WriteText(Path.Combine(folder, Config), TransformerConfigFile.Format(model.Config));
         tokenizer.Save(Path.Combine(folder, Tokenizer));
         SafetensorsFile.Write(Path.Combine(folder, Weights),
@@ -31,27 +34,59 @@ public static class ModelFolder
             new Dictionary<string, string> { ["format"] = "pt" });
     }
 
+    /// <summary>Reads a model with its tokenizer and checks that they belong together.</summary>
+    /// <param name="folder">A folder with configuration, weights and tokenizer.</param>
+    /// <param name="engine">The engine that will hold the model.</param>
+    /// <param name="matrixType">As for <see cref="LoadModel"/>.</param>
+    /// <param name="progress">As for <see cref="LoadModel"/>.</param>
+    /// <param name="cancellation">As for <see cref="LoadModel"/>.</param>
+    /// <returns>Both; the caller disposes them.</returns>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="FileNotFoundException">A file is missing.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged, the weights do not fit the configuration, or the
+    /// tokenizer has more tokens than the model.</exception>
+    public static PretrainedModel Load(string folder, IEngine engine, ElementType? matrixType = null,
+        IProgress<double>? progress = null, CancellationToken cancellation = default)
+    {
+        var tokenizer = LoadTokenizer(folder);
+        var config = TransformerConfigFile.Read(PathOf(folder, Config));
+        if (tokenizer.VocabularySize > config.VocabularySize)
+            throw new InvalidDataException($"{folder}: {Tokenizer} has {tokenizer.VocabularySize} tokens, more than the "
+                + $"{config.VocabularySize} of the model: they do not belong together");
+        var endTokens = ReadEndTokens(folder, tokenizer);
+        return new PretrainedModel(LoadModel(folder, engine, matrixType, progress, cancellation), tokenizer, endTokens);
+    }
+
     /// <summary>Reads a model.</summary>
     /// <param name="folder">A folder with configuration and weights.</param>
     /// <param name="engine">The engine that will hold it.</param>
     /// <param name="matrixType">How the model stores its matrices, whatever the file does; null for the engine's float
     /// type.</param>
+    /// <param name="progress">Told the fraction of the weights that is read, 0 to 1, after each tensor.</param>
+    /// <param name="cancellation">Ends the reading between two tensors.</param>
     /// <returns>The model; the caller disposes it.</returns>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
-    /// <exception cref="InvalidDataException">A file is damaged, or the weights do not fit the
-    /// configuration.</exception>
-    public static TransformerModel LoadModel(string folder, IEngine engine, ElementType? matrixType = null)
+    /// <exception cref="InvalidDataException">A file is damaged, a weight is not finite, or the weights do not fit the
+    /// configuration: one is missing, has another shape, or would not be read.</exception>
+    /// <exception cref="OperationCanceledException">The reading was cancelled.</exception>
+    public static TransformerModel LoadModel(string folder, IEngine engine, ElementType? matrixType = null,
+        IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
+        ArgumentNullException.ThrowIfNull(engine);
         var config = TransformerConfigFile.Read(PathOf(folder, Config));
-        using var file = SafetensorsFile.Open(PathOf(folder, Weights));
+        using var file = OpenWeights(folder);
+        ModelWeights.Check(file, config);
         var model = new TransformerModel(engine, config, seed: null, matrixType);
         try
         {
+            long read = 0;
             foreach (var (name, tensor) in model.StoredTensors)
-                CheckStored(file, name, tensor.Shape);
-            foreach (var (name, tensor) in model.StoredTensors)
-                engine.Upload(file.ReadSingles(name), tensor);
+            {
+                cancellation.ThrowIfCancellationRequested();
+                ModelWeights.Load(file, name, engine, tensor);
+                progress?.Report((double)(read += tensor.Count) / config.ParameterCount);
+            }
             return model;
         }
         catch
@@ -90,13 +125,30 @@ public static class ModelFolder
         });
     }
 
-    internal static void CheckStored(SafetensorsFile file, string name, Shape shape)
+    private static SafetensorsFile OpenWeights(string folder)
     {
-        var entry = file.Info(name);
-        bool same = entry.Shape.Length == shape.Rank;
-        for (int d = 0; same && d < shape.Rank; d++)
-            same = entry.Shape[d] == shape[d];
-        if (!same)
-            throw new InvalidDataException($"{file.FilePath} belongs to another model: {entry}, expected {shape}");
+        string path = PathOf(folder, Weights);
+        if (!File.Exists(path) && File.Exists(Path.Combine(folder, ShardIndex)))
+            throw new FileNotFoundException($"{path} does not exist; weights in several files ({ShardIndex}) are not "
+                + "read, join them into one first", path);
+        return SafetensorsFile.Open(path);
+    }
+
+    // Ids beyond the vocabulary, and the -1 that stands for none, are never drawn and so need no refusal.
+    private static int[] ReadEndTokens(string folder, BytePairTokenizer tokenizer)
+    {
+        var ids = new SortedSet<int>();
+        if (tokenizer.EndOfText is { } endOfText)
+            ids.Add(endOfText);
+        foreach (string name in (ReadOnlySpan<string>)[Config, GenerationConfig])
+            if (FileKinds.Of(PathOf(folder, name)) is not FileKind.Missing)
+                ids.UnionWith(JsonValue.Read<int[]>(PathOf(folder, name), "a configuration",
+                    TransformerConfigFile.MaxBytes, root => root.Find(EndTokenKey) switch
+                    {
+                        null => [],
+                        { IsArray: true } list => [.. list.Items().Select(id => id.Integer())],
+                        { } one => [one.Integer()],
+                    }));
+        return [.. ids.Where(id => id >= 0 && id < tokenizer.VocabularySize)];
     }
 }

@@ -32,10 +32,12 @@ internal sealed class ParameterSet(IEngine engine, ulong? seed, ElementType matr
     public Variable Fused(string name, int columns, double deviation,
         params ReadOnlySpan<(string Name, int Rows)> parts)
     {
-        int rows = 0;
+        long rows = 0;
         foreach (var (_, count) in parts)
-            rows = checked(rows + count);
-        var parameter = Own(name, new Shape(rows, columns));
+            rows += count;
+        if (rows > int.MaxValue)
+            throw new ArgumentException($"{name} would have {rows} rows, more than the {int.MaxValue} of a matrix");
+        var parameter = Own(name, new Shape((int)rows, columns));
         int start = 0;
         foreach (var (partName, count) in parts)
         {

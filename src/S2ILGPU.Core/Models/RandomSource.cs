@@ -42,10 +42,11 @@ public sealed class RandomSource
 
     /// <summary>An integer in [0, end), every value equally likely.</summary>
     /// <param name="end">At least 1.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="end"/> is below 1.</exception>
+    /// <exception cref="ArgumentException"><paramref name="end"/> is below 1.</exception>
     public int NextInteger(int end)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(end, 1);
+        if (end < 1)
+            throw new ArgumentException($"the end of a range of random integers must be at least 1, got {end}");
         // Lemire: the low half below 2^32 mod end would favour some values
         uint range = (uint)end, reject = (0u - range) % range;
         while (true)

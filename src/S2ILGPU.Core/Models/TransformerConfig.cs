@@ -43,6 +43,10 @@ public sealed record TransformerConfig
     /// <summary>Base of the rotary angles.</summary>
     public double RopeTheta { get; init; } = 10000;
 
+    /// <summary>Positions are divided by this before they become angles (linear scaling, which stretches a context);
+    /// 1 for none.</summary>
+    public double RopeFactor { get; init; } = 1;
+
     /// <summary>Added to the mean square in norms.</summary>
     public float NormEpsilon { get; init; } = 1e-5f;
 
@@ -88,10 +92,17 @@ public sealed record TransformerConfig
             throw new ArgumentException($"{nameof(HeadDim)} must be {AttentionRules.HeadDimRule}, got {HeadDim}");
         if (!(RopeTheta >= 1 && RopeTheta <= 1e12))
             throw new ArgumentException($"{nameof(RopeTheta)} must be 1 to 1e12, got {RopeTheta}");
+        if (!(RopeFactor > 0 && RopeFactor <= 1e6))
+            throw new ArgumentException($"{nameof(RopeFactor)} must be above 0 and at most 1e6, got {RopeFactor}");
         if (!(NormEpsilon > 0 && NormEpsilon <= 1))
             throw new ArgumentException($"{nameof(NormEpsilon)} must be above 0 and at most 1, got {NormEpsilon}");
         if (!Enum.IsDefined(Activation))
             throw new ArgumentException($"{nameof(Activation)} {Activation} is unknown");
+        if (ContextTokens * (HeadDim / 2L) > Array.MaxLength)
+            throw new ArgumentException($"{nameof(ContextTokens)} {ContextTokens} with {nameof(HeadDim)} {HeadDim} needs "
+                + $"{ContextTokens * (HeadDim / 2L)} rotary angles, more than the {Array.MaxLength} of an array");
+        if (Attention is null)
+            throw new ArgumentException($"{nameof(Attention)} is missing");
         if (Attention.Count != 1 && Attention.Count != Layers)
             throw new ArgumentException($"the attention plan has {Attention.Count} entries for {Layers} layers");
         foreach (var attention in Attention)

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using S2ILGPU.Storage;
 
 namespace S2ILGPU.Models;
 
@@ -9,56 +10,33 @@ namespace S2ILGPU.Models;
 /// <para>A model whose layers are all dense is written as <c>"model_type": "llama"</c> and loads elsewhere. One with
 /// sparse layers is <c>"s2"</c>, so that no other tool runs it densely by mistake.</para>
 /// <para>Reading is strict: fields that would change the arithmetic in a way that this library does not compute
-/// (biases, scaled rotary angles, other activations) are refused; fields that do not concern it are ignored.</para>
+/// (biases, sliding windows, multipliers, other activations, most scalings of rotary angles) are refused by name, and
+/// so are numbers, switches and tables of which nothing is known.</para>
 /// </remarks>
 public static class TransformerConfigFile
 {
     /// <summary>The largest file that is read.</summary>
     public const int MaxBytes = 1 << 20;
 
-    private const string DenseModelType = "llama", SparseModelType = "s2", Silu = "silu",
-        GeluTanh = "gelu_pytorch_tanh";
+    internal const string DenseModelType = "llama", DenseArchitecture = "LlamaForCausalLM";
+
+    private const string SparseModelType = "s2", Silu = "silu", Swish = "swish", GeluTanh = "gelu_pytorch_tanh";
 
     /// <summary>Reads a configuration.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is larger than <see cref="MaxBytes"/>, is not valid JSON, or a
     /// field is missing, has a wrong type or value; the message has file, field and value.</exception>
-    public static TransformerConfig Read(string path)
-    {
-        if (!File.Exists(path))
-            throw new FileNotFoundException($"there is no configuration file {path}", path);
-        if (new FileInfo(path).Length > MaxBytes)
-            throw new InvalidDataException(
-                $"{path}: {new FileInfo(path).Length} bytes are more than the {MaxBytes} of a configuration");
-        return Parse(File.ReadAllBytes(path), path);
-    }
+    public static TransformerConfig Read(string path) =>
+        JsonValue.Read(path, "a configuration", MaxBytes, root => FromJson(root, path));
 
     /// <summary>Parses a configuration.</summary>
     /// <param name="json">UTF-8 JSON.</param>
     /// <param name="file">Name for messages.</param>
     /// <exception cref="InvalidDataException">As for <see cref="Read"/>.</exception>
-    public static TransformerConfig Parse(ReadOnlyMemory<byte> json, string file)
-    {
-        if (json.Length > MaxBytes)
-            throw new InvalidDataException(
-                $"{file}: {json.Length} bytes are more than the {MaxBytes} of a configuration");
-        try
-        {
-            using var document = JsonDocument.Parse(json,
-                new JsonDocumentOptions { MaxDepth = 32, AllowDuplicateProperties = false });
-            return FromJson(new JsonFields(file, "", document.RootElement)).Validate();
-        }
-        // the latter for broken surrogates in names
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            throw new InvalidDataException($"{file}: not valid JSON: {e.Message}", e);
-        }
-        catch (ArgumentException e)
-        {
-            throw new InvalidDataException($"{file}: {e.Message}", e);
-        }
-    }
+    public static TransformerConfig Parse(ReadOnlyMemory<byte> json, string file) => json.Length <= MaxBytes
+        ? JsonValue.Parse(json, file, root => FromJson(root, file))
+        : throw new InvalidDataException($"{file}: more than the {MaxBytes} bytes that a configuration may have");
 
     /// <summary>Writes a configuration as indented JSON.</summary>
     /// <param name="config">A valid configuration.</param>
@@ -76,7 +54,7 @@ public static class TransformerConfigFile
             if (isLlama)
             {
                 writer.WriteStartArray("architectures");
-                writer.WriteStringValue("LlamaForCausalLM");
+                writer.WriteStringValue(DenseArchitecture);
                 writer.WriteEndArray();
             }
             WriteSizes(writer, config);
@@ -97,61 +75,64 @@ public static class TransformerConfigFile
         writer.WriteNumber("head_dim", config.HeadDim);
         writer.WriteNumber("intermediate_size", config.FeedForwardDim);
         writer.WriteNumber("max_position_embeddings", config.ContextTokens);
-        writer.WriteNumber("rope_theta", config.RopeTheta);
+        RotaryScaling.Write(writer, config);
         writer.WriteNumber("rms_norm_eps", config.NormEpsilon);
         writer.WriteString("hidden_act", config.Activation == Activation.Gelu ? GeluTanh : Silu);
         writer.WriteBoolean("tie_word_embeddings", config.TiedEmbeddings);
         writer.WriteString("torch_dtype", "float32");
     }
 
-    private static TransformerConfig FromJson(JsonFields fields)
+    private static TransformerConfig FromJson(JsonValue root, string file)
     {
-        string modelType = fields.Text("model_type", null, DenseModelType, SparseModelType);
-        RefuseForeignMaths(fields);
-        int dim = fields.Integer("hidden_size"), heads = fields.Integer("num_attention_heads");
-        if (fields.Optional("head_dim") is null && (heads < 1 || dim % heads != 0))
-            throw fields.Wrong("num_attention_heads",
-                $"a divisor of hidden_size {dim} where head_dim is absent", heads);
+        try
+        {
+            var config = ReadFields(root).Validate();
+            TransformerConfigRules.Check(root, config);
+            return config;
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"{file}: {e.Message}", e);
+        }
+    }
+
+    private static TransformerConfig ReadFields(JsonValue root)
+    {
+        bool isDense = root.Choice("model_type", null, DenseModelType, SparseModelType) == DenseModelType;
+        int dim = root.Integer("hidden_size"), heads = root.Integer("num_attention_heads");
+        if (root.Find("head_dim") is null && (heads < 1 || dim % heads != 0))
+            throw root.Member("num_attention_heads").Wrong($"a divisor of hidden_size {dim} where head_dim is absent");
+        var rotary = RotaryScaling.Read(root);
         return new TransformerConfig
         {
-            VocabularySize = fields.Integer("vocab_size"),
+            VocabularySize = root.Integer("vocab_size"),
             Dim = dim,
-            Layers = fields.Integer("num_hidden_layers"),
+            Layers = root.Integer("num_hidden_layers"),
             QueryHeads = heads,
-            KeyValueHeads = fields.Integer("num_key_value_heads", heads),
-            HeadDim = fields.Optional("head_dim") is null ? dim / heads : fields.Integer("head_dim"),
-            FeedForwardDim = fields.Integer("intermediate_size"),
-            ContextTokens = fields.Integer("max_position_embeddings"),
-            RopeTheta = fields.Optional("rope_parameters") is { } rope
-                ? RopeTheta(fields.Object("rope_parameters", rope)) : fields.Number("rope_theta", 10000),
-            NormEpsilon = (float)fields.Number("rms_norm_eps", 1e-6),
-            TiedEmbeddings = fields.Boolean("tie_word_embeddings", false),
-            Activation = fields.Text("hidden_act", Silu, Silu, GeluTanh) == GeluTanh ? Activation.Gelu
-                : Activation.SwiGlu,
-            Attention = modelType == SparseModelType ? AttentionPlanJson.Read(fields) : DenseWithout(fields),
+            KeyValueHeads = root.Integer("num_key_value_heads", heads),
+            HeadDim = root.Find("head_dim") is null ? dim / heads : root.Integer("head_dim"),
+            FeedForwardDim = root.Integer("intermediate_size"),
+            ContextTokens = root.Integer("max_position_embeddings"),
+            RopeTheta = rotary.Theta,
+            RopeFactor = rotary.Factor,
+            NormEpsilon = (float)root.Number("rms_norm_eps", 1e-6),
+            TiedEmbeddings = root.Boolean("tie_word_embeddings", false),
+            Activation = ReadActivation(root, isDense),
+            Attention = isDense ? DenseWithout(root) : AttentionPlanJson.Read(root.Member(AttentionPlanJson.Field)),
         };
     }
 
-    private static double RopeTheta(JsonFields rope)
+    // The feed-forward block of Llama has a gate whatever its activation; a gate with GELU is not computed here, and
+    // GELU without a gate is another model.
+    private static Activation ReadActivation(JsonValue root, bool isDense)
     {
-        rope.Text("rope_type", "default", "default");
-        return rope.Number("rope_theta", 10000);
+        string name = isDense ? root.Choice("hidden_act", Silu, Silu, Swish)
+            : root.Choice("hidden_act", Silu, Silu, Swish, GeluTanh);
+        return name == GeluTanh ? Activation.Gelu : Activation.SwiGlu;
     }
 
-    private static AttentionPlan DenseWithout(JsonFields fields) =>
-        fields.Optional(AttentionPlanJson.Field) is { } present
-        ? throw fields.Wrong(AttentionPlanJson.Field, $"absent unless model_type is \"{SparseModelType}\"", present)
+    private static AttentionPlan DenseWithout(JsonValue root) =>
+        root.Find(AttentionPlanJson.Field) is { } present
+        ? throw present.Wrong($"absent unless model_type is \"{SparseModelType}\"")
         : AttentionPlan.Dense;
-
-    private static void RefuseForeignMaths(JsonFields fields)
-    {
-        foreach (string name in (ReadOnlySpan<string>)["attention_bias", "mlp_bias"])
-            if (fields.Boolean(name, false))
-                throw fields.Wrong(name, "false", true);
-        foreach (string name in (ReadOnlySpan<string>)["rope_scaling", "sliding_window"])
-            if (fields.Optional(name) is { } value)
-                throw fields.Wrong(name, "null", value);
-        if (fields.Number("partial_rotary_factor", 1) is var factor and not 1)
-            throw fields.Wrong("partial_rotary_factor", "1", factor);
-    }
 }

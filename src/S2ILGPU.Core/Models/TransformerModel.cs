@@ -40,7 +40,8 @@ public sealed class TransformerModel : IDisposable
                 $"matrices are stored as {engine.FloatType} or {ElementType.BFloat16} on {engine.Name}, not as "
                 + $"{MatrixType}");
         _parameters = new ParameterSet(engine, seed, MatrixType);
-        _rotary = new RotaryTable(engine, config.ContextTokens, config.HeadDim, config.RopeTheta);
+        _rotary = new RotaryTable(engine, config.ContextTokens, config.HeadDim, config.RopeTheta,
+            config.RopeFactor);
         _embedding = _parameters.Matrix("model.embed_tokens.weight", config.VocabularySize, config.Dim, 0.02);
         var patterns = config.Attention.Distinct()
             .ToDictionary(a => a, a => a.CreatePattern(config.QueryHeads, config.KeyValueHeads));

@@ -29,5 +29,8 @@ public static partial class Operations
 
     private static Variable Flat(this Tape tape, Variable integers) =>
         integers.Shape.Rank == 1 ? integers
-        : tape.View(integers, ViewKey.Reshape(new Shape(checked((int)integers.Value.Count))));
+        : integers.Value.Count <= int.MaxValue
+        ? tape.View(integers, ViewKey.Reshape(new Shape((int)integers.Value.Count)))
+        : throw new ShapeException(nameof(Embedding), "ids", $"at most {int.MaxValue} elements",
+            integers.Shape.ToString());
 }

@@ -31,5 +31,7 @@ internal static class ShapeRules
     }
 
     /// <summary>[B, N, C] seen as [B * N, C].</summary>
-    public static Shape Rows(Shape shape) => new(checked(shape[0] * shape[1]), shape[2]);
+    public static Shape Rows(Shape shape) => (long)shape[0] * shape[1] <= int.MaxValue
+        ? new Shape(shape[0] * shape[1], shape[2])
+        : throw new ShapeException(nameof(Rows), "B * N", $"at most {int.MaxValue}", shape.ToString());
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Storage;
 
@@ -30,7 +31,7 @@ internal static class FloatConversion
             default:
                 var upperHalves = MemoryMarshal.Cast<byte, ushort>(source);
                 for (int i = 0; i < destination.Length; i++)
-                    destination[i] = BitConverter.UInt32BitsToSingle((uint)upperHalves[i] << 16);
+                    destination[i] = BFloat16Bits.Widen(upperHalves[i]);
                 break;
         }
     }
@@ -56,16 +57,8 @@ internal static class FloatConversion
             default:
                 var upperHalves = MemoryMarshal.Cast<byte, ushort>(destination);
                 for (int i = 0; i < source.Length; i++)
-                    upperHalves[i] = ToBFloat16(source[i]);
+                    upperHalves[i] = BFloat16Bits.Round(source[i]);
                 break;
         }
-    }
-
-    public static ushort ToBFloat16(float value)
-    {
-        uint bits = BitConverter.SingleToUInt32Bits(value);
-        if (float.IsNaN(value))
-            return (ushort)(bits >> 16 | 0x40); // stays a NaN although its lower half is cut off
-        return (ushort)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
     }
 }

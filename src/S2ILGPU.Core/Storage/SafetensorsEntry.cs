@@ -5,10 +5,12 @@ public sealed class SafetensorsEntry
 {
     private readonly long[] _shape;
 
-    internal SafetensorsEntry(string name, SafetensorsType type, long[] shape, long start, long sizeBytes)
+    internal SafetensorsEntry(string name, SafetensorsType type, string typeName, long[] shape, long start,
+        long sizeBytes)
     {
         Name = name;
         Type = type;
+        TypeName = typeName;
         _shape = shape;
         Start = start;
         SizeBytes = sizeBytes;
@@ -17,14 +19,18 @@ public sealed class SafetensorsEntry
     /// <summary>The tensor's name.</summary>
     public string Name { get; }
 
-    /// <summary>The element type.</summary>
+    /// <summary>The element type; <see cref="SafetensorsType.Unknown"/> where this library does not know it: such a
+    /// tensor can be listed and read as bytes only.</summary>
     public SafetensorsType Type { get; }
+
+    /// <summary>The element type as the file names it, as in <c>BF16</c>.</summary>
+    public string TypeName { get; }
 
     /// <summary>The extents, outermost first; empty for a scalar.</summary>
     public ReadOnlySpan<long> Shape => _shape;
 
-    /// <summary>Number of elements; 1 for a scalar.</summary>
-    public long Count => SizeBytes / Type.SizeBytes();
+    /// <summary>Number of elements; 1 for a scalar, 0 where the type is unknown.</summary>
+    public long Count => Type == SafetensorsType.Unknown ? 0 : SizeBytes / Type.SizeBytes();
 
     /// <summary>Size of the data in bytes.</summary>
     public long SizeBytes { get; }
@@ -33,7 +39,7 @@ public sealed class SafetensorsEntry
     internal long Start { get; }
 
     /// <summary>Name, type and shape, as in <c>wte.weight F32 [4096, 256]</c>.</summary>
-    public override string ToString() => $"{Name} {Type.FileName()} {ShapeText(_shape)}";
+    public override string ToString() => $"{Name} {TypeName} {ShapeText(_shape)}";
 
     internal static string ShapeText(ReadOnlySpan<long> shape) => $"[{string.Join(", ", shape.ToArray())}]";
 

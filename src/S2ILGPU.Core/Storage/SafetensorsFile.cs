@@ -26,15 +26,14 @@ public sealed class SafetensorsFile : IDisposable
         long fileBytes = RandomAccess.GetLength(handle);
         if (fileBytes < sizeof(ulong))
             throw new InvalidDataException(
-                $"{path}: {fileBytes} bytes are no safetensors file, it begins with a header length of 8 bytes");
+                $"{path}: not a safetensors file: {fileBytes} bytes, the header length alone needs 8");
         Span<byte> prefix = stackalloc byte[sizeof(ulong)];
         ReadExactly(prefix, 0, "the header length");
         ulong headerBytes = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (headerBytes > SafetensorsHeader.MaxHeaderBytes)
             throw new InvalidDataException(
                 $"{path}: the header length {headerBytes} is more than the {SafetensorsHeader.MaxHeaderBytes} bytes "
-                + $"allowed "
-                + "(not a safetensors file?)");
+                + "allowed (not a safetensors file?)");
         _dataStart = sizeof(ulong) + (long)headerBytes;
         if (_dataStart > fileBytes)
             throw new InvalidDataException(
@@ -64,15 +63,24 @@ public sealed class SafetensorsFile : IDisposable
     /// <param name="path">The file.</param>
     /// <returns>The open file; dispose it to close it.</returns>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is truncated, or its header is not what the format asks for: the
-    /// message names the file, the tensor and the values.</exception>
+    /// <exception cref="InvalidDataException">The file is truncated, a pipe or a device, or its header is not what the
+    /// format asks for: the message names the file, the tensor and the values.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
     public static SafetensorsFile Open(string path)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        if (!File.Exists(path))
-            throw new FileNotFoundException(Directory.Exists(path) ? $"{path} is a folder, not a safetensors file"
-                : $"{path} does not exist", path);
-        var handle = File.OpenHandle(path);
+        FileErrors.CheckPath(path);
+        switch (FileKinds.Of(path))
+        {
+            case FileKind.Missing:
+                throw new FileNotFoundException($"{path} does not exist", path);
+            case FileKind.Folder:
+                throw new FileNotFoundException($"{path} is a folder, not a safetensors file", path);
+            case not FileKind.Regular:
+                throw new InvalidDataException(
+                    $"{path} is a pipe or a device; tensors are read from places in a file, so it must be a regular one");
+        }
+        var handle = FileErrors.Explained(path, "read", () => File.OpenHandle(path));
         try
         {
             return new SafetensorsFile(path, handle);
@@ -108,11 +116,10 @@ public sealed class SafetensorsFile : IDisposable
     /// <exception cref="ArgumentException">The destination has another length.</exception>
     public void Read(string name, Span<float> destination)
     {
-        var entry = Info(name);
+        var entry = Floats(name);
         if (destination.Length != entry.Count)
             throw new ArgumentException(
-                $"{FilePath}: tensor {entry} has {entry.Count} elements, the destination {destination.Length}",
-                nameof(destination));
+                $"{FilePath}: tensor {entry} has {entry.Count} elements, the destination {destination.Length}");
         ReadRange(name, 0, destination);
     }
 
@@ -125,14 +132,11 @@ public sealed class SafetensorsFile : IDisposable
     /// <exception cref="ArgumentException">The range is not inside the tensor.</exception>
     public void ReadRange(string name, long firstElement, Span<float> destination)
     {
-        var entry = Info(name);
-        if (!FloatConversion.IsFloat(entry.Type))
-            throw new InvalidDataException($"{FilePath}: tensor {entry} does not hold floats (F32, F16, BF16 or F64)");
+        var entry = Floats(name);
         if (firstElement < 0 || firstElement > entry.Count - destination.Length)
             throw new ArgumentException(
                 $"{FilePath}: tensor {entry} has {entry.Count} elements, asked for {destination.Length} from "
-                + $"{firstElement}",
-                nameof(firstElement));
+                + $"{firstElement}");
         int elementBytes = entry.Type.SizeBytes();
         long position = _dataStart + entry.Start + firstElement * elementBytes;
         if (entry.Type == SafetensorsType.Float32)
@@ -158,7 +162,7 @@ public sealed class SafetensorsFile : IDisposable
     /// can, or the file became shorter.</exception>
     public float[] ReadSingles(string name)
     {
-        var entry = Info(name);
+        var entry = Floats(name);
         if (entry.Count > Array.MaxLength)
             throw new InvalidDataException($"{FilePath}: tensor {entry} has more elements than an array can hold");
         var values = new float[entry.Count];
@@ -176,10 +180,13 @@ public sealed class SafetensorsFile : IDisposable
         var entry = Info(name);
         if (destination.Length != entry.SizeBytes)
             throw new ArgumentException(
-                $"{FilePath}: tensor {entry} has {entry.SizeBytes} bytes, the destination {destination.Length}",
-                nameof(destination));
+                $"{FilePath}: tensor {entry} has {entry.SizeBytes} bytes, the destination {destination.Length}");
         ReadExactly(destination, _dataStart + entry.Start, name);
     }
+
+    /// <summary>Reads some of the bytes of a tensor; the range lies inside.</summary>
+    internal void ReadBytes(string name, long start, Span<byte> destination) =>
+        ReadExactly(destination, _dataStart + Info(name).Start + start, name);
 
     /// <summary>Writes a file: to a temporary name first, renamed when it is complete.</summary>
     /// <param name="path">The file to write.</param>
@@ -196,7 +203,7 @@ public sealed class SafetensorsFile : IDisposable
         ArgumentNullException.ThrowIfNull(tensors);
         var ordered = tensors.OrderByDescending(t => t.Type.SizeBytes()).ToArray();
         if (ordered.GroupBy(t => t.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
-            throw new ArgumentException($"{path}: two tensors have the name '{twice.Key}'", nameof(tensors));
+            throw new ArgumentException($"{path}: two tensors have the name '{twice.Key}'");
         byte[] header = SafetensorsHeader.Write(ordered, metadata);
         AtomicFile.Write(path, stream =>
         {
@@ -216,15 +223,31 @@ public sealed class SafetensorsFile : IDisposable
     /// <summary>Closes the file.</summary>
     public void Dispose() => _handle.Dispose();
 
+    private SafetensorsEntry Floats(string name) => Info(name) is var entry && FloatConversion.IsFloat(entry.Type)
+        ? entry
+        : throw new InvalidDataException($"{FilePath}: tensor {entry} does not hold floats (F32, F16, BF16 or F64)");
+
     private void ReadExactly(Span<byte> destination, long position, string what)
     {
         while (destination.Length > 0)
         {
-            int read = RandomAccess.Read(_handle, destination, position);
+            int read = ReadSome(destination, position);
             if (read == 0)
                 throw new InvalidDataException($"{FilePath}: the file ends at {position} inside {what}");
             destination = destination[read..];
             position += read;
+        }
+    }
+
+    private int ReadSome(Span<byte> destination, long position)
+    {
+        try
+        {
+            return RandomAccess.Read(_handle, destination, position);
+        }
+        catch (IOException e)
+        {
+            throw FileErrors.Explain(FilePath, "read", e);
         }
     }
 }

@@ -19,16 +19,16 @@ public sealed class SafetensorsTensor
     /// fit.</exception>
     public SafetensorsTensor(string name, SafetensorsType type, ReadOnlySpan<long> shape, Action<Stream> write)
     {
-        ArgumentException.ThrowIfNullOrEmpty(name);
+        if (string.IsNullOrEmpty(name))
+            throw new ArgumentException("a tensor needs a name");
         ArgumentNullException.ThrowIfNull(write);
         if (name == SafetensorsHeader.MetadataKey)
-            throw new ArgumentException($"'{name}' is reserved and no name of a tensor", nameof(name));
-        if (!Enum.IsDefined(type))
-            throw new ArgumentException($"tensor '{name}': {(int)type} is no element type", nameof(type));
-        if (shape.Length > SafetensorsHeader.MaxRank || !SafetensorsEntry.TrySizeBytes(type, shape, out long sizeBytes))
+            throw new ArgumentException($"'{name}' is reserved, a tensor cannot have that name");
+        if (!Enum.IsDefined(type) || type == SafetensorsType.Unknown)
+            throw new ArgumentException($"tensor '{name}': {type} is not an element type that can be written");
+        if (!SafetensorsEntry.TrySizeBytes(type, shape, out long sizeBytes))
             throw new ArgumentException(
-                $"tensor '{name}': shape {SafetensorsEntry.ShapeText(shape)} is negative, too large "
-                + $"or of more than {SafetensorsHeader.MaxRank} dimensions", nameof(shape));
+                $"tensor '{name}': shape {SafetensorsEntry.ShapeText(shape)} is negative or its size overflows 63 bits");
         Name = name;
         Type = type;
         _shape = shape.ToArray();
@@ -48,13 +48,11 @@ public sealed class SafetensorsTensor
         : this(name, type, shape, stream => WriteFloats(stream, type, values.Span))
     {
         if (!FloatConversion.IsFloat(type))
-            throw new ArgumentException($"tensor '{name}': floats cannot be written as {type.FileName()}",
-                nameof(type));
+            throw new ArgumentException($"tensor '{name}': floats cannot be written as {type.FileName()}");
         long count = SizeBytes / type.SizeBytes();
         if (values.Length != count)
             throw new ArgumentException(
-                $"tensor '{name}': shape {SafetensorsEntry.ShapeText(shape)} needs {count} values, got {values.Length}",
-                nameof(values));
+                $"tensor '{name}': shape {SafetensorsEntry.ShapeText(shape)} needs {count} values, got {values.Length}");
     }
 
     /// <summary>The name.</summary>

@@ -47,6 +47,10 @@ public enum SafetensorsType
 
     /// <summary><c>F8_E5M2</c>, kept as raw bytes.</summary>
     Float8E5M2,
+
+    /// <summary>A type that this library does not know, as <c>F8_E8M0</c>: its size is not known either. Read only,
+    /// as bytes.</summary>
+    Unknown,
 }
 
 /// <summary>Facts about <see cref="SafetensorsType"/>.</summary>
@@ -65,12 +69,14 @@ public static class SafetensorsTypes
     ];
 
     /// <summary>Size of one element in bytes.</summary>
-    /// <param name="type">The element type.</param>
-    public static int SizeBytes(this SafetensorsType type) => Table[(int)type].SizeBytes;
+    /// <param name="type">The element type; a known one.</param>
+    /// <exception cref="ArgumentException">The type is unknown.</exception>
+    public static int SizeBytes(this SafetensorsType type) => Row(type).SizeBytes;
 
     /// <summary>The type's name in a file, as in <c>BF16</c>.</summary>
-    /// <param name="type">The element type.</param>
-    public static string FileName(this SafetensorsType type) => Table[(int)type].Name;
+    /// <param name="type">The element type; a known one.</param>
+    /// <exception cref="ArgumentException">The type is unknown.</exception>
+    public static string FileName(this SafetensorsType type) => Row(type).Name;
 
     internal static bool TryParse(string name, out SafetensorsType type)
     {
@@ -83,4 +89,8 @@ public static class SafetensorsTypes
         type = default;
         return false;
     }
+
+    private static (SafetensorsType Type, string Name, int SizeBytes) Row(SafetensorsType type) =>
+        (uint)type < (uint)Table.Length ? Table[(int)type]
+        : throw new ArgumentException($"{type} is not an element type that can be written or measured");
 }

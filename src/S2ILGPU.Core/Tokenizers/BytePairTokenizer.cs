@@ -1,12 +1,11 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 
 /// <summary>A byte-level BPE tokenizer with GPT-2's splitting: text to token ids and back, without loss for any
 /// bytes.</summary>
-/// <remarks>Safe to share between threads. Encoding keeps a cache of short pieces (at most some megabytes).</remarks>
+/// <remarks>Added tokens that are not special are found in every text, before it is split. Safe to share between threads. Encoding keeps a cache of short pieces (at most some megabytes).</remarks>
 /// <seealso href="https://huggingface.co/docs/tokenizers"/>
 public sealed class BytePairTokenizer
 {
@@ -16,27 +15,33 @@ public sealed class BytePairTokenizer
     private readonly PairTable _merges;
     private readonly int[] _byteIds = new int[256];
     private readonly bool[] _isSpecial;
-    private readonly (byte[] Text, int Id)[] _specials;
+    // What to look for in text, one list after the other, with and without special tokens.
+    private readonly (byte[] Text, int Id)[][] _added, _addedPlain;
     private readonly PieceCache _cache = new();
 
     internal BytePairTokenizer(BytePairVocabulary vocabulary)
     {
         Vocabulary = vocabulary;
+        var isAdded = new bool[vocabulary.Tokens.Count];
         _isSpecial = new bool[vocabulary.Tokens.Count];
-        foreach (int id in vocabulary.SpecialTokens.Values)
-            _isSpecial[id] = true;
+        foreach (var token in vocabulary.AddedTokens)
+            (isAdded[token.Id], _isSpecial[token.Id]) = (true, token.IsSpecial);
         for (int id = vocabulary.Tokens.Count - 1; id >= 0; id--)
-            if (vocabulary.Tokens[id].Length == 1 && !_isSpecial[id])
+            if (vocabulary.Tokens[id].Length == 1 && !isAdded[id])
                 _byteIds[vocabulary.Tokens[id][0]] = id;
         _merges = new PairTable(vocabulary.Merges.Count);
         for (int rank = 0; rank < vocabulary.Merges.Count; rank++)
             _merges.TryAdd(vocabulary.Merges[rank].Left, vocabulary.Merges[rank].Right, rank,
                 vocabulary.Merges[rank].Merged);
-        // Longest first, so that of two special tokens that begin alike the longer one is found.
-        _specials = [.. vocabulary.SpecialTokens.Select(p => (Encoding.UTF8.GetBytes(p.Key), p.Value))
-            .OrderByDescending(p => p.Item1.Length)];
-        EndOfText = vocabulary.SpecialTokens.TryGetValue(EndOfTextToken, out int endOfText) ? endOfText : null;
+        _added = Lists(vocabulary.AddedTokens);
+        _addedPlain = Lists([.. vocabulary.AddedTokens.Where(token => !token.IsSpecial)]);
+        SpecialTokens = vocabulary.AddedTokens.Where(token => token.IsSpecial)
+            .ToDictionary(token => token.Text, token => token.Id);
+        EndOfText = vocabulary.AddedTokens.FirstOrDefault(token => token.Text == EndOfTextToken)?.Id;
     }
+
+    /// <summary>The most token ids that a vocabulary may have.</summary>
+    public const int MaxVocabularySize = 1 << 21;
 
     /// <summary>V, number of token ids: 0 to this exclusive.</summary>
     public int VocabularySize => Vocabulary.Tokens.Count;
@@ -44,8 +49,8 @@ public sealed class BytePairTokenizer
     /// <summary>Id of <see cref="EndOfTextToken"/>; null when the vocabulary has none.</summary>
     public int? EndOfText { get; }
 
-    /// <summary>The special tokens by text.</summary>
-    public IReadOnlyDictionary<string, int> SpecialTokens => Vocabulary.SpecialTokens;
+    /// <summary>The special tokens by text: added tokens that are signs of the format, as the end of a text.</summary>
+    public IReadOnlyDictionary<string, int> SpecialTokens { get; }
 
     internal BytePairVocabulary Vocabulary { get; }
 
@@ -94,30 +99,20 @@ public sealed class BytePairTokenizer
     public void Encode(ReadOnlySpan<byte> utf8, List<int> destination, bool allowSpecial = false)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        if (!allowSpecial || _specials.Length == 0)
-        {
-            EncodePlain(utf8, destination);
-            return;
-        }
-        var finder = new SpecialTokenFinder(_specials);
-        int start = 0;
-        while (finder.TryFindNext(utf8, start, out int position, out var special))
-        {
-            EncodePlain(utf8[start..position], destination);
-            destination.Add(special.Id);
-            start = position + special.Text.Length;
-        }
-        EncodePlain(utf8[start..], destination);
+        EncodeAdded(utf8, destination, allowSpecial ? _added : _addedPlain);
     }
 
-    /// <summary>The bytes that tokens stand for; of a special token, its text.</summary>
+    /// <summary>The bytes that tokens stand for; of an added token, its text.</summary>
     /// <param name="ids">Token ids, 0 to <see cref="VocabularySize"/> exclusive.</param>
-    /// <exception cref="ArgumentOutOfRangeException">An id is not in the vocabulary.</exception>
+    /// <exception cref="ArgumentException">An id is not in the vocabulary.</exception>
     public byte[] DecodeBytes(ReadOnlySpan<int> ids)
     {
-        int length = 0;
+        long length = 0;
         foreach (int id in ids)
-            length = checked(length + TokenBytes(id).Length);
+            length += TokenBytes(id).Length;
+        if (length > Array.MaxLength)
+            throw new ArgumentException(
+                $"{ids.Length} tokens stand for {length} bytes, more than the {Array.MaxLength} of an array");
         var bytes = new byte[length];
         int position = 0;
         foreach (int id in ids)
@@ -130,23 +125,48 @@ public sealed class BytePairTokenizer
 
     /// <summary>The text that tokens stand for; bytes that are no valid UTF-8 become U+FFFD.</summary>
     /// <param name="ids">Token ids, 0 to <see cref="VocabularySize"/> exclusive.</param>
-    /// <exception cref="ArgumentOutOfRangeException">An id is not in the vocabulary.</exception>
+    /// <exception cref="ArgumentException">An id is not in the vocabulary.</exception>
     public string Decode(ReadOnlySpan<int> ids) => Encoding.UTF8.GetString(DecodeBytes(ids));
 
-    /// <summary>The bytes that one token stands for; of a special token, its text.</summary>
+    /// <summary>The bytes that one token stands for; of an added token, its text.</summary>
     /// <param name="id">Token id, 0 to <see cref="VocabularySize"/> exclusive.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The id is not in the vocabulary.</exception>
+    /// <exception cref="ArgumentException">The id is not in the vocabulary.</exception>
     public ReadOnlySpan<byte> TokenBytes(int id)
     {
         if ((uint)id >= (uint)VocabularySize)
-            throw new ArgumentOutOfRangeException(nameof(id),
-                $"token id {id} is not in the vocabulary of {VocabularySize}");
+            throw new ArgumentException($"token id {id} is not in the vocabulary of {VocabularySize}");
         return Vocabulary.Tokens[id];
     }
 
     /// <summary>Whether a token is one of <see cref="SpecialTokens"/>.</summary>
     /// <param name="id">Token id.</param>
     public bool IsSpecial(int id) => (uint)id < (uint)_isSpecial.Length && _isSpecial[id];
+
+    // Those that are not normalized first; the rest of each list is looked for between what was found before. Longest
+    // first, so that of two tokens that begin at the same place the longer one is found.
+    private static (byte[] Text, int Id)[][] Lists(IReadOnlyList<AddedToken> tokens) =>
+        [.. tokens.GroupBy(token => token.IsNormalized).OrderBy(group => group.Key)
+            .Select(group => group.Select(token => (Text: Encoding.UTF8.GetBytes(token.Text), token.Id))
+                .OrderByDescending(token => token.Text.Length).ToArray())];
+
+    private void EncodeAdded(ReadOnlySpan<byte> utf8, List<int> destination,
+        ReadOnlySpan<(byte[] Text, int Id)[]> lists)
+    {
+        if (lists.IsEmpty)
+        {
+            EncodePlain(utf8, destination);
+            return;
+        }
+        var finder = new AddedTokenFinder(lists[0]);
+        int start = 0;
+        while (finder.TryFindNext(utf8, start, out int position, out var token))
+        {
+            EncodeAdded(utf8[start..position], destination, lists[1..]);
+            destination.Add(token.Id);
+            start = position + token.Text.Length;
+        }
+        EncodeAdded(utf8[start..], destination, lists[1..]);
+    }
 
     private void EncodePlain(ReadOnlySpan<byte> utf8, List<int> destination)
     {

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 
@@ -31,7 +30,7 @@ internal sealed class PairCounts
         for (int piece = 0; piece < pieces.Count; piece++)
         {
             _pieceTokens[piece] = pieces.Bytes(piece).Length;
-            _pieceStarts[piece + 1] = checked(_pieceStarts[piece] + _pieceTokens[piece]);
+            _pieceStarts[piece + 1] = _pieceStarts[piece] + _pieceTokens[piece];
             _occurrences[piece] = pieces.Occurrences(piece);
         }
         _ids = new int[_pieceStarts[^1]];

@@ -62,13 +62,21 @@ internal sealed class PieceCounter
     private int Append(ReadOnlySpan<byte> bytes, ulong hash)
     {
         if (_arenaBytes + bytes.Length > _arena.Length)
-            Array.Resize(ref _arena, checked(_arena.Length * 2));
+            GrowArena(bytes.Length);
         if (Count == _pieces.Length)
             Array.Resize(ref _pieces, Count * 2);
         bytes.CopyTo(_arena.AsSpan(_arenaBytes));
         _pieces[Count] = new Piece { Hash = hash, Start = _arenaBytes, Length = bytes.Length, Count = 1 };
         _arenaBytes += bytes.Length;
         return Count++;
+    }
+
+    private void GrowArena(int bytes)
+    {
+        if (_arenaBytes + (long)bytes > Array.MaxLength)
+            throw new InvalidDataException($"the text has {Count} different pieces of {_arenaBytes} bytes together, more "
+                + $"than the {Array.MaxLength} bytes of an array: learn from less text");
+        Array.Resize(ref _arena, (int)Math.Min(_arena.Length * 2L, Array.MaxLength));
     }
 
     private void GrowSlots()

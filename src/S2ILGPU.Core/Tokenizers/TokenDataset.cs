@@ -47,22 +47,34 @@ public sealed class TokenDataset
     /// <summary>Encodes a corpus.</summary>
     /// <param name="tokenizer">The tokenizer; it must have an end-of-text token.</param>
     /// <param name="corpus">The text. An end-of-text token follows each document.</param>
-    /// <exception cref="ArgumentException">The tokenizer has no end-of-text token.</exception>
-    public static TokenDataset Create(BytePairTokenizer tokenizer, Corpus corpus)
+    /// <param name="progress">Told the fraction of the text that is encoded, 0 to 1, after each document; null for
+    /// none.</param>
+    /// <param name="cancellation">Ends the encoding between two documents.</param>
+    /// <exception cref="ArgumentException">The tokenizer has no end-of-text token, or the tokens are more than an array
+    /// can hold.</exception>
+    /// <exception cref="OperationCanceledException">The encoding was cancelled.</exception>
+    public static TokenDataset Create(BytePairTokenizer tokenizer, Corpus corpus, IProgress<double>? progress = null,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(corpus);
         int endOfText = tokenizer.EndOfText
             ?? throw new ArgumentException(
-            $"the tokenizer has no token {BytePairTokenizer.EndOfTextToken} to put between documents",
-            nameof(tokenizer));
+            $"the tokenizer has no token {BytePairTokenizer.EndOfTextToken} to put between documents");
         var tokens = new List<int>(corpus.SizeBytes / 3 + 1);
         var starts = new int[corpus.DocumentCount];
+        long encoded = 0;
         for (int d = 0; d < starts.Length; d++)
         {
+            cancellation.ThrowIfCancellationRequested();
+            var document = corpus.Document(d);
+            if (tokens.Count + (long)document.Length >= Array.MaxLength) // a token per byte is the most there can be
+                throw new ArgumentException($"{tokens.Count} tokens and {document.Length} bytes more are too many for an "
+                    + $"array of at most {Array.MaxLength} tokens: use less text");
             starts[d] = tokens.Count;
-            tokenizer.Encode(corpus.Document(d), tokens);
+            tokenizer.Encode(document, tokens);
             tokens.Add(endOfText);
+            progress?.Report((double)(encoded += document.Length) / corpus.SizeBytes);
         }
         return new TokenDataset(tokenizer, tokens.ToArray(), starts);
     }
@@ -81,12 +93,10 @@ public sealed class TokenDataset
         long window = context + 1L;
         if (context < 1 || batch.Length % window != 0)
             throw new ArgumentException(
-                $"a batch holds windows of context + 1 tokens, got {batch.Length} tokens for a context of {context}",
-                nameof(batch));
+                $"a batch holds windows of context + 1 tokens, got {batch.Length} tokens for a context of {context}");
         if (_tokens.Length < window)
             throw new ArgumentException(
-                $"a window needs {window} tokens, the dataset has {_tokens.Length}: use a shorter context or more text",
-                nameof(context));
+                $"a window needs {window} tokens, the dataset has {_tokens.Length}: use a shorter context or more text");
         ulong drawn = StableHash.Combine((ulong)seed, (ulong)step);
         for (int row = 0; row * window < batch.Length; row++)
         {
@@ -97,9 +107,11 @@ public sealed class TokenDataset
 
     /// <summary>Number of windows that cover the dataset for measuring.</summary>
     /// <param name="context">N, at least 1.</param>
+    /// <exception cref="ArgumentException"><paramref name="context"/> is below 1.</exception>
     public int WindowCount(int context)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(context, 1);
+        if (context < 1)
+            throw new ArgumentException($"a window has at least 1 token, got {context}");
         return (int)((Math.Max(0, _tokens.Length - 1L) + context - 1) / context);
     }
 
@@ -108,23 +120,24 @@ public sealed class TokenDataset
     /// <param name="context">N, at least 1.</param>
     /// <returns>Up to N + 1 tokens, the last window possibly fewer, at least 2; the first is the last one of the window
     /// before.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such window.</exception>
+    /// <exception cref="ArgumentException">There is no such window.</exception>
     public ReadOnlySpan<int> Window(int index, int context)
     {
         if ((uint)index >= (uint)WindowCount(context))
-            throw new ArgumentOutOfRangeException(nameof(index),
-                $"window {index} of {WindowCount(context)} windows of {context} tokens");
+            throw new ArgumentException($"window {index} of {WindowCount(context)} windows of {context} tokens");
         int start = index * context;
         return _tokens.AsSpan(start, (int)Math.Min(context + 1L, _tokens.Length - start));
     }
 
     /// <summary>Bytes of text that tokens stand for; special tokens stand for none.</summary>
     /// <param name="tokens">Token ids, as in <see cref="Tokens"/>.</param>
+    /// <exception cref="ArgumentException">An id is not in the vocabulary.</exception>
     public long CountBytes(ReadOnlySpan<int> tokens)
     {
         long bytes = 0;
         foreach (int token in tokens)
-            bytes += _tokenBytes[token];
+            bytes += (uint)token < (uint)_tokenBytes.Length ? _tokenBytes[token]
+                : throw new ArgumentException($"token id {token} is not in the vocabulary of {VocabularySize}");
         return bytes;
     }
 

@@ -1,6 +1,5 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 
@@ -27,14 +26,15 @@ internal static class TokenizerJsonWriter
     private static void WriteAddedTokens(Utf8JsonWriter writer, BytePairVocabulary vocabulary)
     {
         writer.WriteStartArray("added_tokens");
-        foreach (var (text, id) in vocabulary.SpecialTokens.OrderBy(p => p.Value))
+        foreach (var token in vocabulary.AddedTokens.OrderBy(token => token.Id))
         {
             writer.WriteStartObject();
-            writer.WriteNumber("id", id);
-            writer.WriteString("content", text);
-            foreach (string flag in (string[])["single_word", "lstrip", "rstrip", "normalized"])
+            writer.WriteNumber("id", token.Id);
+            writer.WriteString("content", token.Text);
+            foreach (string flag in (string[])["single_word", "lstrip", "rstrip"])
                 writer.WriteBoolean(flag, false);
-            writer.WriteBoolean("special", true);
+            writer.WriteBoolean("normalized", token.IsNormalized);
+            writer.WriteBoolean("special", token.IsSpecial);
             writer.WriteEndObject();
         }
         writer.WriteEndArray();
@@ -74,8 +74,8 @@ internal static class TokenizerJsonWriter
     private static string[] TokenTexts(BytePairVocabulary vocabulary)
     {
         var texts = vocabulary.Tokens.Select(bytes => ByteLevelAlphabet.Encode(bytes)).ToArray();
-        foreach (var (text, id) in vocabulary.SpecialTokens)
-            texts[id] = text;
+        foreach (var token in vocabulary.AddedTokens)
+            texts[token.Id] = token.Text;
         return texts;
     }
 }

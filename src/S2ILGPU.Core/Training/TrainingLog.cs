@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using S2ILGPU.Models;
+using S2ILGPU.Storage;
 
 namespace S2ILGPU.Training;
 
@@ -73,28 +73,20 @@ public sealed class TrainingLog : IDisposable
         {
             try
             {
-                steps.Add(Parse(lines[i]));
+                steps.Add(Parse(lines[i], $"{path}, line {i + 1}"));
             }
-            catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException
-                or FormatException)
+            catch (InvalidDataException) when (i == lines.Length - 1)
             {
-                if (i < lines.Length - 1)
-                    throw new InvalidDataException($"{path}, line {i + 1}: not a training step: {e.Message}");
+                // The line that an interruption left half-written.
             }
         }
         return steps;
     }
 
-    private static TrainingStep Parse(string line)
-    {
-        using var document = JsonDocument.Parse(line);
-        var json = document.RootElement;
-        return new TrainingStep(json.GetProperty("step").GetInt32(), json.GetProperty("loss").GetDouble(),
-            json.GetProperty("tokens").GetInt64(),
-            json.GetProperty("learning_rate").GetDouble(), json.GetProperty("gradient_norm").GetDouble(),
-                json.GetProperty("seconds").GetDouble(),
-            json.TryGetProperty("validation_loss", out var validation) ? validation.GetDouble() : null);
-    }
+    private static TrainingStep Parse(string line, string where) =>
+        JsonValue.Parse(Encoding.UTF8.GetBytes(line), where, json => new TrainingStep(json.Integer("step"),
+            json.Number("loss"), json.Long("tokens"), json.Number("learning_rate"), json.Number("gradient_norm"),
+            json.Number("seconds"), json.Find("validation_loss")?.Number()));
 
     /// <summary>Closes the file.</summary>
     public void Dispose() => _stream.Dispose();

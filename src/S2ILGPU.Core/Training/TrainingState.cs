@@ -47,9 +47,13 @@ public static class TrainingState
             return JsonSerializer.Deserialize(json, TrainingJson.Default.TrainingOptions)?.Validate()
                 ?? throw new InvalidDataException($"{path}: the training options are null");
         }
-        catch (Exception e) when (e is JsonException or ArgumentException)
+        catch (JsonException e)
         {
-            throw new InvalidDataException($"{path}: the training options are not readable: {e.Message}");
+            throw new InvalidDataException($"{path}: the training options are damaged at {e.Path ?? "their end"}", e);
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"{path}: the training options are damaged: {e.Message}", e);
         }
     }
 
@@ -71,9 +75,12 @@ public static class TrainingState
                 + $"on the text and with the tokenizer that it began with");
         var tensors = Tensors(trainer).ToArray();
         foreach (var (name, tensor) in tensors)
-            ModelFolder.CheckStored(file, name, tensor.Shape);
+        {
+            ModelWeights.CheckShape(file, name, tensor.Shape);
+            ModelWeights.ReadFinite(file, name);
+        }
         foreach (var (name, tensor) in tensors)
-            trainer.Model.Engine.Upload(file.ReadSingles(name), tensor);
+            ModelWeights.Load(file, name, trainer.Model.Engine, tensor);
         trainer.ContinueAfter(step);
     }
 

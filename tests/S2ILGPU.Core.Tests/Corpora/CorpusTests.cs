@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using S2ILGPU.Core.Tests.Tokenizers;
 using S2ILGPU.Corpora;
@@ -58,6 +59,56 @@ public sealed class CorpusTests : IDisposable
     }
 
     [Fact]
+    public void Reads_what_a_link_leads_to()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a privilege there");
+        string text = string.Concat(Enumerable.Range(0, 10_000).Select(i => $"{i}\n"));
+        _folder.Write("target/big.txt", text);
+        Directory.CreateDirectory(_folder["d"]);
+        File.CreateSymbolicLink(_folder["d/link.txt"], "../target/big.txt");
+        File.CreateSymbolicLink(_folder["d/link of a link.txt"], "link.txt");
+        File.CreateSymbolicLink(_folder["d/nothing.txt"], "nowhere");
+        Assert.Equal([text], Texts(Corpus.Read([_folder["d/link.txt"]])));
+        var corpus = Corpus.Read([_folder["d"]]);
+        Assert.Equal([text, text], Texts(corpus));
+        Assert.Equal([new SkippedSource(_folder["d/nothing.txt"], "it does not exist")], corpus.Skipped);
+    }
+
+    [Fact]
+    public async Task Reads_a_pipe_that_is_named_to_its_end_and_passes_over_others()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "no pipes among files there");
+        string text = string.Concat(Enumerable.Range(0, 30_000).Select(i => $"{i}\n")), a = _folder.Write("d/a.txt", "a");
+        using (var make = Process.Start("mkfifo", [_folder["d/pipe"]]))
+            await make.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var writing = File.WriteAllTextAsync(_folder["d/pipe"], text, TestContext.Current.CancellationToken);
+        Assert.Equal([text, "a"], Texts(Corpus.Read([_folder["d/pipe"], _folder["d"]])));
+        await writing;
+        Assert.Equal([a], Corpus.Read([_folder["d"]]).Sources.Select(s => s.Path));
+    }
+
+    [Fact]
+    public void Reads_files_that_say_to_be_empty()
+    {
+        Assert.SkipUnless(File.Exists("/proc/self/status"), "no /proc here");
+        Assert.StartsWith("Name:", Texts(Corpus.Read(["/proc/self/status"]))[0]);
+        Assert.Equal("Name:"u8, Corpus.Read(["/proc/self/status"], maxBytes: 5).Document(0));
+    }
+
+    [Fact]
+    public void Tells_its_progress_and_stops_when_asked()
+    {
+        for (int i = 0; i < 4; i++)
+            _folder.Write($"{i}", "text");
+        var told = new List<long>();
+        using var stop = new CancellationTokenSource();
+        Corpus.Read([_folder.FullPath], progress: new Told(told.Add), cancellation: stop.Token);
+        Assert.Equal([4, 8, 12, 16], told);
+        Assert.Throws<OperationCanceledException>(() => Corpus.Read([_folder.FullPath],
+            progress: new Told(_ => stop.Cancel()), cancellation: stop.Token));
+    }
+
+    [Fact]
     public void Skips_and_reports_what_is_no_text()
     {
         string text = _folder.Write("a.txt", "\uFEFFtext"), binary = _folder.Write("b.bin", [1, 0, 2]),
@@ -83,8 +134,9 @@ public sealed class CorpusTests : IDisposable
             Assert.Throws<FileNotFoundException>(() => Corpus.Read([_folder["none/*.txt"]])).Message);
         Assert.Equal($"there are no files in {_folder["void"]}",
             Assert.Throws<FileNotFoundException>(() => Corpus.Read([_folder["void"]])).Message);
-        Assert.Contains("got 0", Assert.Throws<ArgumentOutOfRangeException>(() =>
+        Assert.Contains("got 0", Assert.Throws<ArgumentException>(() =>
             Corpus.Read([_folder["void"]], 0)).Message);
+        Assert.Equal("the path of a file is empty", Assert.Throws<ArgumentException>(() => Corpus.Read([""])).Message);
     }
 
     [Fact]
@@ -173,4 +225,9 @@ public sealed class CorpusTests : IDisposable
 
     private static string[] Texts(Corpus corpus) =>
         [.. Enumerable.Range(0, corpus.DocumentCount).Select(d => Encoding.UTF8.GetString(corpus.Document(d)))];
+
+    private sealed class Told(Action<long> tell) : IProgress<long>
+    {
+        public void Report(long value) => tell(value);
+    }
 }

@@ -44,7 +44,7 @@ public sealed class RandomSourceTests
             counts[source.NextInteger(7)]++;
         Assert.All(counts, count => Assert.InRange(count, 9_600, 10_400));
         Assert.Equal(0, source.NextInteger(1));
-        Assert.Throws<ArgumentOutOfRangeException>(() => source.NextInteger(0));
+        Assert.Throws<ArgumentException>(() => source.NextInteger(0));
     }
 
     [Fact]

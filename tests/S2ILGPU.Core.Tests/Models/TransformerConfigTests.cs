@@ -18,7 +18,7 @@ public sealed class TransformerConfigTests
         new TransformerConfig(),
         new TransformerConfig { Attention = AttentionPlan.Dense, TiedEmbeddings = false, RopeTheta = 500000.5,
             NormEpsilon = 1e-6f },
-        new TransformerConfig { Activation = Activation.Gelu, HeadDim = 40, KeyValueHeads = 1 },
+        new TransformerConfig { Activation = Activation.Gelu, HeadDim = 40, KeyValueHeads = 1, RopeFactor = 4 },
         new TransformerConfig { Attention = AttentionPlan.FirstDense(8, 3, Phi with { BlockTokens = 32 }) },
         new TransformerConfig { Attention = AttentionPlan.EveryDense(8, 2,
             new SlidingWindowAttention { WindowBlocks = 3, SinkBlocks = 1 }) },
@@ -70,18 +70,35 @@ public sealed class TransformerConfigTests
     [InlineData("\"hidden_size\": 512", "\"hidden_size\": 1e99", "hidden_size must be an integer, got 1e99")]
     [InlineData("\"hidden_size\": 512", "\"hidden_size\": \"512\"", "hidden_size must be an integer, got \"512\"")]
     [InlineData("\"hidden_size\": 512,", "", "hidden_size is missing")]
-    [InlineData("\"hidden_size\": 512", "\"vocab_size\": 512", "not valid JSON")]
+    [InlineData("\"hidden_size\": 512", "\"vocab_size\": 512",
+        "not valid JSON: the name 'vocab_size' stands twice in one object")]
+    [InlineData("\"hidden_size\": 512,", "\"hidden_size\": 512;", "not valid JSON: fault at line 4, byte 21")]
     [InlineData("\"num_key_value_heads\": 4", "\"num_key_value_heads\": 3", "must divide QueryHeads, got 3 and 8")]
     [InlineData("\"head_dim\": 64", "\"head_dim\": 60", "multiple of 8 from 8 to 256, got 60")]
     [InlineData("\"rope_theta\": 10000", "\"rope_theta\": -1", "RopeTheta must be 1 to 1e12, got -1")]
     [InlineData("\"rope_theta\": 10000", "\"rope_scaling\": {\"factor\": 2}",
-        "rope_scaling must be null, got {\"factor\": 2}")]
+        "rope_scaling.factor must be 1 with rope_type \"default\", got 2")]
     [InlineData("\"rope_theta\": 10000", "\"rope_parameters\": {\"rope_type\": \"yarn\"}",
-        "rope_parameters.rope_type must be \"default\", got \"yarn\"")]
+        "rope_parameters.rope_type must be \"default\" or \"linear\", got \"yarn\"")]
+    [InlineData("\"rope_theta\": 10000", "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2}",
+        "rope_scaling.type must be \"default\" or \"linear\", got \"dynamic\"")]
+    [InlineData("\"rope_theta\": 10000", "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8}",
+        "rope_scaling.rope_type must be \"default\" or \"linear\", got \"llama3\"")]
+    [InlineData("\"rope_theta\": 10000", "\"rope_scaling\": {\"type\": \"linear\"}", "rope_scaling.factor is missing")]
+    [InlineData("\"rope_theta\": 10000", "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2, \"beta_fast\": 32}",
+        "rope_scaling.beta_fast is unknown")]
+    [InlineData("\"rope_theta\": 10000", "\"rope_scaling\": {\"type\": \"linear\", \"rope_type\": \"default\"}",
+        "rope_scaling.type must be \"default\" like rope_type, got \"linear\"")]
+    [InlineData("\"rope_theta\": 10000", "\"rope_theta\": 10000, \"rope_parameters\": {\"rope_theta\": 500}",
+        "rope_parameters.rope_theta must be 10000 as elsewhere in the file, got 500")]
+    [InlineData("\"rope_theta\": 10000", "\"rope_parameters\": {\"partial_rotary_factor\": 0.5}",
+        "rope_parameters.partial_rotary_factor must be 1, got 0.5")]
+    [InlineData("\"rope_theta\": 10000", "\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 1}}",
+        "rope_parameters.full_attention is unknown")]
     [InlineData("\"rope_theta\": 10000", "\"partial_rotary_factor\": 0.5", "partial_rotary_factor must be 1, got 0.5")]
     [InlineData("\"hidden_act\": \"silu\"", "\"hidden_act\": \"relu\"",
-        "hidden_act must be \"silu\" or \"gelu_pytorch_tanh\", got \"relu\"")]
-    [InlineData("\"hidden_act\": \"silu\"", "\"mlp_bias\": true", "mlp_bias must be false, got True")]
+        "hidden_act must be \"silu\" or \"swish\" or \"gelu_pytorch_tanh\", got \"relu\"")]
+    [InlineData("\"hidden_act\": \"silu\"", "\"mlp_bias\": true", "mlp_bias must be false, got true")]
     [InlineData("\"tie_word_embeddings\": true", "\"tie_word_embeddings\": 1",
         "tie_word_embeddings must be true or false, got 1")]
     [InlineData("\"model_type\": \"s2\"", "\"model_type\": \"llama\"", "s2_attention must be absent")]
@@ -101,6 +118,39 @@ public sealed class TransformerConfigTests
         Assert.StartsWith("config.json: ", text);
         Assert.Contains(message, text);
     }
+
+    [Theory]
+    [InlineData("\"attention_bias\": true", "attention_bias must be false, got true")]
+    [InlineData("\"sliding_window\": 4096", "sliding_window must be null, got 4096")]
+    [InlineData("\"use_qk_norm\": true", "use_qk_norm must be false, got true")]
+    [InlineData("\"attn_logit_softcapping\": 50.0", "attn_logit_softcapping must be null, got 50.0")]
+    [InlineData("\"final_logit_softcapping\": 30.0", "final_logit_softcapping must be null, got 30.0")]
+    [InlineData("\"attention_multiplier\": 0.5", "attention_multiplier must be 0.25, got 0.5")]
+    [InlineData("\"query_pre_attn_scalar\": 256", "query_pre_attn_scalar must be 16, got 256")]
+    [InlineData("\"embedding_multiplier\": 12", "embedding_multiplier must be 1, got 12")]
+    [InlineData("\"residual_multiplier\": 0.22", "residual_multiplier must be 1, got 0.22")]
+    [InlineData("\"logits_scaling\": 8", "logits_scaling must be 1, got 8")]
+    [InlineData("\"quantization_config\": {\"bits\": 4}", "quantization_config must be null, got {\"bits\": 4}")]
+    [InlineData("\"partial_rotary_factor\": 0.5", "partial_rotary_factor must be 1, got 0.5")]
+    [InlineData("\"layer_types\": [\"full_attention\", \"sliding_attention\"]", "layer_types must be \"full_attention\"")]
+    [InlineData("\"layer_norm_eps\": 1e-5", "layer_norm_eps with the value 1e-5 is unknown and may change the arithmetic")]
+    [InlineData("\"num_experts\": 8", "num_experts with the value 8 is unknown and may change the arithmetic")]
+    [InlineData("\"norm_before\": true", "norm_before with the value true is unknown and may change the arithmetic")]
+    [InlineData("\"scales\": [1, 2]", "scales with the value [1, 2] is unknown and may change the arithmetic")]
+    [InlineData("\"hidden_act\": \"gelu_pytorch_tanh\"", "hidden_act must be \"silu\" or \"swish\", got \"gelu_pytorch_tanh\"")]
+    [InlineData("\"architectures\": [\"MistralForCausalLM\"]",
+        "architectures must be [\"LlamaForCausalLM\"], got [\"MistralForCausalLM\"]")]
+    public void What_changes_the_arithmetic_is_refused_by_name(string field, string message) =>
+        Assert.Contains(message, Assert.Throws<InvalidDataException>(() => Parse(Llama(field))).Message);
+
+    [Theory]
+    [InlineData("\"attention_multiplier\": 0.25, \"query_pre_attn_scalar\": 16, \"logits_scaling\": 1.0")]
+    [InlineData("\"sliding_window\": null, \"quantization_config\": null, \"final_logit_softcapping\": null")]
+    [InlineData("\"layer_types\": [\"full_attention\", \"full_attention\"], \"partial_rotary_factor\": 1.0")]
+    [InlineData("\"pad_token_id\": -1, \"eos_token_id\": [1, 2], \"attention_dropout\": 0.1, \"use_cache\": true")]
+    [InlineData("\"my_note\": \"trained on a Tuesday\", \"my_switch\": false, \"my_list\": [], \"my_table\": {}")]
+    public void What_changes_nothing_is_accepted(string field) =>
+        Assert.Equal(Parse(Llama("\"use_cache\": false")), Parse(Llama(field)));
 
     [Fact]
     public void Plans_must_have_one_entry_or_one_per_layer()
@@ -169,4 +219,9 @@ public sealed class TransformerConfigTests
 
     private static TransformerConfig Parse(string json) =>
         TransformerConfigFile.Parse(Encoding.UTF8.GetBytes(json), "config.json");
+
+    private static string Llama(string field) => $$"""
+        { "model_type": "llama", "hidden_size": 64, "intermediate_size": 96, "max_position_embeddings": 512,
+          "num_attention_heads": 4, "num_hidden_layers": 2, "vocab_size": 100, {{field}} }
+        """;
 }

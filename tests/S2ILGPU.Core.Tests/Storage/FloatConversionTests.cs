@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using S2ILGPU.Tensors;
 using Xunit;
 
 namespace S2ILGPU.Storage;
@@ -10,7 +11,7 @@ public sealed class FloatConversionTests
     [Theory]
     [InlineData(SafetensorsType.BFloat16)]
     [InlineData(SafetensorsType.Float16)]
-    public void Narrowing_takes_the_nearest_and_of_two_the_even(SafetensorsType type)
+    public void Narrowing_rounds_to_nearest_even(SafetensorsType type)
     {
         for (int bits = 0; bits < 0xFFFF; bits++)
         {
@@ -48,8 +49,8 @@ public sealed class FloatConversionTests
     [Fact]
     public void Overflow_becomes_infinity()
     {
-        Assert.Equal(0x7F80, FloatConversion.ToBFloat16(float.MaxValue));
-        Assert.Equal(0xFF80, FloatConversion.ToBFloat16(float.MinValue));
+        Assert.Equal(0x7F80, BFloat16Bits.Round(float.MaxValue));
+        Assert.Equal(0xFF80, BFloat16Bits.Round(float.MinValue));
         Assert.Equal(0x7C00, Narrow(SafetensorsType.Float16, 65520));
         Assert.Equal(0x7BFF, Narrow(SafetensorsType.Float16, 65519));
     }

@@ -95,6 +95,44 @@ public sealed class BytePairTokenizerTests
         Assert.Null(tokenizer.EndOfText);
     }
 
+    // The ids are those that Hugging Face's library gives.
+    [Theory]
+    [InlineData("a  b<x>c", new[] { 97, 257, 98, 258, 99 })]
+    [InlineData("<x", new[] { 60, 120 })]
+    [InlineData("a   b", new[] { 97, 257, 32, 98 })]
+    [InlineData("<x><|endoftext|>", new[] { 258, 60, 124, 101, 110, 100, 111, 102, 116, 101, 120, 116, 124, 62 })]
+    [InlineData("", new int[0])]
+    public void Added_tokens_that_are_not_special_are_tokens_in_every_text(string text, int[] expected)
+    {
+        var tokenizer = WithAdded(("  ", false, false), ("<x>", false, false));
+        Assert.Equal(expected, tokenizer.Encode(text));
+        Assert.Equal(text, tokenizer.Decode(expected));
+        Assert.False(tokenizer.IsSpecial(257));
+        Assert.Equal(["<|endoftext|>"], tokenizer.SpecialTokens.Keys);
+    }
+
+    [Fact]
+    public void Added_tokens_without_normalization_come_first()
+    {
+        var tokenizer = WithAdded(("ab", false, true), ("bc", false, false), ("abcd", true, false));
+        Assert.Equal(['a', 258], tokenizer.Encode("abc"));
+        Assert.Equal([257, 'd'], tokenizer.Encode("abd"));
+        Assert.Equal(['a', 258, 'd'], tokenizer.Encode("abcd"));
+        Assert.Equal([259], tokenizer.Encode("abcd", allowSpecial: true));
+    }
+
+    private static BytePairTokenizer WithAdded(params (string Text, bool IsSpecial, bool IsNormalized)[] added)
+    {
+        var bytes = new BytePairTrainer().Train(257).Vocabulary;
+        return new BytePairTokenizer(new BytePairVocabulary
+        {
+            Tokens = [.. bytes.Tokens, .. added.Select(token => Encoding.UTF8.GetBytes(token.Text))],
+            Merges = bytes.Merges,
+            AddedTokens = [.. bytes.AddedTokens, .. added.Select((token, i) =>
+                new AddedToken(token.Text, 257 + i, token.IsSpecial, token.IsNormalized))],
+        });
+    }
+
     [Fact]
     public void End_of_text_is_the_last_id()
     {
@@ -111,8 +149,8 @@ public sealed class BytePairTokenizerTests
     public void Names_an_id_that_is_not_there(int id)
     {
         var tokenizer = RandomText.Tokenizer(new Random(2), 400);
-        Assert.Contains($"token id {id} is not in the vocabulary of 400",
-            Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Decode([1, id])).Message);
+        Assert.Equal($"token id {id} is not in the vocabulary of 400",
+            Assert.Throws<ArgumentException>(() => tokenizer.Decode([1, id])).Message);
     }
 
     [Fact]

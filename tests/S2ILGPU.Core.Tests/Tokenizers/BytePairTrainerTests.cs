@@ -109,7 +109,7 @@ public sealed class BytePairTrainerTests
     public void Refuses_what_cannot_be()
     {
         var trainer = new BytePairTrainer();
-        Assert.Contains("got 256", Assert.Throws<ArgumentOutOfRangeException>(() => trainer.Train(256)).Message);
+        Assert.Contains("got 256", Assert.Throws<ArgumentException>(() => trainer.Train(256)).Message);
         Assert.Throws<ArgumentException>(() => trainer.Train(300, ["<a>", "<a>"]));
         Assert.Throws<ArgumentException>(() => trainer.Train(300, ["a"]));
     }
@@ -150,5 +150,28 @@ public sealed class BytePairTrainerTests
                     }
         }
         return merges;
+    }
+
+    [Fact]
+    public void Tells_its_progress_and_stops_when_asked()
+    {
+        var corpus = Corpus.FromText(string.Concat(Enumerable.Range(0, 500).Select(i => $"{i * i} ")));
+        var told = new List<double>();
+        using var stop = new CancellationTokenSource();
+        int[] expected = BytePairTrainer.Train(corpus, 300).Encode("1234 5678");
+        Assert.Equal(expected,
+            BytePairTrainer.Train(corpus, 300, new Told(told.Add), CancellationToken.None).Encode("1234 5678"));
+        Assert.Equal(told.Order(), told);
+        Assert.Equal((0.0, 1.0), (told[0], told[^1]));
+        Assert.InRange(told.Count, 40, 101);
+        Assert.Throws<OperationCanceledException>(() =>
+            BytePairTrainer.Train(corpus, 300, new Told(_ => stop.Cancel()), stop.Token));
+        Assert.Throws<OperationCanceledException>(() => TokenDataset.Create(BytePairTrainer.Train(corpus, 300),
+            Corpus.FromText("a", "b"), new Told(_ => stop.Cancel()), stop.Token));
+    }
+
+    private sealed class Told(Action<double> tell) : IProgress<double>
+    {
+        public void Report(double value) => tell(value);
     }
 }

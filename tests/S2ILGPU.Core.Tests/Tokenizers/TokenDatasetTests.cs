@@ -84,7 +84,7 @@ public sealed class TokenDatasetTests
                     targets.AddRange(window[1..]);
                 }
                 Assert.Equal(data.TokenCount == 0 ? [] : data.Tokens[1..].ToArray(), targets);
-                Assert.Throws<ArgumentOutOfRangeException>(() => { data.Window(data.WindowCount(context), context); });
+                Assert.Throws<ArgumentException>(() => { data.Window(data.WindowCount(context), context); });
             }
     }
 

@@ -8,6 +8,7 @@ using S2ILGPU.Storage;
 using S2ILGPU.TestSupport;
 using S2ILGPU.Tokenizers;
 using Xunit;
+using JsonValue = System.Text.Json.Nodes.JsonValue;
 
 namespace S2ILGPU.Core.Tests.Tokenizers;
 
@@ -105,9 +106,26 @@ public sealed class TokenizerJsonTests : IDisposable
         Assert.Equal(259, BytePairTokenizer.Load(_folder.Write("c", json.ToJsonString())).EndOfText);
     }
 
+    [Fact]
+    public void Added_tokens_come_back_as_they_were()
+    {
+        var json = HandMade(true);
+        json["added_tokens"]!.AsArray().Add(JsonNode.Parse("""{"id":260,"content":"  ","special":false}"""));
+        json["added_tokens"]!.AsArray()
+            .Add(JsonNode.Parse("""{"id":261,"content":"<x>","special":false,"normalized":true}"""));
+        var tokenizer = BytePairTokenizer.Load(_folder.Write("a", json.ToJsonString()));
+        tokenizer.Save(_folder["b"]);
+        foreach (var loaded in (BytePairTokenizer[])[tokenizer, BytePairTokenizer.Load(_folder["b"])])
+        {
+            Assert.Equal([64, 260, 65, 261, 66], loaded.Encode("a  b<x>c"));
+            Assert.Equal([260, 27, 91, 29], loaded.Encode("  <|>"));
+        }
+        Assert.Equal(tokenizer.Vocabulary.AddedTokens, BytePairTokenizer.Load(_folder["b"]).Vocabulary.AddedTokens);
+    }
+
     [Theory]
     [InlineData("normalizer", """{"type":"NFC"}""", "normalizer {\"type\":\"NFC\"} is not supported")]
-    [InlineData("pre_tokenizer", "null", "pre_tokenizer must be an object, got null")]
+    [InlineData("pre_tokenizer", "null", "pre_tokenizer is missing")]
     [InlineData("pre_tokenizer", """{"type":"Whitespace"}""",
         "pre_tokenizer {\"type\":\"Whitespace\"} is not supported")]
     [InlineData("pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":true}""", "add_prefix_space must be false")]
@@ -116,20 +134,20 @@ public sealed class TokenizerJsonTests : IDisposable
     [InlineData("pre_tokenizer", """{"type":"Sequence","pretokenizers":[]}""", "is not supported")]
     [InlineData("pre_tokenizer",
         """{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"(?i:'s|'t)|\\p{N}{1,3}"}},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}""",
-        "splitting by the pattern (?i:'s|'t)|\\p{N}{1,3} is not supported, only by GPT-2's 's|'t|")]
+        "pattern (?i:'s|'t)|\\p{N}{1,3} is not supported, only splitting by GPT-2's 's|'t|")]
     [InlineData("decoder", """{"type":"Metaspace"}""", "decoder {\"type\":\"Metaspace\"} is not supported")]
     [InlineData("post_processor", """{"type":"TemplateProcessing"}""",
         "post_processor {\"type\":\"TemplateProcessing\"} is not supported")]
-    [InlineData("model.type", "\"WordPiece\"", "model.type \"WordPiece\" is not supported, only BPE")]
-    [InlineData("model.byte_fallback", "true", "model.byte_fallback true is not supported")]
+    [InlineData("model.type", "\"WordPiece\"", "model.type must be \"BPE\", got \"WordPiece\"")]
+    [InlineData("model.byte_fallback", "true", "model.byte_fallback must be false, got true")]
     [InlineData("model.ignore_merges", "1", "ignore_merges must be true or false, got 1")]
-    [InlineData("model.dropout", "0.1", "model.dropout 0.1 is not supported")]
+    [InlineData("model.dropout", "0.1", "model.dropout must be null or 0, got 0.1")]
     [InlineData("model.end_of_word_suffix", "\"</w>\"",
-        "model.end_of_word_suffix \"\\u003C/w\\u003E\" is not supported")]
+        "model.end_of_word_suffix must be null or empty, got \"\\u003C/w\\u003E\"")]
     [InlineData("model", "[]", "model must be an object, got []")]
     [InlineData("model.vocab", "7", "model.vocab must be an object, got 7")]
-    [InlineData("model.vocab.he", "-1", "model.vocab: the id of 'he' must be a non-negative integer, got -1")]
-    [InlineData("model.vocab.he", "1.5", "model.vocab: the id of 'he' must be a non-negative integer, got 1.5")]
+    [InlineData("model.vocab.he", "-1", "model.vocab.he must be a non-negative integer, got -1")]
+    [InlineData("model.vocab.he", "1.5", "model.vocab.he must be a non-negative integer, got 1.5")]
     [InlineData("model.vocab.he", "2000000000", "the token 'he' has the id 2000000000, but there are only 260 tokens")]
     [InlineData("model.vocab.he", "3", "two tokens have the id 3")]
     [InlineData("model.vocab.数", "260",
@@ -138,14 +156,14 @@ public sealed class TokenizerJsonTests : IDisposable
     [InlineData("model.merges", """["Ġ"]""", "model.merges[0] must be \"left right\"")]
     [InlineData("model.merges", """["h e x"]""", "model.merges[0] must be \"left right\"")]
     [InlineData("model.merges", """[["h",1]]""", "model.merges[0] must be \"left right\"")]
-    [InlineData("model.merges", """["h e","x y"]""", "model.merges[1]: 'x', 'y' and 'xy' must all be in model.vocab")]
-    [InlineData("model.merges", """["h e","h e"]""", "model.merges[1]: 'h' and 'e' are merged twice")]
+    [InlineData("model.merges", """["h e","x y"]""", "model.merges[1] names 'x', 'y' and 'xy', which must all be in model.vocab")]
+    [InlineData("model.merges", """["h e","h e"]""", "model.merges[1] merges 'h' and 'e' a second time")]
     [InlineData("added_tokens", """[{"id":256,"content":"Ġt"}]""",
-        "model.merges[0]: 'Ġt' is an added token with other bytes than 'Ġ' and 't' make")]
+        "model.merges[0] makes 'Ġt', an added token with other bytes than 'Ġ' and 't' make")]
     [InlineData("added_tokens", "{}", "added_tokens must be an array, got {}")]
     [InlineData("added_tokens", "[3]", "added_tokens[0] must be an object, got 3")]
-    [InlineData("added_tokens", """[{"id":259}]""", "added_tokens[0].content must be a string, got nothing")]
-    [InlineData("added_tokens", """[{"id":259,"content":""}]""", "added_tokens[0] needs a text")]
+    [InlineData("added_tokens", """[{"id":259}]""", "added_tokens[0].content is missing")]
+    [InlineData("added_tokens", """[{"id":259,"content":""}]""", "added_tokens[0].content must be a text that is not empty")]
     [InlineData("added_tokens", """[{"id":5,"content":"<|endoftext|>"}]""",
         "added_tokens[0] '<|endoftext|>' has the id 5, but 259 in model.vocab")]
     [InlineData("added_tokens", """[{"id":259,"content":"<|endoftext|>","lstrip":true}]""",
@@ -173,7 +191,7 @@ public sealed class TokenizerJsonTests : IDisposable
 
     [Theory]
     [InlineData("", "not valid JSON")]
-    [InlineData("[]", "a tokenizer must be a JSON object, got []")]
+    [InlineData("[]", "the document must be an object, got []")]
     [InlineData("{\"model\":{\"a\":1,\"a\":2}}", "not valid JSON")]
     [InlineData("{\"pre_tokenizer\":{\"type\":\"\\ud800\"}}", "a string holds an escape that is no character")]
     public void Says_that_it_is_not_json(string text, string expected) => AssertBad(text, expected);

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using S2ILGPU.Cpu.Simd;
-using S2ILGPU.Cpu.Threads;
+using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu.Memory;
 
@@ -50,16 +50,10 @@ internal readonly unsafe struct StoredBFloat16(ushort bits) : IStoredWeight<Stor
 {
     private readonly ushort _bits = bits;
 
-    public static float Widen(StoredBFloat16 stored) => BitConverter.UInt32BitsToSingle((uint)stored._bits << 16);
+    public static float Widen(StoredBFloat16 stored) => BFloat16Bits.Widen(stored._bits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Load<T>(StoredBFloat16* source) where T : unmanaged, ISimd<T> => T.LoadBFloat16((ushort*)source);
 
-    // Adding 0x7FFF and the lowest kept bit carries exactly when the dropped half is above one half, or is one half and
-    // the kept part odd. A NaN keeps a mantissa bit.
-    public static StoredBFloat16 Round(float value)
-    {
-        uint bits = BitConverter.SingleToUInt32Bits(value);
-        return new((ushort)(float.IsNaN(value) ? (bits >> 16) | 0x40 : (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16));
-    }
+    public static StoredBFloat16 Round(float value) => new(BFloat16Bits.Round(value));
 }

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Threads;
+using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu.Simd;
 
@@ -25,7 +25,7 @@ internal readonly unsafe struct SimdScalar(float value) : ISimd<SimdScalar>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(SimdScalar value, float* destination) => *destination = value._v;
 
-    public static SimdScalar LoadBFloat16(ushort* source) => new(BitConverter.UInt32BitsToSingle((uint)*source << 16));
+    public static SimdScalar LoadBFloat16(ushort* source) => new(BFloat16Bits.Widen(*source));
 
     public static SimdScalar LoadFloat16(ushort* source) => new((float)BitConverter.UInt16BitsToHalf(*source));
 
