@@ -163,10 +163,8 @@ internal static class Decode
             Intrinsics.CopyWait0();
         else if (TShape.Stages == 2)
             Intrinsics.CopyWait1();
-        else if (TShape.Stages == 3)
-            Intrinsics.CopyWait2();
         else
-            Intrinsics.CopyWait3();
+            Intrinsics.CopyWait2();
     }
 
     /// <summary>The bits of a pair of 16-bit elements of which the first <paramref name="count"/> exist.</summary>
