@@ -1,9 +1,8 @@
 using ILGPU;
 using S2ILGPU.Engines;
 using S2ILGPU.Kernels;
-using S2ILGPU.Kernels.Attention.Portable;
-using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Kernels.Elementwise;
+using S2ILGPU.Queue;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU;
@@ -15,14 +14,14 @@ public sealed partial class IlgpuEngine
     {
         ShapeException.ThrowUnless(nameof(Add), nameof(b), b, a.Shape);
         ShapeException.ThrowUnless(nameof(Add), nameof(sum), sum, a.Shape);
-        LaunchElements(new AddOperation { A = _tensors.Floats(a), B = _tensors.Floats(b), Sum = _tensors.Floats(sum) });
+        _queue.LaunchElements(new AddOperation { A = _tensors.Floats(a), B = _tensors.Floats(b), Sum = _tensors.Floats(sum) });
     }
 
     /// <inheritdoc/>
     public void AddScaled(Tensor x, float factor, Tensor accumulator)
     {
         ShapeException.ThrowUnless(nameof(AddScaled), nameof(accumulator), accumulator, x.Shape);
-        LaunchElements(new AddScaledOperation { X = _tensors.Floats(x), Factor = factor,
+        _queue.LaunchElements(new AddScaledOperation { X = _tensors.Floats(x), Factor = factor,
             Accumulator = _tensors.Floats(accumulator) });
     }
 
@@ -30,7 +29,7 @@ public sealed partial class IlgpuEngine
     public void Gelu(Tensor x, Tensor y)
     {
         ShapeException.ThrowUnless(nameof(Gelu), nameof(y), y, x.Shape);
-        LaunchElements(new GeluOperation { X = _tensors.Floats(x), Y = _tensors.Floats(y) });
+        _queue.LaunchElements(new GeluOperation { X = _tensors.Floats(x), Y = _tensors.Floats(y) });
     }
 
     /// <inheritdoc/>
@@ -40,7 +39,7 @@ public sealed partial class IlgpuEngine
             return;
         ShapeException.ThrowUnless(nameof(GeluBackward), nameof(dy), dy, x.Shape);
         ShapeException.ThrowUnless(nameof(GeluBackward), nameof(dx), dx.Tensor, x.Shape);
-        LaunchElements(new GeluBackwardOperation
+        _queue.LaunchElements(new GeluBackwardOperation
         {
             X = _tensors.Floats(x),
             OutputGradient = _tensors.Floats(dy),
@@ -55,7 +54,7 @@ public sealed partial class IlgpuEngine
         ShapeException.ThrowUnless(nameof(SwiGlu), nameof(up), up, gate.Shape);
         ShapeException.ThrowUnless(nameof(SwiGlu), nameof(y), y, gate.Shape);
         var (rows, columns) = Extents(y);
-        LaunchRows(new SwiGluOperation { Gate = RowsOf(gate), Up = RowsOf(up), Y = RowsOf(y), Rows = rows,
+        _queue.LaunchRows(new SwiGluOperation { Gate = RowsOf(gate), Up = RowsOf(up), Y = RowsOf(y), Rows = rows,
             Columns = columns });
     }
 
@@ -67,7 +66,7 @@ public sealed partial class IlgpuEngine
         CheckTarget(nameof(SwiGluBackward), nameof(dgate), dgate, gate.Shape);
         CheckTarget(nameof(SwiGluBackward), nameof(dup), dup, gate.Shape);
         var (rows, columns) = Extents(dy);
-        LaunchRows(new SwiGluBackwardOperation
+        _queue.LaunchRows(new SwiGluBackwardOperation
         {
             Gate = RowsOf(gate),
             Up = RowsOf(up),
@@ -77,6 +76,32 @@ public sealed partial class IlgpuEngine
             Rows = rows,
             Columns = columns,
         });
+    }
+
+    /// <inheritdoc/>
+    public long CountNonFinite(Tensor x)
+    {
+        if (x.Count == 0)
+            return 0;
+        if (x.ElementType != ElementType.Float32 || !x.IsContiguous)
+        {
+            using var dense = Allocate(x.Shape, ElementType.Float32);
+            Copy(x, dense);
+            return CountNonFinite(dense);
+        }
+        var (groups, threads) = _queue.ElementGroups(x.Count);
+        var counts = new long[groups * threads];
+        using var scratch = new HostCopy<long>(_queue, counts);
+        _queue.Launch(NonFiniteKernel.NonFinite, new Index3D(groups, 1, 1), threads,
+            new CountArguments
+            {
+                Values = _tensors.Words(x),
+                Counts = scratch.View,
+                First = x.OffsetElements,
+                Count = x.Count,
+            });
+        _queue.Download(scratch.View, counts.AsSpan());
+        return counts.Sum();
     }
 
     private static void CheckTarget(string operation, string argument, GradientTarget target, Shape expected)
@@ -99,26 +124,10 @@ public sealed partial class IlgpuEngine
     {
         var rows = _tensors.Rows(tensor);
         long extent = rows.Count == 0 || rows.Columns == 0 ? 0 : (rows.Count - 1) * rows.Stride + rows.Columns;
-        return new RowView { Data = rows.Floats.SubView(rows.Offset, extent), Stride = rows.Stride };
+        return new RowView { Data = rows.Words.Cast<float>().SubView(rows.Offset, extent), Stride = rows.Stride };
     }
 
     private RowTarget TargetOf(GradientTarget target) => target.Tensor is { } tensor
         ? new RowTarget { Rows = RowsOf(tensor), IsNeeded = 1, Accumulate = target.Accumulate ? 1 : 0 }
         : default;
-
-    private void LaunchElements<TOperation>(in TOperation operation) where TOperation : struct, IElementwiseOperation =>
-        LaunchOver(operation.Count, ElementwiseKernel.Elements, operation);
-
-    // As many groups as fill the device: a group per row, and more where rows are few and long.
-    private void LaunchRows<TOperation>(in TOperation operation) where TOperation : struct, IRowOperation
-    {
-        if (operation.Rows == 0 || operation.Columns == 0)
-            return;
-        int threads = IsEmulated ? EmulatedThreads : RowThreads(operation.Columns);
-        int across = (operation.Columns + threads - 1) / threads, enough = IsEmulated ? 2
-            : 16 * _accelerator.NumMultiprocessors;
-        int down = IsEmulated ? Math.Min(2, operation.Rows) : operation.Rows;
-        Launch(ElementwiseKernel.Rows, new Index3D(down, Math.Min(across, Math.Max(1, enough / down)), 1), threads,
-            operation);
-    }
 }

@@ -1,8 +1,6 @@
 using ILGPU;
 using S2ILGPU.Engines;
 using S2ILGPU.Kernels;
-using S2ILGPU.Kernels.Attention.Portable;
-using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Kernels.MatMul;
 using S2ILGPU.Memory;
 using S2ILGPU.Tensors;
@@ -11,8 +9,8 @@ namespace S2ILGPU;
 
 public sealed partial class IlgpuEngine
 {
-    // The most rows of C that are computed as dot products: a tile would be mostly empty, and too few groups would read
-    // B.
+    // The most rows of C that are computed as dot products: a tile would be mostly empty, and too few groups would
+    // read B.
     private const int MaxVectors = 8;
 
     /// <inheritdoc/>
@@ -42,14 +40,14 @@ public sealed partial class IlgpuEngine
             C = TargetOf(new GradientTarget(a.C, a.Accumulate)),
         };
         if (rows <= MaxVectors && a.TransposeB && !a.TransposeA)
-            Launch(DotProducts.Run, new Index3D(checked(rows * columns), 1, 1), RowThreads(steps), product);
+            _queue.Launch(DotProducts.Run, new Index3D(checked(rows * columns), 1, 1), _queue.RowThreads(steps), product);
         else
-            Launch(ProductTile.Run, new Index3D(Tiles(columns), Tiles(rows), 1), ProductTile.Threads, product);
+            _queue.Launch(ProductTile.Run, new Index3D(Tiles(columns), Tiles(rows), 1), ProductTile.Threads, product);
     }
 
     private static int Tiles(int lanes) => (lanes + ProductTile.Lanes - 1) / ProductTile.Lanes;
 
-    private static MatrixOperand<TStored> Operand<TStored>(in TensorRows rows, int lanes, int steps, bool isTransposed)
+    private static MatrixOperand<TStored> Operand<TStored>(in DeviceRows rows, int lanes, int steps, bool isTransposed)
         where TStored : struct, IStoredElement => new()
     {
         Words = rows.Words,

@@ -1,21 +1,25 @@
 using ILGPU;
-using ILGPU.Runtime;
-using S2ILGPU.Devices;
 using S2ILGPU.Engines;
 using S2ILGPU.Kernels;
-using S2ILGPU.Kernels.Attention.Portable;
-using S2ILGPU.Kernels.Attention.TensorCore;
+using S2ILGPU.Kernels.Memory;
 using S2ILGPU.Memory;
+using S2ILGPU.Queue;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU;
 
 public sealed partial class IlgpuEngine
 {
-    // Kernels count elements in 32 bits; larger tensors are copied in slices.
-    private const long MaxCopyElements = 1L << 30;
+    private readonly PageTableCopies _pageTables;
 
-    private readonly PageTableCopies _pageTables = new();
+    /// <inheritdoc/>
+    public long UsedBytes => _queue.Memory.UsedBytes;
+
+    /// <inheritdoc/>
+    public long PeakBytes => _queue.Memory.PeakBytes;
+
+    /// <inheritdoc/>
+    public Tensor Allocate(Shape shape, ElementType elementType) => _queue.Allocate(shape, elementType);
 
     /// <inheritdoc/>
     public void Upload(ReadOnlySpan<float> source, Tensor destination)
@@ -25,11 +29,11 @@ public sealed partial class IlgpuEngine
             return;
         if (destination.ElementType == ElementType.Float32 && destination.IsContiguous)
         {
-            GpuDevices.Upload(_tensors.Floats(destination), _stream, source);
+            _queue.Upload(source, _tensors.Floats(destination));
             return;
         }
         using var staging = Allocate(destination.Shape, ElementType.Float32);
-        GpuDevices.Upload(_tensors.Floats(staging), _stream, source);
+        _queue.Upload(source, _tensors.Floats(staging));
         Copy(staging, destination);
     }
 
@@ -42,11 +46,11 @@ public sealed partial class IlgpuEngine
             return;
         if (destination.IsContiguous)
         {
-            GpuDevices.Upload(_tensors.Ints(destination), _stream, source);
+            _queue.Upload(source, _tensors.Ints(destination));
             return;
         }
         using var staging = Allocate(destination.Shape, ElementType.Int32);
-        GpuDevices.Upload(_tensors.Ints(staging), _stream, source);
+        _queue.Upload(source, _tensors.Ints(staging));
         Copy(staging, destination);
     }
 
@@ -58,12 +62,12 @@ public sealed partial class IlgpuEngine
             return;
         if (source.ElementType == ElementType.Float32 && source.IsContiguous)
         {
-            _tensors.Floats(source).CopyToCPU(_stream, destination);
+            _queue.Download(_tensors.Floats(source), destination);
             return;
         }
         using var staging = Allocate(source.Shape, ElementType.Float32);
         Copy(source, staging);
-        _tensors.Floats(staging).CopyToCPU(_stream, destination);
+        _queue.Download(_tensors.Floats(staging), destination);
     }
 
     /// <inheritdoc/>
@@ -75,76 +79,19 @@ public sealed partial class IlgpuEngine
             return;
         if (source.IsContiguous)
         {
-            _tensors.Ints(source).CopyToCPU(_stream, destination);
+            _queue.Download(_tensors.Ints(source), destination);
             return;
         }
         using var staging = Allocate(source.Shape, ElementType.Int32);
         Copy(source, staging);
-        _tensors.Ints(staging).CopyToCPU(_stream, destination);
+        _queue.Download(_tensors.Ints(staging), destination);
     }
 
     /// <inheritdoc/>
-    public void Fill(Tensor tensor, float value)
-    {
-        Action<CopyArguments> kernel = tensor.ElementType switch
-        {
-            ElementType.Float32 => PortableCopy.Fill<StoredSingle>,
-            ElementType.BFloat16 => PortableCopy.Fill<StoredBFloat16>,
-            ElementType.Float16 => PortableCopy.Fill<StoredHalf>,
-            ElementType.Int32 => PortableCopy.FillBits,
-            _ => throw Unsupported(nameof(Fill), tensor),
-        };
-        float stored = tensor.ElementType == ElementType.Int32 ? BitConverter.Int32BitsToSingle((int)value) : value;
-        ForEachSlice(tensor, tensor, (_, slice) =>
-        {
-            var arguments = CopyOf(slice, slice);
-            arguments.Value = stored;
-            LaunchOver(slice.Count, kernel, arguments);
-        });
-    }
+    public void Fill(Tensor tensor, float value) => _queue.Fill(tensor, value);
 
     /// <inheritdoc/>
-    public void Copy(Tensor source, Tensor destination)
-    {
-        ShapeException.ThrowUnless(nameof(Copy), nameof(destination), destination, source.Shape);
-        if ((source.ElementType == ElementType.Int32) != (destination.ElementType == ElementType.Int32))
-            throw new ShapeException(nameof(Copy), nameof(destination),
-                $"an integer tensor exactly when the source {source} is one", destination.ToString());
-        if (source.Count == 0)
-            return;
-        if (source.ElementType == destination.ElementType && source.ElementType.SizeBytes() == sizeof(int)
-            && source.IsContiguous && destination.IsContiguous)
-        {
-            var (from, to) = (_tensors.Words(source).SubView(source.OffsetElements, source.Count),
-                _tensors.Words(destination).SubView(destination.OffsetElements, source.Count));
-            from.CopyTo(_stream, to);
-            return;
-        }
-        var kernel = CopyKernel(source, destination);
-        ForEachSlice(source, destination, (from, to) => LaunchOver(to.Count, kernel, CopyOf(from, to)));
-    }
-
-    /// <inheritdoc/>
-    public long CountNonFinite(Tensor x)
-    {
-        if (x.Count == 0)
-            return 0;
-        if (x.ElementType != ElementType.Float32 || !x.IsContiguous)
-        {
-            using var dense = Allocate(x.Shape, ElementType.Float32);
-            Copy(x, dense);
-            return CountNonFinite(dense);
-        }
-        var (groups, threads) = ElementGroups(x.Count);
-        var counts = new long[groups * threads];
-        using var scratch = new HostCopy<long>(_memory, _stream, counts);
-        var view = scratch.View;
-        Launch(PortableCount.NonFinite, new Index3D(groups, 1, 1), threads,
-            new CountArguments { Values = _tensors.Words(x), Counts = view, First = x.OffsetElements,
-            Count = x.Count });
-        view.CopyToCPU(_stream, counts.AsSpan());
-        return counts.Sum();
-    }
+    public void Copy(Tensor source, Tensor destination) => _queue.Copy(source, destination);
 
     /// <inheritdoc/>
     public void WritePages(Tensor source, Tensor pages, PageTable table, SequenceBatch sequences)
@@ -155,31 +102,39 @@ public sealed partial class IlgpuEngine
         for (int s = 0; s < rows.Length; s++)
         {
             var sequence = sequences.Sequences[s];
-            rows[s] = new NewRows { Batch = sequence.Batch, FirstRow = sequence.QueryStart, Count = sequence.QueryCount,
-                FirstPosition = sequence.FirstQueryPosition };
+            rows[s] = new NewRows
+            {
+                Batch = sequence.Batch,
+                FirstRow = sequence.QueryStart,
+                Count = sequence.QueryCount,
+                FirstPosition = sequence.FirstQueryPosition,
+            };
             most = Math.Max(most, sequence.QueryCount);
         }
         int heads = source.Shape[2], headDim = source.Shape[3];
         if (most * heads == 0 || headDim == 0)
             return;
-        using var scratch = new HostCopy<NewRows>(_memory, _stream, rows);
+        using var scratch = new HostCopy<NewRows>(_queue, rows);
         var arguments = new PageArguments
         {
             Sequences = scratch.View,
-            Table = _pageTables.On(_memory, _stream, table),
+            Table = _pageTables.Of(table),
             Source = _tensors.Words(source),
             Destination = _tensors.Words(pages),
             SourceRows = DeviceTensors.HeadRows(source),
             DestinationOffset = pages.OffsetElements,
             PageStride = pages.Stride(0),
             TokenStride = pages.Stride(1),
-            Heads = heads, HeadDim = headDim, BlockTokens = pages.Shape[1], MaxBlocks = table.MaxBlocks,
+            Heads = heads,
+            HeadDim = headDim,
+            BlockTokens = pages.Shape[1],
+            MaxBlocks = table.MaxBlocks,
         };
-        var kernel = PageKernel(source, pages);
-        int groups = (int)Math.Min((long)most * heads, IsEmulated ? 4 : 16L * _accelerator.NumMultiprocessors);
+        var kernel = PagesKernelOf(source, pages);
+        int groups = (int)Math.Min((long)most * heads, _queue.IsEmulated ? 4 : 16L * _queue.Multiprocessors);
         for (; arguments.FirstSequence < rows.Length; arguments.FirstSequence += ushort.MaxValue)
-            Launch(kernel, new Index3D(groups, Math.Min(ushort.MaxValue, rows.Length - arguments.FirstSequence), 1),
-                IsEmulated ? 8 : 64, arguments);
+            _queue.Launch(kernel, new Index3D(groups, Math.Min(ushort.MaxValue, rows.Length - arguments.FirstSequence), 1),
+                _queue.IsEmulated ? 8 : 64, arguments);
     }
 
     private static void CheckPages(Tensor source, Tensor pages, PageTable table, SequenceBatch sequences)
@@ -196,79 +151,17 @@ public sealed partial class IlgpuEngine
                 + $"but the page table is for {table.Sequences} of {table.MaxBlocks} blocks of {pages.Shape[1]}");
     }
 
-    // Slices along the first dimension of more than one element until a kernel can count the elements.
-    private static void ForEachSlice(Tensor source, Tensor destination, Action<Tensor, Tensor> action)
-    {
-        if (source.Count == 0)
-            return;
-        if (source.Count < MaxCopyElements)
-        {
-            action(source, destination);
-            return;
-        }
-        int dimension = 0;
-        while (source.Shape[dimension] == 1)
-            dimension++;
-        int half = source.Shape[dimension] / 2;
-        foreach (var (start, count) in ((int, int)[])[(0, half), (half, source.Shape[dimension] - half)])
-        {
-            using var from = source.Slice(dimension, start, count);
-            using var to = destination.Slice(dimension, start, count);
-            ForEachSlice(from, to, action);
-        }
-    }
-
-    private CopyArguments CopyOf(Tensor source, Tensor destination)
-    {
-        var shape = source.Shape;
-        int Extent(int fromEnd) => shape.Rank >= fromEnd ? shape[-fromEnd] : 1;
-        return new CopyArguments
-        {
-            Source = _tensors.Words(source),
-            Destination = _tensors.Words(destination),
-            From = StridesOf(source),
-            To = StridesOf(destination),
-            Extent1 = Extent(3), Extent2 = Extent(2), Extent3 = Extent(1), Count = (int)source.Count,
-        };
-    }
-
-    private static ElementStrides StridesOf(Tensor tensor)
-    {
-        long Stride(int fromEnd) => tensor.Shape.Rank >= fromEnd ? tensor.Stride(-fromEnd) : 0;
-        return new ElementStrides { Offset = tensor.OffsetElements, Stride0 = Stride(4), Stride1 = Stride(3),
-            Stride2 = Stride(2), Stride3 = Stride(1) };
-    }
-
-    private static Action<CopyArguments> CopyKernel(Tensor source, Tensor destination) =>
-        (source.ElementType, destination.ElementType) switch
-    {
-        (ElementType.Float32, ElementType.Float32) or (ElementType.Int32, ElementType.Int32) =>
-            PortableCopy.Copy<StoredSingle, StoredSingle>,
-        (ElementType.Float32, ElementType.BFloat16) => PortableCopy.Copy<StoredSingle, StoredBFloat16>,
-        (ElementType.Float32, ElementType.Float16) => PortableCopy.Copy<StoredSingle, StoredHalf>,
-        (ElementType.BFloat16, ElementType.Float32) => PortableCopy.Copy<StoredBFloat16, StoredSingle>,
-        (ElementType.BFloat16, ElementType.BFloat16) => PortableCopy.Copy<StoredBFloat16, StoredBFloat16>,
-        (ElementType.BFloat16, ElementType.Float16) => PortableCopy.Copy<StoredBFloat16, StoredHalf>,
-        (ElementType.Float16, ElementType.Float32) => PortableCopy.Copy<StoredHalf, StoredSingle>,
-        (ElementType.Float16, ElementType.BFloat16) => PortableCopy.Copy<StoredHalf, StoredBFloat16>,
-        (ElementType.Float16, ElementType.Float16) => PortableCopy.Copy<StoredHalf, StoredHalf>,
-        _ => throw Unsupported(nameof(Copy), source.ElementType is ElementType.Float64 ? source : destination),
-    };
-
-    private static Action<PageArguments> PageKernel(Tensor source, Tensor pages) =>
+    private static Action<PageArguments> PagesKernelOf(Tensor source, Tensor pages) =>
         (source.ElementType, pages.ElementType) switch
     {
-        (ElementType.Float32, ElementType.Float32) => PortablePages.Write<StoredSingle, StoredSingle>,
-        (ElementType.Float32, ElementType.BFloat16) => PortablePages.Write<StoredSingle, StoredBFloat16>,
-        (ElementType.Float32, ElementType.Float16) => PortablePages.Write<StoredSingle, StoredHalf>,
-        (ElementType.BFloat16, ElementType.BFloat16) => PortablePages.Write<StoredBFloat16, StoredBFloat16>,
-        (ElementType.Float16, ElementType.Float16) => PortablePages.Write<StoredHalf, StoredHalf>,
+        (ElementType.Float32, ElementType.Float32) => PagesKernel.Write<StoredSingle, StoredSingle>,
+        (ElementType.Float32, ElementType.BFloat16) => PagesKernel.Write<StoredSingle, StoredBFloat16>,
+        (ElementType.Float32, ElementType.Float16) => PagesKernel.Write<StoredSingle, StoredHalf>,
+        (ElementType.BFloat16, ElementType.BFloat16) => PagesKernel.Write<StoredBFloat16, StoredBFloat16>,
+        (ElementType.Float16, ElementType.Float16) => PagesKernel.Write<StoredHalf, StoredHalf>,
         _ => throw new ArgumentException(
             $"{nameof(WritePages)}: no conversion from {source.ElementType} to pages of {pages.ElementType}"),
     };
-
-    private static ArgumentException Unsupported(string operation, Tensor tensor) =>
-        new($"{operation}: GPU engines hold Float32, BFloat16, Float16 and Int32, not {tensor}");
 
     private static void CheckInteger(string operation, Tensor tensor)
     {

@@ -14,14 +14,14 @@ public sealed partial class IlgpuEngine
     {
         CheckCount(nameof(SumOfSquares), nameof(result), result, 1);
         var (values, total) = (_tensors.Floats(x), _tensors.Floats(result));
-        var (groups, threads) = ElementGroups(Math.Max(1, x.Count));
-        var scratch = _memory.Rent((long)groups * sizeof(CompensatedSum));
+        var (groups, threads) = _queue.ElementGroups(Math.Max(1, x.Count));
+        var scratch = _queue.Memory.Rent((long)groups * sizeof(CompensatedSum));
         var partials = scratch.Words.Cast<CompensatedSum>().SubView(0, groups);
-        Launch(SumOfSquaresKernel.Partials, new Index3D(groups, 1, 1), threads,
+        _queue.Launch(SumOfSquaresKernel.Partials, new Index3D(groups, 1, 1), threads,
             new SumOfSquaresArguments { X = values, Partials = partials });
-        Launch(SumOfSquaresKernel.Total, new Index3D(1, 1, 1), SumOfSquaresKernel.TotalThreads,
+        _queue.Launch(SumOfSquaresKernel.Total, new Index3D(1, 1, 1), SumOfSquaresKernel.TotalThreads,
             new TotalArguments { Partials = partials, Result = total, Accumulate = accumulate ? 1 : 0 });
-        _memory.Return(scratch);
+        _queue.Memory.Return(scratch);
     }
 
     /// <inheritdoc/>
@@ -33,7 +33,7 @@ public sealed partial class IlgpuEngine
         ShapeException.ThrowUnless(nameof(AdamW), nameof(a.FirstMoment), a.FirstMoment, shape);
         ShapeException.ThrowUnless(nameof(AdamW), nameof(a.SecondMoment), a.SecondMoment, shape);
         ArgumentOutOfRangeException.ThrowIfLessThan(a.Step, 1);
-        LaunchElements(new AdamWOperation
+        _queue.LaunchElements(new AdamWOperation
         {
             Parameter = _tensors.Floats(a.Parameter),
             Gradient = _tensors.Floats(a.Gradient),
@@ -46,7 +46,8 @@ public sealed partial class IlgpuEngine
             NewSecond = (float)(1 - (double)a.Beta2),
             Step = (float)(a.LearningRate / (1 - Math.Pow(a.Beta1, a.Step))),
             SecondCorrection = (float)(1 / (1 - Math.Pow(a.Beta2, a.Step))),
-            Epsilon = a.Epsilon, Keep = (float)(1 - (double)a.LearningRate * a.WeightDecay),
+            Epsilon = a.Epsilon,
+            Keep = (float)(1 - (double)a.LearningRate * a.WeightDecay),
         });
     }
 }

@@ -2,8 +2,7 @@ using System.Numerics;
 using ILGPU;
 using S2ILGPU.Engines;
 using S2ILGPU.Kernels;
-using S2ILGPU.Kernels.Attention.Portable;
-using S2ILGPU.Kernels.Attention.TensorCore;
+using S2ILGPU.Kernels.Elementwise;
 using S2ILGPU.Kernels.Row;
 using S2ILGPU.Memory;
 using S2ILGPU.Tensors;
@@ -12,15 +11,8 @@ namespace S2ILGPU;
 
 public sealed partial class IlgpuEngine
 {
-    // Emulated devices pay for every thread and barrier.
-    private const int EmulatedThreads = 4;
-
     // Rows of a partial sum of dweight: at least so many, and at most so many parts.
     private const int MinPartRows = 16, MaxParts = 128;
-
-    /// <summary>Threads of the group that owns a row, where tests want another number than the device would choose: at
-    /// most 256; null otherwise.</summary>
-    internal int? ForcedRowThreads { get; set; }
 
     /// <inheritdoc/>
     public void RmsNorm(Tensor x, Tensor weight, Tensor y, Tensor inverseRms, float epsilon)
@@ -38,7 +30,7 @@ public sealed partial class IlgpuEngine
             Columns = columns,
             Epsilon = epsilon,
         };
-        Launch(RmsNormKernel.Run, new Index3D(rows, 1, 1), RowThreads(columns), arguments);
+        _queue.Launch(RmsNormKernel.Run, new Index3D(rows, 1, 1), _queue.RowThreads(columns), arguments);
     }
 
     /// <inheritdoc/>
@@ -64,7 +56,7 @@ public sealed partial class IlgpuEngine
             Gradient = TargetOf(dx),
             Columns = columns,
         };
-        Launch(RmsNormBackwardKernel.Run, new Index3D(rows, 1, 1), RowThreads(columns), arguments);
+        _queue.Launch(RmsNormBackwardKernel.Run, new Index3D(rows, 1, 1), _queue.RowThreads(columns), arguments);
     }
 
     /// <inheritdoc/>
@@ -85,7 +77,7 @@ public sealed partial class IlgpuEngine
             new Shape(Extents(cosine).Rows, shape[3] / 2));
         ShapeException.ThrowUnless(nameof(Rotary), nameof(sine), sine, cosine.Shape);
         CheckCount(nameof(Rotary), nameof(positions), positions, (long)shape[0] * shape[1]);
-        LaunchRows(new RotaryOperation
+        _queue.LaunchRows(new RotaryOperation
         {
             X = _tensors.Words(x).Cast<float>(),
             XRows = DeviceTensors.HeadRows(x),
@@ -128,16 +120,17 @@ public sealed partial class IlgpuEngine
         int tokens = (int)ids.Count;
         using var next = Allocate(ids.Shape, ElementType.Int32);
         using var isFirst = Allocate(ids.Shape, ElementType.Int32);
-        LaunchElements(new TokenChainsOperation { Ids = _tensors.Ints(ids), Next = _tensors.Ints(next),
+        _queue.LaunchElements(new TokenChainsOperation { Ids = _tensors.Ints(ids), Next = _tensors.Ints(next),
             IsFirst = _tensors.Ints(isFirst), TableRows = dtable.Tensor.Shape[0] });
-        LaunchRows(new EmbeddingBackwardOperation
+        _queue.LaunchRows(new EmbeddingBackwardOperation
         {
             Ids = _tensors.Ints(ids),
             Next = _tensors.Ints(next),
             IsFirst = _tensors.Ints(isFirst),
             OutputGradient = RowsOf(dy),
             TableGradient = RowsOf(dtable.Tensor),
-            Rows = tokens, Columns = dy.Shape[-1],
+            Rows = tokens,
+            Columns = dy.Shape[-1],
         });
     }
 
@@ -157,7 +150,7 @@ public sealed partial class IlgpuEngine
             LogSumExp = _tensors.Floats(logSumExp),
             Columns = columns,
         };
-        Launch(SoftmaxCrossEntropyKernel.Run, new Index3D(rows, 1, 1), RowThreads(columns), arguments);
+        _queue.Launch(SoftmaxCrossEntropyKernel.Run, new Index3D(rows, 1, 1), _queue.RowThreads(columns), arguments);
     }
 
     /// <inheritdoc/>
@@ -170,25 +163,16 @@ public sealed partial class IlgpuEngine
         var (rows, columns) = Extents(logits);
         CheckLossRows(nameof(SoftmaxCrossEntropyBackward), rows, (nameof(targets), targets), (nameof(dlosses), dlosses),
             (nameof(logSumExp), logSumExp));
-        LaunchRows(new SoftmaxCrossEntropyBackwardOperation
+        _queue.LaunchRows(new SoftmaxCrossEntropyBackwardOperation
         {
             Logits = RowsOf(logits),
             Targets = _tensors.Ints(targets),
             LogSumExp = _tensors.Floats(logSumExp),
             LossGradients = _tensors.Floats(dlosses),
             Gradient = TargetOf(dlogits),
-            Rows = rows, Columns = columns,
+            Rows = rows,
+            Columns = columns,
         });
-    }
-
-    /// <summary>Threads of a group that owns a row: enough for every column, 32 to 256, a power of two. Depends on the
-    /// number of columns alone on a given device.</summary>
-    private int RowThreads(int columns)
-    {
-        if (ForcedRowThreads is { } forced)
-            return forced;
-        int most = Math.Min(GroupSum.MaxThreads, _accelerator.MaxNumThreadsPerGroup);
-        return IsEmulated ? EmulatedThreads : Math.Clamp((int)BitOperations.RoundUpToPowerOf2((uint)columns), 32, most);
     }
 
     // dw_c (+)= sum_i dy_ic x_ic r_i: partial sums over parts of the rows, then their sum.
@@ -198,7 +182,7 @@ public sealed partial class IlgpuEngine
         int partRows = Math.Max(MinPartRows, (rows + MaxParts - 1) / MaxParts),
             parts = (rows + partRows - 1) / partRows;
         using var partials = Allocate(new Shape(parts, columns), ElementType.Float32);
-        LaunchRows(new WeightGradientOperation
+        _queue.LaunchRows(new WeightGradientOperation
         {
             X = RowsOf(x),
             OutputGradient = RowsOf(dy),
@@ -206,27 +190,29 @@ public sealed partial class IlgpuEngine
             Partials = _tensors.Floats(partials),
             RowCount = rows,
             PartRows = partRows,
-            Rows = parts, Columns = columns,
+            Rows = parts,
+            Columns = columns,
         });
-        LaunchElements(new Kernels.Elementwise.SumOfRowsOperation { Terms = _tensors.Floats(partials), TermRows = parts,
+        _queue.LaunchElements(new SumOfRowsOperation { Terms = _tensors.Floats(partials), TermRows = parts,
             Sum = _tensors.Floats(sum), Accumulate = accumulate ? 1 : 0 });
     }
 
     private void Embed<TStored>(Tensor table, Tensor ids, Tensor y) where TStored : struct, IStoredElement
     {
         var rows = WeightRows(table);
-        LaunchRows(new EmbeddingOperation<TStored>
+        _queue.LaunchRows(new EmbeddingOperation<TStored>
         {
             Table = new StoredRows { Words = rows.Words, Offset = rows.Offset, Stride = rows.Stride },
             TableRows = table.Shape[0],
             Ids = _tensors.Ints(ids),
             Y = RowsOf(y),
-            Rows = (int)ids.Count, Columns = rows.Columns,
+            Rows = (int)ids.Count,
+            Columns = rows.Columns,
         });
     }
 
     // Weights may be stored as BFloat16.
-    private TensorRows WeightRows(Tensor weight) =>
+    private DeviceRows WeightRows(Tensor weight) =>
         _tensors.Rows(weight, weight.ElementType == ElementType.BFloat16 ? ElementType.BFloat16 : ElementType.Float32);
 
     private static void CheckEmbedding(string operation, Tensor table, Tensor ids, Tensor rows) =>

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using S2ILGPU.Cpu;
-using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cli.Bench;

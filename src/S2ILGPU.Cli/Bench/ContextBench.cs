@@ -1,10 +1,6 @@
 using System.Globalization;
-using S2ILGPU.Cli.DotNetDocumentation;
 using S2ILGPU.Cli.Training;
-using S2ILGPU.Corpora;
 using S2ILGPU.Cpu;
-using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Models;
 using S2ILGPU.Tokenizers;
 using S2ILGPU.Training;

@@ -1,7 +1,6 @@
 using S2ILGPU.Cli.Training;
 using S2ILGPU.Cpu;
 using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Engines;
 using S2ILGPU.Models;
 using S2ILGPU.Tensors;

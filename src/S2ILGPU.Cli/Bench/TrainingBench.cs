@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using S2ILGPU.Cli.DotNetDocumentation;
 using S2ILGPU.Cli.Training;
 using S2ILGPU.Corpora;
 using S2ILGPU.Layouts;

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using S2ILGPU.Cli.Bench.Device;
+using S2ILGPU.Cli.Devices;
+using S2ILGPU.Cli.Json;
 
 namespace S2ILGPU.Cli.Commands;
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using S2ILGPU.Engines;
+using S2ILGPU.Cli.Json;
 
 namespace S2ILGPU.Cli.Commands;
 

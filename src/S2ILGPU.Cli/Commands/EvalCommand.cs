@@ -7,6 +7,7 @@ using S2ILGPU.Models;
 using S2ILGPU.Tensors;
 using S2ILGPU.Tokenizers;
 using S2ILGPU.Training;
+using S2ILGPU.Cli.Json;
 
 namespace S2ILGPU.Cli.Commands;
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using S2ILGPU.Reports;
+using S2ILGPU.Cli.Json;
 
 namespace S2ILGPU.Cli.Commands;
 

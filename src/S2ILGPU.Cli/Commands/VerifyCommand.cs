@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
 using S2ILGPU.Cli.Bench.Device;
+using S2ILGPU.Cli.Devices;
+using S2ILGPU.Cli.Json;
 using S2ILGPU.Cli.Verify;
 using S2ILGPU.Engines;
 
@@ -58,11 +60,11 @@ internal static class VerifyCommand
             var watch = Stopwatch.StartNew();
             var results = new VerifyRun(request.Seed, device.Kind == DeviceKind.Emulated, all.IsConcurrent)
                 .Run(variants, result => lines.WriteLine(result.Line(width)), cancellation);
-            var report = new VerifyReport(device, engine.Name, request.Seed, results, Speed: null,
+            var report = new VerifyReport(device, engine.Name, request.Seed, results, WriteSpeed: null,
                 watch.Elapsed.TotalSeconds);
             lines.WriteLine(report.Summary);
             if (request.HasSpeed)
-                report = report with { Speed = Speed(engine, device, lines, cancellation) };
+                report = report with { WriteSpeed = Speed(engine, device, lines, cancellation).WriteEntries };
             if (request.IsJson)
                 JsonText.WriteLine(output, report.Write);
             JsonFile.Write(request.File, report.Write);

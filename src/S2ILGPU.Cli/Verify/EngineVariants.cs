@@ -1,7 +1,6 @@
+using S2ILGPU.Cli.Devices;
 using S2ILGPU.Cpu;
-using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
-using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
@@ -55,7 +54,8 @@ internal sealed record EngineVariant(string Name, CheckedPass Pass, ElementType 
 
     /// <summary>Element types in short, as in <c>bf16</c> or <c>fp32/bf16</c> for a query and a cache of different
     /// types.</summary>
-    public string Types => QueryType == KeyType ? Short(QueryType) : $"{Short(QueryType)}/{Short(KeyType)}";
+    public string Types => QueryType == KeyType ? QueryType.ShortName()
+        : $"{QueryType.ShortName()}/{KeyType.ShortName()}";
 
     /// <summary>The pass in words.</summary>
     public string PassName => Pass switch
@@ -63,16 +63,6 @@ internal sealed record EngineVariant(string Name, CheckedPass Pass, ElementType 
         CheckedPass.QueryGradient => "dQ",
         CheckedPass.KeyValueGradients => "dK, dV",
         _ => Pass.ToString().ToLowerInvariant(),
-    };
-
-    /// <summary>The short name of an element type, as command lines take it.</summary>
-    public static string Short(ElementType type) => type switch
-    {
-        ElementType.Float16 => "fp16",
-        ElementType.BFloat16 => "bf16",
-        ElementType.Float64 => "fp64",
-        ElementType.Int32 => "int32",
-        _ => "fp32",
     };
 }
 

@@ -1,4 +1,3 @@
-using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
 using S2ILGPU.Variants;
 
@@ -16,7 +15,7 @@ internal sealed record RegistryVariant(KernelVariant Kernel, IReadOnlyList<Check
     public EngineVariant On(IlgpuEngine engine) =>
         new(Kernel.Name, Pass, Kernel.ElementType, Kernel.ElementType, [HeadDim], engine)
     {
-        Force = () => engine.Force(Kernel),
+        Force = () => engine.AttentionKernels.Force(Kernel),
         IsUsed = () => engine.AttentionKernels.Last(Kernel.Operation) == Kernel,
         Cases = Cases,
         IsOnRequest = IsOnRequest,
@@ -49,7 +48,7 @@ internal static class RegistryVariants
         var families = new HashSet<object>();
         var cases = new VariantCases(isEmulated);
         var variants = new List<RegistryVariant>();
-        foreach (var kernel in engine.AttentionVariants.Where(IsLaunched))
+        foreach (var kernel in engine.AttentionKernels.Variants.Where(IsLaunched))
         {
             // Counted where kinds of cases take turns, so that each kind meets each of these.
             var turn = (kernel.Operation, kernel.BlockColumns, kernel.IsPaged);

@@ -15,7 +15,7 @@ namespace S2ILGPU.Cpu;
 /// </remarks>
 public sealed unsafe partial class CpuEngine : IEngine
 {
-    private readonly CpuAllocator _memory = new();
+    private readonly CpuAllocator _memory = new(typeof(CpuEngine));
     private readonly WorkerPool _pool;
     private readonly SimdWidth _simd;
     private readonly RangeRunner _runner;

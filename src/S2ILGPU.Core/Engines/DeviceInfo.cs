@@ -34,6 +34,12 @@ public interface IDeviceProvider
     /// <summary>The devices that there are now; none when a driver is missing. Does not throw.</summary>
     IReadOnlyList<DeviceInfo> Devices();
 
+    /// <summary>Why a device is not among <see cref="Devices"/>, in one line: too small, or the program cannot run its
+    /// kernels.</summary>
+    /// <param name="id">A name that a user asked for.</param>
+    /// <returns>The reason; null for a device that is listed, or that the provider does not know.</returns>
+    string? WhyNot(string id) => null;
+
     /// <summary>Creates the engine of a device.</summary>
     /// <param name="id">The name of one of <see cref="Devices"/>.</param>
     /// <returns>The engine; the caller disposes it.</returns>

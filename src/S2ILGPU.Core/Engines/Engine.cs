@@ -30,6 +30,7 @@ public static class Engine
     /// OpenCL before CPU; emulated devices only by name.</param>
     /// <returns>The engine; the caller disposes it, after its tensors.</returns>
     /// <exception cref="ArgumentException">There is no such device; the message names those that there are.</exception>
+    /// <exception cref="NotSupportedException">The device is there but cannot be used; the message says why.</exception>
     public static IEngine Create(string device = Auto) => s_registry.Create(device);
 
     // The name is a constant so that trimming keeps the class, where the application has it.
@@ -37,7 +38,7 @@ public static class Engine
     {
         try
         {
-            return Type.GetType("S2ILGPU.Devices.IlgpuDevices, S2ILGPU") is { } type
+            return Type.GetType("S2ILGPU.IlgpuDevices, S2ILGPU") is { } type
                 && Activator.CreateInstance(type) is IDeviceProvider provider ? [provider] : [];
         }
         catch (Exception exception) when (exception is FileLoadException or BadImageFormatException)

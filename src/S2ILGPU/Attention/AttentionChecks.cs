@@ -1,5 +1,4 @@
 using S2ILGPU.Engines;
-using S2ILGPU.Kernels;
 using S2ILGPU.Kernels.Attention.Portable;
 using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Layouts;

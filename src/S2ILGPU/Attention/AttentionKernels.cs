@@ -1,8 +1,6 @@
 using System.Reflection;
 using ILGPU.Runtime;
 using S2ILGPU.Compiler;
-using S2ILGPU.Devices;
-using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
 using S2ILGPU.Variants;
 

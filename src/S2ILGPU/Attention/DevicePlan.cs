@@ -1,13 +1,8 @@
 using ILGPU;
-using ILGPU.Runtime;
 using S2ILGPU.Engines;
-using S2ILGPU.Kernels;
-using S2ILGPU.Kernels.Attention.Portable;
-using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Lists;
-using S2ILGPU.Memory;
+using S2ILGPU.Queue;
 using S2ILGPU.Tiles;
-using S2ILGPU.Variants;
 
 namespace S2ILGPU.Attention;
 
@@ -19,18 +14,18 @@ internal sealed class DevicePlan : IDisposable
     private (WeakReference<PageTable> Table, long Version)? _checked;
 
     /// <summary>Copies lists to the device.</summary>
-    public DevicePlan(TileLists lists, DeviceAllocator memory, AcceleratorStream stream)
+    public DevicePlan(TileLists lists, DeviceQueue queue)
     {
         Host = lists;
         try
         {
-            Columns = Copied(lists.Columns, memory, stream);
+            Columns = Copied(lists.Columns, queue);
             _lists = new ColumnLists
             {
-                Rows = Copied(lists.Rows, memory, stream),
-                Entries = Copied(lists.Entries, memory, stream),
-                Positions = Copied(lists.Positions, memory, stream),
-                Masks = Copied(lists.Masks, memory, stream),
+                Rows = Copied(lists.Rows, queue),
+                Entries = Copied(lists.Entries, queue),
+                Positions = Copied(lists.Positions, queue),
+                Masks = Copied(lists.Masks, queue),
             };
         }
         catch
@@ -52,6 +47,14 @@ internal sealed class DevicePlan : IDisposable
     /// <summary>The lists on the device.</summary>
     /// <param name="pages">The page table where keys lie in pages; otherwise default.</param>
     public ColumnLists Lists(ArrayView<int> pages) => _lists with { Pages = pages };
+
+    /// <summary>Parts that the lists of decoding are cut into, so that all multiprocessors have work.</summary>
+    public int SplitsOn(DeviceQueue queue)
+    {
+        int longest = Rows == 0 ? 0 : Host.Rows[0].End - Host.Rows[0].Start;    // long lists come first
+        int groups = queue.IsEmulated ? 6 : 4 * queue.Multiprocessors;          // emulated: some parts, for the tests
+        return Math.Clamp(groups / Math.Max(1, Rows), 1, Math.Max(1, longest));
+    }
 
     /// <summary>Makes sure that every block of the lists has a page; O(1) while the table stays as it is.</summary>
     /// <exception cref="ArgumentException">A kept block has no page; the message names it.</exception>
@@ -81,10 +84,9 @@ internal sealed class DevicePlan : IDisposable
             copy.Dispose();
     }
 
-    private ArrayView<T> Copied<T>(T[] values, DeviceAllocator memory, AcceleratorStream stream)
-        where T : unmanaged
+    private ArrayView<T> Copied<T>(T[] values, DeviceQueue queue) where T : unmanaged
     {
-        var copy = new HostCopy<T>(memory, stream, values);
+        var copy = new HostCopy<T>(queue, values);
         _copies.Add(copy);
         return copy.View;
     }

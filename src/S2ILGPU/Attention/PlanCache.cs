@@ -1,9 +1,7 @@
-using ILGPU.Runtime;
 using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Lists;
-using S2ILGPU.Memory;
-using S2ILGPU.Variants;
+using S2ILGPU.Queue;
 
 namespace S2ILGPU.Attention;
 
@@ -34,7 +32,7 @@ internal enum PlanRows
 
 /// <summary>Plans that were used last, by layouts, sequences and pages: layers of one pattern and steps of one shape
 /// share them.</summary>
-internal sealed class PlanCache(DeviceAllocator memory, AcceleratorStream stream) : IDisposable
+internal sealed class PlanCache(DeviceQueue queue)
 {
     /// <summary>Plans that are kept. A training step of a hybrid model needs six.</summary>
     public const int Capacity = 24;
@@ -55,7 +53,7 @@ internal sealed class PlanCache(DeviceAllocator memory, AcceleratorStream stream
                 _plans.AddFirst(node);
                 return node.Value.Plan;
             }
-        var plan = new DevicePlan(Build(rows, layouts, sequences, pageBlocks), memory, stream);
+        var plan = new DevicePlan(Build(rows, layouts, sequences, pageBlocks), queue);
         Built++;
         _plans.AddFirst((new Key(rows, [.. layouts], sequences.Sequences.ToArray(), pageBlocks), plan));
         if (_plans.Count > Capacity)
@@ -67,7 +65,7 @@ internal sealed class PlanCache(DeviceAllocator memory, AcceleratorStream stream
     }
 
     /// <summary>Frees all plans.</summary>
-    public void Dispose()
+    public void Clear()
     {
         foreach (var (_, plan) in _plans)
             plan.Dispose();

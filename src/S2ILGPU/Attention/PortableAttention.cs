@@ -5,6 +5,7 @@ using S2ILGPU.Kernels.Attention.Portable;
 using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Lists;
 using S2ILGPU.Memory;
+using S2ILGPU.Queue;
 using S2ILGPU.Tensors;
 using S2ILGPU.Tiles;
 using S2ILGPU.Variants;
@@ -15,94 +16,85 @@ namespace S2ILGPU.Attention;
 /// Attention by the portable kernels, in single precision on any accelerator. 16-bit queries and gradients go through
 /// single-precision copies; keys and values of 16 bits are read as they are.
 /// </summary>
-internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensors, PlanCache plans,
-    AttentionKernels kernels)
+internal sealed class PortableAttention(DeviceQueue queue, AttentionKernels kernels)
 {
-    private readonly DenseTwins _twins = new(engine);
+    private readonly StagingTensors _staging = new(queue);
+    private readonly DeviceTensors _tensors = queue.Tensors;
 
     /// <summary>Forward pass, decoding included.</summary>
-    /// <param name="a">Checked arguments.</param>
-    /// <param name="logSumExp">LSE [B, H, Nq], written.</param>
-    /// <param name="pages">The device's copy of the page table, or default.</param>
-    public void Forward(in AttentionForwardArguments a, Tensor logSumExp, ArrayView<int> pages)
+    public void Forward(in ForwardCall call)
     {
-        var geometry = TileGeometry.Of(a.Layout.BlockTokens);
-        int? pageBlocks = a.Pages is { } table ? table.MaxBlocks * geometry.EntriesPerBlock : null;
-        bool isDecoding = IsDecoding(a.Sequences);
-        var plan = plans.Get(isDecoding ? PlanRows.LastQuery : PlanRows.Queries64, a.Layouts ?? [a.Layout], a.Sequences,
-            pageBlocks);
-        if (a.Pages is not null)
-            plan.CheckPages(a.Pages, geometry);
-        using var query = _twins.ToRead(a.Query, ElementType.Float32);
-        using var output = _twins.ToWrite(a.Output, ElementType.Float32);
+        var (a, geometry, isDecoding) = (call.Arguments, call.Geometry, call.IsDecoding);
+        var plan = call.Plan(isDecoding ? PlanRows.LastQuery : PlanRows.Queries64);
+        using var query = _staging.ToRead(a.Query, ElementType.Float32);
+        using var output = _staging.ToWrite(a.Output, ElementType.Float32);
         var arguments = new PortableForwardArguments
         {
-            Lists = plan.Lists(pages),
+            Lists = plan.Lists(call.Pages),
             Columns = plan.Columns,
-            Query = tensors.Words(query),
-            Key = tensors.Words(a.Key),
-            Value = tensors.Words(a.Value),
-            Output = tensors.Words(output).Cast<float>(),
-            LogSumExp = tensors.Words(logSumExp).Cast<float>(),
+            Query = _tensors.Words(query),
+            Key = _tensors.Words(a.Key),
+            Value = _tensors.Words(a.Value),
+            Output = _tensors.Words(output).Cast<float>(),
+            LogSumExp = _tensors.Words(call.LogSumExp).Cast<float>(),
             QueryRows = DeviceTensors.HeadRows(query),
             KeyRows = KeyRowsOf(a.Key),
             ValueRows = KeyRowsOf(a.Value),
             OutputRows = DeviceTensors.HeadRows(output),
-            LogSumExpRows = StatisticRows(logSumExp),
+            LogSumExpRows = StatisticRows(call.LogSumExp),
             BlockColumns = geometry.BlockColumns,
-            PageEntries = a.Pages is null ? 0 : geometry.EntriesPerBlock,
+            PageEntries = call.IsPaged ? geometry.EntriesPerBlock : 0,
             HeadDim = a.Query.Shape[3],
-            Causal = a.Layout.IsCausal ? 1 : 0, ScaleLog2 = a.Scale * MathF.Log2(MathF.E),
+            Causal = a.Layout.IsCausal ? 1 : 0,
+            ScaleLog2 = call.ScaleLog2,
         };
         if (isDecoding)
             Decode(arguments, plan, a.Key.ElementType);
         else
             Launch(KernelOperation.Forward, ForwardKernel(a.Key.ElementType),
                 new Index3D(plan.Rows, Slices(arguments.HeadDim), 1), arguments);
-        _twins.CopyBack(output, a.Output);
+        _staging.CopyBack(output, a.Output);
     }
 
     /// <summary>Gradients.</summary>
-    /// <param name="a">Checked arguments.</param>
-    public void Backward(in AttentionBackwardArguments a)
+    public void Backward(in BackwardCall call)
     {
+        var a = call.Arguments;
         var geometry = TileGeometry.Of(a.Layout.BlockTokens);
         int headDim = a.Query.Shape[3];
-        using var query = _twins.ToRead(a.Query, ElementType.Float32);
-        using var key = _twins.ToRead(a.Key, ElementType.Float32);
-        using var value = _twins.ToRead(a.Value, ElementType.Float32);
-        using var output = _twins.ToRead(a.Output, ElementType.Float32);
-        using var outputGradient = _twins.ToRead(a.OutputGradient, ElementType.Float32);
-        using var queryGradient = _twins.ToWrite(a.QueryGradient, ElementType.Float32);
-        using var keyGradient = _twins.ToWrite(a.KeyGradient, ElementType.Float32);
-        using var valueGradient = _twins.ToWrite(a.ValueGradient, ElementType.Float32);
-        using var delta = engine.Allocate(a.LogSumExp.Shape, ElementType.Float32);
-        Delta(output, outputGradient, a.LogSumExpGradient, delta);
+        using var query = _staging.ToRead(a.Query, ElementType.Float32);
+        using var key = _staging.ToRead(a.Key, ElementType.Float32);
+        using var value = _staging.ToRead(a.Value, ElementType.Float32);
+        using var output = _staging.ToRead(a.Output, ElementType.Float32);
+        using var outputGradient = _staging.ToRead(a.OutputGradient, ElementType.Float32);
+        using var queryGradient = _staging.ToWrite(a.QueryGradient, ElementType.Float32);
+        using var keyGradient = _staging.ToWrite(a.KeyGradient, ElementType.Float32);
+        using var valueGradient = _staging.ToWrite(a.ValueGradient, ElementType.Float32);
+        using var delta = queue.Allocate(a.LogSumExp.Shape, ElementType.Float32);
+        Delta(output, outputGradient, call.LogSumExpGradient, delta);
 
         var arguments = new PortableBackwardArguments
         {
-            LogSumExp = tensors.Words(a.LogSumExp).Cast<float>(),
-            Delta = tensors.Words(delta).Cast<float>(),
-            LogSumExpRows = StatisticRows(a.LogSumExp),
+            LogSumExp = _tensors.Words(call.LogSumExp).Cast<float>(),
+            Delta = _tensors.Words(delta).Cast<float>(),
+            LogSumExpRows = StatisticRows(call.LogSumExp),
             DeltaRows = StatisticRows(delta),
             BlockColumns = geometry.BlockColumns,
             HeadDim = headDim,
             Causal = a.Layout.IsCausal ? 1 : 0,
-            ScaleLog2 = a.Scale * MathF.Log2(MathF.E),
+            ScaleLog2 = call.ScaleLog2,
             Scale = a.Scale,
         };
-        var plan = plans.Get(PlanRows.Queries64, [a.Layout], a.Sequences);
-        SetOperands(ref arguments, plan, (query, outputGradient), (key, value), queryGradient, queryGradient);
+        SetOperands(ref arguments, call.QueryPlan, (query, outputGradient), (key, value), queryGradient, queryGradient);
         Launch(KernelOperation.QueryGradient, PortableBackward.Kernel<QueryRows>,
-            new Index3D(plan.Rows, Slices(headDim), 1), arguments);
+            new Index3D(call.QueryPlan.Rows, Slices(headDim), 1), arguments);
 
-        plan = plans.Get(PlanRows.Keys, [a.Layout], a.Sequences);
-        SetOperands(ref arguments, plan, (key, value), (query, outputGradient), keyGradient, valueGradient);
+        SetOperands(ref arguments, call.KeyPlan, (key, value), (query, outputGradient), keyGradient, valueGradient);
         Launch(KernelOperation.KeyValueGradient, PortableBackward.Kernel<KeyRows>,
-            new Index3D(plan.Rows, Slices(headDim), 1), arguments);
-        _twins.CopyBack(queryGradient, a.QueryGradient);
-        _twins.CopyBack(keyGradient, a.KeyGradient);
-        _twins.CopyBack(valueGradient, a.ValueGradient);
+            new Index3D(call.KeyPlan.Rows, Slices(headDim), 1), arguments);
+        _staging.CopyBack(queryGradient, a.QueryGradient);
+        _staging.CopyBack(keyGradient, a.KeyGradient);
+        _staging.CopyBack(valueGradient, a.ValueGradient);
     }
 
     /// <summary>Merges outputs [B, N, H, D] and log-sum-exps [B, H, N] of disjoint keys.</summary>
@@ -110,21 +102,21 @@ internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensor
     {
         int parts = outputs.Count;
         var (shape, statistics) = (output.Shape, logSumExp.Shape);
-        using var partOutputs = engine.Allocate(new Shape(checked((int)(parts * shape.Count))), ElementType.Float32);
-        using var partStatistics = engine.Allocate(new Shape(checked((int)(parts * statistics.Count))),
+        using var partOutputs = queue.Allocate(new Shape(checked((int)(parts * shape.Count))), ElementType.Float32);
+        using var partStatistics = queue.Allocate(new Shape(checked((int)(parts * statistics.Count))),
             ElementType.Float32);
         for (int p = 0; p < parts; p++)
         {
             CopyPart(outputs[p], partOutputs, p);
             CopyPart(logSumExps[p], partStatistics, p);
         }
-        using var single = _twins.ToWrite(output, ElementType.Float32);
+        using var single = _staging.ToWrite(output, ElementType.Float32);
         var arguments = new PortableMergeArguments
         {
-            PartOutput = tensors.Floats(partOutputs),
-            PartLogSumExp = tensors.Floats(partStatistics),
-            Output = tensors.Words(single).Cast<float>(),
-            LogSumExp = tensors.Words(logSumExp).Cast<float>(),
+            PartOutput = _tensors.Floats(partOutputs),
+            PartLogSumExp = _tensors.Floats(partStatistics),
+            Output = _tensors.Words(single).Cast<float>(),
+            LogSumExp = _tensors.Words(logSumExp).Cast<float>(),
             OutputRows = DeviceTensors.HeadRows(single),
             LogSumExpRows = StatisticRows(logSumExp),
             OutputStep = shape.Count,
@@ -135,36 +127,26 @@ internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensor
             Tokens = shape[1],
             Heads = shape[2],
         };
-        engine.LaunchOver(shape.Count, PortableMerge.Parts, arguments);
-        _twins.CopyBack(single, output);
+        queue.LaunchOver(shape.Count, PortableMerge.Parts, arguments);
+        _staging.CopyBack(single, output);
     }
 
-    /// <summary>Whether no sequence has more than one query.</summary>
-    public static bool IsDecoding(SequenceBatch sequences)
-    {
-        foreach (var sequence in sequences.Sequences)
-            if (sequence.QueryCount > 1)
-                return false;
-        return true;
-    }
-
-    /// <summary>Where the statistics [B, H, N] of rows lie.</summary>
-    public static RowStrides StatisticRows(Tensor tensor) =>
+    // Where the statistics [B, H, N] of rows lie.
+    private static RowStrides StatisticRows(Tensor tensor) =>
         new() { Offset = tensor.OffsetElements, Batch = tensor.Stride(0), Head = tensor.Stride(1),
         Row = tensor.Stride(2) };
 
     private void Decode(PortableForwardArguments arguments, DevicePlan plan, ElementType keyType)
     {
-        int longest = plan.Rows == 0 ? 0 : plan.Host.Rows[0].End - plan.Host.Rows[0].Start, headDim = arguments.HeadDim;
-        int splits = engine.SplitsOf(plan.Rows, longest);
-        using var partOutputs = engine.Allocate(new Shape(Math.Max(1, plan.Rows), splits, headDim),
+        int headDim = arguments.HeadDim, splits = plan.SplitsOn(queue);
+        using var partOutputs = queue.Allocate(new Shape(Math.Max(1, plan.Rows), splits, headDim),
             ElementType.Float32);
-        using var partStatistics = engine.Allocate(new Shape(Math.Max(1, plan.Rows), splits), ElementType.Float32);
+        using var partStatistics = queue.Allocate(new Shape(Math.Max(1, plan.Rows), splits), ElementType.Float32);
         var (output, logSumExp) = (arguments.Output, arguments.LogSumExp);
-        arguments.Output = tensors.Floats(partOutputs);
-        arguments.LogSumExp = tensors.Floats(partStatistics);
+        arguments.Output = _tensors.Floats(partOutputs);
+        arguments.LogSumExp = _tensors.Floats(partStatistics);
         Launch(KernelOperation.Decode, DecodeKernel(keyType), new Index3D(plan.Rows, splits, 1), arguments);
-        engine.LaunchOver((long)plan.Rows * headDim, PortableMerge.Splits, new PortableMergeArguments
+        queue.LaunchOver((long)plan.Rows * headDim, PortableMerge.Splits, new PortableMergeArguments
         {
             Rows = arguments.Lists.Rows,
             PartOutput = arguments.Output,
@@ -186,12 +168,12 @@ internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensor
         var shape = output.Shape;
         var gradient = logSumExpGradient ?? delta; // never read when there is none
         int rows = shape[0] * shape[1] * shape[2];
-        engine.LaunchOver(rows, PortableDelta.Kernel, new PortableDeltaArguments
+        queue.LaunchOver(rows, PortableDelta.Kernel, new PortableDeltaArguments
         {
-            Output = tensors.Words(output).Cast<float>(),
-            OutputGradient = tensors.Words(outputGradient).Cast<float>(),
-            LogSumExpGradient = tensors.Words(gradient).Cast<float>(),
-            Delta = tensors.Words(delta).Cast<float>(),
+            Output = _tensors.Words(output).Cast<float>(),
+            OutputGradient = _tensors.Words(outputGradient).Cast<float>(),
+            LogSumExpGradient = _tensors.Words(gradient).Cast<float>(),
+            Delta = _tensors.Words(delta).Cast<float>(),
             OutputRows = DeviceTensors.HeadRows(output),
             OutputGradientRows = DeviceTensors.HeadRows(outputGradient),
             LogSumExpGradientRows = StatisticRows(gradient),
@@ -208,12 +190,12 @@ internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensor
         (Tensor First, Tensor Second) columns, Tensor gradient1, Tensor gradient2)
     {
         (a.Lists, a.Columns) = (plan.Lists(default), plan.Columns);
-        (a.Rows1, a.Rows2, a.Columns1, a.Columns2) = (tensors.Words(rows.First), tensors.Words(rows.Second),
-            tensors.Words(columns.First), tensors.Words(columns.Second));
+        (a.Rows1, a.Rows2, a.Columns1, a.Columns2) = (_tensors.Words(rows.First), _tensors.Words(rows.Second),
+            _tensors.Words(columns.First), _tensors.Words(columns.Second));
         (a.Rows1Rows, a.Rows2Rows) = (DeviceTensors.HeadRows(rows.First), DeviceTensors.HeadRows(rows.Second));
         (a.Columns1Rows, a.Columns2Rows) = (DeviceTensors.HeadRows(columns.First),
             DeviceTensors.HeadRows(columns.Second));
-        (a.Gradient1, a.Gradient2) = (tensors.Words(gradient1).Cast<float>(), tensors.Words(gradient2).Cast<float>());
+        (a.Gradient1, a.Gradient2) = (_tensors.Words(gradient1).Cast<float>(), _tensors.Words(gradient2).Cast<float>());
         (a.Gradient1Rows, a.Gradient2Rows) = (DeviceTensors.HeadRows(gradient1), DeviceTensors.HeadRows(gradient2));
     }
 
@@ -223,14 +205,14 @@ internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensor
     {
         if (groups.X > 0)
             kernels.UsedPortable(operation, kernel.Method);
-        engine.Launch(kernel, groups, PortableTiles.Threads, arguments);
+        queue.Launch(kernel, groups, PortableTiles.Threads, arguments);
     }
 
     private void CopyPart(Tensor part, Tensor all, int p)
     {
         using var slice = all.Slice(0, checked((int)(p * part.Count)), (int)part.Count);
         using var shaped = slice.Reshape(part.Shape);
-        engine.Copy(part, shaped);
+        queue.Copy(part, shaped);
     }
 
     // Rows of a plain tensor [B, N, Hkv, D], or of pages [P, blockTokens, D].

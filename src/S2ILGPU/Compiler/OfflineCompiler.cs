@@ -18,17 +18,16 @@ internal static class OfflineCompiler
     /// <summary>PTX of a kernel. ILGPU writes <c>.target sm_80</c> for all later architectures.</summary>
     /// <param name="kernel">Static method with one argument struct, launched in explicit groups.</param>
     /// <param name="threads">Threads per group.</param>
-    /// <param name="minGroups">Groups per multiprocessor that registers must allow, or null.</param>
     /// <param name="architecture">75 (portable kernels), 80 or 90.</param>
     /// <param name="unroll">Whether constant loops are unrolled, as all tensor-core kernels need.</param>
-    public static string Ptx(MethodInfo kernel, int threads, int? minGroups, int architecture, bool unroll = true)
+    public static string Ptx(MethodInfo kernel, int threads, int architecture, bool unroll = true)
     {
         using var context = Context.Create(builder => builder.Optimize(OptimizationLevel.O2).EnableAlgorithms()
             .TensorCores());
         using var backend = new PTXBackend(context, new CudaArchitecture(architecture / 10, architecture % 10),
             CudaInstructionSet.ISA_78, null!);
         var entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel);
-        var specialization = new KernelSpecialization(threads, minGroups);
+        var specialization = new KernelSpecialization(threads, null);
         var compiled = unroll ? backend.Compile(entry, specialization, new UnrollLoops())
             : backend.Compile(entry, specialization);
         return ((PTXCompiledKernel)compiled).PTXAssembly;

@@ -14,10 +14,8 @@ internal static class PrimitiveKernels
 
     /// <summary>Compiles a kernel with its loops unrolled and allows its dynamic shared memory (CUDA), or takes the
     /// method itself (CPU accelerator).</summary>
-    public static Action<AcceleratorStream, KernelConfig,
-        TArguments> Load<TArguments>(Accelerator accelerator, MethodInfo method, int threads, int minGroups,
-        int sharedBytes)
-        where TArguments : struct
+    public static Action<AcceleratorStream, KernelConfig, TArguments> Load<TArguments>(Accelerator accelerator,
+        MethodInfo method, int threads, int sharedBytes) where TArguments : struct
     {
         if (accelerator is not CudaAccelerator cuda)
         {
@@ -28,9 +26,8 @@ internal static class PrimitiveKernels
                     launch(stream, config, arguments);
             };
         }
-        var specialization = new KernelSpecialization(threads, minGroups == 0 ? null : minGroups);
-        var compiled = cuda.Backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(method), specialization,
-            new UnrollLoops());
+        var compiled = cuda.Backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(method),
+            new KernelSpecialization(threads, null), new UnrollLoops());
         var kernel = (CudaKernel)cuda.LoadKernel(compiled);
         cuda.Bind();
         CudaDriver.AllowSharedMemory(kernel, sharedBytes);

@@ -44,9 +44,6 @@ internal static class PtxInstructions
     public static void CopyWait2(PTXBackend backend, PTXCodeGenerator code, Value value) =>
         Line(code, "cp.async.wait_group 2");
 
-    public static void CopyWait3(PTXBackend backend, PTXCodeGenerator code, Value value) =>
-        Line(code, "cp.async.wait_group 3");
-
     public static void WarpBarrier(PTXBackend backend, PTXCodeGenerator code, Value value) =>
         Line(code, "bar.warp.sync 0xffffffff");
 

@@ -1,12 +1,10 @@
 using ILGPU.Runtime;
-using S2ILGPU.Kernels;
 using S2ILGPU.Kernels.Attention.Portable;
-using S2ILGPU.Kernels.Attention.TensorCore;
 
 namespace S2ILGPU.Devices;
 
-/// <summary>What the portable kernels need of a device. Devices with tensor cores have more than enough; which of their
-/// kernels fit is the launch table's affair.</summary>
+/// <summary>What the portable kernels need of a device. Devices with tensor cores have more than enough; the launch
+/// table says which tensor-core kernels fit.</summary>
 internal static class DeviceLimits
 {
     /// <summary>Threads of the largest group that is launched whatever the device has.</summary>
@@ -23,4 +21,9 @@ internal static class DeviceLimits
                 + $"{device.MaxSharedMemoryPerGroup:N0}";
         return null;
     }
+
+    /// <summary>Memory that tensors can have: that of the device, or what the process may use for an emulated
+    /// one.</summary>
+    public static long MemoryBytes(Device device) => device.AcceleratorType == AcceleratorType.CPU
+        ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes : device.MemorySize;
 }

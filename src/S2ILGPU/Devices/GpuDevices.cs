@@ -28,6 +28,11 @@ internal static class GpuDevices
             yield return (Info($"opencl:{n}", device, DeviceKind.OpenCl), device);
     }
 
+    /// <summary>What a person calls a device.</summary>
+    public static string DisplayName(Device device) => device.AcceleratorType == AcceleratorType.CPU
+        ? "ILGPU CPU accelerator (GPU kernels on CPU threads, for tests)"
+        : $"{device.Name} ({device.AcceleratorType}, {ArchitectureOf(device)})";
+
     /// <summary><c>sm_90</c> for a CUDA device, the version of OpenCL C for the others.</summary>
     public static string ArchitectureOf(Device device) => device switch
     {
@@ -56,7 +61,7 @@ internal static class GpuDevices
             cuda.DeviceId) != 0);
 
     private static DeviceInfo Info(string id, Device device, DeviceKind kind) =>
-        new(id, IlgpuDevices.DisplayName(device), kind, device.MemorySize, device.NumMultiprocessors,
+        new(id, DisplayName(device), kind, device.MemorySize, device.NumMultiprocessors,
         ArchitectureOf(device));
 
     // A driver that is broken must not take the other devices away.

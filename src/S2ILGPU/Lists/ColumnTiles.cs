@@ -1,7 +1,6 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
 using S2ILGPU.Layouts;
-using S2ILGPU.Variants;
 
 namespace S2ILGPU.Lists;
 
@@ -26,7 +25,8 @@ internal readonly record struct TilePositions(int FirstPosition, int Begin, int 
 /// <param name="geometry">Blocks and entries.</param>
 /// <param name="rowsAreKeys">Whether rows are keys and columns queries.</param>
 /// <param name="isCausal">Whether queries see only keys at or before their own position.</param>
-internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool isCausal)
+/// <param name="checkCount">Throws when so many entries are too many.</param>
+internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool isCausal, Action<long> checkCount)
 {
     private readonly List<int> _entries = [], _positions = [];
     private readonly List<uint> _masks = [];
@@ -87,6 +87,7 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
     public TileRange Finish()
     {
         int perTile = geometry.EntriesPerTile, start = _masks.Count, whole = _full.Count / perTile;
+        checkCount(_entries.Count + ((long)_full.Count + _masked.Count + perTile - 1) / perTile * perTile);
         var full = CollectionsMarshal.AsSpan(_full);
         for (int tile = 0; tile < whole; tile++)
         {

@@ -1,9 +1,5 @@
 using S2ILGPU.Engines;
-using S2ILGPU.Kernels;
-using S2ILGPU.Kernels.Attention.Portable;
-using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Tiles;
-using S2ILGPU.Variants;
 
 namespace S2ILGPU.Lists;
 
@@ -23,7 +19,13 @@ internal sealed class PackedTiles
             var (begin, end) = Positions(sequences[s]);
             _firstTiles[s] = begin / TileGeometry.TileTokens;
             int tiles = begin == end ? 0 : (end - 1) / TileGeometry.TileTokens + 1 - _firstTiles[s];
-            _starts[s + 1] = checked(_starts[s] + tiles * heads);
+            long last = _starts[s] + (long)tiles * heads;
+            if (last > Array.MaxLength)
+                throw new ArgumentException(
+                    $"attention over {sequences.Length} sequences, {heads} heads and {sequences[s].KeyCount:N0} keys in "
+                    + $"sequence {s} needs {last:N0} tiles of {TileGeometry.TileTokens} rows, kernels index at most "
+                    + $"{Array.MaxLength:N0}");
+            _starts[s + 1] = (int)last;
         }
     }
 

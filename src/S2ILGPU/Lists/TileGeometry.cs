@@ -1,5 +1,3 @@
-using S2ILGPU.Variants;
-
 namespace S2ILGPU.Lists;
 
 /// <summary>How the blocks of a pattern fill tiles of 64 columns.</summary>

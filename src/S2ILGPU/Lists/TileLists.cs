@@ -1,10 +1,6 @@
 using S2ILGPU.Engines;
-using S2ILGPU.Kernels;
-using S2ILGPU.Kernels.Attention.Portable;
-using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Layouts;
 using S2ILGPU.Tiles;
-using S2ILGPU.Variants;
 
 namespace S2ILGPU.Lists;
 
@@ -48,6 +44,9 @@ internal sealed class TileListBuilder
         CheckLayouts();
     }
 
+    /// <summary>The most entries that kernels can index with an int and an array can hold; less in tests.</summary>
+    internal int MaxEntries { get; init; } = Array.MaxLength;
+
     private int QueryHeads => _queries.Heads;
 
     private int KeyValueHeads => _keys.Heads;
@@ -60,7 +59,7 @@ internal sealed class TileListBuilder
     /// keys.</param>
     public TileLists OfQueries(int rowsPerTile, int? pageBlocks = null)
     {
-        var columns = new ColumnTiles(_geometry, rowsAreKeys: false, _layouts[0].IsCausal);
+        var columns = new ColumnTiles(_geometry, rowsAreKeys: false, _layouts[0].IsCausal, CheckCount);
         var known = new Dictionary<(BlockLayout, int, int), TileRange[]>();
         var rows = new List<RowTile>();
         for (int s = 0; s < _sequences.Length; s++)
@@ -90,7 +89,7 @@ internal sealed class TileListBuilder
     public TileLists OfKeys()
     {
         const int rowsPerTile = TileGeometry.TileTokens;
-        var columns = new ColumnTiles(_geometry, rowsAreKeys: true, _layouts[0].IsCausal);
+        var columns = new ColumnTiles(_geometry, rowsAreKeys: true, _layouts[0].IsCausal, CheckCount);
         var known = new Dictionary<(BlockLayout, int, int), TileRange[]>();
         var rows = new List<RowTile>();
         for (int s = 0; s < _sequences.Length; s++)
@@ -120,7 +119,7 @@ internal sealed class TileListBuilder
     /// keys.</param>
     public TileLists OfLastQueries(int groupHeads, int? pageBlocks)
     {
-        var columns = new ColumnTiles(_geometry, rowsAreKeys: false, _layouts[0].IsCausal);
+        var columns = new ColumnTiles(_geometry, rowsAreKeys: false, _layouts[0].IsCausal, CheckCount);
         var rows = new List<RowTile>();
         for (int s = 0; s < _sequences.Length; s++)
         {
@@ -142,6 +141,32 @@ internal sealed class TileListBuilder
         return Lists(rows, columns, _keys);
     }
 
+    // Lists that cannot be indexed are refused before they are built: every tile of rows has at least as many entries
+    // as its lines keep on average.
+    private void CheckEntries(BlockLayout layout, in Sequence sequence, int lines, int repetitions)
+    {
+        int blocks = (sequence.KeyCount - 1) / _geometry.BlockTokens + 1,
+            first = sequence.FirstQueryPosition / _geometry.BlockTokens;
+        if (sequence.QueryCount == 0 || (!layout.IsCausal && layout.KeyBlocks > blocks))
+            return;
+        long kept = 0;
+        for (int head = 0; head < layout.Heads; head++)
+        {
+            int row = head * layout.QueryBlocks - layout.FirstQueryBlock;
+            kept += layout.RowStarts[row + blocks] - layout.RowStarts[row + first];
+        }
+        CheckCount(kept * _geometry.EntriesPerBlock * repetitions / lines);
+    }
+
+    private void CheckCount(long entries)
+    {
+        if (entries > MaxEntries)
+            throw new ArgumentException(
+                $"attention needs more than {MaxEntries:N0} list entries, which kernels cannot index: "
+                + $"{_sequences.Length} sequences of up to {_sequences.Max(sequence => sequence.KeyCount):N0} keys, "
+                + $"{QueryHeads} heads, blocks of {_geometry.BlockTokens} tokens; larger blocks or fewer heads need less");
+    }
+
     private TileRange RangeOfQuery(ColumnTiles columns, BlockLayout layout, int patternHead, int position)
     {
         var row = layout.Row(patternHead, position / layout.BlockTokens);
@@ -157,7 +182,9 @@ internal sealed class TileListBuilder
     private TileRange[] RangesOfQueries(ColumnTiles columns, BlockLayout layout, Sequence sequence, int rowsPerTile,
         int first, int count)
     {
-        var merged = Merged(layout, Math.Max(1, rowsPerTile / _geometry.BlockTokens), areRows: true);
+        int lines = Math.Max(1, rowsPerTile / _geometry.BlockTokens);
+        CheckEntries(layout, sequence, lines, repetitions: 1);
+        var merged = Merged(layout, lines, areRows: true);
         var ranges = new TileRange[layout.Heads * count];
         for (int patternHead = 0; patternHead < layout.Heads; patternHead++)
             for (int tile = 0; tile < count; tile++)
@@ -175,7 +202,9 @@ internal sealed class TileListBuilder
     private TileRange[] RangesOfKeys(ColumnTiles columns, int s, int count)
     {
         var (sequence, layout) = (_sequences[s], LayoutOf(s));
-        var merged = Merged(layout, Math.Max(1, TileGeometry.TileTokens / _geometry.BlockTokens), areRows: false);
+        int lines = Math.Max(1, TileGeometry.TileTokens / _geometry.BlockTokens);
+        CheckEntries(layout, sequence, lines, repetitions: QueryHeads / layout.Heads);
+        var merged = Merged(layout, lines, areRows: false);
         var ranges = new TileRange[KeyValueHeads * count];
         for (int head = 0; head < KeyValueHeads; head++)
             for (int tile = 0; tile < count; tile++)

@@ -12,9 +12,10 @@ namespace S2ILGPU.Memory;
 /// tried again.
 /// </remarks>
 /// <param name="accelerator">The device; stays with the caller.</param>
+/// <param name="engine">The engine that users know, for exceptions.</param>
 /// <param name="limitBytes">Bytes that may be held at most, in use and idle.</param>
-internal sealed class DeviceAllocator(Accelerator accelerator, long limitBytes)
-    : CachingAllocator<IlgpuBuffer>(typeof(IlgpuEngine), classesPerDoubling: 8)
+internal sealed class DeviceAllocator(Accelerator accelerator, Type engine, long limitBytes)
+    : CachingAllocator<IlgpuBuffer>(engine, classesPerDoubling: 8)
 {
     /// <inheritdoc/>
     public override void Trim()

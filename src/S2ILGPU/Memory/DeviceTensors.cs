@@ -1,7 +1,4 @@
 using ILGPU;
-using S2ILGPU.Kernels;
-using S2ILGPU.Kernels.Attention.Portable;
-using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Tensors;
 using S2ILGPU.Tiles;
 
@@ -36,26 +33,17 @@ internal sealed class DeviceTensors(DeviceAllocator memory)
     /// else.</summary>
     /// <exception cref="ArgumentException">The tensor has another element type than expected, its rows are not evenly
     /// spaced or their elements not adjacent, or it lives on another device.</exception>
-    public TensorRows Rows(Tensor tensor, ElementType expected = ElementType.Float32)
+    public DeviceRows Rows(Tensor tensor, ElementType expected = ElementType.Float32)
     {
-        var shape = tensor.Shape;
-        int columns = shape.Rank == 0 ? 1 : shape[-1];
-        bool even = shape.Rank == 0 || columns <= 1 || tensor.Stride(-1) == 1;
-        long rows = 1, stride = columns;
-        for (int d = shape.Rank - 2; d >= 0; d--)
+        var rows = TensorRows.Of(tensor, expected);
+        return new DeviceRows
         {
-            if (shape[d] != 1)
-            {
-                even &= rows == 1 || tensor.Stride(d) == stride * rows;
-                stride = rows == 1 ? tensor.Stride(d) : stride;
-            }
-            rows *= shape[d];
-        }
-        if (tensor.ElementType != expected || !even)
-            throw new ArgumentException(
-                $"expected {expected} rows of adjacent elements, got {tensor}{(even ? "" : ", strided")}");
-        return new TensorRows { Words = Words(tensor), Offset = tensor.OffsetElements, Count = rows, Columns = columns,
-            Stride = stride };
+            Words = Words(tensor),
+            Offset = tensor.OffsetElements,
+            Count = rows.Count,
+            Columns = rows.Columns,
+            Stride = rows.Stride,
+        };
     }
 
     /// <summary>Where the rows of a tensor [B, N, H, D] lie.</summary>

@@ -25,5 +25,5 @@ internal static class KernelReports
     }
 
     private static string Ptx(ReportedKernel kernel, int architecture) =>
-        OfflineCompiler.Ptx(kernel.Method, kernel.Threads, kernel.MinGroups, architecture, unroll: kernel.TensorCore);
+        OfflineCompiler.Ptx(kernel.Method, kernel.Threads, architecture, unroll: kernel.TensorCore);
 }

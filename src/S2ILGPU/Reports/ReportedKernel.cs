@@ -1,5 +1,4 @@
 using System.Reflection;
-using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
 using S2ILGPU.Variants;
 
@@ -11,14 +10,12 @@ namespace S2ILGPU.Reports;
 /// <param name="TensorCore">Whether it uses tensor cores; such kernels have no OpenCL C.</param>
 /// <param name="Method">The static method with one argument struct.</param>
 /// <param name="Threads">Threads of a group.</param>
-/// <param name="MinGroups">Groups per multiprocessor that registers must allow, or null.</param>
 /// <param name="SharedBytes">Dynamic shared memory.</param>
 /// <param name="IsMain">Whether it stands for others: blocks of 64 columns, pages for decoding and packed keys for
 /// everything else. The other variants differ in the addresses of copies.</param>
 /// <param name="Architectures">What it is reported for.</param>
 internal sealed record ReportedKernel(string Kernel, string Variant, bool TensorCore, MethodInfo Method, int Threads,
-    int? MinGroups, int SharedBytes, bool IsMain,
-    IReadOnlyList<string> Architectures)
+    int SharedBytes, bool IsMain, IReadOnlyList<string> Architectures)
 {
     private const int AmpereKilobytes = 164;
 
@@ -33,7 +30,7 @@ internal sealed record ReportedKernel(string Kernel, string Variant, bool Tensor
     /// <summary>An entry of the launch table.</summary>
     private static ReportedKernel Of(KernelVariant variant) =>
         new(variant.Operation.ShortName(), variant.Name, variant.ElementType != ElementType.Float32, variant.Method,
-        variant.Threads, variant.MinGroups, variant.SharedBytes,
+        variant.Threads, variant.SharedBytes,
             variant.BlockColumns is 0
             || (variant.BlockColumns == 64 && variant.IsPaged == (variant.Operation == KernelOperation.Decode)),
             ArchitecturesOf(variant));

@@ -65,10 +65,6 @@ internal static partial class Intrinsics
     [IntrinsicImplementation]
     public static void CopyWait2() => Raw.Wait(2);
 
-    /// <summary>Waits until at most 3 groups of this thread's copies are under way.</summary>
-    [IntrinsicImplementation]
-    public static void CopyWait3() => Raw.Wait(3);
-
     /// <summary>Loads two floats from shared memory; the address is a multiple of 8.</summary>
     [IntrinsicImplementation]
     public static F2 LoadShared2(uint address, uint offset, ref U4 shared)

@@ -1,5 +1,4 @@
 using S2ILGPU.Layouts;
-using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Variants;

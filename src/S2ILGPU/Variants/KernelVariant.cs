@@ -1,5 +1,4 @@
 using System.Reflection;
-using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Variants;
@@ -84,9 +83,6 @@ internal sealed record KernelVariant
 
     /// <summary>Dynamic shared memory in bytes.</summary>
     public int SharedBytes { get; init; }
-
-    /// <summary>Groups per multiprocessor that the compiler must leave registers for, or null.</summary>
-    public int? MinGroups { get; init; }
 
     /// <summary>Least shared memory of a multiprocessor, in KB, for which the table chooses this variant: 228 H100 and
     /// H200, 164 A100, 100 consumer GPUs.</summary>

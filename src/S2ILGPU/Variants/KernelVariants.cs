@@ -1,4 +1,3 @@
-using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
 using S2ILGPU.Tiles;
 

@@ -1,7 +1,5 @@
 using S2ILGPU.Kernels;
-using S2ILGPU.Kernels.Attention.Portable;
 using S2ILGPU.Kernels.Attention.TensorCore;
-using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Variants;

@@ -2,7 +2,6 @@ using System.Reflection;
 using S2ILGPU.Kernels;
 using S2ILGPU.Kernels.Attention.Portable;
 using S2ILGPU.Kernels.Attention.TensorCore;
-using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Variants;

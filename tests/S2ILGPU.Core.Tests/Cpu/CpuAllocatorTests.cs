@@ -11,7 +11,7 @@ public sealed unsafe class CpuAllocatorTests
     [Fact]
     public void A_returned_buffer_is_handed_out_again()
     {
-        using var allocator = new CpuAllocator();
+        using var allocator = new CpuAllocator(typeof(CpuEngine));
         var first = allocator.Rent(1000);
         allocator.Return(first);
         Assert.Same(first, allocator.Rent(900)); // the same size class
@@ -22,7 +22,7 @@ public sealed unsafe class CpuAllocatorTests
     [Fact]
     public void Buffers_are_aligned_large_enough_and_not_much_larger()
     {
-        using var allocator = new CpuAllocator();
+        using var allocator = new CpuAllocator(typeof(CpuEngine));
         var random = Seeds.NewRandom();
         var some = Enumerable.Range(0, 200).Select(_ => (long)random.Next(1 << random.Next(1, 22)));
         foreach (long size in (long[])[0, 1, 255, 256, 257, 4095, 4096, 4097, 5 << 20, .. some])
@@ -39,7 +39,7 @@ public sealed unsafe class CpuAllocatorTests
     [Fact]
     public void Used_bytes_count_what_was_asked_for_and_scratch_not_at_all()
     {
-        using var allocator = new CpuAllocator();
+        using var allocator = new CpuAllocator(typeof(CpuEngine));
         var buffer = allocator.Rent(1000);
         using (allocator.Borrow(5000))
             Assert.Equal((1000, 1000), (allocator.UsedBytes, allocator.PeakBytes));
@@ -50,7 +50,7 @@ public sealed unsafe class CpuAllocatorTests
     [Fact]
     public void Idle_memory_of_other_sizes_does_not_pile_up()
     {
-        using var allocator = new CpuAllocator();
+        using var allocator = new CpuAllocator(typeof(CpuEngine));
         for (int n = 1; n <= 300; n++)
             allocator.Return(allocator.Rent(n << 20));
         Assert.InRange(allocator.IdleBytes, 0, allocator.PeakBytes * 2 + (64 << 20));
@@ -59,7 +59,7 @@ public sealed unsafe class CpuAllocatorTests
     [Fact]
     public void A_steady_state_allocates_nothing()
     {
-        using var allocator = new CpuAllocator();
+        using var allocator = new CpuAllocator(typeof(CpuEngine));
         Step();
         long pieces = allocator.Pieces, reserved = allocator.ReservedBytes,
             before = GC.GetAllocatedBytesForCurrentThread();
@@ -80,7 +80,7 @@ public sealed unsafe class CpuAllocatorTests
     [Fact]
     public void Reserved_bytes_are_those_in_use_and_idle()
     {
-        using var allocator = new CpuAllocator();
+        using var allocator = new CpuAllocator(typeof(CpuEngine));
         var (small, large) = (allocator.Rent(1000), allocator.Rent(1 << 20));
         allocator.Return(large);
         Assert.Equal((small.SizeBytes + large.SizeBytes, large.SizeBytes, 1),

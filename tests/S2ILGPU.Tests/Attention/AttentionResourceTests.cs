@@ -26,12 +26,12 @@ public sealed partial class AttentionResourceTests : IDisposable
     {
         using var tensors = new Operands(_engine, type);
         RunAll(tensors);
-        int live = _engine.LiveBuffers, built = _engine.PlansBuilt;
+        int live = _engine.Queue.Memory.LiveBuffers, built = _engine.PlansBuilt;
         long used = _engine.UsedBytes;
         RunAll(tensors);
-        Assert.Equal((live, built, used), (_engine.LiveBuffers, _engine.PlansBuilt, _engine.UsedBytes));
+        Assert.Equal((live, built, used), (_engine.Queue.Memory.LiveBuffers, _engine.PlansBuilt, _engine.UsedBytes));
         _engine.Trim();
-        Assert.Equal(Operands.Count, _engine.LiveBuffers);
+        Assert.Equal(Operands.Count, _engine.Queue.Memory.LiveBuffers);
     }
 
     [Fact]
@@ -40,7 +40,7 @@ public sealed partial class AttentionResourceTests : IDisposable
         using var tensors = new Operands(_engine, ElementType.Float32);
         for (int n = 1; n <= 60; n++)
             tensors.Decode(BlockLayout.Create(_layout.Pattern, Tokens), n % Tokens + 1);
-        Assert.InRange(_engine.LiveBuffers, 1, Operands.Count + 5 * S2ILGPU.Attention.PlanCache.Capacity);
+        Assert.InRange(_engine.Queue.Memory.LiveBuffers, 1, Operands.Count + 5 * S2ILGPU.Attention.PlanCache.Capacity);
     }
 
     [Fact]
@@ -51,7 +51,7 @@ public sealed partial class AttentionResourceTests : IDisposable
         using var wideKey = _engine.Allocate(new Shape(1, Tokens, 1, 264), ElementType.Float32);
         using var integers = _engine.Allocate(good.Query.Shape, ElementType.Int32);
         using var halves = _engine.Allocate(good.Query.Shape, ElementType.Float16);
-        int live = _engine.LiveBuffers;
+        int live = _engine.Queue.Memory.LiveBuffers;
         var sequences = SequenceBatch.Uniform(1, Tokens, Tokens);
         var arguments = new AttentionForwardArguments(good.Query, good.Key, good.Value, good.Output, good.LogSumExp,
             _layout, sequences, 0.1f);
@@ -63,7 +63,7 @@ public sealed partial class AttentionResourceTests : IDisposable
         Refused("does not cover", arguments with { Layout = BlockLayout.Create(_layout.Pattern, Tokens - 1) });
         Refused("2 layouts for 1 sequences", arguments with { Layouts = [_layout, _layout] });
         Refused("pages [P, 32, 64]", arguments with { Pages = new PageTable(1, 1, 2) });
-        Assert.Equal(live, _engine.LiveBuffers);
+        Assert.Equal(live, _engine.Queue.Memory.LiveBuffers);
 
         void Refused(string part, AttentionForwardArguments wrong) =>
             Assert.Contains(part, Assert.ThrowsAny<ArgumentException>(() => _engine.AttentionForward(wrong)).Message);
@@ -90,9 +90,9 @@ public sealed partial class AttentionResourceTests : IDisposable
     [Fact]
     public void Too_little_memory_is_said_with_the_sizes_and_leaks_nothing()
     {
-        using var small = S2ILGPU.Devices.IlgpuDevices.CreateEngine(Emulated.Device, memoryLimitBytes: 150 * 1024);
+        using var small = IlgpuDevices.CreateEngine(Emulated.Device, memoryLimitBytes: 150 * 1024);
         using var operands = new Operands(small, ElementType.BFloat16);
-        int live = small.LiveBuffers;
+        int live = small.Queue.Memory.LiveBuffers;
         string message = Assert.Throws<InsufficientMemoryException>(() => operands.Backward(_layout)).Message;
         string[] numbers = [.. Numbers().Matches(message).Select(match => match.Value.Replace(",", ""))];
         Assert.Equal(4, numbers.Length); // bytes asked for, bytes held, buffers, bytes of the device
@@ -101,7 +101,7 @@ public sealed partial class AttentionResourceTests : IDisposable
         Assert.True(asked > 0 && held >= small.UsedBytes && asked + held > 150 * 1024, message);
         Assert.True(int.Parse(numbers[2], null) >= live, message);
         small.Trim();
-        Assert.Equal(live, small.LiveBuffers);
+        Assert.Equal(live, small.Queue.Memory.LiveBuffers);
     }
 
     public void Dispose() => _engine.Dispose();

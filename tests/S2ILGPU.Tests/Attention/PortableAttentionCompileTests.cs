@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using S2ILGPU.Compiler;
@@ -6,6 +5,8 @@ using S2ILGPU.Kernels;
 using S2ILGPU.Kernels.Attention.Portable;
 using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Kernels.MatMul;
+using S2ILGPU.Kernels.Memory;
+using S2ILGPU.Reports;
 using Xunit;
 
 namespace S2ILGPU.Tests.Attention;
@@ -24,22 +25,20 @@ public sealed partial class PortableAttentionCompileTests
     public static TheoryData<string> Names => [.. s_kernels.Keys.Order()];
 
     [Fact]
-    public void All_of_them_are_tried() => Assert.Equal(3 + 3 + 2 + 2 + 1 + 1 + 9 + 3 + 1 + 9, s_kernels.Count);
+    public void All_of_them_are_tried() => Assert.Equal(3 + 3 + 2 + 2 + 1 + 9 + 3 + 1 + 9, s_kernels.Count);
 
     [Theory]
     [MemberData(nameof(Names))]
     public void It_compiles_to_ptx(string name)
     {
-        string ptx = OfflineCompiler.Ptx(s_kernels[name], PortableTiles.Threads, null, 75, unroll: false);
+        string ptx = OfflineCompiler.Ptx(s_kernels[name], PortableTiles.Threads, 75, unroll: false);
         Assert.DoesNotContain(".local", ptx);
         Assert.InRange(SharedBytesOf(ptx), 0, PortableTiles.SharedBytes);
-        if (Report(ptx) is { } report)
+        if (CudaTools.Assemble(ptx, "sm_75").Report is { } report)
         {
-            Assert.True(report.Contains("0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads",
-                StringComparison.Ordinal), $"{name}: {report}");
-            int shared = SharedBytes().Match(report) is { Success: true } match
-                ? int.Parse(match.Groups[1].Value, null) : 0;
-            Assert.InRange(shared, 0, 48 * 1024);
+            Assert.True((report.StackBytes, report.SpillStoreBytes, report.SpillLoadBytes) == (0, 0, 0),
+                $"{name}: {report}");
+            Assert.InRange(report.SharedBytes, 0, 48 * 1024);
         }
     }
 
@@ -47,10 +46,10 @@ public sealed partial class PortableAttentionCompileTests
     public void Engines_ask_devices_for_the_shared_memory_of_the_largest_kernel()
     {
         var product = typeof(ProductTile).GetMethod(nameof(ProductTile.Run))!.MakeGenericMethod(typeof(StoredSingle));
-        string largest = OfflineCompiler.Ptx(s_kernels["PortableBackward.Kernel<KeyRows>"], PortableTiles.Threads, null,
+        string largest = OfflineCompiler.Ptx(s_kernels["PortableBackward.Kernel<KeyRows>"], PortableTiles.Threads,
             75, unroll: false);
         Assert.Equal(PortableTiles.SharedBytes, SharedBytesOf(largest));
-        Assert.InRange(SharedBytesOf(OfflineCompiler.Ptx(product, ProductTile.Threads, null, 75, unroll: false)), 1,
+        Assert.InRange(SharedBytesOf(OfflineCompiler.Ptx(product, ProductTile.Threads, 75, unroll: false)), 1,
             PortableTiles.SharedBytes);
     }
 
@@ -69,8 +68,7 @@ public sealed partial class PortableAttentionCompileTests
     private static IEnumerable<MethodInfo> Find()
     {
         foreach (var type in (Type[])[typeof(PortableForward), typeof(PortableDecode), typeof(PortableBackward),
-            typeof(PortableDelta), typeof(PortableMerge), typeof(PortableCopy),
-            typeof(PortableCount), typeof(PortablePages)])
+            typeof(PortableDelta), typeof(PortableMerge), typeof(CopyKernel), typeof(PagesKernel)])
             foreach (var kernel in type.GetMethods(BindingFlags.Static | BindingFlags.Public))
             {
                 Type[] arguments = type == typeof(PortableBackward) ? [typeof(KeyRows), typeof(QueryRows)] : s_elements;
@@ -87,36 +85,7 @@ public sealed partial class PortableAttentionCompileTests
             }
     }
 
-    // What ptxas says, where the CUDA toolkit is there.
-    private static string? Report(string ptx)
-    {
-        string[] folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
-        if (folders.Select(folder => Path.Combine(folder, OperatingSystem.IsWindows() ? "ptxas.exe" : "ptxas"))
-            .FirstOrDefault(File.Exists) is not { } assembler)
-            return null;
-        string source = Path.GetTempFileName(), output = Path.GetTempFileName();
-        try
-        {
-            File.WriteAllText(source, ptx);
-            using var process =
-                Process.Start(new ProcessStartInfo(assembler,
-                ["-arch=sm_75", "-v", source, "-o", output]) { RedirectStandardError = true })!;
-            string report = process.StandardError.ReadToEnd();
-            process.WaitForExit();
-            Assert.True(process.ExitCode == 0, report);
-            return report;
-        }
-        finally
-        {
-            File.Delete(source);
-            File.Delete(output);
-        }
-    }
-
     // As in ".shared .align 4 .b8 name[16896];"
     [GeneratedRegex(@"^\s*\.shared .*\.b8 .*\[([0-9]+)\]", RegexOptions.Multiline)]
     private static partial Regex SharedArray();
-
-    [GeneratedRegex("([0-9]+) bytes smem")]
-    private static partial Regex SharedBytes();
 }

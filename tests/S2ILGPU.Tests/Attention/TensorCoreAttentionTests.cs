@@ -58,7 +58,7 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
     {
         var variant = KernelVariants.All.First(v => v.Operation == KernelOperation.Forward && v.HeadDim == 128
             && v.Rows == 128 && v.ElementType == Type && v.BlockColumns == 64 && !v.IsPaged);
-        using (((IlgpuEngine)Tested).Force(variant))
+        using (Kernels.Force(variant))
         {
             CheckForward(s_case with { HeadDim = 128, QueryHeads = 1, QueryCounts = [20], KeyCounts = [150] });
             Assert.Same(variant, Kernels.Last(KernelOperation.Forward));

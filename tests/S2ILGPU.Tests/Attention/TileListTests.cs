@@ -4,6 +4,7 @@ using S2ILGPU.Kernels.Attention.Portable;
 using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Layouts;
 using S2ILGPU.Lists;
+using S2ILGPU.Patterns;
 using S2ILGPU.TestSupport;
 using S2ILGPU.Tiles;
 using S2ILGPU.Variants;
@@ -37,6 +38,22 @@ public sealed class TileListTests
         {
             var problem = Problem();
             Check(problem, Builder(problem).OfKeys(), 64, (row, column) => (column, row), rowsAreKeys: true);
+        }
+    }
+
+    [Fact]
+    public void Lists_that_kernels_cannot_index_are_refused_with_the_values()
+    {
+        var layout = BlockLayout.Create(new DensePattern(4, 2, 16), 256);
+        var sequences = SequenceBatch.Uniform(1, 256, 256);
+        int entries = new TileListBuilder([layout], sequences.Sequences).OfKeys().Entries.Length;
+        new TileListBuilder([layout], sequences.Sequences) { MaxEntries = entries }.OfKeys();
+        foreach (int limit in (int[])[entries - 1, 3])
+        {
+            var builder = new TileListBuilder([layout], sequences.Sequences) { MaxEntries = limit };
+            string message = Assert.Throws<ArgumentException>(() => builder.OfKeys()).Message;
+            Assert.Contains($"more than {limit} list entries", message);
+            Assert.Contains("up to 256 keys, 4 heads, blocks of 16 tokens", message);
         }
     }
 

@@ -25,9 +25,6 @@ internal sealed class InterpretedKernel(MethodInfo method, int threads)
     /// <summary>Dynamic shared memory of a group.</summary>
     public int SharedBytes { get; init; }
 
-    /// <summary>Groups per multiprocessor that registers must allow, or null.</summary>
-    public int? MinGroups { get; init; }
-
     /// <summary>Whether it is compiled as portable kernels are: for sm_75, and no loop unrolled.</summary>
     public bool IsPortable { get; init; }
 
@@ -67,6 +64,6 @@ internal sealed class InterpretedKernel(MethodInfo method, int threads)
 
     private string Compile()
     {
-        return OfflineCompiler.Ptx(Method, Threads, MinGroups, IsPortable ? 75 : 80, unroll: !IsPortable);
+        return OfflineCompiler.Ptx(Method, Threads, IsPortable ? 75 : 80, unroll: !IsPortable);
     }
 }

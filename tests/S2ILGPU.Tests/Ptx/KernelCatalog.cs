@@ -13,8 +13,10 @@ internal sealed class TestedKernel(KernelVariant variant)
 {
     public KernelVariant Variant => variant;
 
-    public InterpretedKernel Kernel { get; } = new(variant.Method, variant.Threads) { SharedBytes = variant.SharedBytes,
-        MinGroups = variant.MinGroups };
+    public InterpretedKernel Kernel { get; } = new(variant.Method, variant.Threads)
+    {
+        SharedBytes = variant.SharedBytes,
+    };
 
     public int HeadDim => Variant.HeadDim;
 

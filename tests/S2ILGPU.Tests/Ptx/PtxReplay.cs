@@ -62,7 +62,7 @@ internal sealed class PtxReplay : IDisposable
         where TArguments : struct
     {
         string name = $"{kernel.Method.DeclaringType!.Name}.{kernel.Method.Name} of {typeof(TArguments).Name}";
-        string ptx = OfflineCompiler.Ptx(kernel.Method, threads, null, 75, unroll: false);
+        string ptx = OfflineCompiler.Ptx(kernel.Method, threads, 75, unroll: false);
         using var machine = new PtxMachine(ptx);
         var bytes = new KernelArguments(machine, typeof(TArguments));
         var memory = new List<(string Path, object View, byte[] Bytes)>();

@@ -4,6 +4,7 @@ using S2ILGPU.Kernels.Attention.Portable;
 using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Kernels.Elementwise;
 using S2ILGPU.Kernels.MatMul;
+using S2ILGPU.Kernels.Memory;
 using S2ILGPU.Kernels.Optimizer;
 using S2ILGPU.Kernels.Row;
 using S2ILGPU.TestSupport;
@@ -187,14 +188,14 @@ public sealed class PtxReplayTests : IDisposable
         CopiesFrom<StoredSingle>();
         CopiesFrom<StoredBFloat16>();
         CopiesFrom<StoredHalf>();
-        _replay.Run(PortableCopy.FillBits, new Index3D(2, 1, 1), 32, Copied<StoredSingle, StoredSingle>(0.7f));
+        _replay.Run(CopyKernel.FillBits, new Index3D(2, 1, 1), 32, Copied<StoredSingle, StoredSingle>(0.7f));
     }
 
     [Fact]
     public void Counts()
     {
         var values = _replay.View([.. s_special.Select(BitConverter.SingleToInt32Bits), .. Enumerable.Range(0, 200)]);
-        _replay.Run(PortableCount.NonFinite, new Index3D(2, 1, 1), 32,
+        _replay.Run(NonFiniteKernel.NonFinite, new Index3D(2, 1, 1), 32,
             new CountArguments { Values = values, Counts = _replay.View(Enumerable.Repeat(-1L, 64).ToArray()),
             First = 1, Count = 205 });
     }
@@ -205,14 +206,14 @@ public sealed class PtxReplayTests : IDisposable
         CopyAndPages<TFrom, StoredBFloat16>();
         CopyAndPages<TFrom, StoredHalf>();
         foreach (float value in s_special)
-            _replay.Run(PortableCopy.Fill<TFrom>, new Index3D(2, 1, 1), 32, Copied<TFrom, TFrom>(value));
+            _replay.Run(CopyKernel.Fill<TFrom>, new Index3D(2, 1, 1), 32, Copied<TFrom, TFrom>(value));
     }
 
     // Two sequences with 3 and 5 new rows of 2 heads, in pages of 4 tokens; one block has no page.
     private void CopyAndPages<TFrom, TTo>() where TFrom : struct, IStoredElement where TTo : struct, IStoredElement
     {
-        _replay.Run(PortableCopy.Copy<TFrom, TTo>, new Index3D(2, 1, 1), 32, Copied<TFrom, TTo>(0));
-        _replay.Run(PortablePages.Write<TFrom, TTo>, new Index3D(3, 2, 1), 32, new PageArguments
+        _replay.Run(CopyKernel.Copy<TFrom, TTo>, new Index3D(2, 1, 1), 32, Copied<TFrom, TTo>(0));
+        _replay.Run(PagesKernel.Write<TFrom, TTo>, new Index3D(3, 2, 1), 32, new PageArguments
         {
             Sequences = _replay.View(new NewRows { Batch = 0, FirstRow = 2, Count = 3, FirstPosition = 3 },
                 new NewRows { Batch = 1, FirstRow = 0, Count = 5, FirstPosition = 0 }),

@@ -76,7 +76,7 @@ public abstract class GroupSizeTests(int threads) : EngineTest(() => Create(thre
     private static IlgpuEngine Create(int threads)
     {
         var engine = IlgpuDevices.CreateEngine(Emulated.Device);
-        engine.ForcedRowThreads = threads;
+        engine.Queue.ForcedRowThreads = threads;
         return engine;
     }
 }

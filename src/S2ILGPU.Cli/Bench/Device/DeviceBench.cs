@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Reflection;
-using S2ILGPU.Cli.Verify;
+using S2ILGPU.Cli.Devices;
 using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Tensors;
@@ -32,7 +32,7 @@ internal sealed class DeviceBench(IEngine engine, DeviceInfo device, DeviceBench
                 {
                     cancellation.ThrowIfCancellationRequested();
                     int sequences = work == "decode" ? Math.Max(1, settings.DecodeTokens / tokens) : 1;
-                    string type = EngineVariant.Short(work == "decode" ? keyType : queryType);
+                    string type = (work == "decode" ? keyType : queryType).ShortName();
                     var size = new AttentionShape(work, headDim, settings.Heads, settings.KeyValueHeads, type, "",
                         tokens, sequences);
                     var measured = Measure(timer, size, queryType, keyType, cancellation);
@@ -145,7 +145,7 @@ internal sealed class DeviceBench(IEngine engine, DeviceInfo device, DeviceBench
         catch (Exception e) when (e is not OperationCanceledException)
         {
             _notes.Add(
-                $"{EngineVariant.Short(queryType)}/{EngineVariant.Short(keyType)} left out, {e.GetType().Name}: "
+                $"{queryType.ShortName()}/{keyType.ShortName()} left out, {e.GetType().Name}: "
                 + $"{e.Message.ReplaceLineEndings(" ")}");
             return false;
         }

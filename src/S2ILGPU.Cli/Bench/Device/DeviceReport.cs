@@ -24,14 +24,20 @@ internal sealed record DeviceReport(DeviceInfo Device, string Engine, DateOnly D
         json.WriteString("date", $"{Date:yyyy-MM-dd}");
         json.WriteString("commit", Commit);
         json.WriteStartArray("entries");
-        foreach (var entry in Entries)
-            entry.Write(json);
+        WriteEntries(json);
         json.WriteEndArray();
         json.WriteStartArray("notes");
         foreach (string note in Notes)
             json.WriteStringValue(note);
         json.WriteEndArray();
         json.WriteEndObject();
+    }
+
+    /// <summary>Writes the measurements as elements of a JSON array.</summary>
+    public void WriteEntries(Utf8JsonWriter json)
+    {
+        foreach (var entry in Entries)
+            entry.Write(json);
     }
 
     /// <summary>Writes the measurements of one size as lines.</summary>

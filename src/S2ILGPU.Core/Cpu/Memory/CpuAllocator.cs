@@ -6,7 +6,8 @@ namespace S2ILGPU.Cpu.Memory;
 /// <summary>The memory of the CPU engine.</summary>
 /// <remarks>Four classes per doubling waste at most a quarter. Idle memory is given back when it exceeds half of the
 /// peak and a new piece is needed anyway.</remarks>
-internal sealed unsafe class CpuAllocator() : CachingAllocator<CpuBuffer>(typeof(CpuEngine), classesPerDoubling: 4)
+/// <param name="engine">The engine that users know, for exceptions.</param>
+internal sealed unsafe class CpuAllocator(Type engine) : CachingAllocator<CpuBuffer>(engine, classesPerDoubling: 4)
 {
     private const long IdleAllowanceBytes = 64 << 20;
 

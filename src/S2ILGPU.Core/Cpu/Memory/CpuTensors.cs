@@ -53,24 +53,8 @@ internal static unsafe class CpuTensors
     /// spaced or their elements not adjacent, or it lives on another device.</exception>
     public static Rows RowsOf(Tensor tensor, ElementType expected = ElementType.Float32)
     {
-        var shape = tensor.Shape;
-        int columns = shape.Rank == 0 ? 1 : shape[-1];
-        bool even = shape.Rank == 0 || columns <= 1 || tensor.Stride(-1) == 1;
-        long rows = 1;
-        nint stride = columns;
-        for (int d = shape.Rank - 2; d >= 0; d--)
-        {
-            if (shape[d] != 1)
-            {
-                even &= rows == 1 || tensor.Stride(d) == stride * rows;
-                stride = rows == 1 ? tensor.Stride(d) : stride;
-            }
-            rows *= shape[d];
-        }
-        if (tensor.ElementType != expected || !even)
-            throw new ArgumentException(
-                $"expected {expected} rows of adjacent elements, got {tensor}{(even ? "" : ", strided")}");
-        return new Rows((nint)Address(tensor), rows, columns, stride);
+        var rows = TensorRows.Of(tensor, expected);
+        return new Rows((nint)Address(tensor), rows.Count, rows.Columns, (nint)rows.Stride);
     }
 
     private static byte* Dense(Tensor tensor, ElementType expected)

@@ -1,6 +1,4 @@
 using ILGPU.Algorithms;
-using S2ILGPU.Kernels.Attention.Portable;
-using S2ILGPU.Kernels.Attention.TensorCore;
 
 namespace S2ILGPU.Kernels.Elementwise;
 

@@ -1,6 +1,3 @@
-using S2ILGPU.Kernels.Attention.Portable;
-using S2ILGPU.Kernels.Attention.TensorCore;
-
 namespace S2ILGPU.Kernels.MatMul;
 
 /// <summary>Four neighbouring floats, 16 bytes: one load.</summary>

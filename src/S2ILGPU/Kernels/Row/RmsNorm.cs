@@ -1,7 +1,5 @@
 using ILGPU;
 using ILGPU.Algorithms;
-using S2ILGPU.Kernels.Attention.Portable;
-using S2ILGPU.Kernels.Attention.TensorCore;
 
 namespace S2ILGPU.Kernels.Row;
 

@@ -1,7 +1,4 @@
 using ILGPU;
-using S2ILGPU.Kernels.Attention.Portable;
-using S2ILGPU.Kernels.Attention.TensorCore;
-using S2ILGPU.Kernels.Elementwise;
 using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels.Row;

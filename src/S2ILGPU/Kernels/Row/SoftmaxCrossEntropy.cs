@@ -1,8 +1,5 @@
 using ILGPU;
 using ILGPU.Algorithms;
-using S2ILGPU.Kernels.Attention.Portable;
-using S2ILGPU.Kernels.Attention.TensorCore;
-using S2ILGPU.Kernels.Elementwise;
 
 namespace S2ILGPU.Kernels.Row;
 

@@ -1,6 +1,5 @@
 using ILGPU;
 using ILGPU.Algorithms;
-using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels.Attention.Portable;

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using ILGPU;
-using S2ILGPU.Kernels.Attention.TensorCore;
 
 namespace S2ILGPU.Kernels.Attention.Portable;
 

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using ILGPU;
-using S2ILGPU.Kernels.Attention.Portable;
 using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels.Attention.TensorCore;
@@ -16,8 +15,9 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 /// twice.</para>
 /// <para>A group of 4 warps owns a row tile of 64 rows, a warp 16 of them, a lane rows g and g + 8 with columns 2t, 2t
 /// + 1 of every 8 (lane 4g + t). P and dS never leave registers: the accumulators of S are the A operand of the product
-/// with C. Asynchronous copies fill C1 one tile ahead and C2 one tile ahead or, with a single buffer, as soon as
-/// everybody is done with it.</para>
+/// with C (ldmatrix, mma). <see cref="BackwardPipeline{TShape}"/> brings rows and columns (cp.async).</para>
+/// <para>Roofline: shared memory bounds it, at 275 TFLOP/s for D = 64 and 263 for D = 128 on an H100 (counted from SASS,
+/// 10 FLOPs per score and column); 60 to 75 % of that are expected, no device has measured it.</para>
 /// <para>Dao, FlashAttention-2, arXiv 2307.08691, algorithm 2, split by owner.</para>
 /// </remarks>
 internal static class Backward
@@ -30,22 +30,12 @@ internal static class Backward
     /// <summary>Registers and addresses of one thread.</summary>
     private struct State<TShape> where TShape : struct, IBackwardShape
     {
-        public SharedTile<TShape> Rows, Columns;
+        public BackwardPipeline<TShape> Columns;
         public RowFragment<TShape, Width<TShape>> Rows1, Rows2;
-        public TileCopy<TShape> Copy;
-        public QueryLines<TShape> Lines;
         public AccumulatorFragment<TShape, Step<TShape>> Scores, ScoreGradients;
         public AccumulatorFragment<TShape, Width<TShape>> Gradient1, Gradient2;
         public RowFragment<TShape, N16> Scratch;
-        public ColumnLists List;
-        public ArrayView<int> Current, Next, Excess;
-        public uint Shared;
-        public int ColumnBase, FirstEntry;
-
-        /// <summary>Reads the block of a column tile that the warp copies from.</summary>
-        [MethodImpl(Inline)]
-        public readonly void Read(int columnTile) =>
-            TileEntries<TShape>.Load(Next, List, ColumnBase, columnTile, FirstEntry);
+        public ArrayView<int> Excess;
     }
 
     /// <summary>The kernel. Grid: one group of <see cref="Threads"/> threads per row tile.</summary>
@@ -55,24 +45,10 @@ internal static class Backward
         var tile = a.Lists.Rows[Grid.IdxX];
         var s = Begin<TShape>(a, tile);
         int it = tile.Start, end = tile.End, full = tile.FullEnd;
-        LoadRows(a, s, tile, RowParity<TShape>(it));
-        if (TShape.RowsInRegisters)
-            Intrinsics.CopyCommit();
-        if (it < end)
-        {
-            s.Read(it);
-            LoadFirst(a, s, s.Next, Parity(it), 16);
-            if (TShape.SecondBuffers == 1)
-                Intrinsics.CopyCommit();
-            LoadSecond(a, s, s.Next, SecondParity<TShape>(it), 16);
-            s.Read(IntrinsicMath.Min(it + 1, end - 1));
-        }
-        Intrinsics.CopyCommit();
+        s.Columns.Start(a, tile, it, end);
         if (TShape.RowsInRegisters)
         {
-            Intrinsics.CopyWait1();
-            Intrinsics.WarpBarrier();                   // a warp copies its own rows
-            var rows = s.Rows.Moved(RowParity<TShape>(it) * (uint)BackwardMemory<TShape>.StageBytes);
+            var rows = s.Columns.WaitForRows(it);
             s.Rows1.Load(rows.Behind(BackwardMemory<TShape>.Rows1));
             if (TShape.First)
                 s.Rows2.Load(rows.Behind(BackwardMemory<TShape>.Rows2));
@@ -99,15 +75,8 @@ internal static class Backward
     private static State<TShape> Begin<TShape>(in BackwardArguments a, in RowTile tile)
         where TShape : struct, IBackwardShape
     {
-        var memory = SharedMemory.GetDynamic<U4>();
-        int warpRows = (Group.IdxX >> 5) * 16, warpBytes = warpRows * TileLayout<TShape>.RowBytes;
-        uint shared = Intrinsics.SharedAddress(ref memory[0]);
         State<TShape> s = default;
-        s.Shared = shared;
-        s.Rows = SharedTile<TShape>.At(memory, shared + (uint)warpBytes);
-        s.Columns = SharedTile<TShape>.At(memory, shared);
-        s.Copy = TileCopy<TShape>.At(memory, shared + (uint)warpBytes, Group.IdxX & 31, warpRows);
-        s.Lines = QueryLines<TShape>.At(memory);
+        s.Columns = BackwardPipeline<TShape>.At(a, tile);
         s.Rows1 = RowFragment<TShape, Width<TShape>>.Allocate();
         s.Rows2 = RowFragment<TShape, Width<TShape>>.Allocate();
         s.Scratch = RowFragment<TShape, N16>.Allocate();
@@ -119,42 +88,22 @@ internal static class Backward
             s.Gradient1.Zero();
         if (TShape.Second)
             s.Gradient2.Zero();
-        s.Current = LocalMemory.Allocate<int>(4);
-        s.Next = LocalMemory.Allocate<int>(4);
         s.Excess = LocalMemory.Allocate<int>(TShape.StepColumns / 8);
-        TileEntries<TShape>.Clear(s.Next);
-        s.List = a.Lists;
-        s.ColumnBase = (int)Intrinsics.Pin((uint)tile.ColumnBase);
-        s.FirstEntry = warpRows / TShape.BlockColumns;
         if (!TShape.RowsAreKeys)
-            s.Lines.LoadRows(a.Lines, tile.PackedTile);
+            s.Columns.Lines.LoadRows(a.Lines, tile.PackedTile);
         return s;
     }
 
-    /// <summary>One column tile: starts the copies of the next, and reads the list entry after that, so that no copy
-    /// waits for a list.</summary>
+    /// <summary>One column tile.</summary>
     [MethodImpl(Inline)]
     private static void Tile<TElement, TShape>(in BackwardArguments a, in State<TShape> s, int it, int end, bool masked)
         where TElement : struct, IElement where TShape : struct, IBackwardShape
     {
-        uint parity = Parity(it), bytes = it + 1 < end ? 16u : 0u;    // nothing is read behind the last tile
-        if (TShape.SecondBuffers == 1)
-            Intrinsics.CopyWait1();
-        else
-            Intrinsics.CopyWait0();
-        // C1 has landed (and C2, where it has two buffers), and everybody is done with the other stage
-        Group.Barrier();
-        LoadFirst(a, s, s.Next, parity ^ 1, bytes);
-        if (TShape.SecondBuffers == 2)
-            LoadSecond(a, s, s.Next, parity ^ 1, bytes);
-        Intrinsics.CopyCommit();
-        s.Current[0] = s.Next[0];
-        s.Read(IntrinsicMath.Min(it + 2, end - 1));
-
-        var stage = s.Columns.Moved(parity * (uint)BackwardMemory<TShape>.StageBytes);
-        var columns1 = stage.Behind(BackwardMemory<TShape>.Columns1);
-        var columns2 = (TShape.SecondBuffers == 2 ? stage : s.Columns).Behind(BackwardMemory<TShape>.Columns2);
-        uint line = Line(s, parity) + QueryLines<TShape>.LaneColumns(stage.RowLane, s.Shared);
+        s.Columns.WaitForFirst();
+        Group.Barrier();                                // the tile is ready; all warps have read the other stage
+        s.Columns.LoadBehind(a, it, end);
+        SharedTile<TShape> columns1 = s.Columns.First(it), columns2 = s.Columns.Second(it);
+        uint line = s.Columns.Line(it);
         for (int c = 0; c < 64 / TShape.StepColumns; c++)
         {
             int firstColumn = c * TShape.StepColumns, distance = firstColumn * TileLayout<TShape>.RowBytes;
@@ -166,30 +115,21 @@ internal static class Backward
             if (masked)
                 BackwardMask<TShape>.Hide(s.Scores, s.Excess);
             // P = 2^(S c - lse)
-            s.Lines.Weigh(s.Scores, a.ScaleLog2, line, firstColumn);
-            if (TShape.SecondBuffers == 1)
-            {
-                Intrinsics.CopyWait1();
-                Group.Barrier();                        // C2 has landed
-            }
+            s.Columns.Lines.Weigh(s.Scores, a.ScaleLog2, line, firstColumn);
+            s.Columns.WaitForSecond();
             if (TShape.Second)
                 // dR2 += P C2
                 s.Gradient2.Multiply<TElement, Step<TShape>>(s.Scores, columns2.Behind(distance), s.Scratch);
             if (TShape.First)
             {
-                s.Lines.Start(s.ScoreGradients, line, firstColumn);
                 // dP - delta = R2 C2^T - delta
+                s.Columns.Lines.Start(s.ScoreGradients, line, firstColumn);
                 Dot<TElement, TShape>(s.ScoreGradients, s, s.Rows2, BackwardMemory<TShape>.Rows2,
                     columns2.Behind(distance));
                 // dS = P (dP - delta)
                 Multiply(s.ScoreGradients, s.Scores);
             }
-            if (TShape.SecondBuffers == 1)
-            {
-                Group.Barrier();                        // everybody is done with C2
-                LoadSecond(a, s, s.Current, 0, bytes);
-                Intrinsics.CopyCommit();
-            }
+            s.Columns.SecondIsRead(a, it, end);
             if (TShape.First)
                 // dR1 += dS C1
                 s.Gradient1.Multiply<TElement, Step<TShape>>(s.ScoreGradients, columns1.Behind(distance), s.Scratch);
@@ -206,7 +146,7 @@ internal static class Backward
         if (TShape.RowsInRegisters)
             scores.Dot<TElement>(rows, columns);
         else
-            scores.Dot<TElement>(s.Rows.Behind(offset), columns, s.Scratch);
+            scores.Dot<TElement>(s.Columns.Rows.Behind(offset), columns, s.Scratch);
     }
 
     [MethodImpl(Inline)]
@@ -217,58 +157,8 @@ internal static class Backward
             gradients.Values[i] *= weights.Values[i];
     }
 
-    /// <summary>Starts copying the warp's rows of R1 and R2.</summary>
-    [MethodImpl(Inline)]
-    private static void LoadRows<TShape>(in BackwardArguments a, in State<TShape> s, in RowTile tile, uint parity)
-        where TShape : struct, IBackwardShape
-    {
-        s.Current[0] = tile.PackedTile * TileLayout<TShape>.Entries + s.FirstEntry;
-        s.Copy.Load(a.Rows1, s.Current, parity * (uint)BackwardMemory<TShape>.StageBytes, BackwardMemory<TShape>.Rows1);
-        if (TShape.First)
-            s.Copy.Load(a.Rows2, s.Current, parity * (uint)BackwardMemory<TShape>.StageBytes,
-                BackwardMemory<TShape>.Rows2);
-    }
-
-    /// <summary>Starts copying C1 and, where columns are queries, their line.</summary>
-    [MethodImpl(Inline)]
-    private static void LoadFirst<TShape>(in BackwardArguments a, in State<TShape> s, ArrayView<int> blocks,
-        uint parity, uint bytes) where TShape : struct, IBackwardShape
-    {
-        s.Copy.LoadOrZero(a.Columns1, blocks, parity * (uint)BackwardMemory<TShape>.StageBytes,
-            BackwardMemory<TShape>.Columns1, bytes);
-        if (TShape.RowsAreKeys)
-            s.Lines.LoadOrZero(a.Lines, blocks[0], Line(s, parity), bytes);
-    }
-
-    /// <summary>Starts copying C2.</summary>
-    [MethodImpl(Inline)]
-    private static void LoadSecond<TShape>(in BackwardArguments a, in State<TShape> s, ArrayView<int> blocks,
-        uint parity, uint bytes) where TShape : struct, IBackwardShape =>
-        s.Copy.LoadOrZero(a.Columns2, blocks, parity * (uint)BackwardMemory<TShape>.StageBytes,
-            BackwardMemory<TShape>.Columns2, bytes);
-
-    /// <summary>The stage of a column tile: by its number, so that no register says which.</summary>
-    [MethodImpl(Inline)]
-    private static uint Parity(int columnTile) => (uint)columnTile & 1u;
-
-    /// <summary>The buffer of C2.</summary>
-    [MethodImpl(Inline)]
-    private static uint SecondParity<TShape>(int columnTile) where TShape : struct, IBackwardShape =>
-        TShape.SecondBuffers == 2 ? Parity(columnTile) : 0u;
-
-    /// <summary>Where rows that stay in registers pass through: the stage that the first column tile leaves
-    /// free.</summary>
-    [MethodImpl(Inline)]
-    private static uint RowParity<TShape>(int columnTile) where TShape : struct, IBackwardShape =>
-        TShape.RowsInRegisters ? Parity(columnTile) ^ 1u : 0u;
-
-    /// <summary>Address of a stage's line of queries.</summary>
-    [MethodImpl(Inline)]
-    private static uint Line<TShape>(in State<TShape> s, uint parity) where TShape : struct, IBackwardShape =>
-        s.Shared + (uint)BackwardMemory<TShape>.Lines + parity * QueryLines<TShape>.LineBytes;
-
     /// <summary>
-    /// Stores the rows of a gradient that belong to the sequence. <paramref name="tie"/> is 0, but known only behind
+    /// Stores the rows of a gradient that belong to the sequence. <paramref name="tie"/> is 0, but known only after
     /// the loop: lane geometry is computed here instead of living through the loop.
     /// </summary>
     [MethodImpl(Inline)]

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using ILGPU;
-using S2ILGPU.Kernels.Attention.Portable;
 using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels.Attention.TensorCore;
@@ -11,9 +10,12 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 /// </summary>
 /// <remarks>
 /// <para>A group of 4 warps owns the G query heads of one KV head and one part of its list, so that K and V are read
-/// once for all of them. Warp w owns columns 16w to 16w + 15 of every tile, brings them through a ring of its own, and
-/// needs no barrier of the group until the end. S has the heads as rows (repeated to fill 16); its accumulators are the
-/// B operand of <c>O^T = V^T P^T</c>, which has exactly 8 columns.</para>
+/// once for all of them. Warp w owns columns 16w to 16w + 15 of every tile, which <see cref="KeyValueRing{TShape}"/>
+/// brings (cp.async), and needs no barrier of the group until the end. S has the heads as rows (repeated to fill 16);
+/// its accumulators are the B operand of <c>O^T = V^T P^T</c>, which has exactly 8 columns (ldmatrix, mma).</para>
+/// <para>Roofline: memory bandwidth; tensor cores, shared memory and issue slots take 12, 32 and 11 % of the time that
+/// the memory of an H200 needs (counted from SASS). 80 to 90 % of the bandwidth are expected, no device has measured
+/// it.</para>
 /// <para>Dao et al., Flash-Decoding, 2023: the list is cut so that small batches fill the device.</para>
 /// </remarks>
 internal static class Decode
@@ -25,14 +27,11 @@ internal static class Decode
     /// <summary>Registers and addresses of one thread.</summary>
     private struct State<TShape> where TShape : struct, IDecodeShape
     {
-        public SharedTile<TShape> Ring;
-        public TileCopy<TShape> Copy;
+        public KeyValueRing<TShape> Ring;
         public RowFragment<TShape, Width<TShape>> Query;
         public AccumulatorFragment<TShape, N16> Scores;
         public HeadFragment<TShape> Output;
         public ArrayView<float> Softmax;                // m c and l of head g
-        public ArrayView<int> Next;                     // block of the tile that is copied next
-        public int ColumnBase, Entry;
     }
 
     /// <summary>Threads of a group.</summary>
@@ -40,133 +39,79 @@ internal static class Decode
 
     /// <summary>Dynamic shared memory in bytes: the rings, used again to join the warps.</summary>
     public static int SharedBytes<TShape>() where TShape : struct, IDecodeShape =>
-        Math.Max(Warps * TShape.Stages * 2 * TileLayout<TShape>.TileBytes,
+        Math.Max(Warps * KeyValueRing<TShape>.Bytes,
         Warps * MaxHeads * (HeadFragment<TShape>.Line + 2) * 4);
 
     /// <summary>The kernel. Grid: row tiles along x, parts along y, groups of 128 threads.</summary>
     public static void Kernel<TElement, TShape>(DecodeArguments a) where TElement : struct, IElement
         where TShape : struct, IDecodeShape
     {
-        int warp = Group.IdxX >> 5, lane = Group.IdxX & 31;
         var tile = a.Lists.Rows[Grid.IdxX];
-        var memory = SharedMemory.GetDynamic<U4>();
-        uint ring = Intrinsics.SharedAddress(ref memory[0])
-            + (uint)(warp * TShape.Stages * 2 * TileLayout<TShape>.TileBytes);
         State<TShape> s = default;
-        s.Ring = SharedTile<TShape>.At(memory, ring);
-        s.Copy = TileCopy<TShape>.At(memory, ring, lane, warp * 16);
+        s.Ring = KeyValueRing<TShape>.At(a, tile);
         s.Query = LoadQuery<TShape>(a, tile);
         s.Scores = AccumulatorFragment<TShape, N16>.Allocate();
         s.Output = HeadFragment<TShape>.Zero();
         s.Softmax = LocalMemory.Allocate<float>(2);
         s.Softmax[0] = Lowest;
         s.Softmax[1] = 0f;
-        s.Next = LocalMemory.Allocate<int>(4);
-        s.ColumnBase = tile.ColumnBase;
-        s.Entry = warp * 16 / TShape.BlockColumns;
 
         int part = (tile.End - tile.Start + a.Splits - 1) / a.Splits, it = tile.Start + Grid.IdxY * part;
-        int end = IntrinsicMath.Min(it + part, tile.End), full = IntrinsicMath.Min(tile.FullEnd, end), ahead = it;
-        for (int i = 0; i < TShape.Stages; i++)
-        {
-            Read(a, s, ahead, end);
-            Load(a, s, (uint)(i * 2 * TileLayout<TShape>.TileBytes), ahead < end);
-            ahead++;
-        }
-        Read(a, s, ahead, end);
-        uint stage = 0;
+        int end = IntrinsicMath.Min(it + part, tile.End), full = IntrinsicMath.Min(tile.FullEnd, end);
+        int ahead = s.Ring.Start(it, end);
+        uint place = 0;
         while (it < full)
         {
-            Tile<TElement, TShape>(a, s, it, ahead, end, stage, masked: false);
+            Tile<TElement, TShape>(a, s, it, place, masked: false);
+            s.Ring.LoadBehind(place, ahead, end);
             it++;
             ahead++;
-            stage = Following<TShape>(stage);
+            place = KeyValueRing<TShape>.Following(place);
         }
         while (it < end)
         {
-            Tile<TElement, TShape>(a, s, it, ahead, end, stage, masked: true);
+            Tile<TElement, TShape>(a, s, it, place, masked: true);
+            s.Ring.LoadBehind(place, ahead, end);
             it++;
             ahead++;
-            stage = Following<TShape>(stage);
+            place = KeyValueRing<TShape>.Following(place);
         }
         Intrinsics.CopyWait0();
         Join<TShape>(a, s);
     }
 
-    /// <summary>The warp's 16 columns of one column tile; its part of the ring is filled again behind it.</summary>
+    /// <summary>The warp's 16 columns of one column tile; then its place of the ring may be filled again.</summary>
     [MethodImpl(Inline)]
-    private static void Tile<TElement,
-        TShape>(in DecodeArguments a, in State<TShape> s, int it, int ahead, int end, uint stage, bool masked)
-        where TElement : struct, IElement where TShape : struct, IDecodeShape
+    private static void Tile<TElement, TShape>(in DecodeArguments a, in State<TShape> s, int it, uint place,
+        bool masked) where TElement : struct, IElement where TShape : struct, IDecodeShape
     {
-        Wait<TShape>();
-        Intrinsics.WarpBarrier();                       // the copies of all lanes have landed
-        var keys = s.Ring.Moved(stage);
+        KeyValueRing<TShape>.Wait();
+        Intrinsics.WarpBarrier();                       // the copies of all lanes are there
+        var keys = s.Ring.Keys(place);
         s.Scores.Zero();
-        s.Scores.Dot<TElement>(s.Query, keys);                                                      // S = Q K^T
+        // S = Q K^T
+        s.Scores.Dot<TElement>(s.Query, keys);
         int count = masked ? Hide(a, s, it) : 16;
         int t = Group.IdxX & 3;
+        // m' = max(m, S c)
         float old = s.Softmax[0], m = IntrinsicMath.Max(IntrinsicMath.Max(s.Scores.Values[0], s.Scores.Values[1]),
             IntrinsicMath.Max(s.Scores.Values[4], s.Scores.Values[5]));
         m = IntrinsicMath.Max(m, Warp.ShuffleXor(m, 1));
-        m = IntrinsicMath.Max(old, IntrinsicMath.Max(m, Warp.ShuffleXor(m, 2)) * a.ScaleLog2);      // m' = max(m, S c)
+        m = IntrinsicMath.Max(old, IntrinsicMath.Max(m, Warp.ShuffleXor(m, 2)) * a.ScaleLog2);
+        // P = 2^(S c - m'), l = l 2^(m - m') + P
         float shrink = Intrinsics.Exp2(old - m);
         float p0 = Intrinsics.Exp2(s.Scores.Values[0] * a.ScaleLog2 - m),
             p1 = Intrinsics.Exp2(s.Scores.Values[1] * a.ScaleLog2 - m);
         float p2 = Intrinsics.Exp2(s.Scores.Values[4] * a.ScaleLog2 - m),
             p3 = Intrinsics.Exp2(s.Scores.Values[5] * a.ScaleLog2 - m);
         s.Softmax[0] = m;
-        s.Softmax[1] = s.Softmax[1] * shrink + (p0 + p1 + (p2 + p3));                               // l += P
-        // of heads 2t and 2t + 1
+        s.Softmax[1] = s.Softmax[1] * shrink + (p0 + p1 + (p2 + p3));
+        // O^T = O^T 2^(m - m') + V^T P^T, with the factors of heads 2t and 2t + 1
         float left = Warp.Shuffle(shrink, t * 8), right = Warp.Shuffle(shrink, t * 8 + 4);
         s.Output.ScaleAndMultiply<TElement>(left, right, keys.Behind(TileLayout<TShape>.TileBytes),
             new U2 { X = TElement.Pack(p0, p1), Y = TElement.Pack(p2, p3) },
-            masked && TShape.Paged, new U2 { X = Existing(count), Y = Existing(count - 8) });       // O^T += V^T P^T
+            masked && TShape.Paged, new U2 { X = Existing(count), Y = Existing(count - 8) });
         Intrinsics.WarpBarrier();                       // every lane has read its part
-        Load(a, s, stage, ahead < end);
-        TileEntries<TShape>.Load(s.Next, a.Lists, s.ColumnBase, IntrinsicMath.Min(ahead + 1, end - 1), s.Entry);
-    }
-
-    /// <summary>Reads the block of column tile <paramref name="tile"/>, or 0 behind the end.</summary>
-    [MethodImpl(Inline)]
-    private static void Read<TShape>(in DecodeArguments a, in State<TShape> s, int tile, int end)
-        where TShape : struct, IDecodeShape
-    {
-        if (tile < end)
-            TileEntries<TShape>.Load(s.Next, a.Lists, s.ColumnBase, tile, s.Entry);
-        else
-            TileEntries<TShape>.Clear(s.Next);
-    }
-
-    /// <summary>Starts copying 16 rows of K and of V; behind the end nothing is read.</summary>
-    [MethodImpl(Inline)]
-    private static void Load<TShape>(in DecodeArguments a, in State<TShape> s, uint stage, bool valid)
-        where TShape : struct, IDecodeShape
-    {
-        uint bytes = valid ? 16u : 0u;
-        s.Copy.LoadOrZero(a.Keys, s.Next, stage, 0, bytes);
-        s.Copy.LoadOrZero(a.Values, s.Next, stage, TileLayout<TShape>.TileBytes, bytes);
-        Intrinsics.CopyCommit();
-    }
-
-    [MethodImpl(Inline)]
-    private static uint Following<TShape>(uint stage) where TShape : struct, IDecodeShape
-    {
-        uint next = stage + (uint)(2 * TileLayout<TShape>.TileBytes);
-        return next == (uint)(TShape.Stages * 2 * TileLayout<TShape>.TileBytes) ? 0u : next;
-    }
-
-    [MethodImpl(Inline)]
-    private static void Wait<TShape>() where TShape : struct, IDecodeShape
-    {
-        if (TShape.Stages == 1)
-            Intrinsics.CopyWait0();
-        else if (TShape.Stages == 2)
-            Intrinsics.CopyWait1();
-        else if (TShape.Stages == 3)
-            Intrinsics.CopyWait2();
-        else
-            Intrinsics.CopyWait3();
     }
 
     /// <summary>The bits of a pair of 16-bit elements of which the first <paramref name="count"/> exist.</summary>
@@ -179,7 +124,7 @@ internal static class Decode
     private static int Hide<TShape>(in DecodeArguments a, in State<TShape> s, int it)
         where TShape : struct, IDecodeShape
     {
-        int column = (Group.IdxX >> 5) * 16, first = a.Lists.Positions[it * TileLayout<TShape>.Entries + s.Entry]
+        int column = (Group.IdxX >> 5) * 16, first = a.Lists.Positions[it * TileLayout<TShape>.Entries + s.Ring.Entry]
             + column % TShape.BlockColumns + (Group.IdxX & 3) * 2;
         int count = (a.Lists.Masks[it] >> (column / 16) & 1u) != 0 ? a.Lists.Rows[Grid.IdxX].ColumnEnd - first : 0;
         s.Scores.Values[0] = count > 0 ? s.Scores.Values[0] : float.NegativeInfinity;
@@ -219,7 +164,7 @@ internal static class Decode
         float sum = s.Softmax[1];
         sum += Warp.ShuffleXor(sum, 1);
         sum += Warp.ShuffleXor(sum, 2);
-        Group.Barrier();                                // everybody is done with the rings
+        Group.Barrier();                                // all warps have read their rings
         s.Output.Store(shared + (uint)(warp * MaxHeads * lineBytes), memory);
         if ((lane & 3) == 0)
         {

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using S2ILGPU.Kernels.Attention.Portable;
 using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels.Attention.TensorCore;
@@ -10,7 +9,7 @@ internal interface IDecodeShape : ITileShape
     /// <summary>G, query heads that share a load of K and V: 1, 2, 4 or 8.</summary>
     static abstract int Heads { get; }
 
-    /// <summary>Tiles in the ring of each warp, 1 to 4.</summary>
+    /// <summary>Tiles in the ring of each warp, 1 to 3.</summary>
     static abstract int Stages { get; }
 }
 

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using ILGPU;
-using S2ILGPU.Kernels.Attention.Portable;
 using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels.Attention.TensorCore;
@@ -9,7 +8,8 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 /// <see cref="QueryLines{TShape}"/>.</summary>
 /// <remarks>
 /// A group of 4 x 64 threads owns a row tile, four neighbouring lanes a row: lane t the elements 8t to 8t + 7 of every
-/// 32. Rows of the tile outside the sequence read a row inside instead of branching.
+/// 32. Rows of the tile outside the sequence read a row inside instead of branching. Roofline: memory bandwidth, 4 D
+/// bytes read and 8 written per query; two 16-byte loads per thread are in flight, the share was not measured.
 /// </remarks>
 internal static class Delta
 {

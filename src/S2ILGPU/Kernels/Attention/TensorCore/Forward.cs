@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using ILGPU;
-using S2ILGPU.Kernels.Attention.Portable;
 using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels.Attention.TensorCore;
@@ -12,8 +11,10 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 /// <remarks>
 /// <para>A group owns a row tile of 16 RowTiles Warps queries of one head, a warp 16 RowTiles of them, a lane rows g
 /// and g + 8 of every 16 with columns 2t, 2t + 1 of every 8 (lane 4g + t). S and O stay in registers; the accumulators
-/// of S are the A operand of P V. Q lies in shared memory, K and V in two buffers that asynchronous copies fill one
-/// tile ahead, or in one buffer each, filled again as soon as everybody is done with it.</para>
+/// of S are the A operand of P V (ldmatrix, mma). Q lies in shared memory; <see cref="KeyValuePipeline{TShape}"/>
+/// brings K and V (cp.async).</para>
+/// <para>Roofline: shared memory bounds it, at 525 TFLOP/s for D = 64 and 334 to 368 for D = 128 on an H100 (counted
+/// from SASS); 53 to 75 % of that are expected, no device has measured it.</para>
 /// <para>Dao, FlashAttention-2, arXiv 2307.08691, algorithm 1, with lists of tiles in place of all keys.</para>
 /// </remarks>
 internal static class Forward
@@ -23,29 +24,12 @@ internal static class Forward
     /// <summary>Registers and addresses of one thread.</summary>
     private struct State<TShape> where TShape : struct, IForwardShape
     {
-        public SharedTile<TShape> Query, Columns;
-        public TileCopy<TShape> Copy;
+        public SharedTile<TShape> Query;
+        public KeyValuePipeline<TShape> Columns;
         public AccumulatorFragment<TShape, Step<TShape>> Scores;
         public AccumulatorFragment<TShape, Width<TShape>> Output;
         public RowFragment<TShape, N16> Scratch;
         public OnlineSoftmax<TShape> Softmax;
-        public ColumnLists List;
-        public ArrayView<int> Current, Next;
-        public int ColumnBase, FirstEntry;
-
-        /// <summary>Reads the blocks of a column tile.</summary>
-        [MethodImpl(Inline)]
-        public readonly void Read(int columnTile) =>
-            TileEntries<TShape>.Load(Next, List, ColumnBase, columnTile, FirstEntry);
-
-        /// <summary>The next tile becomes the current one. Pinned, since ILGPU assigns loop variables one after the
-        /// other and a plain copy of one to another would get the value of the next turn.</summary>
-        [MethodImpl(Inline)]
-        public readonly void Advance()
-        {
-            for (int j = 0; j < TileLayout<TShape>.ThreadBlocks; j++)
-                Current[j] = (int)Intrinsics.Pin((uint)Next[j]);
-        }
     }
 
     /// <summary>Rows of a group.</summary>
@@ -55,7 +39,7 @@ internal static class Forward
     /// <summary>Dynamic shared memory in bytes: Q, then K and V once or twice.</summary>
     [MethodImpl(Inline)]
     public static int SharedBytes<TShape>() where TShape : struct, IForwardShape =>
-        Rows<TShape>() * TileLayout<TShape>.RowBytes + TShape.Stages * 2 * TileLayout<TShape>.TileBytes;
+        Rows<TShape>() * TileLayout<TShape>.RowBytes + KeyValuePipeline<TShape>.SharedBytes;
 
     /// <summary>The kernel. Grid: one group of 32 Warps threads per row tile.</summary>
     public static void Kernel<TElement, TShape>(ForwardArguments a) where TElement : struct, IElement
@@ -70,129 +54,61 @@ internal static class Forward
         State<TShape> s = default;
         s.Query = SharedTile<TShape>
             .At(memory, shared + (uint)((Group.IdxX >> 5) * 16 * TShape.RowTiles * TileLayout<TShape>.RowBytes));
-        s.Columns = SharedTile<TShape>.At(memory, columns);
-        s.Copy = TileCopy<TShape>.At(memory, columns, Group.IdxX, 0);
+        s.Columns = KeyValuePipeline<TShape>.At(a, tile, memory, columns);
         s.Scores = AccumulatorFragment<TShape, Step<TShape>>.Allocate();
         s.Output = AccumulatorFragment<TShape, Width<TShape>>.Allocate();
         s.Scratch = RowFragment<TShape, N16>.Allocate();
         s.Softmax = OnlineSoftmax<TShape>.Empty();
-        s.Current = LocalMemory.Allocate<int>(4);
-        s.Next = LocalMemory.Allocate<int>(4);
         s.Output.Zero();
 
         int it = tile.Start, end = tile.End, full = tile.FullEnd;
-        s.List = a.Lists;
-        s.ColumnBase = tile.ColumnBase;
-        s.FirstEntry = TileEntries<TShape>.First(Group.IdxX);
-        if (it < end)
-            s.Read(it);
-        else
-            TileEntries<TShape>.Clear(s.Next);
-        uint bytes = it < end ? 16u : 0u;
-        s.Copy.LoadOrZero(a.Keys, s.Next, 0, 0, bytes);
-        if (TShape.Stages == 2)
-            s.Copy.LoadOrZero(a.Values, s.Next, 0, TileLayout<TShape>.TileBytes, bytes);
-        Intrinsics.CopyCommit();
-        s.Advance();
-        if (it < end)
-            s.Read(IntrinsicMath.Min(it + 1, end - 1));
-
+        s.Columns.Start(it, end);
         uint stage = 0;
         while (it < full)
         {
             Tile<TElement, TShape>(a, s, it, end, stage, masked: false);
             it++;
-            stage ^= Other<TShape>();
+            stage ^= KeyValuePipeline<TShape>.StageFlip;
         }
         while (it < end)
         {
             Tile<TElement, TShape>(a, s, it, end, stage, masked: true);
             it++;
-            stage ^= Other<TShape>();
+            stage ^= KeyValuePipeline<TShape>.StageFlip;
         }
         Intrinsics.CopyWait0();
         Store<TElement, TShape>(a, s, it - end);
     }
 
-    /// <summary>One column tile: starts the copies of the next, and reads the list entry after that, so that no copy
-    /// waits for a list.</summary>
+    /// <summary>One column tile.</summary>
     [MethodImpl(Inline)]
-    private static void Tile<TElement,
-        TShape>(in ForwardArguments a, in State<TShape> s, int it, int end, uint stage, bool masked)
-        where TElement : struct, IElement where TShape : struct, IForwardShape
+    private static void Tile<TElement, TShape>(in ForwardArguments a, in State<TShape> s, int it, int end, uint stage,
+        bool masked) where TElement : struct, IElement where TShape : struct, IForwardShape
     {
-        uint bytes = it + 1 < end ? 16u : 0u;           // nothing is read behind the last tile
-        Intrinsics.CopyWait0();
-        if (TShape.Stages == 2 && masked)
-            ZeroBehindEnd(a, s, it, stage);
-        // the tile has landed, and everybody is done with the other buffers
-        Group.Barrier();
-        if (TShape.Stages == 2)
-        {
-            s.Copy.LoadOrZero(a.Keys, s.Next, stage ^ Other<TShape>(), 0, bytes);
-            s.Copy.LoadOrZero(a.Values, s.Next, stage ^ Other<TShape>(), TileLayout<TShape>.TileBytes, bytes);
-            Intrinsics.CopyCommit();
-            s.Read(IntrinsicMath.Min(it + 2, end - 1));
-        }
-        else
-        {
-            s.Copy.Load(a.Values, s.Current, 0, TileLayout<TShape>.TileBytes);
-            Intrinsics.CopyCommit();
-        }
-        var queries = s.Query;
-        var keys = s.Columns.Moved(stage);
-        if (TShape.Stages == 1)
-        {
-            // unknown to the compiler, which otherwise keeps every flipped variant of the addresses in a register
-            uint zero = (uint)(s.Next[0] >> 31);
-            queries = s.Query.Moved(zero);
-            keys = s.Columns.Moved(zero);
-        }
-        var values = keys.Behind(TileLayout<TShape>.TileBytes);
+        s.Columns.WaitForKeys(it, stage, masked);
+        Group.Barrier();                                // the tile is ready; all warps have read the one before
+        s.Columns.LoadBehind(it, end, stage);
+        SharedTile<TShape> queries = s.Columns.QueryTile(s.Query), keys = s.Columns.KeyTile(stage),
+            values = keys.Behind(TileLayout<TShape>.TileBytes);
         for (int c = 0; c < 64 / TShape.StepColumns; c++)
         {
             int firstColumn = c * TShape.StepColumns, distance = firstColumn * TileLayout<TShape>.RowBytes;
             s.Scores.Zero();
-            s.Scores.Dot<TElement>(queries, keys.Behind(distance), s.Scratch);                      // S = Q K^T
-            if (TShape.Stages == 1)
-            {
-                Intrinsics.CopyWait0();
-                if (masked)
-                    ZeroBehindEnd(a, s, it, stage);
-                Group.Barrier();                        // V has landed, and everybody is done with K
-                s.Copy.LoadOrZero(a.Keys, s.Next, 0, 0, bytes);
-                Intrinsics.CopyCommit();
-                s.Advance();
-                s.Read(IntrinsicMath.Min(it + 2, end - 1));
-            }
+            // S = Q K^T
+            s.Scores.Dot<TElement>(queries, keys.Behind(distance), s.Scratch);
+            s.Columns.WaitForValues(it, end, stage, masked);
             if (masked)
                 ColumnMask<TShape>.HideFromQueries(s.Scores, a.Lists, it, firstColumn, a.Causal);
             // m' = max(m, S c), O *= 2^(m - m')
             s.Softmax.Raise(s.Scores, s.Output, a.ScaleLog2);
             // P = 2^(S c - m'), l += P
             s.Softmax.Weigh(s.Scores, a.ScaleLog2);
-            s.Output.Multiply<TElement, Step<TShape>>(s.Scores, values.Behind(distance), s.Scratch); // O += P V
+            // O += P V
+            s.Output.Multiply<TElement, Step<TShape>>(s.Scores, values.Behind(distance), s.Scratch);
         }
     }
 
-    /// <summary>Clears the rows of V behind the last key, where keys lie in pages.</summary>
-    /// <remarks>In registers it would cost 137 to 345 instructions per tile instead of 16 to 63, and a variant would
-    /// spill.</remarks>
-    [MethodImpl(Inline)]
-    private static void ZeroBehindEnd<TShape>(in ForwardArguments a, in State<TShape> s, int it, uint stage)
-        where TShape : struct, IForwardShape
-    {
-        if (TShape.Paged)
-            s.Copy.ZeroBehindEnd(a.Lists, it, s.FirstEntry,
-                TileLayout<TShape>.CopyRow(Group.IdxX) % TShape.BlockColumns, stage, TileLayout<TShape>.TileBytes);
-    }
-
-    /// <summary>What to flip in a stage to get the other one.</summary>
-    [MethodImpl(Inline)]
-    private static uint Other<TShape>() where TShape : struct, IForwardShape =>
-        TShape.Stages == 2 ? (uint)(2 * TileLayout<TShape>.TileBytes) : 0u;
-
-    /// <summary>O = O / l and LSE. <paramref name="tie"/> is 0, but known only behind the loop: lane geometry is
+    /// <summary>O = O / l and LSE. <paramref name="tie"/> is 0, but known only after the loop: lane geometry is
     /// computed here instead of living through the loop.</summary>
     [MethodImpl(Inline)]
     private static void Store<TElement, TShape>(in ForwardArguments a, in State<TShape> s, int tie)

@@ -1,5 +1,4 @@
 using ILGPU;
-using S2ILGPU.Kernels.Attention.Portable;
 using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels.Attention.TensorCore;

@@ -1,9 +1,8 @@
 using ILGPU;
-using S2ILGPU.Kernels.Attention.TensorCore;
 
-namespace S2ILGPU.Kernels.Attention.Portable;
+namespace S2ILGPU.Kernels.Elementwise;
 
-/// <summary>Arguments of <see cref="PortableCount"/>.</summary>
+/// <summary>Arguments of <see cref="NonFiniteKernel"/>.</summary>
 internal struct CountArguments
 {
     /// <summary>The bits of float32 numbers. Read.</summary>
@@ -17,7 +16,7 @@ internal struct CountArguments
 }
 
 /// <summary>Counts numbers that are NaN or infinite: one partial count per thread, summed by the host.</summary>
-internal static class PortableCount
+internal static class NonFiniteKernel
 {
     public static void NonFinite(CountArguments a)
     {

@@ -1,8 +1,7 @@
 using ILGPU;
-using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Tiles;
 
-namespace S2ILGPU.Kernels.Attention.Portable;
+namespace S2ILGPU.Kernels.Memory;
 
 /// <summary>The new rows of a sequence that go into pages.</summary>
 internal struct NewRows
@@ -12,7 +11,7 @@ internal struct NewRows
     public int Batch, FirstRow, Count, FirstPosition;
 }
 
-/// <summary>Arguments of <see cref="PortablePages"/>.</summary>
+/// <summary>Arguments of <see cref="PagesKernel"/>.</summary>
 internal struct PageArguments
 {
     /// <summary>One entry per sequence; sequence s is index s along the grid's second dimension.</summary>
@@ -38,7 +37,7 @@ internal struct PageArguments
 
 /// <summary>Writes rows of new keys or values into pages. A group owns rows (token, head) of one sequence, its threads
 /// the elements of a row.</summary>
-internal static class PortablePages
+internal static class PagesKernel
 {
     public static void Write<TFrom, TTo>(PageArguments a)
         where TFrom : struct, IStoredElement

@@ -1,8 +1,6 @@
 using ILGPU;
-using S2ILGPU.Kernels.Attention.Portable;
-using S2ILGPU.Kernels.Attention.TensorCore;
 
-namespace S2ILGPU.Kernels.Elementwise;
+namespace S2ILGPU.Kernels;
 
 /// <summary>What happens to one element, with the memory it happens in: the argument of an elementwise
 /// kernel.</summary>

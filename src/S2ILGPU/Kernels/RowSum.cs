@@ -1,8 +1,6 @@
 using ILGPU;
-using S2ILGPU.Kernels.Attention.Portable;
-using S2ILGPU.Kernels.Attention.TensorCore;
 
-namespace S2ILGPU.Kernels.Row;
+namespace S2ILGPU.Kernels;
 
 /// <summary>A term of a sum over a row.</summary>
 internal interface ITerm

@@ -1,6 +1,6 @@
 using S2ILGPU.Engines;
 
-namespace S2ILGPU.Cli.Bench.Device;
+namespace S2ILGPU.Cli.Devices;
 
 /// <summary>From the name on a command line to a device and its engine.</summary>
 internal static class DeviceChoice

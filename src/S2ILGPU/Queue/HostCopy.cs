@@ -1,8 +1,7 @@
 using ILGPU;
-using ILGPU.Runtime;
-using S2ILGPU.Devices;
+using S2ILGPU.Memory;
 
-namespace S2ILGPU.Memory;
+namespace S2ILGPU.Queue;
 
 /// <summary>An array of the host on the device, until it is disposed.</summary>
 internal sealed class HostCopy<T> : IDisposable where T : unmanaged
@@ -12,13 +11,13 @@ internal sealed class HostCopy<T> : IDisposable where T : unmanaged
     private bool _returned;
 
     /// <summary>Copies an array to the device; does not wait for kernels.</summary>
-    public unsafe HostCopy(DeviceAllocator memory, AcceleratorStream stream, ReadOnlySpan<T> values)
+    public unsafe HostCopy(DeviceQueue queue, ReadOnlySpan<T> values)
     {
-        _memory = memory;
-        _buffer = memory.Rent(Math.Max(1, values.Length) * (long)sizeof(T));
+        _memory = queue.Memory;
+        _buffer = _memory.Rent(Math.Max(1, values.Length) * (long)sizeof(T));
         View = _buffer.Words.Cast<T>().SubView(0, values.Length);
         if (!values.IsEmpty)
-            GpuDevices.Upload(View, stream, values);
+            queue.Upload(values, View);
     }
 
     /// <summary>The elements on the device.</summary>

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using S2ILGPU.Storage;
 
-namespace S2ILGPU.Cli.Bench.Device;
+namespace S2ILGPU.Cli.Json;
 
 /// <summary>The JSON file that a long command may leave behind.</summary>
 internal static class JsonFile

@@ -4,7 +4,7 @@ namespace S2ILGPU.Memory;
 
 /// <summary>A tensor seen by a kernel as rows of adjacent elements: element (r, c) is at <c>Offset + r Stride + c</c>
 /// of the memory underneath.</summary>
-internal struct TensorRows
+internal struct DeviceRows
 {
     /// <summary>The memory underneath, as 32-bit words.</summary>
     public ArrayView<int> Words;
@@ -20,10 +20,4 @@ internal struct TensorRows
 
     /// <summary>Elements of a row.</summary>
     public int Columns;
-
-    /// <summary>The memory underneath as floats.</summary>
-    public readonly ArrayView<float> Floats => Words.Cast<float>();
-
-    /// <summary>Index of an element in the memory underneath.</summary>
-    public readonly long At(long row, int column) => Offset + row * Stride + column;
 }

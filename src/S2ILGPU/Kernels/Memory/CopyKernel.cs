@@ -1,7 +1,6 @@
 using ILGPU;
-using S2ILGPU.Kernels.Attention.TensorCore;
 
-namespace S2ILGPU.Kernels.Attention.Portable;
+namespace S2ILGPU.Kernels.Memory;
 
 /// <summary>Strides of up to four dimensions, in elements.</summary>
 internal struct ElementStrides
@@ -9,7 +8,7 @@ internal struct ElementStrides
     public long Offset, Stride0, Stride1, Stride2, Stride3;
 }
 
-/// <summary>Arguments of <see cref="PortableCopy"/>: elements of [E0, E1, E2, E3], fewer than 2^30 of them.</summary>
+/// <summary>Arguments of <see cref="CopyKernel"/>: elements of [E0, E1, E2, E3], fewer than 2^30 of them.</summary>
 internal struct CopyArguments
 {
     /// <summary>The memory underneath, as 32-bit words; the source is not touched by fills.</summary>
@@ -27,7 +26,7 @@ internal struct CopyArguments
 
 /// <summary>Copies between any strides and float types. Thread t of T copies the elements t, t + T, ... in row-major
 /// order.</summary>
-internal static class PortableCopy
+internal static class CopyKernel
 {
     /// <summary><c>destination[n] = source[n]</c></summary>
     public static void Copy<TFrom, TTo>(CopyArguments a)

@@ -1,8 +1,9 @@
 using System.Runtime.CompilerServices;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Cpu.Threads;
 
-namespace S2ILGPU.Cpu.Threads;
+namespace S2ILGPU.Cpu;
 
 /// <summary>What a number of threads of this machine can do at most: fused multiply-adds in registers, bytes read from
 /// memory. Yardsticks for benchmarks.</summary>

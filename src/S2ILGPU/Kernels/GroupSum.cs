@@ -1,9 +1,7 @@
 using ILGPU;
 using ILGPU.Algorithms;
-using S2ILGPU.Kernels.Attention.Portable;
-using S2ILGPU.Kernels.Attention.TensorCore;
 
-namespace S2ILGPU.Kernels.Row;
+namespace S2ILGPU.Kernels;
 
 /// <summary>Sums and maxima over the values of a group's threads, in two steps with a barrier before each; always in
 /// the same order.</summary>

@@ -1,12 +1,13 @@
+using S2ILGPU.Queue;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Attention;
 
-/// <summary>Tensors [B, N, H, D] for kernels that demand an element type or an alignment: one that has it stands for
-/// itself, any other has a dense twin for the duration of a call.</summary>
-internal sealed class DenseTwins(IlgpuEngine engine)
+/// <summary>Tensors for kernels that demand an element type, an alignment or adjacent elements: a tensor that has them
+/// is used as it is, any other through a dense staging copy for the duration of a call.</summary>
+internal sealed class StagingTensors(DeviceQueue queue)
 {
-    /// <summary>The tensor, or a twin with its elements.</summary>
+    /// <summary>The tensor [B, N, H, D], or a staging copy of it.</summary>
     /// <param name="tensor">Read.</param>
     /// <param name="elementType">What the kernel reads; null for any.</param>
     /// <param name="alignment">Rows must begin at multiples of so many elements.</param>
@@ -15,13 +16,25 @@ internal sealed class DenseTwins(IlgpuEngine engine)
     {
         if (Fits(tensor, elementType, alignment))
             return tensor.Share();
-        var twin = engine.Allocate(tensor.Shape, elementType ?? tensor.ElementType);
-        engine.Copy(tensor, twin);
-        return twin;
+        var copy = queue.Allocate(tensor.Shape, elementType ?? tensor.ElementType);
+        queue.Copy(tensor, copy);
+        return copy;
     }
 
-    /// <summary>The tensor, or a twin that <see cref="CopyBack"/> brings home. The twin is zero where the kernel writes
-    /// nothing: rows of padding.</summary>
+    /// <summary>The tensor, or a staging copy of it with adjacent elements.</summary>
+    /// <param name="tensor">Read.</param>
+    /// <returns>To be disposed.</returns>
+    public Tensor ToReadContiguous(Tensor tensor)
+    {
+        if (tensor.IsContiguous)
+            return tensor.Share();
+        var copy = queue.Allocate(tensor.Shape, tensor.ElementType);
+        queue.Copy(tensor, copy);
+        return copy;
+    }
+
+    /// <summary>The tensor [B, N, H, D], or a staging tensor, written back by <see cref="CopyBack"/>. It is zero where
+    /// the kernel writes nothing: rows of padding.</summary>
     /// <param name="tensor">Not read.</param>
     /// <param name="elementType">What the kernel writes; null for any.</param>
     /// <param name="alignment">Rows must begin at multiples of so many elements.</param>
@@ -30,16 +43,16 @@ internal sealed class DenseTwins(IlgpuEngine engine)
     {
         if (Fits(tensor, elementType, alignment))
             return tensor.Share();
-        var twin = engine.Allocate(tensor.Shape, elementType ?? tensor.ElementType);
-        engine.Fill(twin, 0);
-        return twin;
+        var staging = queue.Allocate(tensor.Shape, elementType ?? tensor.ElementType);
+        queue.Fill(staging, 0);
+        return staging;
     }
 
-    /// <summary>Copies a twin to its tensor; nothing where the tensor stood for itself.</summary>
-    public void CopyBack(Tensor twin, Tensor tensor)
+    /// <summary>Copies a staging tensor to its tensor; nothing where the tensor was used as it is.</summary>
+    public void CopyBack(Tensor staging, Tensor tensor)
     {
-        if (twin.Buffer != tensor.Buffer)
-            engine.Copy(twin, tensor);
+        if (staging.Buffer != tensor.Buffer)
+            queue.Copy(staging, tensor);
     }
 
     /// <summary>Whether the rows of a tensor begin at multiples of so many elements.</summary>

@@ -1,9 +1,8 @@
 using System.Runtime.CompilerServices;
 using ILGPU;
-using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Tiles;
 
-namespace S2ILGPU.Kernels.Attention.Portable;
+namespace S2ILGPU.Kernels.Attention.TensorCore;
 
 /// <summary>Log-sum-exp and delta of queries, as <see cref="Delta"/> writes them: for every 16 packed queries 16 times
 /// lse log2(e), then 16 times -delta, all floats.</summary>

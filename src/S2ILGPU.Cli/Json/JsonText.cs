@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 
-namespace S2ILGPU.Cli;
+namespace S2ILGPU.Cli.Json;
 
 /// <summary>JSON for programs that read a command's output.</summary>
 internal static class JsonText

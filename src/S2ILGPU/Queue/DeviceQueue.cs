@@ -1,0 +1,85 @@
+using ILGPU;
+using ILGPU.Runtime;
+using S2ILGPU.Devices;
+using S2ILGPU.Memory;
+using S2ILGPU.Tensors;
+
+namespace S2ILGPU.Queue;
+
+/// <summary>The queue of a device: its memory, copies and kernel launches, all in the order of one stream.</summary>
+/// <remarks>Nothing waits but <see cref="Download"/>, <see cref="Synchronize"/> and <see cref="Dispose"/>. Because all
+/// work is ordered, memory that was given back may be handed out again while earlier kernels still use it.</remarks>
+internal sealed partial class DeviceQueue : IDisposable
+{
+    private readonly Accelerator _accelerator;
+    private readonly bool _ownsStream;
+    private readonly KernelCache _kernels;
+
+    /// <summary>Opens a queue.</summary>
+    /// <param name="accelerator">The device; stays with the caller.</param>
+    /// <param name="stream">The stream to use, the caller's; null for a stream of the queue's own.</param>
+    /// <param name="engine">The engine that users know, for the exception after <see cref="Dispose"/>.</param>
+    /// <param name="limitBytes">Bytes of memory that may be held at most, in use and idle.</param>
+    public DeviceQueue(Accelerator accelerator, AcceleratorStream? stream, Type engine, long limitBytes)
+    {
+        _accelerator = accelerator;
+        _ownsStream = stream is null;
+        _kernels = new KernelCache(accelerator);
+        Stream = stream ?? accelerator.CreateStream();
+        Memory = new DeviceAllocator(accelerator, engine, limitBytes);
+        Tensors = new DeviceTensors(Memory);
+        IsEmulated = accelerator.AcceleratorType == AcceleratorType.CPU;
+    }
+
+    /// <summary>The device's memory.</summary>
+    public DeviceAllocator Memory { get; }
+
+    /// <summary>Tensors as kernels see them.</summary>
+    public DeviceTensors Tensors { get; }
+
+    /// <summary>Whether the device executes kernels one thread at a time, for tests: a thread costs about a
+    /// microsecond, a barrier of a group much more.</summary>
+    public bool IsEmulated { get; }
+
+    /// <summary>Multiprocessors of the device.</summary>
+    public int Multiprocessors => _accelerator.NumMultiprocessors;
+
+    private AcceleratorStream Stream { get; }
+
+    /// <summary>Contiguous uninitialised memory as a tensor, from the cache where possible.</summary>
+    public Tensor Allocate(Shape shape, ElementType elementType)
+    {
+        var buffer = Memory.Rent(shape.Count * elementType.SizeBytes());
+        try
+        {
+            return Tensor.Create(buffer, shape, elementType);
+        }
+        catch
+        {
+            Memory.Return(buffer);
+            throw;
+        }
+    }
+
+    /// <summary>Copies host values to the device.</summary>
+    /// <param name="source">The values; may be overwritten when the call returns.</param>
+    /// <param name="destination">As many elements.</param>
+    public void Upload<T>(ReadOnlySpan<T> source, ArrayView<T> destination) where T : unmanaged =>
+        GpuDevices.Upload(destination, Stream, source);
+
+    /// <summary>Waits for all queued work and copies values to the host.</summary>
+    public void Download<T>(ArrayView<T> source, Span<T> destination) where T : unmanaged =>
+        source.CopyToCPU(Stream, destination);
+
+    /// <summary>Waits until all queued work is done.</summary>
+    public void Synchronize() => Stream.Synchronize();
+
+    /// <summary>Waits for all queued work and frees the memory.</summary>
+    public void Dispose()
+    {
+        Stream.Synchronize();
+        Memory.Dispose();
+        if (_ownsStream)
+            Stream.Dispose();
+    }
+}
