@@ -9,7 +9,7 @@ internal static class DevicesCommand
 {
     public static Command Create()
     {
-        var json = new Option<bool>("--json") { Description = "print a JSON array" };
+        var json = Options.Json();
         var command = new Command("devices", "List the devices of this machine, fastest first.") { json };
         command.SetAction(parsed =>
         {

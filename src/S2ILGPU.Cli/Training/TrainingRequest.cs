@@ -24,6 +24,8 @@ internal sealed record TrainingRequest
 
     public int? Batch { get; init; }
 
+    public int? Accumulation { get; init; }
+
     public float? LearningRate { get; init; }
 
     public int Seed { get; init; }
@@ -33,10 +35,11 @@ internal sealed record TrainingRequest
     /// <summary>The options of a new run: the preset's with what was asked for in their place.</summary>
     public TrainingOptions NewOptions() => (Preset.Options with
     {
-        Data = [.. Data],
+        Data = FullPaths(Data),
         Steps = Steps ?? Preset.Options.Steps,
         ContextTokens = Context ?? Preset.Options.ContextTokens,
         BatchSequences = Batch ?? Preset.Options.BatchSequences,
+        AccumulationSteps = Accumulation ?? Preset.Options.AccumulationSteps,
         LearningRate = LearningRate ?? Preset.Options.LearningRate,
         Seed = Seed,
         Recompute = Recompute,
@@ -52,13 +55,16 @@ internal sealed record TrainingRequest
         Attention = Preset.Attention(Attention),
     }).Validate();
 
-    /// <summary>The default folder, or the first of its numbered siblings that holds no run yet, so that training again
-    /// never overwrites a model.</summary>
-    public static string UnusedFolder(string folder)
+    /// <summary>The options of a saved run with what may be changed on resuming.</summary>
+    public TrainingOptions Continued(TrainingOptions saved) => (saved with
     {
-        string candidate = folder;
-        for (int n = 2; Directory.Exists(candidate); n++)
-            candidate = $"{folder}-{n}";
-        return candidate;
-    }
+        Data = Data.Count > 0 ? FullPaths(Data) : saved.Data,
+        Steps = Steps ?? saved.Steps,
+        LearningRate = LearningRate ?? saved.LearningRate,
+    }).Validate();
+
+    // Full paths: a run may be resumed from another directory.
+    private static string[] FullPaths(IEnumerable<string> paths) =>
+        [.. paths.Select(path => path.Length > 0 ? Path.GetFullPath(path)
+            : throw new ArgumentException("--data: a path is empty"))];
 }
