@@ -10,9 +10,9 @@ internal static class HelpText
     public static void Apply(RootCommand root)
     {
         root.Options.Remove(root.Options.First(option => option is HelpOption));
-        var help = new HelpOption("--help", "-h") { Description = "Show this help.", Recursive = true };
+        var help = new HelpOption("--help", "-h") { Description = "Show this help", Recursive = true };
         root.Options.Insert(0, help);
-        root.Options.First(option => option is VersionOption).Description = "Show the version.";
+        root.Options.First(option => option is VersionOption).Description = "Show the version";
         ShowAlone(root, help);
     }
 
