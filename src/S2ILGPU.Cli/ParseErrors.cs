@@ -13,11 +13,11 @@ internal static class ParseErrors
         if (parsed.UnmatchedTokens.Count > 0)
             return Unknown(parsed, command, parsed.UnmatchedTokens[0]);
         foreach (var error in parsed.Errors)
-            if (error.SymbolResult is OptionResult { Tokens.Count: 0 } option)
+            if (error.SymbolResult is OptionResult { Tokens.Count: 0, Implicit: false, IdentifierTokenCount: > 0 } option)
                 return $"{option.Option.Name} needs a value";
             else if (error.SymbolResult is OptionResult { IdentifierTokenCount: > 1 } repeated)
                 return $"{repeated.Option.Name} is given {repeated.IdentifierTokenCount} times";
-        if (command.Options.FirstOrDefault(o => o.Required && parsed.GetResult(o) is null) is { } missing)
+        if (command.Options.FirstOrDefault(o => o.Required && parsed.GetResult(o) is not { IdentifierTokenCount: > 0 }) is { } missing)
             return $"{missing.Name} is missing: {NameOf(command)} needs it";
         return parsed.Errors[0].Message;
     }
@@ -40,12 +40,13 @@ internal static class ParseErrors
             return Nearest(word, command.Subcommands.Select(c => c.Name)) is { } meant
                 ? $"{name} has no command '{word}'; did you mean '{meant}'?"
                 : $"{name} has no command '{word}'; there is {string.Join(", ", command.Subcommands.Select(c => c.Name))}";
+        string[] owners = [.. command.Subcommands.Append(command).Where(c => c.Options.Any(o => o.Name == word))
+            .Select(NameOf)];
+        if (owners.Length > 0)
+            return $"{word} is an option of {string.Join(" and ", owners)}, and stands after that name";
         if (Nearest(word, command.Options.Select(o => o.Name)) is { } option)
             return $"{name} has no option '{word}'; did you mean '{option}'?";
-        string[] owners = [.. command.Subcommands.Where(c => c.Options.Any(o => o.Name == word)).Select(NameOf)];
-        return owners.Length > 0
-            ? $"{word} is an option of {string.Join(" and ", owners)}, and stands after that name"
-            : $"{name} has no option '{word}'; {name} --help lists them";
+        return $"{name} has no option '{word}'; {name} --help lists them";
     }
 
     private static string NameOf(Command command)

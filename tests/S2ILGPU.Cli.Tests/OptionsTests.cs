@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using Xunit;
 
 namespace S2ILGPU.Cli.Tests;
@@ -72,8 +73,8 @@ public sealed class OptionsTests
             Assert.True(char.IsUpper(option.Description![0]) || char.IsDigit(option.Description[0])
                 || option.Name == "--device", $"{path} {option.Name}: {option.Description}");
             Assert.False(option.Description.EndsWith('.'), $"{path} {option.Name}: {option.Description}");
-            Assert.True(option.ValueType == typeof(bool) || option.HelpName is not null,
-                $"{path} {option.Name} has no name for its value");
+            Assert.True(option is HelpOption or VersionOption || option.ValueType == typeof(bool)
+                || option.HelpName is not null, $"{path} {option.Name} has no name for its value");
         }
     }
 
