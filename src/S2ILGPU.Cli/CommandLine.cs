@@ -12,15 +12,15 @@ internal static class CommandLine
     private static readonly ParserConfiguration s_parsing = new() { ResponseFileTokenReplacer = null };
 
     /// <summary>Parses and runs one invocation.</summary>
-    /// <returns>0; 2 for bad input and 1 for a failure, after one line <c>error: ...</c>; after an interruption its exit
-    /// code.</returns>
+    /// <returns>0; 2 for bad input and 1 for a failure, after one line <c>error: ...</c>; after an interruption its
+    /// exit code.</returns>
     public static async Task<int> RunAsync(string[] args, StandardStreams streams, Interruption interruption)
     {
         try
         {
             var parsed = Parse(args);
-            if (parsed.Errors.Count > 0 && parsed.Action is not HelpAction)
-                return Report(streams, new Failure(Failure.BadInput, ParseErrors.Explain(parsed)));
+            if (parsed.Action is not HelpAction && ParseErrors.Find(parsed) is { } error)
+                return Report(streams, new Failure(Failure.BadInput, error));
             return await parsed.InvokeAsync(new ToolConfiguration(streams), interruption.Token);
         }
         catch (OperationCanceledException e)

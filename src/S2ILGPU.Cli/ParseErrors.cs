@@ -1,23 +1,39 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using S2ILGPU.Cli.Commands;
 
 namespace S2ILGPU.Cli;
 
 /// <summary>What is wrong with a command line, in one line.</summary>
 internal static class ParseErrors
 {
-    /// <summary>The first thing to mend: what is not known before what is missing because of it.</summary>
-    public static string Explain(ParseResult parsed)
+    /// <summary>The first thing to mend, unknown words before what is missing because of them; null when all is
+    /// well.</summary>
+    public static string? Find(ParseResult parsed) => parsed.Errors.Count > 0 ? Explain(parsed) : Empty(parsed);
+
+    // No path and no name is empty; a prompt may be.
+    private static string? Empty(ParseResult parsed) => parsed.CommandResult.Children
+        .Where(child => child.Tokens.Any(token => token.Value.Length == 0)).Select(child => child switch
+        {
+            OptionResult { Option.Name: GenerateCommand.PromptOption } => null,
+            OptionResult option => $"{option.Option.Name} is empty",
+            ArgumentResult argument => $"{argument.Argument.Name} is empty",
+            _ => null,
+        }).FirstOrDefault(text => text is not null);
+
+    private static string Explain(ParseResult parsed)
     {
         var command = parsed.CommandResult.Command;
         if (parsed.UnmatchedTokens.Count > 0)
             return Unknown(parsed, command, parsed.UnmatchedTokens[0]);
         foreach (var error in parsed.Errors)
-            if (error.SymbolResult is OptionResult { Tokens.Count: 0, Implicit: false, IdentifierTokenCount: > 0 } option)
+            if (error.SymbolResult is OptionResult { Tokens.Count: 0, IdentifierTokenCount: > 0 } option)
                 return $"{option.Option.Name} needs a value";
             else if (error.SymbolResult is OptionResult { IdentifierTokenCount: > 1 } repeated)
                 return $"{repeated.Option.Name} is given {repeated.IdentifierTokenCount} times";
-        if (command.Options.FirstOrDefault(o => o.Required && parsed.GetResult(o) is not { IdentifierTokenCount: > 0 }) is { } missing)
+        var missing = command.Options.FirstOrDefault(option =>
+            option.Required && parsed.GetResult(option) is not { IdentifierTokenCount: > 0 });
+        if (missing is not null)
             return $"{missing.Name} is missing: {NameOf(command)} needs it";
         return parsed.Errors[0].Message;
     }
@@ -39,7 +55,8 @@ internal static class ParseErrors
         if (!isOption)
             return Nearest(word, command.Subcommands.Select(c => c.Name)) is { } meant
                 ? $"{name} has no command '{word}'; did you mean '{meant}'?"
-                : $"{name} has no command '{word}'; there is {string.Join(", ", command.Subcommands.Select(c => c.Name))}";
+                : $"{name} has no command '{word}'; there is "
+                    + string.Join(", ", command.Subcommands.Select(c => c.Name));
         string[] owners = [.. command.Subcommands.Append(command).Where(c => c.Options.Any(o => o.Name == word))
             .Select(NameOf)];
         if (owners.Length > 0)

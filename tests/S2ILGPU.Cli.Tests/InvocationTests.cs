@@ -70,14 +70,17 @@ public sealed class InvocationTests : IDisposable
     {
         await TrainAsync();
         string[] generate = ["generate", "--model", Model, "--max-tokens", "3", "--json"];
-        foreach (string prompt in (string[])["@param x", $"@{Text}", "-x", "[a]", "/h"])
-            Assert.Contains($"\"prompt\":\"{prompt}\"", (await Tool.RunAsync([.. generate, "--prompt", prompt])).Output);
-        Assert.Contains("\"prompt\":\"Line 1\"", (await Tool.RunAsync(generate, "Line 1\n")).Output);
-        Assert.Contains("\"prompt\":\"Line 1\"", (await Tool.RunAsync([.. generate, "--prompt", "-"], "Line 1\r\n")).Output);
-        Assert.Contains("\"prompt\":\"\"", (await Tool.RunAsync(generate)).Output);
+        foreach (string prompt in (string[])["@param x", $"@{Text}", "-x", "[a]", "/h", ""])
+            await CheckAsync(prompt, null, [.. generate, "--prompt", prompt]);
+        await CheckAsync("Line 1", "Line 1\n", generate);
+        await CheckAsync("Line 1", "Line 1\r\n", [.. generate, "--prompt", "-"]);
+        await CheckAsync("", null, generate);
         var terminal = await Tool.RunAsync([.. generate, "--prompt", "-"]);
         Assert.Equal(2, terminal.ExitCode);
         Assert.Contains("standard input is a terminal", terminal.Error);
+
+        static async Task CheckAsync(string prompt, string? input, string[] arguments) =>
+            Assert.Contains($"\"prompt\":\"{prompt}\"", (await Tool.RunAsync(arguments, input)).Output);
     }
 
     [Theory]
@@ -126,7 +129,8 @@ public sealed class InvocationTests : IDisposable
     [Fact]
     public void Control_characters_are_escaped_for_a_terminal()
     {
-        Assert.Equal("a\\x1b[31mb\\x07\\x9b\n\tc\\x0d\\x7f", TerminalText.Escape("a\u001b[31mb\u0007\u009b\n\tc\r\u007f"));
+        Assert.Equal("a\\x1b[31mb\\x07\\x9b\n\tc\\x0d\\x7f",
+            TerminalText.Escape("a\u001b[31mb\u0007\u009b\n\tc\r\u007f"));
         Assert.Equal("ä日本 😀", TerminalText.Escape("ä日本 😀"));
         Assert.Equal("\u001b", TerminalText.For(new StringWriter(), "\u001b"));
     }
@@ -140,7 +144,8 @@ public sealed class InvocationTests : IDisposable
         Check(Failure.BadInput, $"{_folder}/a/b does not exist", () => File.ReadAllText($"{_folder}/a/b"));
         Check(Failure.BadInput, $"{_folder} is a folder, a file was expected", () => File.ReadAllText(_folder));
         Check(Failure.Failed, "not enough memory", () => throw new OutOfMemoryException());
-        Check(Failure.BadInput, "the product of the given sizes is too large to count", () => throw new OverflowException());
+        Check(Failure.BadInput, "the product of the given sizes is too large to count",
+            () => throw new OverflowException());
         Check(Failure.Failed, "b", () => throw new AggregateException("a", new IOException("b")));
         if (File.Exists("/dev/full"))
             Check(Failure.Failed, "/dev/full: no space left on device", () => File.WriteAllText("/dev/full", "x"));

@@ -94,7 +94,8 @@ public sealed class RunFolderTests : IDisposable
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);
             bool hasRun = File.Exists(StateFile) && TrainingState.ReadCompletedSteps(StateFile) > 0;
             int steps = hasRun ? TrainingState.ReadCompletedSteps(StateFile) + 1 : 1;
-            await Tool.SucceedAsync(hasRun ? $"train --resume --steps {steps} --out {Model}" : $"{Train} --steps {steps}");
+            await Tool.SucceedAsync(hasRun ? $"train --resume --steps {steps} --out {Model}"
+                : $"{Train} --steps {steps}");
             Assert.Equal(steps, TrainingState.ReadCompletedSteps(StateFile));
         }
     }

@@ -16,8 +16,8 @@ internal static class AttendCommand
     {
         var input = new Option<string>("--input")
         {
-            Description = "Safetensors file with q [B, Nq, H, D], k and v [B, Nk, Hkv, D], and for gradients dout like q "
-                + "and dlse [B, H, Nq]",
+            Description = "Safetensors file with q [B, Nq, H, D], k and v [B, Nk, Hkv, D], and for gradients dout like "
+                + "q and dlse [B, H, Nq]",
             HelpName = "FILE",
             Required = true,
         };

@@ -29,8 +29,8 @@ internal static class EvalCommand
         var json = Options.Json();
         var weights = DeviceOption.Weights();
         var device = DeviceOption.Create();
-        var command = new Command("eval", "Measure the loss of a trained model on text.") { files, folder, data, maxBytes,
-            context, json, weights, device };
+        var command = new Command("eval", "Measure the loss of a trained model on text.") { files, folder, data,
+            maxBytes, context, json, weights, device };
         command.SetAction((parsed, cancellation) =>
         {
             var request = new Request(ModelOption.Folder(parsed, folder),
@@ -63,7 +63,8 @@ internal static class EvalCommand
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{corpus}; {data.TokenCount:#,0} tokens in windows of {context:#,0}\n"
                 + $"loss {loss:0.0000} nats/token, perplexity {Math.Exp(loss):0.00}, "
-                + $"{data.BitsPerByte(loss):0.0000} bits/byte; unigram entropy {data.EntropyBitsPerByte:0.0000} bits/byte"));
+                + $"{data.BitsPerByte(loss):0.0000} bits/byte; "
+                + $"unigram entropy {data.EntropyBitsPerByte:0.0000} bits/byte"));
         return 0;
     }
 

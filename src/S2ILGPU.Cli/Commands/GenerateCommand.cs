@@ -10,13 +10,17 @@ namespace S2ILGPU.Cli.Commands;
 /// <summary><c>s2 generate</c>: continues a prompt with a trained model.</summary>
 internal static class GenerateCommand
 {
+    /// <summary>The one option that may be empty.</summary>
+    public const string PromptOption = "--prompt";
+
     private const string FromInput = "-";
 
     public static Command Create()
     {
         var defaults = new SamplingOptions();
         var folder = ModelOption.Create();
-        var prompt = Options.Text("--prompt", "TEXT", "Text to continue; - reads standard input; empty begins a document",
+        var prompt = Options.Text(PromptOption, "TEXT",
+            "Text to continue; - reads standard input; empty begins a document",
             unset: "standard input where that is a file or a pipe");
         var maxTokens = Options.Number("--max-tokens", 200, "The most tokens to generate", least: 0);
         var temperature = Options.Number("--temperature", defaults.Temperature, "0 always takes the most likely token",

@@ -15,12 +15,13 @@ internal static class KernelsCommand
 {
     public static Command Create()
     {
-        var json = Options.Switch("--json", "Print JSON; null where ptxas or cuobjdump is missing. ptxBytes differs by a "
-            + "few percent with what else the run compiles, since names in the source carry ILGPU's running numbers");
+        var json = Options.Switch("--json", "Print JSON; null where ptxas or cuobjdump is missing. ptxBytes differs by "
+            + "a few percent with what else the run compiles, since names in the source carry ILGPU's running numbers");
         var kernel = Options.Text("--kernel", "TEXT", "Only kernels and variants whose name contains this");
-        var arch = Options.Choice("--arch", [.. ReportedKernel.AllArchitectures], "Only this architecture", unset: "all");
-        var quick = Options.Switch("--quick", "One size of blocks and place of keys for the others: a quarter of the time "
-            + "(all take 3 minutes on 2 cores)");
+        var arch = Options.Choice("--arch", [.. ReportedKernel.AllArchitectures], "Only this architecture",
+            unset: "all");
+        var quick = Options.Switch("--quick", "One size of blocks and place of keys for the others: a quarter of the "
+            + "time (all take 3 minutes on 2 cores)");
         var command = new Command("kernels", "Compile the GPU kernels and report their resources.") { json, kernel,
             arch, quick };
         command.SetAction((parsed, cancellation) =>

@@ -10,15 +10,17 @@ internal sealed class PatternOptions
     private static readonly string[] s_blockSizes = ["16", "32", "64", "128"];
 
     private readonly Option<int?> _heads;
-    private readonly Option<int?> _keyValueHeads = Options.OptionalNumber<int>("--kv-heads", "Key/value heads", least: 1,
-        unset: "as many as query heads");
-    private readonly Option<string?> _blockSize = Options.Choice("--block-size", s_blockSizes, "Tokens per block", "64");
+    private readonly Option<int?> _keyValueHeads = Options.OptionalNumber<int>("--kv-heads", "Key/value heads",
+        least: 1, unset: "as many as query heads");
+    private readonly Option<string?> _blockSize = Options.Choice("--block-size", s_blockSizes, "Tokens per block",
+        "64");
     private readonly Option<int> _localBlocks = Options.Number("--local-blocks", 16,
         "Blocks in the local window, with the diagonal block", least: 1);
     private readonly Option<int> _verticalStride = Options.Number("--vert-stride", 8,
         "One remote block in N is kept; 1 is dense", least: 1, most: PatternRules.MaxStride);
     private readonly Option<int> _headOffset = Options.Number("--head-offset", 0, "Phase of the stripes", least: 0);
-    private readonly Option<bool> _homogeneousHeads = Options.Switch("--homogeneous-heads", "Same stripes in every head");
+    private readonly Option<bool> _homogeneousHeads = Options.Switch("--homogeneous-heads",
+        "Same stripes in every head");
     private readonly Option<int> _denseHeads = Options.Number("--dense-heads", 0,
         "How many of the last key/value heads read everything", least: 0);
     private readonly Option<string?> _slideBy = Options.Choice("--slide-by", ["query", "kv"],

@@ -17,8 +17,8 @@ internal sealed class TrainCommand
         unset: OfPreset);
     private readonly Option<int?> _context = Options.OptionalNumber<int>("--context", "Tokens of a training sequence",
         least: 2, unset: OfPreset);
-    private readonly Option<int?> _batch = Options.OptionalNumber<int>("--batch", "Sequences per forward pass", least: 1,
-        unset: OfPreset);
+    private readonly Option<int?> _batch = Options.OptionalNumber<int>("--batch", "Sequences per forward pass",
+        least: 1, unset: OfPreset);
     private readonly Option<int?> _accumulate = Options.OptionalNumber<int>("--accumulate",
         "Forward passes whose gradients make one step", least: 1, unset: OfPreset);
     private readonly Option<float?> _learningRate = Options.OptionalNumber<float>("--learning-rate",
@@ -38,8 +38,8 @@ internal sealed class TrainCommand
     {
         var command = new Command("train", "Train a transformer with sparsely-sharded attention.")
         {
-            _data, _folder, _preset, _steps, _context, _batch, _accumulate, _learningRate, _attention, _seed, _recompute,
-            _resume, _device,
+            _data, _folder, _preset, _steps, _context, _batch, _accumulate, _learningRate, _attention, _seed,
+            _recompute, _resume, _device,
         };
         command.SetAction((parsed, cancellation) =>
         {

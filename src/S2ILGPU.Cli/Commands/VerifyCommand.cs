@@ -14,8 +14,8 @@ internal static class VerifyCommand
         var device = DeviceOption.Create();
         var json = Options.Json();
         var seed = Options.OptionalNumber<int>("--seed", "Seed of the random inputs", unset: "another one every time");
-        var filter = Options.Text("--only", "TEXT", "Check only implementations whose pass, types and name contain this "
-            + "text, as 'backward bf16'; a word as D128 restricts the head dimensions; _ stands for a space");
+        var filter = Options.Text("--only", "TEXT", "Check only implementations whose pass, types and name contain "
+            + "this text, as 'backward bf16'; a word as D128 restricts the head dimensions; _ stands for a space");
         var file = Options.Text("--out", "FILE", "File that also gets the JSON");
         var noSpeed = Options.Switch("--no-speed", "Leave out the times at the end");
         var command = new Command("verify",

@@ -95,8 +95,8 @@ internal static class PatternText
 
     // Coverage and cache may conflict: what the other way to slide would give.
     private static void AppendOther(StringBuilder text, PatternReport other) =>
-        text.AppendLine($"--slide-by {PatternComparison.SlideBy(other),-5} would give coverage {other.Coverage}; decoding "
-            + $"would keep {Cache(other)}");
+        text.AppendLine($"--slide-by {PatternComparison.SlideBy(other),-5} would give coverage {other.Coverage}; "
+            + $"decoding would keep {Cache(other)}");
 
     private static string Cache(PatternReport report)
     {

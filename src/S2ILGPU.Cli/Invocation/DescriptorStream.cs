@@ -2,14 +2,15 @@ using System.Runtime.InteropServices;
 
 namespace S2ILGPU.Cli.Invocation;
 
-/// <summary>Standard output or error that notices when its reader has gone away (<c>| head</c>, a closed terminal): from
-/// then on it swallows what is written, so that a command can save its work and end.</summary>
-/// <remarks>The console's own stream swallows too, but tells nobody, and the command would run to its end.</remarks>
+/// <summary>Standard output or error that notices when its reader has gone away (<c>| head</c>, a closed terminal).
+/// From then on it drops what is written, so that a command can save its work and end.</summary>
+/// <remarks>The console's own stream drops it too, but without a sign, and the command would run to its end.</remarks>
 /// <param name="descriptor">The file descriptor; not closed.</param>
 /// <param name="readerLeft">Called once.</param>
 internal sealed class DescriptorStream(int descriptor, Action readerLeft) : Stream
 {
-    private const int Interrupted = 4, InputOutputError = 5, BadDescriptor = 9, BrokenPipe = 32; // EINTR EIO EBADF EPIPE
+    // EINTR, EIO, EBADF, EPIPE
+    private const int Interrupted = 4, InputOutputError = 5, BadDescriptor = 9, BrokenPipe = 32;
 
     private bool _isClosed;
 
@@ -21,7 +22,11 @@ internal sealed class DescriptorStream(int descriptor, Action readerLeft) : Stre
 
     public override long Length => throw new NotSupportedException();
 
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
 
     public override void Write(ReadOnlySpan<byte> buffer)
     {

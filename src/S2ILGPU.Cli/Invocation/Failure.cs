@@ -2,8 +2,8 @@ using System.Text.RegularExpressions;
 
 namespace S2ILGPU.Cli.Invocation;
 
-/// <summary>The one place where an exception becomes a line for the user and an exit code. What .NET says about files and
-/// memory is said in the tool's own words here.</summary>
+/// <summary>The one place where an exception becomes a line for the user and an exit code. What .NET says about files
+/// and memory is said in the tool's own words here.</summary>
 /// <param name="ExitCode">2 for bad input, 1 for a failure.</param>
 /// <param name="Message">One line without the leading <c>error: </c>.</param>
 internal sealed partial record Failure(int ExitCode, string Message)
@@ -31,7 +31,8 @@ internal sealed partial record Failure(int ExitCode, string Message)
         ArgumentException argument => WithoutParameter(argument),
         OverflowException => "the product of the given sizes is too large to count",
         OutOfMemoryException => "not enough memory" + (IsOfRuntime(e.Message) ? "" : $": {e.Message}"),
-        FileNotFoundException or DirectoryNotFoundException when Quoted(e.Message) is { } path => $"{path} does not exist",
+        FileNotFoundException or DirectoryNotFoundException when Quoted(e.Message) is { } path =>
+            $"{path} does not exist",
         UnauthorizedAccessException when Quoted(e.Message) is { } path => Directory.Exists(path)
             ? $"{path} is a folder, a file was expected" : $"{path}: permission denied",
         PathTooLongException when Quoted(e.Message) is { } path => $"{path}: the name is too long",
@@ -45,7 +46,8 @@ internal sealed partial record Failure(int ExitCode, string Message)
     private static string WithoutParameter(ArgumentException e)
     {
         string message = e.Message;
-        int end = e.ParamName is null ? -1 : message.LastIndexOf($" (Parameter '{e.ParamName}')", StringComparison.Ordinal);
+        int end = e.ParamName is null ? -1
+            : message.LastIndexOf($" (Parameter '{e.ParamName}')", StringComparison.Ordinal);
         return end > 0 ? message[..end] : message;
     }
 
@@ -58,7 +60,8 @@ internal sealed partial record Failure(int ExitCode, string Message)
     private static string? Quoted(string message) =>
         RuntimeFileMessage().Match(message) is { Success: true } match ? match.Groups["path"].Value : null;
 
-    [GeneratedRegex(@"^(Could not find (file|a part of the path)|Access to the path|The file name|The path) '(?<path>.*)'")]
+    [GeneratedRegex("^(Could not find (file|a part of the path)|Access to the path|The (file name|path)) "
+        + "'(?<path>.*)'")]
     private static partial Regex RuntimeFileMessage();
 
     // "No space left on device : '/x'"

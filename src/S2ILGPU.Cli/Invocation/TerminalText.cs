@@ -22,7 +22,8 @@ internal static class TerminalText
     }
 
     /// <summary>The text as it is for a file or a pipe, escaped for a terminal.</summary>
-    public static string For(TextWriter output, string text) => StandardStreams.IsTerminal(output) ? Escape(text) : text;
+    public static string For(TextWriter output, string text) =>
+        StandardStreams.IsTerminal(output) ? Escape(text) : text;
 
     private static bool IsUnsafe(char c) => char.IsControl(c) && c is not ('\n' or '\t');
 }

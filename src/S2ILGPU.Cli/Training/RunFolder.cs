@@ -29,7 +29,8 @@ internal sealed class RunFolder(string path) : IDisposable
 
     /// <summary>What the user sees: the files without the lock.</summary>
     public IEnumerable<string> FileNames =>
-        Directory.GetFiles(Path).Select(file => System.IO.Path.GetFileName(file)).Where(name => name != LockFile).Order();
+        Directory.GetFiles(Path).Select(file => System.IO.Path.GetFileName(file)).Where(name => name != LockFile)
+            .Order();
 
     /// <summary>Refuses a folder that a new run would overwrite.</summary>
     /// <exception cref="ArgumentException">It holds a model or a run, or it is a file; the message says what to
@@ -44,8 +45,8 @@ internal sealed class RunFolder(string path) : IDisposable
         {
             if (TrainingState.ReadCompletedSteps(StatePath) is > 0 and int steps)
                 throw new ArgumentException(
-                    $"{Path} already holds a model, trained for {steps} steps: continue it with --resume, or name another "
-                    + "folder with --out");
+                    $"{Path} already holds a model, trained for {steps} steps: continue it with --resume, or name "
+                    + "another folder with --out");
             return;
         }
         if (Directory.EnumerateFiles(Path, "*.safetensors").Any())

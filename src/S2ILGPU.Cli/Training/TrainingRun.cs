@@ -143,8 +143,8 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output)
         {
             Save(trainer, tokenizer);
             throw new InterruptedException(
-                $"interrupted after step {trainer.CompletedSteps}; everything is saved, continue with: s2 train --resume "
-                + $"--out {request.Folder}");
+                $"interrupted after step {trainer.CompletedSteps}; everything is saved, continue with: "
+                + $"s2 train --resume --out {request.Folder}");
         }
     }
 
@@ -162,8 +162,8 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output)
         var steps = TrainingLog.Read(_folder.LogPath);
         double seconds = steps.Sum(s => s.Seconds);
         // The log may be damaged, or end before this step.
-        double loss = steps.LastOrDefault() is { ValidationLoss: { } measured } last && last.Step == trainer.CompletedSteps
-            ? measured : trainer.Validate();
+        var last = steps.LastOrDefault(s => s.Step == trainer.CompletedSteps);
+        double loss = last?.ValidationLoss ?? trainer.Validate();
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"done       {trainer.SeenTokens:#,0} tokens in {seconds:0} s, "
             + $"{steps.Count * trainer.Options.TokensPerStep / Math.Max(seconds, 1e-3):#,0} "

@@ -27,8 +27,8 @@ public sealed class Trainer : IDisposable
     /// <param name="validation">Text to measure with.</param>
     /// <param name="options">How to train.</param>
     /// <exception cref="ArgumentException">An option is out of range, the context is longer than the model's, a
-    /// dataset does not fit the vocabulary or is shorter than a window, or a micro-batch has more elements than a tensor
-    /// can have.</exception>
+    /// dataset does not fit the vocabulary or is shorter than a window, or a step needs a tensor of more elements than
+    /// there can be.</exception>
     public Trainer(TransformerModel model, TokenDataset training, TokenDataset validation, TrainingOptions options)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -150,8 +150,8 @@ public sealed class Trainer : IDisposable
     /// <summary>Continues after a given step; the caller has restored parameters and moments.</summary>
     internal void ContinueAfter(int step) => CompletedSteps = step;
 
-    // The largest tensor of a step is [tokens, widest row]: refused here rather than by an overflow or for want of memory
-    // in the middle of the first step.
+    // The largest tensor of a step is [tokens, widest row]: refused here rather than by an overflow in the middle of
+    // the first step.
     private static void CheckSizes(TransformerConfig config, TrainingOptions options)
     {
         long tokens = (long)options.BatchSequences * options.ContextTokens;

@@ -49,7 +49,8 @@ public static class TrainingState
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"{path}: the training options are damaged (JSON, byte {e.BytePositionInLine})");
+            throw new InvalidDataException(
+                $"{path}: the training options are damaged (JSON, byte {e.BytePositionInLine})");
         }
         catch (ArgumentException e)
         {
