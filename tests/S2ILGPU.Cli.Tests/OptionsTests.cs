@@ -45,7 +45,7 @@ public sealed class OptionsTests
         "error: --block-size must be 16, 32, 64 or 128, got 48\n")]
     [InlineData("pattern --heads 4 --kv-heads 3 --tokens 64",
         "error: --kv-heads must divide the 4 query heads, got 3\n")]
-    [InlineData("pattern --heads 4 --tokens 64 --out=", "error: --out is empty\n")]
+    [InlineData("pattern --heads 4 --tokens 64 --out=", "error: --out needs a value\n")]
     [InlineData("pattern --heads 4 --dense-heads 9 --tokens 64",
         "error: --dense-heads must be 0 to 4 (the key/value heads), got 9\n")]
     public async Task A_wrong_value_gives_one_line(string arguments, string message)
