@@ -1,86 +1,68 @@
 using System.CommandLine;
 using System.CommandLine.Help;
-using System.CommandLine.Parsing;
 using S2ILGPU.Cli.Commands;
+using S2ILGPU.Cli.Invocation;
 
 namespace S2ILGPU.Cli;
 
-/// <summary>The tool's commands, and the one place where a failure becomes a line on standard error and an exit
-/// code.</summary>
+/// <summary>The tool's commands, and how one invocation runs.</summary>
 internal static class CommandLine
 {
-    private const int Success = 0, Failure = 1, BadInput = 2;
+    // A prompt may begin with @: no response files.
+    private static readonly ParserConfiguration s_parsing = new() { ResponseFileTokenReplacer = null };
 
-    /// <summary>Parses and runs one invocation. Exit code 0, or 2 for bad input, 1 for a failure; either prints one
-    /// line <c>error: ...</c>.</summary>
-    public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error)
+    /// <summary>Parses and runs one invocation.</summary>
+    /// <returns>0; 2 for bad input and 1 for a failure, after one line <c>error: ...</c>; after an interruption its
+    /// exit code.</returns>
+    public static async Task<int> RunAsync(string[] args, StandardStreams streams, Interruption interruption)
     {
-        var parsed = Root().Parse(args);
-        if (parsed.Errors.Count > 0 && parsed.Action is not HelpAction)
-            return Report(error, Explain(parsed), BadInput);
         try
         {
-            var configuration = new InvocationConfiguration { Output = output, Error = error,
-                EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(2) };
-            return await parsed.InvokeAsync(configuration);
+            var parsed = Parse(args);
+            if (parsed.Action is not HelpAction && ParseErrors.Find(parsed) is { } error)
+                return Report(streams, new Failure(Failure.BadInput, error));
+            return await parsed.InvokeAsync(new ToolConfiguration(streams), interruption.Token);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException e)
         {
-            return Report(error, "interrupted", Failure);
-        }
-        catch (Exception e) when (IsBadInput(e))
-        {
-            return Report(error, e.Message, BadInput);
+            if (!interruption.IsQuiet)
+                Report(streams, new Failure(0, e is InterruptedException ? e.Message : "interrupted"));
+            return interruption.ExitCode;
         }
         catch (Exception e)
         {
-            return Report(error, Environment.GetEnvironmentVariable("S2_TRACE") is "1" ? e.ToString()
-                : e.Message, Failure);
+            if (Environment.GetEnvironmentVariable("S2_TRACE") is "1")
+                streams.Error.WriteLine(e);
+            return Report(streams, Failure.Of(e));
         }
     }
 
-    internal static RootCommand Root() =>
-        new("Sparsely-sharded (S2) attention: draw patterns, attend, train, generate.")
-    {
-        DevicesCommand.Create(),
-        PatternCommand.Create(),
-        AttendCommand.Create(),
-        TrainCommand.Create(),
-        GenerateCommand.Create(),
-        EvalCommand.Create(),
-        BenchCommand.Create(),
-        KernelsCommand.Create(),
-        VerifyCommand.Create(),
-    };
+    /// <summary>What the arguments say.</summary>
+    internal static ParseResult Parse(IReadOnlyList<string> args) => Root().Parse(args, s_parsing);
 
-    // What is not known, before what is missing because of it.
-    private static string Explain(ParseResult parsed)
+    internal static RootCommand Root()
     {
-        var group = parsed.CommandResult.Command.Subcommands.Count > 0 ? parsed.CommandResult
-            : parsed.CommandResult.Parent as CommandResult;
-        bool isComplete = group != parsed.CommandResult, isRoot = group?.Parent is null;
-        string name = isRoot ? "s2" : $"s2 {group!.Command.Name}",
-            commands = string.Join(", ", group!.Command.Subcommands.Select(c => c.Name));
-        if (parsed.UnmatchedTokens.Count == 0)
-            return isComplete ? parsed.Errors[0].Message
-                : $"{name} needs a command: {commands}; {name} COMMAND --help says more";
-        string unknown = parsed.UnmatchedTokens[0];
-        string[] owners =
-            [.. group.Command.Subcommands.Where(c => (!isRoot || c == parsed.CommandResult.Command)
-            && c.Options.Any(o => o.Name == unknown)).Select(c => $"{name} {c.Name}")];
-        return owners.Length > 0
-            ? $"{unknown} is an option of {string.Join(" and ", owners)}, and stands behind that name"
-            : !isComplete && !unknown.StartsWith('-') ? $"{name} has no command '{unknown}'; there is {commands}"
-            : (parsed.Errors.FirstOrDefault(e => e.Message.Contains(unknown)) ?? parsed.Errors[0]).Message;
+        var root = new RootCommand("Sparsely-sharded (S2) attention: draw patterns, attend, train, generate.\n"
+            + "To begin: s2 train, then s2 generate --prompt \"Gets or sets the\".")
+        {
+            DevicesCommand.Create(),
+            PatternCommand.Create(),
+            AttendCommand.Create(),
+            TrainCommand.Create(),
+            GenerateCommand.Create(),
+            EvalCommand.Create(),
+            BenchCommand.Create(),
+            KernelsCommand.Create(),
+            VerifyCommand.Create(),
+            CompletionCommand.Create(),
+        };
+        HelpText.Apply(root);
+        return root;
     }
 
-    private static bool IsBadInput(Exception e) =>
-        e is ArgumentException or InvalidDataException or FileNotFoundException or DirectoryNotFoundException
-        or FormatException or UnauthorizedAccessException or NotSupportedException;
-
-    private static int Report(TextWriter error, string message, int exitCode)
+    private static int Report(StandardStreams streams, Failure failure)
     {
-        error.WriteLine($"error: {message.ReplaceLineEndings(" ")}");
-        return exitCode;
+        streams.Error.WriteLine($"error: {Failure.OneLine(failure.Message)}");
+        return failure.ExitCode;
     }
 }

@@ -1,3 +1,6 @@
 using S2ILGPU.Cli;
+using S2ILGPU.Cli.Invocation;
 
-return await CommandLine.RunAsync(args, Console.Out, Console.Error);
+using var interruption = new Interruption();
+interruption.Listen();
+return await CommandLine.RunAsync(args, StandardStreams.Open(interruption.OutputClosed), interruption);

@@ -131,15 +131,36 @@ public sealed class PatternCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--heads 6 --kv-heads 4 --tokens 100", "4 key/value heads do not divide 6 query heads")]
-    [InlineData("--heads 4 --tokens 0", "--tokens must be at least 1, got 0")]
+    [InlineData("--heads 6 --kv-heads 4 --tokens 100", "--kv-heads must divide the 6 query heads, got 4")]
+    [InlineData("--heads 4 --tokens 0", "--tokens must be a whole number from 1 to 2147483647, got 0")]
     [InlineData("--heads 4 --tokens 100 --block-size 48", "got 48")]
-    [InlineData("--heads 4 --tokens 100 --local-blocks 0", "local blocks must be at least 1, got 0")]
-    public void Bad_values_are_refused_and_leave_no_file(string options, string message)
+    [InlineData("--heads 4 --tokens 100 --local-blocks 0", "--local-blocks must be a whole number from 1", "got 0")]
+    public async Task Bad_values_are_refused_and_leave_no_file(string options, params string[] parts)
     {
-        string file = Path.Combine(_folder, "out.json");
-        Assert.Contains(message, Assert.ThrowsAny<ArgumentException>(() => Run($"{options} --out {file}")).Message);
+        await Tool.RefuseAsync($"pattern {options} --out {Path.Combine(_folder, "out.json")}", parts);
         Assert.Empty(Directory.GetFiles(_folder));
+    }
+
+    [Fact]
+    public async Task The_other_way_to_slide_shows_what_coverage_costs_in_cache()
+    {
+        // 4 key/value heads cannot cover 8 residues; 8 query heads can, and keep about twice the cache per KV head.
+        const string Command = "pattern --heads 8 --kv-heads 4 --tokens 8192 --local-blocks 4";
+        using var json = JsonDocument.Parse(await Tool.SucceedAsync($"{Command} --format json"));
+        var (chosen, other) = (json.RootElement, json.RootElement.GetProperty("otherSlideBy"));
+        Assert.Equal("query", other.GetProperty("slideBy").GetString());
+        Assert.False(chosen.GetProperty("coverage").GetProperty("complete").GetBoolean());
+        Assert.True(other.GetProperty("coverage").GetProperty("complete").GetBoolean());
+        double ratio = Numbers(other.GetProperty("keptCacheBlocks")).Sum()
+            / (double)Numbers(chosen.GetProperty("keptCacheBlocks")).Sum();
+        Assert.InRange(ratio, 1.6, 2);
+        string text = await Tool.SucceedAsync(Command);
+        Assert.Contains("coverage         incomplete", text);
+        Assert.Contains("--slide-by query would give coverage complete", text);
+        using var swapped = JsonDocument.Parse(await Tool.SucceedAsync($"{Command} --slide-by query --format json"));
+        Assert.Equal("kv", swapped.RootElement.GetProperty("otherSlideBy").GetProperty("slideBy").GetString());
+        Assert.Equal(Numbers(other.GetProperty("keptCacheBlocks")),
+            Numbers(swapped.RootElement.GetProperty("keptCacheBlocks")));
     }
 
     [Theory]
@@ -158,7 +179,7 @@ public sealed class PatternCommandTests : IDisposable
     [Fact]
     public void A_folder_that_does_not_exist_is_an_error() =>
         Assert.ThrowsAny<IOException>(() =>
-        Run($"--heads 4 --tokens 100 --out {Path.Combine(_folder, "none", "a.svg")}"));
+            Run($"--heads 4 --tokens 100 --out {Path.Combine(_folder, "none", "a.svg")}"));
 
     private static string Run(string options)
     {

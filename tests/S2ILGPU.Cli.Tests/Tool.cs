@@ -1,4 +1,5 @@
 using System.Globalization;
+using S2ILGPU.Cli.Invocation;
 using Xunit;
 
 namespace S2ILGPU.Cli.Tests;
@@ -7,11 +8,19 @@ namespace S2ILGPU.Cli.Tests;
 internal sealed record Tool(int ExitCode, string Output, string Error)
 {
     /// <summary>Runs the tool in this process; arguments are separated by spaces.</summary>
-    public static async Task<Tool> RunAsync(string arguments)
+    public static Task<Tool> RunAsync(string arguments, Interruption? interruption = null) =>
+        RunAsync(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), interruption: interruption);
+
+    /// <summary>Runs the tool in this process.</summary>
+    /// <param name="arguments">The arguments.</param>
+    /// <param name="input">Standard input; null for a terminal.</param>
+    /// <param name="interruption">What may end the command early.</param>
+    public static async Task<Tool> RunAsync(string[] arguments, string? input = null, Interruption? interruption = null)
     {
         using StringWriter output = new(CultureInfo.InvariantCulture), error = new(CultureInfo.InvariantCulture);
-        int exitCode = await CommandLine.RunAsync(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries),
-            output, error);
+        var streams = new StandardStreams(input is null ? null : new StringReader(input), output, error);
+        using var own = interruption is null ? new Interruption() : null;
+        int exitCode = await CommandLine.RunAsync(arguments, streams, interruption ?? own!);
         return new Tool(exitCode, output.ToString(), error.ToString());
     }
 

@@ -53,7 +53,7 @@ internal sealed record BenchSettings
     public int MatMulRows { get; init; } = 4096;
 
     /// <summary>Preset whose training step is measured.</summary>
-    public string TrainingPreset { get; init; } = "default";
+    public string TrainingPreset { get; init; } = "base";
 
     /// <summary>Lengths of the training steps whose throughput and memory are compared.</summary>
     public IReadOnlyList<int> ContextTokens { get; init; } = [1024, 2048, 4096, 8192, 16384];

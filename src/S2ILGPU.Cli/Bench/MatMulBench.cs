@@ -24,7 +24,7 @@ internal sealed record MatMulShape(string Name, int M, int N, int K, bool Transp
     /// <param name="rows">Tokens of a step.</param>
     public static IReadOnlyList<MatMulShape> Of(int rows)
     {
-        TransformerConfig narrow = TrainingPreset.Find("default").Model, wide = TrainingPreset.Find("small").Model;
+        TransformerConfig narrow = TrainingPreset.Find("base").Model, wide = TrainingPreset.Find("small").Model;
         int up = 2 * wide.FeedForwardDim;
         return
         [

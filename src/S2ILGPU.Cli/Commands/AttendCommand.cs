@@ -1,7 +1,9 @@
 using System.CommandLine;
+using S2ILGPU.Cli.Invocation;
 using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Ops;
+using S2ILGPU.Patterns;
 using S2ILGPU.Storage;
 using S2ILGPU.Tensors;
 
@@ -12,46 +14,81 @@ internal static class AttendCommand
 {
     public static Command Create()
     {
-        var input = new Option<string>("--input") { Description =
-            "safetensors file with q [B, Nq, H, D], k and v [B, Nk, Hkv, D], and for gradients dout like q, dlse [B, "
-            + "H, Nq]", Required = true };
-        var target = new Option<string>("--output") { Description =
-            "safetensors file for out, lse and, with dout, dq, dk, dv", Required = true };
-        var scale = Options.OptionalNumber<float>("--scale", "factor of the scores; by default 1 / sqrt(D)");
+        var input = new Option<string>("--input")
+        {
+            Description = "Safetensors file with q [B, Nq, H, D], k and v [B, Nk, Hkv, D], and for gradients dout like "
+                + "q and dlse [B, H, Nq]",
+            HelpName = "FILE",
+            Required = true,
+        };
+        var target = new Option<string>("--output")
+        {
+            Description = "Safetensors file for out, lse and, with dout, dq, dk, dv",
+            HelpName = "FILE",
+            Required = true,
+        };
+        var scale = Options.OptionalNumber<float>("--scale", "Factor of the scores", unset: "1 / sqrt(D)");
         var precision = Options.Choice("--dtype", ["fp32", "fp16", "bf16"],
-            "Precision of inputs and outputs (default: that of q). Sums are fp32 in any case.");
-        var checkFinite = new Option<bool>("--check-finite") { Description = "refuse NaN and infinity in q, k and v" };
+            "Precision of inputs and outputs; sums are fp32 in any case", unset: "that of q");
+        var checkFinite = Options.Switch("--check-finite", "Refuse NaN and infinity in q, k and v");
         var pattern = new PatternOptions(headsRequired: false);
         var device = DeviceOption.Create();
         var command = new Command("attend", "Run sparsely-sharded attention on the tensors of a file.") { input, target,
             scale, precision, checkFinite, device };
         pattern.AddTo(command);
-        command.SetAction(parsed =>
+        command.SetAction(async (parsed, cancellation) =>
         {
-            using var file = SafetensorsFile.Open(parsed.GetValue(input)!);
-            using var engine = Engine.Create(parsed.GetValue(device)!);
-            var q = file.Info("q");
-            var type = parsed.GetValue(precision) switch { "fp32" => SafetensorsType.Float32, "fp16" =>
-                SafetensorsType.Float16, "bf16" => SafetensorsType.BFloat16, _ => q.Type };
-            if (type is not (SafetensorsType.Float32 or SafetensorsType.Float16 or SafetensorsType.BFloat16))
-                throw new InvalidDataException($"{file.FilePath}: q is {q.Type.FileName()}, expected F32, F16 or BF16");
-            using var query = Load(file, engine, "q", type);
-            using var key = Load(file, engine, "k", type);
-            using var value = Load(file, engine, "v", type);
-            var layout = BlockLayout.Create(pattern.Parse(parsed, query.Shape[2], key.Shape[2]), key.Shape[1],
-                Math.Min(query.Shape[1], key.Shape[1]));
-            using var result = SparseAttention.Forward(engine, query, key, value, layout,
-                new AttentionOptions { Scale = parsed.GetValue(scale), CheckFinite = parsed.GetValue(checkFinite) });
-            var written = new List<SafetensorsTensor> { Stored(engine, "out", result.Output, type),
-                Stored(engine, "lse", result.LogSumExp, SafetensorsType.Float32) };
-            if (file.Contains("dout"))
-                AddGradients(written, file, engine, (query, key, value), result, layout, type);
-            else if (file.Contains("dlse"))
-                throw new InvalidDataException($"{file.FilePath} holds dlse but no dout");
-            SafetensorsFile.Write(parsed.GetValue(target)!, written);
+            var (source, path) = (parsed.GetValue(input)!, parsed.GetValue(target)!);
+            TargetFile.Check(target.Name, path);
+            if (TargetFile.IsSame(source, path))
+                throw new ArgumentException($"--output is the file of --input ({source}), which would be lost");
+            var options = new AttentionOptions
+            {
+                Scale = parsed.GetValue(scale),
+                CheckFinite = parsed.GetValue(checkFinite),
+            };
+            var written = await Interruptible.RunAsync(() => Compute(source, parsed.GetValue(device)!,
+                parsed.GetValue(precision), options, (heads, keyValueHeads) =>
+                pattern.Parse(parsed, heads, keyValueHeads)), cancellation);
+            SafetensorsFile.Write(path, written);
             return 0;
         });
         return command;
+    }
+
+    private static List<SafetensorsTensor> Compute(string source, string device, string? precision,
+        AttentionOptions options, Func<int, int, AttentionPattern> pattern)
+    {
+        using var file = SafetensorsFile.Open(source);
+        using var engine = Engine.Create(device);
+        var type = ElementTypeOf(file, precision);
+        using var query = Load(file, engine, "q", type);
+        using var key = Load(file, engine, "k", type);
+        using var value = Load(file, engine, "v", type);
+        var layout = BlockLayout.Create(pattern(query.Shape[2], key.Shape[2]), key.Shape[1],
+            Math.Min(query.Shape[1], key.Shape[1]));
+        using var result = SparseAttention.Forward(engine, query, key, value, layout, options);
+        var written = new List<SafetensorsTensor> { Stored(engine, "out", result.Output, type),
+            Stored(engine, "lse", result.LogSumExp, SafetensorsType.Float32) };
+        if (file.Contains("dout"))
+            AddGradients(written, file, engine, (query, key, value), result, layout, type);
+        else if (file.Contains("dlse"))
+            throw new InvalidDataException($"{file.FilePath} holds dlse but not dout");
+        return written;
+    }
+
+    private static SafetensorsType ElementTypeOf(SafetensorsFile file, string? precision)
+    {
+        var q = file.Info("q");
+        var type = precision switch
+        {
+            "fp32" => SafetensorsType.Float32,
+            "fp16" => SafetensorsType.Float16,
+            "bf16" => SafetensorsType.BFloat16,
+            _ => q.Type,
+        };
+        return type is SafetensorsType.Float32 or SafetensorsType.Float16 or SafetensorsType.BFloat16 ? type
+            : throw new InvalidDataException($"{file.FilePath}: q is {q.Type.FileName()}, expected F32, F16 or BF16");
     }
 
     private static void AddGradients(List<SafetensorsTensor> written, SafetensorsFile file, IEngine engine,
@@ -83,8 +120,12 @@ internal static class AttendCommand
         for (int d = 0; d < rank; d++)
             extents[d] = (int)entry.Shape[d];
         var rounded = engine.Allocate(new Shape(extents),
-            type switch { SafetensorsType.Float16 => ElementType.Float16, SafetensorsType.BFloat16 =>
-            ElementType.BFloat16, _ => engine.FloatType });
+            type switch
+            {
+                SafetensorsType.Float16 => ElementType.Float16,
+                SafetensorsType.BFloat16 => ElementType.BFloat16,
+                _ => engine.FloatType,
+            });
         engine.Upload(file.ReadSingles(name), rounded);
         if (engine.SupportsAttention(rounded.ElementType))
             return rounded;

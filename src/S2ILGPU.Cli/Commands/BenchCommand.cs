@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using S2ILGPU.Cli.Bench;
+using S2ILGPU.Cli.Invocation;
 using S2ILGPU.Storage;
 
 namespace S2ILGPU.Cli.Commands;
@@ -19,11 +20,9 @@ internal static class BenchCommand
 
     private static Command CreateCpu()
     {
-        var json = new Option<bool>("--json") { Description = "Print a JSON object." };
-        var quick = new Option<bool>("--quick") { Description =
-            "Short lengths and few repetitions: under a minute instead of several." };
-        var folder = new Option<string?>("--out") { Description =
-            "Folder that also gets cpu.json, cpu.md and two plots.", HelpName = "DIR" };
+        var json = Options.Json();
+        var quick = Options.Switch("--quick", "Short lengths and few repetitions: under a minute instead of several");
+        var folder = Options.Text("--out", "DIR", "Folder that also gets cpu.json, cpu.md and two plots");
         var command = new Command("cpu",
             "Measure every figure of the CPU engine against the machine's own peak, with targets.") { json,
             quick, folder };
@@ -40,9 +39,9 @@ internal static class BenchCommand
     private static int Run(bool isQuick, bool isJson, string? folder, TextWriter output, CancellationToken cancellation)
     {
         if (folder is not null)
-            Directory.CreateDirectory(folder); // now rather than after minutes
+            CreateFolder(folder); // now rather than after minutes
         var settings = isQuick ? BenchSettings.Quick : BenchSettings.Full;
-        bool isTerminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected;
+        bool isTerminal = StandardStreams.IsTerminal(output);
         var report = isJson
             ? BenchRun.Run(settings, _ => { }, _ => { }, cancellation)
             : BenchRun.Run(settings, machine => output.WriteLine($"{machine}\n"), group =>
@@ -54,6 +53,13 @@ internal static class BenchCommand
         if (folder is not null)
             Save(report, isQuick, folder);
         return 0;
+    }
+
+    private static void CreateFolder(string folder)
+    {
+        if (File.Exists(folder))
+            throw new InvalidDataException($"--out: {folder} is a file, a folder was expected");
+        Directory.CreateDirectory(folder);
     }
 
     /// <summary>Writes a report's files into a folder that is there.</summary>

@@ -12,12 +12,12 @@ internal static class DeviceBenchCommand
     public static Command CreateAttention()
     {
         var device = DeviceOption.Create();
-        var json = new Option<bool>("--json") { Description = "print a JSON object" };
-        var quick = new Option<bool>("--quick") { Description = "few lengths and repetitions" };
-        var file = new Option<string?>("--out") { Description = "file that also gets the JSON object",
-            HelpName = "FILE" };
+        var json = Options.Json();
+        var quick = Options.Switch("--quick", "Few lengths and repetitions");
+        var file = Options.Text("--out", "FILE", "File that also gets the JSON");
         var command = new Command("attention",
-            "Time attention forward, backward and decoding on a device: dense and sparse in turn, beside the ceiling.") { device, json, quick, file };
+            "Time attention forward, backward and decoding on a device: dense and sparse in turn, beside the ceiling.")
+            { device, json, quick, file };
         command.SetAction((parsed, cancellation) =>
         {
             bool isJson = parsed.GetValue(json), isQuick = parsed.GetValue(quick);
@@ -30,12 +30,12 @@ internal static class DeviceBenchCommand
 
     public static Command CreateCompare()
     {
-        var ours = new Argument<string>("ours") { Description = "what s2 bench attention wrote",
+        var ours = new Argument<string>("ours") { Description = "What s2 bench attention wrote",
             HelpName = "OURS.json" };
-        var peers = new Argument<string>("peers") { Description = "what bench/peers/attention_peers.py wrote",
+        var peers = new Argument<string>("peers") { Description = "What bench/peers/attention_peers.py wrote",
             HelpName = "PEERS.json" };
         var format = Options.Choice("--format", ["text", "markdown", "json"],
-            "How to print the table (default: text).");
+            "How to print the table", "text");
         var command = new Command("compare", "Join our times and those of other implementations in one table.") { ours,
             peers, format };
         command.SetAction(parsed =>
@@ -63,7 +63,7 @@ internal static class DeviceBenchCommand
     private static int Attention(string name, bool isQuick, bool isJson, string? path, TextWriter output,
         CancellationToken cancellation)
     {
-        JsonFile.CheckFolder(path);
+        TargetFile.Check("--out", path);
         var (device, engine) = DeviceChoice.Create(name);
         using (engine)
         {

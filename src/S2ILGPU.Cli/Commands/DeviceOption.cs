@@ -7,23 +7,22 @@ namespace S2ILGPU.Cli.Commands;
 internal static class DeviceOption
 {
     /// <summary>How a model that is only read stores its matrices.</summary>
-    public static Option<string?> Weights() =>
-        Options.Choice("--weights", ["fp32", "bf16"],
-        "How matrices are kept in memory; bf16 takes half (default: fp32).");
+    public static Option<string?> Weights() => Options.Choice("--weights", ["fp32", "bf16"],
+        "How matrices are kept in memory; bf16 takes half", "fp32");
 
     public static ElementType? MatrixType(string? weights) => weights == "bf16" ? ElementType.BFloat16 : null;
 
     /// <summary>How keys and values of earlier tokens are stored while a text is continued.</summary>
-    public static Option<string?> Cache() =>
-        Options.Choice("--cache", ["fp32", "fp16", "bf16"],
-        "How keys and values of earlier tokens are kept in memory; bf16 and fp16 take half (default: fp32).");
+    public static Option<string?> Cache() => Options.Choice("--cache", ["fp32", "fp16", "bf16"],
+        "How keys and values of earlier tokens are kept in memory; fp16 and bf16 take half", "fp32");
 
     public static ElementType? CacheType(string? cache) =>
         cache switch { "bf16" => ElementType.BFloat16, "fp16" => ElementType.Float16, _ => null };
 
     public static Option<string> Create() => new("--device")
     {
-        Description = "auto, cpu, cuda:N, opencl:N or ilgpu-cpu; auto takes the fastest that is there",
+        Description = "auto (the fastest), cpu, cuda:N, opencl:N or ilgpu-cpu",
+        HelpName = "DEVICE",
         DefaultValueFactory = _ => "auto",
     };
 }

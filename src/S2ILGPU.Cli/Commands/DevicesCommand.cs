@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using S2ILGPU.Engines;
 using S2ILGPU.Cli.Json;
+using S2ILGPU.Engines;
 
 namespace S2ILGPU.Cli.Commands;
 
@@ -10,7 +10,7 @@ internal static class DevicesCommand
 {
     public static Command Create()
     {
-        var json = new Option<bool>("--json") { Description = "print a JSON array" };
+        var json = Options.Json();
         var command = new Command("devices", "List the devices of this machine, fastest first.") { json };
         command.SetAction(parsed =>
         {

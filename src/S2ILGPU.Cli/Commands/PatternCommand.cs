@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using S2ILGPU.Cli.Drawing;
-using S2ILGPU.Layouts;
+using S2ILGPU.Cli.Invocation;
 using S2ILGPU.Storage;
 using Spectre.Console;
 
@@ -16,53 +16,42 @@ internal static class PatternCommand
     public static Command Create()
     {
         var pattern = new PatternOptions(headsRequired: true);
-        var tokens = Options.OptionalNumber<int>("--tokens", "Tokens of the context.");
+        var tokens = Options.OptionalNumber<int>("--tokens", "Tokens of the context", least: 1);
         tokens.Required = true;
-        var format = Options.Choice("--format", s_formats,
-            "How to show the pattern (default: by the ending of --out, else text).");
-        var file = new Option<string?>("--out") { Description = "Write to a file instead of the standard output.",
-            HelpName = "FILE" };
-
+        var format = Options.Choice("--format", s_formats, "How to show the pattern",
+            unset: "by the ending of --out, else text");
+        var file = Options.Text("--out", "FILE", "File to write", unset: "standard output");
         var command = new Command("pattern", "Draw a sparsity pattern and report what it keeps, covers and frees.");
         pattern.AddTo(command);
         command.Options.Add(tokens);
         command.Options.Add(format);
         command.Options.Add(file);
-        command.SetAction(result =>
+        command.SetAction(async (result, cancellation) =>
         {
-            int count = result.GetValue(tokens) ?? 0;
-            if (count < 1)
-                throw new ArgumentException($"--tokens must be at least 1, got {count}");
             string? path = result.GetValue(file);
-            var report = PatternReport.Of(pattern.Parse(result), count);
-            Show(report, result.GetValue(format) ?? FormatOf(path), path, result.InvocationConfiguration.Output);
+            TargetFile.Check(file.Name, path);
+            var (chosen, count) = (pattern.Parse(result), result.GetValue(tokens)!.Value);
+            string shown = result.GetValue(format) ?? FormatOf(path);
+            var output = result.InvocationConfiguration.Output;
+            bool isDrawn = path is null && shown == "text" && StandardStreams.IsTerminal(output);
+            if (shown == "png" && path is null && StandardStreams.IsTerminal(output))
+                throw new ArgumentException("--format png needs --out FILE when the output is a terminal");
+            var report = await Interruptible.RunAsync(() => PatternComparison.Of(chosen, count), cancellation);
+            if (isDrawn)
+                AnsiConsole.Markup(PatternText.Render(report, Math.Max(Console.WindowWidth - 1, 40)));
+            else
+                Write(await Interruptible.RunAsync(() => Render(report, shown), cancellation), path, shown, output);
             return 0;
         });
         return command;
     }
 
-    private static string FormatOf(string? path) =>
-        Array.Find(s_formats, format =>
+    private static string FormatOf(string? path) => Array.Find(s_formats, format =>
         string.Equals(Path.GetExtension(path), $".{format}", StringComparison.OrdinalIgnoreCase)) ?? "text";
 
-    private static void Show(PatternReport report, string format, string? path, TextWriter output)
+    private static byte[] Render(PatternComparison report, string format)
     {
-        if (path is not null)
-            AtomicFile.Write(path, stream => Write(report, format, stream));
-        else if (format == "png")
-            WriteToStandardOutput(report, output);
-        else if (format == "text" && ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected)
-            AnsiConsole.Markup(PatternText.Render(report, Math.Max(Console.WindowWidth - 1, 40)));
-        else
-        {
-            using var buffer = new MemoryStream();
-            Write(report, format, buffer);
-            output.Write(Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));
-        }
-    }
-
-    private static void Write(PatternReport report, string format, Stream stream)
-    {
+        using var stream = new MemoryStream();
         switch (format)
         {
             case "json":
@@ -70,26 +59,38 @@ internal static class PatternCommand
                 break;
             case "svg":
                 var svg = new SvgCanvas();
-                PatternPicture.Draw(report, svg);
+                PatternPicture.Draw(report.Chosen, svg);
                 svg.WriteTo(stream);
                 break;
             case "png":
                 var pixels = new PixelCanvas(pixelsPerUnit: 2);
-                PatternPicture.Draw(report, pixels);
+                PatternPicture.Draw(report.Chosen, pixels);
                 Png.Write(stream, pixels.Width, pixels.Height, pixels.Rgb);
                 break;
             default:
                 stream.Write(Encoding.UTF8.GetBytes(Markup.Remove(PatternText.Render(report, width: 100))));
                 break;
         }
+        return stream.ToArray();
     }
 
-    private static void WriteToStandardOutput(PatternReport report, TextWriter output)
+    private static void Write(byte[] bytes, string? path, string format, TextWriter output)
     {
-        if (!Console.IsOutputRedirected)
-            throw new ArgumentException("--format png needs --out FILE when the output is a terminal");
+        if (path is not null)
+            AtomicFile.Write(path, stream => stream.Write(bytes));
+        else if (format == "png")
+            WriteBinary(bytes, output);
+        else
+            output.Write(Encoding.UTF8.GetString(bytes));
+    }
+
+    // A picture is not text: past the writer, onto its stream.
+    private static void WriteBinary(byte[] bytes, TextWriter output)
+    {
         output.Flush();
+        if (!Descriptor.IsInherited(Descriptor.Output))
+            return;
         using var stream = Console.OpenStandardOutput();
-        Write(report, "png", stream);
+        stream.Write(bytes);
     }
 }

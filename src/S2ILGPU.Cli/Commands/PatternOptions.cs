@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using S2ILGPU.Patterns;
 
 namespace S2ILGPU.Cli.Commands;
@@ -6,27 +7,34 @@ namespace S2ILGPU.Cli.Commands;
 /// <summary>The options that describe a local-stride pattern, shared by the commands that take one.</summary>
 internal sealed class PatternOptions
 {
-    private readonly Option<int?> _heads = Options.OptionalNumber<int>("--heads", "Query heads.");
-    private readonly Option<int?> _keyValueHeads =
-        Options.OptionalNumber<int>("--kv-heads", "Key/value heads (default: as many as query heads).");
-    private readonly Option<int> _blockSize = Options.Number("--block-size", 64,
-        "Tokens per block: 16, 32, 64 or 128.");
-    private readonly Option<int> _localBlocks =
-        Options.Number("--local-blocks", 16, "Blocks in the local window, the diagonal block included.");
-    private readonly Option<int> _verticalStride =
-        Options.Number("--vert-stride", 8, "One remote block is kept of so many; 1 is dense.");
-    private readonly Option<int> _headOffset = Options.Number("--head-offset", 0, "Phase of the stripes.");
-    private readonly Option<bool> _homogeneousHeads =
-        new("--homogeneous-heads") { Description = "Same stripes in every head." };
+    private static readonly string[] s_blockSizes = ["16", "32", "64", "128"];
+
+    private readonly Option<int?> _heads;
+    private readonly Option<int?> _keyValueHeads = Options.OptionalNumber<int>("--kv-heads", "Key/value heads",
+        least: 1, unset: "as many as query heads");
+    private readonly Option<string?> _blockSize = Options.Choice("--block-size", s_blockSizes, "Tokens per block",
+        "64");
+    private readonly Option<int> _localBlocks = Options.Number("--local-blocks", 16,
+        "Blocks in the local window, with the diagonal block", least: 1);
+    private readonly Option<int> _verticalStride = Options.Number("--vert-stride", 8,
+        "One remote block in N is kept; 1 is dense", least: 1, most: PatternRules.MaxStride);
+    private readonly Option<int> _headOffset = Options.Number("--head-offset", 0, "Phase of the stripes", least: 0);
+    private readonly Option<bool> _homogeneousHeads = Options.Switch("--homogeneous-heads",
+        "Same stripes in every head");
     private readonly Option<int> _denseHeads = Options.Number("--dense-heads", 0,
-        "Heads that see everything, counted in key/value heads, the last ones.");
+        "How many of the last key/value heads read everything", least: 0);
     private readonly Option<string?> _slideBy = Options.Choice("--slide-by", ["query", "kv"],
-        "Shift the stripes from query head to query head, or from KV head to KV head (default: kv).");
-    private readonly Option<bool> _nonCausal =
-        new("--non-causal") { Description = "Queries see later keys too; stripes are relative to the query." };
+        "Shift the stripes from query head to query head, or from key/value head to key/value head", "kv");
+    private readonly Option<bool> _nonCausal = Options.Switch("--non-causal",
+        "Queries read later keys too; stripes are relative to the query");
 
     /// <param name="headsRequired">Whether the number of heads must be given, because no tensor says it.</param>
-    public PatternOptions(bool headsRequired) => _heads.Required = headsRequired;
+    public PatternOptions(bool headsRequired)
+    {
+        _heads = Options.OptionalNumber<int>("--heads", "Query heads", least: 1,
+            unset: headsRequired ? null : "those of q");
+        _heads.Required = headsRequired;
+    }
 
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
@@ -47,16 +55,22 @@ internal sealed class PatternOptions
         int heads = Agreed(_heads.Name, result.GetValue(_heads), queryHeads)
             ?? throw new ArgumentException("--heads is missing");
         int kvHeads = Agreed(_keyValueHeads.Name, result.GetValue(_keyValueHeads), keyValueHeads) ?? heads;
+        int denseHeads = result.GetValue(_denseHeads);
+        if (heads % kvHeads != 0)
+            throw new ArgumentException($"--kv-heads must divide the {heads} query heads, got {kvHeads}");
+        if (denseHeads > kvHeads)
+            throw new ArgumentException(
+                $"--dense-heads must be 0 to {kvHeads} (the key/value heads), got {denseHeads}");
         var stripes = new StripeOptions
         {
             HeadOffset = result.GetValue(_headOffset),
             HomogeneousHeads = result.GetValue(_homogeneousHeads),
-            DenseHeads = result.GetValue(_denseHeads),
+            DenseHeads = denseHeads,
             SlideByQueryHead = result.GetValue(_slideBy) == "query",
         };
-        return new LocalStridePattern(heads, kvHeads, result.GetValue(_blockSize), result.GetValue(_localBlocks),
-            result.GetValue(_verticalStride),
-            stripes, isCausal: !result.GetValue(_nonCausal));
+        int blockTokens = int.Parse(result.GetValue(_blockSize)!, CultureInfo.InvariantCulture);
+        return new LocalStridePattern(heads, kvHeads, blockTokens, result.GetValue(_localBlocks),
+            result.GetValue(_verticalStride), stripes, isCausal: !result.GetValue(_nonCausal));
     }
 
     private static int? Agreed(string option, int? given, int? known) =>

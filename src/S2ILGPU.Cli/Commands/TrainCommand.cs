@@ -4,63 +4,77 @@ using S2ILGPU.Cli.Training;
 namespace S2ILGPU.Cli.Commands;
 
 /// <summary><c>s2 train</c>: corpus, tokenizer, model, training, model folder, sample.</summary>
-internal static class TrainCommand
+internal sealed class TrainCommand
 {
-    public static Command Create()
+    private const string OfPreset = "of the preset";
+
+    private readonly Option<string[]> _data = DataOption.Create("learn from");
+    private readonly Option<string> _folder = new("--out") { Description = "Model folder", HelpName = "DIR",
+        DefaultValueFactory = _ => ModelOption.DefaultFolder };
+    private readonly Option<string?> _preset = Options.Choice("--preset", [.. TrainingPreset.All.Select(p => p.Name)],
+        "Size and schedule", "default");
+    private readonly Option<int?> _steps = Options.OptionalNumber<int>("--steps", "Optimizer steps", least: 1,
+        unset: OfPreset);
+    private readonly Option<int?> _context = Options.OptionalNumber<int>("--context", "Tokens of a training sequence",
+        least: 2, unset: OfPreset);
+    private readonly Option<int?> _batch = Options.OptionalNumber<int>("--batch", "Sequences per forward pass",
+        least: 1, unset: OfPreset);
+    private readonly Option<int?> _accumulate = Options.OptionalNumber<int>("--accumulate",
+        "Forward passes whose gradients make one step", least: 1, unset: OfPreset);
+    private readonly Option<float?> _learningRate = Options.OptionalNumber<float>("--learning-rate",
+        "Highest learning rate", least: 0, most: 10, unset: OfPreset);
+    private readonly Option<string?> _attention = Options.Choice("--attention", ["dense", "s2", "hybrid"],
+        "Attention of the layers; hybrid begins with dense ones", "hybrid");
+    private readonly Option<int> _seed = Options.Number("--seed", 1, "Seed of weights and data order");
+    private readonly Option<bool> _recompute = Options.Switch("--recompute",
+        "Recompute activations in the backward pass: less memory, about a third more work");
+    private readonly Option<bool> _resume = Options.Switch("--resume",
+        "Continue the run in the model folder from its last checkpoint");
+    private readonly Option<string> _device = DeviceOption.Create();
+
+    public static Command Create() => new TrainCommand().CreateCommand();
+
+    private Command CreateCommand()
     {
-        var data = new Option<string[]>("--data")
-        {
-            Description =
-                "files, folders or patterns to learn from; by default the documentation of .NET that every SDK carries",
-                AllowMultipleArgumentsPerToken = true,
-        };
-        var folder = new Option<string>("--out") { Description = "model folder", DefaultValueFactory = _ => "runs/s2" };
-        var preset = new Option<string>("--preset") { Description =
-            $"size and schedule: {string.Join(", ", TrainingPreset.All.Select(p => p.Name))}",
-            DefaultValueFactory = _ => "default" };
-        var steps = Options.OptionalNumber<int>("--steps", "optimizer steps");
-        var context = Options.OptionalNumber<int>("--context", "tokens of a training sequence");
-        var batch = Options.OptionalNumber<int>("--batch", "sequences of a step");
-        var learningRate = Options.OptionalNumber<float>("--learning-rate", "highest learning rate");
-        var attention = new Option<string>("--attention") { Description = "dense, s2 or hybrid",
-            DefaultValueFactory = _ => "hybrid" };
-        var seed = Options.Number("--seed", 1, "seed of weights and data order");
-        var recompute = new Option<bool>("--recompute") { Description =
-            "recompute activations in the backward pass: less memory, about a third more work" };
-        var resume = new Option<bool>("--resume") { Description = "continue the run in the model folder" };
-        var device = DeviceOption.Create();
         var command = new Command("train", "Train a transformer with sparsely-sharded attention.")
         {
-            data, folder, preset, steps, context, batch, learningRate, attention, seed, recompute, resume, device,
+            _data, _folder, _preset, _steps, _context, _batch, _accumulate, _learningRate, _attention, _seed,
+            _recompute, _resume, _device,
         };
         command.SetAction((parsed, cancellation) =>
         {
-            bool isResumed = parsed.GetValue(resume);
-            Option[] fixedOptions = [data, preset, context, batch, learningRate, attention, seed, recompute];
-            if (isResumed && fixedOptions.FirstOrDefault(o => parsed.GetResult(o) is { Implicit: false }) is { } given)
-                throw new ArgumentException(
-                    $"{given.Name} cannot be given with --resume, which continues the run as it was started; only "
-                    + $"--out, --steps and --device can");
-            var request = new TrainingRequest
-            {
-                Folder = parsed.GetResult(folder) is { Implicit: false } || isResumed ? parsed.GetValue(folder)!
-                    : TrainingRequest.UnusedFolder(parsed.GetValue(folder)!),
-                IsResumed = isResumed,
-                Device = parsed.GetValue(device)!,
-                Preset = TrainingPreset.Find(parsed.GetValue(preset)!),
-                Attention = parsed.GetValue(attention)!,
-                Data = parsed.GetValue(data) ?? [],
-                Steps = parsed.GetValue(steps),
-                Context = parsed.GetValue(context),
-                Batch = parsed.GetValue(batch),
-                LearningRate = parsed.GetValue(learningRate),
-                Seed = parsed.GetValue(seed),
-                Recompute = parsed.GetValue(recompute),
-            };
+            var request = Request(parsed);
             // On a thread of its own, so that Ctrl+C reaches the token while the steps run.
             return Task.Run(() => new TrainingRun(request, parsed.InvocationConfiguration.Output).Run(cancellation),
                 CancellationToken.None);
         });
         return command;
+    }
+
+    private TrainingRequest Request(ParseResult parsed)
+    {
+        bool isResumed = parsed.GetValue(_resume);
+        Option[] fixedOptions = [_preset, _context, _batch, _accumulate, _attention, _seed, _recompute];
+        if (isResumed && fixedOptions.FirstOrDefault(o => parsed.GetResult(o) is { Implicit: false }) is { } given)
+            throw new ArgumentException(
+                $"{given.Name} cannot be given with --resume, which continues the run as it was started; only "
+                + "--out, --data, --steps, --learning-rate and --device can");
+        return new TrainingRequest
+        {
+            Folder = parsed.GetValue(_folder) is { Length: > 0 } folder ? folder
+                : throw new ArgumentException("--out is empty"),
+            IsResumed = isResumed,
+            Device = parsed.GetValue(_device)!,
+            Preset = TrainingPreset.Find(parsed.GetValue(_preset)!),
+            Attention = parsed.GetValue(_attention)!,
+            Data = parsed.GetValue(_data) ?? [],
+            Steps = parsed.GetValue(_steps),
+            Context = parsed.GetValue(_context),
+            Batch = parsed.GetValue(_batch),
+            Accumulation = parsed.GetValue(_accumulate),
+            LearningRate = parsed.GetValue(_learningRate),
+            Seed = parsed.GetValue(_seed),
+            Recompute = parsed.GetValue(_recompute),
+        };
     }
 }

@@ -14,19 +14,12 @@ internal static class VerifyCommand
     public static Command Create()
     {
         var device = DeviceOption.Create();
-        var json = new Option<bool>("--json") { Description = "print a JSON object" };
-        var seed = Options.OptionalNumber<int>("--seed",
-            "Seed of the random inputs (default: another one every time).");
-        var filter = new Option<string?>("--only")
-        {
-            Description =
-                "check only implementations whose pass, types and name contain this text, as 'backward bf16'; a word "
-                + "as D128 restricts the head dimensions; _ stands for a space",
-            HelpName = "TEXT",
-        };
-        var file = new Option<string?>("--out") { Description = "file that also gets the JSON object",
-            HelpName = "FILE" };
-        var noSpeed = new Option<bool>("--no-speed") { Description = "leave out the times at the end" };
+        var json = Options.Json();
+        var seed = Options.OptionalNumber<int>("--seed", "Seed of the random inputs", unset: "another one every time");
+        var filter = Options.Text("--only", "TEXT", "Check only implementations whose pass, types and name contain "
+            + "this text, as 'backward bf16'; a word as D128 restricts the head dimensions; _ stands for a space");
+        var file = Options.Text("--out", "FILE", "File that also gets the JSON");
+        var noSpeed = Options.Switch("--no-speed", "Leave out the times at the end");
         var command = new Command("verify",
             "Check every attention kernel of a device against a double-precision reference, then its speed.") { device,
             json, seed, filter, file, noSpeed };
@@ -44,7 +37,7 @@ internal static class VerifyCommand
 
     private static int Run(Request request, TextWriter output, TextWriter error, CancellationToken cancellation)
     {
-        JsonFile.CheckFolder(request.File);
+        TargetFile.Check("--out", request.File);
         var (device, engine) = DeviceChoice.Create(request.Device);
         using (engine)
         using (var all = EngineVariants.Of(engine, device.Kind == DeviceKind.Emulated, device.Kind == DeviceKind.Cuda

@@ -7,8 +7,9 @@ namespace S2ILGPU.Cli.Drawing;
 internal static class PatternJson
 {
     /// <summary>Writes the kept key blocks of every row of every pattern head, and the checks.</summary>
-    public static void Write(PatternReport report, Stream stream)
+    public static void Write(PatternComparison comparison, Stream stream)
     {
+        var report = comparison.Chosen;
         using (var json = new Utf8JsonWriter(stream))
         {
             json.WriteStartObject();
@@ -18,6 +19,10 @@ internal static class PatternJson
                 WriteHead(json, report.Layout, head);
             json.WriteEndArray();
             WriteChecks(json, report);
+            json.WriteStartObject("otherSlideBy");
+            json.WriteString("slideBy", PatternComparison.SlideBy(comparison.Other));
+            WriteChecks(json, comparison.Other);
+            json.WriteEndObject();
             json.WriteEndObject();
         }
         stream.WriteByte((byte)'\n');

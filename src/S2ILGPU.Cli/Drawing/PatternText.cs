@@ -10,10 +10,11 @@ internal static class PatternText
     private const int MaxBlocks = 64, MaxHeads = 16, Gap = 3;
 
     /// <summary>The grids and the checks.</summary>
-    /// <param name="report">What to show.</param>
+    /// <param name="comparison">What to show.</param>
     /// <param name="width">Columns of the terminal.</param>
-    public static string Render(PatternReport report, int width)
+    public static string Render(PatternComparison comparison, int width)
     {
+        var report = comparison.Chosen;
         var layout = report.Layout;
         int blocks = Math.Min(layout.KeyBlocks, MaxBlocks), heads = Math.Min(layout.Heads, MaxHeads);
         int panel = Math.Max(blocks, "head 00".Length) + Gap, perLine = Math.Max(1, (width + Gap) / panel);
@@ -31,6 +32,7 @@ internal static class PatternText
             text.AppendLine($"first {heads} of {layout.Heads} heads shown, --format json has all of them");
         text.AppendLine();
         AppendChecks(text, report);
+        AppendOther(text, comparison.Other);
         return text.ToString();
     }
 
@@ -86,15 +88,20 @@ internal static class PatternText
         text.AppendLine($"coverage         {(coverage.IsComplete ? "[green]" : "[red]")}{coverage}[/]");
         text.AppendLine(
             $"cache            {(report.IsCacheEfficient ? "cache-efficient" : "not cache-efficient")}, decoding "
-            + $"keeps {CacheBlocks(report)} of {report.Layout.KeyBlocks} "
-            + $"blocks per KV head ({100 * report.KeptCacheFraction:F1} %)");
+            + $"keeps {Cache(report)}");
         text.AppendLine($"load balance     {report.LoadImbalance:F2} (most over mean kept blocks of a head)");
         text.AppendLine($"empty rows       {report.EmptyRows}");
     }
 
-    private static string CacheBlocks(PatternReport report)
+    // Coverage and cache may conflict: what the other way to slide would give.
+    private static void AppendOther(StringBuilder text, PatternReport other) =>
+        text.AppendLine($"--slide-by {PatternComparison.SlideBy(other),-5} would give coverage {other.Coverage}; "
+            + $"decoding would keep {Cache(other)}");
+
+    private static string Cache(PatternReport report)
     {
         int least = report.KeptCacheBlocks.Min(), most = report.KeptCacheBlocks.Max();
-        return least == most ? $"{least}" : $"{least} to {most}";
+        return $"{(least == most ? $"{least}" : $"{least} to {most}")} of {report.Layout.KeyBlocks} blocks per KV head "
+            + $"({100 * report.KeptCacheFraction:F1} %)";
     }
 }

@@ -6,15 +6,6 @@ namespace S2ILGPU.Cli.Json;
 /// <summary>The JSON file that a long command may leave behind.</summary>
 internal static class JsonFile
 {
-    /// <summary>Refuses a path whose folder is not there: now rather than after minutes.</summary>
-    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
-    public static void CheckFolder(string? path)
-    {
-        if (path is not null && Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder
-            && !Directory.Exists(folder))
-            throw new DirectoryNotFoundException($"{path}: the folder {folder} does not exist");
-    }
-
     /// <summary>Writes a file, with one member per line; does nothing without a path.</summary>
     public static void Write(string? path, Action<Utf8JsonWriter> write)
     {

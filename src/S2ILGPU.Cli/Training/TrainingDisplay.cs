@@ -1,4 +1,5 @@
 using System.Globalization;
+using S2ILGPU.Cli.Invocation;
 using S2ILGPU.Models;
 using S2ILGPU.Training;
 using Spectre.Console;
@@ -22,7 +23,7 @@ internal sealed class TrainingDisplay(TextWriter output, TrainingOptions options
     /// <param name="run">Calls its argument after every step.</param>
     public void Show(Action<Action<TrainingStep>> run)
     {
-        if (Console.IsOutputRedirected || !ReferenceEquals(output, Console.Out))
+        if (!StandardStreams.IsTerminal(output))
         {
             run(WriteLine);
             return;

@@ -1,10 +1,11 @@
+using System.Text.RegularExpressions;
 using S2ILGPU.Models;
 using S2ILGPU.Training;
 
 namespace S2ILGPU.Cli.Training;
 
 /// <summary>What the user asked <c>s2 train</c> for.</summary>
-internal sealed record TrainingRequest
+internal sealed partial record TrainingRequest
 {
     public required string Folder { get; init; }
 
@@ -24,6 +25,8 @@ internal sealed record TrainingRequest
 
     public int? Batch { get; init; }
 
+    public int? Accumulation { get; init; }
+
     public float? LearningRate { get; init; }
 
     public int Seed { get; init; }
@@ -31,16 +34,17 @@ internal sealed record TrainingRequest
     public bool Recompute { get; init; }
 
     /// <summary>The options of a new run: the preset's with what was asked for in their place.</summary>
-    public TrainingOptions NewOptions() => (Preset.Options with
+    public TrainingOptions NewOptions() => Checked(Preset.Options with
     {
-        Data = [.. Data],
+        Data = FullPaths(Data),
         Steps = Steps ?? Preset.Options.Steps,
         ContextTokens = Context ?? Preset.Options.ContextTokens,
         BatchSequences = Batch ?? Preset.Options.BatchSequences,
+        AccumulationSteps = Accumulation ?? Preset.Options.AccumulationSteps,
         LearningRate = LearningRate ?? Preset.Options.LearningRate,
         Seed = Seed,
         Recompute = Recompute,
-    }).Validate();
+    });
 
     /// <summary>The model of a new run.</summary>
     /// <param name="options">The run's options.</param>
@@ -52,13 +56,40 @@ internal sealed record TrainingRequest
         Attention = Preset.Attention(Attention),
     }).Validate();
 
-    /// <summary>The default folder, or the first of its numbered siblings that holds no run yet, so that training again
-    /// never overwrites a model.</summary>
-    public static string UnusedFolder(string folder)
+    /// <summary>The options of a saved run with what may be changed on resuming.</summary>
+    public TrainingOptions Continued(TrainingOptions saved) => Checked(saved with
     {
-        string candidate = folder;
-        for (int n = 2; Directory.Exists(candidate); n++)
-            candidate = $"{folder}-{n}";
-        return candidate;
+        Data = Data.Count > 0 ? FullPaths(Data) : saved.Data,
+        Steps = Steps ?? saved.Steps,
+        LearningRate = LearningRate ?? saved.LearningRate,
+    });
+
+    // The command line has other names than the fields.
+    private static TrainingOptions Checked(TrainingOptions options)
+    {
+        try
+        {
+            return options.Validate();
+        }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException(FieldName().Replace(e.Message, match => match.Value switch
+            {
+                nameof(TrainingOptions.BatchSequences) => "--batch",
+                nameof(TrainingOptions.ContextTokens) => "--context",
+                nameof(TrainingOptions.AccumulationSteps) => "--accumulate",
+                nameof(TrainingOptions.Steps) => "--steps",
+                nameof(TrainingOptions.LearningRate) => "--learning-rate",
+                _ => match.Value,
+            }), e);
+        }
     }
+
+    [GeneratedRegex(@"\b[A-Z][A-Za-z]+\b")]
+    private static partial Regex FieldName();
+
+    // Full paths: a run may be resumed from another directory.
+    private static string[] FullPaths(IEnumerable<string> paths) =>
+        [.. paths.Select(path => path.Length > 0 ? Path.GetFullPath(path)
+            : throw new ArgumentException("--data: a path is empty"))];
 }

@@ -3,6 +3,7 @@ using System.Globalization;
 using S2ILGPU.Autograd;
 using S2ILGPU.Cli.DotNetDocumentation;
 using S2ILGPU.Cli.Drawing;
+using S2ILGPU.Cli.Invocation;
 using S2ILGPU.Corpora;
 using S2ILGPU.Engines;
 using S2ILGPU.Inference;
@@ -19,33 +20,26 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output)
 {
     private const int SampleTokens = 120;
 
-    private readonly string _statePath = Path.Combine(request.Folder, ModelFolder.State),
-        _logPath = Path.Combine(request.Folder, ModelFolder.Log);
+    private readonly RunFolder _folder = new(request.Folder);
 
-    /// <summary>Trains; when cancelled, saves and returns.</summary>
+    /// <summary>Trains to the end and prints a sample.</summary>
+    /// <exception cref="InterruptedException">Cancelled after the first step; everything is saved.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled before; nothing was written.</exception>
     public int Run(CancellationToken cancellation)
     {
-        using var engine = Engine.Create(request.Device);
-        var options = Options();
-        var (tokenizer, training, validation) = ReadText(options);
-        using var model = new TransformerModel(engine, Config(options, tokenizer), (ulong)options.Seed);
-        using var trainer = new Trainer(model, training, validation, options);
-        if (request.IsResumed)
-            TrainingState.Restore(_statePath, trainer);
-        Describe(engine, model, trainer);
-
-        Directory.CreateDirectory(request.Folder);
-        ModelFolder.Save(request.Folder, model, tokenizer);
-        bool finished = Train(trainer, tokenizer, cancellation);
-        if (!finished)
+        using (_folder)
         {
-            output.WriteLine(
-                $"stopped after step {trainer.CompletedSteps}; everything is saved. Continue with: s2 train --resume "
-                + $"--out {request.Folder}");
-            return 0;
+            var options = Options();
+            using var engine = Engine.Create(request.Device);
+            var (tokenizer, training, validation) = Interruptible.Run(() => ReadText(options), cancellation);
+            using var model = new TransformerModel(engine, Config(options, tokenizer), (ulong)options.Seed);
+            using var trainer = new Trainer(model, training, validation, options);
+            Prepare(trainer, tokenizer);
+            Describe(engine, model, trainer);
+            Train(trainer, tokenizer, cancellation);
+            Summarize(trainer, engine);
+            Sample(model, tokenizer, validation);
         }
-        Summarize(trainer, engine);
-        Sample(model, tokenizer, validation);
         return 0;
     }
 
@@ -53,18 +47,31 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output)
     {
         if (request.IsResumed)
         {
-            var saved = TrainingState.ReadOptions(ModelFolder.PathOf(request.Folder, ModelFolder.State));
-            return saved with { Steps = request.Steps ?? saved.Steps };
+            _folder.CheckResumable();
+            _folder.Lock();
+            return request.Continued(TrainingState.ReadOptions(_folder.StatePath));
         }
-        if (File.Exists(_statePath) || File.Exists(Path.Combine(request.Folder, ModelFolder.Weights)))
-            throw new ArgumentException(
-                $"{request.Folder} already holds a model: continue it with --resume, or name another folder with --out");
+        if (Directory.Exists(request.Folder))
+            _folder.Lock();
+        _folder.CheckUnused();
         return request.NewOptions();
     }
 
     private TransformerConfig Config(TrainingOptions options, BytePairTokenizer tokenizer) => request.IsResumed
         ? TransformerConfigFile.Read(ModelFolder.PathOf(request.Folder, ModelFolder.Config))
         : request.NewModel(options, tokenizer.VocabularySize);
+
+    private void Prepare(Trainer trainer, BytePairTokenizer tokenizer)
+    {
+        if (request.IsResumed)
+        {
+            TrainingState.Restore(_folder.StatePath, trainer);
+            return;
+        }
+        _folder.Lock();
+        _folder.CheckUnused(); // another run may have come first while this one read the text
+        _folder.Begin(trainer, tokenizer);
+    }
 
     private (BytePairTokenizer Tokenizer, TokenDataset Training,
         TokenDataset Validation) ReadText(TrainingOptions options)
@@ -113,48 +120,59 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output)
             + $"{trainer.Options.ContextTokens:#,0} tokens into {request.Folder}, loss in nats/token{continued}"));
     }
 
-    private bool Train(Trainer trainer, BytePairTokenizer tokenizer, CancellationToken cancellation)
+    private void Train(Trainer trainer, BytePairTokenizer tokenizer, CancellationToken cancellation)
     {
-        using var log = TrainingLog.Open(_logPath, trainer.CompletedSteps);
-        new TrainingDisplay(output, trainer.Options, trainer.Data.BitsPerByte).Show(shown =>
+        int interval = trainer.Options.CheckpointInterval;
+        try
         {
-            while (!trainer.IsFinished && !cancellation.IsCancellationRequested)
+            using var log = TrainingLog.Open(_folder.LogPath, trainer.CompletedSteps);
+            new TrainingDisplay(output, trainer.Options, trainer.Data.BitsPerByte).Show(shown =>
             {
-                var step = trainer.RunStep();
-                log.Append(step);
-                shown(step);
-                if (trainer.Options.CheckpointInterval > 0 && step.Step % trainer.Options.CheckpointInterval == 0
-                    && !trainer.IsFinished)
-                    Save(trainer, tokenizer);
-            }
-        });
-        Save(trainer, tokenizer);
-        return trainer.IsFinished;
+                while (!trainer.IsFinished)
+                {
+                    var step = trainer.RunStep(cancellation);
+                    log.Append(step);
+                    shown(step);
+                    if (interval > 0 && step.Step % interval == 0 && !trainer.IsFinished)
+                        Save(trainer, tokenizer);
+                }
+            });
+            Save(trainer, tokenizer);
+        }
+        catch (OperationCanceledException)
+        {
+            Save(trainer, tokenizer);
+            throw new InterruptedException(
+                $"interrupted after step {trainer.CompletedSteps}; everything is saved, continue with: "
+                + $"s2 train --resume --out {request.Folder}");
+        }
     }
 
     private void Save(Trainer trainer, BytePairTokenizer tokenizer)
     {
-        TrainingState.Save(_statePath, trainer);
-        ModelFolder.Save(request.Folder, trainer.Model, tokenizer);
+        _folder.Save(trainer, tokenizer);
         string curve = LossCurve.Render($"{Path.GetFileName(Path.GetFullPath(request.Folder))}: training loss",
-            TrainingLog.Read(_logPath),
+            TrainingLog.Read(_folder.LogPath),
             (double)trainer.Data.ByteCount / trainer.Data.TokenCount, trainer.Data.EntropyBitsPerByte);
-        AtomicFile.WriteText(Path.Combine(request.Folder, ModelFolder.LossCurve), curve);
+        AtomicFile.WriteText(_folder.CurvePath, curve);
     }
 
     private void Summarize(Trainer trainer, IEngine engine)
     {
-        var last = TrainingLog.Read(_logPath)[^1];
-        double seconds = TrainingLog.Read(_logPath).Sum(s => s.Seconds);
+        var steps = TrainingLog.Read(_folder.LogPath);
+        double seconds = steps.Sum(s => s.Seconds);
+        // The log may be damaged, or end before this step.
+        var last = steps.LastOrDefault(s => s.Step == trainer.CompletedSteps);
+        double loss = last?.ValidationLoss ?? trainer.Validate();
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"done       {trainer.SeenTokens:#,0} tokens in {seconds:0} s, {trainer.SeenTokens / seconds:#,0} "
+            $"done       {trainer.SeenTokens:#,0} tokens in {seconds:0} s, "
+            + $"{steps.Count * trainer.Options.TokensPerStep / Math.Max(seconds, 1e-3):#,0} "
             + $"tokens/s, peak memory of tensors {engine.PeakBytes / 1e6:#,0} MB"));
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"result     validation loss {trainer.Data.BitsPerByte(last.ValidationLoss ?? last.Loss):0.000} "
+            $"result     validation loss {trainer.Data.BitsPerByte(loss):0.000} "
             + $"bits/byte; unigram entropy {trainer.Data.EntropyBitsPerByte:0.000} bits/byte"));
         output.WriteLine(
-            $"written    {request.Folder}: "
-            + $"{string.Join(", ", Directory.GetFiles(request.Folder).Select(Path.GetFileName).Order())}");
+            $"written    {request.Folder}: {string.Join(", ", _folder.FileNames)}");
     }
 
     private void Sample(TransformerModel model, BytePairTokenizer tokenizer, TokenDataset validation)
@@ -163,7 +181,7 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output)
             .ReplaceLineEndings(" ");
         using var generator = new TextGenerator(model, tokenizer);
         int room = Math.Min(SampleTokens, model.Config.ContextTokens / 2);
-        output.WriteLine(
-            $"sample     {prompt}|{string.Concat(generator.Generate(prompt, room, new SamplingOptions())).Trim()}");
+        string text = string.Concat(generator.Generate(prompt, room, new SamplingOptions())).Trim();
+        output.WriteLine(TerminalText.For(output, $"sample     {prompt}|{text}"));
     }
 }

@@ -14,11 +14,13 @@ public static class Evaluation
     /// <param name="contextTokens">N, tokens of a window.</param>
     /// <param name="maxWindows">The most windows to read, spread evenly; every token but the first is a target once
     /// when all are read.</param>
-    /// <returns>The mean over the targets of the windows read.</returns>
+    /// <param name="cancellation">Ends the measurement between two windows.</param>
+    /// <returns>The mean over the targets of the windows read; NaN when the loss of one of them is NaN.</returns>
     /// <exception cref="ArgumentException">The dataset has no window, or its tokens are not in the
     /// vocabulary.</exception>
+    /// <exception cref="OperationCanceledException">The measurement was cancelled.</exception>
     public static double MeanLoss(TransformerModel model, TokenDataset data, int contextTokens,
-        int maxWindows = int.MaxValue)
+        int maxWindows = int.MaxValue, CancellationToken cancellation = default)
     {
         int windows = data.WindowCount(contextTokens), read = Math.Min(windows, maxWindows);
         if (read == 0)
@@ -28,6 +30,7 @@ public static class Evaluation
         long count = 0;
         for (int w = 0; w < read; w++)
         {
+            cancellation.ThrowIfCancellationRequested();
             var window = data.Window((int)((long)w * windows / read), contextTokens);
             float[] losses = new float[window.Length - 1];
             model.Engine.Download(model.Loss(tape, window[..^1], window[1..], batch: 1).Value, losses);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using S2ILGPU.Autograd;
 using S2ILGPU.Corpora;
 using S2ILGPU.Engines;
@@ -25,8 +26,9 @@ public sealed class Trainer : IDisposable
     /// <param name="training">Text to learn from.</param>
     /// <param name="validation">Text to measure with.</param>
     /// <param name="options">How to train.</param>
-    /// <exception cref="ArgumentException">An option is out of range, the context is longer than the model's, or a
-    /// dataset does not fit the vocabulary or is shorter than a window.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, the context is longer than the model's, a
+    /// dataset does not fit the vocabulary or is shorter than a window, or a step needs a tensor of more elements than
+    /// there can be.</exception>
     public Trainer(TransformerModel model, TokenDataset training, TokenDataset validation, TrainingOptions options)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -48,6 +50,7 @@ public sealed class Trainer : IDisposable
         if (validation.TokenCount < 2)
             throw new ArgumentException(
                 $"{validation.TokenCount} tokens of validation text are not enough: give more text");
+        CheckSizes(model.Config, options);
         (Model, Data, ValidationData) = (model, training, validation);
         Optimizer = new AdamWOptimizer(model.Engine, model.Parameters, options);
         _tape = new Tape(model.Engine, recording: true, recompute: options.Recompute);
@@ -81,9 +84,13 @@ public sealed class Trainer : IDisposable
     public bool IsFinished => CompletedSteps >= Options.Steps;
 
     /// <summary>Does the next step, and validates where the options say so.</summary>
+    /// <param name="cancellation">Ends the step before the parameters change.</param>
     /// <returns>What the step did.</returns>
-    /// <exception cref="InvalidOperationException">All steps are done, or the gradient is not finite.</exception>
-    public TrainingStep RunStep()
+    /// <exception cref="InvalidOperationException">All steps are done, or the loss or the gradient is not finite; the
+    /// parameters are as they were. Or the validation loss after the step is not finite.</exception>
+    /// <exception cref="OperationCanceledException">The step was cancelled; the parameters are as they were, and the
+    /// next call does the same step.</exception>
+    public TrainingStep RunStep(CancellationToken cancellation = default)
     {
         if (IsFinished)
             throw new InvalidOperationException($"all {Options.Steps} steps are done");
@@ -92,8 +99,15 @@ public sealed class Trainer : IDisposable
         Model.ZeroGradients();
         double loss = 0;
         for (int micro = 0; micro < Options.AccumulationSteps; micro++)
+        {
+            cancellation.ThrowIfCancellationRequested();
             loss += Learn((long)(step - 1) * Options.AccumulationSteps + micro) / Options.TokensPerStep;
+        }
         float learningRate = LearningRateSchedule.At(Options, step);
+        if (!double.IsFinite(loss))
+            throw new InvalidOperationException(
+                $"the loss of step {step} is {Number(loss)}; lower the learning rate (now {Number(learningRate)})");
+        cancellation.ThrowIfCancellationRequested();
         double norm = Optimizer.Step(step, learningRate);
         CompletedSteps = step;
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
@@ -101,9 +115,30 @@ public sealed class Trainer : IDisposable
         return new TrainingStep(step, loss, SeenTokens, learningRate, norm, seconds, validates ? Validate() : null);
     }
 
+    /// <summary>Does all steps that are left.</summary>
+    /// <param name="progress">Told of every step, on the thread of the caller unless it says otherwise, as <see
+    /// cref="Progress{T}"/> does.</param>
+    /// <param name="cancellation">Ends the run between two changes of the parameters.</param>
+    /// <exception cref="InvalidOperationException">A loss or a gradient is not finite.</exception>
+    /// <exception cref="OperationCanceledException">The run was cancelled; another call continues it.</exception>
+    public void Run(IProgress<TrainingStep>? progress = null, CancellationToken cancellation = default)
+    {
+        while (!IsFinished)
+        {
+            var step = RunStep(cancellation);
+            progress?.Report(step);
+        }
+    }
+
     /// <summary>Mean loss over validation windows spread evenly over the validation text, in nats per token.</summary>
-    public double Validate() =>
-        Evaluation.MeanLoss(Model, ValidationData, Options.ContextTokens, Options.ValidationSequences);
+    /// <exception cref="InvalidOperationException">The loss is not finite.</exception>
+    public double Validate()
+    {
+        double loss = Evaluation.MeanLoss(Model, ValidationData, Options.ContextTokens, Options.ValidationSequences);
+        return double.IsFinite(loss) ? loss
+            : throw new InvalidOperationException(
+                $"the validation loss after step {CompletedSteps} is {Number(loss)}; lower the learning rate");
+    }
 
     /// <summary>Frees the optimizer's moments and the activations.</summary>
     public void Dispose()
@@ -114,6 +149,21 @@ public sealed class Trainer : IDisposable
 
     /// <summary>Continues after a given step; the caller has restored parameters and moments.</summary>
     internal void ContinueAfter(int step) => CompletedSteps = step;
+
+    // The largest tensor of a step is [tokens, widest row]: refused here rather than by an overflow in the middle of
+    // the first step.
+    private static void CheckSizes(TransformerConfig config, TrainingOptions options)
+    {
+        long tokens = (long)options.BatchSequences * options.ContextTokens;
+        long widest = Math.Max(Math.Max(config.VocabularySize, 2L * config.FeedForwardDim),
+            Math.Max(config.Dim, (config.QueryHeads + 2L * config.KeyValueHeads) * config.HeadDim));
+        if (tokens > Array.MaxLength / widest)
+            throw new ArgumentException(
+                $"a step of {options.BatchSequences} sequences of {options.ContextTokens} tokens is too large: "
+                + $"{tokens} rows of {widest} elements, a tensor holds at most {Array.MaxLength} elements");
+    }
+
+    private static string Number(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
 
     // Forward and backward of one micro-batch; returns the sum of its losses.
     private double Learn(long draw)

@@ -24,23 +24,45 @@ public sealed class TrainingLog : IDisposable
 
     private TrainingLog(FileStream stream) => _stream = stream;
 
-    /// <summary>Opens the log of a run: a new file, or an existing one with the lines after the resumed step cut
-    /// off.</summary>
-    /// <param name="path">Path of the file.</param>
+    /// <summary>Opens the log of a run: a new file, or an existing one cut after the resumed step.</summary>
+    /// <param name="path">Path of the file; it may be missing or damaged, see <see cref="Read"/>.</param>
     /// <param name="afterStep">The last step to keep; 0 begins a new log.</param>
+    /// <exception cref="IOException">The file cannot be written; an earlier one is intact.</exception>
     public static TrainingLog Open(string path, int afterStep)
     {
         IReadOnlyList<TrainingStep> kept = afterStep > 0 && File.Exists(path)
             ? [.. Read(path).Where(s => s.Step <= afterStep)] : [];
-        var log = new TrainingLog(new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read));
-        foreach (var step in kept)
-            log.Append(step);
-        return log;
+        AtomicFile.Write(path, stream =>
+        {
+            foreach (var step in kept)
+                Write(stream, step);
+        });
+        return new TrainingLog(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite));
     }
 
     /// <summary>Appends a step.</summary>
     /// <param name="step">The step.</param>
     public void Append(TrainingStep step)
+    {
+        Write(_stream, step);
+        _stream.Flush();
+    }
+
+    /// <summary>Reads a log.</summary>
+    /// <param name="path">Path of the file.</param>
+    /// <returns>The steps in ascending order. Left out are lines that do not hold a step, as an interruption or a full
+    /// disk leaves them, and all but the last line of a step.</returns>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    public static IReadOnlyList<TrainingStep> Read(string path)
+    {
+        var steps = new SortedDictionary<int, TrainingStep>();
+        foreach (string line in File.ReadLines(path, Encoding.UTF8))
+            if (Parse(line) is { } step)
+                steps[step.Step] = step;
+        return [.. steps.Values];
+    }
+
+    private static void Write(Stream stream, TrainingStep step)
     {
         using var buffer = new MemoryStream();
         using (var writer = new Utf8JsonWriter(buffer))
@@ -57,36 +79,22 @@ public sealed class TrainingLog : IDisposable
             writer.WriteEndObject();
         }
         buffer.WriteByte((byte)'\n');
-        _stream.Write(buffer.GetBuffer(), 0, (int)buffer.Length);
-        _stream.Flush();
+        stream.Write(buffer.GetBuffer(), 0, (int)buffer.Length);
     }
 
-    /// <summary>Reads a log.</summary>
-    /// <param name="path">Path of the file.</param>
-    /// <returns>The steps in file order; a last line that an interruption left half-written is left out.</returns>
-    /// <exception cref="InvalidDataException">A line before the last is not a step.</exception>
-    public static IReadOnlyList<TrainingStep> Read(string path)
+    private static TrainingStep? Parse(string line)
     {
-        var steps = new List<TrainingStep>();
-        string[] lines = File.ReadAllLines(path, Encoding.UTF8);
-        for (int i = 0; i < lines.Length; i++)
+        try
         {
-            try
-            {
-                steps.Add(Parse(lines[i], $"{path}, line {i + 1}"));
-            }
-            catch (InvalidDataException) when (i == lines.Length - 1)
-            {
-                // The line that an interruption left half-written.
-            }
+            return JsonValue.Parse(Encoding.UTF8.GetBytes(line), "a training step", json => new TrainingStep(
+                json.Integer("step"), json.Number("loss"), json.Long("tokens"), json.Number("learning_rate"),
+                json.Number("gradient_norm"), json.Number("seconds"), json.Find("validation_loss")?.Number()));
         }
-        return steps;
+        catch (InvalidDataException)
+        {
+            return null;
+        }
     }
-
-    private static TrainingStep Parse(string line, string where) =>
-        JsonValue.Parse(Encoding.UTF8.GetBytes(line), where, json => new TrainingStep(json.Integer("step"),
-            json.Number("loss"), json.Long("tokens"), json.Number("learning_rate"), json.Number("gradient_norm"),
-            json.Number("seconds"), json.Find("validation_loss")?.Number()));
 
     /// <summary>Closes the file.</summary>
     public void Dispose() => _stream.Dispose();

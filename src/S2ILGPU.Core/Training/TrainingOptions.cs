@@ -83,6 +83,16 @@ public sealed record TrainingOptions
         AtLeast(nameof(CheckpointInterval), CheckpointInterval, 0);
         AtLeast(nameof(CorpusBytes), CorpusBytes, 1);
         ArgumentNullException.ThrowIfNull(Data);
+        if ((long)BatchSequences * (ContextTokens + 1L) > Array.MaxLength)
+            throw new ArgumentException(
+                $"{nameof(BatchSequences)} {BatchSequences} times {nameof(ContextTokens)} {ContextTokens} is too "
+                + $"large: a micro-batch can have at most {Array.MaxLength} tokens");
+        if (Math.BigMul((ulong)BatchSequences * (ulong)ContextTokens * (ulong)AccumulationSteps, (ulong)Steps, out _)
+            > 0)
+            throw new ArgumentException(
+                $"{nameof(Steps)} {Steps} times {nameof(AccumulationSteps)} {AccumulationSteps} times "
+                + $"{nameof(BatchSequences)} {BatchSequences} times {nameof(ContextTokens)} {ContextTokens} is more "
+                + "tokens than can be counted");
         Within(nameof(LearningRate), LearningRate, 0, 10);
         Within(nameof(FinalLearningRateFraction), FinalLearningRateFraction, 0, 1);
         Within(nameof(Beta1), Beta1, 0, 0.999999f);

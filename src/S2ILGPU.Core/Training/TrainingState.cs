@@ -49,12 +49,22 @@ public static class TrainingState
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"{path}: the training options are damaged at {e.Path ?? "their end"}", e);
+            throw new InvalidDataException($"{path}: the training options are damaged at {e.Path ?? "their end"}");
         }
         catch (ArgumentException e)
         {
-            throw new InvalidDataException($"{path}: the training options are damaged: {e.Message}", e);
+            throw new InvalidDataException($"{path}: {e.Message}");
         }
+    }
+
+    /// <summary>The steps that a saved run has done.</summary>
+    /// <param name="path">A file that <see cref="Save"/> wrote.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is not a training state.</exception>
+    public static int ReadCompletedSteps(string path)
+    {
+        using var file = SafetensorsFile.Open(path);
+        return Step(file);
     }
 
     /// <summary>Restores a trainer to the state of a file.</summary>
@@ -66,9 +76,7 @@ public static class TrainingState
     public static void Restore(string path, Trainer trainer)
     {
         using var file = SafetensorsFile.Open(path);
-        string text = Entry(file, StepKey);
-        if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int step))
-            throw new InvalidDataException($"{path}: step '{text}' is not a number");
+        int step = Step(file);
         if (Entry(file, DataKey) is var data && data != Fingerprint(trainer))
             throw new InvalidDataException(
                 $"{path}: the run saw other data (fingerprint {data}, here {Fingerprint(trainer)}); a run continues "
@@ -93,6 +101,13 @@ public static class TrainingState
             yield return ($"first_moment.{parameters[i].Name}", trainer.Optimizer.FirstMoments[i]);
             yield return ($"second_moment.{parameters[i].Name}", trainer.Optimizer.SecondMoments[i]);
         }
+    }
+
+    private static int Step(SafetensorsFile file)
+    {
+        string text = Entry(file, StepKey);
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int step) ? step
+            : throw new InvalidDataException($"{file.FilePath}: step '{text}' is not a number");
     }
 
     private static string Entry(SafetensorsFile file, string key) =>

@@ -170,6 +170,53 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void Products_of_sizes_that_are_too_large_are_refused_with_their_values()
+    {
+        var error = Assert.Throws<ArgumentException>((s_options with { BatchSequences = 2_000_000_000 }).Validate);
+        Assert.Contains("BatchSequences 2000000000 times ContextTokens 64", error.Message);
+        error = Assert.Throws<ArgumentException>((s_options with { Steps = int.MaxValue,
+            AccumulationSteps = int.MaxValue, BatchSequences = 1 << 20 }).Validate);
+        Assert.Contains("more tokens than can be counted", error.Message);
+        error = Assert.Throws<ArgumentException>(() =>
+            new TinyTraining(s_options with { BatchSequences = 1 << 20 }));
+        Assert.Contains("1048576 sequences of 64 tokens", error.Message);
+    }
+
+    [Fact]
+    public void A_loss_of_NaN_ends_the_run_before_the_parameters_change()
+    {
+        using var run = new TinyTraining(s_options);
+        run.Trainer.RunStep();
+        run.Engine.Fill(run.Trainer.Model.Parameters[^1].Value, float.NaN);
+        var before = run.Parameters();
+        var error = Assert.Throws<InvalidOperationException>(() => run.Trainer.RunStep());
+        Assert.Contains("the loss of step 2 is NaN", error.Message);
+        Assert.Equal(1, run.Trainer.CompletedSteps);
+        Assert.Equal(before, run.Parameters());
+        Assert.Contains("NaN", Assert.Throws<InvalidOperationException>(() => run.Trainer.Validate()).Message);
+    }
+
+    [Fact]
+    public void A_cancelled_run_continues_to_the_bits_of_one_that_is_not()
+    {
+        using TinyTraining whole = new(s_options), parts = new(s_options);
+        whole.Trainer.Run();
+        using var source = new CancellationTokenSource();
+        var seen = new List<int>();
+        var progress = new Recorder(step =>
+        {
+            seen.Add(step.Step);
+            if (step.Step == 5)
+                source.Cancel();
+        });
+        Assert.Throws<OperationCanceledException>(() => parts.Trainer.Run(progress, source.Token));
+        Assert.Equal(5, parts.Trainer.CompletedSteps);
+        parts.Trainer.Run(progress, TestContext.Current.CancellationToken);
+        Assert.Equal(Enumerable.Range(1, s_options.Steps), seen);
+        Assert.Equal(whole.Parameters(), parts.Parameters());
+    }
+
+    [Fact]
     public void A_model_with_short_matrices_is_refused()
     {
         using var run = new TinyTraining(s_options);
@@ -185,5 +232,10 @@ public sealed class TrainerTests : IDisposable
             new TinyTraining(s_options with { ContextTokens = 65 })).Message);
         Assert.Contains("more text",
             Assert.Throws<ArgumentException>(() => new TinyTraining(s_options, repeats: 2)).Message);
+    }
+
+    private sealed class Recorder(Action<TrainingStep> report) : IProgress<TrainingStep>
+    {
+        public void Report(TrainingStep value) => report(value);
     }
 }

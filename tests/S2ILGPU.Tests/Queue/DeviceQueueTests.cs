@@ -1,6 +1,6 @@
 using ILGPU;
-using S2ILGPU.Kernels.Elementwise;
 using S2ILGPU.Kernels;
+using S2ILGPU.Kernels.Elementwise;
 using S2ILGPU.Queue;
 using Xunit;
 

@@ -40,7 +40,8 @@ internal sealed record TimesFile(string Path, string Device, IReadOnlyList<Measu
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"{path} is not JSON: {e.Message}");
+            throw new InvalidDataException(
+                $"{path} is not JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine}");
         }
     }
 

@@ -1,0 +1,106 @@
+using S2ILGPU.Models;
+using S2ILGPU.Storage;
+using S2ILGPU.Tokenizers;
+using S2ILGPU.Training;
+
+namespace S2ILGPU.Cli.Training;
+
+/// <summary>The folder of a training run: who may write it, and in which order its files come.</summary>
+/// <remarks>
+/// <para>A run exists from the moment that <c>training-state.safetensors</c> is there, which is written once
+/// configuration and tokenizer are: so a run that is there can always be resumed, and a folder without it, or whose run
+/// has done no step, can be begun again. All files are replaced whole, the log apart, of which nothing depends.</para>
+/// <para>One process at a time: an open file with an exclusive lock, which the system releases when the process ends,
+/// however it ends.</para>
+/// </remarks>
+internal sealed class RunFolder(string path) : IDisposable
+{
+    private const string LockFile = ".lock";
+
+    private FileStream? _lock;
+
+    public string Path { get; } = path;
+
+    public string StatePath => In(ModelFolder.State);
+
+    public string LogPath => In(ModelFolder.Log);
+
+    public string CurvePath => In(ModelFolder.LossCurve);
+
+    /// <summary>What the user sees: the files without the lock.</summary>
+    public IEnumerable<string> FileNames =>
+        Directory.GetFiles(Path).Select(file => System.IO.Path.GetFileName(file)).Where(name => name != LockFile)
+            .Order();
+
+    /// <summary>Refuses a folder that a new run would overwrite.</summary>
+    /// <exception cref="ArgumentException">It holds a model or a run, or it is a file; the message says what to
+    /// do.</exception>
+    public void CheckUnused()
+    {
+        if (File.Exists(Path))
+            throw new ArgumentException($"--out: {Path} is a file, a folder was expected");
+        if (!Directory.Exists(Path))
+            return;
+        if (File.Exists(StatePath))
+        {
+            if (TrainingState.ReadCompletedSteps(StatePath) is > 0 and int steps)
+                throw new ArgumentException(
+                    $"{Path} already holds a model, trained for {steps} steps: continue it with --resume, or name "
+                    + "another folder with --out");
+            return;
+        }
+        if (Directory.EnumerateFiles(Path, "*.safetensors").Any())
+            throw new ArgumentException(
+                $"{Path} already holds a model, and no training state to resume: name another folder with --out");
+    }
+
+    /// <summary>Refuses a folder without a run to continue.</summary>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="FileNotFoundException">There is no run in it.</exception>
+    public void CheckResumable()
+    {
+        if (!Directory.Exists(Path))
+            throw new DirectoryNotFoundException($"--resume: the folder {Path} does not exist");
+        if (!File.Exists(StatePath))
+            throw new FileNotFoundException(
+                $"--resume: {Path} holds no checkpoint ({ModelFolder.State}); begin again without --resume");
+    }
+
+    /// <summary>Makes the folder when it is not there, and keeps other runs out until this is disposed.</summary>
+    /// <exception cref="ArgumentException">Another run has it.</exception>
+    public void Lock()
+    {
+        if (_lock is not null)
+            return;
+        Directory.CreateDirectory(Path);
+        try
+        {
+            _lock = new FileStream(In(LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e) when (e.GetType() == typeof(IOException) && File.Exists(In(LockFile)))
+        {
+            throw new ArgumentException(
+                $"another run is training in {Path}: wait for it, or name another folder with --out");
+        }
+    }
+
+    /// <summary>Begins a run: from here on it can be resumed.</summary>
+    public void Begin(Trainer trainer, BytePairTokenizer tokenizer)
+    {
+        File.Delete(StatePath); // of a run without a step, which may differ from the configuration to come
+        AtomicFile.WriteText(In(ModelFolder.Config), TransformerConfigFile.Format(trainer.Model.Config));
+        tokenizer.Save(In(ModelFolder.Tokenizer));
+        Save(trainer, tokenizer);
+    }
+
+    /// <summary>Writes a checkpoint, state first.</summary>
+    public void Save(Trainer trainer, BytePairTokenizer tokenizer)
+    {
+        TrainingState.Save(StatePath, trainer);
+        ModelFolder.Save(Path, trainer.Model, tokenizer);
+    }
+
+    public void Dispose() => _lock?.Dispose();
+
+    private string In(string file) => System.IO.Path.Combine(Path, file);
+}
