@@ -1,20 +1,25 @@
 #!/usr/bin/env bash
 # Everything for one session on a machine with a GPU, which needs neither dotnet nor this repository.
 #
-#   bench/gpu.sh pack                      where dotnet is: writes artifacts/gpu/s2-gpu.tar.xz, the tool with its own .NET for linux-x64
-#   bench/gpu.sh run [--device auto|cuda:N|opencl:N|cpu] [--quick] [--out DIR] [--steps "verify attention peers compare"] [--seconds 1200]
-#                                          where the GPU is: self-check, our times, the times of PyTorch (where python3 has it), and the table of both
+#   bench/gpu.sh pack   where dotnet is: writes artifacts/gpu/s2-gpu.tar.xz, the tool with its own .NET for linux-x64
+#   bench/gpu.sh run [--device auto|cuda:N|opencl:N|cpu] [--quick] [--out DIR]
+#                    [--steps "verify attention peers compare"] [--seconds 1200]
+#                       where the GPU is: self-check, our times, the times of PyTorch (where python3 has it), and the
+#                       table of both
 #
-# --steps takes some of them, for machines that are lent for minutes: later steps find the files of earlier ones in DIR. --seconds ends a step that hangs.
-# "run" takes the tool from the folder that the script lies in (tar -xf s2-gpu.tar.xz, then s2-gpu/gpu.sh run), or else from the archive beside the script or
-# in artifacts/gpu. Results go to DIR (default: s2-gpu-results): one text and one JSON file per step. The exit code is that of the self-check; other steps may fail.
+# --steps takes some of them, for machines that are lent for minutes: later steps find the files of earlier ones in DIR.
+# --seconds ends a step that hangs. "run" takes the tool from the folder that the script lies in (tar -xf
+# s2-gpu.tar.xz, then s2-gpu/gpu.sh run), or else from the archive beside the script or in artifacts/gpu. Results go to
+# DIR (default: s2-gpu-results): one text and one JSON file per step. The exit code is that of the self-check; other
+# steps may fail.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 
 pack() {
     local root="$here/.." target="$here/../artifacts/gpu"
     rm -rf "$target/s2-gpu" && mkdir -p "$target/s2-gpu"
-    dotnet publish "$root/src/S2ILGPU.Cli" -c Release -r linux-x64 --self-contained -p:DebugType=none -p:GenerateDocumentationFile=false -o "$target/s2-gpu/tool"
+    dotnet publish "$root/src/S2ILGPU.Cli" -c Release -r linux-x64 --self-contained -p:DebugType=none \
+        -p:GenerateDocumentationFile=false -o "$target/s2-gpu/tool"
     cp "$here/gpu.sh" "$here/peers/attention_peers.py" "$target/s2-gpu/"
     tar -C "$target" -c s2-gpu | xz -T0 -6 > "$target/s2-gpu.tar.xz.tmp"
     mv "$target/s2-gpu.tar.xz.tmp" "$target/s2-gpu.tar.xz"
@@ -74,7 +79,9 @@ run() {
     for name in $steps; do
         case "$name" in
             verify) step verify "$tool" verify --device "$device" --out "$results/verify.json" || code=$? ;;
-            attention) step attention "$tool" bench attention --device "$device" ${quick[@]+"${quick[@]}"} --out "$results/attention.json" || true ;;
+            attention)
+                step attention "$tool" bench attention --device "$device" ${quick[@]+"${quick[@]}"} \
+                    --out "$results/attention.json" || true ;;
             peers) peers || true ;;
             compare) compare || true ;;
             *) echo "error: unknown step $name" >&2; return 2 ;;
@@ -89,7 +96,8 @@ peers() {
         echo "== peers: left out, needs python3 and $results/attention.json"
         return
     fi
-    step peers python3 "$folder/attention_peers.py" --shapes "$results/attention.json" ${quick[@]+"${quick[@]}"} --out "$results/peers.json"
+    step peers python3 "$folder/attention_peers.py" --shapes "$results/attention.json" ${quick[@]+"${quick[@]}"} \
+        --out "$results/peers.json"
 }
 
 compare() {

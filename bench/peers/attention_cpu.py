@@ -2,9 +2,10 @@
 
     python3 attention_cpu.py THREADS HEADS SECONDS TOKENSxHEADDIM...
 
-prints {"version": "2.6.0", "figures": [{"tokens": 4096, "headDim": 64, "seconds": 0.021}, ...]}: medians, [1, HEADS, TOKENS, HEADDIM] each.
-Versions before 2.2 have no flash kernel for CPUs and hold all scores in memory: sizes that would need more than 4 GB are left out there.
-Exits with code 3 when PyTorch is not installed or has no such function (before 2.0). `s2 bench cpu` runs it when it finds python3.
+prints {"version": "2.6.0", "figures": [{"tokens": 4096, "headDim": 64, "seconds": 0.021}, ...]}: medians,
+[1, HEADS, TOKENS, HEADDIM] each. Versions before 2.2 have no flash kernel for CPUs and hold all scores in memory: sizes
+that would need more than 4 GB are left out there. Exits with code 3 when PyTorch is not installed or has no such
+function (before 2.0). `s2 bench cpu` runs it when it finds python3.
 """
 
 import json
@@ -47,4 +48,5 @@ def main(threads, heads, patience, sizes):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), [tuple(map(int, size.split("x"))) for size in sys.argv[4:]])
+    main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]),
+         [tuple(map(int, size.split("x"))) for size in sys.argv[4:]])

@@ -1,14 +1,17 @@
-"""Times PyTorch's attention on the shapes of `s2 bench attention`: dense by SDPA, dense and sparse by FlexAttention, one query per sequence by SDPA.
+"""Times PyTorch's attention on the shapes of `s2 bench attention`: dense by SDPA, dense and sparse by FlexAttention,
+one query per sequence by SDPA.
 
     python3 attention_peers.py [--shapes OURS.json] [--device cuda|cpu] [--quick] [--minutes 8] [--out PEERS.json]
 
-OURS.json is what `s2 bench attention --out` wrote; without it, a list of shapes of its own. Prints (or writes) one JSON object with the keys of our own file, and
-"peer" and "version" in every entry: {"device": ..., "date": ..., "entries": [{"peer": "sdpa-flash", "version": "2.6.0", "work": "forward", ..., "milliseconds": 0.4}],
-"notes": ["sdpa-cudnn: ..."]}. What the installed version cannot do is left out, with the reason in the notes. `s2 bench compare OURS.json PEERS.json` joins both.
-Exits with code 3 when PyTorch is not installed.
+OURS.json is what `s2 bench attention --out` wrote; without it, a list of shapes of its own. Prints (or writes) one JSON
+object with the keys of our own file, and "peer" and "version" in every entry: {"device": ..., "date": ..., "entries":
+[{"peer": "sdpa-flash", "version": "2.6.0", "work": "forward", ..., "milliseconds": 0.4}], "notes": ["sdpa-cudnn: ..."]}
+What the installed version cannot do is left out, with the reason in the notes. `s2 bench compare OURS.json PEERS.json`
+joins both. Exits with code 3 when PyTorch is not installed.
 
-Peers: sdpa-flash, sdpa-cudnn, sdpa-mem-efficient (GPUs), sdpa (CPUs), flex and flex-64 (FlexAttention, compiled, its mask in blocks of 128 and of 64; the token mask is the same),
-eager (softmax(Q K^T) V, where its scores fit into a gigabyte). FlexAttention compiles every shape anew, so it comes last and ends when the minutes are over. The work
+Peers: sdpa-flash, sdpa-cudnn, sdpa-mem-efficient (GPUs), sdpa (CPUs), flex and flex-64 (FlexAttention, compiled, its
+mask in blocks of 128 and of 64; the token mask is the same), eager (softmax(Q K^T) V, where its scores fit into a
+gigabyte). FlexAttention compiles every shape anew, so it comes last and ends when the minutes are over. The work
 "forward+backward" is a forward pass with gradients recorded and the backward pass after it.
 """
 
@@ -43,7 +46,8 @@ class Unsupported(Exception):
 def own_shapes(device, quick):
     """The default shapes: those of `s2 bench attention` on a GPU, tiny ones on a CPU."""
     if device == "cpu":
-        sizes, heads, kv_heads, head_dims, dtype, decode_tokens = [256] if quick else [1024, 4096], 8, 2, [64], "fp32", 1 << 14
+        sizes = [256] if quick else [1024, 4096]
+        heads, kv_heads, head_dims, dtype, decode_tokens = 8, 2, [64], "fp32", 1 << 14
     else:
         sizes = [4096, 16384, 65536] if quick else [1 << n for n in range(10, 18)]
         heads, kv_heads, head_dims, dtype, decode_tokens = 32, 8, [128] if quick else [128, 64], "bf16", 1 << 20
@@ -51,14 +55,16 @@ def own_shapes(device, quick):
         for head_dim in head_dims:
             for tokens in sizes:
                 for pattern in (DENSE, "B64 L16 s8", "B64 L8 s32", "B64 L8 s16"):
-                    yield {"work": work, "headDim": head_dim, "heads": heads, "kvHeads": kv_heads, "dtype": dtype, "pattern": pattern, "tokens": tokens,
+                    yield {"work": work, "headDim": head_dim, "heads": heads, "kvHeads": kv_heads, "dtype": dtype,
+                           "pattern": pattern, "tokens": tokens,
                            "sequences": max(1, decode_tokens // tokens) if work == "decode" else 1}
 
 
 def read_shapes(path):
     keys = ("work", "headDim", "heads", "kvHeads", "dtype", "pattern", "tokens")
     with open(path, encoding="utf-8") as file:
-        return [{**{key: entry[key] for key in keys}, "sequences": entry.get("sequences", 1)} for entry in json.load(file)["entries"]]
+        return [{**{key: entry[key] for key in keys}, "sequences": entry.get("sequences", 1)}
+                for entry in json.load(file)["entries"]]
 
 
 def local_stride(pattern):
@@ -72,7 +78,8 @@ def local_stride(pattern):
 
 
 def kept_blocks(shape):
-    """[Hkv, query blocks, key blocks]: keep(h, i, j) = j <= i and (i - j < L or (j + h * step) mod s == 0), step = max(1, s // H) with H the query heads."""
+    """[Hkv, query blocks, key blocks]: keep(h, i, j) = j <= i and (i - j < L or (j + h * step) mod s == 0),
+    step = max(1, s // H) with H the query heads."""
     local, stride = local_stride(shape["pattern"])
     blocks = -(-shape["tokens"] // BLOCK)
     step = max(1, stride // shape["heads"])
@@ -88,7 +95,8 @@ def kept_flops(shape):
         kept = kept[:, -1:]
     products = {"forward": 4, "decode": 4, "forward+backward": 14}[shape["work"]]
     rows = 1 if shape["work"] == "decode" else BLOCK
-    return float(int(kept.sum()) * products * rows * BLOCK * shape["headDim"] * (shape["heads"] // shape["kvHeads"]) * shape["sequences"])
+    group = shape["heads"] // shape["kvHeads"]
+    return float(int(kept.sum()) * products * rows * BLOCK * shape["headDim"] * group * shape["sequences"])
 
 
 # ---- time ----
@@ -162,7 +170,8 @@ def sdpa(shape, query, key, value, backend=None):
         if "enable_gqa" in (F.scaled_dot_product_attention.__doc__ or ""):
             options["enable_gqa"] = True
         else:  # copied outside the clock
-            key, value = (x.detach().repeat_interleave(group, dim=1).requires_grad_(x.requires_grad) for x in (key, value))
+            key, value = (x.detach().repeat_interleave(group, dim=1).requires_grad_(x.requires_grad)
+                          for x in (key, value))
 
     def attend():
         with context():
@@ -188,7 +197,8 @@ def block_mask(shape, device, block):
     if block != BLOCK:
         factor = block // BLOCK
         padding = -blocks % factor
-        tiles = lambda mask: F.pad(mask, (0, padding, 0, padding)).unflatten(-1, (-1, factor)).unflatten(-3, (-1, factor))
+        padded = lambda mask: F.pad(mask, (0, padding, 0, padding))
+        tiles = lambda mask: padded(mask).unflatten(-1, (-1, factor)).unflatten(-3, (-1, factor))
         kept, full = tiles(kept).any(dim=-1).any(dim=-2), tiles(full).all(dim=-1).all(dim=-2)
     if shape["tokens"] % block:
         full[:, :, -1] = False
@@ -202,7 +212,8 @@ def block_mask(shape, device, block):
 
     kept, full = (mask.repeat_interleave(group, dim=0) for mask in (kept, full))
     (partial_counts, partial_indices), (full_counts, full_indices) = ordered(kept & ~full), ordered(full)
-    return BlockMask.from_kv_blocks(partial_counts, partial_indices, full_counts, full_indices, BLOCK_SIZE=(block, block),
+    return BlockMask.from_kv_blocks(partial_counts, partial_indices, full_counts, full_indices,
+                                    BLOCK_SIZE=(block, block),
                                     mask_mod=causal if block == BLOCK or stride == 1 else mask_mod)
 
 
@@ -222,7 +233,8 @@ def flex(shape, query, key, value, block=128):
     mask = block_mask(shape, query.device, block)
     options = {"enable_gqa": True} if shape["heads"] != shape["kvHeads"] else {}
     if block < 128:  # tiles must divide blocks
-        options["kernel_options"] = {"BLOCK_M": block, "BLOCK_N": block, "BLOCK_M1": block // 2, "BLOCK_N1": block, "BLOCK_M2": block, "BLOCK_N2": block // 2}
+        options["kernel_options"] = {"BLOCK_M": block, "BLOCK_N": block, "BLOCK_M1": block // 2, "BLOCK_N1": block,
+                                     "BLOCK_M2": block, "BLOCK_N2": block // 2}
     torch._dynamo.reset()  # after a few recompilations it would fall back to a version that holds all scores
     run = compiled_flex()
     return lambda: run(query, key, value, block_mask=mask, **options)
@@ -249,7 +261,8 @@ def eager(shape, query, key, value):
 def peers_of(device):
     if device == "cpu":
         return {"sdpa": sdpa, "flex": flex, "eager": eager}
-    backends = {"sdpa-flash": "FLASH_ATTENTION", "sdpa-cudnn": "CUDNN_ATTENTION", "sdpa-mem-efficient": "EFFICIENT_ATTENTION"}
+    backends = {"sdpa-flash": "FLASH_ATTENTION", "sdpa-cudnn": "CUDNN_ATTENTION",
+                "sdpa-mem-efficient": "EFFICIENT_ATTENTION"}
     return {**{name: functools.partial(sdpa, backend=backend) for name, backend in backends.items()},
             "flex": flex, "flex-64": functools.partial(flex, block=64), "eager": eager}
 
@@ -259,7 +272,8 @@ def peers_of(device):
 def inputs_of(shape, device, needs_gradient):
     dtype = getattr(torch, DTYPES[shape["dtype"]])
     rows = 1 if shape["work"] == "decode" else shape["tokens"]
-    new = lambda heads, count: torch.randn(shape["sequences"], heads, count, shape["headDim"], device=device, dtype=dtype, requires_grad=needs_gradient)
+    new = lambda heads, count: torch.randn(shape["sequences"], heads, count, shape["headDim"], device=device,
+                                           dtype=dtype, requires_grad=needs_gradient)
     return new(shape["heads"], rows), new(shape["kvHeads"], shape["tokens"]), new(shape["kvHeads"], shape["tokens"])
 
 
@@ -313,8 +327,8 @@ def attempt(name, peer, shape, device, patience, notes, broken):
     finally:
         release(device)
     flops = kept_flops(shape)
-    return {"peer": name, "version": torch.__version__, **shape, "milliseconds": round(milliseconds, 6), "spread": round(spread, 6), "keptFlops": flops,
-            "teraFlops": round(flops / milliseconds / 1e9, 4)}
+    return {"peer": name, "version": torch.__version__, **shape, "milliseconds": round(milliseconds, 6),
+            "spread": round(spread, 6), "keptFlops": flops, "teraFlops": round(flops / milliseconds / 1e9, 4)}
 
 
 def urgency(shape):
@@ -343,7 +357,8 @@ def main():
     parser.add_argument("--device", choices=["cuda", "cpu"], help="default: cuda where there is one")
     parser.add_argument("--quick", action="store_true", help="fewer shapes of its own, less patience")
     parser.add_argument("--out", help="file for the JSON; default: standard output")
-    parser.add_argument("--minutes", type=float, default=8, help="after so many minutes FlexAttention gets no further shape")
+    parser.add_argument("--minutes", type=float, default=8,
+                        help="after so many minutes FlexAttention gets no further shape")
     arguments = parser.parse_args()
     if torch is None:
         print("error: PyTorch is not installed", file=sys.stderr)
@@ -357,8 +372,8 @@ def main():
     log = (lambda line: print(line, file=sys.stderr, flush=True))
     entries, notes = measure(shapes, device, 0.3 if arguments.quick else 1.0, arguments.minutes * 60, log)
     name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    text = json.dumps({"device": name, "date": datetime.date.today().isoformat(), "torch": torch.__version__, "cuda": torch.version.cuda,
-                       "entries": entries, "notes": notes}, indent=2)
+    text = json.dumps({"device": name, "date": datetime.date.today().isoformat(), "torch": torch.__version__,
+                       "cuda": torch.version.cuda, "entries": entries, "notes": notes}, indent=2)
     if arguments.out:
         with open(arguments.out, "w", encoding="utf-8") as file:
             file.write(text + "\n")

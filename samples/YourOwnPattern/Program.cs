@@ -13,8 +13,10 @@ const int Heads = 4, HeadDim = 32;
 var pattern = new FadingMemoryPattern(Heads, windowBlocks: 2, blockTokens: 16);
 Console.WriteLine("what the newest block reads, oldest block first:");
 for (int head = 0; head < Heads; head++)
-    Console.WriteLine(
-        $"head {head}  {string.Concat(Enumerable.Range(0, 64).Select(keyBlock => pattern.Keeps(head, 63, keyBlock) ? '#' : '.'))}");
+{
+    var row = Enumerable.Range(0, 64).Select(keyBlock => pattern.Keeps(head, 63, keyBlock) ? '#' : '.');
+    Console.WriteLine($"head {head}  {string.Concat(row)}");
+}
 
 Console.WriteLine();
 Console.WriteLine($"{"tokens",7} {"kept",6} {"cache",6}  coverage");

@@ -150,7 +150,8 @@ public sealed class AttendCommandTests : IDisposable
         string header = string.Join(",", new[] { "q", "k", "v" }.Select(n =>
         {
             long start = offset, end = offset += n == name ? 2 * count : small;
-            return $"\"{n}\":{{\"dtype\":\"F16\",\"shape\":{(n == name ? shape : Small)},\"data_offsets\":[{start},{end}]}}";
+            string tensorShape = n == name ? shape : Small;
+            return $"\"{n}\":{{\"dtype\":\"F16\",\"shape\":{tensorShape},\"data_offsets\":[{start},{end}]}}";
         }));
         using (var stream = File.Create(Input))
         {

@@ -124,7 +124,8 @@ public sealed class DeviceBenchCommandTests : IDisposable
         Assert.Contains("ours on GPU A, peers on GPU B", text);
         Assert.Matches(@"forward D64 H32/8 bf16, 4096 tokens +dense +8\.000 +8\.000 +- +- +4\.000 \(0\.50x\) +-", text);
         Assert.Matches(
-            @"forward D64 H32/8 bf16, 4096 tokens +B64 L16 s8 +2\.000 +8\.000 +4\.00x +4\.57x +dense 4\.000 \(2\.00x\) +3\.000 \(1\.50x\)", text);
+            @"forward D64 H32/8 bf16, 4096 tokens +B64 L16 s8 +2\.000 +8\.000 +4\.00x +4\.57x +"
+            + @"dense 4\.000 \(2\.00x\) +3\.000 \(1\.50x\)", text);
         Assert.Matches(
             @"forward\+backward D64 H32/8 bf16, 4096 tokens +dense +24\.0 +24\.0 +- +- +12\.0 \(0\.50x\)", text);
         Assert.Contains("without a peer: decode D64 H32/8 bf16, 4 x 4096 tokens, dense", text);

@@ -1,18 +1,17 @@
-using System.Globalization;
 using System.Reflection;
-using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Samples.Tests;
 
 /// <summary>Every sample runs in this process and prints what it promises.</summary>
+[Collection(nameof(ConsoleOutput))]
 public sealed class SampleTests
 {
     private const int MaxLines = 100;
 
-    private static readonly string s_folder =
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "..", "samples"));
+    private static readonly string s_folder = Repository.PathOf("samples");
 
     // What the output of each sample must match.
     private static readonly Dictionary<string, string[]> s_expected = new()
@@ -35,10 +34,9 @@ public sealed class SampleTests
     [MemberData(nameof(Samples))]
     public void A_sample_prints_what_it_promises(string sample)
     {
-        string output = Run(sample);
+        string output = ConsoleOutput.Of(Assembly.Load(sample));
         Assert.All(s_expected[sample], pattern => Assert.Matches(new Regex(pattern), output));
     }
-
 
     [Fact]
     public void Every_folder_is_a_sample_that_is_run_and_listed()
@@ -58,26 +56,4 @@ public sealed class SampleTests
         Assert.Equal("Program.cs", Path.GetFileName(file));
         Assert.InRange(File.ReadLines(file).Count(), 1, MaxLines - 1);
     }
-
-    // The entry point of the sample's assembly, with its output kept. The tests of a class run one after the other, so
-    // nobody else writes meanwhile.
-    private static string Run(string sample)
-    {
-        var entry = Assembly.Load(sample).EntryPoint;
-        Assert.NotNull(entry);
-        var original = Console.Out;
-        using var output = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
-        Console.SetOut(output);
-        try
-        {
-            entry.Invoke(null, [Array.Empty<string>()]);
-        }
-        finally
-        {
-            Console.SetOut(original);
-        }
-        return output.ToString();
-    }
-
-    private static string ThisFile([CallerFilePath] string path = "") => path;
 }

@@ -26,7 +26,8 @@ public sealed class MemberNameTests
         "System.Collections.Generic.Dictionary<T1, T2>.KeyCollection.CopyTo(T1[], Int32)",
         "KeyCollection.CopyTo(T1[], Int32)")]
     [InlineData(
-        "M:System.Linq.Enumerable.Select``2(System.Collections.Generic.IEnumerable{``0},System.Func{``0,System.Int32,``1})",
+        "M:System.Linq.Enumerable.Select``2(System.Collections.Generic.IEnumerable{``0},"
+            + "System.Func{``0,System.Int32,``1})",
         "System.Linq.Enumerable.Select<U1, U2>(IEnumerable<U1>, Func<U1, Int32, U2>)",
         "Enumerable.Select<U1, U2>(IEnumerable<U1>, Func<U1, Int32, U2>)")]
     [InlineData("M:A.B.C(System.Int32@,System.Byte*,System.Int32[0:,0:],A.D{A.E}.F)",

@@ -44,7 +44,8 @@ public sealed class OperationGradientTests
     public void Rms_norm_of_rows() => Check((t, x) => t.RmsNorm(x[0], x[1], 1e-5f), new Shape(4, 6), new Shape(6));
 
     [Fact]
-    public void Rms_norm_of_a_batch() => Check((t, x) => t.RmsNorm(x[0], x[1], 1e-2f), new Shape(2, 3, 6), new Shape(6));
+    public void Rms_norm_of_a_batch() =>
+        Check((t, x) => t.RmsNorm(x[0], x[1], 1e-2f), new Shape(2, 3, 6), new Shape(6));
 
     [Fact]
     public void Gelu() => Check((t, x) => t.Gelu(x[0]), new Shape(3, 5));
@@ -89,7 +90,7 @@ public sealed class OperationGradientTests
         using var table = new RotaryTable(engine, 20, 8, 100);
         Check((t, x) => t.RotaryInPlace(t.Add(x[0], x[0]), 2, table, t.Upload([0, 7, 19, 3, 4, 5], new Shape(2, 3))),
             new Shape(2, 3, 3, 8));
-        Check((t, x) => // a gradient that the rotation shares with somebody who has not read it yet
+        Check((t, x) => // a gradient that the rotation shares with an operation that has not read it yet
         {
             var other = t.Gelu(x[1]);
             return t.Add(t.RotaryInPlace(t.Add(x[0], x[0]), 3, table, t.Upload([2], new Shape(1, 1))), other);

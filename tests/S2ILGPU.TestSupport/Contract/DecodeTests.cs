@@ -93,7 +93,7 @@ public abstract class DecodeTests(Func<IEngine> create, ElementType? cacheType =
             1 / MathF.Sqrt(headDim), table, isLayoutShared ? null : layouts)));
         Release();
 
-        // NaN in pages that nobody owns and behind the last key.
+        // NaN in pages without an owner and past the last key.
         TestTensor Pages(string name)
         {
             var values = new double[(long)pageCount * blockTokens * headDim];

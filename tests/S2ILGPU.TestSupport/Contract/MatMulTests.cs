@@ -107,7 +107,8 @@ public abstract class MatMulTests(Func<IEngine> create) : EngineTest(create)
         var b = Operand("B", transposeB ? n : k, transposeB ? k : n, 1 / Math.Sqrt(Math.Max(1, k)));
         var c = isStrided ? StridedRows("C", m, n, 2, 5, isWritten: true) : accumulate ? Normal("C", new Shape(m, n))
             : Output("C", new Shape(m, n));
-        Check($"{m}x{n}x{k}{(transposeA ? " A^T" : "")}{(transposeB ? " B^T" : "")}{(accumulate ? " accumulate" : "")}{(isStrided ? " strided" : "")}", Forward,
+        Check($"{m}x{n}x{k}{(transposeA ? " A^T" : "")}{(transposeB ? " B^T" : "")}"
+            + $"{(accumulate ? " accumulate" : "")}{(isStrided ? " strided" : "")}", Forward,
             e => e.Engine.MatMul(new MatMulArguments(e[a], e[b], e[c], transposeA, transposeB, accumulate)));
         Release();
 

@@ -23,8 +23,8 @@ public static class Repository
     private static string FindRoot([CallerFilePath] string thisFile = "")
     {
         for (var folder = Directory.GetParent(thisFile); folder is not null; folder = folder.Parent)
-            if (File.Exists(Path.Combine(folder.FullName, "S2ILGPU.sln")))
+            if (File.Exists(Path.Combine(folder.FullName, "S2ILGPU.slnx")))
                 return folder.FullName;
-        throw new DirectoryNotFoundException($"no S2ILGPU.sln above {thisFile}");
+        throw new DirectoryNotFoundException($"no S2ILGPU.slnx above {thisFile}");
     }
 }

@@ -53,7 +53,7 @@ internal readonly struct Elements
     private void Write(long index, double value) => _values[_offset + index] = ElementRounding.Round(value, _type);
 }
 
-/// <summary>Receives a gradient: adds, overwrites, or does nothing when nobody needs it.</summary>
+/// <summary>Receives a gradient: adds, overwrites, or does nothing when it is not needed.</summary>
 internal readonly struct GradientElements(GradientTarget target)
 {
     private readonly Elements _elements = target.Tensor is null ? default : new Elements(target.Tensor);

@@ -48,8 +48,9 @@ public sealed class ArithmeticTests
     [InlineData("cvt.u32.u64 %r2, %rd5;\nmad.wide.s32 %rd7, %r2, 2, %rd6", -7L, 20L, 6L)]
     [InlineData("popc.b64 %r2, %rd5;\nclz.b64 %r3, %rd5;\nmov.b64 %rd7, {%r2,%r3}", 0x0f00L, 0L, 4L | 52L << 32)]
     public void Wide_integers(string instruction, long a, long b, long expected) =>
-        Assert.Equal([expected], TinyKernel.Run<long,
-        long>($"ld.global.u64 %rd5, [%rd2];\nld.global.u64 %rd6, [%rd2+8];\n{instruction};\nst.global.u64 [%rd1], %rd7;", [a, b], 1, threads: 1));
+        Assert.Equal([expected], TinyKernel.Run<long, long>(
+            $"ld.global.u64 %rd5, [%rd2];\nld.global.u64 %rd6, [%rd2+8];\n{instruction};\n"
+            + "st.global.u64 [%rd1], %rd7;", [a, b], 1, threads: 1));
 
     [Theory]
     [InlineData("add.f32", 1.5f, 2.25f, 3.75f)]

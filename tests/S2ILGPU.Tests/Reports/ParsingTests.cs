@@ -48,24 +48,29 @@ public sealed class ParsingTests
     public void Registers_and_spills()
     {
         Assert.Equal(new PtxasReport(255, 16, 20, 48, 1024), PtxasReport.Parse(Ptxas));
-        const string Spills = "16 bytes stack frame, 20 bytes spill stores, 48 bytes spill loads", None = "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads";
-        Assert.Equal(new PtxasReport(32, 0, 0, 0, 0), PtxasReport.Parse(Ptxas.Replace(Spills, None).Replace("255 registers, 1024 bytes smem", "32 registers")));
+        const string Spills = "16 bytes stack frame, 20 bytes spill stores, 48 bytes spill loads";
+        const string None = "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads";
+        Assert.Equal(new PtxasReport(32, 0, 0, 0, 0), PtxasReport.Parse(Ptxas.Replace(Spills, None)
+            .Replace("255 registers, 1024 bytes smem", "32 registers")));
     }
 
     [Fact]
     public void A_function_before_the_kernel_is_not_the_kernel() =>
-        Assert.Equal(255, PtxasReport.Parse("ptxas info    : Function properties for Exp2_1\n    8 bytes stack frame, 8 bytes spill stores, 8 bytes spill loads\n" + Ptxas).Registers);
+        Assert.Equal(255, PtxasReport.Parse("ptxas info    : Function properties for Exp2_1\n"
+            + "    8 bytes stack frame, 8 bytes spill stores, 8 bytes spill loads\n" + Ptxas).Registers);
 
     [Fact]
     public void An_error_message_is_no_report() =>
-        Assert.Contains("syntax error", Assert.Throws<FormatException>(() => PtxasReport.Parse("ptxas kernel.ptx, line 7; fatal   : Parsing error near '}': syntax error")).Message);
+        Assert.Contains("syntax error", Assert.Throws<FormatException>(() => PtxasReport.Parse(
+            "ptxas kernel.ptx, line 7; fatal   : Parsing error near '}': syntax error")).Message);
 
     [Fact]
     public void Instructions_with_their_names()
     {
         var listing = SassListing.Parse(Sass);
         Assert.Equal(19, listing.Instructions.Count);
-        Assert.Equal(new SassInstruction(0x50, "HMMA.16816.F32.BF16", "R80, R44.reuse, R40, R80"), listing.Instructions[5]);
+        Assert.Equal(new SassInstruction(0x50, "HMMA.16816.F32.BF16", "R80, R44.reuse, R40, R80"),
+            listing.Instructions[5]);
         Assert.Equal("HMMA", listing.Instructions[5].Root);
         Assert.Equal("EXIT", listing.Instructions[17].Root);
         Assert.Equal(2, listing.LocalAccesses);
@@ -78,10 +83,12 @@ public sealed class ParsingTests
         Assert.Equal(3, listing.Loops().Count());
         var loop = listing.MainLoop()!;
         Assert.Equal((0x30, 0xc0), (loop.Instructions[0].Address, loop.Instructions[^1].Address));
-        Assert.Equal((10, 2, 2, 1, 1, 1), (loop.Instructions.Count, loop.Count("HMMA"), loop.Count("LDSM"), loop.Count("LDGSTS"), loop.Count("MUFU.EX2"), loop.Count("LDL")));
+        Assert.Equal((10, 2, 2, 1, 1, 1), (loop.Instructions.Count, loop.Count("HMMA"), loop.Count("LDSM"),
+            loop.Count("LDGSTS"), loop.Count("MUFU.EX2"), loop.Count("LDL")));
         Assert.Equal(0.2, loop.TensorShare, 12);
     }
 
     [Fact]
-    public void Without_tensor_products_there_is_no_main_loop() => Assert.Null(SassListing.Parse(Sass.Replace("HMMA", "FFMA")).MainLoop());
+    public void Without_tensor_products_there_is_no_main_loop() =>
+        Assert.Null(SassListing.Parse(Sass.Replace("HMMA", "FFMA")).MainLoop());
 }

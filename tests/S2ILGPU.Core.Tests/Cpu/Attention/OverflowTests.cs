@@ -21,7 +21,8 @@ public sealed class OverflowTests
     [InlineData(1e25, 1f, 1e30, 1)]
     [InlineData(1e25, 1f, 1, 70)]
     [InlineData(1, 3e38f, 3e37, 70)]
-    public void Results_are_those_of_double_precision(double scoreMagnitude, float scale, double valueMagnitude, int queries)
+    public void Results_are_those_of_double_precision(double scoreMagnitude, float scale, double valueMagnitude,
+        int queries)
     {
         const int keys = 90, headDim = 16;
         foreach (var simd in SimdWidths.Available)

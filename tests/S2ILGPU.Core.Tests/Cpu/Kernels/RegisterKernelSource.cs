@@ -51,7 +51,8 @@ internal static class RegisterKernelSource
 
         Line(1, $"/// <summary>{rows} rows, {registers} register{(registers > 1 ? "s" : "")} wide, at (row, column) "
             + $"of C.</summary>");
-        Line(1, "[MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining), SkipLocalsInit]");
+        Line(1, "[MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining), "
+            + "SkipLocalsInit]");
         Line(1, $"public static void Tile{rows}x{registers}<TRow, TStep, TTile>(in Product p, nint row, nint column, "
             + $"TTile tile)");
         Line(2, "where TRow : struct, IStride where TStep : struct, IStride where TTile : struct, ITile<T>");
