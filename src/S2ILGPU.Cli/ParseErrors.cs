@@ -57,13 +57,20 @@ internal static class ParseErrors
                 ? $"{name} has no command '{word}'; did you mean '{meant}'?"
                 : $"{name} has no command '{word}'; there is "
                     + string.Join(", ", command.Subcommands.Select(c => c.Name));
-        string[] owners = [.. command.Subcommands.Append(command).Where(c => c.Options.Any(o => o.Name == word))
-            .Select(NameOf)];
+        string[] owners = [.. Related(command).Where(c => c.Options.Any(o => o.Name == word)).Select(NameOf)];
         if (owners.Length > 0)
-            return $"{word} is an option of {string.Join(" and ", owners)}, and stands after that name";
+            return $"{word} is an option of {string.Join(" and ", owners)}, and goes after that name";
         if (Nearest(word, command.Options.Select(o => o.Name)) is { } option)
             return $"{name} has no option '{word}'; did you mean '{option}'?";
         return $"{name} has no option '{word}'; {name} --help lists them";
+    }
+
+    // Where an option may belong that is unknown here: below this command, and beside it in a group.
+    private static IEnumerable<Command> Related(Command command)
+    {
+        var group = command.Parents.OfType<Command>().FirstOrDefault();
+        var beside = group is null or RootCommand ? [] : group.Subcommands;
+        return command.Subcommands.Concat(beside).Append(command).Distinct();
     }
 
     private static string NameOf(Command command)

@@ -69,13 +69,13 @@ public sealed class BenchCommandTests : IDisposable
     [InlineData("bench cpu attention", "'attention'")]
     [InlineData("bench cpu --device cpu", "--device is an option of s2 bench attention")]
     [InlineData("bench --json compare a b",
-        "--json is an option of s2 bench cpu and s2 bench attention, and stands behind that name")]
+        "--json is an option of s2 bench cpu and s2 bench attention, and goes after that name")]
     [InlineData("bench compare a b --json",
-        "--json is an option of s2 bench cpu and s2 bench attention, and stands behind that name")]
+        "--json is an option of s2 bench cpu and s2 bench attention, and goes after that name")]
     [InlineData("bench --out x attention",
-        "--out is an option of s2 bench cpu and s2 bench attention, and stands behind that name")]
+        "--out is an option of s2 bench cpu and s2 bench attention, and goes after that name")]
     [InlineData("bench --quick cpu",
-        "--quick is an option of s2 bench cpu and s2 bench attention, and stands behind that name")]
+        "--quick is an option of s2 bench cpu and s2 bench attention, and goes after that name")]
     [InlineData("bench --format json", "--format is an option of s2 bench compare")]
     public async Task What_cannot_be_measured_is_refused(string arguments, string message) =>
         await Tool.RefuseAsync(arguments, message);

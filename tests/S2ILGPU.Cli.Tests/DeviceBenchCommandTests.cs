@@ -185,7 +185,7 @@ public sealed class DeviceBenchCommandTests : IDisposable
         string ours = Write("ours.json", s_ours), peers = Write("peers.json", s_peers),
             twice = Write("twice.json", s_ours.Replace("\"backward\"", "\"forward\""));
         await Tool.RefuseAsync($"bench compare {peers} {ours}", "has times of flash");
-        await Tool.RefuseAsync($"bench compare {twice} {peers}", "stands there 2 times");
+        await Tool.RefuseAsync($"bench compare {twice} {peers}", "is listed 2 times");
         await Tool.RefuseAsync($"bench compare {ours} {_folder}/none.json", "none.json");
         await Tool.RefuseAsync("bench compare", "compare");
         await Tool.RefuseAsync($"bench attention --device cpu --out {_folder}/none/ours.json", "none");

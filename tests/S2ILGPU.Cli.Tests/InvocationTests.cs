@@ -147,8 +147,8 @@ public sealed class InvocationTests : IDisposable
         Check(Failure.BadInput, "the product of the given sizes is too large to count",
             () => throw new OverflowException());
         Check(Failure.Failed, "b", () => throw new AggregateException("a", new IOException("b")));
-        if (File.Exists("/dev/full"))
-            Check(Failure.Failed, "/dev/full: no space left on device", () => File.WriteAllText("/dev/full", "x"));
+        Check(Failure.Failed, "/m/state: no space left on device",
+            () => throw new IOException("No space left on device : '/m/state.abcdefgh.ijk.tmp'"));
 
         static void Check(int exitCode, string message, Action action) =>
             Assert.Equal(new Failure(exitCode, message), Failure.Of(Record.Exception(action)!));

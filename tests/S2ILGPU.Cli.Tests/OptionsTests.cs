@@ -61,7 +61,7 @@ public sealed class OptionsTests
     [InlineData("train --stepz 5", "s2 train has no option '--stepz'; did you mean '--steps'?")]
     [InlineData("devices frobnicate", "s2 devices does not take the argument 'frobnicate'")]
     [InlineData("devices --frobnicate", "s2 devices has no option '--frobnicate'")]
-    [InlineData("--json devices", "--json is an option of s2 devices", "and stands after that name")]
+    [InlineData("--json devices", "--json is an option of s2 devices", "and goes after that name")]
     [InlineData("verify --quick", "'--quick'")]
     public async Task Unknown_words_are_named(string arguments, params string[] parts) =>
         await Tool.RefuseAsync(arguments, parts);

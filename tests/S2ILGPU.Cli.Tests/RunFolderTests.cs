@@ -76,7 +76,10 @@ public sealed class RunFolderTests : IDisposable
             await Tool.RefuseAsync($"train --resume --steps 2 --out {Model}", Model, "another run");
             await Tool.RefuseAsync($"{Train} --steps 2", Model, "another run");
         }
+        string half = Path.Combine(Model, $"{ModelFolder.State}.abcdefgh.ijk.tmp");
+        File.WriteAllText(half, "half a state");
         await Tool.SucceedAsync($"train --resume --steps 2 --out {Model}");
+        Assert.False(File.Exists(half));
     }
 
     [Fact]

@@ -3,7 +3,7 @@ using System.CommandLine;
 namespace S2ILGPU.Cli.Commands;
 
 /// <summary><c>s2 completion</c>: the script that lets a shell complete commands and options. The script asks the tool
-/// itself, so that it never lags behind.</summary>
+/// itself, so that it knows every option.</summary>
 internal static class CompletionCommand
 {
     private const string Bash = """

@@ -10,8 +10,7 @@ internal sealed class PatternOptions
     private static readonly string[] s_blockSizes = ["16", "32", "64", "128"];
 
     private readonly Option<int?> _heads;
-    private readonly Option<int?> _keyValueHeads = Options.OptionalNumber<int>("--kv-heads", "Key/value heads",
-        least: 1, unset: "as many as query heads");
+    private readonly Option<int?> _keyValueHeads;
     private readonly Option<string?> _blockSize = Options.Choice("--block-size", s_blockSizes, "Tokens per block",
         "64");
     private readonly Option<int> _localBlocks = Options.Number("--local-blocks", 16,
@@ -34,6 +33,8 @@ internal sealed class PatternOptions
         _heads = Options.OptionalNumber<int>("--heads", "Query heads", least: 1,
             unset: headsRequired ? null : "those of q");
         _heads.Required = headsRequired;
+        _keyValueHeads = Options.OptionalNumber<int>("--kv-heads", "Key/value heads", least: 1,
+            unset: headsRequired ? "as many as query heads" : "those of k");
     }
 
     /// <summary>Adds the options to a command.</summary>

@@ -27,7 +27,7 @@ internal static class MemberName
         IReadOnlyList<string> methodParameters) =>
         Format(id, int.MaxValue, typeParameters, methodParameters);
 
-    /// <summary>The name as it stands in a sentence: <c>String</c>, <c>Int32.MaxValue</c>, <c>String.Join(String,
+    /// <summary>The name as a sentence has it: <c>String</c>, <c>Int32.MaxValue</c>, <c>String.Join(String,
     /// Object[])</c>.</summary>
     public static string Short(string id)
     {

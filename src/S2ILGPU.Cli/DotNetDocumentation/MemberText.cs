@@ -13,7 +13,7 @@ internal sealed class MemberText
     private readonly List<string> _typeParameters = [];
     private readonly Dictionary<string, string[]> _typeParametersOfTypes = [];
 
-    /// <summary>Reads the member that the reader stands on, to its end.</summary>
+    /// <summary>Reads the member that the reader is at, to its end.</summary>
     /// <param name="reader">Stands on the start of the element.</param>
     /// <param name="id">The member's name attribute.</param>
     /// <returns>The text with a line end at its end; empty for a member without documentation.</returns>
@@ -55,7 +55,7 @@ internal sealed class MemberText
         body.Append(label).Append(label is { Length: > 0 } ? ": " : "").Append(_text.Take()).Append('\n');
     }
 
-    // The content of the element that the reader stands on; afterwards the reader stands on its end.
+    // The content of the element that the reader is at; afterwards the reader is at its end.
     private void ReadContent(XmlReader reader)
     {
         if (reader.IsEmptyElement)

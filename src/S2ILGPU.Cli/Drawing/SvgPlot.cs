@@ -28,7 +28,7 @@ internal sealed record SvgPlot(string Title, string XLabel, string YLabel, IRead
     /// <summary>Whether equal distances on the x axis are equal factors, with a tick at every power of two.</summary>
     public bool HasLogarithmicX { get; init; }
 
-    /// <summary>Whether the legend stands at the left, for lines that end high.</summary>
+    /// <summary>Whether the legend is at the left, for lines that end high.</summary>
     public bool LegendIsLeft { get; init; }
 
     /// <summary>The SVG document.</summary>

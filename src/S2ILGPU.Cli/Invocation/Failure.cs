@@ -37,7 +37,8 @@ internal sealed partial record Failure(int ExitCode, string Message)
             ? $"{path} is a folder, a file was expected" : $"{path}: permission denied",
         PathTooLongException when Quoted(e.Message) is { } path => $"{path}: the name is too long",
         IOException when SystemError().Match(e.Message) is { Success: true } match =>
-            $"{match.Groups["path"].Value}: {match.Groups["text"].Value.ToLowerInvariant()}",
+            $"{TemporarySuffix().Replace(match.Groups["path"].Value, "")}: "
+            + match.Groups["text"].Value.ToLowerInvariant(),
         DllNotFoundException => $"a native library is missing: {e.Message.Split('\n')[0]}",
         _ => e.Message,
     };
@@ -67,4 +68,8 @@ internal sealed partial record Failure(int ExitCode, string Message)
     // "No space left on device : '/x'"
     [GeneratedRegex("^(?<text>[A-Z][^:]*?) ?: '(?<path>.*)'$")]
     private static partial Regex SystemError();
+
+    // What AtomicFile appends to the name of the file that the user asked for.
+    [GeneratedRegex(@"\.[a-z0-9]{8}\.[a-z0-9]{3}\.tmp$")]
+    private static partial Regex TemporarySuffix();
 }

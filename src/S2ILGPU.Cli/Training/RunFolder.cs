@@ -7,15 +7,18 @@ namespace S2ILGPU.Cli.Training;
 
 /// <summary>The folder of a training run: who may write it, and in which order its files come.</summary>
 /// <remarks>
-/// <para>A run exists from the moment that <c>training-state.safetensors</c> is there, which is written once
-/// configuration and tokenizer are: so a run that is there can always be resumed, and a folder without it, or whose run
-/// has done no step, can be begun again. All files are replaced whole, the log apart, of which nothing depends.</para>
+/// <para>Order: configuration, tokenizer, <c>training-state.safetensors</c>, weights. So a folder with a state can be
+/// resumed, and a folder without one, or with a state of step 0, can be begun again. Every file is replaced whole except
+/// the log, which resuming does not need.</para>
 /// <para>One process at a time: an open file with an exclusive lock, which the system releases when the process ends,
-/// however it ends.</para>
+/// also by SIGKILL.</para>
 /// </remarks>
 internal sealed class RunFolder(string path) : IDisposable
 {
     private const string LockFile = ".lock";
+
+    private static readonly string[] s_files = [ModelFolder.Config, ModelFolder.Weights, ModelFolder.Tokenizer,
+        ModelFolder.Log, ModelFolder.State, ModelFolder.LossCurve];
 
     private FileStream? _lock;
 
@@ -82,6 +85,9 @@ internal sealed class RunFolder(string path) : IDisposable
             throw new ArgumentException(
                 $"another run is training in {Path}: wait for it, or name another folder with --out");
         }
+        foreach (string file in Directory.GetFiles(Path, "*.tmp"))
+            if (s_files.Any(name => file.Contains(name, StringComparison.Ordinal)))
+                File.Delete(file); // half-written by a run that was killed
     }
 
     /// <summary>Begins a run: from here on it can be resumed.</summary>

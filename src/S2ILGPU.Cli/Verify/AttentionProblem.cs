@@ -101,7 +101,7 @@ internal sealed class AttentionProblem
     /// <summary>V in pages [P, blockTokens, D].</summary>
     public HostTensor? ValuePages { get; }
 
-    /// <summary>Seed of the partitions that are merged, which are no results of this problem's attention.</summary>
+    /// <summary>Seed of the partitions that are merged, which are random and not results of this problem.</summary>
     public int PartitionSeed { get; }
 
     public Shape LogSumExpShape => new(Case.Batch, Case.QueryHeads, Case.QueryRows);
@@ -147,7 +147,7 @@ internal sealed class AttentionProblem
     {
         int headDim = plain.Shape[3];
         var values = new float[count * Case.BlockTokens * headDim];
-        Array.Fill(values, float.NaN); // behind the last key, and in pages that nobody owns
+        Array.Fill(values, float.NaN); // past the last key, and in pages without an owner
         for (int s = 0; s < Case.KeyCounts.Length; s++)
             for (int head = 0; head < Case.KeyValueHeads; head++)
                 for (int j = 0; j < Case.KeyCounts[s]; j++)

@@ -21,7 +21,7 @@ internal sealed record CheckCase(string Name, Func<int, int, int, AttentionPatte
     /// <summary>Sequences one after the other in a batch of 1, instead of each in its own row of the batch.</summary>
     public bool IsPacked { get; init; }
 
-    /// <summary>Rows behind each sequence that belong to none; they hold NaN.</summary>
+    /// <summary>Rows after each sequence that belong to none; they hold NaN.</summary>
     public int PaddingRows { get; init; }
 
     /// <summary>Queries, keys and values are head ranges of one tensor [B, N, H + 2 Hkv, D].</summary>

@@ -92,7 +92,7 @@ internal static class CheckCases
         (heads, keyValueHeads, blockTokens) =>
             new LocalStridePattern(heads, keyValueHeads, blockTokens, local, stride, stripes);
 
-    // Every third query block keeps nothing, nobody keeps every fourth key block, and most diagonal blocks are missing.
+    // Every third query block keeps nothing, no row keeps every fourth key block, and most diagonal blocks are missing.
     internal static AttentionPattern Holes(int heads, int keyValueHeads, int blockTokens) =>
         Table(heads, keyValueHeads, blockTokens, isCausal: true, (h, i, j) => i % 3 != 1 && j % 4 != 2
         && (i + 2 * j + h) % 3 != 0);

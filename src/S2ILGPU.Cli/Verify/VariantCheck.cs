@@ -22,7 +22,7 @@ internal sealed class SolvedProblem
     /// <summary>The exact output rounded to the type of the query, which the backward pass reads.</summary>
     public HostTensor Output { get; }
 
-    /// <summary>The exact dQ, dK and dV; empty where nobody asked for them.</summary>
+    /// <summary>The exact dQ, dK and dV; empty when not asked for.</summary>
     public (double[] Query, double[] Key, double[] Value) Gradients { get; } = ([], [], []);
 }
 

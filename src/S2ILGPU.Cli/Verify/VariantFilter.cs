@@ -10,7 +10,7 @@ internal static class VariantFilter
 
     /// <summary>Chooses implementations, and of each the head dimensions.</summary>
     /// <param name="all">The implementations.</param>
-    /// <param name="only">Words D and a number are head dimensions; what remains must stand in pass, types and name, in
+    /// <param name="only">Words D and a number are head dimensions; the rest must occur in pass, types and name, in
     /// this order; an underscore is a space. Null for all but those on request.</param>
     /// <exception cref="ArgumentException">Nothing is left.</exception>
     public static IReadOnlyList<EngineVariant> Choose(IReadOnlyList<EngineVariant> all, string? only)

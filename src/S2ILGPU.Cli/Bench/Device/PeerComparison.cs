@@ -75,7 +75,7 @@ internal sealed record PeerComparison(string Ours, string Theirs, IReadOnlyList<
             rows.Add(new ComparisonRow(shape, own.Milliseconds, byShape.GetValueOrDefault(dense)?.Milliseconds,
                 own.Ceiling, times));
         }
-        // A part of a sum that has a partner lacks none, and the sum is no measurement that could lack one.
+        // Not alone: a part whose sum was joined. A sum itself is computed, not measured.
         var joined = rows.Where(r => r.Peers.Count > 0).Select(r => r.Shape).ToHashSet();
         var alone = ours.Times.Select(t => t.Shape)
             .Where(shape => !joined.Contains(shape) && !joined.Contains(shape with { Work = Training }));

@@ -32,7 +32,7 @@ internal sealed record TimesFile(string Path, string Device, IReadOnlyList<Measu
                 .Select((entry, n) => Time(path, entry, n))];
             if (times.GroupBy(t => (t.Implementation, t.Shape)).FirstOrDefault(g => g.Count() > 1) is { } twice)
                 throw new InvalidDataException(
-                    $"{path}: {twice.Key.Shape} stands there {twice.Count()} "
+                    $"{path}: {twice.Key.Shape} is listed {twice.Count()} "
                     + $"times{(twice.Key.Implementation == "" ? "" : $" for {twice.Key.Implementation}")}");
             string[] skipped = root.TryGetProperty("notes", out var notes) && notes.ValueKind == JsonValueKind.Array
                 ? [.. notes.EnumerateArray().Select(n => n.ToString())] : [];
