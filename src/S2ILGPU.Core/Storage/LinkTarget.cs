@@ -11,7 +11,8 @@ internal static partial class LinkTarget
     public static string Of(string path)
     {
         string full = Path.GetFullPath(path);
-        return RealPath(full) ?? File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
+        return RealPath(full) ?? (new FileInfo(full) is { LinkTarget: not null } link
+            ? link.ResolveLinkTarget(returnFinalTarget: true)!.FullName : full);
     }
 
     /// <summary>Whether a path leads through <c>/proc</c>, as <c>/dev/stdout</c> does: such links name what a process
