@@ -7,7 +7,8 @@ internal static partial class LinkTarget
 {
     private const int MostLinks = 40;
 
-    /// <summary>The full path of a file with all links resolved; of a link to nothing, the path that it names.</summary>
+    /// <summary>The full path of a file with all links resolved; of a link to nothing, the path that it
+    /// names.</summary>
     public static string Of(string path)
     {
         string full = Path.GetFullPath(path);

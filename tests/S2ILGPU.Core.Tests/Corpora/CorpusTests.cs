@@ -78,7 +78,8 @@ public sealed class CorpusTests : IDisposable
     public async Task Reads_a_pipe_that_is_named_to_its_end_and_passes_over_others()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "no pipes among files there");
-        string text = string.Concat(Enumerable.Range(0, 30_000).Select(i => $"{i}\n")), a = _folder.Write("d/a.txt", "a");
+        string text = string.Concat(Enumerable.Range(0, 30_000).Select(i => $"{i}\n"));
+        string a = _folder.Write("d/a.txt", "a");
         using (var make = Process.Start("mkfifo", [_folder["d/pipe"]]))
             await make.WaitForExitAsync(TestContext.Current.CancellationToken);
         var writing = Task.Run(() => File.WriteAllText(_folder["d/pipe"], text), TestContext.Current.CancellationToken);

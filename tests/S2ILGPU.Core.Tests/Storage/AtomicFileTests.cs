@@ -155,12 +155,14 @@ public sealed class AtomicFileTests : IDisposable
     [Fact]
     public void Removes_what_killed_writers_left_behind()
     {
-        string left = _folder.Write("a.txt.abcdefgh.ijk.tmp", "half of it"), note = _folder.Write("a.txt.notes.tmp", "x"),
+        string left = _folder.Write("a.txt.abcdefgh.ijk.tmp", "half of it"),
+            note = _folder.Write("a.txt.notes.tmp", "x"),
             other = _folder.Write("aa.txt.abcdefgh.ijk.tmp", "of another name"),
             used = _folder.Write("a.txt.12345678.123.tmp", "in use");
         using (new FileStream(used, FileMode.Open, FileAccess.Write, FileShare.None))
             AtomicFile.WriteText(_folder["a.txt"], "text");
-        Assert.Equal([_folder["a.txt"], used, note, other], Directory.GetFiles(_folder.FullPath).Order(StringComparer.Ordinal));
+        Assert.Equal([_folder["a.txt"], used, note, other],
+            Directory.GetFiles(_folder.FullPath).Order(StringComparer.Ordinal));
         AtomicFile.WriteText(_folder["a.txt"], "text");
         Assert.False(File.Exists(used) || File.Exists(left));
     }
