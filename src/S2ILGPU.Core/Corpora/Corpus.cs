@@ -47,8 +47,8 @@ public sealed class Corpus
     /// or not at all, of large ones the beginning.</param>
     /// <param name="progress">Told the bytes of text that are read, after each file; null for none.</param>
     /// <param name="cancellation">Ends the reading between two files.</param>
-    /// <exception cref="ArgumentException"><paramref name="paths"/> is empty, or <paramref name="maxBytes"/> is not from
-    /// 1 to <see cref="LargestMaxBytes"/>.</exception>
+    /// <exception cref="ArgumentException"><paramref name="paths"/> is empty, or <paramref name="maxBytes"/> is not
+    /// from 1 to <see cref="LargestMaxBytes"/>.</exception>
     /// <exception cref="FileNotFoundException">A path or pattern names nothing.</exception>
     /// <exception cref="InvalidDataException">There is no text in what was named.</exception>
     /// <exception cref="OperationCanceledException">The reading was cancelled.</exception>
@@ -131,6 +131,7 @@ public sealed class Corpus
     internal static void CheckMaxBytes(int maxBytes)
     {
         if (maxBytes is < 1 or > LargestMaxBytes)
-            throw new ArgumentException($"the most bytes of text to read must be 1 to {LargestMaxBytes}, got {maxBytes}");
+            throw new ArgumentException(
+                $"the most bytes of text to read must be 1 to {LargestMaxBytes}, got {maxBytes}");
     }
 }

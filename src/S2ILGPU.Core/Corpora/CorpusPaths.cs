@@ -31,8 +31,8 @@ internal static class CorpusPaths
         return files.DistinctBy(Path.GetFullPath).ToList();
     }
 
-    // All files below a folder but hidden ones, sorted; links to folders are not followed, they may go in circles. Pipes
-    // and devices are read only where they are named: nobody may be writing to them.
+    // All files below a folder but hidden ones, sorted; links to folders are not followed, they may go in circles.
+    // Pipes and devices are read only where they are named: they may have no writer, and reading would never end.
     private static List<string> FilesBelow(string folder)
     {
         var options = new EnumerationOptions { RecurseSubdirectories = true };

@@ -64,8 +64,8 @@ internal static class TextFiles
         return parts;
     }
 
-    // The length is asked of the open file, not of its name: a link has the length of its target. What has no length, as
-    // a pipe or a file of /proc, is read to its end at once, and can be read only once.
+    // The length is asked of the open file, not of its name: a link has the length of its target. What has no length,
+    // as a pipe or a file of /proc, is read to its end at once, and can be read only once.
     private static FoundText Measure(string file, int maxBytes)
     {
         try

@@ -72,7 +72,8 @@ public static class TensorTransfer
     }
 
     private static long Elements(Tensor tensor) => tensor.Count <= Array.MaxLength ? tensor.Count
-        : throw new ArgumentException($"{tensor} has {tensor.Count} elements, more than the {Array.MaxLength} of an array");
+        : throw new ArgumentException(
+            $"{tensor} has {tensor.Count} elements, more than the {Array.MaxLength} of an array");
 
     private static Shape ShapeOf(int values, ReadOnlySpan<int> extents)
     {

@@ -130,7 +130,8 @@ internal sealed class LayerCache : IDisposable
         int old = Keys.Shape[0];
         if (old + (long)pages > int.MaxValue)
             throw new InvalidOperationException(
-                $"the key/value cache has {old} pages in a layer, {pages} more are beyond the {int.MaxValue} of a tensor");
+                $"the key/value cache has {old} pages in a layer, {pages} more are beyond the "
+                + $"{int.MaxValue} of a tensor");
         int capacity = (int)Math.Min(int.MaxValue, old + (long)Math.Max(pages, Math.Max(old / 4, SmallestGrowth)));
         Keys = Moved(Keys, capacity);
         Values = Moved(Values, capacity);

@@ -21,8 +21,8 @@ public sealed class TextGenerator : IDisposable
     /// up to the model's context.</param>
     /// <param name="endTokens">The tokens that end a text, as <see cref="PretrainedModel.EndTokens"/>; null for the
     /// tokenizer's end-of-text token.</param>
-    /// <exception cref="ArgumentException">An option is out of its range or asks for several sequences, or the tokenizer
-    /// has more tokens than the model.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range or asks for several sequences, or the
+    /// tokenizer has more tokens than the model.</exception>
     public TextGenerator(TransformerModel model, BytePairTokenizer tokenizer, KeyValueCacheOptions? cache = null,
         IReadOnlyList<int>? endTokens = null)
     {

@@ -51,7 +51,8 @@ public static class ModelFolder
         var tokenizer = LoadTokenizer(folder);
         var config = TransformerConfigFile.Read(PathOf(folder, Config));
         if (tokenizer.VocabularySize > config.VocabularySize)
-            throw new InvalidDataException($"{folder}: {Tokenizer} has {tokenizer.VocabularySize} tokens, more than the "
+            throw new InvalidDataException(
+                $"{folder}: {Tokenizer} has {tokenizer.VocabularySize} tokens, more than the "
                 + $"{config.VocabularySize} of the model: they do not belong together");
         var endTokens = ReadEndTokens(folder, tokenizer);
         return new PretrainedModel(LoadModel(folder, engine, matrixType, progress, cancellation), tokenizer, endTokens);

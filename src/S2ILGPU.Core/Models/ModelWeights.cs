@@ -1,10 +1,12 @@
+using System.Globalization;
 using S2ILGPU.Engines;
 using S2ILGPU.Storage;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Models;
 
-/// <summary>The weights of a safetensors file and a model: what must be there, what may be there, and reading it.</summary>
+/// <summary>The weights of a safetensors file and a model: what must be there, what may be there, and reading
+/// it.</summary>
 internal static class ModelWeights
 {
     private const string Embedding = "model.embed_tokens.weight", Head = "lm_head.weight";
@@ -39,7 +41,8 @@ internal static class ModelWeights
             yield return (Head, new Shape(config.VocabularySize, dim));
     }
 
-    /// <summary>Checks that a file holds the weights of a configuration and none that the model would not read.</summary>
+    /// <summary>Checks that a file holds the weights of a configuration and none that the model would not
+    /// read.</summary>
     /// <remarks>A tensor that nobody reads is refused where its name uses a part of this model's names (a bias, a norm
     /// of queries, a layer too many, an adapter): another tool would compute with it. Names from elsewhere
     /// (<c>spare.scale</c>) belong to something else and are left alone, whatever their element type.</remarks>
@@ -93,8 +96,9 @@ internal static class ModelWeights
         float[] values = file.ReadSingles(name);
         for (int i = 0; i < values.Length; i++)
             if (!float.IsFinite(values[i]))
-                throw new InvalidDataException(FormattableString.Invariant(
-                    $"{file.FilePath}: the weights are damaged: element {i} of tensor {file.Info(name)} is {values[i]}"));
+                throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+                    $"{file.FilePath}: the weights are damaged: element {i} of tensor {file.Info(name)} is ")
+                    + values[i].ToString(CultureInfo.InvariantCulture));
         return values;
     }
 

@@ -12,7 +12,8 @@ public sealed class PretrainedModel : IDisposable
     /// <summary>The model; owned by this object.</summary>
     public TransformerModel Model { get; }
 
-    /// <summary>The tokenizer. Its ids are ids of the model; the model may have more, which stand for no text.</summary>
+    /// <summary>The tokenizer. Its ids are ids of the model; the model may have more, which stand for no
+    /// text.</summary>
     public BytePairTokenizer Tokenizer { get; }
 
     /// <summary>The tokens that end a text: those that <c>config.json</c> and <c>generation_config.json</c> name, and

@@ -99,7 +99,8 @@ public sealed record TransformerConfig
         if (!Enum.IsDefined(Activation))
             throw new ArgumentException($"{nameof(Activation)} {Activation} is unknown");
         if (ContextTokens * (HeadDim / 2L) > Array.MaxLength)
-            throw new ArgumentException($"{nameof(ContextTokens)} {ContextTokens} with {nameof(HeadDim)} {HeadDim} needs "
+            throw new ArgumentException(
+                $"{nameof(ContextTokens)} {ContextTokens} with {nameof(HeadDim)} {HeadDim} needs "
                 + $"{ContextTokens * (HeadDim / 2L)} rotary angles, more than the {Array.MaxLength} of an array");
         if (Attention is null)
             throw new ArgumentException($"{nameof(Attention)} is missing");

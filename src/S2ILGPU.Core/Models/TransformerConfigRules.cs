@@ -111,7 +111,8 @@ internal static class TransformerConfigRules
     }
 
     private static bool MayChangeArithmetic(JsonValue value) =>
-        value.IsNumber || value.IsTrue || value.IsArray && value.Items().Any() || value.IsObject && value.Members().Any();
+        value.IsNumber || value.IsTrue || (value.IsArray && value.Items().Any())
+        || (value.IsObject && value.Members().Any());
 
     /// <summary>The value of a key that changes nothing.</summary>
     /// <param name="Text">The value, for messages.</param>

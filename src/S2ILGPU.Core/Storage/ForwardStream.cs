@@ -44,7 +44,8 @@ internal sealed class ForwardStream(FileStream target, string path) : Stream
 
     public override void Flush()
     {
-        Send(_buffer.AsSpan(0, _buffered));
+        if (_buffered > 0)
+            Send(_buffer.AsSpan(0, _buffered));
         _buffered = 0;
     }
 

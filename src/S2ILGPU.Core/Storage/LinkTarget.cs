@@ -7,11 +7,13 @@ internal static partial class LinkTarget
 {
     private const int MostLinks = 40;
 
-    /// <summary>The full path of a file with all links resolved; of a link to nothing, the path that it names.</summary>
+    /// <summary>The full path of a file with all links resolved; of a link to nothing, the path that it
+    /// names.</summary>
     public static string Of(string path)
     {
         string full = Path.GetFullPath(path);
-        return RealPath(full) ?? File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
+        return RealPath(full) ?? (new FileInfo(full) is { LinkTarget: not null } link
+            ? link.ResolveLinkTarget(returnFinalTarget: true)!.FullName : full);
     }
 
     /// <summary>Whether a path leads through <c>/proc</c>, as <c>/dev/stdout</c> does: such links name what a process

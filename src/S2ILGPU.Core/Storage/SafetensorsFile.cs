@@ -78,7 +78,8 @@ public sealed class SafetensorsFile : IDisposable
                 throw new FileNotFoundException($"{path} is a folder, not a safetensors file", path);
             case not FileKind.Regular:
                 throw new InvalidDataException(
-                    $"{path} is a pipe or a device; tensors are read from places in a file, so it must be a regular one");
+                    $"{path} is a pipe or a device; a safetensors file must be a regular one, tensors are read from "
+                    + "places in it");
         }
         var handle = FileErrors.Explained(path, "read", () => File.OpenHandle(path));
         try

@@ -28,7 +28,8 @@ public sealed class SafetensorsTensor
             throw new ArgumentException($"tensor '{name}': {type} is not an element type that can be written");
         if (!SafetensorsEntry.TrySizeBytes(type, shape, out long sizeBytes))
             throw new ArgumentException(
-                $"tensor '{name}': shape {SafetensorsEntry.ShapeText(shape)} is negative or its size overflows 63 bits");
+                $"tensor '{name}': shape {SafetensorsEntry.ShapeText(shape)} is negative or its size "
+                + "overflows 63 bits");
         Name = name;
         Type = type;
         _shape = shape.ToArray();
@@ -52,7 +53,8 @@ public sealed class SafetensorsTensor
         long count = SizeBytes / type.SizeBytes();
         if (values.Length != count)
             throw new ArgumentException(
-                $"tensor '{name}': shape {SafetensorsEntry.ShapeText(shape)} needs {count} values, got {values.Length}");
+                $"tensor '{name}': shape {SafetensorsEntry.ShapeText(shape)} needs {count} values, "
+                + $"got {values.Length}");
     }
 
     /// <summary>The name.</summary>

@@ -5,7 +5,8 @@ namespace S2ILGPU.Tokenizers;
 
 /// <summary>A byte-level BPE tokenizer with GPT-2's splitting: text to token ids and back, without loss for any
 /// bytes.</summary>
-/// <remarks>Added tokens that are not special are found in every text, before it is split. Safe to share between threads. Encoding keeps a cache of short pieces (at most some megabytes).</remarks>
+/// <remarks>Added tokens that are not special are found in every text, before it is split. Safe to share between
+/// threads. Encoding keeps a cache of short pieces (at most some megabytes).</remarks>
 /// <seealso href="https://huggingface.co/docs/tokenizers"/>
 public sealed class BytePairTokenizer
 {

@@ -74,7 +74,8 @@ internal sealed class PieceCounter
     private void GrowArena(int bytes)
     {
         if (_arenaBytes + (long)bytes > Array.MaxLength)
-            throw new InvalidDataException($"the text has {Count} different pieces of {_arenaBytes} bytes together, more "
+            throw new InvalidDataException(
+                $"the text has {Count} different pieces of {_arenaBytes} bytes together, more "
                 + $"than the {Array.MaxLength} bytes of an array: learn from less text");
         Array.Resize(ref _arena, (int)Math.Min(_arena.Length * 2L, Array.MaxLength));
     }

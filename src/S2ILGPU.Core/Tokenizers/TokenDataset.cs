@@ -69,7 +69,8 @@ public sealed class TokenDataset
             cancellation.ThrowIfCancellationRequested();
             var document = corpus.Document(d);
             if (tokens.Count + (long)document.Length >= Array.MaxLength) // a token per byte is the most there can be
-                throw new ArgumentException($"{tokens.Count} tokens and {document.Length} bytes more are too many for an "
+                throw new ArgumentException(
+                    $"{tokens.Count} tokens and {document.Length} bytes more are too many for an "
                     + $"array of at most {Array.MaxLength} tokens: use less text");
             starts[d] = tokens.Count;
             tokenizer.Encode(document, tokens);
@@ -96,7 +97,8 @@ public sealed class TokenDataset
                 $"a batch holds windows of context + 1 tokens, got {batch.Length} tokens for a context of {context}");
         if (_tokens.Length < window)
             throw new ArgumentException(
-                $"a window needs {window} tokens, the dataset has {_tokens.Length}: use a shorter context or more text");
+                $"a window needs {window} tokens, the dataset has {_tokens.Length}: use a shorter context or "
+                + "more text");
         ulong drawn = StableHash.Combine((ulong)seed, (ulong)step);
         for (int row = 0; row * window < batch.Length; row++)
         {

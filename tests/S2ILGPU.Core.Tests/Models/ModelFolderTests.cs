@@ -172,8 +172,8 @@ public sealed class ModelFolderTests : IDisposable
         using var folder = new TinyLlama();
         new BytePairTrainer().Train(258, ["<|endoftext|>", "<|more|>"]).Save(folder["tokenizer.json"]);
         string message = Assert.Throws<InvalidDataException>(() => ModelFolder.Load(folder.Path, _engine)).Message;
-        Assert.Equal($"{folder.Path}: tokenizer.json has 258 tokens, more than the 257 of the model: they do not belong "
-            + "together", message);
+        Assert.Equal($"{folder.Path}: tokenizer.json has 258 tokens, more than the 257 of the model: they do not "
+            + "belong together", message);
         using var model = ModelFolder.LoadModel(folder.Path, _engine);
         Assert.Contains("the tokenizer has 258 tokens, the model only 257", Assert.Throws<ArgumentException>(() =>
             new TextGenerator(model, BytePairTokenizer.Load(folder["tokenizer.json"]))).Message);
@@ -187,7 +187,8 @@ public sealed class ModelFolderTests : IDisposable
     {
         using var folder = new TinyLlama(TinyLlama.Config.Replace("257", "320"));
         folder.Rewrite((name, values) => !name.Contains("embed") ? values
-            : [.. values, .. Enumerable.Range(0, 63).SelectMany(row => values[^16..].Select(x => (row % 2 * 18 - 9) * x))]);
+            : [.. values, .. Enumerable.Range(0, 63)
+                .SelectMany(row => values[^16..].Select(x => (row % 2 * 18 - 9) * x))]);
         using var loaded = ModelFolder.Load(folder.Path, _engine);
         using var generator = new TextGenerator(loaded.Model, loaded.Tokenizer, endTokens: []);
         var sampling = new SamplingOptions { Temperature = temperature, TopK = 0, TopP = 1 };
@@ -203,7 +204,8 @@ public sealed class ModelFolderTests : IDisposable
     [InlineData("-1", "[5000]", new[] { 256 })]
     public void Knows_every_token_that_ends_a_text(string configured, string? generation, int[] expected)
     {
-        using var folder = new TinyLlama(TinyLlama.Config.Replace("{\"model", $"{{\"eos_token_id\": {configured}, \"model"));
+        using var folder = new TinyLlama(
+            TinyLlama.Config.Replace("{\"model", $"{{\"eos_token_id\": {configured}, \"model"));
         if (generation is not null)
             folder.Write("generation_config.json",
                 generation.StartsWith('{') ? generation : $"{{\"eos_token_id\": {generation}}}");
@@ -285,7 +287,8 @@ public sealed class ModelFolderTests : IDisposable
         int length = (int)BitConverter.ToInt64(bytes);
         string header = Encoding.UTF8.GetString(bytes, 8, length).TrimEnd().Replace(old, replacement);
         byte[] changed = Encoding.UTF8.GetBytes(header + new string(' ', 8 - header.Length % 8));
-        File.WriteAllBytes(path, [.. BitConverter.GetBytes((long)changed.Length), .. changed, .. bytes[(8 + length)..]]);
+        File.WriteAllBytes(path,
+            [.. BitConverter.GetBytes((long)changed.Length), .. changed, .. bytes[(8 + length)..]]);
     }
 
     private sealed class Told(Action<double> tell) : IProgress<double>

@@ -132,12 +132,15 @@ public sealed class TransformerConfigTests
     [InlineData("\"logits_scaling\": 8", "logits_scaling must be 1, got 8")]
     [InlineData("\"quantization_config\": {\"bits\": 4}", "quantization_config must be null, got {\"bits\": 4}")]
     [InlineData("\"partial_rotary_factor\": 0.5", "partial_rotary_factor must be 1, got 0.5")]
-    [InlineData("\"layer_types\": [\"full_attention\", \"sliding_attention\"]", "layer_types must be \"full_attention\"")]
-    [InlineData("\"layer_norm_eps\": 1e-5", "layer_norm_eps with the value 1e-5 is unknown and may change the arithmetic")]
+    [InlineData("\"layer_types\": [\"full_attention\", \"sliding_attention\"]",
+        "layer_types must be \"full_attention\"")]
+    [InlineData("\"layer_norm_eps\": 1e-5",
+        "layer_norm_eps with the value 1e-5 is unknown and may change the arithmetic")]
     [InlineData("\"num_experts\": 8", "num_experts with the value 8 is unknown and may change the arithmetic")]
     [InlineData("\"norm_before\": true", "norm_before with the value true is unknown and may change the arithmetic")]
     [InlineData("\"scales\": [1, 2]", "scales with the value [1, 2] is unknown and may change the arithmetic")]
-    [InlineData("\"hidden_act\": \"gelu_pytorch_tanh\"", "hidden_act must be \"silu\" or \"swish\", got \"gelu_pytorch_tanh\"")]
+    [InlineData("\"hidden_act\": \"gelu_pytorch_tanh\"",
+        "hidden_act must be \"silu\" or \"swish\", got \"gelu_pytorch_tanh\"")]
     [InlineData("\"architectures\": [\"MistralForCausalLM\"]",
         "architectures must be [\"LlamaForCausalLM\"], got [\"MistralForCausalLM\"]")]
     public void What_changes_the_arithmetic_is_refused_by_name(string field, string message) =>

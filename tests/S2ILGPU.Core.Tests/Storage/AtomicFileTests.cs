@@ -114,7 +114,7 @@ public sealed class AtomicFileTests : IDisposable
             await make.WaitForExitAsync(TestContext.Current.CancellationToken);
         File.CreateSymbolicLink(_folder["link"], "pipe");
         string text = new('x', 300_000);
-        var reading = File.ReadAllTextAsync(_folder["pipe"], TestContext.Current.CancellationToken);
+        var reading = Task.Run(() => File.ReadAllText(_folder["pipe"]), TestContext.Current.CancellationToken);
         AtomicFile.WriteText(_folder[path], text);
         Assert.Equal(text, await reading);
         Assert.Equal(FileKind.Pipe, FileKinds.Of(_folder[path]));
@@ -128,7 +128,7 @@ public sealed class AtomicFileTests : IDisposable
         using (var make = Process.Start("mkfifo", [_folder["pipe"]]))
             await make.WaitForExitAsync(TestContext.Current.CancellationToken);
         SafetensorsTensor[] tensors = [new("x", SafetensorsType.Float32, [50_000], new float[50_000])];
-        var reading = File.ReadAllBytesAsync(_folder["pipe"], TestContext.Current.CancellationToken);
+        var reading = Task.Run(() => File.ReadAllBytes(_folder["pipe"]), TestContext.Current.CancellationToken);
         SafetensorsFile.Write(_folder["pipe"], tensors);
         SafetensorsFile.Write(_folder["file"], tensors);
         Assert.Equal(File.ReadAllBytes(_folder["file"]), await reading);
@@ -155,12 +155,14 @@ public sealed class AtomicFileTests : IDisposable
     [Fact]
     public void Removes_what_killed_writers_left_behind()
     {
-        string left = _folder.Write("a.txt.abcdefgh.ijk.tmp", "half of it"), note = _folder.Write("a.txt.notes.tmp", "x"),
+        string left = _folder.Write("a.txt.abcdefgh.ijk.tmp", "half of it"),
+            note = _folder.Write("a.txt.notes.tmp", "x"),
             other = _folder.Write("aa.txt.abcdefgh.ijk.tmp", "of another name"),
             used = _folder.Write("a.txt.12345678.123.tmp", "in use");
         using (new FileStream(used, FileMode.Open, FileAccess.Write, FileShare.None))
             AtomicFile.WriteText(_folder["a.txt"], "text");
-        Assert.Equal([_folder["a.txt"], used, note, other], Directory.GetFiles(_folder.FullPath).Order(StringComparer.Ordinal));
+        Assert.Equal([_folder["a.txt"], used, note, other],
+            Directory.GetFiles(_folder.FullPath).Order(StringComparer.Ordinal));
         AtomicFile.WriteText(_folder["a.txt"], "text");
         Assert.False(File.Exists(used) || File.Exists(left));
     }

@@ -21,7 +21,8 @@ public sealed class JsonValueTests
     [InlineData("2147483648", "an integer")]
     [InlineData("true", "an integer")]
     public void Integers_are_whole_and_fit(string value, string expected) =>
-        Assert.Equal($"f.json: a must be {expected}, got {value}", Refusal($"{{\"a\":{value}}}", root => root.Integer("a")));
+        Assert.Equal($"f.json: a must be {expected}, got {value}", Refusal($"{{\"a\":{value}}}", root =>
+            root.Integer("a")));
 
     [Theory]
     [InlineData("1e999")]
@@ -68,5 +69,6 @@ public sealed class JsonValueTests
             root.Text("a")));
 
     private static string Refusal<T>(string json, Func<JsonValue, T> read) =>
-        Assert.Throws<InvalidDataException>(() => JsonValue.Parse(Encoding.UTF8.GetBytes(json), "f.json", read)).Message;
+        Assert.Throws<InvalidDataException>(() =>
+            JsonValue.Parse(Encoding.UTF8.GetBytes(json), "f.json", read)).Message;
 }

@@ -138,7 +138,8 @@ public sealed class SafetensorsFileTests : IDisposable
     [InlineData("{}x", "not valid JSON")]
     [InlineData("""{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}} {}""", "not valid JSON")]
     [InlineData("""{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}""", "not valid JSON")]
-    [InlineData("""{"x":{"dtype":4,"shape":[2],"data_offsets":[0,8]}}""", "header: tensor 'x'.dtype must be a string, got 4")]
+    [InlineData("""{"x":{"dtype":4,"shape":[2],"data_offsets":[0,8]}}""",
+        "header: tensor 'x'.dtype must be a string, got 4")]
     [InlineData("""{"x":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""",
         "tensor 'x'.shape[0] must be an integer from 0 to 2^63 - 1, got -2")]
     [InlineData("""{"x":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}}""",

@@ -156,14 +156,16 @@ public sealed class TokenizerJsonTests : IDisposable
     [InlineData("model.merges", """["Ġ"]""", "model.merges[0] must be \"left right\"")]
     [InlineData("model.merges", """["h e x"]""", "model.merges[0] must be \"left right\"")]
     [InlineData("model.merges", """[["h",1]]""", "model.merges[0] must be \"left right\"")]
-    [InlineData("model.merges", """["h e","x y"]""", "model.merges[1] names 'x', 'y' and 'xy', which must all be in model.vocab")]
+    [InlineData("model.merges", """["h e","x y"]""",
+        "model.merges[1] names 'x', 'y' and 'xy', which must all be in model.vocab")]
     [InlineData("model.merges", """["h e","h e"]""", "model.merges[1] merges 'h' and 'e' a second time")]
     [InlineData("added_tokens", """[{"id":256,"content":"Ġt"}]""",
         "model.merges[0] makes 'Ġt', an added token with other bytes than 'Ġ' and 't' make")]
     [InlineData("added_tokens", "{}", "added_tokens must be an array, got {}")]
     [InlineData("added_tokens", "[3]", "added_tokens[0] must be an object, got 3")]
     [InlineData("added_tokens", """[{"id":259}]""", "added_tokens[0].content is missing")]
-    [InlineData("added_tokens", """[{"id":259,"content":""}]""", "added_tokens[0].content must be a text that is not empty")]
+    [InlineData("added_tokens", """[{"id":259,"content":""}]""",
+        "added_tokens[0].content must be a text that is not empty")]
     [InlineData("added_tokens", """[{"id":5,"content":"<|endoftext|>"}]""",
         "added_tokens[0] '<|endoftext|>' has the id 5, but 259 in model.vocab")]
     [InlineData("added_tokens", """[{"id":259,"content":"<|endoftext|>","lstrip":true}]""",
