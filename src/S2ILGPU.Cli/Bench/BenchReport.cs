@@ -20,8 +20,12 @@ internal sealed record BenchReport(string Machine, DateOnly Date, string? Commit
     public IEnumerable<Figure> Figures => Groups.SelectMany(g => g.Figures);
 
     /// <summary>The machine's own limits in words.</summary>
-    public string Limits => string.Create(CultureInfo.InvariantCulture,
-        $"{string.Join(", ", PeakGflops.Select(p => $"{p.Value:0} GFLOP/s peak on {p.Key} {(p.Key == 1 ? "thread" : "threads")}"))}, {ReadGBs:0.0} GB/s read");
+    public string Limits => string.Join(", ",
+    [
+        .. PeakGflops.Select(p => string.Create(CultureInfo.InvariantCulture,
+            $"{p.Value:0} GFLOP/s peak on {p.Key} {(p.Key == 1 ? "thread" : "threads")}")),
+        string.Create(CultureInfo.InvariantCulture, $"{ReadGBs:0.0} GB/s read"),
+    ]);
 
     /// <summary>How many targets are met, in words.</summary>
     public string Summary

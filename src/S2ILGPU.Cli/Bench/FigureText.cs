@@ -23,8 +23,11 @@ internal static class FigureText
         int width = group.Figures.Max(f => f.Name.Length);
         output.WriteLine($"{group.Title}");
         foreach (var f in group.Figures)
-            output.WriteLine(
-                $"  {f.Name.PadRight(width)}  {Value(f, f.Value),8}  {Target(f),12}  {f.Mark,-4}  {Spread(f),9}  {Remarks(f)}".TrimEnd());
+        {
+            string line = $"  {f.Name.PadRight(width)}  {Value(f, f.Value),8}  {Target(f),12}  {f.Mark,-4}  "
+                + $"{Spread(f),9}  {Remarks(f)}";
+            output.WriteLine(line.TrimEnd());
+        }
         output.WriteLine();
     }
 

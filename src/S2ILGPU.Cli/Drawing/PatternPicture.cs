@@ -54,11 +54,10 @@ internal static class PatternPicture
             + (layout.Heads > MaxHeads ? $", first {MaxHeads} heads drawn" : "");
         canvas.Write(Margin, 40, 20, s_ink, "S2 attention: who reads what", isBold: true);
         canvas.Write(Margin, 64, 13, s_faint, $"{layout.Pattern}");
+        string cache = layout.IsCausal ? $", decoding keeps {100 * report.KeptCacheFraction:F1} % of the cache" : "";
         canvas.Write(Margin, 84, 13, s_faint,
             $"{layout.Tokens} tokens, {layout.KeyBlocks} blocks{clipped}: keeps {100 * report.KeptFraction:F1} % of "
-            + $"the dense blocks, "
-            + $"at most {report.DenseOverSparse:F2}x "
-                + $"faster{(layout.IsCausal ? $", decoding keeps {100 * report.KeptCacheFraction:F1} % of the cache" : "")}");
+            + $"the dense blocks, at most {report.DenseOverSparse:F2}x faster{cache}");
         canvas.Write(Margin, 104, 13, report.Coverage.IsComplete ? s_good : s_alarm, $"coverage {report.Coverage}");
     }
 

@@ -52,7 +52,8 @@ public sealed class PageTable(int sequences, int keyValueHeads, int maxBlocks)
         if ((uint)sequence >= (uint)Sequences || (uint)keyValueHead >= (uint)KeyValueHeads
             || (uint)keyBlock >= (uint)MaxBlocks)
             throw new ArgumentOutOfRangeException(nameof(sequence),
-                $"[{sequence}, {keyValueHead}, {keyBlock}] of a page table [{Sequences}, {KeyValueHeads}, {MaxBlocks}]");
+                $"[{sequence}, {keyValueHead}, {keyBlock}] of a page table "
+                + $"[{Sequences}, {KeyValueHeads}, {MaxBlocks}]");
         return (sequence * KeyValueHeads + keyValueHead) * MaxBlocks + keyBlock;
     }
 

@@ -109,7 +109,8 @@ public sealed class MergedTiles
     {
         if ((uint)head >= (uint)Layout.Heads || (uint)(tile - FirstTile) >= (uint)Tiles)
             throw new ArgumentOutOfRangeException(nameof(tile),
-                $"no tile {tile} of head {head} among {Layout.Heads} heads and tiles {FirstTile} to {FirstTile + Tiles}");
+                $"no tile {tile} of head {head} among {Layout.Heads} heads and tiles {FirstTile} to "
+                + $"{FirstTile + Tiles}");
         int t = head * Tiles + tile - FirstTile;
         var partial = _partialStarts[t].._partialStarts[t + 1];
         return new MergedTile(_full.AsSpan(_fullStarts[t].._fullStarts[t + 1]), _partial.AsSpan(partial),

@@ -64,8 +64,8 @@ internal static class CudaTools
         }
         string text = output.Result + error.Result;
         return process.ExitCode == 0 ? text
-            : throw new InvalidOperationException(
-            $"{Path.GetFileName(tool)} failed with exit code {process.ExitCode}: {text.Trim().ReplaceLineEndings(" ")}");
+            : throw new InvalidOperationException($"{Path.GetFileName(tool)} failed with exit code "
+                + $"{process.ExitCode}: {text.Trim().ReplaceLineEndings(" ")}");
     }
 
     private static Process Start(ProcessStartInfo start)

@@ -58,7 +58,8 @@ internal static class DecodeVariants
             .Invoke(null, null)!;
         return new KernelVariant
         {
-            Name = $"decode-{element.Name}-d{row.HeadDim}-ring{row.Stages}-heads{heads}-block{columns}{(isPaged ? "-paged" : "")}",
+            Name = $"decode-{element.Name}-d{row.HeadDim}-ring{row.Stages}-heads{heads}-block{columns}"
+                + (isPaged ? "-paged" : ""),
             Operation = KernelOperation.Decode,
             Method = typeof(Decode).GetMethod(nameof(Decode.Kernel))!.MakeGenericMethod(element.Element, shape),
             ElementType = element.Type,

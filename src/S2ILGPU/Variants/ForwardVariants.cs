@@ -64,7 +64,8 @@ internal static class ForwardVariants
         var shape = typeof(ForwardShape<,,,,,,>).MakeGenericType(numbers);
         return new KernelVariant
         {
-            Name = $"forward-{element.Name}-d{row.HeadDim}-rows{row.Rows}-buffers{row.Stages}-from{row.Kilobytes}-block{columns}{(isPaged ? "-paged" : "")}",
+            Name = $"forward-{element.Name}-d{row.HeadDim}-rows{row.Rows}-buffers{row.Stages}"
+                + $"-from{row.Kilobytes}-block{columns}{(isPaged ? "-paged" : "")}",
             Operation = KernelOperation.Forward,
             Method = typeof(Forward).GetMethod(nameof(Forward.Kernel))!.MakeGenericMethod(element.Element, shape),
             ElementType = element.Type,

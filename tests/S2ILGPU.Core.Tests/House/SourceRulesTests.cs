@@ -70,16 +70,14 @@ public sealed partial class SourceRulesTests
 
     private static string OnlyLineEnds(Match match) => new('\n', match.Value.Count(c => c == '\n'));
 
-    [GeneratedRegex("""
-        ("{3,}).*?\1
-        """, RegexOptions.Singleline | RegexOptions.IgnorePatternWhitespace)]
+    [GeneratedRegex("(\"{3,}).*?\\1", RegexOptions.Singleline)]
     private static partial Regex RawString();
 
     // Code is no person.
     [GeneratedRegex(@"\b(nobody|somebody|everybody|anybody|affairs?|brings? home)\b", RegexOptions.IgnoreCase)]
     private static partial Regex Ornate();
 
-    [GeneratedRegex(@"Not(Implemented|Supported)Exception\(\)|NotImplementedException|\b(TODO|FIXME|HACK)\b")]
+    [GeneratedRegex(@"NotImplementedException|\b(TODO|FIXME|HACK)\b")]
     private static partial Regex Unfinished();
 
     [GeneratedRegex("""Skip\s*=\s*""|Assert\.Skip\(""\)""")]

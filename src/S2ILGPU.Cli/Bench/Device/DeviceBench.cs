@@ -45,8 +45,8 @@ internal sealed class DeviceBench(IEngine engine, DeviceInfo device, DeviceBench
     // What the tool was built from; a packed tool runs where there is no git.
     private static string? Commit()
     {
-        string? version =
-            typeof(DeviceBench).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
+        string? version = typeof(DeviceBench).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()
+            ?.InformationalVersion;
         return version?.Split('+') is [_, { Length: > 0 } revision] ? revision : BenchMachine.Commit();
     }
 

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 using S2ILGPU.TestSupport;
 using Xunit;
 
-namespace S2ILGPU.Core.Tests.House;
+namespace S2ILGPU.Package.Tests;
 
 /// <summary>The first screen of the README has what a newcomer types, and CI runs it. The tests of the samples compile
 /// its examples.</summary>
@@ -23,6 +23,11 @@ public sealed partial class ReadmeTests
     [Fact]
     public void Continuous_integration_runs_the_second_command() =>
         Assert.Contains("\ndotnet test ", File.ReadAllText(Repository.PathOf(".ci", "run")));
+
+    [Fact]
+    public void Every_readme_has_an_example() =>
+        Assert.All(["README.md", "src/S2ILGPU/README.md", "src/S2ILGPU.Core/README.md"], file =>
+            Assert.Contains($"{file} 1", Readme.Examples.Keys));
 
     [Fact]
     public void Links_lead_somewhere() =>
