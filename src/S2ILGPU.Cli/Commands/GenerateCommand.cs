@@ -3,7 +3,6 @@ using S2ILGPU.Engines;
 using S2ILGPU.Inference;
 using S2ILGPU.Models;
 using S2ILGPU.Tensors;
-using S2ILGPU.Training;
 
 namespace S2ILGPU.Cli.Commands;
 

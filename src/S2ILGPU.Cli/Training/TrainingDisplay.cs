@@ -1,5 +1,4 @@
 using System.Globalization;
-using S2ILGPU.Models;
 using S2ILGPU.Training;
 using Spectre.Console;
 

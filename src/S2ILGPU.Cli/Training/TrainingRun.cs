@@ -1,9 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using S2ILGPU.Autograd;
 using S2ILGPU.Cli.DotNetDocumentation;
 using S2ILGPU.Cli.Drawing;
-using S2ILGPU.Corpora;
 using S2ILGPU.Engines;
 using S2ILGPU.Inference;
 using S2ILGPU.Layouts;

@@ -1,5 +1,4 @@
 using System.Text;
-using S2ILGPU.Tokenizers;
 
 namespace S2ILGPU.Corpora;
 

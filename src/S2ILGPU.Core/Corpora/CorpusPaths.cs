@@ -1,5 +1,4 @@
 using System.IO.Enumeration;
-using S2ILGPU.Tokenizers;
 
 namespace S2ILGPU.Corpora;
 

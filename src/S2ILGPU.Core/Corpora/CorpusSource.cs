@@ -1,5 +1,3 @@
-using S2ILGPU.Tokenizers;
-
 namespace S2ILGPU.Corpora;
 
 /// <summary>A file of a <see cref="Corpus"/>.</summary>

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using S2ILGPU.Tokenizers;
 
 namespace S2ILGPU.Corpora;
 

@@ -1,5 +1,3 @@
-using S2ILGPU.Tokenizers;
-
 namespace S2ILGPU.Corpora;
 
 /// <summary>Reads text files into a corpus, a document each; of too many bytes a fixed sample.</summary>

@@ -1,4 +1,3 @@
-using S2ILGPU.Corpora;
 using S2ILGPU.Models;
 using S2ILGPU.Tokenizers;
 

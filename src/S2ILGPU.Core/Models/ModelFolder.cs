@@ -1,11 +1,8 @@
 using System.Runtime.InteropServices;
-using S2ILGPU.Corpora;
 using S2ILGPU.Engines;
-using S2ILGPU.Models;
 using S2ILGPU.Storage;
 using S2ILGPU.Tensors;
 using S2ILGPU.Tokenizers;
-using S2ILGPU.Training;
 
 namespace S2ILGPU.Models;
 

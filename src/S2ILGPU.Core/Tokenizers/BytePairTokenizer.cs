@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 

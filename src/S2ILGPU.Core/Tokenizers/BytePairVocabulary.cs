@@ -1,5 +1,3 @@
-using S2ILGPU.Corpora;
-
 namespace S2ILGPU.Tokenizers;
 
 /// <summary>What a byte-level BPE tokenizer knows: the bytes of every token, the merges in the order of their ranks,

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 

@@ -1,5 +1,4 @@
 using System.Numerics;
-using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
-using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 

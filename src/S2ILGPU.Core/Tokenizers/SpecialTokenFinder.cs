@@ -1,5 +1,3 @@
-using S2ILGPU.Corpora;
-
 namespace S2ILGPU.Tokenizers;
 
 /// <summary>Finds special tokens in text from left to right: the earliest, and of several at the same place the first

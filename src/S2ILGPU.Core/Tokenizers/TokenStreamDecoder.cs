@@ -1,5 +1,4 @@
 using System.Text;
-using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 

@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
-using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 

@@ -1,6 +1,5 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using S2ILGPU.Corpora;
 
 namespace S2ILGPU.Tokenizers;
 

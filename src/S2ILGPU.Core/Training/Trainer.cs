@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using S2ILGPU.Autograd;
-using S2ILGPU.Corpora;
 using S2ILGPU.Engines;
 using S2ILGPU.Models;
 using S2ILGPU.Tokenizers;

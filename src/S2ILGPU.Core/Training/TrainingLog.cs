@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using S2ILGPU.Models;
 
 namespace S2ILGPU.Training;
 
