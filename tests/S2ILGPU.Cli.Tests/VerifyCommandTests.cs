@@ -132,7 +132,7 @@ public sealed class VerifyCommandTests : IDisposable
     [Theory]
     [InlineData("forward-fp16-d64-rows128-buffers2-from100-block32")]
     [InlineData("decode-bf16-d96-ring2-heads2-block64-paged")]
-    [InlineData("pack-bf16-from-bf16")]
+    [InlineData("pack-bf16-unaligned")]
     [InlineData("merge-fp16")]
     [InlineData("decode-fp32")]
     public void A_forced_kernel_is_the_one_that_runs(string name)

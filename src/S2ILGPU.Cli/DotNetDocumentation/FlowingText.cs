@@ -1,6 +1,4 @@
 using System.Text;
-using S2ILGPU.Corpora;
-using S2ILGPU.Tokenizers;
 
 namespace S2ILGPU.Cli.DotNetDocumentation;
 

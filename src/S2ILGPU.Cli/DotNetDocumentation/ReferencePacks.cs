@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using S2ILGPU.Corpora;
-using S2ILGPU.Tokenizers;
 
 namespace S2ILGPU.Cli.DotNetDocumentation;
 

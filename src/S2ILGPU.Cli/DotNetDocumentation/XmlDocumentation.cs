@@ -1,7 +1,6 @@
 using System.Text;
 using System.Xml;
 using S2ILGPU.Corpora;
-using S2ILGPU.Tokenizers;
 
 namespace S2ILGPU.Cli.DotNetDocumentation;
 

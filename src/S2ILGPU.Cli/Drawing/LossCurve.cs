@@ -1,4 +1,3 @@
-using S2ILGPU.Models;
 using S2ILGPU.Training;
 
 namespace S2ILGPU.Cli.Drawing;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using S2ILGPU.Autograd;
 using S2ILGPU.Cli.DotNetDocumentation;
 using S2ILGPU.Cli.Drawing;
 using S2ILGPU.Cli.Invocation;

@@ -48,7 +48,7 @@ internal static class RegistryVariants
         var families = new HashSet<object>();
         var cases = new VariantCases(isEmulated);
         var variants = new List<RegistryVariant>();
-        foreach (var kernel in engine.AttentionKernels.Variants.Where(IsLaunched))
+        foreach (var kernel in engine.AttentionKernels.Variants)
         {
             // Counted where kinds of cases take turns, so that each kind meets each of these.
             var turn = (kernel.Operation, kernel.BlockColumns, kernel.IsPaged);
@@ -60,9 +60,4 @@ internal static class RegistryVariants
         }
         return variants;
     }
-
-    // Keys have the type of the queries wherever tensor cores are used, so that nothing packs to another type.
-    private static bool IsLaunched(KernelVariant kernel) =>
-        kernel.Operation != KernelOperation.Pack || kernel.Name == PackVariants.NameOf(kernel.ElementType, null)
-        || VariantCases.PacksMisaligned(kernel);
 }

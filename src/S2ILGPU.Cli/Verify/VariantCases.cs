@@ -16,7 +16,7 @@ internal sealed class VariantCases(bool isEmulated)
 
     /// <summary>Whether a kernel packs rows of its own type that begin anywhere.</summary>
     public static bool PacksMisaligned(KernelVariant kernel) =>
-        kernel.Name == PackVariants.NameOf(kernel.ElementType, kernel.ElementType);
+        kernel.Name == PackVariants.NameOf(kernel.ElementType, isAligned: false);
 
     /// <summary>The cases of a kernel.</summary>
     /// <param name="kernel">The kernel.</param>

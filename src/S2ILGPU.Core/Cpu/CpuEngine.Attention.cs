@@ -1,6 +1,4 @@
 using S2ILGPU.Cpu.Attention;
-using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 

@@ -1,7 +1,5 @@
-using S2ILGPU.Cpu.Elementwise;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Optimizer;
-using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 

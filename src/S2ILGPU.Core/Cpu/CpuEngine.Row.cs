@@ -1,8 +1,6 @@
 using S2ILGPU.Cpu.Elementwise;
 using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Optimizer;
 using S2ILGPU.Cpu.Row;
-using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 

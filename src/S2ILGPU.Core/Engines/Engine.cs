@@ -1,6 +1,4 @@
 using S2ILGPU.Cpu;
-using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Engines;
 

@@ -1,5 +1,3 @@
-using S2ILGPU.Tensors;
-
 namespace S2ILGPU.Engines;
 
 /// <summary>Where one sequence of a batch lies in the query and key tensors.</summary>

@@ -1,5 +1,4 @@
 using S2ILGPU.Ops;
-using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Models;
 

@@ -1,5 +1,4 @@
 using S2ILGPU.Autograd;
-using S2ILGPU.Models;
 using S2ILGPU.Ops;
 using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;

@@ -1,6 +1,5 @@
 using S2ILGPU.Autograd;
 using S2ILGPU.Engines;
-using S2ILGPU.Models;
 using S2ILGPU.Ops;
 using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;

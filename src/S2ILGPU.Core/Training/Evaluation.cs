@@ -1,5 +1,4 @@
 using S2ILGPU.Autograd;
-using S2ILGPU.Corpora;
 using S2ILGPU.Models;
 using S2ILGPU.Tokenizers;
 

@@ -1,5 +1,3 @@
-using S2ILGPU.Models;
-
 namespace S2ILGPU.Training;
 
 /// <summary>Linear warm-up, then half a cosine down: <c>lr(t) = peak * t / W</c> for t &lt;= W, then <c>final + (peak -

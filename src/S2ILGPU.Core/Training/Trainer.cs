@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using S2ILGPU.Autograd;
-using S2ILGPU.Corpora;
 using S2ILGPU.Engines;
 using S2ILGPU.Models;
 using S2ILGPU.Tokenizers;

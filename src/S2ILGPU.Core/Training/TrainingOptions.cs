@@ -1,5 +1,4 @@
 using S2ILGPU.Corpora;
-using S2ILGPU.Models;
 
 namespace S2ILGPU.Training;
 

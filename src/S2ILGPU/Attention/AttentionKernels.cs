@@ -6,8 +6,7 @@ using S2ILGPU.Variants;
 
 namespace S2ILGPU.Attention;
 
-/// <summary>Which kernel an engine uses for which call: the launch table, or a variant that somebody asked
-/// for.</summary>
+/// <summary>Which kernel an engine uses for which call: that of the launch table, or a forced variant.</summary>
 internal sealed class AttentionKernels
 {
     // Emulated devices run every kernel; kernels are chosen for them as for an A100.

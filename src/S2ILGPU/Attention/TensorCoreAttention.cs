@@ -224,8 +224,7 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
             queue.Fill(packed, 0);
             return packed;
         }
-        bool isAligned = StagingTensors.IsAligned(tensor, 8);
-        string name = PackVariants.NameOf(tensor.ElementType, isAligned ? null : tensor.ElementType);
+        string name = PackVariants.NameOf(tensor.ElementType, StagingTensors.IsAligned(tensor, 8));
         var kernel = KernelVariants.All.First(v => v.Name == name);
         Launch(kernel, new Index2D(tiles.IntLength, 1), new PackArguments
         {

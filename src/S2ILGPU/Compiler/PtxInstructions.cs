@@ -124,7 +124,7 @@ internal static class PtxInstructions
         Line(code, $"{instruction} {Output(code, value)}, {x}");
     }
 
-    // Registers of their own; ptxas refuses a semicolon behind the brace.
+    // Registers of their own; ptxas refuses a semicolon after the brace.
     private static void Block(PTXCodeGenerator code, string text) =>
         code.Builder.Append("\t{ ").Append(text).AppendLine(" }");
 

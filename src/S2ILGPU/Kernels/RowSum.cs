@@ -13,7 +13,7 @@ internal interface ITerm
 /// same order.</summary>
 internal static class RowSum
 {
-    /// <summary>Four chains: their loads are on their way together, and shorter sums are rounded less.</summary>
+    /// <summary>Four chains: their loads are in flight together, and shorter sums are rounded less.</summary>
     public static float Of<TTerm>(TTerm term, int columns) where TTerm : struct, ITerm
     {
         int n = Group.DimX;

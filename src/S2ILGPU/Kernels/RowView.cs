@@ -32,13 +32,13 @@ internal struct StoredRows
 /// <summary>Rows that receive a gradient.</summary>
 internal struct RowTarget
 {
-    /// <summary>The rows; empty when nobody needs the gradient.</summary>
+    /// <summary>The rows; empty when the gradient is not needed.</summary>
     public RowView Rows;
 
     /// <summary>Add to what is there (1) or overwrite (0).</summary>
     public int Accumulate;
 
-    /// <summary>Whether anybody needs the gradient (1) or not (0).</summary>
+    /// <summary>Whether the gradient is needed (1) or not (0).</summary>
     public int IsNeeded;
 
     /// <summary>Adds to an element, or overwrites it.</summary>

@@ -18,7 +18,7 @@ internal sealed partial record PtxasReport(int Registers, int StackBytes, int Sp
     public static PtxasReport Parse(string text)
     {
         // device functions, which ILGPU leaves in its modules, have "Function properties" too: the kernel's are those
-        // behind "Compiling entry function"
+        // after "Compiling entry function"
         int entry = text.IndexOf("Compiling entry function", StringComparison.Ordinal);
         var used = Used().Match(text, Math.Max(0, entry));
         if (entry < 0 || !used.Success)

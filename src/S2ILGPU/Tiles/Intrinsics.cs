@@ -53,7 +53,7 @@ internal static partial class Intrinsics
     [IntrinsicImplementation]
     public static void CopyCommit() => Raw.Commit();
 
-    /// <summary>Waits until this thread's copies have all landed.</summary>
+    /// <summary>Waits until all copies of this thread are complete.</summary>
     [IntrinsicImplementation]
     public static void CopyWait0() => Raw.Wait(0);
 

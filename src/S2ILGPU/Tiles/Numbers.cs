@@ -37,7 +37,7 @@ internal interface IPlacement
     static abstract bool Paged { get; }
 }
 
-/// <summary>Blocks one behind the other in memory.</summary>
+/// <summary>Blocks one after the other in memory.</summary>
 internal readonly struct InBlocks : IPlacement
 {
     /// <inheritdoc/>

@@ -32,7 +32,7 @@ internal struct TileCopy<TShape> where TShape : struct, ITileShape
     }
 
     /// <summary>Starts copying the tile that consists of <paramref name="blocks"/> to shared memory, <paramref
-    /// name="stage"/> + <paramref name="offset"/> bytes behind the first tile.</summary>
+    /// name="stage"/> + <paramref name="offset"/> bytes after the first tile.</summary>
     [MethodImpl(Inline)]
     public readonly void Load(ArrayView<U4> source, ArrayView<int> blocks, uint stage, int offset)
     {
@@ -61,9 +61,9 @@ internal struct TileCopy<TShape> where TShape : struct, ITileShape
         }
     }
 
-    /// <summary>Overwrites with zeros what the thread copied of columns that do not exist: rows of a page behind the
-    /// last key hold anything, and a weight of 0 hides no NaN. The thread has waited for its copies; nobody else has
-    /// read them yet.</summary>
+    /// <summary>Overwrites with zeros what the thread copied of columns that do not exist: rows of a page past the
+    /// last key hold anything, and 0 * NaN is NaN. The thread has waited for its copies; no other thread has read them
+    /// yet.</summary>
     /// <param name="lists">The lists.</param>
     /// <param name="columnTile">The column tile that was copied.</param>
     /// <param name="entry">The thread's first entry in it.</param>

@@ -7,30 +7,26 @@ namespace S2ILGPU.Variants;
 /// <summary>The kernels that pack column operands.</summary>
 internal static class PackVariants
 {
-    /// <summary>For each element type one that copies and three that convert.</summary>
+    /// <summary>For each element type one that copies in 16 bytes and one that takes rows at any place.</summary>
     public static IEnumerable<KernelVariant> All()
     {
-        foreach (var (type, element, name) in KernelVariants.Elements)
+        foreach (var (type, element, _) in KernelVariants.Elements)
         {
-            yield return Variant($"pack-{name}-aligned", typeof(Pack).GetMethod(nameof(Pack.Copy))!, type,
-                "rows of the same type at multiples of 16 bytes are copied as they are");
-            foreach (var (stored, storedName) in new[] { (typeof(StoredSingle), "fp32"),
-                (typeof(StoredBFloat16), "bf16"), (typeof(StoredHalf), "fp16") })
-            {
-                yield return Variant($"pack-{name}-from-{storedName}",
-                    typeof(Pack).GetMethod(nameof(Pack.Convert))!.MakeGenericMethod(element, stored), type,
-                    "other types, or rows at other places");
-            }
+            yield return Variant(NameOf(type, isAligned: true), typeof(Pack).GetMethod(nameof(Pack.Copy))!, type,
+                "rows at multiples of 16 bytes are copied as they are");
+            var stored = type == ElementType.BFloat16 ? typeof(StoredBFloat16) : typeof(StoredHalf);
+            yield return Variant(NameOf(type, isAligned: false),
+                typeof(Pack).GetMethod(nameof(Pack.CopyElements))!.MakeGenericMethod(element, stored), type,
+                "rows at other places are copied element by element");
         }
     }
 
-    /// <summary>Name of the kernel that packs to a type: from rows of another type or at any place, or (null) of the
-    /// same type at multiples of 16 bytes.</summary>
-    public static string NameOf(ElementType type, ElementType? stored) =>
-        $"pack-{Short(type)}-{(stored is { } from ? $"from-{Short(from)}" : "aligned")}";
-
-    private static string Short(ElementType type) =>
-        type switch { ElementType.BFloat16 => "bf16", ElementType.Float16 => "fp16", _ => "fp32" };
+    /// <summary>Name of the kernel that packs rows of a type, at multiples of 16 bytes or at any place.</summary>
+    public static string NameOf(ElementType type, bool isAligned)
+    {
+        string name = KernelVariants.Elements.Single(element => element.Type == type).Name;
+        return $"pack-{name}-{(isAligned ? "aligned" : "unaligned")}";
+    }
 
     private static KernelVariant Variant(string name, System.Reflection.MethodInfo method, ElementType type,
         string reason) => new()

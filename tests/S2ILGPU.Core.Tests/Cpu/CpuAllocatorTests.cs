@@ -1,6 +1,5 @@
 using S2ILGPU.Cpu;
 using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Threads;
 using S2ILGPU.TestSupport;
 using Xunit;
 

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using S2ILGPU.Cpu;
-using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Threads;
 using S2ILGPU.TestSupport;
 using Xunit;

@@ -75,10 +75,8 @@ public sealed class PackKernelTests
     public void Tiles_hold_the_rows_of_sequences_and_zeros(string name)
     {
         var kernel = KernelCatalog.Named(name);
-        var stored = name.EndsWith("fp32", StringComparison.Ordinal) ? ElementType.Float32
-            : name.EndsWith("from-bf16", StringComparison.Ordinal) ? ElementType.BFloat16
-            : name.EndsWith("from-fp16", StringComparison.Ordinal) ? ElementType.Float16 : kernel.Type;
         foreach (int headDim in new[] { 64, 96 })
-            AttentionRuns.Pack(kernel.Kernel, AttentionProblems.OfPack(headDim, kernel.Type), stored);
+            AttentionRuns.Pack(kernel.Kernel, AttentionProblems.OfPack(headDim, kernel.Type),
+                name == PackVariants.NameOf(kernel.Type, isAligned: true));
     }
 }

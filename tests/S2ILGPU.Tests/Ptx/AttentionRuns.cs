@@ -175,20 +175,19 @@ internal static class AttentionRuns
         return lists with { Rows = rows };
     }
 
-    /// <summary>Queries to tiles, from a tensor of a type whose elements are those of the problem or are rounded to
-    /// them.</summary>
-    public static void Pack(InterpretedKernel kernel, AttentionData data, ElementType stored)
+    /// <summary>Queries to tiles, from a tensor whose rows begin at multiples of 16 bytes or elsewhere.</summary>
+    public static void Pack(InterpretedKernel kernel, AttentionData data, bool isAligned)
     {
         var tiles = PackedTiles.OfQueries(data.Sequences.Sequences, data.Problem.QueryHeads)
             .ToArray(data.Sequences.Sequences);
         var random = Seeds.NewRandom();
         double[] values = random.Normal(data.QueryShape.Count);
-        ushort[] rounded = new Operand([.. values.Select(x => ElementRounding.Round(x, stored))], data.Type).Halves;
-        int offset = stored == data.Type ? 8 : 3; // in elements; kernels that convert take rows at any place
+        ushort[] rounded = new Operand([.. values.Select(x => ElementRounding.Round(x, data.Type))], data.Type).Halves;
+        int offset = isAligned ? 8 : 3; // in elements
         var rows = TensorPlace.Of(data.QueryShape, 0).Rows with { Offset = offset };
         var packed = AttentionData.Untouched<ushort>((long)tiles.Length * 64 * data.Problem.HeadDim);
         kernel.Launch(tiles.Length, CopyTiming.Late, a => a.View("Tiles", tiles)
-            .View("Source", Words(values, stored, offset)).Value("SourceRows", rows)
+            .View("Source", Words(values, data.Type, offset)).Value("SourceRows", rows)
             .View("Packed", packed, isReadOnly: false).Value("HeadChunks", data.Problem.HeadDim / 8));
         var expected = data.Pack(rounded, data.QueryShape, tiles);
         for (int n = 0; n < packed.Length; n++)
@@ -196,7 +195,7 @@ internal static class AttentionRuns
                 $"element {n}: expected 0x{expected[n]:x4}, got 0x{packed[n]:x4}; {Seeds.Text}");
     }
 
-    // A tensor's memory as 32-bit words, its first element behind some others.
+    // A tensor's memory as 32-bit words, its first element after some others.
     private static int[] Words(double[] values, ElementType type, int offset)
     {
         byte[] bytes = new byte[(offset + values.Length) * type.SizeBytes() + 4];
@@ -204,7 +203,6 @@ internal static class AttentionRuns
         {
             byte[] element = type switch
             {
-                ElementType.Float32 => BitConverter.GetBytes((float)values[n]),
                 ElementType.BFloat16 =>
                     BitConverter.GetBytes(
                     (ushort)(BitConverter.SingleToUInt32Bits((float)ElementRounding.Round(values[n], type)) >> 16)),

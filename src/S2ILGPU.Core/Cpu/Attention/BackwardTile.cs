@@ -1,9 +1,8 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using S2ILGPU.Cpu.Kernels;
+using S2ILGPU.Cpu.InnerLoops;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
-using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.Attention;
 

@@ -1,9 +1,8 @@
-using S2ILGPU.Cpu.Kernels;
+using S2ILGPU.Cpu.InnerLoops;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Engines;
-using S2ILGPU.Layouts;
 
 namespace S2ILGPU.Cpu.Attention;
 

@@ -1,4 +1,3 @@
-using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Engines;

@@ -1,7 +1,3 @@
-using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Simd;
-using S2ILGPU.Cpu.Threads;
-
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>Attention of single rows in double precision, for the rare tile whose scores or sums leave the range of

@@ -1,7 +1,4 @@
-using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Engines;
-using S2ILGPU.Layouts;
 
 namespace S2ILGPU.Cpu.Attention;
 

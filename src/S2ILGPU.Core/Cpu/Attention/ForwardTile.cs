@@ -1,8 +1,7 @@
 using System.Runtime.CompilerServices;
-using S2ILGPU.Cpu.Kernels;
+using S2ILGPU.Cpu.InnerLoops;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
-using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu.Attention;

@@ -1,5 +1,4 @@
 using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu.Attention;

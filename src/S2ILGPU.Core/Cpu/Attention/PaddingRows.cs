@@ -1,5 +1,3 @@
-using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 

@@ -1,6 +1,3 @@
-using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Threads;
-
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>The queries of a tile: neighbouring tokens of one sequence, of one head or of all heads that share a KV

@@ -1,6 +1,3 @@
-using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Threads;
-
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>Up to 64 keys (forward) or queries (backward) that are multiplied together: pieces of up to four kept

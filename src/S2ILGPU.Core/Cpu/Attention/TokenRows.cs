@@ -1,7 +1,6 @@
-using S2ILGPU.Cpu.Kernels;
+using S2ILGPU.Cpu.InnerLoops;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
-using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu.Attention;

@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 using S2ILGPU.Cpu.Elementwise;
 using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Optimizer;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.Cpu.Threads;
 

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.Memory;
 

@@ -1,6 +1,3 @@
-using S2ILGPU.Cpu.Attention;
-using S2ILGPU.Cpu.Threads;
-
 namespace S2ILGPU.Cpu.Memory;
 
 /// <summary>Native memory that grows when more is asked for and is kept between calls, so that nothing is allocated in

@@ -1,4 +1,3 @@
-using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu.Memory;

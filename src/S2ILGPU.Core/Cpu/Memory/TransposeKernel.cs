@@ -1,4 +1,4 @@
-using S2ILGPU.Cpu.Kernels;
+using S2ILGPU.Cpu.InnerLoops;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.Cpu.Threads;
 

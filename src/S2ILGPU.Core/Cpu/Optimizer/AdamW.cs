@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using S2ILGPU.Cpu.Elementwise;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
-using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Engines;
 
 namespace S2ILGPU.Cpu.Optimizer;

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using S2ILGPU.Cpu.Elementwise;
 using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Optimizer;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.Cpu.Threads;
 

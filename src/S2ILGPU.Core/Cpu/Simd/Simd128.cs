@@ -2,8 +2,6 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
-using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.Simd;
 

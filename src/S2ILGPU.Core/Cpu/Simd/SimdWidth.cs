@@ -1,6 +1,4 @@
 using System.Runtime.Intrinsics;
-using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Threads;
 
 namespace S2ILGPU.Cpu.Simd;
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
-using S2ILGPU.Cpu.Memory;
 
 namespace S2ILGPU.Cpu.Threads;
 

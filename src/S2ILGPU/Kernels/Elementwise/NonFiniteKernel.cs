@@ -16,6 +16,7 @@ internal struct CountArguments
 }
 
 /// <summary>Counts numbers that are NaN or infinite: one partial count per thread, summed by the host.</summary>
+/// <remarks>Roofline: memory bandwidth, 4 bytes per number; the share was not measured.</remarks>
 internal static class NonFiniteKernel
 {
     public static void NonFinite(CountArguments a)

@@ -24,7 +24,7 @@ internal struct MatrixOperand<TStored> where TStored : struct, IStoredElement
     public int Lanes, Steps;
 }
 
-/// <summary>A thread's 16 elements of every tile of 64 lanes and 16 steps of an operand, on their way from global to
+/// <summary>A thread's 16 elements of every tile of 64 lanes and 16 steps of an operand, between global and
 /// shared memory [steps, <see cref="ProductTile.Pitch"/>].</summary>
 /// <remarks>Neighbouring threads read adjacent elements, whichever way the matrix lies: a thread owns a step and every
 /// 4th lane, or a lane and all steps.</remarks>

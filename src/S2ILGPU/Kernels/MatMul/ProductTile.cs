@@ -15,7 +15,9 @@ internal struct ProductArguments<TStored> where TStored : struct, IStoredElement
 /// A group owns 64 rows and 64 columns of C, a thread 8 rows and 8 columns: four blocks of 4 by 4 that lie 32 apart, so
 /// that the threads of a warp read adjacent quads of B and share those of A. Per step a thread loads 4 quads and
 /// multiplies 64 times. Shared memory: 2 * 16 * 68 floats, 8.5 KB, so even a GPU with 64 KB per multiprocessor holds 7
-/// groups, which hide each other's barriers.
+/// groups, which hide each other's barriers. Roofline: shared memory and fp32 units alike, 4 quads for 64
+/// multiplications and additions; 30 to 42 % of an H100's fp32 rate by estimate (20 to 28 of 67 TFLOP/s), no device has
+/// measured it.
 /// </remarks>
 internal static class ProductTile
 {

@@ -26,6 +26,8 @@ internal struct CopyArguments
 
 /// <summary>Copies between any strides and float types. Thread t of T copies the elements t, t + T, ... in row-major
 /// order.</summary>
+/// <remarks>Roofline: memory bandwidth, one read and one write of each element; strides other than 1 in the last
+/// dimension take it in pieces. The share was not measured.</remarks>
 internal static class CopyKernel
 {
     /// <summary><c>destination[n] = source[n]</c></summary>

@@ -37,6 +37,8 @@ internal struct PageArguments
 
 /// <summary>Writes rows of new keys or values into pages. A group owns rows (token, head) of one sequence, its threads
 /// the elements of a row.</summary>
+/// <remarks>Roofline: memory bandwidth, one read and one write of each element; decoding writes one row per head, which
+/// the launch itself outweighs.</remarks>
 internal static class PagesKernel
 {
     public static void Write<TFrom, TTo>(PageArguments a)

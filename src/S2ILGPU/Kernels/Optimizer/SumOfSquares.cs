@@ -43,7 +43,7 @@ internal struct TotalArguments
 
 /// <summary><c>result (+)= sum x^2</c> in two launches: a partial sum of each group, then their sum.</summary>
 /// <remarks>A thread owns every n-th element, n being the number of threads; partial sums and not atomics: the order of
-/// the additions is fixed.</remarks>
+/// the additions is fixed. Roofline: memory bandwidth, 4 bytes per element; the share was not measured.</remarks>
 internal static class SumOfSquaresKernel
 {
     /// <summary>Threads of the group that adds up the partial sums.</summary>
@@ -59,7 +59,7 @@ internal static class SumOfSquaresKernel
         var (even, odd) = (new CompensatedSum(), new CompensatedSum());
         for (long index = (long)Grid.IdxX * Group.DimX + Group.IdxX; index < a.X.Length; index += 2 * threads)
         {
-            // Two chains of additions, whose loads are on their way together.
+            // Two chains of additions, whose loads are in flight together.
             float x = a.X[index], y = index + threads < a.X.Length ? a.X[index + threads] : 0;
             even = even.Plus(x * x);
             odd = odd.Plus(y * y);

@@ -30,7 +30,7 @@ internal struct EmbeddingOperation<TStored> : IRowOperation where TStored : stru
 /// <c>isFirst_t</c> is 1 where no earlier token has the id. Ids that are not in the table have no first token.
 /// </summary>
 /// <remarks>A thread owns a token and looks at all others: T^2 comparisons of numbers that the cache holds, without
-/// sorting, atomics or a question to the host.</remarks>
+/// sorting, atomics or a download.</remarks>
 internal struct TokenChainsOperation : IElementwiseOperation
 {
     public ArrayView<int> Ids, Next, IsFirst;

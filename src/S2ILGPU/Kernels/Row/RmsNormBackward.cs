@@ -12,7 +12,8 @@ internal struct RmsNormBackwardArguments
 }
 
 /// <summary><c>dx_ic (+)= r_i (w_c dy_ic - x_ic r_i^2 mean_k(dy_ik w_k x_ik))</c></summary>
-/// <remarks>A group owns a row, a thread every n-th column of it.</remarks>
+/// <remarks>A group owns a row, a thread every n-th column of it. Roofline: memory bandwidth, as in the forward pass;
+/// the share was not measured.</remarks>
 internal static class RmsNormBackwardKernel
 {
     public static void Run(RmsNormBackwardArguments a)

@@ -17,7 +17,8 @@ internal struct SoftmaxCrossEntropyArguments
 /// <remarks>
 /// A group owns a row, a thread every n-th column of it, which it reads once: m is the maximum so far, l the sum of
 /// <c>exp(logit - m)</c>. A new maximum is rare after the first few columns. Milakov and Gimelshein, Online normalizer
-/// calculation for softmax, arXiv 1805.02867.
+/// calculation for softmax, arXiv 1805.02867. Roofline: memory bandwidth, 4 bytes per logit; the share was not
+/// measured.
 /// </remarks>
 internal static class SoftmaxCrossEntropyKernel
 {
@@ -32,7 +33,7 @@ internal static class SoftmaxCrossEntropyKernel
         float m = float.MinValue, l = 0;
         for (int column = Group.IdxX; column < a.Columns; column += 2 * Group.DimX)
         {
-            // Two loads on their way together.
+            // Two loads in flight.
             float first = a.Logits.Data[logits + column];
             float second = column + Group.DimX < a.Columns ? a.Logits.Data[logits + column + Group.DimX]
                 : float.NegativeInfinity;

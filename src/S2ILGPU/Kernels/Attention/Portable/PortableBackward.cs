@@ -69,6 +69,8 @@ internal struct PortableBackwardArguments
 /// C2^T, G1 += dS C1, G2 += P C2</c>. A group owns a row tile and 64 columns of the gradients (Grid.Y); a thread owns
 /// 8x8 elements of each tile, and for P and dS one row.
 /// </summary>
+/// <remarks>Roofline: shared memory and fp32 units alike, as in <see cref="PortableForward"/>; the share was not
+/// measured.</remarks>
 internal static class PortableBackward
 {
     private const float Log2E = 1.4426950408889634f;

@@ -8,6 +8,8 @@ namespace S2ILGPU.Kernels.Attention.Portable;
 /// sequence and one part of its list (Grid.Y); a thread owns a key of a tile while scores are computed, and elements of
 /// the output while values are summed. The parts are merged by <see cref="PortableMerge"/>.
 /// </summary>
+/// <remarks>Roofline: memory bandwidth on paper; neighbouring threads read rows of keys that lie D elements apart, so
+/// the cache delivers each line in pieces. The share was not measured.</remarks>
 internal static class PortableDecode
 {
     /// <summary>The widest head: four elements of the output for each thread.</summary>
@@ -68,7 +70,7 @@ internal static class PortableDecode
                 float weight = weights[j];
                 long value = valueStarts[j];
                 sum += weight;
-                if (weight == 0 || value == PortableTiles.None) // nobody sees it, so it may be anything
+                if (weight == 0 || value == PortableTiles.None) // hidden, and 0 * NaN is NaN
                     continue;
                 if (c < a.HeadDim) o0 += weight * TKey.Load(a.Value, value + c);
                 if (c + 64 < a.HeadDim) o1 += weight * TKey.Load(a.Value, value + c + 64);

@@ -25,7 +25,7 @@ internal struct PortableForwardArguments
     public RowStrides QueryRows, KeyRows, ValueRows, OutputRows, LogSumExpRows;
 
     /// <summary>Columns of an entry, entries of a page (or 0 for plain keys), head dimension, whether keys must not lie
-    /// behind the query.</summary>
+    /// after the query.</summary>
     public int BlockColumns, PageEntries, HeadDim, Causal;
 
     /// <summary>scale * log2(e).</summary>
@@ -37,6 +37,8 @@ internal struct PortableForwardArguments
 /// tiles of a row tile. A group owns a row tile and 64 columns of O (Grid.Y); a thread owns 8x8 elements of S and O,
 /// and for the softmax one row.
 /// </summary>
+/// <remarks>Roofline: shared memory and fp32 units alike, 16 loads for 64 multiplications and additions per thread and
+/// step; the share was not measured.</remarks>
 internal static class PortableForward
 {
     public static void Kernel<TKey>(PortableForwardArguments a)

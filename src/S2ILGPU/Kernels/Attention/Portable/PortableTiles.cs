@@ -35,12 +35,12 @@ internal static class PortableTiles
     /// <summary>Absolute position of column c of a column tile.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Position(in ColumnLists lists, int blockColumns, int tile, int c) =>
-        lists.Positions[(tile * Tile + c) / blockColumns] + c % blockColumns;
+        lists.Positions[tile * (Tile / blockColumns) + c / blockColumns] + c % blockColumns;
 
     /// <summary>Memory block of column c of a column tile.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Block(in ColumnLists lists, int blockColumns, int columnBase, int tile, int c) =>
-        columnBase + lists.Entries[(tile * Tile + c) / blockColumns];
+        columnBase + lists.Entries[tile * (Tile / blockColumns) + c / blockColumns];
 
     /// <summary>First element of a row, or <see cref="None"/> for a row outside the sequence.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -72,7 +72,7 @@ internal static class PortableTiles
         }
     }
 
-    /// <summary>Loads a chunk of 64 rows and behind it the same chunk of 64 columns. A barrier must follow.</summary>
+    /// <summary>Loads a chunk of 64 rows and after it the same chunk of 64 columns. A barrier must follow.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadChunks<TColumn>(ArrayView<float> chunks, ArrayView<int> rowMemory, ArrayView<long> rowStarts,
         ArrayView<int> columnMemory, ArrayView<long> columnStarts, int d, int headDim)

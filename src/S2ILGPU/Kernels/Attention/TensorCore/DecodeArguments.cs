@@ -16,7 +16,7 @@ internal struct DecodeArguments
     /// <summary>Where the rows of Q lie; all even.</summary>
     public RowStrides QueryRows;
 
-    /// <summary>K and V as blocks [block, BlockColumns, D] of 16-bit elements; finite everywhere, but for pages: behind
+    /// <summary>K and V as blocks [block, BlockColumns, D] of 16-bit elements; finite everywhere, but for pages: past
     /// the last key they hold anything. Read.</summary>
     public ArrayView<U4> Keys, Values;
 

@@ -31,9 +31,8 @@ internal static class Pack
         }
     }
 
-    /// <summary>Rows of any type at any place, rounded to <typeparamref name="TElement"/>. Grid: one group per
-    /// tile.</summary>
-    public static void Convert<TElement, TStored>(PackArguments a) where TElement : struct, IElement
+    /// <summary>Rows of 16-bit elements at any place. Grid: one group per tile.</summary>
+    public static void CopyElements<TElement, TStored>(PackArguments a) where TElement : struct, IElement
         where TStored : struct, IStoredElement
     {
         var tile = a.Tiles[Grid.IdxX];

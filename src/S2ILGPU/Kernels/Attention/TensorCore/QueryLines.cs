@@ -9,7 +9,7 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 /// <remarks>
 /// Queries that keep nothing, and packed rows that belong to no sequence, have +inf and 0: their probabilities are
 /// 2^-inf = 0. Where rows are queries a lane holds its two rows in registers; where columns are queries the line of the
-/// column tile lies in shared memory behind the tile.
+/// column tile lies in shared memory after the tile.
 /// </remarks>
 internal struct QueryLines<TShape> where TShape : struct, IBackwardShape
 {

@@ -1,9 +1,7 @@
 using System.Runtime.CompilerServices;
-using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
-using S2ILGPU.Cpu.Threads;
 
-namespace S2ILGPU.Cpu.Kernels;
+namespace S2ILGPU.Cpu.InnerLoops;
 
 /// <summary>Small blocks of floats, copied and transposed between memory and scratch.</summary>
 internal static unsafe class BlockMoves<T>

@@ -1,9 +1,7 @@
 using System.Runtime.CompilerServices;
-using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
-using S2ILGPU.Cpu.Threads;
 
-namespace S2ILGPU.Cpu.Kernels;
+namespace S2ILGPU.Cpu.InnerLoops;
 
 /// <summary>An element type in which rows are stored and from which kernels read floats.</summary>
 internal unsafe interface IRowElement

@@ -2,9 +2,8 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
-using S2ILGPU.Cpu.Threads;
 
-namespace S2ILGPU.Cpu.Kernels;
+namespace S2ILGPU.Cpu.InnerLoops;
 
 /// <summary>Rows of keys or values where they are stored.</summary>
 /// <param name="Start">Address of the first row.</param>

@@ -1,7 +1,4 @@
-using S2ILGPU.Cpu.Memory;
-using S2ILGPU.Cpu.Threads;
-
-namespace S2ILGPU.Cpu.Kernels;
+namespace S2ILGPU.Cpu.InnerLoops;
 
 /// <summary>Operands of <c>C[rows, columns] (+)= A[rows, steps] B[steps, columns]</c>; columns of B and C are adjacent,
 /// all strides count floats.</summary>

@@ -1,9 +1,8 @@
 using System.Runtime.CompilerServices;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
-using S2ILGPU.Cpu.Threads;
 
-namespace S2ILGPU.Cpu.Kernels;
+namespace S2ILGPU.Cpu.InnerLoops;
 
 /// <summary>
 /// Products <c>C[rows, columns] (+)= A[rows, steps] B[steps, columns]</c> out of register tiles: some rows high, one or

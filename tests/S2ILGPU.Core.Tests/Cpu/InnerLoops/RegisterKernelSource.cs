@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace S2ILGPU.Core.Tests.Cpu.Kernels;
+namespace S2ILGPU.Core.Tests.Cpu.InnerLoops;
 
 /// <summary>Writes <c>RegisterKernels.g.cs</c>: one method per tile size, one local per accumulator.</summary>
 internal static class RegisterKernelSource
@@ -25,7 +25,7 @@ internal static class RegisterKernelSource
             // </auto-generated>
             using System.Runtime.CompilerServices;
 
-            namespace S2ILGPU.Cpu.Kernels;
+            namespace S2ILGPU.Cpu.InnerLoops;
 
             internal static unsafe partial class RegisterKernels<T>
             {

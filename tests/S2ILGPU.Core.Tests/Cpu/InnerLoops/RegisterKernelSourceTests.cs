@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using Xunit;
 
-namespace S2ILGPU.Core.Tests.Cpu.Kernels;
+namespace S2ILGPU.Core.Tests.Cpu.InnerLoops;
 
 public sealed class RegisterKernelSourceTests
 {
@@ -10,7 +10,7 @@ public sealed class RegisterKernelSourceTests
     public void The_checked_in_kernels_are_what_the_generator_writes()
     {
         string file = Path.Combine(Path.GetDirectoryName(ThisFile())!,
-            "../../../../src/S2ILGPU.Core/Cpu/Kernels/RegisterKernels.g.cs");
+            "../../../../src/S2ILGPU.Core/Cpu/InnerLoops/RegisterKernels.g.cs");
         string source = RegisterKernelSource.Write();
         if (Environment.GetEnvironmentVariable("S2_UPDATE") == "1")
             File.WriteAllText(file, source);

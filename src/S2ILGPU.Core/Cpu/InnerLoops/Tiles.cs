@@ -1,10 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
-using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
-using S2ILGPU.Cpu.Threads;
 
-namespace S2ILGPU.Cpu.Kernels;
+namespace S2ILGPU.Cpu.InnerLoops;
 
 /// <summary>How a register tile of C begins and how it ends. Inlined into the kernels, so that an epilogue costs no
 /// extra pass over C.</summary>

@@ -1,10 +1,10 @@
 using System.Runtime.InteropServices;
-using S2ILGPU.Cpu.Kernels;
+using S2ILGPU.Cpu.InnerLoops;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.TestSupport;
 using Xunit;
 
-namespace S2ILGPU.Core.Tests.Cpu.Kernels;
+namespace S2ILGPU.Core.Tests.Cpu.InnerLoops;
 
 /// <summary>Every height and width of tile, every way in which it begins and ends, against double precision.</summary>
 public sealed class RegisterKernelTests
