@@ -67,6 +67,6 @@ internal sealed class InterpretedKernel(MethodInfo method, int threads)
 
     private string Compile()
     {
-        return OfflineCompiler.Ptx(Method, Threads, MinGroups, IsPortable ? 75 : 80, unroll: !IsPortable);
+        return OfflineCompiler.Ptx(Method, Threads, MinGroups, IsPortable ? 75 : 80, unroll: !IsPortable, sourceLines: true);
     }
 }
