@@ -126,7 +126,7 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
             Assert.True(found.Count > 0, $"no {kind.Key} was found of {missedOfKind.Count}; {Seeds.Text}");
             Assert.True(!isSynchronization || missedOfKind.Count == 0,
                 $"missed: {string.Join(", ", missedOfKind)}; {Seeds.Text}");
-            if (kind.Key == PtxFaultKind.ZeroFillDropped)
+            if (kind.Key == PtxMutantKind.ZeroFillDropped)
                 continue;
             tried += found.Count + missedOfKind.Count;
             missed += missedOfKind.Count;
@@ -136,8 +136,8 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
 
     private static IEnumerable<PtxMutant> Mutants(InterpretedKernel kernel, bool isLastWaitNeeded,
         bool isZeroFillNeeded) => PtxMutants.Plant(kernel.Text, Seeds.NewRandom())
-        .Where(m => isZeroFillNeeded || m.Kind != PtxFaultKind.ZeroFillDropped)
-        .Where(m => isLastWaitNeeded || m.Kind is not (PtxFaultKind.WaitDropped or PtxFaultKind.WaitWeakened)
+        .Where(m => isZeroFillNeeded || m.Kind != PtxMutantKind.ZeroFillDropped)
+        .Where(m => isLastWaitNeeded || m.Kind is not (PtxMutantKind.WaitDropped or PtxMutantKind.WaitWeakened)
             || m.Ordinal < m.Count - 1);
 
     // Late and early copies, and both problems: as the tests of the kernels do.
@@ -156,7 +156,7 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
         return false;
     }
 
-    private static bool IsSynchronization(PtxFaultKind kind) =>
-        kind is PtxFaultKind.WaitDropped or PtxFaultKind.WaitWeakened or PtxFaultKind.CommitDropped
-        or PtxFaultKind.BarrierDropped or PtxFaultKind.WarpBarrierDropped or PtxFaultKind.MaskOffByOne;
+    private static bool IsSynchronization(PtxMutantKind kind) =>
+        kind is PtxMutantKind.WaitDropped or PtxMutantKind.WaitWeakened or PtxMutantKind.CommitDropped
+        or PtxMutantKind.BarrierDropped or PtxMutantKind.WarpBarrierDropped or PtxMutantKind.MaskOffByOne;
 }

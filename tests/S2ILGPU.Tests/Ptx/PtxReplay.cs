@@ -62,7 +62,7 @@ internal sealed class PtxReplay : IDisposable
         where TArguments : struct
     {
         string name = $"{kernel.Method.DeclaringType!.Name}.{kernel.Method.Name} of {typeof(TArguments).Name}";
-        string ptx = OfflineCompiler.Ptx(kernel.Method, threads, null, 75, unroll: false);
+        string ptx = OfflineCompiler.Ptx(kernel.Method, threads, null, 75, unroll: false, sourceLines: true);
         using var machine = new PtxMachine(ptx);
         var bytes = new KernelArguments(machine, typeof(TArguments));
         var memory = new List<(string Path, object View, byte[] Bytes)>();
@@ -119,7 +119,7 @@ internal sealed class PtxReplay : IDisposable
             if (field.FieldType.IsGenericType && field.FieldType.GetGenericTypeDefinition() == typeof(ArrayView<>))
             {
                 byte[] bytes = Download(content);
-                arguments.View(path, bytes.Length == 0 ? 0 : machine.Map(bytes, path), bytes.Length);
+                arguments.View(path, bytes.Length == 0 ? 0 : machine.Map(bytes, path, PtxAccess.InputOutput), bytes.Length);
                 memory.Add((path, content, bytes));
             }
             else if (field.FieldType.IsPrimitive)
