@@ -86,6 +86,12 @@ public sealed partial class IlgpuEngine : IEngine
     /// microsecond, a barrier of a group much more.</summary>
     internal bool IsEmulated { get; }
 
+    /// <summary>Whether memory is handed out full of NaN; for tests.</summary>
+    internal bool PoisonsMemory
+    {
+        set => _memory.Poison = value ? _stream : null;
+    }
+
     /// <summary>Multiprocessors of the device.</summary>
     internal int Multiprocessors => _accelerator.NumMultiprocessors;
 

@@ -16,6 +16,10 @@ namespace S2ILGPU.Memory;
 internal sealed class DeviceAllocator(Accelerator accelerator, long limitBytes)
     : CachingAllocator<IlgpuBuffer>(typeof(IlgpuEngine), classesPerDoubling: 8)
 {
+    /// <summary>The stream on which memory is filled with NaN before it is handed out, for tests; null leaves it as it
+    /// is.</summary>
+    public AcceleratorStream? Poison { get; set; }
+
     /// <inheritdoc/>
     public override void Trim()
     {
@@ -49,6 +53,12 @@ internal sealed class DeviceAllocator(Accelerator accelerator, long limitBytes)
         {
             throw OutOfMemory(sizeBytes, exception);
         }
+    }
+
+    protected override void OnRented(IlgpuBuffer buffer)
+    {
+        if (Poison is { } stream)
+            buffer.Words.MemSet(stream, 0xff);
     }
 
     protected override void Free(IlgpuBuffer buffer) => buffer.Free();

@@ -27,7 +27,7 @@ internal sealed unsafe class LoadMatrix(int[] d, PtxPointer pointer, bool isTran
                 int lane = m * 8 + row;
                 ulong address = pointer.Of(warp, lane);
                 rows[row] = shared.Locate(address, 16);
-                shared.Shadow?.ReadRow(warp, lane, (int)(uint)address - SharedMemory.Begin);
+                shared.Shadow?.ReadRow(warp, (int)(uint)address - SharedMemory.Begin);
                 banks |= 1u << (int)(address >> 4 & 7);
             }
             if (banks != 0xff && checkBanks)

@@ -1,20 +1,18 @@
 namespace S2ILGPU.TestSupport.Ptx;
 
 /// <summary>Counts the intervals between barriers, over all groups and launches of a machine: groups run one after
-/// another, so an interval belongs to one group.</summary>
+/// another, so an interval belongs to one group. Intervals are kept as the <see cref="Stamp"/> where they
+/// begin.</summary>
 internal sealed class Clock
 {
-    /// <summary>Bits of an interval number.</summary>
-    public const int Bits = 24;
-
     /// <summary>The present interval.</summary>
-    public ulong Interval { get; private set; }
+    public ulong Interval;
 
     /// <summary>First interval of the group that runs.</summary>
-    public ulong Group { get; private set; }
+    public ulong Group;
 
     /// <summary>First interval of the launch that runs.</summary>
-    public ulong Launch { get; private set; }
+    public ulong Launch;
 
     /// <summary>A launch begins: all that was done before is ordered before it.</summary>
     public void BeginLaunch() => Launch = Next();
@@ -25,6 +23,6 @@ internal sealed class Clock
     /// <summary>All threads of the group have met.</summary>
     public void Barrier() => Next();
 
-    private ulong Next() => ++Interval < 1ul << Bits ? Interval
-        : throw new NotSupportedException($"more than 2^{Bits} groups and barriers in one machine");
+    private ulong Next() => (Interval += Stamp.IntervalUnit) <= Stamp.TimeMask ? Interval
+        : throw new NotSupportedException("more groups and barriers than a stamp can count");
 }

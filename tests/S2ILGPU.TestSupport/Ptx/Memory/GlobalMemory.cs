@@ -21,7 +21,7 @@ internal sealed unsafe class GlobalMemory(Clock? clock) : IDisposable
 
         /// <summary>What is known of the bytes; inputs need none.</summary>
         public Shadow? ShadowOf(Clock? clock) => Access == PtxAccess.Input || clock is null ? null
-            : _shadow ??= new Shadow(clock, Name, Bytes, hasContent: Access == PtxAccess.InputOutput);
+            : _shadow ??= new Shadow(clock, Name, Bytes, isShared: false, hasContent: Access == PtxAccess.InputOutput);
     }
 
     /// <summary>Gives an array an address, aligned to 256 bytes as a device's allocator aligns.</summary>
@@ -59,7 +59,7 @@ internal sealed unsafe class GlobalMemory(Clock? clock) : IDisposable
         written = -1;
         if (region.ShadowOf(clock) is { } shadow)
             for (int n = 0; n < bytes; n += 4)
-                if (!shadow.ReadForCopy(warp, lane, offset + n, 4))
+                if (!shadow.ReadForCopy(warp, lane, offset + n))
                     written &= ~(1 << n / 4);
         return region.Data + offset;
     }

@@ -12,8 +12,9 @@ namespace S2ILGPU.TestSupport.Ptx;
 /// <param name="clock">The machine's.</param>
 /// <param name="name">Name of the memory.</param>
 /// <param name="bytes">Its size.</param>
+/// <param name="isShared">Whether it is shared memory, for which groups before the one that runs do not count.</param>
 /// <param name="hasContent">Whether all of it counts as written before the first launch.</param>
-internal class Shadow(Clock clock, string name, long bytes, bool hasContent)
+internal class Shadow(Clock clock, string name, long bytes, bool isShared, bool hasContent)
 {
     /// <summary>Last write and reads of each cell, and the instructions that did them.</summary>
     protected ulong[] Writes = new ulong[bytes / 4 + 4], Reads = new ulong[bytes / 4 + 4];
@@ -24,67 +25,59 @@ internal class Shadow(Clock clock, string name, long bytes, bool hasContent)
     /// <summary>A cell has 2^Granularity bytes.</summary>
     protected int Granularity { get; private set; } = 2;
 
+    // First interval whose accesses are not all ordered before the group that runs.
+    private ulong Begin => isShared ? clock.Group : clock.Launch;
+
     /// <summary>A thread touches memory.</summary>
     public void Touch(Warp warp, int lane, long offset, int size, Access access)
     {
         Refine(size);
-        for (int cell = First(offset); cell <= Last(offset, size); cell++)
-            switch (access)
-            {
-                case Access.Read:
-                    Read(warp, lane, cell, isCollective: false);
-                    break;
-                case Access.Write:
-                    Write(warp, lane, cell);
-                    break;
-                default:
-                    Update(warp, lane, cell, readsOld: access == Access.Update);
-                    break;
-            }
+        ulong mine = Stamp.Of(clock, warp, lane);
+        for (int cell = First(offset), last = Last(offset, size); cell <= last; cell++)
+            if (access == Access.Read)
+                Read(warp, mine, cell, isCollective: false);
+            else if (access == Access.Write)
+                Write(warp, mine, cell);
+            else
+                Update(warp, mine | Stamp.Atomic, cell, readsOld: access == Access.Update);
     }
 
-    /// <summary>An asynchronous copy reads; returns whether somebody wrote them.</summary>
-    public bool ReadForCopy(Warp warp, int lane, long offset, int size)
+    /// <summary>An asynchronous copy reads 4 bytes; returns whether somebody wrote them.</summary>
+    public bool ReadForCopy(Warp warp, int lane, long offset)
     {
         bool isWritten = true;
-        for (int cell = First(offset); cell <= Last(offset, size); cell++)
+        ulong mine = Stamp.Of(clock, warp, lane);
+        for (int cell = First(offset); cell <= Last(offset, 4); cell++)
         {
             isWritten &= !IsUnwritten(Writes[cell]);
             if (!IsUnwritten(Writes[cell]))
-                Read(warp, lane, cell, isCollective: false);
+                Read(warp, mine, cell, isCollective: false);
         }
         return isWritten;
     }
-
-    /// <summary>Whether nobody wrote a cell.</summary>
-    protected virtual bool IsUnwritten(ulong write) => write == 0 && !hasContent;
-
-    /// <summary>First interval whose accesses are not ordered before the group that runs.</summary>
-    protected virtual ulong Begin => clock.Launch;
-
-    protected bool IsConcurrent(ulong stamp, Warp warp, int lane) =>
-        Stamp.IsConcurrent(stamp, clock, Begin, warp, lane);
 
     protected int First(long offset) => (int)(offset >> Granularity);
 
     protected int Last(long offset, int size) => (int)((offset + size - 1) >> Granularity);
 
-    /// <summary>Reads a cell for a lane, or for all lanes of the warp.</summary>
-    protected void Read(Warp warp, int lane, int cell, bool isCollective)
+    /// <summary>Whether nobody wrote a cell.</summary>
+    protected bool IsUnwritten(ulong write) =>
+        isShared ? Stamp.IntervalOf(write) < clock.Group : write == 0 && !hasContent;
+
+    protected bool IsConcurrent(ulong stamp, ulong mine, bool isCollective = false) =>
+        Stamp.IsConcurrent(stamp, mine, isCollective, clock, Begin);
+
+    /// <summary>Reads a cell for a thread, or for all lanes of the warp.</summary>
+    protected void Read(Warp warp, ulong mine, int cell, bool isCollective)
     {
-        ulong last = Writes[cell];
-        if (IsUnwritten(last))
-            throw Fault(PtxFaultKind.Uninitialised, "read, but nobody wrote it", warp, lane, cell);
-        if (last >= Stamp.UnderWay)
-            throw Fault(PtxFaultKind.MissingWait, "read while an asynchronous copy into it is under way", warp, lane,
-                cell, last, Writers);
-        if ((last & Stamp.Unwritten) != 0)
-            throw Fault(PtxFaultKind.Uninitialised, "read, but was copied from global memory that nobody wrote", warp,
-                lane, cell, last, Writers);
-        if (IsConcurrent(last, warp, isCollective ? -1 : lane))
-            throw Race("written and read without a barrier between", warp, lane, cell, last, Writers);
-        ulong mine = Stamp.Of(clock, warp, isCollective ? 0 : lane) | (isCollective ? Stamp.ManyThreads : 0);
-        Reads[cell] = Stamp.Join(Reads[cell], mine, clock, Begin);
+        ulong last = Writes[cell], reads = Reads[cell];
+        // written by this group before the last barrier: nothing can be wrong
+        bool isOrdered = (last & ~Stamp.Copied) - clock.Group < clock.Interval - clock.Group;
+        if (!isOrdered)
+            CheckWriter(warp, mine, cell, isCollective);
+        if (Stamp.IsJoined(reads, mine, clock))
+            return;
+        Reads[cell] = Stamp.Join(reads, mine, clock, Begin);
         Readers[cell] = warp.Position;
     }
 
@@ -115,60 +108,74 @@ internal class Shadow(Clock clock, string name, long bytes, bool hasContent)
         return split;
     }
 
-    protected void CheckReaders(Warp warp, int lane, int cell)
+    protected void CheckReaders(ulong mine, int cell, Warp warp)
     {
-        if (IsConcurrent(Reads[cell], warp, lane))
-            throw Race("written although others may still read it", warp, lane, cell, Reads[cell], Readers);
+        if (IsConcurrent(Reads[cell], mine))
+            throw Race("written although others may still read it", warp, mine, cell, Reads[cell], Readers);
     }
 
-    protected PtxFaultException Race(string what, Warp warp, int lane, int cell, ulong other, int[] sites) =>
+    protected PtxFaultException Race(string what, Warp warp, ulong mine, int cell, ulong other, int[] sites) =>
         Stamp.IsOfOtherGroup(other, clock)
-        ? Fault(PtxFaultKind.RaceBetweenGroups, what.Replace("without a barrier between", "by two groups"), warp, lane,
+        ? Fault(PtxFaultKind.RaceBetweenGroups, what.Replace("without a barrier between", "by two groups"), warp, mine,
             cell, other, sites)
-        : Fault(PtxFaultKind.Race, what, warp, lane, cell, other, sites);
+        : Fault(PtxFaultKind.Race, what, warp, mine, cell, other, sites);
 
-    protected PtxFaultException Fault(PtxFaultKind kind, string what, Warp warp, int lane, int cell, ulong other = 0,
+    protected PtxFaultException Fault(PtxFaultKind kind, string what, Warp warp, ulong mine, int cell, ulong other = 0,
         int[]? sites = null)
     {
-        string thread = $"thread {warp.FirstThread + lane}";
+        string where = $"byte {(long)cell << Granularity} of {name} is {what}: thread {Stamp.ThreadOf(mine)}";
         if (sites is null)
-            return new(kind, $"byte {(long)cell << Granularity} of {name} is {what}: {thread}");
+            return new(kind, where);
         var source = warp.SourceAt(sites[cell]);
         string from = Stamp.IsOfOtherGroup(other, clock) ? "another group's " : "";
-        return new(kind, $"byte {(long)cell << Granularity} of {name} is {what}: {thread} and {from}thread "
-            + $"{Stamp.ThreadOf(other)}{(source is null ? "" : $" at {source}")}", source);
+        return new(kind, $"{where} and {from}thread {Stamp.ThreadOf(other)}{(source is null ? "" : $" at {source}")}",
+            source);
     }
 
-    private void Write(Warp warp, int lane, int cell)
+    private void CheckWriter(Warp warp, ulong mine, int cell, bool isCollective)
+    {
+        ulong last = Writes[cell];
+        if (IsUnwritten(last))
+            throw Fault(PtxFaultKind.Uninitialised, "read, but nobody wrote it", warp, mine, cell);
+        if (last >= Stamp.UnderWay)
+            throw Fault(PtxFaultKind.MissingWait, "read while an asynchronous copy into it is under way", warp, mine,
+                cell, last, Writers);
+        if ((last & Stamp.Unwritten) != 0)
+            throw Fault(PtxFaultKind.Uninitialised, "read, but was copied from global memory that nobody wrote", warp,
+                mine, cell, last, Writers);
+        if (IsConcurrent(last, mine, isCollective))
+            throw Race("written and read without a barrier between", warp, mine, cell, last, Writers);
+    }
+
+    private void Write(Warp warp, ulong mine, int cell)
     {
         ulong last = Writes[cell];
         if (!IsUnwritten(last))
         {
             if (last >= Stamp.UnderWay)
                 throw Fault(PtxFaultKind.MissingWait, "written while an asynchronous copy into it is under way", warp,
-                    lane, cell, last, Writers);
-            if (IsConcurrent(last, warp, lane))
-                throw Race("written twice without a barrier between", warp, lane, cell, last, Writers);
+                    mine, cell, last, Writers);
+            if (IsConcurrent(last, mine))
+                throw Race("written twice without a barrier between", warp, mine, cell, last, Writers);
         }
-        CheckReaders(warp, lane, cell);
-        Writes[cell] = Stamp.Of(clock, warp, lane);
+        CheckReaders(mine, cell, warp);
+        Writes[cell] = mine;
         Writers[cell] = warp.Position;
     }
 
     // Atomic operations are not ordered among themselves, and need not be.
-    private void Update(Warp warp, int lane, int cell, bool readsOld)
+    private void Update(Warp warp, ulong mine, int cell, bool readsOld)
     {
-        ulong last = Writes[cell], mine = Stamp.Of(clock, warp, lane) | Stamp.Atomic;
-        bool isUnwritten = IsUnwritten(last);
+        ulong last = Writes[cell];
+        bool isUnwritten = IsUnwritten(last), isFirst = isUnwritten || (last & Stamp.Atomic) == 0;
         if (isUnwritten && readsOld)
-            throw Fault(PtxFaultKind.Uninitialised, "updated, but nobody wrote it", warp, lane, cell);
+            throw Fault(PtxFaultKind.Uninitialised, "updated, but nobody wrote it", warp, mine, cell);
         if (!isUnwritten && last >= Stamp.UnderWay)
-            throw Fault(PtxFaultKind.MissingWait, "updated while an asynchronous copy into it is under way", warp, lane,
+            throw Fault(PtxFaultKind.MissingWait, "updated while an asynchronous copy into it is under way", warp, mine,
                 cell, last, Writers);
-        bool isFirst = isUnwritten || (last & Stamp.Atomic) == 0;
-        if (isFirst && !isUnwritten && IsConcurrent(last, warp, lane))
-            throw Race("written and updated without a barrier between", warp, lane, cell, last, Writers);
-        CheckReaders(warp, lane, cell);
+        if (!isUnwritten && isFirst && IsConcurrent(last, mine))
+            throw Race("written and updated without a barrier between", warp, mine, cell, last, Writers);
+        CheckReaders(mine, cell, warp);
         Writes[cell] = isFirst ? mine : Stamp.Join(last, mine, clock, Begin);
         Writers[cell] = warp.Position;
     }

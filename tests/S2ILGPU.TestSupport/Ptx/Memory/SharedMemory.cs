@@ -10,11 +10,14 @@ internal sealed unsafe class SharedMemory : IDisposable
     public const int Begin = 1024;
 
     private readonly byte* _data;
-    private readonly (int Begin, int End)[] _gaps;
+    private readonly bool[]? _isGap; // by words; null where there is none
 
     public SharedMemory(int bytes, (int Begin, int End)[] gaps, Clock? clock)
     {
-        (Bytes, _gaps) = (bytes, gaps);
+        Bytes = bytes;
+        _isGap = gaps.Length == 0 ? null : new bool[bytes / 4 + 1];
+        foreach (var (begin, end) in gaps)
+            _isGap.AsSpan((begin + 3) / 4, end / 4 - (begin + 3) / 4).Fill(true);
         _data = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(bytes, 16), 128);
         Shadow = clock is null ? null : new SharedShadow(clock, bytes);
     }
@@ -35,10 +38,9 @@ internal sealed unsafe class SharedMemory : IDisposable
         if (offset < 0 || offset + bytes > Bytes)
             throw new PtxFaultException(PtxFaultKind.OutOfBounds,
                 $"out of bounds: {bytes} bytes at byte {offset} of shared memory, which has {Bytes} bytes");
-        foreach (var (begin, end) in _gaps)
-            if (offset + bytes > begin && offset < end)
-                throw new PtxFaultException(PtxFaultKind.OutOfBounds,
-                    $"out of bounds: {bytes} bytes at byte {offset - begin} past the end of an array in shared memory");
+        if (_isGap is not null && (_isGap[offset >> 2] || _isGap[(offset + bytes - 1) >> 2]))
+            throw new PtxFaultException(PtxFaultKind.OutOfBounds,
+                $"out of bounds: {bytes} bytes at byte {offset} of shared memory lie past the end of their array");
         if ((offset & (bytes - 1)) != 0)
             throw new PtxFaultException(PtxFaultKind.Misaligned,
                 $"misaligned: {bytes} bytes at byte {offset} of shared memory");

@@ -9,21 +9,27 @@ internal static class Stamp
 {
     public const ulong UnderWay = 1ul << 63, ManyGroups = 1ul << 62, ManyWarps = 1ul << 61, ManyThreads = 1ul << 60,
         Atomic = 1ul << 59, Unwritten = 1ul << 58, Copied = 1ul << 57;
-    public const int IntervalShift = 33;
+
+    /// <summary>All but the flags.</summary>
+    public const ulong TimeMask = Copied - 1;
+
+    /// <summary>From one interval to the next.</summary>
+    public const ulong IntervalUnit = 1ul << 33;
+
+    private const ulong IntervalMask = TimeMask & ~(IntervalUnit - 1), WarpMask = IntervalUnit - 32;
     private const int WarpShift = 10;
 
     /// <summary>The stamp of a thread now.</summary>
     public static ulong Of(Clock clock, Warp warp, int lane) =>
-        clock.Interval << IntervalShift | warp.Barriers << WarpShift | (uint)(warp.FirstThread + lane);
+        clock.Interval | warp.Barriers << WarpShift | (uint)(warp.FirstThread + lane);
 
-    public static ulong IntervalOf(ulong stamp) => stamp >> IntervalShift & ((1ul << Clock.Bits) - 1);
+    public static ulong IntervalOf(ulong stamp) => stamp & IntervalMask;
 
     public static int ThreadOf(ulong stamp) => (int)(stamp & 1023);
 
-    /// <summary>Whether an access that the stamp stands for may happen at the same time as one of this thread, of the
-    /// warp as a whole where <paramref name="lane"/> is -1. Accesses before the interval <paramref name="begin"/> do not
-    /// count.</summary>
-    public static bool IsConcurrent(ulong stamp, Clock clock, ulong begin, Warp warp, int lane)
+    /// <summary>Whether an access that the stamp stands for may happen at the same time as one of the thread <paramref
+    /// name="mine"/>, or of all lanes of its warp. Accesses before <paramref name="begin"/> do not count.</summary>
+    public static bool IsConcurrent(ulong stamp, ulong mine, bool isCollective, Clock clock, ulong begin)
     {
         ulong interval = IntervalOf(stamp);
         if (interval < begin)
@@ -32,10 +38,10 @@ internal static class Stamp
             return true;
         if (interval < clock.Interval)
             return false;
-        if ((stamp & ManyWarps) != 0 || ThreadOf(stamp) / 32 != warp.Index)
+        if ((stamp & ManyWarps) != 0 || IsOfOtherWarp(stamp, mine))
             return true;
-        return BarriersOf(stamp) == warp.Barriers
-            && ((stamp & ManyThreads) != 0 || ThreadOf(stamp) != warp.FirstThread + lane);
+        return IsSameWarpInterval(stamp, mine)
+            && (isCollective || (stamp & ManyThreads) != 0 || ThreadOf(stamp) != ThreadOf(mine));
     }
 
     /// <summary>Whether that access was one of another group.</summary>
@@ -53,12 +59,21 @@ internal static class Stamp
             return mine | ManyGroups;
         if (interval < clock.Interval)
             return mine | (stamp & ManyGroups);
-        if (ThreadOf(stamp) / 32 != ThreadOf(mine) / 32)
+        if (IsOfOtherWarp(stamp, mine))
             return stamp | ManyWarps;
-        if (BarriersOf(stamp) < BarriersOf(mine))
+        if (!IsSameWarpInterval(stamp, mine))
             return mine | (stamp & (ManyGroups | ManyWarps));
         return stamp | (ThreadOf(stamp) != ThreadOf(mine) ? ManyThreads : mine & ManyThreads);
     }
 
-    private static ulong BarriersOf(ulong stamp) => stamp >> WarpShift & ((1ul << (IntervalShift - WarpShift)) - 1);
+    /// <summary>Whether joining would change nothing: several warps, several threads of this warp, or this thread have
+    /// read in the present interval.</summary>
+    public static bool IsJoined(ulong stamp, ulong mine, Clock clock) => stamp == mine
+        || ((stamp & ManyWarps) != 0 && IntervalOf(stamp) == clock.Interval)
+        || ((stamp & ManyThreads) != 0 && ((stamp ^ mine) & TimeMask) < 32);
+
+    private static bool IsOfOtherWarp(ulong stamp, ulong mine) => ((stamp ^ mine) & 1023) >= 32;
+
+    // Whether no barrier of the warp lies between.
+    private static bool IsSameWarpInterval(ulong stamp, ulong mine) => ((stamp ^ mine) & WarpMask) == 0;
 }
