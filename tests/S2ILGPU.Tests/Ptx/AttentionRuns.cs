@@ -17,12 +17,12 @@ internal static class AttentionRuns
     private static readonly Tolerance LineTolerance = new(1e-4);
 
     /// <summary>Runs kernels on problems, with copies that arrive late and early; logs each kernel before it
-    /// begins.</summary>
+    /// begins. A plain run takes two of the kernels.</summary>
     public static void ForEach(TestedKernel[] kernels, IEnumerable<AttentionData> problems, Xunit.ITestOutputHelper log,
         Action<TestedKernel, AttentionData, CopyTiming> run)
     {
         AttentionData[] made = [.. problems];
-        foreach (var kernel in kernels)
+        foreach (var kernel in TestScale.Part(kernels, 2))
         {
             log.WriteLine(kernel.Variant.Name);
             foreach (var data in made)

@@ -31,13 +31,13 @@ internal sealed class InterpretedKernel(MethodInfo method, int threads)
     /// <summary>Whether it is compiled as portable kernels are: for sm_75, and no loop unrolled.</summary>
     public bool IsPortable { get; init; }
 
-    /// <summary>The PTX.</summary>
+    /// <summary>The PTX, with C# lines.</summary>
     public string Text
     {
         get
         {
             lock (_lock)
-                return _text ??= Compile();
+                return _text ??= Compile(sourceLines: true);
         }
     }
 
@@ -68,6 +68,8 @@ internal sealed class InterpretedKernel(MethodInfo method, int threads)
         machine.Launch(grid, Threads, values.ToBytes(), sharedBytes ?? SharedBytes);
     }
 
-    private string Compile() => OfflineCompiler.Ptx(Method, Threads, MinGroups, IsPortable ? 75 : 80,
-        unroll: !IsPortable, sourceLines: true);
+    /// <summary>Compiles the kernel.</summary>
+    /// <param name="sourceLines">Whether the PTX names C# lines: without, it is what engines run.</param>
+    public string Compile(bool sourceLines) => OfflineCompiler.Ptx(Method, Threads, MinGroups, IsPortable ? 75 : 80,
+        unroll: !IsPortable, sourceLines);
 }

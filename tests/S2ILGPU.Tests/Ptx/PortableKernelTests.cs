@@ -18,13 +18,15 @@ public sealed partial class PortableKernelTests
     // Of the largest group that any of them is launched with.
     private const int Threads = 256;
 
-    private static readonly string[] s_families = ["Elementwise", "Rows", "Multiplication", "Optimizer"];
+    private static readonly string[] s_families = ["Elementwise", "Row", "MatMul", "Optimizer"];
 
     /// <summary>The kernels by name, found by their shape, so that none is left out: an operation struct, or a static
     /// method without result of one argument struct.</summary>
     private static readonly Dictionary<string, MethodInfo> s_kernels = Find().ToDictionary(NameOf);
 
-    public static TheoryData<string> Names => new(s_kernels.Keys.Order());
+    internal static IEnumerable<string> AllNames => s_kernels.Keys.Order();
+
+    public static TheoryData<string> Names => [.. Sweeps.Portable];
 
     [Fact]
     public void The_search_finds_every_family() =>
