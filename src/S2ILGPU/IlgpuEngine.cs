@@ -63,6 +63,12 @@ public sealed partial class IlgpuEngine : IEngine
     /// <summary>The device's queue.</summary>
     internal DeviceQueue Queue => _queue;
 
+    /// <summary>Whether memory is handed out full of NaN; for tests.</summary>
+    internal bool PoisonsMemory
+    {
+        set => _queue.Memory.Poison = value ? _queue.Stream : null;
+    }
+
     /// <summary>Memory of the program as a tensor, without a copy: the way for programs that have views of their own
     /// and want attention on them.</summary>
     /// <param name="memory">Row-major elements: <c>float</c> is Float32, <c>ILGPU.Half</c> Float16, <c>ushort</c> the

@@ -94,7 +94,7 @@ public sealed class TrainCommandTests : IDisposable
         using (var process = ToolProcess.Start($"train {options} --out {Model}"))
         {
             string log = Path.Combine(Model, ModelFolder.Log);
-            for (int wait = 0; wait < 1200 && !(File.Exists(log) && new FileInfo(log).Length > 300); wait++)
+            while (!process.HasExited && !(File.Exists(log) && new FileInfo(log).Length > 300))
                 await Task.Delay(50, TestContext.Current.CancellationToken);
             // Handled like SIGINT, but never ignored from the start, as SIGINT is in whatever a shell runs in the
             // background.

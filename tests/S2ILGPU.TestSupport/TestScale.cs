@@ -1,9 +1,61 @@
+using System.Collections.Concurrent;
+
 namespace S2ILGPU.TestSupport;
 
-/// <summary>How much the tests do: <c>S2_TESTS=full</c> runs long sweeps and the installation of the packages
-/// too.</summary>
+/// <summary>How much of its sweeps a run of the tests takes: a few cases of each, drawn by the seed of the run, or all
+/// with the environment variable <c>S2_TESTS=full</c>.</summary>
 public static class TestScale
 {
-    /// <summary>Whether the long tests run.</summary>
-    public static bool IsFull => Environment.GetEnvironmentVariable("S2_TESTS") == "full";
+    private static readonly ConcurrentDictionary<string, (int Taken, int Total)> s_sweeps = [];
+
+    /// <summary>Whether all cases of all sweeps run.</summary>
+    public static bool IsFull { get; } = Environment.GetEnvironmentVariable("S2_TESTS") switch
+    {
+        null or "" => false,
+        "full" => true,
+        var other => throw new ArgumentException($"S2_TESTS must be 'full' or not set, got '{other}'"),
+    };
+
+    /// <summary>What the sweeps of this run leave out.</summary>
+    public static string Report
+    {
+        get
+        {
+            var sweeps = s_sweeps.Where(s => s.Value.Taken < s.Value.Total).OrderBy(s => s.Key, StringComparer.Ordinal);
+            return $"S2_TESTS=full runs {s_sweeps.Values.Sum(s => s.Total)} cases of sweeps, this run "
+                + $"{s_sweeps.Values.Sum(s => s.Taken)}: "
+                + string.Join(", ", sweeps.Select(s => $"{s.Key} {s.Value.Taken} of {s.Value.Total}"));
+        }
+    }
+
+    /// <summary>The cases of a sweep that this run takes, in their order.</summary>
+    /// <param name="sweep">Its name, for the report.</param>
+    /// <param name="cases">All of them.</param>
+    /// <param name="count">How many a plain run takes.</param>
+    public static T[] Sample<T>(string sweep, IEnumerable<T> cases, int count)
+    {
+        T[] all = [.. cases];
+        T[] taken = IsFull ? all : Draw(all, count);
+        s_sweeps[sweep] = (taken.Length, all.Length);
+        return taken;
+    }
+
+    /// <summary>The same, where a plain run takes so many of each kind.</summary>
+    public static T[] Sample<T, TKind>(string sweep, IEnumerable<T> cases, Func<T, TKind> kind, int count)
+    {
+        T[] all = [.. cases];
+        T[] taken = IsFull ? all : [.. all.GroupBy(kind).SelectMany(group => Draw([.. group], count))];
+        s_sweeps[sweep] = (taken.Length, all.Length);
+        return taken;
+    }
+
+    /// <summary>Some of the parts that one case consists of; nothing is reported.</summary>
+    public static T[] Part<T>(IEnumerable<T> parts, int count) => IsFull ? [.. parts] : Draw([.. parts], count);
+
+    private static T[] Draw<T>(T[] all, int count)
+    {
+        int[] order = [.. Enumerable.Range(0, all.Length)];
+        Seeds.NewRandom().Shuffle(order);
+        return [.. order.Take(count).Order().Select(n => all[n])];
+    }
 }

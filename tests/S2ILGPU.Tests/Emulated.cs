@@ -9,14 +9,21 @@ internal static class Emulated
     /// <summary>The name of the device.</summary>
     public const string Device = "ilgpu-cpu";
 
-    /// <summary>An engine on it.</summary>
-    public static IEngine Create() => IlgpuDevices.CreateEngine(Device);
+    /// <summary>An engine on it, which hands out memory full of NaN.</summary>
+    public static IEngine Create() => CreatePoisoned();
 
     /// <summary>An engine on it that runs the tensor-core kernels with the C# bodies of their primitives.</summary>
     public static IEngine CreateWithTensorCores()
     {
-        var engine = IlgpuDevices.CreateEngine(Device);
+        var engine = CreatePoisoned();
         engine.AttentionKernels.UseTensorCores = true;
+        return engine;
+    }
+
+    private static IlgpuEngine CreatePoisoned()
+    {
+        var engine = IlgpuDevices.CreateEngine(Device);
+        engine.PoisonsMemory = true;
         return engine;
     }
 }

@@ -51,6 +51,12 @@ public sealed unsafe partial class CpuEngine : IEngine
     /// <summary>Number of threads, the calling one included.</summary>
     public int Threads => _pool.Workers;
 
+    /// <summary>Whether memory is handed out full of NaN; for tests.</summary>
+    internal bool PoisonsMemory
+    {
+        set => _memory.IsPoisoned = value;
+    }
+
     /// <summary>The threads.</summary>
     internal WorkerPool Pool => _pool;
 

@@ -88,6 +88,7 @@ public abstract class CachingAllocator<TBuffer>(Type engine, int classesPerDoubl
             $"a buffer of {buffer.SizeBytes} bytes in the class of {classBytes}");
         buffer.HeldBytes = 0;
         LiveBuffers++;
+        OnRented(buffer);
         return buffer;
     }
 
@@ -131,6 +132,13 @@ public abstract class CachingAllocator<TBuffer>(Type engine, int classesPerDoubl
     /// <param name="classBytes">Size of the piece: that of the class.</param>
     /// <returns>A new buffer of <paramref name="classBytes"/>.</returns>
     protected abstract TBuffer Allocate(long sizeBytes, long classBytes);
+
+    /// <summary>A buffer is about to be handed out; does nothing unless overridden. The engines' tests fill it with NaN
+    /// here, so that a kernel that reads unwritten memory fails.</summary>
+    /// <param name="buffer">New, or as it was returned.</param>
+    protected virtual void OnRented(TBuffer buffer)
+    {
+    }
 
     /// <summary>Gives the memory of a buffer back to the system. Tensors may still hold the buffer.</summary>
     /// <param name="buffer">A buffer of this allocator.</param>

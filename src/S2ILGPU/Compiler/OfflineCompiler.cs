@@ -20,15 +20,25 @@ internal static class OfflineCompiler
     /// <param name="threads">Threads per group.</param>
     /// <param name="architecture">75 (portable kernels), 80 or 90.</param>
     /// <param name="unroll">Whether constant loops are unrolled, as all tensor-core kernels need.</param>
-    public static string Ptx(MethodInfo kernel, int threads, int architecture, bool unroll = true)
+    /// <param name="sourceLines">Whether <c>.file</c> and <c>.loc</c> name the C# line of each instruction.</param>
+    public static string Ptx(MethodInfo kernel, int threads, int architecture, bool unroll = true,
+        bool sourceLines = false)
     {
-        using var context = Context.Create(builder => builder.Optimize(OptimizationLevel.O2).EnableAlgorithms()
-            .TensorCores());
+        using var context = Context.Create(builder =>
+        {
+            builder.Optimize(OptimizationLevel.O2).EnableAlgorithms().TensorCores();
+            if (sourceLines)
+                SourceLines.Enable(builder);
+        });
+        if (sourceLines)
+            foreach (var assembly in new[] { typeof(OfflineCompiler).Assembly, kernel.Module.Assembly }.Distinct())
+                SourceLines.IncludeGenericTypes(context, assembly);
         using var backend = new PTXBackend(context, new CudaArchitecture(architecture / 10, architecture % 10),
             CudaInstructionSet.ISA_78, null!);
         var entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel);
         var specialization = new KernelSpecialization(threads, null);
-        var compiled = unroll ? backend.Compile(entry, specialization, new UnrollLoops())
+        var compiled = sourceLines ? backend.Compile(entry, specialization, new SourceLines(unroll))
+            : unroll ? backend.Compile(entry, specialization, new UnrollLoops())
             : backend.Compile(entry, specialization);
         return ((PTXCompiledKernel)compiled).PTXAssembly;
     }

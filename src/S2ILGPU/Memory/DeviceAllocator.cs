@@ -17,6 +17,10 @@ namespace S2ILGPU.Memory;
 internal sealed class DeviceAllocator(Accelerator accelerator, Type engine, long limitBytes)
     : CachingAllocator<IlgpuBuffer>(engine, classesPerDoubling: 8)
 {
+    /// <summary>The stream on which memory is filled with NaN before it is handed out, for tests; null leaves it as it
+    /// is.</summary>
+    public AcceleratorStream? Poison { get; set; }
+
     /// <inheritdoc/>
     public override void Trim()
     {
@@ -50,6 +54,12 @@ internal sealed class DeviceAllocator(Accelerator accelerator, Type engine, long
         {
             throw OutOfMemory(sizeBytes, exception);
         }
+    }
+
+    protected override void OnRented(IlgpuBuffer buffer)
+    {
+        if (Poison is { } stream)
+            buffer.Words.MemSet(stream, 0xff);
     }
 
     protected override void Free(IlgpuBuffer buffer) => buffer.Free();

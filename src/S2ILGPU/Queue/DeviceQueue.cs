@@ -44,7 +44,7 @@ internal sealed partial class DeviceQueue : IDisposable
     /// <summary>Multiprocessors of the device.</summary>
     public int Multiprocessors => _accelerator.NumMultiprocessors;
 
-    private AcceleratorStream Stream { get; }
+    public AcceleratorStream Stream { get; }
 
     /// <summary>Contiguous uninitialised memory as a tensor, from the cache where possible.</summary>
     public Tensor Allocate(Shape shape, ElementType elementType)

@@ -24,6 +24,8 @@ public sealed class CpuOneThreadMemoryTests()
 public sealed class CpuTwoThreadsMemoryTests()
     : MemoryTests(() => CpuEngines.Create(SimdWidth.Auto, 2), ElementType.Float16, ElementType.BFloat16);
 
+public sealed class CpuUnwrittenMemoryTests() : UnwrittenMemoryTests(() => CpuEngines.Create(SimdWidth.Auto, 1));
+
 public sealed class CpuScalarElementwiseTests() : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Scalar, 1));
 public sealed class CpuBits128ElementwiseTests() : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits128, 2));
 public sealed class CpuBits256ElementwiseTests() : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits256, 1));

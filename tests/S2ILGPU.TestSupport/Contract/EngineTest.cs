@@ -1,3 +1,4 @@
+using S2ILGPU.Cpu;
 using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 using Xunit;
@@ -21,8 +22,14 @@ public abstract class EngineTest : IDisposable
     /// </summary>
     public static Action<int>? RunStarts { get; set; }
 
-    /// <summary>Creates the engine under test.</summary>
-    protected EngineTest(Func<IEngine> create) => Tested = create();
+    /// <summary>Creates the engine under test. Its memory is full of NaN when it is handed out, so that a call that
+    /// reads what nobody wrote shows; factories of other engines than the CPU's see to that themselves.</summary>
+    protected EngineTest(Func<IEngine> create)
+    {
+        Tested = create();
+        if (Tested is CpuEngine cpu)
+            cpu.PoisonsMemory = true;
+    }
 
     /// <summary>The engine under test.</summary>
     protected IEngine Tested { get; }

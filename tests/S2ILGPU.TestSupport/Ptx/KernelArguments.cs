@@ -28,11 +28,11 @@ public sealed class KernelArguments
     /// <param name="path">Names of the fields, joined by dots, as in <c>Lists.Rows</c>.</param>
     /// <param name="data">The array; elements may be of another type than the view's, the length follows from the
     /// bytes.</param>
-    /// <param name="isReadOnly">Whether the kernel must not write it.</param>
-    public KernelArguments View<T>(string path, T[] data, bool isReadOnly = true) where T : unmanaged
+    /// <param name="access">What the kernel may do with it.</param>
+    public KernelArguments View<T>(string path, T[] data, PtxAccess access = PtxAccess.Input) where T : unmanaged
     {
         // an empty view has no memory at all
-        ulong address = data.Length == 0 ? 0 : _machine.Map(data, path, isReadOnly);
+        ulong address = data.Length == 0 ? 0 : _machine.Map(data, path, access);
         return View(path, address, (long)data.Length * Unsafe.SizeOf<T>());
     }
 

@@ -14,7 +14,10 @@ namespace S2ILGPU.TestSupport.Ptx;
 /// </remarks>
 public sealed class PtxMachine(PtxProgram program, PtxOptions? options = null) : IDisposable
 {
-    private readonly GlobalMemory _global = new();
+    private const int MaximumStaticShared = 48 * 1024;
+
+    private readonly Clock _clock = new();
+    private GlobalMemory? _global;
 
     /// <summary>Decodes the only kernel of a PTX text.</summary>
     public PtxMachine(string text, PtxOptions? options = null) : this(PtxProgram.Parse(text), options)
@@ -32,8 +35,8 @@ public sealed class PtxMachine(PtxProgram program, PtxOptions? options = null) :
 
     /// <summary>Makes an array part of global memory and returns its address; the kernel works on the array
     /// itself.</summary>
-    public ulong Map<T>(T[] data, string name, bool isReadOnly = false) where T : unmanaged =>
-        _global.Map(data, (long)data.Length * Unsafe.SizeOf<T>(), name, isReadOnly);
+    public ulong Map<T>(T[] data, string name, PtxAccess access) where T : unmanaged =>
+        Global.Map(data, (long)data.Length * Unsafe.SizeOf<T>(), name, access);
 
     /// <summary>Runs a grid, one group after another in a seeded order.</summary>
     /// <param name="grid">Groups.</param>
@@ -43,23 +46,29 @@ public sealed class PtxMachine(PtxProgram program, PtxOptions? options = null) :
     public void Launch(PtxDim grid, PtxDim size, byte[] arguments, int dynamicSharedBytes = 0)
     {
         if (arguments.Length != Program.ArgumentBytes)
-            throw new PtxFaultException(
+            throw new PtxFaultException(PtxFaultKind.Launch,
                 $"{Program.Name} takes {Program.ArgumentBytes} bytes of arguments, not {arguments.Length}");
         if (Program.MaximumThreads > 0 && size.Count > Program.MaximumThreads)
-            throw new PtxFaultException(
+            throw new PtxFaultException(PtxFaultKind.Launch,
                 $"{Program.Name} was compiled for {Program.MaximumThreads} threads a group, not {size.Count}");
-        if (Program.DynamicSharedOffset + dynamicSharedBytes > Options.MaximumSharedBytes)
-            throw new PtxFaultException(
-                $"{Program.DynamicSharedOffset + dynamicSharedBytes} bytes of shared memory; a group may have "
+        if (Program.StaticSharedBytes > MaximumStaticShared)
+            throw new PtxFaultException(PtxFaultKind.Launch,
+                $"{Program.StaticSharedBytes} bytes of static shared memory, at most {MaximumStaticShared} are possible");
+        if (Program.StaticSharedBytes + dynamicSharedBytes > Options.MaximumSharedBytes)
+            throw new PtxFaultException(PtxFaultKind.Launch,
+                $"{Program.StaticSharedBytes + dynamicSharedBytes} bytes of shared memory; a group may have "
                 + $"{Options.MaximumSharedBytes}");
         var random = new Random(Options.Seed);
         int[] order = [.. Enumerable.Range(0, checked((int)grid.Count))];
         random.Shuffle(order);
-        using var group = new Group(Program, Options, grid, size, arguments, dynamicSharedBytes, _global);
+        using var group = new Group(Program, Options, grid, size, arguments, dynamicSharedBytes, Global, _clock);
+        _clock.BeginLaunch();
         foreach (int n in order)
             WarpInstructions += group.Run(new PtxDim(n % grid.X, n / grid.X % grid.Y, n / grid.X / grid.Y), random);
     }
 
     /// <summary>Lets the arrays go.</summary>
-    public void Dispose() => _global.Dispose();
+    public void Dispose() => _global?.Dispose();
+
+    private GlobalMemory Global => _global ??= new GlobalMemory(Options.DetectRaces ? _clock : null);
 }

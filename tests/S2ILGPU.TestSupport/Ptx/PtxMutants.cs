@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 namespace S2ILGPU.TestSupport.Ptx;
 
 /// <summary>What kind of fault was planted.</summary>
-public enum PtxFaultKind
+public enum PtxMutantKind
 {
     /// <summary>A wait for asynchronous copies is gone.</summary>
     WaitDropped,
@@ -55,7 +55,7 @@ public enum PtxFaultKind
 /// <param name="Count">Number of those instructions.</param>
 /// <param name="Line">Line of the text.</param>
 /// <param name="Plant">Makes the text.</param>
-public sealed record PtxMutant(PtxFaultKind Kind, int Ordinal, int Count, int Line, Func<string> Plant)
+public sealed record PtxMutant(PtxMutantKind Kind, int Ordinal, int Count, int Line, Func<string> Plant)
 {
     /// <summary>The text, made anew by every call.</summary>
     public string Text => Plant();
@@ -73,29 +73,29 @@ public static partial class PtxMutants
     {
         int begin = KernelBegin(text);
         var found = new List<PtxMutant>();
-        Every(PtxFaultKind.WaitDropped, Wait(), _ => "");
-        Every(PtxFaultKind.WaitWeakened, Wait(), m => $"cp.async.wait_group {int.Parse(m.Groups[1].ValueSpan) + 1};");
-        Every(PtxFaultKind.CommitDropped, Commit(), _ => "");
-        Every(PtxFaultKind.BarrierDropped, GroupBarrier(), _ => "");
-        Every(PtxFaultKind.WarpBarrierDropped, WarpBarrier(), _ => "");
-        Every(PtxFaultKind.TransposeSwapped, LoadMatrix(), m => m.Value.Contains(".trans", StringComparison.Ordinal)
+        Every(PtxMutantKind.WaitDropped, Wait(), _ => "");
+        Every(PtxMutantKind.WaitWeakened, Wait(), m => $"cp.async.wait_group {int.Parse(m.Groups[1].ValueSpan) + 1};");
+        Every(PtxMutantKind.CommitDropped, Commit(), _ => "");
+        Every(PtxMutantKind.BarrierDropped, GroupBarrier(), _ => "");
+        Every(PtxMutantKind.WarpBarrierDropped, WarpBarrier(), _ => "");
+        Every(PtxMutantKind.TransposeSwapped, LoadMatrix(), m => m.Value.Contains(".trans", StringComparison.Ordinal)
             ? m.Value.Replace(".trans", "") : m.Value.Replace(".x4", ".x4.trans"));
-        Every(PtxFaultKind.MatrixMoved, LoadMatrixAddress(), m =>
+        Every(PtxMutantKind.MatrixMoved, LoadMatrixAddress(), m =>
             $"{m.Groups[1].Value}+{(m.Groups[2].Success ? int.Parse(m.Groups[2].ValueSpan) : 0) ^ 16}];");
-        Every(PtxFaultKind.SwizzleDropped, Xor(), m => $"mov.b32 {m.Groups[1].Value}, {m.Groups[2].Value};");
-        Every(PtxFaultKind.ExponentialDropped, Exponential(), m =>
+        Every(PtxMutantKind.SwizzleDropped, Xor(), m => $"mov.b32 {m.Groups[1].Value}, {m.Groups[2].Value};");
+        Every(PtxMutantKind.ExponentialDropped, Exponential(), m =>
             $"mov.f32 {m.Groups[1].Value}, {m.Groups[2].Value};");
-        Every(PtxFaultKind.PackDropped, Pack(), m => $"mov.b32 {m.Groups[1].Value}, 0;");
-        Every(PtxFaultKind.ShuffleDropped, Shuffle(), m => $"mov.b32 {m.Groups[1].Value}, {m.Groups[2].Value};");
-        Every(PtxFaultKind.ProductDropped, Product(), m =>
+        Every(PtxMutantKind.PackDropped, Pack(), m => $"mov.b32 {m.Groups[1].Value}, 0;");
+        Every(PtxMutantKind.ShuffleDropped, Shuffle(), m => $"mov.b32 {m.Groups[1].Value}, {m.Groups[2].Value};");
+        Every(PtxMutantKind.ProductDropped, Product(), m =>
             string.Join(' ', m.Groups[1].Value.Split(',')
             .Zip(m.Groups[2].Value.Split(','), (d, c) => $"mov.b32 {d.Trim()}, {c.Trim()};")));
-        Every(PtxFaultKind.ZeroFillDropped, ZeroFill(), m => $"{m.Groups[1].Value}, 16;");
+        Every(PtxMutantKind.ZeroFillDropped, ZeroFill(), m => $"{m.Groups[1].Value}, 16;");
         if (OffByOne(text, begin) is { } mask)
             found.Add(mask);
         return found;
 
-        void Every(PtxFaultKind kind, Regex pattern, Func<Match, string> replacement)
+        void Every(PtxMutantKind kind, Regex pattern, Func<Match, string> replacement)
         {
             var matches = pattern.Matches(text, begin).ToArray();
             int[] order = [.. Enumerable.Range(0, matches.Length)];
@@ -120,7 +120,7 @@ public static partial class PtxMutants
         string Mutant() => text[..begin] + Comparison()
             .Replace(text[begin..], m => m.Groups[1].Value == comparisons.Key
             ? m.Value.Replace($"setp.{comparisons.Key}", $"setp.{changed}") : m.Value);
-        return new PtxMutant(PtxFaultKind.MaskOffByOne, 0, 1, LineOf(text, comparisons.First().Index), Mutant);
+        return new PtxMutant(PtxMutantKind.MaskOffByOne, 0, 1, LineOf(text, comparisons.First().Index), Mutant);
     }
 
     private static int KernelBegin(string text)

@@ -20,8 +20,8 @@ public sealed record PtxOptions
     /// <summary>Chooses the order of warps and how long each runs before another takes its turn.</summary>
     public int Seed { get; init; }
 
-    /// <summary>Shared memory: reading what nobody wrote, or what another thread wrote or a copy brings without the
-    /// wait and the barrier that order them, is a fault.</summary>
+    /// <summary>Whether accesses are followed: races, reads of what nobody wrote, and missing waits are
+    /// faults.</summary>
     public bool DetectRaces { get; init; } = true;
 
     /// <summary>Rows of an ldmatrix that meet in the same banks are a fault.</summary>

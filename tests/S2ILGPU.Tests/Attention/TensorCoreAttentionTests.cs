@@ -9,7 +9,7 @@ namespace S2ILGPU.Tests.Attention;
 
 /// <summary>
 /// The tensor-core kernels through the engine, with the C# bodies of their primitives: a few small problems for each
-/// way through the host code. All variants are run by the PTX interpreter.
+/// way through the host code. All variants run on the PTX machine.
 /// </summary>
 public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWithTensorCores, ElementType.BFloat16)
 {

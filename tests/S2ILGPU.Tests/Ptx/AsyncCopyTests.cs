@@ -40,6 +40,8 @@ public sealed class AsyncCopyTests
         Assert.Contains("under way", Fault(Copy.Replace("cp.async.commit_group;", ""), timing));
         Assert.Matches("without a barrier|under way|nobody", Fault(Copy.Replace("bar.sync 0;", ""), timing));
         Assert.Contains("may still read", Fault(Copy + "\ncp.async.cg.shared.global [%r4], [%rd6], 16;", timing));
+        Assert.Contains("has not waited", Fault(Copy + "\nadd.u32 %r4, %r4, 1024;"
+            + "\ncp.async.cg.shared.global [%r4], [%rd6], 16;", timing));
         Assert.Contains("under way",
             Fault(Copy.Replace("cp.async.commit_group;", "st.shared.u32 [%r4], 1;\ncp.async.commit_group;"), timing));
     }
@@ -69,7 +71,8 @@ public sealed class AsyncCopyTests
     public void Groups_of_copies_are_waited_for_in_their_order(CopyTiming timing)
     {
         string body = Copy.Replace("cp.async.wait_group 0;",
-            "cp.async.cg.shared.global [%r4+1024], [%rd6], 16;\ncp.async.commit_group;\ncp.async.wait_group 1;");
+            "cp.async.cg.shared.global [%r4+1024], [%rd6], 16;\ncp.async.commit_group;\ncp.async.wait_group 1;")
+            + "\ncp.async.wait_all;";
         Assert.Equal(Enumerable.Range(0, 64).Select(n => (uint)(n ^ 1) * 4), Run(body, timing));
         Assert.Contains("under way",
             Fault(body.Replace("ld.shared.u32 %r6, [%r5];", "ld.shared.u32 %r6, [%r5+1024];"), timing));

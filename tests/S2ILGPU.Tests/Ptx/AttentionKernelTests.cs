@@ -10,7 +10,7 @@ namespace S2ILGPU.Tests.Ptx;
 /// kernel that a test logs is the one that failed.</summary>
 public sealed class ForwardKernelTests(ITestOutputHelper log)
 {
-    public static TheoryData<string> Problems => [.. KernelCatalog.Problems(KernelOperation.Forward)];
+    public static TheoryData<string> Problems => [.. Sweeps.Forward];
 
     [Theory]
     [MemberData(nameof(Problems))]
@@ -26,17 +26,13 @@ public sealed class ForwardKernelTests(ITestOutputHelper log)
 /// <summary>The PTX of the backward kernels, and of those that prepare delta.</summary>
 public sealed class BackwardKernelTests(ITestOutputHelper log)
 {
-    private static readonly KernelOperation[] _operations =
-        [KernelOperation.KeyValueGradient, KernelOperation.KeyGradient, KernelOperation.ValueGradient,
-        KernelOperation.QueryGradient];
-
-    public static TheoryData<string> Problems => [.. KernelCatalog.Problems(_operations)];
+    public static TheoryData<string> Problems => [.. Sweeps.Backward];
 
     [Theory]
     [MemberData(nameof(Problems))]
     public void Gradients_agree_with_float64(string problems)
     {
-        var kernels = KernelCatalog.WithProblems(problems, _operations);
+        var kernels = KernelCatalog.WithProblems(problems, Sweeps.BackwardOperations);
         AttentionRuns.ForEach(kernels, AttentionProblems.Of(kernels[0]), log, (kernel, data, copies) =>
         {
             var lines = AttentionRuns.Delta(KernelCatalog.DeltaOf(kernel.Type, kernel.HeadDim), data, copies,
@@ -49,7 +45,7 @@ public sealed class BackwardKernelTests(ITestOutputHelper log)
 /// <summary>The PTX of the decoding kernels and of those that join their parts.</summary>
 public sealed class DecodeKernelTests(ITestOutputHelper log)
 {
-    public static TheoryData<string> Problems => [.. KernelCatalog.Problems(KernelOperation.Decode)];
+    public static TheoryData<string> Problems => [.. Sweeps.Decode];
 
     [Theory]
     [MemberData(nameof(Problems))]
@@ -68,7 +64,7 @@ public sealed class DecodeKernelTests(ITestOutputHelper log)
 /// <summary>The PTX of the kernels that copy operands to tiles.</summary>
 public sealed class PackKernelTests
 {
-    public static TheoryData<string> Kernels => [.. KernelCatalog.Names(KernelOperation.Pack)];
+    public static TheoryData<string> Kernels => [.. Sweeps.Pack];
 
     [Theory]
     [MemberData(nameof(Kernels))]

@@ -17,12 +17,12 @@ internal static class AttentionRuns
     private static readonly Tolerance LineTolerance = new(1e-4);
 
     /// <summary>Runs kernels on problems, with copies that arrive late and early; logs each kernel before it
-    /// begins.</summary>
+    /// begins. A plain run takes two of the kernels.</summary>
     public static void ForEach(TestedKernel[] kernels, IEnumerable<AttentionData> problems, Xunit.ITestOutputHelper log,
         Action<TestedKernel, AttentionData, CopyTiming> run)
     {
         AttentionData[] made = [.. problems];
-        foreach (var kernel in kernels)
+        foreach (var kernel in TestScale.Part(kernels, 2))
         {
             log.WriteLine(kernel.Variant.Name);
             foreach (var data in made)
@@ -50,8 +50,8 @@ internal static class AttentionRuns
             SetLists(a, lists, keys.Pages);
             a.View("Query", data.QueryPlace.Scatter(data.Query.Halves)).Value("QueryRows", data.QueryPlace.Rows)
                 .View("Keys", keys.Keys).View("Values", keys.Values);
-            a.View("Output", output, isReadOnly: false).Value("OutputRows", data.QueryPlace.Rows)
-                .View("LogSumExp", lines, isReadOnly: false);
+            a.View("Output", output, PtxAccess.Output).Value("OutputRows", data.QueryPlace.Rows)
+                .View("LogSumExp", lines, PtxAccess.Output);
             a.Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows)
                 .Value("ScaleLog2", data.ScaleLog2).Value("Causal", IsCausal(data));
         }, text);
@@ -84,8 +84,8 @@ internal static class AttentionRuns
             SetLists(a, lists, keys.Pages);
             a.View("Query", data.QueryPlace.Scatter(data.Query.Halves)).Value("QueryRows", data.QueryPlace.Rows)
                 .View("Keys", keys.Keys).View("Values", keys.Values);
-            a.View("PartialOutput", partialOutput, isReadOnly: false)
-                .View("PartialLogSumExp", partialLines, isReadOnly: false).Value("Splits", splits)
+            a.View("PartialOutput", partialOutput, PtxAccess.Output)
+                .View("PartialLogSumExp", partialLines, PtxAccess.Output).Value("Splits", splits)
                 .Value("ScaleLog2", data.ScaleLog2);
         }, decodeText);
         var output = data.QueryPlace.Untouched<ushort>();
@@ -94,8 +94,8 @@ internal static class AttentionRuns
         merge.Launch((count + merge.Threads - 1) / merge.Threads, copies, a =>
         {
             a.View("Rows", lists.Rows).View("PartialOutput", partialOutput).View("PartialLogSumExp", partialLines);
-            a.View("Output", output, isReadOnly: false).Value("OutputRows", data.QueryPlace.Rows)
-                .View("LogSumExp", lines, isReadOnly: false);
+            a.View("Output", output, PtxAccess.Output).Value("OutputRows", data.QueryPlace.Rows)
+                .View("LogSumExp", lines, PtxAccess.Output);
             a.Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows)
                 .Value("Splits", splits)
                 .Value("GroupHeads", groupHeads).Value("HeadQuads", quads).Value("Count", count);
@@ -121,7 +121,7 @@ internal static class AttentionRuns
                 .Value("OutputGradientRows", data.QueryPlace.Rows);
             a.View("LogSumExp", data.LogSumExp.Select(x => (float)x).ToArray())
                 .View("LogSumExpGradient", data.LogSumExpGradient);
-            a.View("Lines", lines, isReadOnly: false).Value("Heads", data.Problem.QueryHeads)
+            a.View("Lines", lines, PtxAccess.Output).Value("Heads", data.Problem.QueryHeads)
                 .Value("LogSumExpRows", data.Problem.QueryRows);
         }, text);
         return lines;
@@ -148,8 +148,8 @@ internal static class AttentionRuns
                 .View("Rows2", rowsAreKeys ? packedValues : packedGradients);
             a.View("Columns1", rowsAreKeys ? packedQueries : packedKeys)
                 .View("Columns2", rowsAreKeys ? packedGradients : packedValues).View("Lines", deltaLines);
-            a.View("Gradient1", gradient1, isReadOnly: false).Value("Gradient1Rows", place.Rows)
-                .View("Gradient2", gradient2, isReadOnly: false).Value("Gradient2Rows", place.Rows);
+            a.View("Gradient1", gradient1, PtxAccess.Output).Value("Gradient1Rows", place.Rows)
+                .View("Gradient2", gradient2, PtxAccess.Output).Value("Gradient2Rows", place.Rows);
             a.Value("ScaleLog2", data.ScaleLog2).Value("Scale", data.Scale).Value("Causal", IsCausal(data))
                 .Value("FloatGradients", 0);
         }, text);
@@ -187,8 +187,8 @@ internal static class AttentionRuns
         var rows = TensorPlace.Of(data.QueryShape, 0).Rows with { Offset = offset };
         var packed = AttentionData.Untouched<ushort>((long)tiles.Length * 64 * data.Problem.HeadDim);
         kernel.Launch(tiles.Length, CopyTiming.Late, a => a.View("Tiles", tiles)
-            .View("Source", Words(values, data.Type, offset)).Value("SourceRows", rows)
-            .View("Packed", packed, isReadOnly: false).Value("HeadChunks", data.Problem.HeadDim / 8));
+            .View("Source", Words(values, stored, offset)).Value("SourceRows", rows)
+            .View("Packed", packed, PtxAccess.Output).Value("HeadChunks", data.Problem.HeadDim / 8));
         var expected = data.Pack(rounded, data.QueryShape, tiles);
         for (int n = 0; n < packed.Length; n++)
             Xunit.Assert.True(expected[n] == packed[n],

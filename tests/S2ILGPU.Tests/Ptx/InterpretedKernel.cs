@@ -28,13 +28,13 @@ internal sealed class InterpretedKernel(MethodInfo method, int threads)
     /// <summary>Whether it is compiled as portable kernels are: for sm_75, and no loop unrolled.</summary>
     public bool IsPortable { get; init; }
 
-    /// <summary>The PTX.</summary>
+    /// <summary>The PTX, with C# lines.</summary>
     public string Text
     {
         get
         {
             lock (_lock)
-                return _text ??= Compile();
+                return _text ??= Compile(sourceLines: true);
         }
     }
 
@@ -52,18 +52,21 @@ internal sealed class InterpretedKernel(MethodInfo method, int threads)
     /// <param name="copies">When asynchronous copies arrive.</param>
     /// <param name="arguments">Sets the fields of the kernel's argument struct.</param>
     /// <param name="text">Other PTX in place of the kernel's own: a mutant.</param>
-    public void Launch(PtxDim grid, CopyTiming copies, Action<KernelArguments> arguments, string? text = null)
+    /// <param name="seed">Order of the threads; the seed of the run if it is not given.</param>
+    /// <param name="sharedBytes">Dynamic shared memory in place of <see cref="SharedBytes"/>.</param>
+    public void Launch(PtxDim grid, CopyTiming copies, Action<KernelArguments> arguments, string? text = null,
+        int? seed = null, int? sharedBytes = null)
     {
         var program = text is null ? Program : PtxProgram.Parse(text);
         using var machine = new PtxMachine(program,
-            new PtxOptions { Copies = copies, Seed = Seeds.Current, MaximumWarpInstructions = 5_000_000 });
+            new PtxOptions { Copies = copies, Seed = seed ?? Seeds.Current, MaximumWarpInstructions = 5_000_000 });
         var values = new KernelArguments(machine, Method.GetParameters()[0].ParameterType);
         arguments(values);
-        machine.Launch(grid, Threads, values.ToBytes(), SharedBytes);
+        machine.Launch(grid, Threads, values.ToBytes(), sharedBytes ?? SharedBytes);
     }
 
-    private string Compile()
-    {
-        return OfflineCompiler.Ptx(Method, Threads, IsPortable ? 75 : 80, unroll: !IsPortable);
-    }
+    /// <summary>Compiles the kernel.</summary>
+    /// <param name="sourceLines">Whether the PTX names C# lines: without, it is what engines run.</param>
+    public string Compile(bool sourceLines) => OfflineCompiler.Ptx(Method, Threads, IsPortable ? 75 : 80,
+        unroll: !IsPortable, sourceLines);
 }

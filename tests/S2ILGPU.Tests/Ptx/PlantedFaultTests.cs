@@ -13,10 +13,9 @@ namespace S2ILGPU.Tests.Ptx;
 
 /// <summary>Faults planted into the kernels' PTX must be found, or the tests of the kernels prove nothing.</summary>
 /// <remarks>
-/// <para>Every missing wait, commit and barrier must be found. Equivalent mutants, where nothing is wrong: the last
-/// wait of the kernels with tiles, behind the loops, since nothing reads copies of tiles beyond the list
-/// any more; and in the backward and decoding kernels copies that should leave zeros, since those are such copies
-/// beyond the list as well.</para>
+/// <para>Every missing wait, commit and barrier must be found, and what the machine finds must name a C# line. In the
+/// backward and decoding kernels nothing is wrong with copies that read where they should leave zeros: nothing uses
+/// those tiles, which are past the end of the list.</para>
 /// <para>Of the arithmetic faults a few are planted at random places. Some have no effect there (an element that the
 /// mask hides) or one below the tolerance, so most must be found. Of each kind one must be: while there is none, more
 /// are planted, all if need be.</para>
@@ -32,9 +31,7 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
 
     private delegate void Run(AttentionData data, CopyTiming copies, string? text);
 
-    public static TheoryData<string> TileFamilies =>
-        [.. KernelCatalog.Families(typeof(Forward), typeof(Backward))
-        .Where(family => family.Contains("D64") || family.Contains("D128"))];
+    public static TheoryData<string> TileFamilies => [.. Sweeps.PlantedFaults];
 
     [Theory]
     [MemberData(nameof(TileFamilies))]
@@ -42,7 +39,7 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     {
         var kernel = KernelCatalog.Choose(family);
         bool isForward = kernel.Variant.Operation == KernelOperation.Forward;
-        Check(kernel.Kernel, AttentionProblems.ForFaults(kernel), isLastWaitNeeded: false, isZeroFillNeeded: isForward,
+        Check(kernel.Kernel, AttentionProblems.ForFaults(kernel), isZeroFillNeeded: isForward,
             (data, copies, text) =>
         {
             if (isForward)
@@ -58,7 +55,7 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     {
         var kernel = KernelCatalog.Choose(KernelCatalog.Families(typeof(Decode))
             .First(f => f.Contains("D64") && f.Contains("heads 2")));
-        Check(kernel.Kernel, AttentionProblems.ForDecodeFaults(kernel), isLastWaitNeeded: true, isZeroFillNeeded: false,
+        Check(kernel.Kernel, AttentionProblems.ForDecodeFaults(kernel), isZeroFillNeeded: false,
             (data, copies, text) =>
             AttentionRuns.Decode(kernel.Kernel, KernelCatalog.MergeOf(kernel.Type), kernel.Heads, 2, kernel.Placement,
             data, copies, decodeText: text));
@@ -70,7 +67,7 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
         var kernel = KernelCatalog.Choose(KernelCatalog.Families(typeof(Backward))
             .First(f => f.StartsWith("QueryGradient")));
         var delta = KernelCatalog.DeltaOf(kernel.Type, kernel.HeadDim);
-        Check(delta, AttentionProblems.Of(kernel).Take(1), isLastWaitNeeded: true, isZeroFillNeeded: true,
+        Check(delta, AttentionProblems.Of(kernel).Take(1), isZeroFillNeeded: true,
             (data, copies, text) =>
             AttentionRuns.Backward(kernel.Kernel, kernel.RowsAreKeys, kernel.First, kernel.Second, data,
                 AttentionRuns.Delta(delta, data, copies, data.Lists().OfKeys(), text), copies));
@@ -84,16 +81,14 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     {
         var type = Seeds.NewRandom().Pick(ElementType.Float32, ElementType.BFloat16, ElementType.Float16);
         if (kernel == typeof(PortableForward))
-            Check(PortableRuns.KernelOf(kernel, type), AttentionProblems.OfPortable(type).Take(1),
-                isLastWaitNeeded: true, isZeroFillNeeded: true,
+            Check(PortableRuns.KernelOf(kernel, type), AttentionProblems.OfPortable(type).Take(1), isZeroFillNeeded: true,
                 (data, _, text) => PortableRuns.Forward(data, KeyPlacement.Packed, text));
         else if (kernel == typeof(PortableDecode))
-            Check(PortableRuns.KernelOf(kernel, type), AttentionProblems.OfPortableDecode(type).Take(1),
-                isLastWaitNeeded: true, isZeroFillNeeded: true,
+            Check(PortableRuns.KernelOf(kernel, type), AttentionProblems.OfPortableDecode(type).Take(1), isZeroFillNeeded: true,
                 (data, _, text) => PortableRuns.Decode(data, KeyPlacement.Pages, 2, text));
         else
             Check(PortableRuns.BackwardKernel(typeof(KeyRows)),
-                AttentionProblems.OfPortable(ElementType.Float32).Take(1), isLastWaitNeeded: true,
+                AttentionProblems.OfPortable(ElementType.Float32).Take(1),
                 isZeroFillNeeded: true,
                 (data, _, text) => PortableRuns.Backward(typeof(KeyRows), data, PortableRuns.Delta(data), text));
     }
@@ -102,14 +97,13 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
         AttentionRuns.Delta(KernelCatalog.DeltaOf(kernel.Type, kernel.HeadDim), data, CopyTiming.Late,
         data.Lists().OfKeys());
 
-    private void Check(InterpretedKernel kernel, IEnumerable<AttentionData> problems, bool isLastWaitNeeded,
-        bool isZeroFillNeeded, Run run)
+    private void Check(InterpretedKernel kernel, IEnumerable<AttentionData> problems, bool isZeroFillNeeded, Run run)
     {
         AttentionData[] data = [.. problems];
         foreach (var one in data)
             run(one, CopyTiming.Late, null);
         int tried = 0, missed = 0;
-        foreach (var kind in Mutants(kernel, isLastWaitNeeded, isZeroFillNeeded).GroupBy(m => m.Kind))
+        foreach (var kind in Mutants(kernel, isZeroFillNeeded).GroupBy(m => m.Kind))
         {
             bool isSynchronization = IsSynchronization(kind.Key);
             var found = new List<PtxMutant>();
@@ -126,7 +120,7 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
             Assert.True(found.Count > 0, $"no {kind.Key} was found of {missedOfKind.Count}; {Seeds.Text}");
             Assert.True(!isSynchronization || missedOfKind.Count == 0,
                 $"missed: {string.Join(", ", missedOfKind)}; {Seeds.Text}");
-            if (kind.Key == PtxFaultKind.ZeroFillDropped)
+            if (kind.Key == PtxMutantKind.ZeroFillDropped)
                 continue;
             tried += found.Count + missedOfKind.Count;
             missed += missedOfKind.Count;
@@ -134,11 +128,9 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
         Assert.True(missed * 4 <= tried, $"{missed} of {tried} missed; {Seeds.Text}");
     }
 
-    private static IEnumerable<PtxMutant> Mutants(InterpretedKernel kernel, bool isLastWaitNeeded,
-        bool isZeroFillNeeded) => PtxMutants.Plant(kernel.Text, Seeds.NewRandom())
-        .Where(m => isZeroFillNeeded || m.Kind != PtxFaultKind.ZeroFillDropped)
-        .Where(m => isLastWaitNeeded || m.Kind is not (PtxFaultKind.WaitDropped or PtxFaultKind.WaitWeakened)
-            || m.Ordinal < m.Count - 1);
+    private static IEnumerable<PtxMutant> Mutants(InterpretedKernel kernel, bool isZeroFillNeeded) =>
+        PtxMutants.Plant(kernel.Text, Seeds.NewRandom())
+        .Where(m => isZeroFillNeeded || m.Kind != PtxMutantKind.ZeroFillDropped);
 
     // Late and early copies, and both problems: as the tests of the kernels do.
     private static bool IsFound(PtxMutant mutant, AttentionData[] problems, Run run)
@@ -149,14 +141,19 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
                 {
                     run(data, copies, mutant.Text);
                 }
-                catch (Exception e) when (e is PtxFaultException or XunitException)
+                catch (PtxFaultException fault)
+                {
+                    Assert.True(fault.Line is not null, fault.Message);
+                    return true;
+                }
+                catch (XunitException)
                 {
                     return true;
                 }
         return false;
     }
 
-    private static bool IsSynchronization(PtxFaultKind kind) =>
-        kind is PtxFaultKind.WaitDropped or PtxFaultKind.WaitWeakened or PtxFaultKind.CommitDropped
-        or PtxFaultKind.BarrierDropped or PtxFaultKind.WarpBarrierDropped or PtxFaultKind.MaskOffByOne;
+    private static bool IsSynchronization(PtxMutantKind kind) =>
+        kind is PtxMutantKind.WaitDropped or PtxMutantKind.WaitWeakened or PtxMutantKind.CommitDropped
+        or PtxMutantKind.BarrierDropped or PtxMutantKind.WarpBarrierDropped or PtxMutantKind.MaskOffByOne;
 }

@@ -21,7 +21,9 @@ public sealed class PortableKernelTests
     /// method without result of one argument struct.</summary>
     private static readonly Dictionary<string, MethodInfo> s_kernels = Find().ToDictionary(NameOf);
 
-    public static TheoryData<string> Names => new(s_kernels.Keys.Order());
+    internal static IEnumerable<string> AllNames => s_kernels.Keys.Order();
+
+    public static TheoryData<string> Names => [.. Sweeps.Portable];
 
     [Fact]
     public void The_search_finds_every_family() =>

@@ -55,8 +55,8 @@ internal static class PortableRuns
         float[] output = data.QueryPlace.Untouched<float>(), lines = UntouchedLines(data);
         KernelOf(typeof(PortableForward), data.Type)
             .Launch(new PtxDim(lists.Rows.Length, Slices(data)), default, a => SetForward(a, data, lists, keys)
-            .View("Output", output, isReadOnly: false).Value("OutputRows", data.QueryPlace.Rows)
-                .View("LogSumExp", lines, isReadOnly: false).Value("LogSumExpRows", LineRows(data)), text);
+            .View("Output", output, PtxAccess.Output).Value("OutputRows", data.QueryPlace.Rows)
+                .View("LogSumExp", lines, PtxAccess.Output).Value("LogSumExpRows", LineRows(data)), text);
         CompareForward(data, output, lines);
     }
 
@@ -74,14 +74,14 @@ internal static class PortableRuns
             partLines = AttentionData.Untouched<float>(rows * parts);
         KernelOf(typeof(PortableDecode), data.Type)
             .Launch(new PtxDim(rows, parts), default, a => SetForward(a, data, lists, keys)
-            .View("Output", partOutput, isReadOnly: false).Value("OutputRows", default(RowStrides))
-                .View("LogSumExp", partLines, isReadOnly: false).Value("LogSumExpRows", default(RowStrides)), text);
+            .View("Output", partOutput, PtxAccess.Output).Value("OutputRows", default(RowStrides))
+                .View("LogSumExp", partLines, PtxAccess.Output).Value("LogSumExpRows", default(RowStrides)), text);
         float[] output = data.QueryPlace.Untouched<float>(), lines = UntouchedLines(data);
         Portable(typeof(PortableMerge).GetMethod(nameof(PortableMerge.Splits))!, ElementThreads)
             .Launch(ElementGroups, default, a => a
             .View("Rows", lists.Rows).View("PartOutput", partOutput).View("PartLogSumExp", partLines)
-            .View("Output", output, isReadOnly: false).Value("OutputRows", data.QueryPlace.Rows)
-                .View("LogSumExp", lines, isReadOnly: false).Value("LogSumExpRows", LineRows(data))
+            .View("Output", output, PtxAccess.Output).Value("OutputRows", data.QueryPlace.Rows)
+                .View("LogSumExp", lines, PtxAccess.Output).Value("LogSumExpRows", LineRows(data))
             .Value("OutputStep", (long)headDim).Value("LogSumExpStep", 1L).Value("Count", rows).Value("Parts", parts)
                 .Value("HeadDim", headDim).Value("Tokens", 0).Value("Heads", 0));
         CompareForward(data, output, lines);
@@ -100,7 +100,7 @@ internal static class PortableRuns
                 .Value("OutputGradientRows", data.QueryPlace.Rows)
             .View("LogSumExpGradient", hasGradient ? ScatterLines(data, data.LogSumExpGradient) : [])
                 .Value("LogSumExpGradientRows", LineRows(data))
-            .View("Delta", delta, isReadOnly: false).Value("DeltaRows", LineRows(data))
+            .View("Delta", delta, PtxAccess.Output).Value("DeltaRows", LineRows(data))
                 .Value("Rows", shape[0] * shape[1] * shape[2]).Value("Tokens", shape[1]).Value("Heads", shape[2])
             .Value("HeadDim", shape[3]).Value("HasLogSumExpGradient", hasGradient ? 1 : 0));
         var (expected, actual) = (new double[data.LineShape.Count],
@@ -145,8 +145,8 @@ internal static class PortableRuns
                 .View("Columns2", columns.Scatter(columns2.Singles)).Value("Columns2Rows", columns.Rows);
             a.View("LogSumExp", ScatterLines(data, Singles(data.LogSumExp))).Value("LogSumExpRows", LineRows(data))
                 .View("Delta", delta).Value("DeltaRows", LineRows(data));
-            a.View("Gradient1", gradient1, isReadOnly: false).Value("Gradient1Rows", rows.Rows)
-                .View("Gradient2", gradient2, isReadOnly: false).Value("Gradient2Rows", rows.Rows);
+            a.View("Gradient1", gradient1, PtxAccess.Output).Value("Gradient1Rows", rows.Rows)
+                .View("Gradient2", gradient2, PtxAccess.Output).Value("Gradient2Rows", rows.Rows);
             a.Value("Scale", data.Scale);
             SetSizes(a, data);
         }, text);
@@ -167,8 +167,8 @@ internal static class PortableRuns
         Portable(typeof(PortableMerge).GetMethod(nameof(PortableMerge.Parts))!, ElementThreads)
             .Launch(ElementGroups, default, a => a
             .View("Rows", Array.Empty<RowTile>()).View("PartOutput", outputs).View("PartLogSumExp", lines)
-                .View("Output", output, isReadOnly: false).Value("OutputRows", place.Rows)
-            .View("LogSumExp", line, isReadOnly: false)
+                .View("Output", output, PtxAccess.Output).Value("OutputRows", place.Rows)
+            .View("LogSumExp", line, PtxAccess.Output)
                 .Value("LogSumExpRows", new RowStrides { Batch = (long)shape[2] * shape[1], Head = shape[1], Row = 1 })
             .Value("OutputStep", shape.Count).Value("LogSumExpStep", (long)rows).Value("Count", rows)
                 .Value("Parts", parts)

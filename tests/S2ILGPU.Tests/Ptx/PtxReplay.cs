@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -16,12 +17,14 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>One launch twice: the C# on ILGPU's CPU accelerator, and the PTX that ILGPU makes of it in an interpreter.
+/// <summary>One launch twice: the C# on ILGPU's CPU accelerator, and the PTX that ILGPU makes of it on the PTX machine.
 /// What both leave in memory must agree.</summary>
 internal sealed class PtxReplay : IDisposable
 {
     // Fused additions, other exponentials.
     private const double Tolerance = 1e-5;
+
+    private static readonly ConcurrentDictionary<(MethodInfo Kernel, int Threads), PtxProgram> s_programs = [];
 
     private readonly Context _context = Context.Create(builder => builder.EnableAlgorithms());
     private readonly CPUAccelerator _accelerator;
@@ -49,25 +52,19 @@ internal sealed class PtxReplay : IDisposable
             .Select(n => halves[2 * n] | halves[2 * n + 1] << 16)]);
     }
 
-    /// <summary>Memory full of NaN, to be written.</summary>
-    public ArrayView<float> Output(int count)
-    {
-        var values = new float[count];
-        Array.Fill(values, float.NaN);
-        return View(values);
-    }
+    /// <summary>Memory that nobody has written: all bits are set, which is NaN. Reading it is a fault.</summary>
+    public ArrayView<float> Output(int count) => View(AttentionData.Untouched<float>(count));
 
     /// <summary>Launches, and fails where a written element differs, or where nothing was written.</summary>
     public void Run<TArguments>(Action<TArguments> kernel, Index3D groups, int threads, TArguments arguments)
         where TArguments : struct
     {
         string name = $"{kernel.Method.DeclaringType!.Name}.{kernel.Method.Name} of {typeof(TArguments).Name}";
-        string ptx = OfflineCompiler.Ptx(kernel.Method, threads, 75, unroll: false);
-        using var machine = new PtxMachine(ptx);
+        using var machine = new PtxMachine(s_programs.GetOrAdd((kernel.Method, threads), Compile));
         var bytes = new KernelArguments(machine, typeof(TArguments));
         var memory = new List<(string Path, object View, byte[] Bytes)>();
         Set(machine, bytes, memory, typeof(TArguments), arguments, "");
-        var before = memory.Select(view => view.Bytes.ToArray()).ToArray();
+        byte[][] before = [.. memory.Select(view => view.Bytes.ToArray())];
         machine.Launch(new PtxDim(groups.X, groups.Y, groups.Z), new PtxDim(threads, 1, 1), bytes.ToBytes());
         _accelerator.LoadKernel(kernel)(_accelerator.DefaultStream,
             new KernelConfig(groups, new Index3D(threads, 1, 1)), arguments);
@@ -87,6 +84,9 @@ internal sealed class PtxReplay : IDisposable
         _accelerator.Dispose();
         _context.Dispose();
     }
+
+    private static PtxProgram Compile((MethodInfo Kernel, int Threads) key) => PtxProgram.Parse(
+        OfflineCompiler.Ptx(key.Kernel, key.Threads, 75, unroll: false, sourceLines: true));
 
     private static float[] Floats(Random random, int count, double scale = 1) =>
         [.. random.Normal(count, scale).Select(x => (float)x)];
@@ -119,7 +119,8 @@ internal sealed class PtxReplay : IDisposable
             if (field.FieldType.IsGenericType && field.FieldType.GetGenericTypeDefinition() == typeof(ArrayView<>))
             {
                 byte[] bytes = Download(content);
-                arguments.View(path, bytes.Length == 0 ? 0 : machine.Map(bytes, path), bytes.Length);
+                var access = bytes.AsSpan().IndexOfAnyExcept((byte)0xff) < 0 ? PtxAccess.Output : PtxAccess.InputOutput;
+                arguments.View(path, bytes.Length == 0 ? 0 : machine.Map(bytes, path, access), bytes.Length);
                 memory.Add((path, content, bytes));
             }
             else if (field.FieldType.IsPrimitive)

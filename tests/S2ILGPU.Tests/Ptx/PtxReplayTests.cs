@@ -37,7 +37,7 @@ public sealed class PtxReplayTests : IDisposable
         Elements(new GeluOperation { X = Normal(count), Y = Output(count) });
         Elements(new GeluBackwardOperation { X = Normal(count), OutputGradient = Normal(count),
             Gradient = Normal(count), Accumulate = 1 });
-        Rows(new SwiGluOperation { Gate = Matrix(5, 40), Up = Matrix(5, 40), Y = Matrix(5, 40), Rows = 5,
+        Rows(new SwiGluOperation { Gate = Matrix(5, 40), Up = Matrix(5, 40), Y = Unwritten(5, 40), Rows = 5,
             Columns = 37 });
         Rows(new SwiGluBackwardOperation
         {
@@ -75,7 +75,7 @@ public sealed class PtxReplayTests : IDisposable
         foreach (int columns in (int[])[1, 33, 4 * threads + 7])
         {
             _replay.Run(RmsNormKernel.Run, new Index3D(3, 1, 1), threads,
-                new RmsNormArguments { X = Matrix(3, columns), Y = Matrix(3, columns), Weight = Normal(columns),
+                new RmsNormArguments { X = Matrix(3, columns), Y = Unwritten(3, columns), Weight = Normal(columns),
                 InverseRms = Output(3), Columns = columns, Epsilon = 1e-5f });
             _replay.Run(RmsNormBackwardKernel.Run, new Index3D(3, 1, 1), threads, new RmsNormBackwardArguments
             {
@@ -130,9 +130,9 @@ public sealed class PtxReplayTests : IDisposable
             Columns = 12,
         });
         Rows(new EmbeddingOperation<StoredSingle> { Table = Stored<StoredSingle>(7, 10), TableRows = 7,
-            Ids = _replay.View(6, 0, 7, -1), Y = Matrix(4, 10), Rows = 4, Columns = 9 });
+            Ids = _replay.View(6, 0, 7, -1), Y = Unwritten(4, 10), Rows = 4, Columns = 9 });
         Rows(new EmbeddingOperation<StoredBFloat16> { Table = Stored<StoredBFloat16>(7, 10), TableRows = 7,
-            Ids = _replay.View(6, 0, 7, -1), Y = Matrix(4, 10), Rows = 4, Columns = 9 });
+            Ids = _replay.View(6, 0, 7, -1), Y = Unwritten(4, 10), Rows = 4, Columns = 9 });
         Elements(new TokenChainsOperation { Ids = _replay.View(3, 1, 3, 9, 1, 3), Next = _replay.View(new int[6]),
             IsFirst = _replay.View(new int[6]), TableRows = 9 });
         Rows(new EmbeddingBackwardOperation
@@ -284,8 +284,15 @@ public sealed class PtxReplayTests : IDisposable
 
     private RowView Matrix(int rows, int columns) => new() { Data = Normal(rows * columns), Stride = columns };
 
+    private RowView Unwritten(int rows, int columns) => new() { Data = Output(rows * columns), Stride = columns };
+
     private RowTarget Target(int rows, int columns, bool accumulate) =>
-        new() { Rows = Matrix(rows, columns), IsNeeded = 1, Accumulate = accumulate ? 1 : 0 };
+        new()
+        {
+            Rows = accumulate ? Matrix(rows, columns) : Unwritten(rows, columns),
+            IsNeeded = 1,
+            Accumulate = accumulate ? 1 : 0,
+        };
 
     private StoredRows Stored<TStored>(int rows, int columns) where TStored : struct, IStoredElement =>
         new() { Words = _replay.Words<TStored>(_random, rows * columns), Offset = 1, Stride = columns };

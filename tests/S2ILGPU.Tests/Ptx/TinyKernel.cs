@@ -47,8 +47,8 @@ internal static class TinyKernel
         using var machine = new PtxMachine(Text(body, variables), options);
         var output = new TOut[outputCount];
         var arguments = new byte[16];
-        BitConverter.TryWriteBytes(arguments, machine.Map(output, "output"));
-        BitConverter.TryWriteBytes(arguments.AsSpan(8), machine.Map(input, "input", isReadOnly: true));
+        BitConverter.TryWriteBytes(arguments, machine.Map(output, "output", PtxAccess.InputOutput));
+        BitConverter.TryWriteBytes(arguments.AsSpan(8), machine.Map(input, "input", PtxAccess.Input));
         machine.Launch(groups, threads, arguments, sharedBytes);
         return output;
     }

@@ -16,7 +16,7 @@ public sealed class ResourceTests
     private static readonly (string Name, int MultiprocessorKilobytes)[] s_architectures =
         [("sm_80", 164), ("sm_86", 100), ("sm_90", 228)];
 
-    public static TheoryData<string> Families => [.. KernelCatalog.AllFamilies];
+    public static TheoryData<string> Families => [.. Sweeps.Resources];
 
     public static TheoryData<string> Portable =>
         [.. ReportedKernel.All.Where(kernel => !kernel.TensorCore).Select(kernel => kernel.Variant)];
@@ -25,14 +25,13 @@ public sealed class ResourceTests
     [MemberData(nameof(Families))]
     public void Kernels_compile_without_spills(string family)
     {
-        var kernels = KernelCatalog.Members(family)
-            .Select(kernel => (Kernel: kernel, Ptx: kernel.Kernel.Text)).ToArray();
         Assert.SkipUnless(CudaTools.HasDisassembler, "ptxas and cuobjdump are not on the path");
-        Parallel.ForEach(kernels, kernel =>
+        Parallel.ForEach(TestScale.Part(KernelCatalog.Members(family), 2), kernel =>
         {
+            string ptx = kernel.Kernel.Compile(sourceLines: false);
             foreach (var (architecture, kilobytes) in s_architectures)
-                if (KernelCatalog.IsChosen(kernel.Kernel, kilobytes))
-                    Check(kernel.Kernel, architecture, kernel.Ptx);
+                if (KernelCatalog.IsChosen(kernel, kilobytes))
+                    Check(kernel, architecture, ptx);
         });
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using S2ILGPU.Engines;
 
 namespace S2ILGPU.Cpu.Memory;
@@ -9,6 +10,9 @@ namespace S2ILGPU.Cpu.Memory;
 internal sealed unsafe class CpuAllocator(Type engine) : CachingAllocator<CpuBuffer>(engine, classesPerDoubling: 4)
 {
     private const long IdleAllowanceBytes = 64 << 20;
+
+    /// <summary>Whether memory is handed out full of NaN; for tests.</summary>
+    public bool IsPoisoned { get; set; }
 
     /// <summary>Scratch memory until the end of the caller's block; not counted as used.</summary>
     public Scratch Borrow(long sizeBytes) => new(this, RentScratch(sizeBytes));
@@ -28,6 +32,12 @@ internal sealed unsafe class CpuAllocator(Type engine) : CachingAllocator<CpuBuf
             memory = NativePages.Allocate(classBytes);
         }
         return new CpuBuffer(this, memory, classBytes);
+    }
+
+    protected override void OnRented(CpuBuffer buffer)
+    {
+        if (IsPoisoned)
+            NativeMemory.Fill(buffer.Pointer, (nuint)buffer.SizeBytes, 0xff);
     }
 
     protected override void Free(CpuBuffer buffer) => buffer.Free();

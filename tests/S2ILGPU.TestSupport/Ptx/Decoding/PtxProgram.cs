@@ -11,10 +11,13 @@ public sealed unsafe class PtxProgram
         Name = kernel.Name;
         MaximumThreads = kernel.MaximumThreads;
         var layout = new SymbolLayout(module, kernel);
-        (DynamicSharedOffset, LocalBytes, ArgumentBytes) =
-            (layout.StaticSharedBytes, layout.LocalBytes, layout.ArgumentBytes);
+        (StaticSharedBytes, DynamicSharedOffset, SharedGaps) =
+            (layout.StaticSharedBytes, layout.SharedEnd, layout.SharedGaps);
+        (LocalBytes, ArgumentBytes) = (layout.LocalBytes, layout.ArgumentBytes);
         _registers = new RegisterFile(kernel.Registers);
         Code = [.. new Decoder(kernel, _registers, layout).Decode()];
+        foreach (var instruction in Code)
+            instruction.Source = module.SourceOf(instruction.Statement);
     }
 
     /// <summary>Name of the kernel.</summary>
@@ -33,7 +36,11 @@ public sealed unsafe class PtxProgram
 
     internal int RegisterBytes => (_registers.Bytes + 127) / 128 * 128;
 
+    internal int StaticSharedBytes { get; }
+
     internal int DynamicSharedOffset { get; }
+
+    internal (int Begin, int End)[] SharedGaps { get; }
 
     internal int LocalBytes { get; }
 

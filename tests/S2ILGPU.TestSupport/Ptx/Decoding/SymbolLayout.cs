@@ -3,7 +3,10 @@ namespace S2ILGPU.TestSupport.Ptx;
 /// <summary>Where the variables and parameters of a kernel lie.</summary>
 internal sealed class SymbolLayout
 {
+    private const int SharedGap = 256;
+
     private readonly Dictionary<string, (string Space, ulong Address)> _symbols = [];
+    private readonly List<(int Begin, int End)> _sharedGaps = [];
 
     public SymbolLayout(PtxModule module, PtxFunction kernel)
     {
@@ -19,9 +22,12 @@ internal sealed class SymbolLayout
             switch (variable.Space)
             {
                 case "shared": // memory that the launch sizes follows all other
-                    StaticSharedBytes = Align(StaticSharedBytes, variable.Alignment);
-                    _symbols[variable.Name] = ("shared", (ulong)(SharedMemory.Begin + StaticSharedBytes));
-                    StaticSharedBytes += variable.Bytes;
+                    StaticSharedBytes = Align(StaticSharedBytes, variable.Alignment) + variable.Bytes;
+                    int begin = Align(SharedEnd + (SharedEnd > 0 ? SharedGap : 0), Math.Max(16, variable.Alignment));
+                    if (SharedEnd > 0)
+                        _sharedGaps.Add((SharedEnd, begin));
+                    _symbols[variable.Name] = ("shared", (ulong)(SharedMemory.Begin + begin));
+                    SharedEnd = begin + variable.Bytes;
                     break;
                 case "local":
                     LocalBytes = Align(LocalBytes, variable.Alignment);
@@ -35,7 +41,15 @@ internal sealed class SymbolLayout
 
     public int ArgumentBytes { get; }
 
-    public int StaticSharedBytes { get; }
+    /// <summary>Size of the shared variables on a device.</summary>
+    public int StaticSharedBytes { get; private set; }
+
+    /// <summary>End of the shared variables in the machine, which lie apart, so that an access past the end of one does
+    /// not meet another; memory that the launch sizes begins here.</summary>
+    public int SharedEnd { get; private set; }
+
+    /// <summary>Begin and end of what lies between shared variables.</summary>
+    public (int Begin, int End)[] SharedGaps => [.. _sharedGaps];
 
     public int LocalBytes { get; }
 

@@ -6,7 +6,15 @@ internal sealed unsafe class AsyncCopies(Warp warp)
     private readonly Queue<Copy>[] _pending = [.. Enumerable.Range(0, 32).Select(_ => new Queue<Copy>())];
     private readonly int[] _committed = new int[32]; // groups that the lane has closed
 
-    private readonly record struct Copy(ulong Source, uint Target, int Bytes, int SourceBytes, int Group);
+    // Bit n of Written: word n is zero, or comes from memory that somebody wrote. Position is the instruction's.
+    private readonly unsafe struct Copy(byte* source, uint target, int bytes, int sourceBytes, int group, int written,
+        int position)
+    {
+        public readonly byte* Source = source;
+        public readonly uint Target = target;
+        public readonly int Bytes = bytes, SourceBytes = sourceBytes, Group = group, Written = written,
+            Position = position;
+    }
 
     public void Clear()
     {
@@ -21,13 +29,15 @@ internal sealed unsafe class AsyncCopies(Warp warp)
     {
         var group = warp.Group;
         group.Shared.Locate(target, bytes);
-        if (sourceBytes > 0)
-            group.Global.Locate(source, bytes == sourceBytes ? bytes
-                : throw new PtxFaultException(
-                $"a copy of {sourceBytes} of {bytes} bytes: only all or none are supported"), isWrite: false);
-        group.Shared.Races?.BeginCopy(warp, lane, (int)target - SharedMemory.Begin, bytes, sourceBytes > 0
-            ? source : 1);
-        var copy = new Copy(source, target, bytes, sourceBytes, _committed[lane]);
+        if (sourceBytes > bytes || sourceBytes % 4 != 0)
+            throw new PtxFaultException(PtxFaultKind.Other, $"a copy of {sourceBytes} of {bytes} bytes");
+        int written = -1;
+        byte* data = sourceBytes == 0 ? null
+            : group.Global.LocateForCopy(warp, lane, source, sourceBytes, bytes, out written);
+        for (int n = 0; n < bytes; n += 4)
+            group.Shared.Shadow?.BeginCopy(warp, lane, (int)target - SharedMemory.Begin + n,
+                n < sourceBytes ? source + (uint)n : SharedShadow.Zeros);
+        var copy = new Copy(data, target, bytes, sourceBytes, _committed[lane], written, warp.Position);
         if (group.Options.Copies == CopyTiming.Early)
             Arrive(copy);
         _pending[lane].Enqueue(copy);
@@ -51,20 +61,30 @@ internal sealed unsafe class AsyncCopies(Warp warp)
             Complete(lane, copy);
     }
 
+    /// <summary>A lane ends: it must have waited for all its copies.</summary>
+    public void End(int lane)
+    {
+        if (!warp.Group.Options.DetectRaces || !_pending[lane].TryPeek(out var copy))
+            return;
+        var source = warp.SourceAt(copy.Position);
+        throw new PtxFaultException(PtxFaultKind.UnwaitedCopy,
+            $"thread {warp.FirstThread + lane} ends, but has not waited for its asynchronous copy"
+            + (source is null ? "" : $" at {source}"), source);
+    }
+
     private void Complete(int lane, Copy copy)
     {
         if (warp.Group.Options.Copies == CopyTiming.Late)
             Arrive(copy);
-        warp.Group.Shared.Races?.EndCopy(warp, lane, (int)copy.Target - SharedMemory.Begin, copy.Bytes);
+        for (int n = 0; n < copy.Bytes; n += 4)
+            warp.Group.Shared.Shadow?.EndCopy(warp, lane, (int)copy.Target - SharedMemory.Begin + n,
+                (copy.Written >> n / 4 & 1) != 0);
     }
 
     private void Arrive(Copy copy)
     {
         var target = new Span<byte>(warp.Group.Shared.Locate(copy.Target, copy.Bytes), copy.Bytes);
-        if (copy.SourceBytes == 0)
-            target.Clear();
-        else
-            new ReadOnlySpan<byte>(warp.Group.Global.Locate(copy.Source, copy.Bytes, isWrite: false), copy.Bytes)
-                .CopyTo(target);
+        new ReadOnlySpan<byte>(copy.Source, copy.SourceBytes).CopyTo(target);
+        target[copy.SourceBytes..].Clear();
     }
 }

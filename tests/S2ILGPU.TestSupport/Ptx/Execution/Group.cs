@@ -19,13 +19,15 @@ internal sealed unsafe class Group : IDisposable
     private readonly PtxProgram _program;
     private readonly PtxOptions _options;
     private readonly PtxDim _grid, _size;
+    private readonly Clock _clock;
 
     public Group(PtxProgram program, PtxOptions options, PtxDim grid, PtxDim size, byte[] arguments,
-        int dynamicSharedBytes, GlobalMemory global)
+        int dynamicSharedBytes, GlobalMemory global, Clock clock)
     {
         (_program, _options, _grid, _size, Arguments, Global) = (program, options, grid, size, arguments, global);
-        DynamicSharedBytes = dynamicSharedBytes;
-        Shared = new SharedMemory(program.DynamicSharedOffset + dynamicSharedBytes, options.DetectRaces);
+        (DynamicSharedBytes, _clock) = (dynamicSharedBytes, clock);
+        Shared = new SharedMemory(program.DynamicSharedOffset + dynamicSharedBytes, program.SharedGaps,
+            options.DetectRaces ? clock : null);
         _warps = new Warp[(size.Count + 31) / 32];
         for (int w = 0; w < _warps.Length; w++)
         {
@@ -51,6 +53,7 @@ internal sealed unsafe class Group : IDisposable
     {
         Position = position;
         Shared.Reset();
+        _clock.BeginGroup();
         foreach (var warp in _warps)
         {
             warp.Start((int)Math.Min(32, _size.Count - warp.FirstThread));
@@ -67,7 +70,7 @@ internal sealed unsafe class Group : IDisposable
                 var warp = runnable[turn];
                 executed += warp.Run(1L << random.Next(4, 14));
                 if (executed > _options.MaximumWarpInstructions * _warps.Length)
-                    throw new PtxFaultException($"group {position} does not end: {executed} instructions");
+                    throw warp.Fault(PtxFaultKind.Endless, $"does not end: {executed} instructions in the group");
                 if (warp.State != WarpState.Runnable)
                     runnable.RemoveAt(turn);
             }
@@ -85,23 +88,23 @@ internal sealed unsafe class Group : IDisposable
         Shared.Dispose();
     }
 
-    // Everybody stands at a barrier or has ended.
+    // Every warp is at a barrier or has ended.
     private Warp[] LeaveBarrier()
     {
         var first = _warps.First(warp => warp.State == WarpState.AtBarrier);
         foreach (var warp in _warps)
         {
             if (warp.State == WarpState.Ended)
-                throw new PtxFaultException(
-                    $"divergent barrier: warp {warp.Index} of group {Position} has ended, warp {first.Index} waits at "
-                    + $"line {first.Current?.Statement.Line}");
+                throw first.Fault(PtxFaultKind.DivergentBarrier,
+                    $"divergent barrier: warp {warp.Index} has ended, warp {first.Index} waits");
             if (warp.Current != first.Current)
-                throw new PtxFaultException(
-                    $"divergent barrier: warps of group {Position} wait at lines {first.Current?.Statement.Line} and "
-                    + $"{warp.Current?.Statement.Line}");
+                throw first.Fault(PtxFaultKind.DivergentBarrier,
+                    $"divergent barrier: warp {first.Index} waits here, warp {warp.Index} at "
+                    + $"{warp.Current?.Source?.ToString() ?? $"PTX line {warp.Current?.Statement.Line}"}",
+                    warp.Current?.Source);
         }
         ((GroupBarrier)first.Current!).Meet(_warps);
-        Shared.Races?.GroupBarrier();
+        _clock.Barrier();
         foreach (var warp in _warps)
             warp.LeaveBarrier();
         return _warps;

@@ -57,8 +57,24 @@ internal sealed unsafe class Warp : IDisposable
 
     public WarpState State { get; private set; }
 
+    /// <summary>Number of the instruction at which the warp is.</summary>
+    public int Position => _position;
+
     /// <summary>The instruction at which the warp is.</summary>
     public Instruction? Current => _position < _code.Length ? _code[_position] : null;
+
+    /// <summary>The C# line of an instruction.</summary>
+    public SourceLine? SourceAt(int position) => _code[position].Source;
+
+    /// <summary>A fault of the instruction at which the warp is.</summary>
+    public PtxFaultException Fault(PtxFaultKind kind, string message, SourceLine? other = null,
+        Exception? inner = null)
+    {
+        var source = Current?.Source;
+        string at = source is null ? "" : $" at {source}";
+        return new(kind, $"{message}{at}; PTX line {Current?.Statement.Line}: {Current?.Statement.Text}; warp {Index} of "
+            + $"group {Group.Position}, copies {Group.Options.Copies}", other, inner) { Line = source };
+    }
 
     /// <summary>Begins a new group.</summary>
     public void Start(int threads)
@@ -80,7 +96,7 @@ internal sealed unsafe class Warp : IDisposable
             while (executed < turn)
             {
                 if (_position >= _code.Length)
-                    throw new PtxFaultException("the end of the kernel without ret");
+                    throw new PtxFaultException(PtxFaultKind.Other, "the end of the kernel without ret");
                 var instruction = _code[_position];
                 executed++;
                 var flow = instruction.Flow;
@@ -105,10 +121,7 @@ internal sealed unsafe class Warp : IDisposable
         }
         catch (PtxFaultException fault)
         {
-            var statement = Current?.Statement;
-            throw new PtxFaultException(
-                $"{fault.Message}; line {statement?.Line}: {statement?.Text}; warp {Index} of group {Group.Position}, "
-                + $"copies {Group.Options.Copies}", fault);
+            throw Fault(fault.Kind, fault.Message, fault.OtherLine, fault);
         }
         return executed;
     }
@@ -136,7 +149,8 @@ internal sealed unsafe class Warp : IDisposable
             default:
                 if (lanes != Live)
                     throw new PtxFaultException(
-                        "an instruction of the whole warp under a guard that does not hold for all lanes");
+                        flow == Flow.GroupBarrier ? PtxFaultKind.DivergentBarrier : PtxFaultKind.DivergentWarp,
+                        "divergent: an instruction of the whole warp under a guard that does not hold for all lanes");
                 if (flow == Flow.GroupBarrier)
                     State = WarpState.AtBarrier;
                 instruction.Execute(this, lanes);
@@ -176,6 +190,8 @@ internal sealed unsafe class Warp : IDisposable
 
     private bool End(uint lanes)
     {
+        for (uint rest = lanes; rest != 0; rest &= rest - 1)
+            Copies.End(BitOperations.TrailingZeroCount(rest));
         WritePositions(_position + 1);
         Live &= ~lanes;
         _waiting &= Live;
@@ -214,7 +230,7 @@ internal sealed unsafe class Warp : IDisposable
             for (uint lanes = Live; lanes != 0; lanes &= lanes - 1)
                 if (_positions[BitOperations.TrailingZeroCount(lanes)]
                     != _positions[BitOperations.TrailingZeroCount(Live)])
-                    throw new PtxFaultException(
+                    throw new PtxFaultException(PtxFaultKind.DivergentWarp,
                         $"divergent: lanes 0x{_active:x8} of 0x{Live:x8} are at an instruction of the whole warp, the "
                         + $"others wait at another one");
             _waiting = 0;

@@ -28,7 +28,7 @@ internal sealed unsafe class IndexedBranch(int index, int[] targets) : Instructi
     {
         uint chosen = Cell<uint>.Get(warp.Registers + index, lane);
         return chosen < targets.Length ? targets[chosen]
-            : throw new PtxFaultException($"index {chosen} of {targets.Length} branch targets");
+            : throw new PtxFaultException(PtxFaultKind.Other, $"index {chosen} of {targets.Length} branch targets");
     }
 
     public override void Execute(Warp warp, uint lanes) =>
@@ -55,5 +55,5 @@ internal sealed class Nothing : Instruction
 /// <summary><c>trap</c>.</summary>
 internal sealed class Trap : Instruction
 {
-    public override void Execute(Warp warp, uint lanes) => throw new PtxFaultException("trap");
+    public override void Execute(Warp warp, uint lanes) => throw new PtxFaultException(PtxFaultKind.Other, "trap");
 }

@@ -26,6 +26,9 @@ internal abstract class Instruction
     /// <summary>The instruction as written; set by the decoder.</summary>
     public PtxStatement Statement { get; set; } = null!;
 
+    /// <summary>The C# line that it came from; null where the text names none.</summary>
+    public SourceLine? Source { get; set; }
+
     /// <summary>Offset of the guard's lane mask, or -1.</summary>
     public int Guard { get; set; } = -1;
 

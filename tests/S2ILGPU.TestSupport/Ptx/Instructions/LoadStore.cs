@@ -6,28 +6,24 @@ namespace S2ILGPU.TestSupport.Ptx;
 /// <summary>A state space: what an address means.</summary>
 internal unsafe interface ISpace
 {
-    static abstract byte* Locate(Warp warp, int lane, ulong address, int bytes, bool isWrite);
+    static abstract byte* Locate(Warp warp, int lane, ulong address, int bytes, Access access);
 }
 
 /// <summary>Memory of all threads of all groups.</summary>
 internal readonly unsafe struct GlobalSpace : ISpace
 {
-    public static byte* Locate(Warp warp, int lane, ulong address, int bytes, bool isWrite) =>
-        warp.Group.Global.Locate(address, bytes, isWrite);
+    public static byte* Locate(Warp warp, int lane, ulong address, int bytes, Access access) =>
+        warp.Group.Global.Locate(warp, lane, address, bytes, access);
 }
 
 /// <summary>Memory of a group.</summary>
 internal readonly unsafe struct SharedSpace : ISpace
 {
-    public static byte* Locate(Warp warp, int lane, ulong address, int bytes, bool isWrite)
+    public static byte* Locate(Warp warp, int lane, ulong address, int bytes, Access access)
     {
         var shared = warp.Group.Shared;
         byte* memory = shared.Locate(address, bytes);
-        int offset = (int)(uint)address - SharedMemory.Begin;
-        if (isWrite)
-            shared.Races?.Write(warp, lane, offset, bytes);
-        else
-            shared.Races?.Read(warp, lane, offset, bytes);
+        shared.Shadow?.Touch(warp, lane, (uint)address - SharedMemory.Begin, bytes, access);
         return memory;
     }
 }
@@ -35,15 +31,16 @@ internal readonly unsafe struct SharedSpace : ISpace
 /// <summary>Memory of a thread.</summary>
 internal readonly unsafe struct LocalSpace : ISpace
 {
-    public static byte* Locate(Warp warp, int lane, ulong address, int bytes, bool isWrite)
+    public static byte* Locate(Warp warp, int lane, ulong address, int bytes, Access access)
     {
         int size = warp.Local.Length / 32;
         uint offset = (uint)address;
         if (offset + (ulong)bytes > (ulong)size)
-            throw new PtxFaultException(
+            throw new PtxFaultException(PtxFaultKind.OutOfBounds,
                 $"out of bounds: {bytes} bytes at byte {offset} of local memory, which has {size} bytes");
         if (offset % bytes != 0)
-            throw new PtxFaultException($"misaligned: {bytes} bytes at byte {offset} of local memory");
+            throw new PtxFaultException(PtxFaultKind.Misaligned,
+                $"misaligned: {bytes} bytes at byte {offset} of local memory");
         return (byte*)Unsafe.AsPointer(ref warp.Local[lane * size + (int)offset]);
     }
 }
@@ -54,12 +51,12 @@ internal readonly unsafe struct GenericSpace : ISpace
     /// <summary>Marks of shared and local memory; global addresses carry none.</summary>
     public const ulong Shared = 1ul << 62, Local = 1ul << 61;
 
-    public static byte* Locate(Warp warp, int lane, ulong address, int bytes, bool isWrite) =>
+    public static byte* Locate(Warp warp, int lane, ulong address, int bytes, Access access) =>
         (address & (Shared | Local)) switch
     {
-        Shared => SharedSpace.Locate(warp, lane, address & ~Shared, bytes, isWrite),
-        Local => LocalSpace.Locate(warp, lane, address & ~Local, bytes, isWrite),
-        _ => GlobalSpace.Locate(warp, lane, address, bytes, isWrite),
+        Shared => SharedSpace.Locate(warp, lane, address & ~Shared, bytes, access),
+        Local => LocalSpace.Locate(warp, lane, address & ~Local, bytes, access),
+        _ => GlobalSpace.Locate(warp, lane, address, bytes, access),
     };
 }
 
@@ -83,7 +80,7 @@ internal sealed unsafe class Load<T, TSpace>(int[] d, PtxPointer pointer) : Inst
         for (; lanes != 0; lanes &= lanes - 1)
         {
             int lane = BitOperations.TrailingZeroCount(lanes);
-            var from = (T*)TSpace.Locate(warp, lane, pointer.Of(warp, lane), sizeof(T) * d.Length, isWrite: false);
+            var from = (T*)TSpace.Locate(warp, lane, pointer.Of(warp, lane), sizeof(T) * d.Length, Access.Read);
             for (int n = 0; n < d.Length; n++)
                 Cell<T>.Set(r + d[n], lane, from[n]);
         }
@@ -102,7 +99,7 @@ internal sealed unsafe class Store<T, TSpace>(int[] a, PtxPointer pointer) : Ins
         for (; lanes != 0; lanes &= lanes - 1)
         {
             int lane = BitOperations.TrailingZeroCount(lanes);
-            var to = (T*)TSpace.Locate(warp, lane, pointer.Of(warp, lane), sizeof(T) * a.Length, isWrite: true);
+            var to = (T*)TSpace.Locate(warp, lane, pointer.Of(warp, lane), sizeof(T) * a.Length, Access.Write);
             for (int n = 0; n < a.Length; n++)
                 to[n] = Cell<T>.Get(r + a[n], lane);
         }
@@ -116,7 +113,7 @@ internal sealed unsafe class LoadParameter<T>(int[] d, int offset) : Instruction
     {
         var arguments = warp.Group.Arguments;
         if (offset + sizeof(T) * d.Length > arguments.Length)
-            throw new PtxFaultException($"byte {offset} of {arguments.Length} bytes of arguments");
+            throw new PtxFaultException(PtxFaultKind.Other, $"byte {offset} of {arguments.Length} bytes of arguments");
         for (int n = 0; n < d.Length; n++)
         {
             var value = Unsafe.ReadUnaligned<T>(ref arguments[offset + n * sizeof(T)]);
@@ -138,7 +135,8 @@ internal sealed unsafe class AtomicUpdate<T, TSpace, TFunction>(int d, PtxPointe
         for (; lanes != 0; lanes &= lanes - 1)
         {
             int lane = BitOperations.TrailingZeroCount(lanes);
-            var memory = (T*)AtomicMemory.Locate<TSpace>(warp, lane, pointer.Of(warp, lane), sizeof(T));
+            var memory = (T*)TSpace.Locate(warp, lane, pointer.Of(warp, lane), sizeof(T),
+                typeof(TFunction) == typeof(Second<T>) && d < 0 ? Access.Exchange : Access.Update);
             T before = *memory;
             *memory = TFunction.Apply(before, Cell<T>.Get(warp.Registers + b, lane));
             if (d >= 0)
@@ -157,21 +155,11 @@ internal sealed unsafe class AtomicCompareExchange<T, TSpace>(int d, PtxPointer 
         for (; lanes != 0; lanes &= lanes - 1)
         {
             int lane = BitOperations.TrailingZeroCount(lanes);
-            var memory = (T*)AtomicMemory.Locate<TSpace>(warp, lane, pointer.Of(warp, lane), sizeof(T));
+            var memory = (T*)TSpace.Locate(warp, lane, pointer.Of(warp, lane), sizeof(T), Access.Update);
             T before = *memory;
             if (before.Equals(Cell<T>.Get(warp.Registers + b, lane)))
                 *memory = Cell<T>.Get(warp.Registers + c, lane);
             Cell<T>.Set(warp.Registers + d, lane, before);
         }
     }
-}
-
-/// <summary>Memory of atomic operations, which need no barrier among themselves.</summary>
-internal static unsafe class AtomicMemory
-{
-    public static byte* Locate<TSpace>(Warp warp, int lane, ulong address, int bytes) where TSpace : struct, ISpace =>
-        typeof(TSpace) == typeof(SharedSpace)
-        || (typeof(TSpace) == typeof(GenericSpace) && (address & GenericSpace.Shared) != 0)
-            ? warp.Group.Shared.Locate(address & ~GenericSpace.Shared, bytes)
-            : TSpace.Locate(warp, lane, address, bytes, isWrite: true);
 }

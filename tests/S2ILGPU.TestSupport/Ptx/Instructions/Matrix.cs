@@ -27,11 +27,11 @@ internal sealed unsafe class LoadMatrix(int[] d, PtxPointer pointer, bool isTran
                 int lane = m * 8 + row;
                 ulong address = pointer.Of(warp, lane);
                 rows[row] = shared.Locate(address, 16);
-                shared.Races?.ReadRow(warp, lane, (int)(uint)address - SharedMemory.Begin);
+                shared.Shadow?.ReadRow(warp, (int)(uint)address - SharedMemory.Begin);
                 banks |= 1u << (int)(address >> 4 & 7);
             }
             if (banks != 0xff && checkBanks)
-                throw new PtxFaultException(
+                throw new PtxFaultException(PtxFaultKind.BankConflict,
                     $"bank conflict: the rows of matrix {m} lie in only {BitOperations.PopCount(banks)} of 8 groups "
                     + $"of 4 banks");
             Distribute(rows, (uint*)(warp.Registers + d[m]));
@@ -177,7 +177,7 @@ internal sealed unsafe class Shuffle(int d, int p, int a, int b, int c, int memb
         for (int lane = 0; lane < 32; lane++)
         {
             if (Cell<uint>.Get(r + members, lane) != warp.Live)
-                throw new PtxFaultException(
+                throw new PtxFaultException(PtxFaultKind.DivergentWarp,
                     $"shuffle among lanes 0x{Cell<uint>.Get(r + members, lane):x8}, but 0x{warp.Live:x8} are here");
             int amount = Cell<int>.Get(r + b, lane) & 31, clamp = Cell<int>.Get(r + c, lane) & 31,
                 segment = Cell<int>.Get(r + c, lane) >> 8 & 31;

@@ -11,7 +11,9 @@ internal sealed partial class PtxParser
     private readonly List<PtxVariable> _variables = [];
     // registers declared in blocks inside the function, by the name that they have in it
     private readonly Stack<Dictionary<string, string>> _scopes = [];
+    private readonly Dictionary<int, string> _files = [];
     private PtxFunction? _function;
+    private (int File, int Line) _source;
     private string _label = "";
     private int _scopeCount;
 
@@ -21,7 +23,7 @@ internal sealed partial class PtxParser
         var parser = new PtxParser();
         foreach (var (line, kind, piece) in Pieces(text))
             parser.Add(line, kind, piece);
-        return new PtxModule(parser._functions, parser._variables);
+        return new PtxModule(parser._functions, parser._variables, parser._files);
     }
 
     private enum PieceKind
@@ -39,6 +41,7 @@ internal sealed partial class PtxParser
         {
             case PieceKind.Header:
                 _function = Header(text);
+                _source = default;
                 break;
             case PieceKind.BlockBegin:
                 _scopes.Push([]);
@@ -66,7 +69,11 @@ internal sealed partial class PtxParser
 
     private void AddDirective(string text)
     {
-        if (text.StartsWith(".branchtargets", StringComparison.Ordinal))
+        if (SourceParts().Match(text) is { Success: true } source)
+            _source = (Number(source, "file"), Number(source, "line"));
+        else if (FileParts().Match(text) is { Success: true } file)
+            _files[Number(file, "file")] = file.Groups["path"].Value;
+        else if (text.StartsWith(".branchtargets", StringComparison.Ordinal))
             _function!.BranchTargets[_label] = text[".branchtargets".Length..]
                 .Split(',', StringSplitOptions.TrimEntries);
         else if (text.StartsWith(".reg", StringComparison.Ordinal))
@@ -94,8 +101,8 @@ internal sealed partial class PtxParser
             {
                 line++;
                 // directives such as .version end with their line
-                if (DirectiveLine().IsMatch(piece.ToString()))
-                    piece.Clear();
+                if (piece.Length > 0 && piece[0] == '.' && DirectiveLine().IsMatch(piece.ToString()))
+                    yield return (start, PieceKind.Statement, Take(piece));
             }
             if (piece.Length == 0)
             {
@@ -168,7 +175,7 @@ internal sealed partial class PtxParser
     {
         var match = VariableParts().Match(text);
         if (!match.Success)
-            return null; // .loc, .file, .pragma and their like
+            return null; // .version, .pragma and their like
         string type = match.Groups["type"].Value;
         int elementBytes = int.Parse(type[1..], CultureInfo.InvariantCulture) / 8;
         int count = match.Groups["brackets"].Success ? match.Groups["count"].Value is { Length: > 0 } c
@@ -193,8 +200,12 @@ internal sealed partial class PtxParser
             ?? match.Groups["guard"].Value : null;
         var operands = SplitOperands(match.Groups["operands"].Value)
             .Select(operand => Operand(operand, line)).ToArray();
-        return new PtxStatement(line, text, guard, match.Groups["not"].Success, match.Groups["name"].Value, operands);
+        return new PtxStatement(line, text, guard, match.Groups["not"].Success, match.Groups["name"].Value, operands,
+            _source);
     }
+
+    private static int Number(Match match, string name) =>
+        int.Parse(match.Groups[name].ValueSpan, CultureInfo.InvariantCulture);
 
     private static IEnumerable<string> SplitOperands(string text)
     {
@@ -250,6 +261,12 @@ internal sealed partial class PtxParser
 
     [GeneratedRegex(@"^\.(version|target|address_size|loc|file|pragma)\b")]
     private static partial Regex DirectiveLine();
+
+    [GeneratedRegex(@"^\.loc\s+(?<file>\d+)\s+(?<line>\d+)")]
+    private static partial Regex SourceParts();
+
+    [GeneratedRegex("^\\.file\\s+(?<file>\\d+)\\s+\"(?<path>[^\"]*)\"")]
+    private static partial Regex FileParts();
 
     [GeneratedRegex(@"^[A-Za-z_$][\w$]*$")]
     private static partial Regex LabelName();

@@ -7,8 +7,9 @@ namespace S2ILGPU.TestSupport.Ptx;
 /// <param name="IsGuardNegated">Whether it was <c>@!%p</c>.</param>
 /// <param name="Mnemonic">As in <c>ld.global.v4.b32</c>.</param>
 /// <param name="Operands">In order.</param>
+/// <param name="Source">C# file, by its number, and line; (0, 0) where the text names none.</param>
 internal sealed record PtxStatement(int Line, string Text, string? Guard, bool IsGuardNegated, string Mnemonic,
-    IReadOnlyList<PtxOperand> Operands);
+    IReadOnlyList<PtxOperand> Operands, (int File, int Line) Source);
 
 /// <summary>A variable in shared, local, constant or global memory, or a parameter.</summary>
 /// <param name="Space">The directive: <c>shared</c>, <c>local</c>, <c>const</c>, <c>global</c> or <c>param</c>.</param>
@@ -46,8 +47,16 @@ internal sealed class PtxFunction
 }
 
 /// <summary>A PTX text: its kernels, functions and variables.</summary>
-internal sealed record PtxModule(IReadOnlyList<PtxFunction> Functions, IReadOnlyList<PtxVariable> Variables)
+/// <param name="Functions">Kernels and functions.</param>
+/// <param name="Variables">Variables outside of functions.</param>
+/// <param name="Files">C# files, by their numbers.</param>
+internal sealed record PtxModule(IReadOnlyList<PtxFunction> Functions, IReadOnlyList<PtxVariable> Variables,
+    IReadOnlyDictionary<int, string> Files)
 {
+    /// <summary>The C# line of a statement.</summary>
+    public SourceLine? SourceOf(PtxStatement statement) =>
+        Files.TryGetValue(statement.Source.File, out string? file) ? new SourceLine(file, statement.Source.Line) : null;
+
     /// <summary>The only kernel.</summary>
     public PtxFunction Kernel => Functions.Single(function => function.IsKernel);
 }

@@ -1,0 +1,57 @@
+using S2ILGPU.Kernels.Attention.TensorCore;
+using S2ILGPU.TestSupport;
+using S2ILGPU.Tests.Attention;
+using S2ILGPU.Tests.Ptx;
+using S2ILGPU.Variants;
+using Xunit;
+
+namespace S2ILGPU.Tests;
+
+/// <summary>What a plain run takes of the sweeps over kernels: each kind of kernel, and of each kind some, drawn by the
+/// seed. <c>S2_TESTS=full</c> runs all of them.</summary>
+internal static class Sweeps
+{
+    public static KernelOperation[] BackwardOperations { get; } = [KernelOperation.KeyValueGradient,
+        KernelOperation.KeyGradient, KernelOperation.ValueGradient, KernelOperation.QueryGradient];
+
+    public static string[] Forward { get; } = TestScale.Sample("forward kernels",
+        KernelCatalog.Problems(KernelOperation.Forward), 3);
+
+    public static string[] Backward { get; } = TestScale.Sample("backward kernels",
+        KernelCatalog.Problems(BackwardOperations), 3);
+
+    public static string[] Decode { get; } = TestScale.Sample("decoding kernels",
+        KernelCatalog.Problems(KernelOperation.Decode), 3);
+
+    public static string[] Pack { get; } = TestScale.Sample("pack kernels", KernelCatalog.Names(KernelOperation.Pack),
+        3);
+
+    public static string[] PlantedFaults { get; } = TestScale.Sample("planted faults",
+        KernelCatalog.Families(typeof(Forward), typeof(Backward))
+        .Where(family => family.Contains("D64") || family.Contains("D128")), 1);
+
+    public static string[] Resources { get; } = TestScale.Sample("resources of kernels", KernelCatalog.AllFamilies, 4);
+
+    public static string[] Portable { get; } = TestScale.Sample("compilation of portable kernels",
+        PortableKernelTests.AllNames, 12);
+
+    public static string[] PortableAttention { get; } = TestScale.Sample("compilation of portable attention kernels",
+        PortableAttentionCompileTests.AllNames, kind: name => name.Split('.')[0], 1);
+
+    public static (string Type, string Placement)[] PortableForward { get; } = TestScale.Sample("portable forward",
+        PortableAttentionTests.AllKeys, kind: keys => keys.Placement, 1);
+
+    public static (string Type, string Placement)[] PortableDecode { get; } = TestScale.Sample("portable decoding",
+        PortableAttentionTests.AllKeys, kind: keys => keys.Placement, 1);
+}
+
+/// <summary>Says what a plain run leaves out.</summary>
+public sealed class SweepTests
+{
+    [Fact]
+    public void All_cases_run()
+    {
+        Assert.NotEmpty(Sweeps.Forward);
+        Assert.SkipUnless(TestScale.IsFull, TestScale.Report);
+    }
+}
