@@ -33,12 +33,12 @@ public sealed class IlgpuDevices : IDeviceProvider
         [.. found.Where(each => DeviceLimits.Missing(each.Device) is null).Select(each => each.Info)];
 
     /// <inheritdoc/>
-    public string? WhyNot(string id) => WhyNot(id, RuntimeFeature.IsDynamicCodeSupported);
+    public string? ReasonUnavailable(string id) => ReasonUnavailable(id, RuntimeFeature.IsDynamicCodeSupported);
 
-    /// <inheritdoc cref="WhyNot(string)"/>
+    /// <inheritdoc cref="ReasonUnavailable(string)"/>
     /// <param name="id">The name of a device.</param>
     /// <param name="hasJit">Whether code can be generated at run time.</param>
-    internal static string? WhyNot(string id, bool hasJit)
+    internal static string? ReasonUnavailable(string id, bool hasJit)
     {
         if (!hasJit)
             return s_names.Any(name => id.StartsWith(name, StringComparison.OrdinalIgnoreCase)) ? NeedsJit : null;
@@ -51,12 +51,12 @@ public sealed class IlgpuDevices : IDeviceProvider
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">There is no such device; the message names those that there are.</exception>
     /// <exception cref="NotSupportedException">The device is too small for the kernels, or the program has no JIT; the
-    /// message is that of <see cref="WhyNot(string)"/>.</exception>
+    /// message is that of <see cref="ReasonUnavailable(string)"/>.</exception>
     public IEngine Create(string id) => CreateEngine(id);
 
     internal static IlgpuEngine CreateEngine(string id, long? memoryLimitBytes = null)
     {
-        if (WhyNot(id, RuntimeFeature.IsDynamicCodeSupported) is { } reason)
+        if (ReasonUnavailable(id, RuntimeFeature.IsDynamicCodeSupported) is { } reason)
             throw new NotSupportedException(reason);
         foreach (var (info, device) in s_found.Value)
         {

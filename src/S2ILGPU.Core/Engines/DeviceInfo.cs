@@ -38,7 +38,7 @@ public interface IDeviceProvider
     /// kernels.</summary>
     /// <param name="id">A name that a user asked for.</param>
     /// <returns>The reason; null for a device that is listed, or that the provider does not know.</returns>
-    string? WhyNot(string id) => null;
+    string? ReasonUnavailable(string id) => null;
 
     /// <summary>Creates the engine of a device.</summary>
     /// <param name="id">The name of one of <see cref="Devices"/>.</param>

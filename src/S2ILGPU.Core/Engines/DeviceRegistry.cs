@@ -24,17 +24,18 @@ internal sealed class DeviceRegistry(params ReadOnlySpan<IDeviceProvider> provid
             if (device == Engine.Auto ? info.Kind != DeviceKind.Emulated
                 : string.Equals(device, info.Id, StringComparison.OrdinalIgnoreCase))
                 return provider.Create(info.Id);
-        if (Refusal(device) is { } reason)
+        if (ReasonUnavailable(device) is { } reason)
             throw new NotSupportedException(reason);
         throw new ArgumentException(
             $"unknown device '{device}'; there are {Engine.Auto}, "
             + $"{string.Join(", ", entries.Select(entry => entry.Device.Id))}");
     }
 
-    private string? Refusal(string device)
+    private string? ReasonUnavailable(string device)
     {
         lock (_lock)
-            return _providers.Select(provider => provider.WhyNot(device)).FirstOrDefault(reason => reason is not null);
+            return _providers.Select(provider => provider.ReasonUnavailable(device))
+                .FirstOrDefault(reason => reason is not null);
     }
 
     // By kind, and in the order of registration within a kind.

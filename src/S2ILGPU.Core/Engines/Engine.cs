@@ -28,7 +28,8 @@ public static class Engine
     /// OpenCL before CPU; emulated devices only by name.</param>
     /// <returns>The engine; the caller disposes it, after its tensors.</returns>
     /// <exception cref="ArgumentException">There is no such device; the message names those that there are.</exception>
-    /// <exception cref="NotSupportedException">The device is there but cannot be used; the message says why.</exception>
+    /// <exception cref="NotSupportedException">The device is there but cannot be used; the message says
+    /// why.</exception>
     public static IEngine Create(string device = Auto) => s_registry.Create(device);
 
     // The name is a constant so that trimming keeps the class, where the application has it.

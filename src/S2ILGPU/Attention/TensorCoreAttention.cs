@@ -12,7 +12,7 @@ using S2ILGPU.Variants;
 
 namespace S2ILGPU.Attention;
 
-/// <summary>Attention by the tensor-core kernels, on 16-bit _tensors. Operands that they cannot read as they lie are
+/// <summary>Attention by the tensor-core kernels, on 16-bit tensors. Operands that they cannot read as they lie are
 /// packed into dense tiles first.</summary>
 internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels kernels)
 {
@@ -53,7 +53,7 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
             Causal = a.Layout.IsCausal ? 1 : 0,
         };
         if (variant.Operation == KernelOperation.Decode)
-            Decode(variant, arguments, plan, a.Query);
+            Decode(variant, arguments, plan, headDim: a.Query.Shape[3]);
         else
             Launch(variant, new Index2D(plan.Rows, 1), arguments);
         _staging.CopyBack(output, a.Output);
@@ -113,9 +113,9 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
     }
 
     // The parts of each list, then their merge into O and LSE of the arguments.
-    private void Decode(KernelVariant variant, in ForwardArguments a, DevicePlan plan, Tensor query)
+    private void Decode(KernelVariant variant, in ForwardArguments a, DevicePlan plan, int headDim)
     {
-        int headDim = query.Shape[3], splits = plan.SplitsOn(queue), lines = plan.Rows * variant.GroupHeads;
+        int splits = plan.SplitsOn(queue), lines = plan.Rows * variant.GroupHeads;
         using var partOutputs = queue.Allocate(new Shape(lines, splits, headDim), ElementType.Float32);
         using var partStatistics = queue.Allocate(new Shape(lines, splits), ElementType.Float32);
         Launch(variant, new Index2D(plan.Rows, splits), new DecodeArguments

@@ -38,6 +38,15 @@ public sealed class EngineTests
     }
 
     [Fact]
+    public void A_device_that_cannot_be_used_says_why()
+    {
+        var registry = new DeviceRegistry(new CpuDevices(),
+            new Fake(DeviceKind.Cuda, []) { Reason = "cuda:0 has 16 KB of shared memory" });
+        Assert.Equal("cuda:0 has 16 KB of shared memory",
+            Assert.Throws<NotSupportedException>(() => registry.Create("cuda:0")).Message);
+    }
+
+    [Fact]
     public void Auto_takes_the_fastest_kind_and_never_an_emulated_one()
     {
         var created = new List<string>();
@@ -58,6 +67,10 @@ public sealed class EngineTests
 
     private sealed class Fake(DeviceKind kind, List<string> created, params string[] ids) : IDeviceProvider
     {
+        public string? Reason { get; init; }
+
+        public string? ReasonUnavailable(string id) => Reason;
+
         public IReadOnlyList<DeviceInfo> Devices() => [.. ids.Select(id => new DeviceInfo(id, id, kind, 0, 1, ""))];
 
         public IEngine Create(string id)

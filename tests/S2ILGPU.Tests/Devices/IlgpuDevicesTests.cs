@@ -80,14 +80,15 @@ public sealed class IlgpuDevicesTests
     [InlineData("ilgpu-cpu")]
     public void Without_a_JIT_a_device_says_in_one_line_what_it_needs(string device)
     {
-        string reason = IlgpuDevices.WhyNot(device, hasJit: false)!;
+        string reason = IlgpuDevices.ReasonUnavailable(device, hasJit: false)!;
         Assert.Contains("needs the JIT", reason);
         Assert.DoesNotContain('\n', reason);
-        Assert.Null(IlgpuDevices.WhyNot("cpu", hasJit: false));
+        Assert.Null(IlgpuDevices.ReasonUnavailable("cpu", hasJit: false));
     }
 
     [Fact]
-    public void A_device_that_is_listed_has_no_reason() => Assert.Null(new IlgpuDevices().WhyNot(Emulated.Device));
+    public void A_device_that_is_listed_has_no_reason() =>
+        Assert.Null(new IlgpuDevices().ReasonUnavailable(Emulated.Device));
 
     [Fact]
     public void Memory_of_the_program_becomes_tensors_without_a_copy()
