@@ -74,6 +74,11 @@ public sealed unsafe partial class CpuEngine : IEngine
         _ => "scalar",
     };
 
+    /// <summary>Returns at once: operations run before they return.</summary>
+    public void Synchronize()
+    {
+    }
+
     /// <inheritdoc/>
     public Tensor Allocate(Shape shape, ElementType elementType) =>
         Tensor.Create(_memory.Rent(shape.Count * elementType.SizeBytes()), shape, elementType);
