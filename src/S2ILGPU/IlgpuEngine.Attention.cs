@@ -90,6 +90,13 @@ public sealed partial class IlgpuEngine
             _portableAttention.Merge(outputs, logSumExps, output, logSumExp);
     }
 
+    /// <inheritdoc/>
+    public void MergePartitionBackward(in MergeBackwardArguments arguments)
+    {
+        if (arguments.Output.Count > 0)
+            _portableAttention.MergeBackward(arguments);
+    }
+
     /// <summary>Splits that the lists of decoding are cut into, so that all multiprocessors have work.</summary>
     /// <param name="rows">Row tiles.</param>
     /// <param name="longest">Column tiles of the longest list.</param>

@@ -137,7 +137,7 @@ public sealed partial class IlgpuEngine : IEngine
         return Tensor.Create(ForeignBuffer.Of(_memory, memory), new Shape(shape), elementType);
     }
 
-    /// <summary>Waits until all queued work is done.</summary>
+    /// <inheritdoc/>
     public void Synchronize() => _stream.Synchronize();
 
     /// <inheritdoc/>

@@ -139,6 +139,43 @@ internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensor
         _twins.CopyBack(single, output);
     }
 
+    /// <summary>The gradient of a merge for one part.</summary>
+    public void MergeBackward(in MergeBackwardArguments a)
+    {
+        using var partOutput = _twins.ToRead(a.PartOutput, ElementType.Float32);
+        using var output = _twins.ToRead(a.Output, ElementType.Float32);
+        using var outputGradient = _twins.ToRead(a.OutputGradient, ElementType.Float32);
+        using var partOutputGradient = _twins.ToWrite(a.PartOutputGradient, ElementType.Float32);
+        var shape = a.Output.Shape;
+        var gradient = a.LogSumExpGradient ?? a.LogSumExp; // never read when there is none
+        int rows = shape[0] * shape[1] * shape[2];
+        engine.LaunchOver(rows, PortableMergeBackward.Kernel, new PortableMergeBackwardArguments
+        {
+            PartOutput = tensors.Words(partOutput).Cast<float>(),
+            Output = tensors.Words(output).Cast<float>(),
+            OutputGradient = tensors.Words(outputGradient).Cast<float>(),
+            PartLogSumExp = tensors.Words(a.PartLogSumExp).Cast<float>(),
+            LogSumExp = tensors.Words(a.LogSumExp).Cast<float>(),
+            LogSumExpGradient = tensors.Words(gradient).Cast<float>(),
+            PartOutputGradient = tensors.Words(partOutputGradient).Cast<float>(),
+            PartLogSumExpGradient = tensors.Words(a.PartLogSumExpGradient).Cast<float>(),
+            PartOutputRows = DeviceTensors.HeadRows(partOutput),
+            OutputRows = DeviceTensors.HeadRows(output),
+            OutputGradientRows = DeviceTensors.HeadRows(outputGradient),
+            PartLogSumExpRows = StatisticRows(a.PartLogSumExp),
+            LogSumExpRows = StatisticRows(a.LogSumExp),
+            LogSumExpGradientRows = StatisticRows(gradient),
+            PartOutputGradientRows = DeviceTensors.HeadRows(partOutputGradient),
+            PartLogSumExpGradientRows = StatisticRows(a.PartLogSumExpGradient),
+            Rows = rows,
+            Tokens = shape[1],
+            Heads = shape[2],
+            HeadDim = shape[3],
+            HasLogSumExpGradient = a.LogSumExpGradient is null ? 0 : 1,
+        });
+        _twins.CopyBack(partOutputGradient, a.PartOutputGradient);
+    }
+
     /// <summary>Whether no sequence has more than one query.</summary>
     public static bool IsDecoding(SequenceBatch sequences)
     {
