@@ -58,7 +58,8 @@ public sealed partial class IlgpuEngine : IEngine
         _attentionKernels = new AttentionKernels(accelerator.Device, mayUseTensorCores
             && accelerator.Context.KnowsTensorCores());
         _portableAttention = new PortableAttention(this, _tensors, _plans, _attentionKernels);
-        _tensorCoreAttention = new TensorCoreAttention(this, _tensors, _plans, _attentionKernels);
+        _tensorCoreAttention = new TensorCoreAttention(this, _tensors, _plans, _attentionKernels,
+            _portableAttention);
         IsEmulated = accelerator.AcceleratorType == AcceleratorType.CPU;
     }
 

@@ -35,31 +35,68 @@ internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensor
             plan.CheckPages(a.Pages, geometry);
         using var query = _twins.ToRead(a.Query, ElementType.Float32);
         using var output = _twins.ToWrite(a.Output, ElementType.Float32);
-        var arguments = new PortableForwardArguments
-        {
-            Lists = plan.Lists(pages),
-            Columns = plan.Columns,
-            Query = tensors.Words(query),
-            Key = tensors.Words(a.Key),
-            Value = tensors.Words(a.Value),
-            Output = tensors.Words(output).Cast<float>(),
-            LogSumExp = tensors.Words(logSumExp).Cast<float>(),
-            QueryRows = DeviceTensors.HeadRows(query),
-            KeyRows = KeyRowsOf(a.Key),
-            ValueRows = KeyRowsOf(a.Value),
-            OutputRows = DeviceTensors.HeadRows(output),
-            LogSumExpRows = StatisticRows(logSumExp),
-            BlockColumns = geometry.BlockColumns,
-            PageEntries = a.Pages is null ? 0 : geometry.EntriesPerBlock,
-            HeadDim = a.Query.Shape[3],
-            Causal = a.Layout.IsCausal ? 1 : 0, ScaleLog2 = a.Scale * MathF.Log2(MathF.E),
-        };
+        var arguments = ForwardArguments(a, query, output, logSumExp, plan, pages);
         if (isDecoding)
             Decode(arguments, plan, a.Key.ElementType);
         else
             Launch(KernelOperation.Forward, ForwardKernel(a.Key.ElementType),
                 new Index3D(plan.Rows, Slices(arguments.HeadDim), 1), arguments);
         _twins.CopyBack(output, a.Output);
+    }
+
+    /// <summary>Computes again what a tensor-core kernel marked; nothing to do in a launch without NaN and
+    /// infinity.</summary>
+    /// <param name="a">The call.</param>
+    /// <param name="output">Where the kernel wrote O.</param>
+    /// <param name="logSumExp">LSE, contiguous.</param>
+    /// <param name="plan">The lists of the kernel.</param>
+    /// <param name="pages">The device's copy of the page table, or default.</param>
+    /// <param name="nonFinite">What the kernel marked, [row tiles, 8].</param>
+    /// <param name="rowsPerTile">Rows of a row tile, 64 or 128.</param>
+    public void RepairForward(in AttentionForwardArguments a, Tensor output, Tensor logSumExp, DevicePlan plan,
+        ArrayView<int> pages, Tensor nonFinite, int rowsPerTile)
+    {
+        var arguments = ForwardArguments(a, a.Query, output, logSumExp, plan, pages);
+        arguments.NonFinite = tensors.Words(nonFinite);
+        Action<PortableForwardArguments> kernel = a.Query.ElementType == ElementType.BFloat16
+            ? PortableForward.Repair<StoredBFloat16> : PortableForward.Repair<StoredHalf>;
+        engine.Launch(kernel, new Index3D(Chunks(plan.Rows), Slices(arguments.HeadDim), rowsPerTile
+            / PortableTiles.Tile), PortableTiles.Threads, arguments);
+    }
+
+    /// <summary>Computes again what tensor-core kernels marked of one side; nothing to do in a launch without NaN and
+    /// infinity.</summary>
+    /// <param name="a">The call.</param>
+    /// <param name="gradient1">Where the kernels wrote dQ, or dK.</param>
+    /// <param name="gradient2">Where they wrote dV; null for dQ.</param>
+    /// <param name="plan">The lists of the kernels.</param>
+    /// <param name="lines">Log-sum-exp and delta of packed queries.</param>
+    /// <param name="nonFinite">What the kernels marked, [row tiles, 4, 2].</param>
+    public void RepairBackward(in AttentionBackwardArguments a, Tensor gradient1, Tensor? gradient2, DevicePlan plan,
+        Tensor lines, Tensor nonFinite)
+    {
+        var arguments = new PortableBackwardArguments
+        {
+            Lines = tensors.Floats(lines),
+            NonFinite = tensors.Words(nonFinite),
+            BlockColumns = TileGeometry.Of(a.Layout.BlockTokens).BlockColumns,
+            HeadDim = a.Query.Shape[3],
+            Causal = a.Layout.IsCausal ? 1 : 0,
+            ScaleLog2 = a.Scale * MathF.Log2(MathF.E),
+            Scale = a.Scale,
+        };
+        (Tensor, Tensor) queries = (a.Query, a.OutputGradient), keys = (a.Key, a.Value);
+        SetOperands(ref arguments, plan, gradient2 is null ? queries : keys, gradient2 is null ? keys : queries,
+            gradient1, gradient2 ?? gradient1);
+        Action<PortableBackwardArguments> kernel = (a.Query.ElementType, gradient2) switch
+        {
+            (ElementType.BFloat16, null) => PortableBackward.Repair<QueryRows, StoredBFloat16>,
+            (ElementType.BFloat16, _) => PortableBackward.Repair<KeyRows, StoredBFloat16>,
+            (_, null) => PortableBackward.Repair<QueryRows, StoredHalf>,
+            _ => PortableBackward.Repair<KeyRows, StoredHalf>,
+        };
+        engine.Launch(kernel, new Index3D(Chunks(plan.Rows), Slices(arguments.HeadDim), 1), PortableTiles.Threads,
+            arguments);
     }
 
     /// <summary>Gradients.</summary>
@@ -190,6 +227,35 @@ internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensor
         new() { Offset = tensor.OffsetElements, Batch = tensor.Stride(0), Head = tensor.Stride(1),
         Row = tensor.Stride(2) };
 
+    // Groups of a repair: each looks after 64 row tiles.
+    private static int Chunks(int rowTiles) => (rowTiles + PortableTiles.Tile - 1) / PortableTiles.Tile;
+
+    private PortableForwardArguments ForwardArguments(in AttentionForwardArguments a, Tensor query, Tensor output,
+        Tensor logSumExp, DevicePlan plan, ArrayView<int> pages)
+    {
+        var geometry = TileGeometry.Of(a.Layout.BlockTokens);
+        return new PortableForwardArguments
+        {
+            Lists = plan.Lists(pages),
+            Columns = plan.Columns,
+            Query = tensors.Words(query),
+            Key = tensors.Words(a.Key),
+            Value = tensors.Words(a.Value),
+            Output = tensors.Words(output),
+            LogSumExp = tensors.Words(logSumExp).Cast<float>(),
+            QueryRows = DeviceTensors.HeadRows(query),
+            KeyRows = KeyRowsOf(a.Key),
+            ValueRows = KeyRowsOf(a.Value),
+            OutputRows = DeviceTensors.HeadRows(output),
+            LogSumExpRows = StatisticRows(logSumExp),
+            BlockColumns = geometry.BlockColumns,
+            PageEntries = a.Pages is null ? 0 : geometry.EntriesPerBlock,
+            HeadDim = a.Query.Shape[3],
+            Causal = a.Layout.IsCausal ? 1 : 0,
+            ScaleLog2 = a.Scale * MathF.Log2(MathF.E),
+        };
+    }
+
     private void Decode(PortableForwardArguments arguments, DevicePlan plan, ElementType keyType)
     {
         int longest = plan.Rows == 0 ? 0 : plan.Host.Rows[0].End - plan.Host.Rows[0].Start, headDim = arguments.HeadDim;
@@ -198,15 +264,15 @@ internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensor
             ElementType.Float32);
         using var partStatistics = engine.Allocate(new Shape(Math.Max(1, plan.Rows), splits), ElementType.Float32);
         var (output, logSumExp) = (arguments.Output, arguments.LogSumExp);
-        arguments.Output = tensors.Floats(partOutputs);
+        arguments.Output = tensors.Words(partOutputs);
         arguments.LogSumExp = tensors.Floats(partStatistics);
         Launch(KernelOperation.Decode, DecodeKernel(keyType), new Index3D(plan.Rows, splits, 1), arguments);
         engine.LaunchOver((long)plan.Rows * headDim, PortableMerge.Splits, new PortableMergeArguments
         {
             Rows = arguments.Lists.Rows,
-            PartOutput = arguments.Output,
+            PartOutput = tensors.Floats(partOutputs),
             PartLogSumExp = arguments.LogSumExp,
-            Output = output,
+            Output = output.Cast<float>(),
             LogSumExp = logSumExp,
             OutputRows = arguments.OutputRows,
             LogSumExpRows = arguments.LogSumExpRows,
@@ -250,7 +316,7 @@ internal sealed class PortableAttention(IlgpuEngine engine, DeviceTensors tensor
         (a.Rows1Rows, a.Rows2Rows) = (DeviceTensors.HeadRows(rows.First), DeviceTensors.HeadRows(rows.Second));
         (a.Columns1Rows, a.Columns2Rows) = (DeviceTensors.HeadRows(columns.First),
             DeviceTensors.HeadRows(columns.Second));
-        (a.Gradient1, a.Gradient2) = (tensors.Words(gradient1).Cast<float>(), tensors.Words(gradient2).Cast<float>());
+        (a.Gradient1, a.Gradient2) = (tensors.Words(gradient1), tensors.Words(gradient2));
         (a.Gradient1Rows, a.Gradient2Rows) = (DeviceTensors.HeadRows(gradient1), DeviceTensors.HeadRows(gradient2));
     }
 

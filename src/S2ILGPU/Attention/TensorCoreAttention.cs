@@ -17,7 +17,7 @@ namespace S2ILGPU.Attention;
 /// <summary>Attention by the tensor-core kernels, on 16-bit tensors. Operands that they cannot read as they lie are
 /// packed into dense tiles first.</summary>
 internal sealed class TensorCoreAttention(IlgpuEngine engine, DeviceTensors tensors, PlanCache plans,
-    AttentionKernels kernels)
+    AttentionKernels kernels, PortableAttention portable)
 {
     // ILGPU chooses vector loads as if the views of an argument began at multiples of so many bytes
     // (PTXBackend.DefaultGlobalMemoryAlignment).
@@ -64,6 +64,8 @@ internal sealed class TensorCoreAttention(IlgpuEngine engine, DeviceTensors tens
         if (isDecoding)
             Decode(variant, a, plan, lists, keyView, valueView, query, output, logSumExp);
         else
+        {
+            using var nonFinite = engine.Allocate(new Shape(plan.Rows, 8), ElementType.Int32);
             Launch(variant, new Index3D(plan.Rows, 1, 1), new ForwardArguments
             {
                 Lists = lists,
@@ -78,7 +80,10 @@ internal sealed class TensorCoreAttention(IlgpuEngine engine, DeviceTensors tens
                 LogSumExpRows = a.Query.Shape[1],
                 ScaleLog2 = a.Scale * MathF.Log2(MathF.E),
                 Causal = a.Layout.IsCausal ? 1 : 0,
+                NonFinite = tensors.Words(nonFinite),
             });
+            portable.RepairForward(a, output, logSumExp, plan, pages, nonFinite, variant.Rows);
+        }
         _twins.CopyBack(output, a.Output);
         return true;
     }
@@ -123,7 +128,12 @@ internal sealed class TensorCoreAttention(IlgpuEngine engine, DeviceTensors tens
             Gradient2Rows = DeviceTensors.HeadRows(queryGradient),
             ScaleLog2 = a.Scale * MathF.Log2(MathF.E), Scale = a.Scale, Causal = a.Layout.IsCausal ? 1 : 0,
         };
+        using var queriesNonFinite = engine.Allocate(new Shape(Math.Max(1, queryPlan.Rows), 8), ElementType.Int32);
+        using var keysNonFinite = engine.Allocate(new Shape(Math.Max(1, keyPlan.Rows), 8), ElementType.Int32);
+        arguments.NonFinite = tensors.Words(queriesNonFinite);
         Launch(queryKernel, new Index3D(queryPlan.Rows, 1, 1), arguments);
+        portable.RepairBackward(a, queryGradient, null, queryPlan, lines, queriesNonFinite);
+        arguments.NonFinite = tensors.Words(keysNonFinite);
         arguments.Lists = keyPlan.Lists(default);
         (arguments.Rows1, arguments.Rows2, arguments.Columns1, arguments.Columns2) =
             (View<U4>(key), View<U4>(value), View<U4>(query), View<U4>(outputGradient));
@@ -132,6 +142,7 @@ internal sealed class TensorCoreAttention(IlgpuEngine engine, DeviceTensors tens
             (View<uint>(valueGradient), DeviceTensors.HeadRows(valueGradient));
         foreach (var kernel in keyKernels)
             Launch(kernel, new Index3D(keyPlan.Rows, 1, 1), arguments);
+        portable.RepairBackward(a, keyGradient, valueGradient, keyPlan, lines, keysNonFinite);
         _twins.CopyBack(queryGradient, a.QueryGradient);
         _twins.CopyBack(keyGradient, a.KeyGradient);
         _twins.CopyBack(valueGradient, a.ValueGradient);

@@ -34,6 +34,11 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
         s_case with { HeadDim = 96, QueryHeads = 1, QueryCounts = [20], KeyCounts = [40] },
         s_case with { HeadDim = 128, QueryHeads = 1, QueryCounts = [20], KeyCounts = [40] },
         s_case with { HeadDim = 256, QueryHeads = 1, QueryCounts = [10], KeyCounts = [30] },
+        s_case with { Damages = 2 },
+        s_case with { Damages = 4, QueryCounts = [17], KeyCounts = [90], BlockTokens = 16, Pattern = "L2 s3" },
+        s_case with { Damages = 3, Batching = Batching.Packed, QueryCounts = [3, 40], KeyCounts = [5, 66],
+            PaddingRows = 3, Pattern = "dense non-causal" },
+        s_case with { Damages = 1, HeadDim = 128, QueryHeads = 1, QueryCounts = [150], KeyCounts = [150] },
         s_case with { Pattern = "nothing", QueryCounts = [10], KeyCounts = [10] },
     ];
 
