@@ -111,13 +111,4 @@ internal static partial class Intrinsics
     /// lane geometry anew in every turn.</summary>
     [IntrinsicImplementation]
     public static uint Pin(uint value) => value;
-
-    /// <summary>1 if a lane of the warp has 1, else 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int WarpAny(int flag)
-    {
-        for (int distance = 1; distance < 32; distance *= 2)
-            flag |= Warp.ShuffleXor(flag, distance);
-        return flag;
-    }
 }

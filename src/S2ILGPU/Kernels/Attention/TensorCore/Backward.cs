@@ -296,7 +296,7 @@ internal static class Backward
                 isNonFinite |= gradient.ZeroIfFinite(0, half) == 0f ? 0 : 1;
             }
         }
-        isNonFinite = Intrinsics.WarpAny(isNonFinite);
+        isNonFinite = WarpVote.Any(isNonFinite);
         if (lane == 0)
             a.NonFinite[(Grid.IdxX + tie) * 8 + (thread >> 5) * 2 + number] = isNonFinite;
     }

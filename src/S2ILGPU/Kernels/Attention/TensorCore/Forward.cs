@@ -223,7 +223,7 @@ internal static class Forward
                         isNonFinite |= s.Output.ZeroIfFinite(m, half) == 0f ? 0 : 1;
                 }
             }
-            isNonFinite = Intrinsics.WarpAny(isNonFinite);
+            isNonFinite = WarpVote.Any(isNonFinite);
             if (lane == 0)
                 a.NonFinite[(Grid.IdxX + tie) * 8 + firstGroup + m] = isNonFinite;
         }
