@@ -9,6 +9,7 @@ using S2ILGPU;
 using S2ILGPU.Devices;
 using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
+using S2ILGPU.Ops;
 using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;
 
@@ -37,13 +38,10 @@ var (dQ, dK, dV, next) = (View(queryGradients), View(keyGradients), View(valueGr
 var lse = engine.View(logSumExps.View.BaseView, 1, Heads, Tokens);                                    // [B, H, N]
 var layout = BlockLayout.Create(new LocalStridePattern(Heads, Heads, blockTokens: 16, localBlocks: 2,
     verticalStride: 2), Tokens);
-var (whole, step, scale) = (SequenceBatch.Uniform(1, Tokens, Tokens), SequenceBatch.Uniform(1, 1, Tokens),
-    1 / MathF.Sqrt(HeadDim));
-engine.AttentionForward(new AttentionForwardArguments(q, k, v, o, lse, layout, whole, scale));
-engine.AttentionBackward(new AttentionBackwardArguments(q, k, v, o, lse, dO, null, dQ, dK, dV, layout, whole, scale));
-// decoding: one query, all keys
-engine.AttentionForward(new AttentionForwardArguments(q.Slice(1, Tokens - 1, 1), k, v, next, null, layout,
-    step, scale));
+using var result = SparseAttention.Forward(engine, q, k, v, layout, output: o, logSumExp: lse);
+SparseAttention.Backward(engine, q, k, v, result, dO, layout, into: new AttentionGradients(dQ, dK, dV));
+using var last = q.Slice(1, Tokens - 1, 1);                                      // decoding: one query, all keys
+using var step = SparseAttention.Forward(engine, last, k, v, layout, output: next);
 Tensor View(MemoryBuffer1D<float, Stride1D.Dense> memory) =>
     engine.View(memory.View.BaseView, 1, (int)memory.Length / (Heads * HeadDim), Heads, HeadDim);
 
@@ -91,7 +89,7 @@ double[] Definition() => [.. from token in Enumerable.Range(0, Tokens)
                                  .Select(j => (j * Heads + head) * HeadDim).ToArray()
                              let row = (token * Heads + head) * HeadDim
                              let weights = kept.Select(at =>
-                                 Math.Exp(scale * Enumerable.Range(0, HeadDim).Sum(c => query[row + c] * key[at + c])))
+                                 Math.Exp(result.Scale * Enumerable.Range(0, HeadDim).Sum(c => query[row + c] * key[at + c])))
                                  .ToArray()
                              from d in Enumerable.Range(0, HeadDim)
                              select kept.Zip(weights, (at, weight) => weight * value[at + d]).Sum() / weights.Sum()];

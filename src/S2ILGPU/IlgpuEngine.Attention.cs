@@ -35,4 +35,7 @@ public sealed partial class IlgpuEngine
     /// <inheritdoc/>
     public void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output,
         Tensor logSumExp) => _attention.Merge(outputs, logSumExps, output, logSumExp);
+
+    /// <inheritdoc/>
+    public void MergePartitionBackward(in MergeBackwardArguments arguments) => _attention.MergeBackward(arguments);
 }

@@ -93,7 +93,7 @@ public sealed partial class IlgpuEngine : IEngine
         return Tensor.Create(ForeignBuffer.Of(_queue.Memory, memory), new Shape(shape), elementType);
     }
 
-    /// <summary>Waits until all queued work is done.</summary>
+    /// <inheritdoc/>
     public void Synchronize() => _queue.Synchronize();
 
     /// <inheritdoc/>

@@ -53,6 +53,7 @@ internal sealed class AttentionProblem
         Key = Padded(HostTensor.Normal(random, keyShape, keyType), isKey);
         Value = Padded(HostTensor.Normal(random, keyShape, keyType), isKey);
         OutputGradient = Padded(HostTensor.Normal(random, queryShape, queryType), isQuery);
+        Damage(random, Query, Key, Value, OutputGradient);
         LogSumExpGradient = check.HasLogSumExpGradient
             ? HostTensor.Normal(random, LogSumExpShape, ElementType.Float32) : null;
         if (check.IsPaged)
@@ -105,6 +106,19 @@ internal sealed class AttentionProblem
     public int PartitionSeed { get; }
 
     public Shape LogSumExpShape => new(Case.Batch, Case.QueryHeads, Case.QueryRows);
+
+    // NaN and infinity in place of finite elements: they belong to the rows that see them, and to no others.
+    private void Damage(Random random, params ReadOnlySpan<HostTensor> operands)
+    {
+        ReadOnlySpan<float> kinds = [float.NaN, float.PositiveInfinity, float.NegativeInfinity];
+        for (int n = 0; n < Case.Damages; n++)
+        {
+            float[] values = operands[random.Next(operands.Length)].Values;
+            int at = random.Next(values.Length);
+            if (float.IsFinite(values[at]))
+                values[at] = kinds[n % kinds.Length];
+        }
+    }
 
     // Rows that belong to a sequence.
     private bool[] Used(Shape shape, bool isQuery)

@@ -65,12 +65,18 @@ internal sealed class AttentionReference
             scores[n] = _problem.Scale * Dot(query, Row(_key, KeyRow(sequence, head, visible[n])));
             max = Math.Max(max, scores[n]);
         }
-        if (max == double.NegativeInfinity)
+        if (visible.Count == 0)
             return;
+        var output = Row(Output, QueryRow(sequence, head, i));
+        if (max == double.NegativeInfinity) // 0 / 0
+        {
+            LogSumExp[StatisticOf(sequence, head, i)] = double.NaN;
+            output.Fill(double.NaN);
+            return;
+        }
         for (int n = 0; n < visible.Count; n++)
             sum += Math.Exp(scores[n] - max);
         double lse = LogSumExp[StatisticOf(sequence, head, i)] = max + Math.Log(sum);
-        var output = Row(Output, QueryRow(sequence, head, i));
         for (int n = 0; n < visible.Count; n++)
             AddScaled(output, Math.Exp(scores[n] - lse), Row(_value, KeyRow(sequence, head, visible[n])));
     }

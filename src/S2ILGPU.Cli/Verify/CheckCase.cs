@@ -33,6 +33,9 @@ internal sealed record CheckCase(string Name, Func<int, int, int, AttentionPatte
     /// <summary>Keys and values lie in pages, and only kept blocks have one.</summary>
     public bool IsPaged { get; init; }
 
+    /// <summary>Elements of queries, keys, values and output gradients, together, that are NaN or infinite.</summary>
+    public int Damages { get; init; }
+
     /// <summary>Whether the log-sum-exp has a gradient.</summary>
     public bool HasLogSumExpGradient { get; init; }
 

@@ -38,6 +38,7 @@ internal static class CheckCases
             PaddingRows = 9 },
         new("padded batch", Stride(2, 3), 4, 2, 16, 33, 0, 1, 64, 150) { PaddingRows = 7, HasLogSumExpGradient = true },
         new("one fused tensor", Stride(2, 4), 4, 2, 32, 177, 177) { IsFused = true },
+        new("NaN and infinity", Stride(2, 3), 4, 2, 16, 150, 70) { Damages = 5, HasLogSumExpGradient = true },
     ];
 
     /// <summary>Cases of the forward and the backward pass for a device that executes kernels thread by thread: each
@@ -48,6 +49,7 @@ internal static class CheckCases
         new("fewer queries than keys, packed, blocks of 64", Stride(1, 2), 1, 1, 64, 130, 20) { QueryCounts = [17, 5],
             IsPacked = true, PaddingRows = 3 },
         new("empty rows, non-causal, blocks of 32", NonCausalHoles, 1, 1, 32, 70) { PaddingRows = 5 },
+        new("NaN and infinity", Dense, 1, 1, 16, 37) { Damages = 2 },
     ];
 
     /// <summary>Cases of decoding for a device that computes quickly.</summary>
@@ -64,6 +66,7 @@ internal static class CheckCases
         Decode("several queries", Stride(2, 3), 4, 2, 16, 40, 90, 33, 100) with { QueryCounts = [5, 16, 1, 33] },
         Decode("nothing kept in some sequences", Holes, 4, 2, 32, 33, 95, 290),
         Decode("plain keys and values", Stride(2, 3), 4, 2, 64, 500, 321) with { IsPaged = false },
+        Decode("NaN and infinity", Stride(2, 3), 4, 2, 16, 40, 200, 333) with { Damages = 5 },
     ];
 
     /// <summary>Cases of decoding for a device that executes kernels thread by thread.</summary>
@@ -71,6 +74,7 @@ internal static class CheckCases
     [
         Decode("blocks of 16, L2 s3, GQA", Stride(2, 3), 2, 1, 16, 17, 130),
         Decode("blocks of 64, dense, plain keys and values", Dense, 2, 2, 64, 90) with { IsPaged = false },
+        Decode("NaN and infinity", Dense, 2, 1, 16, 37, 90) with { Damages = 2 },
     ];
 
     /// <summary>Shapes of partitions to merge: dense, since patterns do not matter there.</summary>

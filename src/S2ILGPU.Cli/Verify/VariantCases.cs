@@ -61,6 +61,8 @@ internal sealed class VariantCases(bool isEmulated)
         yield return Add(new($"one fused tensor, blocks of {block}", CheckCases.Stride(2, 4), 4, 2, block,
             177) { IsFused = true });
         yield return Misaligned(block);
+        yield return Add(new($"NaN and infinity, blocks of {block}", CheckCases.Stride(2, 3), 2, 1, block,
+            2 * block + 37) { Damages = 4, HasLogSumExpGradient = true });
         if (block == TileGeometry.TileTokens)
             yield return Add(new("L1 s2, blocks of 128", CheckCases.Stride(1, 2), 2, 1, 128,
                 300) { HasLogSumExpGradient = true });
@@ -94,6 +96,8 @@ internal sealed class VariantCases(bool isEmulated)
             isPaged, 63, 64, 65, 200);
         yield return Single($"{group} heads on 1, {place} of {block}, empty rows", CheckCases.Holes, 2 * group, 2,
             block, isPaged, 33, 95, 290);
+        yield return Add(new($"NaN and infinity, {group} heads on 1, {place} of {block}", CheckCases.Stride(2, 3),
+            2 * group, 2, block, 40, 7 * block + 3) { QueryCounts = [1, 1], IsPaged = isPaged, Damages = 4 });
         if (group == 1)
             yield return Single($"by query head, {place} of {block}",
                 CheckCases.Stride(1, 4, new StripeOptions { SlideByQueryHead = true }), 4, 1, block, isPaged, 300, 77);

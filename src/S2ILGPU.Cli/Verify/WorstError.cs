@@ -28,8 +28,8 @@ internal readonly record struct Tolerance(double Limit, bool IsRelative = false)
         string.Create(CultureInfo.InvariantCulture, $"{Limit:0.0e-0}{(IsRelative ? " of max(1, |x|)" : "")}");
 }
 
-/// <summary>The worst element of a result. NaN counts as an infinite error, an infinity as right only where the same
-/// infinity is expected.</summary>
+/// <summary>The worst element of a result. NaN counts as an infinite error unless NaN is exact, an infinity as right
+/// only where the same infinity is expected.</summary>
 /// <param name="Tensor">Which result.</param>
 /// <param name="Error">The largest error, counted as the tolerance says.</param>
 /// <param name="Tolerance">What is allowed.</param>
@@ -49,14 +49,14 @@ internal sealed record WorstError(string Tensor, double Error, Tolerance Toleran
     public static WorstError Of(string tensor, Shape shape, Tolerance tolerance, double[] exact, float[] actual)
     {
         double worst = 0;
-        int at = 0;
+        int at = -1;
         for (int n = 0; n < exact.Length; n++)
         {
             double error = ErrorOf(exact[n], actual[n], tolerance.IsRelative);
-            if (error > worst)
+            if (error > worst || (at < 0 && double.IsFinite(exact[n])))
                 (worst, at) = (error, n);
         }
-        return exact.Length == 0 ? new WorstError(tensor, 0, tolerance, [], 0, 0)
+        return at < 0 ? new WorstError(tensor, 0, tolerance, [], 0, 0)
             : new WorstError(tensor, worst, tolerance, Coordinates(shape, at), exact[at], actual[at]);
     }
 
@@ -74,7 +74,7 @@ internal sealed record WorstError(string Tensor, double Error, Tolerance Toleran
 
     private static double ErrorOf(double exact, double actual, bool isRelative)
     {
-        if (double.IsInfinity(exact) && exact == actual)
+        if ((double.IsInfinity(exact) && exact == actual) || (double.IsNaN(exact) && double.IsNaN(actual)))
             return 0;
         if (!double.IsFinite(exact) || !double.IsFinite(actual))
             return double.PositiveInfinity;

@@ -20,4 +20,7 @@ public sealed unsafe partial class CpuEngine
     public void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output,
         Tensor logSumExp) =>
         Attention.Merge(outputs, logSumExps, output, logSumExp);
+
+    /// <inheritdoc/>
+    public void MergePartitionBackward(in MergeBackwardArguments arguments) => Attention.MergeBackward(arguments);
 }

@@ -80,9 +80,43 @@ public sealed unsafe partial class CpuEngine : IEngine
         _ => "scalar",
     };
 
+    /// <summary>Returns at once: operations run before they return.</summary>
+    public void Synchronize()
+    {
+    }
+
     /// <inheritdoc/>
     public Tensor Allocate(Shape shape, ElementType elementType) =>
         Tensor.Create(_memory.Rent(shape.Count * elementType.SizeBytes()), shape, elementType);
+
+    /// <summary>Memory of the program as a tensor, without a copy: any CPU engine reads and writes it in
+    /// place.</summary>
+    /// <param name="memory">Row-major elements: <c>float</c> is Float32, <c>Half</c> Float16, <c>ushort</c> the bits of
+    /// BFloat16, <c>int</c> Int32. An array converts by itself. Pinned until the last tensor over it is disposed; whatever
+    /// owns it (an array, a pool) must not give it to others before that.</param>
+    /// <param name="shape">The extents.</param>
+    /// <returns>A contiguous tensor over the memory; the caller disposes it, which ends the pinning and frees
+    /// nothing.</returns>
+    /// <exception cref="ArgumentException">The memory is too small, or has another element type.</exception>
+    public static Tensor View<T>(Memory<T> memory, params ReadOnlySpan<int> shape)
+        where T : unmanaged
+    {
+        var elementType = default(T) switch
+        {
+            float => ElementType.Float32,
+            Half => ElementType.Float16,
+            ushort => ElementType.BFloat16,
+            int => ElementType.Int32,
+            _ => throw new ArgumentException(
+                $"tensors hold float, Half, ushort (the bits of bfloat16) and int, not {typeof(T).Name}"),
+        };
+        var extents = new Shape(shape);
+        if (extents.Count > memory.Length)
+            throw new ArgumentException($"{elementType} {extents} needs {extents.Count} elements, the memory has "
+                + $"{memory.Length}");
+        var buffer = new HostBuffer(memory.Pin(), (long)memory.Length * sizeof(T));
+        return Tensor.Create(buffer, extents, elementType);
+    }
 
     /// <inheritdoc/>
     public void Upload(ReadOnlySpan<float> source, Tensor destination)

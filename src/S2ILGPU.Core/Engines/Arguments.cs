@@ -73,6 +73,20 @@ public readonly record struct AttentionBackwardArguments(Tensor Query, Tensor Ke
     Tensor QueryGradient, Tensor KeyGradient, Tensor ValueGradient, BlockLayout Layout, SequenceBatch Sequences,
         float Scale);
 
+/// <summary>The gradient of a merge for one of its parts: <c>w = exp(LSE_i - LSE), dO_i = w dO, dLSE_i = w (rowsum(dO
+/// (O_i - O)) + dLSE)</c>.</summary>
+/// <param name="PartOutput">O_i [B, N, H, D]. Read.</param>
+/// <param name="PartLogSumExp">LSE_i [B, H, N]. Read.</param>
+/// <param name="Output">O of the merge. Read.</param>
+/// <param name="LogSumExp">LSE of the merge. Read.</param>
+/// <param name="OutputGradient">dO. Read.</param>
+/// <param name="LogSumExpGradient">dLSE, or null for zero. Read.</param>
+/// <param name="PartOutputGradient">dO_i. Overwritten.</param>
+/// <param name="PartLogSumExpGradient">dLSE_i. Overwritten.</param>
+public readonly record struct MergeBackwardArguments(Tensor PartOutput, Tensor PartLogSumExp, Tensor Output,
+    Tensor LogSumExp, Tensor OutputGradient, Tensor? LogSumExpGradient,
+    Tensor PartOutputGradient, Tensor PartLogSumExpGradient);
+
 /// <summary>One step of AdamW with decoupled weight decay, on one parameter.</summary>
 /// <param name="Parameter">Updated in place.</param>
 /// <param name="Gradient">Read.</param>

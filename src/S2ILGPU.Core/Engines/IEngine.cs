@@ -5,8 +5,8 @@ namespace S2ILGPU.Engines;
 /// <summary>What a device can do: the contract between the transformer and an engine. Read this file first.</summary>
 /// <remarks>
 /// <para>Callers are the ops, which check shapes; implementations assert. Work may be asynchronous: only <see
-/// cref="Download(Tensor, Span{float})"/> and its twin wait. Every operation is deterministic: same inputs, same bits,
-/// on the same device, for any number of threads.</para>
+/// cref="Synchronize"/>, <see cref="CountNonFinite"/> and downloads wait. Every operation is deterministic: same inputs,
+/// same bits, on the same device, for any number of threads.</para>
 /// <para>Tensors are [rows, columns] with adjacent columns and any row stride unless said otherwise. An engine is
 /// driven by one thread at a time.</para>
 /// </remarks>
@@ -17,6 +17,10 @@ public interface IEngine : IDisposable
 
     /// <summary>Element type of parameters and activations: Float32, or Float64 for the reference.</summary>
     ElementType FloatType { get; }
+
+    /// <summary>Waits until all work so far is done; returns at once where operations run before they
+    /// return.</summary>
+    void Synchronize();
 
     // ---- memory ----
 
@@ -133,17 +137,37 @@ public interface IEngine : IDisposable
     bool SupportsAttention(ElementType elementType) => elementType == FloatType;
 
     /// <summary>Sparse attention over the kept blocks; also decoding, when there are few queries.</summary>
+    /// <remarks>
+    /// <para>NaN policy. A row is a function of its query and of the keys and values that it sees, and of nothing else:
+    /// what a mask hides, what lies past the last key and what no sequence owns never reaches it, NaN and infinity
+    /// included.</para>
+    /// <para>What it sees counts as in a float64 softmax: a score that is NaN or +inf gives NaN in the whole row and in
+    /// its log-sum-exp; a score of -inf has weight 0, and 0 * NaN is NaN where its value is NaN; a row whose scores are
+    /// all -inf is 0 / 0, NaN in both. Only a row that keeps no key gives 0 and -inf.</para>
+    /// </remarks>
     void AttentionForward(in AttentionForwardArguments arguments);
 
     /// <summary>Gradients of sparse attention.</summary>
+    /// <remarks>NaN policy: dQ of a row, and what the row adds to dK and dV, is a function of its query, output,
+    /// log-sum-exp and their gradients and of the keys and values that it sees; dK and dV of a key of the rows that see
+    /// it. A row with a log-sum-exp of -inf keeps nothing and adds 0; one of NaN makes the gradients of all that it sees
+    /// NaN.</remarks>
     void AttentionBackward(in AttentionBackwardArguments arguments);
 
     /// <summary>
     /// Merges attention over disjoint parts of the keys: <c>LSE = ln sum_i exp(LSE_i), O = sum_i exp(LSE_i - LSE)
     /// O_i</c>. Outputs [B, N, H, D] and log-sum-exps [B, H, N], one per part; a part with -inf counts nothing.
     /// </summary>
+    /// <remarks>A part with a log-sum-exp of NaN makes the row NaN. A row without a part that counts is 0 and
+    /// -inf.</remarks>
     void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output,
         Tensor logSumExp);
+
+    /// <summary>
+    /// The gradient of <see cref="MergePartitions"/> for one part: <c>w = exp(LSE_i - LSE), dO_i = w dO, dLSE_i = w
+    /// (rowsum(dO (O_i - O)) + dLSE)</c>; 0 for a part with -inf, whatever its output is.
+    /// </summary>
+    void MergePartitionBackward(in MergeBackwardArguments arguments);
 
     // ---- optimizer ----
 

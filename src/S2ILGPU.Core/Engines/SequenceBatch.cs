@@ -100,6 +100,28 @@ public sealed class SequenceBatch
         return new SequenceBatch(sequences);
     }
 
+    /// <summary>Whether two batches, null for one whose sequences have the tensors' length, are the same
+    /// sequences.</summary>
+    internal static bool HaveSameContent(SequenceBatch? left, SequenceBatch? right) =>
+        left is null || right is null ? left == right : left.Sequences.SequenceEqual(right.Sequences);
+
+    /// <summary>Whether two batches have the same query rows in the same order; null fits all, since its rows are not
+    /// known.</summary>
+    internal static bool HaveSameQueries(SequenceBatch? left, SequenceBatch? right)
+    {
+        if (left is null || right is null)
+            return true;
+        if (left._sequences.Length != right._sequences.Length)
+            return false;
+        for (int s = 0; s < left._sequences.Length; s++)
+        {
+            var (l, r) = (left._sequences[s], right._sequences[s]);
+            if ((l.Batch, l.QueryStart, l.QueryCount) != (r.Batch, r.QueryStart, r.QueryCount))
+                return false;
+        }
+        return true;
+    }
+
     private static void CheckSameLength(ReadOnlySpan<int> queryCounts, ReadOnlySpan<int> keyCounts)
     {
         if (queryCounts.Length != keyCounts.Length)

@@ -62,23 +62,6 @@ public sealed class MergedTiles
     /// <summary>Number of tiles per head.</summary>
     public int Tiles { get; }
 
-    /// <summary>Starts of the full blocks, <c>[Heads * Tiles + 1]</c>: tile (head, tile) is at <c>head * Tiles + tile -
-    /// FirstTile</c>.</summary>
-    public ReadOnlySpan<int> FullStarts => _fullStarts;
-
-    /// <summary>Blocks that every line of a tile keeps and that need no token mask, ascending within a tile.</summary>
-    public ReadOnlySpan<int> FullBlocks => _full;
-
-    /// <summary>Starts of the partial blocks, <c>[Heads * Tiles + 1]</c>.</summary>
-    public ReadOnlySpan<int> PartialStarts => _partialStarts;
-
-    /// <summary>Blocks that some line of a tile keeps but not every one, and diagonal blocks; ascending within a
-    /// tile.</summary>
-    public ReadOnlySpan<int> PartialBlocks => _partial;
-
-    /// <summary>For each partial block, bit r is set when line r of the tile keeps it.</summary>
-    public ReadOnlySpan<byte> PartialMasks => _partialMasks;
-
     private int FirstLine => MergesRows ? Layout.FirstQueryBlock : 0;
 
     /// <summary>Merges query blocks, for the forward pass and dQ.</summary>

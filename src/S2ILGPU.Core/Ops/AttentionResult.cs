@@ -22,8 +22,13 @@ public sealed class AttentionResult(Tensor output, Tensor logSumExp, float scale
     /// <summary>Factor of the scores.</summary>
     public float Scale { get; } = scale;
 
-    /// <summary>The sequences; null when all have the tensors' length.</summary>
+    /// <summary>The sequences; null when all have the tensors' length, or when this was merged from parts of different
+    /// sequences.</summary>
     public SequenceBatch? Sequences { get; } = sequences;
+
+    /// <summary>Whether this was merged from parts whose sequences differ in their keys, so that a backward pass must be
+    /// told those of the keys that it gets.</summary>
+    public bool HasPartsOfDifferentSequences { get; internal init; }
 
     /// <summary>Releases both tensors.</summary>
     public void Dispose()
@@ -33,7 +38,21 @@ public sealed class AttentionResult(Tensor output, Tensor logSumExp, float scale
     }
 }
 
-/// <summary>The gradients of sparse attention. Dispose it, or take it apart and dispose the tensors.</summary>
+/// <summary>The gradient of one part of a merge. Dispose it.</summary>
+/// <param name="Output">dO_i [B, N, H, D].</param>
+/// <param name="LogSumExp">dLSE_i [B, H, N].</param>
+public sealed record AttentionPartGradients(Tensor Output, Tensor LogSumExp) : IDisposable
+{
+    /// <summary>Releases both tensors.</summary>
+    public void Dispose()
+    {
+        Output.Dispose();
+        LogSumExp.Dispose();
+    }
+}
+
+/// <summary>The gradients of sparse attention, or where they go. Dispose it, or take it apart and dispose the
+/// tensors.</summary>
 /// <param name="Query">dQ [B, Nq, H, D].</param>
 /// <param name="Key">dK [B, Nk, Hkv, D].</param>
 /// <param name="Value">dV [B, Nk, Hkv, D].</param>
@@ -58,6 +77,7 @@ public sealed record AttentionOptions
     public SequenceBatch? Sequences { get; init; }
 
     /// <summary>Look for NaN and infinity in q, k and v first, at the price of reading them once more and waiting for
-    /// the device. Without it they spread as IEEE arithmetic has them.</summary>
+    /// the device. Without it they reach the rows that see them, as <see cref="IEngine.AttentionForward"/>
+    /// says.</summary>
     public bool CheckFinite { get; init; }
 }

@@ -60,16 +60,42 @@ internal static class AttentionRules
         return sequences;
     }
 
-    public static void CheckShape(string operation, string argument, Tensor tensor, Shape expected, ElementType type)
+    /// <summary>Checks a tensor, if there is one, against the operand whose shape and element type it must have; any
+    /// strides with adjacent D.</summary>
+    public static void CheckLike(string operation, string argument, Tensor? tensor, Tensor like)
+    {
+        if (tensor is null)
+            return;
+        CheckShape(operation, argument, tensor, like.Shape, like.ElementType);
+        CheckAdjacent(operation, argument, tensor);
+    }
+
+    /// <summary>Checks log-sum-exps or their gradients [B, H, Nq], if there are any.</summary>
+    public static void CheckStatistics(string operation, string argument, Tensor? tensor, Tensor query)
+    {
+        if (tensor is not null)
+            CheckShape(operation, argument, tensor, StatisticsShape(query), LogSumExpType(query));
+    }
+
+    /// <summary>[B, H, Nq].</summary>
+    public static Shape StatisticsShape(Tensor query) => new(query.Shape[0], query.Shape[2], query.Shape[1]);
+
+    /// <summary>Log-sum-exps are single precision, double for double inputs.</summary>
+    public static ElementType LogSumExpType(Tensor query) =>
+        query.ElementType == ElementType.Float64 ? ElementType.Float64 : ElementType.Float32;
+
+    private static void CheckShape(string operation, string argument, Tensor tensor, Shape expected, ElementType type)
     {
         ShapeException.ThrowUnless(operation, argument, tensor, expected);
         if (tensor.ElementType != type)
             throw new ShapeException(operation, argument, $"{type} {expected}", tensor.ToString());
     }
 
-    /// <summary>Log-sum-exps are single precision, double for double inputs.</summary>
-    public static ElementType LogSumExpType(Tensor query) =>
-        query.ElementType == ElementType.Float64 ? ElementType.Float64 : ElementType.Float32;
+    private static void CheckAdjacent(string operation, string argument, Tensor tensor)
+    {
+        if (tensor.Count > 0 && tensor.Stride(3) != 1)
+            throw new ShapeException(operation, argument, "adjacent within a head", $"a stride of {tensor.Stride(3)}");
+    }
 
     private static void CheckCovers(string operation, BlockLayout layout, Sequence s)
     {
@@ -118,8 +144,7 @@ internal static class AttentionRules
         if (tensor.Shape.Rank != 4)
             throw new ShapeException(operation, argument, "[batch, tokens, heads, head dimension]",
                 tensor.Shape.ToString());
-        if (tensor.Count > 0 && tensor.Stride(3) != 1)
-            throw new ShapeException(operation, argument, "adjacent within a head", $"a stride of {tensor.Stride(3)}");
+        CheckAdjacent(operation, argument, tensor);
     }
 
     private static void SameType(string operation, string argument, Tensor tensor, Tensor query)

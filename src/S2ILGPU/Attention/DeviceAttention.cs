@@ -7,18 +7,31 @@ namespace S2ILGPU.Attention;
 
 /// <summary>The attention family of the contract on a device: checks, padding, staging and plans, then tensor-core
 /// kernels where they serve the call and portable ones elsewhere.</summary>
-/// <param name="queue">The device.</param>
-/// <param name="pageTables">The page tables on it.</param>
-/// <param name="kernels">The kernels to choose from.</param>
-internal sealed class DeviceAttention(DeviceQueue queue, PageTableCopies pageTables, AttentionKernels kernels)
+internal sealed class DeviceAttention
 {
-    private readonly PlanCache _plans = new(queue);
-    private readonly StagingTensors _staging = new(queue);
-    private readonly PortableAttention _portable = new(queue, kernels);
-    private readonly TensorCoreAttention _tensorCore = new(queue, kernels);
+    private readonly DeviceQueue _queue;
+    private readonly PageTableCopies _pageTables;
+    private readonly PlanCache _plans;
+    private readonly StagingTensors _staging;
+    private readonly PortableAttention _portable;
+    private readonly TensorCoreAttention _tensorCore;
+
+    /// <summary>Attention on a device.</summary>
+    /// <param name="queue">The device.</param>
+    /// <param name="pageTables">The page tables on it.</param>
+    /// <param name="kernels">The kernels to choose from.</param>
+    public DeviceAttention(DeviceQueue queue, PageTableCopies pageTables, AttentionKernels kernels)
+    {
+        (_queue, _pageTables, Kernels) = (queue, pageTables, kernels);
+        _plans = new PlanCache(queue);
+        _staging = new StagingTensors(queue);
+        _portable = new PortableAttention(queue, kernels);
+        _tensorCore = new TensorCoreAttention(queue, kernels, _portable);
+    }
+
 
     /// <summary>Which kernels attention uses.</summary>
-    public AttentionKernels Kernels => kernels;
+    public AttentionKernels Kernels { get; }
 
     /// <summary>Plans built so far: a steady state builds none.</summary>
     public int PlansBuilt => _plans.Built;
@@ -31,19 +44,19 @@ internal sealed class DeviceAttention(DeviceQueue queue, PageTableCopies pageTab
             return;
         bool isContiguous = a.LogSumExp is { IsContiguous: true };
         using var logSumExp = isContiguous ? a.LogSumExp!.Share()
-            : queue.Allocate(new Shape(a.Query.Shape[0], a.Query.Shape[2], a.Query.Shape[1]), ElementType.Float32);
+            : _queue.Allocate(new Shape(a.Query.Shape[0], a.Query.Shape[2], a.Query.Shape[1]), ElementType.Float32);
         if (HasPadding(a.Sequences, a.Query.Shape, areQueries: true))
         {
-            queue.Fill(a.Output, 0);
-            queue.Fill(logSumExp, float.NegativeInfinity);
+            _queue.Fill(a.Output, 0);
+            _queue.Fill(logSumExp, float.NegativeInfinity);
         }
         var pages = a.Pages is { } table
-            ? pageTables.Of(table, TileGeometry.Of(a.Layout.BlockTokens).EntriesPerBlock) : default;
+            ? _pageTables.Of(table, TileGeometry.Of(a.Layout.BlockTokens).EntriesPerBlock) : default;
         var call = new ForwardCall(a, logSumExp, pages, _plans);
         if (!_tensorCore.TryForward(call))
             _portable.Forward(call);
         if (a.LogSumExp is { } strided && !isContiguous)
-            queue.Copy(logSumExp, strided);
+            _queue.Copy(logSumExp, strided);
     }
 
     /// <summary>Gradients.</summary>
@@ -51,11 +64,11 @@ internal sealed class DeviceAttention(DeviceQueue queue, PageTableCopies pageTab
     {
         AttentionChecks.Backward(a);
         if (HasPadding(a.Sequences, a.Query.Shape, areQueries: true))
-            queue.Fill(a.QueryGradient, 0);
+            _queue.Fill(a.QueryGradient, 0);
         if (HasPadding(a.Sequences, a.Key.Shape, areQueries: false))
         {
-            queue.Fill(a.KeyGradient, 0);
-            queue.Fill(a.ValueGradient, 0);
+            _queue.Fill(a.KeyGradient, 0);
+            _queue.Fill(a.ValueGradient, 0);
         }
         if (a.Query.Count + a.Key.Count == 0)
             return;
@@ -81,6 +94,13 @@ internal sealed class DeviceAttention(DeviceQueue queue, PageTableCopies pageTab
         }
         if (output.Count > 0)
             _portable.Merge(outputs, logSumExps, output, logSumExp);
+    }
+
+    /// <summary>The gradient of a merge for one part.</summary>
+    public void MergeBackward(in MergeBackwardArguments a)
+    {
+        if (a.Output.Count > 0)
+            _portable.MergeBackward(a);
     }
 
     /// <summary>Frees cached plans.</summary>

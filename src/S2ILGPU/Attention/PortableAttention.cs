@@ -24,36 +24,71 @@ internal sealed class PortableAttention(DeviceQueue queue, AttentionKernels kern
     /// <summary>Forward pass, decoding included.</summary>
     public void Forward(in ForwardCall call)
     {
-        var (a, geometry, isDecoding) = (call.Arguments, call.Geometry, call.IsDecoding);
+        var (a, isDecoding) = (call.Arguments, call.IsDecoding);
         var plan = call.Plan(isDecoding ? PlanRows.LastQuery : PlanRows.Queries64);
         using var query = _staging.ToRead(a.Query, ElementType.Float32);
         using var output = _staging.ToWrite(a.Output, ElementType.Float32);
-        var arguments = new PortableForwardArguments
-        {
-            Lists = plan.Lists(call.Pages),
-            Columns = plan.Columns,
-            Query = _tensors.Words(query),
-            Key = _tensors.Words(a.Key),
-            Value = _tensors.Words(a.Value),
-            Output = _tensors.Words(output).Cast<float>(),
-            LogSumExp = _tensors.Words(call.LogSumExp).Cast<float>(),
-            QueryRows = DeviceTensors.HeadRows(query),
-            KeyRows = KeyRowsOf(a.Key),
-            ValueRows = KeyRowsOf(a.Value),
-            OutputRows = DeviceTensors.HeadRows(output),
-            LogSumExpRows = StatisticRows(call.LogSumExp),
-            BlockColumns = geometry.BlockColumns,
-            PageEntries = call.IsPaged ? geometry.EntriesPerBlock : 0,
-            HeadDim = a.Query.Shape[3],
-            Causal = a.Layout.IsCausal ? 1 : 0,
-            ScaleLog2 = call.ScaleLog2,
-        };
+        var arguments = ForwardArguments(call, plan, query, output);
         if (isDecoding)
             Decode(arguments, plan, a.Key.ElementType);
         else
             Launch(KernelOperation.Forward, ForwardKernel(a.Key.ElementType),
                 new Index3D(plan.Rows, Slices(arguments.HeadDim), 1), arguments);
         _staging.CopyBack(output, a.Output);
+    }
+
+    /// <summary>Computes again what a tensor-core kernel marked; nothing to do in a launch without NaN and
+    /// infinity.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="output">Where the kernel wrote O.</param>
+    /// <param name="plan">The lists of the kernel.</param>
+    /// <param name="nonFinite">What the kernel marked, [row tiles, 8].</param>
+    /// <param name="rowsPerTile">Rows of a row tile, 64 or 128.</param>
+    public void RepairForward(in ForwardCall call, Tensor output, DevicePlan plan, Tensor nonFinite, int rowsPerTile)
+    {
+        var query = call.Arguments.Query;
+        var arguments = ForwardArguments(call, plan, query, output);
+        arguments.NonFinite = _tensors.Words(nonFinite);
+        Action<PortableForwardArguments> kernel = query.ElementType == ElementType.BFloat16
+            ? PortableForward.Repair<StoredBFloat16> : PortableForward.Repair<StoredHalf>;
+        queue.Launch(kernel, new Index3D(Chunks(plan.Rows), Slices(arguments.HeadDim),
+            rowsPerTile / PortableTiles.Tile), PortableTiles.Threads, arguments);
+    }
+
+    /// <summary>Computes again what tensor-core kernels marked of one side; nothing to do in a launch without NaN and
+    /// infinity.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="gradient1">Where the kernels wrote dQ, or dK.</param>
+    /// <param name="gradient2">Where they wrote dV; null for dQ.</param>
+    /// <param name="plan">The lists of the kernels.</param>
+    /// <param name="lines">Log-sum-exp and delta of packed queries.</param>
+    /// <param name="nonFinite">What the kernels marked, [row tiles, 4, 2].</param>
+    public void RepairBackward(in BackwardCall call, Tensor gradient1, Tensor? gradient2, DevicePlan plan,
+        Tensor lines, Tensor nonFinite)
+    {
+        var a = call.Arguments;
+        var arguments = new PortableBackwardArguments
+        {
+            Lines = _tensors.Floats(lines),
+            NonFinite = _tensors.Words(nonFinite),
+            BlockColumns = TileGeometry.Of(a.Layout.BlockTokens).BlockColumns,
+            HeadDim = a.Query.Shape[3],
+            Causal = a.Layout.IsCausal ? 1 : 0,
+            ScaleLog2 = call.ScaleLog2,
+            Scale = a.Scale,
+        };
+        (Tensor, Tensor) queries = (a.Query, a.OutputGradient), keys = (a.Key, a.Value);
+        SetOperands(ref arguments, plan, gradient2 is null ? queries : keys, gradient2 is null ? keys : queries,
+            gradient1, gradient2 ?? gradient1);
+        Action<PortableBackwardArguments> kernel = (a.Query.ElementType, gradient2) switch
+        {
+            (ElementType.BFloat16, null) => PortableBackward.Repair<QueryRows, StoredBFloat16>,
+            (ElementType.BFloat16, _) => PortableBackward.Repair<KeyRows, StoredBFloat16>,
+            (_, null) => PortableBackward.Repair<QueryRows, StoredHalf>,
+            _ => PortableBackward.Repair<KeyRows, StoredHalf>,
+        };
+        queue.Launch(kernel, new Index3D(Chunks(plan.Rows), Slices(arguments.HeadDim), 1), PortableTiles.Threads,
+            arguments);
     }
 
     /// <summary>Gradients.</summary>
@@ -131,10 +166,75 @@ internal sealed class PortableAttention(DeviceQueue queue, AttentionKernels kern
         _staging.CopyBack(single, output);
     }
 
+    /// <summary>The gradient of a merge for one part.</summary>
+    public void MergeBackward(in MergeBackwardArguments a)
+    {
+        using var partOutput = _staging.ToRead(a.PartOutput, ElementType.Float32);
+        using var output = _staging.ToRead(a.Output, ElementType.Float32);
+        using var outputGradient = _staging.ToRead(a.OutputGradient, ElementType.Float32);
+        using var partOutputGradient = _staging.ToWrite(a.PartOutputGradient, ElementType.Float32);
+        var shape = a.Output.Shape;
+        var gradient = a.LogSumExpGradient ?? a.LogSumExp; // never read when there is none
+        int rows = shape[0] * shape[1] * shape[2];
+        queue.LaunchOver(rows, PortableMergeBackward.Kernel, new PortableMergeBackwardArguments
+        {
+            PartOutput = _tensors.Words(partOutput).Cast<float>(),
+            Output = _tensors.Words(output).Cast<float>(),
+            OutputGradient = _tensors.Words(outputGradient).Cast<float>(),
+            PartLogSumExp = _tensors.Words(a.PartLogSumExp).Cast<float>(),
+            LogSumExp = _tensors.Words(a.LogSumExp).Cast<float>(),
+            LogSumExpGradient = _tensors.Words(gradient).Cast<float>(),
+            PartOutputGradient = _tensors.Words(partOutputGradient).Cast<float>(),
+            PartLogSumExpGradient = _tensors.Words(a.PartLogSumExpGradient).Cast<float>(),
+            PartOutputRows = DeviceTensors.HeadRows(partOutput),
+            OutputRows = DeviceTensors.HeadRows(output),
+            OutputGradientRows = DeviceTensors.HeadRows(outputGradient),
+            PartLogSumExpRows = StatisticRows(a.PartLogSumExp),
+            LogSumExpRows = StatisticRows(a.LogSumExp),
+            LogSumExpGradientRows = StatisticRows(gradient),
+            PartOutputGradientRows = DeviceTensors.HeadRows(partOutputGradient),
+            PartLogSumExpGradientRows = StatisticRows(a.PartLogSumExpGradient),
+            Rows = rows,
+            Tokens = shape[1],
+            Heads = shape[2],
+            HeadDim = shape[3],
+            HasLogSumExpGradient = a.LogSumExpGradient is null ? 0 : 1,
+        });
+        _staging.CopyBack(partOutputGradient, a.PartOutputGradient);
+    }
+
     // Where the statistics [B, H, N] of rows lie.
     private static RowStrides StatisticRows(Tensor tensor) =>
         new() { Offset = tensor.OffsetElements, Batch = tensor.Stride(0), Head = tensor.Stride(1),
         Row = tensor.Stride(2) };
+
+    // Groups of a repair: each looks after 64 row tiles.
+    private static int Chunks(int rowTiles) => (rowTiles + PortableTiles.Tile - 1) / PortableTiles.Tile;
+
+    private PortableForwardArguments ForwardArguments(in ForwardCall call, DevicePlan plan, Tensor query, Tensor output)
+    {
+        var a = call.Arguments;
+        return new PortableForwardArguments
+        {
+            Lists = plan.Lists(call.Pages),
+            Columns = plan.Columns,
+            Query = _tensors.Words(query),
+            Key = _tensors.Words(a.Key),
+            Value = _tensors.Words(a.Value),
+            Output = _tensors.Words(output),
+            LogSumExp = _tensors.Words(call.LogSumExp).Cast<float>(),
+            QueryRows = DeviceTensors.HeadRows(query),
+            KeyRows = KeyRowsOf(a.Key),
+            ValueRows = KeyRowsOf(a.Value),
+            OutputRows = DeviceTensors.HeadRows(output),
+            LogSumExpRows = StatisticRows(call.LogSumExp),
+            BlockColumns = call.Geometry.BlockColumns,
+            PageEntries = call.IsPaged ? call.Geometry.EntriesPerBlock : 0,
+            HeadDim = a.Query.Shape[3],
+            Causal = a.Layout.IsCausal ? 1 : 0,
+            ScaleLog2 = call.ScaleLog2,
+        };
+    }
 
     private void Decode(PortableForwardArguments arguments, DevicePlan plan, ElementType keyType)
     {
@@ -143,15 +243,15 @@ internal sealed class PortableAttention(DeviceQueue queue, AttentionKernels kern
             ElementType.Float32);
         using var partStatistics = queue.Allocate(new Shape(Math.Max(1, plan.Rows), splits), ElementType.Float32);
         var (output, logSumExp) = (arguments.Output, arguments.LogSumExp);
-        arguments.Output = _tensors.Floats(partOutputs);
+        arguments.Output = _tensors.Words(partOutputs);
         arguments.LogSumExp = _tensors.Floats(partStatistics);
         Launch(KernelOperation.Decode, DecodeKernel(keyType), new Index3D(plan.Rows, splits, 1), arguments);
         queue.LaunchOver((long)plan.Rows * headDim, PortableMerge.Splits, new PortableMergeArguments
         {
             Rows = arguments.Lists.Rows,
-            PartOutput = arguments.Output,
+            PartOutput = _tensors.Floats(partOutputs),
             PartLogSumExp = arguments.LogSumExp,
-            Output = output,
+            Output = output.Cast<float>(),
             LogSumExp = logSumExp,
             OutputRows = arguments.OutputRows,
             LogSumExpRows = arguments.LogSumExpRows,
@@ -195,7 +295,7 @@ internal sealed class PortableAttention(DeviceQueue queue, AttentionKernels kern
         (a.Rows1Rows, a.Rows2Rows) = (DeviceTensors.HeadRows(rows.First), DeviceTensors.HeadRows(rows.Second));
         (a.Columns1Rows, a.Columns2Rows) = (DeviceTensors.HeadRows(columns.First),
             DeviceTensors.HeadRows(columns.Second));
-        (a.Gradient1, a.Gradient2) = (_tensors.Words(gradient1).Cast<float>(), _tensors.Words(gradient2).Cast<float>());
+        (a.Gradient1, a.Gradient2) = (_tensors.Words(gradient1), _tensors.Words(gradient2));
         (a.Gradient1Rows, a.Gradient2Rows) = (DeviceTensors.HeadRows(gradient1), DeviceTensors.HeadRows(gradient2));
     }
 

@@ -14,7 +14,7 @@ namespace S2ILGPU.Attention;
 
 /// <summary>Attention by the tensor-core kernels, on 16-bit tensors. Operands that they cannot read as they lie are
 /// packed into dense tiles first.</summary>
-internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels kernels)
+internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels kernels, PortableAttention portable)
 {
     // ILGPU chooses vector loads as if the views of an argument began at multiples of so many bytes
     // (PTXBackend.DefaultGlobalMemoryAlignment).
@@ -55,7 +55,12 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
         if (variant.Operation == KernelOperation.Decode)
             Decode(variant, arguments, plan, headDim: a.Query.Shape[3]);
         else
+        {
+            using var nonFinite = queue.Allocate(new Shape(plan.Rows, 8), ElementType.Int32);
+            arguments.NonFinite = _tensors.Words(nonFinite);
             Launch(variant, new Index2D(plan.Rows, 1), arguments);
+            portable.RepairForward(call, output, plan, nonFinite, variant.Rows);
+        }
         _staging.CopyBack(output, a.Output);
         return true;
     }
@@ -97,7 +102,12 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
             Scale = a.Scale,
             Causal = a.Layout.IsCausal ? 1 : 0,
         };
+        using var queriesNonFinite = queue.Allocate(new Shape(Math.Max(1, queryPlan.Rows), 8), ElementType.Int32);
+        using var keysNonFinite = queue.Allocate(new Shape(Math.Max(1, keyPlan.Rows), 8), ElementType.Int32);
+        arguments.NonFinite = _tensors.Words(queriesNonFinite);
         Launch(queryKernel, new Index2D(queryPlan.Rows, 1), arguments);
+        portable.RepairBackward(call, queryGradient, null, queryPlan, lines, queriesNonFinite);
+        arguments.NonFinite = _tensors.Words(keysNonFinite);
         arguments.Lists = keyPlan.Lists(default);
         (arguments.Rows1, arguments.Rows2, arguments.Columns1, arguments.Columns2) =
             (View<U4>(key), View<U4>(value), View<U4>(query), View<U4>(outputGradient));
@@ -106,6 +116,7 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
             (View<uint>(valueGradient), DeviceTensors.HeadRows(valueGradient));
         foreach (var kernel in keyKernels)
             Launch(kernel, new Index2D(keyPlan.Rows, 1), arguments);
+        portable.RepairBackward(call, keyGradient, valueGradient, keyPlan, lines, keysNonFinite);
         _staging.CopyBack(queryGradient, a.QueryGradient);
         _staging.CopyBack(keyGradient, a.KeyGradient);
         _staging.CopyBack(valueGradient, a.ValueGradient);

@@ -8,7 +8,8 @@ namespace S2ILGPU.Lists;
 /// <param name="Start">First column tile.</param>
 /// <param name="FullEnd">End of the column tiles without a mask.</param>
 /// <param name="End">End of the column tiles.</param>
-internal readonly record struct TileRange(int Start, int FullEnd, int End);
+/// <param name="SeenRows">See <see cref="Tiles.RowTile.SeenRows"/>.</param>
+internal readonly record struct TileRange(int Start, int FullEnd, int End, uint SeenRows);
 
 /// <summary>What a row tile is, for the choice of its columns.</summary>
 /// <param name="FirstPosition">Absolute position of the tile's first row.</param>
@@ -75,7 +76,8 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
                 continue;
             bool isVisible = !isCausal || (rowsAreKeys ? position >= rows.End - 1 : last <= rows.Begin);
             int entry = firstEntry + position / geometry.BlockColumns;
-            if (isVisible && (lines & stored) == stored && last < rows.ColumnEnd)
+            if (isVisible && (lines & stored) == stored && position >= rows.ColumnBegin
+                && last < rows.ColumnEnd)
                 _full.Add((entry, position));
             else
                 _masked.Add((entry, position, RowBits(lines)));
@@ -112,7 +114,20 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
         }
         _full.Clear();
         _masked.Clear();
-        return new TileRange(start, start + whole, _masks.Count);
+        return new TileRange(start, start + whole, _masks.Count, SeenRows(start));
+    }
+
+    // Bit r when one of the masks has a bit of row r. A block that rows keep begins at or before each of them, so each
+    // sees a column of it.
+    private uint SeenRows(int start)
+    {
+        uint mask = 0, rows = 0;
+        for (int tile = start; tile < _masks.Count; tile++)
+            mask |= _masks[tile];
+        for (int r = 0; r < 8; r++)
+            if ((mask >> 4 * r & 0xf) != 0)
+                rows |= 1u << r;
+        return rows;
     }
 
     private void AddEntry(int entry, int position)

@@ -270,7 +270,7 @@ internal sealed class TileListBuilder
 
     private static RowTile With(RowTile row, TileRange range)
     {
-        (row.Start, row.FullEnd, row.End) = (range.Start, range.FullEnd, range.End);
+        (row.Start, row.FullEnd, row.End, row.SeenRows) = (range.Start, range.FullEnd, range.End, range.SeenRows);
         return row;
     }
 }

@@ -44,6 +44,7 @@ internal sealed partial class DeviceQueue : IDisposable
     /// <summary>Multiprocessors of the device.</summary>
     public int Multiprocessors => _accelerator.NumMultiprocessors;
 
+    /// <summary>The stream that all work is queued on.</summary>
     public AcceleratorStream Stream { get; }
 
     /// <summary>Contiguous uninitialised memory as a tensor, from the cache where possible.</summary>

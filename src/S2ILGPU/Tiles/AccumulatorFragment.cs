@@ -130,6 +130,20 @@ internal struct AccumulatorFragment<TShape, TColumns> where TShape : struct, ITi
         }
     }
 
+    /// <summary>0 if row g + 8 half of row tile m, as far as the lane holds it, is finite, otherwise NaN.</summary>
+    [MethodImpl(Inline)]
+    public readonly float ZeroIfFinite(int m, int half)
+    {
+        float zero = 0f;
+        for (int n = 0; n < TColumns.Value / 8; n++)
+        {
+            int at = At(m, n) + half * 2;
+            zero += Values[at] * 0f;
+            zero += Values[at + 1] * 0f;
+        }
+        return zero;
+    }
+
     /// <summary>Adds the product of an A operand with two B operands to the 16x16 tile (m, n).</summary>
     [MethodImpl(Inline)]
     private readonly void Add<TElement>(int m, int n, U4 a, U4 b) where TElement : struct, IElement

@@ -49,4 +49,8 @@ internal struct RowTile
 
     /// <summary>End of the column tiles.</summary>
     public int End;
+
+    /// <summary>Bit r: rows 16r to 16r + 15 see a column. Others have output 0 and log-sum-exp -inf, while a row that
+    /// sees only scores of -inf is 0 / 0.</summary>
+    public uint SeenRows;
 }

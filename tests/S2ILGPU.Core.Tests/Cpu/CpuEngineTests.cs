@@ -118,4 +118,26 @@ public sealed class CpuEngineTests
         Assert.Equal(Environment.ProcessorCount, all.Threads);
         Assert.Equal(SimdWidths.Widest, all.Simd);
     }
+
+    [Fact]
+    public void Host_memory_is_a_tensor_without_a_copy()
+    {
+        using var engine = new CpuEngine();
+        float[] memory = [1, 2, 3, 4, 5, 6];
+        var x = CpuEngine.View<float>(memory, 2, 3);
+        var part = x.Slice(1, 1, 2);
+        engine.Fill(part, 7);
+        engine.Synchronize();
+        Assert.Equal([1, 7, 7, 4, 7, 7], memory);
+        x.Dispose();
+        engine.Fill(part, 8);                            // the memory stays as long as a view does
+        Assert.Equal([1, 8, 8, 4, 8, 8], memory);
+        part.Dispose();
+        using var bits = CpuEngine.View<ushort>(new ushort[] { 0x3f80, 0x4000 }, 2);
+        Assert.Equal([1, 2], engine.ToArray(bits));
+        Assert.Contains("7 elements", Assert.Throws<ArgumentException>(() =>
+            CpuEngine.View<float>(memory, 7)).Message);
+        Assert.Contains("Double", Assert.Throws<ArgumentException>(() =>
+            CpuEngine.View<double>(new double[1], 1)).Message);
+    }
 }

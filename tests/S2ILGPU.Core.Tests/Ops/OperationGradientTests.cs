@@ -120,6 +120,35 @@ public sealed class OperationGradientTests
             new Shape(1, 60, 2, 8));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Merge_of_partial_attentions(bool isPacked)
+    {
+        var layout = BlockLayout.Create(new LocalStridePattern(2, 1, 16, 1, 2), 64);
+        var sequences = isPacked ? SequenceBatch.Packed([20, 13], [20, 13]) : SequenceBatch.Padded([20, 7], [20, 7]);
+        Shape q = isPacked ? new(1, 35, 2, 8) : new(2, 21, 2, 8), kv = q.With(2, 1), lse = new(q[0], 2, q[1]);
+        Check((t, x) =>
+        {
+            AttentionPart left = t.PartialAttention(x[0], x[1], x[2], layout, sequences),
+                right = t.PartialAttention(x[0], x[3], x[4], layout, sequences), tree = t.Merge(t.Merge(left), right);
+            return t.Add(tree.Output, t.PartialAttention(x[0], x[1], x[2], layout, sequences).Output);
+        }, q, kv, kv, kv, kv);
+        AutogradCheck.Run("merge, log-sum-exp", _random, [new(2, 5, 2, 8), new(2, 2, 5), new(2, 5, 2, 8), new(2, 2, 5)],
+            (t, x) =>
+        {
+            var merged = t.Merge(new AttentionPart(x[0], x[1]), new AttentionPart(x[2], x[3]));
+            return [merged.Output, merged.LogSumExp];
+        });
+        var uniform = BlockLayout.Create(new DensePattern(2, 1, 16), 64);
+        AutogradCheck.Run("partial attention, log-sum-exp", _random,
+            [new(2, 17, 2, 8), new(2, 30, 1, 8), new(2, 30, 1, 8)], (t, x) =>
+        {
+            var part = t.PartialAttention(x[0], x[1], x[2], uniform);
+            return [part.LogSumExp];
+        });
+    }
+
     private void Check(Func<Tape, Variable[], Variable> operation, params Shape[] shapes) =>
         OperationCheck.Gradients(TestContext.Current.Test?.TestDisplayName ?? "operation", _random, operation, shapes);
 }

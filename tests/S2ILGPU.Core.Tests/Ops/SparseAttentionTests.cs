@@ -160,6 +160,96 @@ public sealed class SparseAttentionTests : IDisposable
         Refused(["scales", "2"], () => SparseAttention.Merge(_engine, a, c));
     }
 
+    [Fact]
+    public void A_merge_keeps_the_sequences_of_its_parts()
+    {
+        Tensor q = Random(1, 48, 4, 8), k = Random(1, 48, 2, 8), v = Random(1, 48, 2, 8), dO = Random(1, 48, 4, 8);
+        var options = new AttentionOptions { Sequences = SequenceBatch.Packed([20, 28], [20, 28]) };
+        using AttentionResult packed = SparseAttention.Forward(_engine, q, k, v, Layout, options),
+            merged = SparseAttention.Merge(_engine, packed);
+        using AttentionGradients expected = SparseAttention.Backward(_engine, q, k, v, packed, dO, Layout),
+            got = SparseAttention.Backward(_engine, q, k, v, merged, dO, Layout);
+        Assert.Same(options.Sequences, merged.Sequences);
+        foreach (var (x, y) in ((Tensor, Tensor)[])[(expected.Query, got.Query), (expected.Key, got.Key),
+            (expected.Value, got.Value)])
+            MaximumError.AssertWithin(new Tolerance(1e-12), "gradient through a merge", x.Shape,
+                ReferenceEngine.Values(x), ReferenceEngine.Values(y));
+    }
+
+    [Fact]
+    public void Parts_with_different_keys_merge_and_say_that_their_sequences_differ()
+    {
+        Tensor q = Random(1, 10, 4, 8), k = Random(1, 40, 2, 8), other = Random(1, 40, 2, 8);
+        AttentionResult Part(Tensor keys, SequenceBatch? sequences) =>
+            SparseAttention.Forward(_engine, q, keys, keys, Layout, new AttentionOptions { Sequences = sequences });
+        SequenceBatch left = SequenceBatch.Packed([4, 6], [20, 20]), right = SequenceBatch.Packed([4, 6], [10, 30]);
+        using AttentionResult first = Part(k, left), second = Part(other, right),
+            merged = SparseAttention.Merge(_engine, first, second), again = SparseAttention.Merge(_engine, merged, first),
+            moved = Part(k, SequenceBatch.Packed([5, 5], [20, 20]));
+        Assert.True(merged.HasPartsOfDifferentSequences && again.HasPartsOfDifferentSequences);
+        Refused(["different sequences"], () => SparseAttention.Backward(_engine, q, k, k, merged, q, Layout));
+        SparseAttention.Backward(_engine, q, other, other, merged, q, Layout, sequences: right).Dispose();
+        Refused(["different query rows"], () => SparseAttention.Merge(_engine, first, moved));
+    }
+
+    [Fact]
+    public void Gradients_of_a_merge_are_those_of_the_whole()
+    {
+        // the keys of one sequence in two halves, each a sequence of its own
+        var dense = BlockLayout.Create(new DensePattern(4, 2, 16, isCausal: false), 48);
+        Tensor q = Random(1, 20, 4, 8), k = Random(1, 48, 2, 8), v = Random(1, 48, 2, 8), dO = Random(1, 20, 4, 8),
+            dLse = Random(1, 4, 20);
+        using var whole = SparseAttention.Forward(_engine, q, k, v, dense);
+        using var expected = SparseAttention.Backward(_engine, q, k, v, whole, dO, dense, dLse);
+        Tensor[] keys = [Owned(k.Slice(1, 0, 24)), Owned(k.Slice(1, 24, 24))],
+            values = [Owned(v.Slice(1, 0, 24)), Owned(v.Slice(1, 24, 24))];
+        AttentionResult[] parts =
+            [.. keys.Zip(values, (key, value) => SparseAttention.Forward(_engine, q, key, value, dense))];
+        using var merged = SparseAttention.Merge(_engine, parts);
+        var gradients = SparseAttention.MergeBackward(_engine, parts, merged, dO, dLse);
+        var sum = new double[q.Count];
+        for (int p = 0; p < 2; p++)
+        {
+            using var part = SparseAttention.Backward(_engine, q, keys[p], values[p], parts[p], gradients[p].Output,
+                dense, gradients[p].LogSumExp);
+            using var direct = SparseAttention.Backward(_engine, q, keys[p], values[p], merged, dO, dense, dLse);
+            using Tensor key = expected.Key.Slice(1, p * 24, 24), value = expected.Value.Slice(1, p * 24, 24);
+            Same(key, part.Key);
+            Same(value, part.Value);
+            Same(key, direct.Key);
+            sum = [.. sum.Zip(ReferenceEngine.Values(part.Query), (x, y) => x + y)];
+            gradients[p].Dispose();
+            parts[p].Dispose();
+        }
+        MaximumError.AssertWithin(new Tolerance(1e-10), "dQ", q.Shape, ReferenceEngine.Values(expected.Query), sum);
+
+        static void Same(Tensor x, Tensor y) => MaximumError.AssertWithin(new Tolerance(1e-10), "gradient of a part",
+            x.Shape, ReferenceEngine.Values(x), ReferenceEngine.Values(y));
+    }
+
+    [Fact]
+    public void Results_go_into_tensors_of_the_caller()
+    {
+        Tensor q = Random(1, 20, 4, 8), k = Random(1, 20, 2, 8), wide = Zeros(1, 20, 8, 8), lse = Zeros(1, 4, 20),
+            output = Owned(wide.Slice(2, 4, 4)), dQ = Zeros(1, 20, 4, 8), dK = Zeros(1, 20, 2, 8),
+            dV = Zeros(1, 20, 2, 8);
+        using var expected = SparseAttention.Forward(_engine, q, k, k, Layout);
+        using var result = SparseAttention.Forward(_engine, q, k, k, Layout, output: output, logSumExp: lse);
+        Assert.Equal(ReferenceEngine.Values(expected.Output), ReferenceEngine.Values(output));
+        Assert.Equal(ReferenceEngine.Values(expected.LogSumExp), ReferenceEngine.Values(lse));
+        var into = new AttentionGradients(dQ, dK, dV);
+        var (queries, keys, values) = SparseAttention.Backward(_engine, q, k, k, result, q, Layout, into: into);
+        using var gradients = SparseAttention.Backward(_engine, q, k, k, expected, q, Layout);
+        Assert.Same(dQ, queries);
+        Assert.Equal(ReferenceEngine.Values(gradients.Query), ReferenceEngine.Values(dQ));
+        Assert.Equal(ReferenceEngine.Values(gradients.Key), ReferenceEngine.Values(keys));
+        Assert.Equal(ReferenceEngine.Values(gradients.Value), ReferenceEngine.Values(values));
+        Refused(["output", "[1, 20, 4, 8]"], () => SparseAttention.Forward(_engine, q, k, k, Layout, output: k));
+        Refused(["logSumExp", "[1, 4, 20]"], () => SparseAttention.Forward(_engine, q, k, k, Layout, logSumExp: q));
+        Refused(["into.Key", "[1, 20, 2, 8]"], () =>
+            SparseAttention.Backward(_engine, q, k, k, result, q, Layout, into: into with { Key = q }));
+    }
+
     private void Forward(Tensor q, Tensor k, Tensor v, SequenceBatch? sequences = null) =>
         SparseAttention.Forward(_engine, q, k, v, Layout, new AttentionOptions { Sequences = sequences }).Dispose();
 
@@ -171,6 +261,12 @@ public sealed class SparseAttentionTests : IDisposable
 
     private Tensor Rows(params double[][] rows) =>
         Owned(New(new Shape(1, rows.Length, 1, 8), [.. rows.SelectMany(r => (double[])[.. r, 0, 0, 0, 0, 0, 0])]));
+
+    private Tensor Random(params ReadOnlySpan<int> extents)
+    {
+        var shape = new Shape(extents);
+        return Owned(New(shape, _random.Normal(shape.Count)));
+    }
 
     private Tensor Zeros(params ReadOnlySpan<int> extents)
     {

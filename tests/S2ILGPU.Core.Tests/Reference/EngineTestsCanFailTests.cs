@@ -43,6 +43,7 @@ public sealed class EngineTestsCanFailTests
         [nameof(IEngine.AttentionForward)] = create => new Forward(create).Log_sum_exp_and_its_gradient_are_optional(),
         [nameof(IEngine.AttentionBackward)] = create => new Backward(create).Memory_orders(MemoryOrder.HeadMajor),
         [nameof(IEngine.MergePartitions)] = create => new Merging(create).Random_parts(3),
+        [nameof(IEngine.MergePartitionBackward)] = create => new Merging(create).Gradients_of_parts(false),
         [nameof(IEngine.SumOfSquares)] = create => new Optimizer(create).Sum_of_squares(false),
         [nameof(IEngine.AdamW)] = create => new Optimizer(create).AdamW(2, 0, 1),
         ["decode"] = create => new Decoding(create).One_query_of_every_sequence("L2 s3"),

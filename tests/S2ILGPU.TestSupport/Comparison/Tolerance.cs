@@ -7,6 +7,9 @@ namespace S2ILGPU.TestSupport;
 /// <param name="IsRelative">Errors count relative to max(1, |expected|).</param>
 public readonly record struct Tolerance(double Limit, bool IsRelative = false)
 {
+    /// <summary>NaN is right where NaN is expected; otherwise NaN always fails.</summary>
+    public bool NaNMatches { get; init; }
+
     /// <summary>Same value as the reference, after it was rounded to the type of the result.</summary>
     public static Tolerance Exact => default;
 

@@ -73,6 +73,10 @@ public sealed record AttentionCase
     /// <summary>Whether the log-sum-exp is wanted (forward), or has a gradient (backward).</summary>
     public bool WithLogSumExp { get; init; } = true;
 
+    /// <summary>Random elements of queries, keys, values and output gradients, together, that become NaN or
+    /// infinite.</summary>
+    public int Damages { get; init; }
+
     public float Scale => (float)(RelativeScale / Math.Sqrt(HeadDim));
 
     /// <summary>The size of the scores where it is above the usual N(0, 1): rounding errors of a score grow with
@@ -114,7 +118,8 @@ public sealed record AttentionCase
         + $"queries [{string.Join(' ', QueryCounts)}] keys [{string.Join(' ', KeyCounts)}] "
         + $"{Batching} +{PaddingRows} {Order}, layout "
             + $"+{ExtraLayoutTokens}{(LayoutPerSequence ? " per sequence" : "")}, "
-        + $"magnitude {Magnitude:g3}, scale x{RelativeScale:g3}, {(WithLogSumExp ? "with" : "without")} LSE";
+        + $"magnitude {Magnitude:g3}, scale x{RelativeScale:g3}, {(WithLogSumExp ? "with" : "without")} LSE"
+        + (Damages == 0 ? "" : $", {Damages} NaN or infinite");
 
     /// <summary>A random problem of at most the given work.</summary>
     public static AttentionCase CreateRandom(Random random, long workLimit)

@@ -142,6 +142,29 @@ public abstract class AttentionSweeps(Func<IEngine> create, ElementType? type) :
             Run(s_case.OfLength(90) with { Magnitude = magnitude, RelativeScale = relativeScale, Pattern = pattern });
     }
 
+    /// <summary>What a row sees reaches it as in float64, what it does not see never does, NaN and infinity
+    /// included.</summary>
+    [Theory]
+    [InlineData("L2 s3")]
+    [InlineData("dense")]
+    [InlineData("L2 s3 non-causal")]
+    [InlineData("random mostly empty")]
+    public void NaN_and_infinity_reach_the_rows_that_see_them(string pattern)
+    {
+        foreach (int tokens in (int[])[1, 2, 16, 17, 63, 64, 65])
+            Run(s_case.OfLength(tokens) with { Pattern = pattern, HeadDim = 16, Damages = 1 + tokens % 2 });
+        Run(s_case with { QueryCounts = [5, 33], KeyCounts = [40, 70], Pattern = pattern, Batching = Batching.Packed,
+            PaddingRows = 3, Damages = 3 });
+        Run(s_case with { QueryCounts = [1, 1], KeyCounts = [40, 70], Pattern = pattern, Damages = 2 });
+    }
+
+    [Fact]
+    public void NaN_and_infinity_in_random_combinations()
+    {
+        for (int n = 0; n < RandomCases; n++)
+            Run(AttentionCase.CreateRandom(Random, RandomWork / 3) with { Damages = Random.Next(1, 5) });
+    }
+
     [Fact]
     public void Random_combinations()
     {

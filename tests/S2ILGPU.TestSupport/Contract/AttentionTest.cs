@@ -17,12 +17,14 @@ public abstract class AttentionTest(Func<IEngine> create, ElementType? type) : E
     protected void CheckForward(AttentionCase problem)
     {
         var (query, key, value) = Inputs(problem);
+        string damage = Damage(problem, (query, true), (key, false), (value, false));
         var output = Result("output", problem, isQuery: true);
         var logSumExp = problem.WithLogSumExp ? Output("log-sum-exp", LogSumExpShape(problem)) : null;
         if (logSumExp is not null)
-            logSumExp.Tolerance = Tolerance.Forward(Type).Relative.Times(problem.Conditioning);
+            logSumExp.Tolerance = ToleranceOf(Tolerance.Forward(Type).Relative, problem);
+        Unwritten(problem, output, logSumExp);
         var (layout, layouts, sequences) = (problem.Layout(), problem.Layouts(), problem.Sequences());
-        Check(problem.ToString(), Tolerance.Forward(Type).Times(problem.Conditioning), e =>
+        Check(problem + damage, ToleranceOf(Tolerance.Forward(Type), problem), e =>
             e.Engine.AttentionForward(new AttentionForwardArguments(
             e[query], e[key], e[value], e[output], e.Optional(logSumExp), layout, sequences, problem.Scale,
                 Layouts: layouts)));
@@ -40,20 +42,54 @@ public abstract class AttentionTest(Func<IEngine> create, ElementType? type) : E
         var logSumExp = Output("log-sum-exp", LogSumExpShape(problem));
         var logSumExpGradient = problem.WithLogSumExp ? Normal("dLSE", logSumExp.Shape) : null;
         var (layout, sequences) = (problem.Layout(), problem.Sequences());
+        outputGradient.Values = Random.Normal(outputGradient.Shape.Count);
+        string damage = Damage(problem, (query, true), (key, false), (value, false), (outputGradient, true));
+        Unwritten(problem, queryGradient, keyGradient, valueGradient);
         foreach (var operand in (TestTensor[])[query, key, value])
             operand.Values = [.. operand.Values.Select(x => ElementRounding.Round(x, Type))];
         using (var exact = new ReferenceEngine())
             exact.AttentionForward(new AttentionForwardArguments(query.Reference, key.Reference, value.Reference,
                 output.Reference, logSumExp.Reference,
                 layout, sequences, problem.Scale));
-        outputGradient.Values = Random.Normal(outputGradient.Shape.Count);
         foreach (var operand in (TestTensor[])[output, outputGradient])
             PoisonPadding(operand, problem, isQuery: true);
-        Check(problem + ", backward", Tolerance.Backward(Type).Times(problem.Conditioning), e =>
+        Check(problem + damage + ", backward", ToleranceOf(Tolerance.Backward(Type), problem), e =>
             e.Engine.AttentionBackward(new AttentionBackwardArguments(
             e[query], e[key], e[value], e[output], e[logSumExp], e[outputGradient], e.Optional(logSumExpGradient),
             e[queryGradient], e[keyGradient], e[valueGradient], layout, sequences, problem.Scale)));
         Release();
+    }
+
+    // An element that a call leaves out must not pass for a NaN that is expected.
+    private static void Unwritten(AttentionCase problem, params ReadOnlySpan<TestTensor?> results)
+    {
+        foreach (var result in results)
+            if (problem.Damages > 0 && result is not null)
+                result.Values = [.. Enumerable.Repeat(-77.0, (int)result.Shape.Count)];
+    }
+
+    private static Tolerance ToleranceOf(Tolerance tolerance, AttentionCase problem) =>
+        tolerance.Times(problem.Conditioning) with { NaNMatches = problem.Damages > 0 };
+
+    // Makes random elements of rows that belong to a sequence NaN or infinite, and says which.
+    private string Damage(AttentionCase problem, params (TestTensor Operand, bool IsQuery)[] operands)
+    {
+        var text = new System.Text.StringBuilder();
+        for (int n = 0; n < problem.Damages; n++)
+        {
+            var (operand, isQuery) = operands[Random.Next(operands.Length)];
+            bool[] isUsed = UsedRows(operand, problem, isQuery);
+            int[] rows = [.. Enumerable.Range(0, isUsed.Length).Where(row => isUsed[row])];
+            if (rows.Length == 0)
+                continue;
+            int width = operand.Shape[2] * operand.Shape[3], at = rows[Random.Next(rows.Length)] * width
+                + Random.Next(width);
+            var values = operand.Values;
+            values[at] = Random.Pick(double.NaN, double.PositiveInfinity, double.NegativeInfinity);
+            operand.Values = values;
+            text.Append($", {operand.Name} {MaximumError.IndexText(operand.Shape, at)} = {values[at]}");
+        }
+        return text.ToString();
     }
 
     private (TestTensor Query, TestTensor Key, TestTensor Value) Inputs(AttentionCase problem)
@@ -102,14 +138,21 @@ public abstract class AttentionTest(Func<IEngine> create, ElementType? type) : E
     private static Shape LogSumExpShape(AttentionCase problem) =>
         new(problem.BatchExtent, problem.QueryHeads, problem.QueryRows);
 
-    // Rows that belong to no sequence become NaN: they must neither be read into a result nor break it.
-    private static void PoisonPadding(TestTensor operand, AttentionCase problem, bool isQuery)
+    private static bool[] UsedRows(TestTensor operand, AttentionCase problem, bool isQuery)
     {
-        int rows = operand.Shape[1], rowElements = operand.Shape[2] * operand.Shape[3];
+        int rows = operand.Shape[1];
         var isUsed = new bool[operand.Shape[0] * rows];
         foreach (var s in problem.Sequences().Sequences)
             isUsed.AsSpan(s.Batch * rows + (isQuery ? s.QueryStart : s.KeyStart), isQuery ? s.QueryCount : s.KeyCount)
                 .Fill(true);
+        return isUsed;
+    }
+
+    // Rows that belong to no sequence become NaN: they must neither be read into a result nor break it.
+    private static void PoisonPadding(TestTensor operand, AttentionCase problem, bool isQuery)
+    {
+        int rowElements = operand.Shape[2] * operand.Shape[3];
+        bool[] isUsed = UsedRows(operand, problem, isQuery);
         var values = operand.Values;
         for (int row = 0; row < isUsed.Length; row++)
             if (!isUsed[row])

@@ -55,6 +55,45 @@ public abstract class DecodeTests(Func<IEngine> create, ElementType? cacheType =
         Decode("L2 s3", 4, 2, headDim: 32, blockTokens: 16, queryCounts: [1, 4], keyCounts: [100, 77],
         isLayoutShared: true);
 
+    [Theory]
+    [InlineData("L2 s3")]
+    [InlineData("dense")]
+    [InlineData("L1 s3 by query head")]
+    public void NaN_and_infinity_reach_the_rows_that_see_them(string pattern)
+    {
+        for (int n = 0; n < 3; n++)
+        {
+            Decode(pattern, 4, 2, headDim: 64, blockTokens: 16, queryCounts: [1, 1, 1], keyCounts: [1, 90, 200],
+                damages: 1 + n);
+            Decode(pattern, 4, 2, headDim: 32, blockTokens: 32, queryCounts: [2, 17], keyCounts: [2, 90],
+                damages: 1 + n);
+        }
+    }
+
+    /// <summary>A score of -inf has weight 0 in whatever part of the keys it is; a row of nothing else is
+    /// NaN.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Scores_of_minus_infinity_have_weight_0(bool areAll)
+    {
+        const int heads = 2, headDim = 32, keys = 3000;
+        var layout = BlockLayout.Create(PatternCatalog.Create("dense", heads, 1, 64), keys, 1);
+        var query = Constant("query", new Shape(1, 1, heads, headDim), 0.5, QueryType);
+        var (key, value) = (Normal("key", new Shape(1, keys, 1, headDim), type: CacheType),
+            Normal("value", new Shape(1, keys, 1, headDim), type: CacheType));
+        var values = key.Values;
+        for (int j = 0; j < keys; j++)
+            if (areAll || j is < 1100 or > 2900)
+                values[j * headDim + j % headDim] = double.NegativeInfinity;
+        key.Values = values;
+        TestTensor output = Constant("output", query.Shape, -77, QueryType),
+            logSumExp = Constant("log-sum-exp", new Shape(1, heads, 1), -77);
+        Check("scores of -inf", Tolerance.Forward(QueryType) with { NaNMatches = areAll }, e =>
+            e.Engine.AttentionForward(new AttentionForwardArguments(e[query], e[key], e[value], e[output],
+            e[logSumExp], layout, SequenceBatch.Uniform(1, 1, keys), 1 / MathF.Sqrt(headDim))));
+    }
+
     [Fact]
     public void Plain_keys_and_values_decode_too()
     {
@@ -73,7 +112,7 @@ public abstract class DecodeTests(Func<IEngine> create, ElementType? cacheType =
 
     private void Decode(string pattern, int queryHeads, int keyValueHeads, int headDim, int blockTokens,
         int[] queryCounts, int[] keyCounts,
-        bool isLayoutShared = false)
+        bool isLayoutShared = false, int damages = 0)
     {
         BlockLayout LayoutOf(int keys, int? queries) =>
             BlockLayout.Create(PatternCatalog.Create(pattern, queryHeads, keyValueHeads, blockTokens), keys, queries);
@@ -84,11 +123,13 @@ public abstract class DecodeTests(Func<IEngine> create, ElementType? cacheType =
         var query = Normal("query", new Shape(queryCounts.Length, queryCounts.Max(), queryHeads, headDim),
             type: QueryType);
         var (key, value) = (Pages("key pages"), Pages("value pages"));
-        var output = Output("output", query.Shape, QueryType);
-        var logSumExp = Output("log-sum-exp", new Shape(queryCounts.Length, queryHeads, queryCounts.Max()));
+        string damage = Damage(damages, query, key, value);
+        double unwritten = damages > 0 ? -77 : double.NaN;
+        var output = Constant("output", query.Shape, unwritten, QueryType);
+        var logSumExp = Constant("log-sum-exp", new Shape(queryCounts.Length, queryHeads, queryCounts.Max()), unwritten);
         string what = $"decode '{pattern}' H{queryHeads}/{keyValueHeads} D{headDim} block {blockTokens}, "
-            + $"queries [{string.Join(' ', queryCounts)}], keys [{string.Join(' ', keyCounts)}]";
-        Check(what, Tolerance.Forward(QueryType), e => e.Engine.AttentionForward(new AttentionForwardArguments(
+            + $"queries [{string.Join(' ', queryCounts)}], keys [{string.Join(' ', keyCounts)}]{damage}";
+        Check(what, Tolerance.Forward(QueryType) with { NaNMatches = damages > 0 }, e => e.Engine.AttentionForward(new AttentionForwardArguments(
             e[query], e[key], e[value], e[output], e[logSumExp], shared, SequenceBatch.Padded(queryCounts, keyCounts),
             1 / MathF.Sqrt(headDim), table, isLayoutShared ? null : layouts)));
         Release();
@@ -105,6 +146,23 @@ public abstract class DecodeTests(Func<IEngine> create, ElementType? cacheType =
                             Random.Normal(headDim).CopyTo(values, (page * blockTokens + j % blockTokens) * headDim);
             return With(name, new Shape(pageCount, blockTokens, headDim), values, CacheType);
         }
+    }
+
+    // Makes random elements that are finite NaN or infinite, and says which.
+    private string Damage(int count, params TestTensor[] operands)
+    {
+        var text = new System.Text.StringBuilder();
+        for (int n = 0; n < count; n++)
+        {
+            var operand = operands[Random.Next(operands.Length)];
+            var values = operand.Values;
+            int[] finite = [.. Enumerable.Range(0, values.Length).Where(i => double.IsFinite(values[i]))];
+            int at = finite[Random.Next(finite.Length)];
+            values[at] = Random.Pick(double.NaN, double.PositiveInfinity, double.NegativeInfinity);
+            operand.Values = values;
+            text.Append($", {operand.Name} {MaximumError.IndexText(operand.Shape, at)} = {values[at]}");
+        }
+        return text.ToString();
     }
 
     // Whether any query head of the KV head reads the block.

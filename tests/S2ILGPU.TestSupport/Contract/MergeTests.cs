@@ -46,6 +46,47 @@ public abstract class MergeTests(Func<IEngine> create) : EngineTest(create)
             e[logSumExp]));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Gradients_of_parts(bool withLogSumExp)
+    {
+        foreach (int headDim in (int[])[8, 24, 64, 80])
+        {
+            Shape shape = new(2, 19, 3, headDim), statistics = new(2, 3, 19);
+            TestTensor part = Normal("output of the part", shape), partLse = Normal("its log-sum-exp", statistics),
+                output = Normal("output", shape), gradient = Normal("dO", shape);
+            var lse = With("log-sum-exp", statistics,
+                [.. partLse.Values.Select(x => x + Math.Abs(Random.Normal(1)[0]))]);
+            var lseGradient = withLogSumExp ? Normal("dLSE", statistics) : null;
+            DropRows(part, partLse, 1);
+            TestTensor partGradient = Output("dO of the part", shape),
+                partLseGradient = Output("dLSE of the part", statistics);
+            Check($"gradient of a merge, D{headDim}", Backward, e =>
+                e.Engine.MergePartitionBackward(new MergeBackwardArguments(e[part], e[partLse], e[output], e[lse],
+                e[gradient], e.Optional(lseGradient), e[partGradient], e[partLseGradient])));
+            Release();
+        }
+    }
+
+    [Fact]
+    public void A_part_that_is_NaN_makes_the_row_NaN()
+    {
+        Shape shape = new(1, 3, 2, 16), statistics = new(1, 2, 3);
+        TestTensor[] outputs = [Normal("first output", shape), Normal("second output", shape)],
+            lses = [Normal("first log-sum-exp", statistics), Normal("second log-sum-exp", statistics)];
+        var (rows, values) = (lses[1].Values, outputs[1].Values);
+        (rows[0], rows[4], values[17]) = (double.NaN, double.NaN, double.PositiveInfinity);
+        (lses[1].Values, outputs[1].Values) = (rows, values);
+        rows = lses[0].Values;
+        rows[4] = double.NegativeInfinity;
+        lses[0].Values = rows;
+        var (output, logSumExp) = (Output("output", shape), Output("log-sum-exp", statistics));
+        Check("merge with NaN", Forward with { NaNMatches = true }, e =>
+            e.Engine.MergePartitions([.. outputs.Select(o => e[o])], [.. lses.Select(l => e[l])], e[output],
+            e[logSumExp]));
+    }
+
     /// <summary>The vector of SEMANTICS section 4, its two coordinates padded with zeros to a head dimension of
     /// 8.</summary>
     [Fact]

@@ -16,6 +16,8 @@ public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngi
     public long UsedBytes => _inner.UsedBytes;
     public long PeakBytes => _inner.PeakBytes;
 
+    public void Synchronize() => _inner.Synchronize();
+
     /// <summary>Adds a little to the first finite element from the middle on.</summary>
     public static void Nudge(Tensor tensor)
     {
@@ -97,6 +99,12 @@ public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngi
     public void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output,
         Tensor logSumExp) =>
         Then(nameof(MergePartitions), logSumExp, () => _inner.MergePartitions(outputs, logSumExps, output, logSumExp));
+
+    public void MergePartitionBackward(in MergeBackwardArguments arguments)
+    {
+        var a = arguments;
+        Then(nameof(MergePartitionBackward), a.PartLogSumExpGradient, () => _inner.MergePartitionBackward(a));
+    }
 
     public void SumOfSquares(Tensor x, Tensor result, bool accumulate) =>
         Then(nameof(SumOfSquares), result, () => _inner.SumOfSquares(x, result, accumulate));

@@ -89,6 +89,33 @@ public sealed partial class ReferenceEngine
                 }
     }
 
+    public void MergePartitionBackward(in MergeBackwardArguments a)
+    {
+        const string operation = nameof(MergePartitionBackward);
+        foreach (var tensor in (Tensor[])[a.PartOutput, a.OutputGradient, a.PartOutputGradient])
+            ShapeException.ThrowUnless(operation, "output", tensor, a.Output.Shape);
+        int batch = a.Output.Shape[0], tokens = a.Output.Shape[1], heads = a.Output.Shape[2];
+        foreach (var tensor in (Tensor?[])[a.PartLogSumExp, a.LogSumExp, a.LogSumExpGradient, a.PartLogSumExpGradient])
+            if (tensor is not null)
+                Contract.Shape(operation, "log-sum-exp", tensor, batch, heads, tokens);
+        Elements partLse = new(a.PartLogSumExp), lse = new(a.LogSumExp), partGradient = new(a.PartOutputGradient),
+            partLseGradient = new(a.PartLogSumExpGradient);
+        for (int b = 0; b < batch; b++)
+            for (int n = 0; n < tokens; n++)
+                for (int h = 0; h < heads; h++)
+                {
+                    bool counts = partLse[b, h, n] != double.NegativeInfinity;
+                    double w = Math.Exp(partLse[b, h, n] - lse[b, h, n]);
+                    double[] part = Row(a.PartOutput, b, n, h), output = Row(a.Output, b, n, h),
+                        gradient = Row(a.OutputGradient, b, n, h);
+                    double given = a.LogSumExpGradient is null ? 0 : new Elements(a.LogSumExpGradient)[b, h, n];
+                    partLseGradient[b, h, n] =
+                        counts ? w * (Dot(gradient, [.. part.Zip(output, (x, y) => x - y)]) + given) : 0;
+                    for (int d = 0; d < gradient.Length; d++)
+                        partGradient[b, n, h, d] = counts ? w * gradient[d] : 0;
+                }
+    }
+
     // s_j = scale q k_j, lse = ln sum_j exp(s_j), o = sum_j exp(s_j - lse) v_j
     private static void ForwardRow(in AttentionForwardArguments a, BlockLayout layout, Sequence sequence, int head,
         int i, HeadRows rows)
@@ -99,7 +126,10 @@ public sealed partial class ReferenceEngine
         var scores = new double[visible.Count];
         for (int n = 0; n < scores.Length; n++)
             scores[n] = a.Scale * Dot(query, Existing(rows.Keys, visible[n]));
+        // A row whose scores are all -inf is 0 / 0.
         double lse = LogSumExp(scores);
+        if (scores.Length > 0 && lse == double.NegativeInfinity)
+            lse = double.NaN;
         var output = new double[query.Length];
         for (int n = 0; n < scores.Length; n++)
         {
@@ -126,6 +156,11 @@ public sealed partial class ReferenceEngine
         double delta = Dot(output, outputGradient)
             - (a.LogSumExpGradient is null ? 0 : new Elements(a.LogSumExpGradient)[sequence.Batch, head, row]);
         var queryGradient = new double[query.Length];
+        if (lse == double.NegativeInfinity) // keeps nothing
+        {
+            AddRow(queryGradient, a.QueryGradient, sequence.Batch, row, head);
+            return;
+        }
         foreach (int j in VisibleKeys(a.Layout, sequence, head, i))
         {
             var (key, value, keyGradient, valueGradient) =

@@ -21,6 +21,10 @@ public sealed partial class ReferenceEngine : IEngine
 
     public long PeakBytes { get; private set; }
 
+    public void Synchronize()
+    {
+    }
+
     /// <summary>The elements of a float tensor, row-major, exactly.</summary>
     public static double[] Values(Tensor tensor)
     {

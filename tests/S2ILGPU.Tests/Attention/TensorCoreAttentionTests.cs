@@ -1,4 +1,5 @@
 using S2ILGPU.Attention;
+using S2ILGPU.Engines;
 using S2ILGPU.Lists;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
@@ -51,6 +52,44 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
     {
         CheckBackward(problem);
         Assert.NotNull(Kernels.Last(KernelOperation.QueryGradient));
+    }
+
+    /// <summary>Problems with NaN and infinity: those that tensor cores spread over a tile are computed again.</summary>
+    public static TheoryData<AttentionCase> DamagedCases =>
+    [
+        s_case with { QueryHeads = 1, QueryCounts = [30], KeyCounts = [30], Damages = 2 },
+        s_case with { QueryHeads = 1, QueryCounts = [17], KeyCounts = [60], BlockTokens = 16, Pattern = "L2 s3",
+            Damages = 3 },
+        s_case with { QueryHeads = 1, QueryCounts = [3, 20], KeyCounts = [5, 20], Batching = Batching.Packed,
+            PaddingRows = 3, Pattern = "dense non-causal", Damages = 3 },
+    ];
+
+    [Theory]
+    [MemberData(nameof(DamagedCases))]
+    public void NaN_and_infinity_reach_the_rows_that_see_them(AttentionCase problem)
+    {
+        CheckForward(problem);
+        Assert.NotNull(Kernels.Last(KernelOperation.Forward));
+        CheckBackward(problem);
+        Assert.NotNull(Kernels.Last(KernelOperation.QueryGradient));
+    }
+
+    [Fact]
+    public void A_value_that_one_row_sees_reaches_no_other()
+    {
+        const int tokens = 20;
+        var layout = S2ILGPU.Layouts.BlockLayout.Create(PatternCatalog.Create("dense", 1, 1, 64), tokens);
+        var query = Normal("query", new Shape(1, tokens, 1, 64), type: Type);
+        var (key, value) = (Normal("key", query.Shape, type: Type), Normal("value", query.Shape, type: Type));
+        var values = value.Values;
+        values[^5] = double.NaN;
+        value.Values = values;
+        var (output, logSumExp) = (Constant("output", query.Shape, -77, Type),
+            Constant("log-sum-exp", new Shape(1, 1, tokens), -77));
+        Check("NaN in the last value", Tolerance.Forward(Type) with { NaNMatches = true }, e =>
+            e.Engine.AttentionForward(new AttentionForwardArguments(e[query], e[key], e[value], e[output],
+            e[logSumExp], layout, SequenceBatch.Uniform(1, tokens, tokens), 0.125f)));
+        Assert.Equal(ElementType.BFloat16, Kernels.Last(KernelOperation.Forward)!.ElementType);
     }
 
     [Fact]

@@ -147,7 +147,7 @@ internal static class PortableRuns
                 .View("Delta", delta).Value("DeltaRows", LineRows(data));
             a.View("Gradient1", gradient1, PtxAccess.Output).Value("Gradient1Rows", rows.Rows)
                 .View("Gradient2", gradient2, PtxAccess.Output).Value("Gradient2Rows", rows.Rows);
-            a.Value("Scale", data.Scale);
+            a.Value("Scale", data.Scale).View("Lines", Array.Empty<float>()).View("NonFinite", Array.Empty<int>());
             SetSizes(a, data);
         }, text);
         string name = rowsAreKeys ? "dK" : "dQ";
@@ -185,7 +185,7 @@ internal static class PortableRuns
         a.View("Columns", keys.PageEntries == 0 ? lists.Columns : [])
             .View("Query", data.QueryPlace.Scatter(data.Query.Singles)).Value("QueryRows", data.QueryPlace.Rows);
         a.View("Key", keys.Keys).Value("KeyRows", keys.Rows).View("Value", keys.Values).Value("ValueRows", keys.Rows)
-            .Value("PageEntries", keys.PageEntries);
+            .Value("PageEntries", keys.PageEntries).View("NonFinite", Array.Empty<int>());
         return SetSizes(a, data);
     }
 

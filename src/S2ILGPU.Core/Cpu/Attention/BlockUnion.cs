@@ -32,9 +32,6 @@ internal unsafe ref struct BlockUnion
     /// <summary>Bit r: row r of the union has the entry.</summary>
     public int Mask { get; private set; }
 
-    /// <summary>The mask of an entry that all rows have.</summary>
-    public readonly int FullMask => (1 << _rows) - 1;
-
     public bool MoveNext()
     {
         (Block, Mask) = (int.MaxValue, 0);

@@ -31,6 +31,9 @@ internal abstract class CpuAttention : IDisposable
     public abstract void Merge(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output,
         Tensor logSumExp);
 
+    /// <summary>See <see cref="IEngine.MergePartitionBackward"/>.</summary>
+    public abstract void MergeBackward(in MergeBackwardArguments arguments);
+
     public abstract void Dispose();
 }
 
@@ -42,6 +45,7 @@ internal sealed class CpuAttention<T>(WorkerPool pool) : CpuAttention
     private readonly ForwardWork<T> _forward = new(pool.Workers);
     private readonly BackwardWork<T> _backward = new(pool.Workers);
     private readonly PartitionMerge<T> _merge = new();
+    private readonly PartitionMergeBackward<T> _mergeBackward = new();
 
     public override void Forward(in AttentionForwardArguments arguments)
     {
@@ -65,6 +69,8 @@ internal sealed class CpuAttention<T>(WorkerPool pool) : CpuAttention
     public override void Merge(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output,
         Tensor logSumExp) =>
         _merge.Run(outputs, logSumExps, output, logSumExp, pool);
+
+    public override void MergeBackward(in MergeBackwardArguments arguments) => _mergeBackward.Run(arguments, pool);
 
     public override void Dispose()
     {

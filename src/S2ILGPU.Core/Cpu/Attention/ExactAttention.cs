@@ -1,7 +1,10 @@
 namespace S2ILGPU.Cpu.Attention;
 
-/// <summary>Attention of single rows in double precision, for the rare tile whose scores or sums leave the range of
-/// float32. Results saturate at the largest float.</summary>
+/// <summary>Attention of single rows in double precision, for the rare tile whose scores, sums or outputs are not
+/// ordinary numbers. It touches only what a row sees, so that it is also where NaN and infinity are sorted out: a tile
+/// multiplies all of its rows by all of its keys, and 0 * NaN is NaN.</summary>
+/// <remarks>Finite inputs give finite results, at most the largest float. What is NaN or infinite otherwise is so in
+/// float64 as well.</remarks>
 internal static unsafe class ExactAttention
 {
     /// <summary>The result of one lane of a tile.</summary>
@@ -17,14 +20,17 @@ internal static unsafe class ExactAttention
         float* row = stackalloc float[headDim];
         new Span<double>(o, headDim).Clear();
         double max = double.NegativeInfinity, sum = 0;
-        while (walk.MoveNext())
+        bool isEmpty = true;
+        while (!double.IsNaN(sum) && walk.MoveNext())
             for (int key = walk.First; key < walk.First + walk.Count; key++)
             {
                 if ((walk.Mask >> block & 1) == 0 || (isCausal && key > position))
                     break;
-                double score = scale * Dot(q, keys.Floats(key, row), headDim), raised = Math.Max(max, score),
-                    factor = Math.Exp(max - raised),
-                    weight = Math.Exp(score - raised);
+                isEmpty = false;
+                double score = scale * Dot(q, keys.Floats(key, row), headDim), raised = Math.Max(max, score);
+                bool isNothing = double.IsNegativeInfinity(raised);        // -inf - -inf is NaN, but the weight is 0
+                double factor = isNothing ? 1 : Math.Exp(max - raised), weight = isNothing ? 0
+                    : Math.Exp(score - raised);
                 float* v = values.Floats(key, row);
                 for (int d = 0; d < headDim; d++)
                     o[d] = o[d] * factor + weight * v[d];
@@ -32,9 +38,13 @@ internal static unsafe class ExactAttention
             }
         float* output = result.Row(head, token);
         for (int d = 0; d < headDim; d++)
-            output[d] = sum > 0 ? Saturate(o[d] / sum) : 0;
-        result.SetLogSumExp(head, token, sum > 0 ? Saturate(max + Math.Log(sum)) : float.NegativeInfinity);
+            output[d] = isEmpty ? 0 : Saturate(o[d] / sum);
+        result.SetLogSumExp(head, token, isEmpty ? float.NegativeInfinity : LogSumExp(max, sum, result.IsPart));
     }
+
+    // All scores -inf: ln 0 in a part, which counts nothing beside other parts; in a whole row 0 / 0.
+    private static float LogSumExp(double max, double sum, bool isPart) =>
+        sum == 0 ? isPart ? float.NegativeInfinity : float.NaN : Saturate(max + Math.Log(sum));
 
     /// <summary>The dot product in double precision.</summary>
     public static double Dot(float* a, float* b, int count)
@@ -45,6 +55,8 @@ internal static unsafe class ExactAttention
         return sum;
     }
 
-    /// <summary>The nearest finite float.</summary>
-    public static float Saturate(double value) => (float)Math.Clamp(value, -float.MaxValue, float.MaxValue);
+    /// <summary>The nearest float; the largest one where finite numbers of float32 led beyond it. An infinity and a NaN
+    /// of double precision stay: only infinite inputs lead there.</summary>
+    public static float Saturate(double value) =>
+        double.IsInfinity(value) ? (float)value : (float)Math.Clamp(value, -float.MaxValue, float.MaxValue);
 }

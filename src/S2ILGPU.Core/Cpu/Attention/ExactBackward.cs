@@ -4,8 +4,9 @@ namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
 /// Gradients of the heads that share a KV head in double precision, for the rare case that scores or gradients leave
-/// the range of float32. Finite inputs give finite results: <c>P = exp(min(0, S - LSE)) &lt;= 1</c>, and what is beyond
-/// the largest float becomes the largest float.
+/// the range of float32 or are not numbers. Finite inputs give finite results: <c>P = exp(min(0, S - LSE)) &lt;= 1</c>,
+/// and what is beyond the largest float becomes the largest float. It touches only what a row sees, so that NaN and
+/// infinity reach what they belong to and nothing else.
 /// </summary>
 /// <param name="arguments">The call.</param>
 /// <param name="sequence">The sequence.</param>
@@ -24,11 +25,9 @@ internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments,
     private readonly double[] _valueGradient = new double[(long)sequence.KeyCount * arguments.Query.Shape[3]];
     private readonly double[] _scores = new double[sequence.KeyCount];
 
-    /// <summary>Writes dQ, dK and dV; leaves them as they are when an input is not finite.</summary>
+    /// <summary>Writes dQ, dK and dV.</summary>
     public void Run()
     {
-        if (!HasFiniteInputs())
-            return;
         for (int head = keyValueHead * _group; head < (keyValueHead + 1) * _group; head++)
             for (int token = 0; token < sequence.QueryCount; token++)
                 AddQuery(head, token);
@@ -42,11 +41,20 @@ internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments,
         float* q = _query.Row(sequence.Batch, row, head), dO = _outputGradient.Row(sequence.Batch, row, head);
         double delta = ExactAttention.Dot(_output.Row(sequence.Batch, row, head), dO, _headDim)
             - (_logSumExpGradient.Exists ? *_logSumExpGradient.At(sequence.Batch, head, row) : 0);
-        double lse = LogSumExp(head, q, position, *_logSumExp.At(sequence.Batch, head, row));
+        float given = *_logSumExp.At(sequence.Batch, head, row);
+        bool isNaN = float.IsNaN(given);                  // P is NaN for every key: no need to compute scores
+        double lse = isNaN ? given : LogSumExp(head, q, position, given);
         var gradient = new double[_headDim];
-        for (var walk = Keys(head, position); walk.MoveNext();)
+        for (var walk = Keys(head, position); !float.IsNegativeInfinity(given) && walk.MoveNext();)
             for (int key = walk.First; key < walk.First + walk.Count; key++)
             {
+                if (isNaN)
+                {
+                    Array.Fill(gradient, double.NaN);
+                    Array.Fill(_keyGradient, double.NaN, key * _headDim, _headDim);
+                    Array.Fill(_valueGradient, double.NaN, key * _headDim, _headDim);
+                    continue;
+                }
                 float* k = _key.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead);
                 float* v = _value.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead);
                 double p = Math.Exp(Math.Min(0, _scores[key] - lse));
@@ -97,28 +105,5 @@ internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments,
             for (int d = 0; d < _headDim; d++)
                 to.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead)[d] =
                     ExactAttention.Saturate(gradient[key * _headDim + d]);
-    }
-
-    private bool HasFiniteInputs()
-    {
-        for (int key = 0; key < sequence.KeyCount; key++)
-            if (!IsFinite(_key, sequence.KeyStart + key, keyValueHead)
-                || !IsFinite(_value, sequence.KeyStart + key, keyValueHead))
-                return false;
-        for (int head = keyValueHead * _group; head < (keyValueHead + 1) * _group; head++)
-            for (int row = sequence.QueryStart; row < sequence.QueryStart + sequence.QueryCount; row++)
-                if (!IsFinite(_query, row, head) || !IsFinite(_output, row, head)
-                    || !IsFinite(_outputGradient, row, head)
-                    || float.IsNaN(*_logSumExp.At(sequence.Batch, head, row)))
-                    return false;
-        return true;
-    }
-
-    private bool IsFinite(HeadTensor tensor, int row, int head)
-    {
-        foreach (float x in new ReadOnlySpan<float>(tensor.Row(sequence.Batch, row, head), _headDim))
-            if (!float.IsFinite(x))
-                return false;
-        return true;
     }
 }

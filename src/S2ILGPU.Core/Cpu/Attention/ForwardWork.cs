@@ -141,7 +141,16 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         int tokens = plan.Sequence.QueryCount;
         long row = plan.FirstPartialRow + (long)index * plan.UnitHeads * tokens;
         return new TileResult((nint)(_partialOutput + row * _headDim), _headDim, (nint)tokens * _headDim,
-            (nint)(_partialLogSumExp + row), 1, tokens);
+            (nint)(_partialLogSumExp + row), 1, tokens) { IsPart = true };
+    }
+
+    // Of parts with -inf: whether one of them saw keys, all with scores of -inf. Its output is 0 / 0.
+    private static bool HasOnlyWeightsOfZero(ReadOnlySpan<nint> outputs)
+    {
+        foreach (nint output in outputs)
+            if (float.IsNaN(*(float*)output))
+                return true;
+        return false;
     }
 
     /// <summary>Merges the parts of a unit; items are (sequence, head), where a unit goes by its number.</summary>
@@ -164,8 +173,14 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
                     var part = forward.PartialResult(plan, plan.IndexOf(unit, 0, p));
                     (outputs[p], logSumExps[p]) = ((nint)part.Row(head, token), part.LogSumExp + lane * sizeof(float));
                 }
-                final.SetLogSumExp(head, token,
-                    PartialRows.Merge<T>(outputs, logSumExps, forward._headDim, final.Row(head, token)));
+                float* row = final.Row(head, token);
+                float lse = PartialRows.Merge<T>(outputs, logSumExps, forward._headDim, row);
+                if (float.IsNegativeInfinity(lse) && HasOnlyWeightsOfZero(outputs))
+                {
+                    new Span<float>(row, forward._headDim).Fill(float.NaN);
+                    lse = float.NaN;
+                }
+                final.SetLogSumExp(head, token, lse);
             }
         }
     }

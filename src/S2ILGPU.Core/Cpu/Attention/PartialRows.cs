@@ -24,11 +24,9 @@ internal static unsafe class PartialRows
         foreach (nint lse in logSumExps)
             sum += Math.Exp(*(float*)lse - max);
         for (int p = 0; p < outputs.Length; p++)
-        {
-            float weight = (float)(Math.Exp(*(float*)logSumExps[p] - max) / sum);
-            if (weight != 0)
-                AddScaled<T>((float*)outputs[p], weight, headDim, output);
-        }
+            if (!float.IsNegativeInfinity(*(float*)logSumExps[p]))
+                AddScaled<T>((float*)outputs[p], (float)(Math.Exp(*(float*)logSumExps[p] - max) / sum), headDim,
+                    output);
         return ExactAttention.Saturate(max + Math.Log(sum));
     }
 

@@ -42,6 +42,9 @@ internal readonly unsafe record struct TileResult(nint Output, nint TokenStride,
     nint LogSumExpTokenStride,
     nint LogSumExpHeadStride)
 {
+    /// <summary>Whether this is what one part of the keys gives, to be merged with others.</summary>
+    public bool IsPart { get; init; }
+
     public float* Row(int head, int token) => (float*)Output + head * HeadStride + token * TokenStride;
 
     /// <summary>Writes a log-sum-exp where it is wanted.</summary>

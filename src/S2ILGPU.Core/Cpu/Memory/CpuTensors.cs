@@ -33,9 +33,13 @@ internal static unsafe class CpuTensors
 {
     /// <summary>Address of the first element.</summary>
     /// <exception cref="ArgumentException">The tensor lives on another device.</exception>
-    public static byte* Address(Tensor tensor) => tensor.Buffer is CpuBuffer buffer
-        ? buffer.Pointer + tensor.OffsetElements * tensor.ElementType.SizeBytes()
-        : throw new ArgumentException($"the tensor {tensor} lives on another device, not on the CPU engine");
+    public static byte* Address(Tensor tensor) => tensor.OffsetElements * tensor.ElementType.SizeBytes()
+        + tensor.Buffer switch
+        {
+            CpuBuffer buffer => buffer.Pointer,
+            HostBuffer host => host.Pointer,
+            _ => throw new ArgumentException($"the tensor {tensor} lives on another device, not on the CPU engine"),
+        };
 
     /// <summary>The elements of a contiguous float32 tensor.</summary>
     /// <exception cref="ArgumentException">The tensor has another element type, is strided, or lives on another

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using ILGPU;
 using ILGPU.Algorithms;
 using S2ILGPU.Tiles;
@@ -40,17 +41,21 @@ internal struct PortableBackwardArguments
     /// <summary>Where the rows of each lie.</summary>
     public RowStrides Rows1Rows, Rows2Rows, Columns1Rows, Columns2Rows;
 
-    /// <summary>LSE, natural logarithm, and delta of the queries, [B, H, Nq]. Read.</summary>
-    public ArrayView<float> LogSumExp, Delta;
+    /// <summary>LSE, natural logarithm, and delta of the queries, [B, H, Nq]; or both in the lines of packed queries that
+    /// <see cref="TensorCore.Delta"/> writes, for a repair. Read.</summary>
+    public ArrayView<float> LogSumExp, Delta, Lines;
+
+    /// <summary>Which row tiles a repair computes, as <see cref="TensorCore.Backward"/> writes it; otherwise unused.</summary>
+    public ArrayView<int> NonFinite;
 
     /// <summary>Where they lie.</summary>
     public RowStrides LogSumExpRows, DeltaRows;
 
     /// <summary>dK, or dQ, [B, N, H, D]. Written.</summary>
-    public ArrayView<float> Gradient1;
+    public ArrayView<int> Gradient1;
 
     /// <summary>dV, [B, Nk, Hkv, D]; not touched for dQ. Written.</summary>
-    public ArrayView<float> Gradient2;
+    public ArrayView<int> Gradient2;
 
     /// <summary>Where the rows of the gradients lie.</summary>
     public RowStrides Gradient1Rows, Gradient2Rows;
@@ -73,57 +78,82 @@ internal struct PortableBackwardArguments
 /// measured.</remarks>
 internal static class PortableBackward
 {
-    private const float Log2E = 1.4426950408889634f;
-
+    /// <summary>The kernel, in single precision. Grid: row tiles, slices.</summary>
     public static void Kernel<TSide>(PortableBackwardArguments a)
-        where TSide : struct, IBackwardSide
-    {
-        var chunks = SharedMemory.Allocate<float>(2 * PortableTiles.Tile * PortableTiles.ChunkPitch);
-        var weights = SharedMemory.Allocate<float>(PortableTiles.Tile * PortableTiles.TilePitch);
-        var lse = SharedMemory.Allocate<float>(PortableTiles.Tile);     // of the queries, times log2(e)
-        var delta = SharedMemory.Allocate<float>(PortableTiles.Tile);
-        var rows1 = SharedMemory.Allocate<long>(PortableTiles.Tile);
-        var rows2 = SharedMemory.Allocate<long>(PortableTiles.Tile);
-        var columns1 = SharedMemory.Allocate<long>(PortableTiles.Tile);
-        var columns2 = SharedMemory.Allocate<long>(PortableTiles.Tile);
+        where TSide : struct, IBackwardSide =>
+        ComputeTile<TSide, StoredSingle, StoredStatistics>(a, PortableBackwardMemory.Allocate(), a.Lists.Rows[Grid.IdxX]);
 
-        var rows = a.Lists.Rows[Grid.IdxX];
+    /// <summary>Computes again the row tiles in which a tensor-core kernel found a gradient that is not finite: it
+    /// multiplies all rows of a tile by all of its columns, and 0 * NaN is NaN. Here a row meets what it sees and nothing
+    /// else. Grid: every 64th row tile, slices.</summary>
+    public static void Repair<TSide, TElement>(PortableBackwardArguments a)
+        where TSide : struct, IBackwardSide where TElement : struct, IStoredElement
+    {
+        var memory = PortableBackwardMemory.Allocate();
+        var isWanted = SharedMemory.Allocate<int>(PortableTiles.Tile);
+        PortableRepair.Find(isWanted, a.NonFinite, a.Lists.Rows.IntLength, 0, TSide.RowsAreKeys != 0 ? 8 : 4,
+            TSide.RowsAreKeys != 0 ? 1 : 2);
+        Group.Barrier();
+        for (int n = 0; n < PortableTiles.Tile; n++)
+            if (isWanted[n] != 0)
+            {
+                ComputeTile<TSide, TElement, PackedStatistics>(a, memory,
+                    a.Lists.Rows[Grid.IdxX * PortableTiles.Tile + n]);
+                Group.Barrier();
+            }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void ComputeTile<TSide, TElement, TStatistics>(in PortableBackwardArguments a,
+        in PortableBackwardMemory memory, in RowTile rows)
+        where TSide : struct, IBackwardSide where TElement : struct, IStoredElement
+        where TStatistics : struct, IQueryStatistics
+    {
+        ArrayView<float> chunks = memory.Chunks, weights = memory.Weights, lse = memory.LogSumExps,
+            delta = memory.Deltas;
+        ArrayView<long> rows1 = memory.Rows1, rows2 = memory.Rows2, columns1 = memory.Columns1,
+            columns2 = memory.Columns2;
         int i = Group.IdxX, slice = Grid.IdxY;
         rows1[i] = PortableTiles.Start(rows, a.Rows1Rows, rows.FirstRow + i);
         rows2[i] = PortableTiles.Start(rows, a.Rows2Rows, rows.FirstRow + i);
         if (TSide.RowsAreKeys == 0)
-            LoadStatistics(a, rows, rows.FirstRow + i, i, lse, delta);
+            TStatistics.Load(a, rows, rows.FirstRow + i, i, i, lse, delta);
         var gradient1 = new Block8x8();
         var gradient2 = new Block8x8();
 
         for (int tile = rows.Start; tile < rows.End; tile++)
         {
-            FindColumn<TSide>(a, rows, tile, i, columns1, columns2, lse, delta);
+            FindColumn<TSide, TStatistics>(a, rows, tile, i, columns1, columns2, lse, delta);
             Group.Barrier();
             var scores = new Block8x8(); // S = R1 C1^T
             for (int d = 0; d < a.HeadDim; d += PortableTiles.Chunk)
             {
-                PortableTiles.LoadChunks<StoredSingle>(chunks, a.Rows1, rows1, a.Columns1, columns1, d, a.HeadDim);
+                PortableTiles.LoadChunks<TElement, TElement>(chunks, a.Rows1, rows1, a.Columns1, columns1, d, a.HeadDim);
                 Group.Barrier();
                 PortableTiles.Dot(ref scores, chunks, IntrinsicMath.Min(PortableTiles.Chunk, a.HeadDim - d));
                 Group.Barrier();
             }
             scores.Store(weights, i % 8, i / 8, PortableTiles.TilePitch);
             if (TSide.RowsAreKeys != 0)
-                PortableTiles.Load<StoredSingle>(chunks, PortableTiles.Tile, PortableTiles.Tile, a.Columns2, columns2,
+                PortableTiles.Load<TElement>(chunks, PortableTiles.Tile, PortableTiles.Tile, a.Columns2, columns2,
                     slice * PortableTiles.Tile, a.HeadDim);
             Group.Barrier();
 
-            WeighRow<TSide>(a, rows, tile, i, weights, lse); // P
+            WeighRow<TSide>(a, rows, tile, i, weights, lse, columns1); // P
             Group.Barrier();
-            if (TSide.RowsAreKeys != 0)
-                PortableTiles.Multiply(ref gradient2, weights, chunks); // G2 += P C2
+            if (TSide.RowsAreKeys != 0) // G2 += P C2
+            {
+                if (tile < rows.FullEnd)
+                    PortableTiles.Multiply(ref gradient2, weights, chunks);
+                else
+                    PortableTiles.MultiplyVisible(ref gradient2, weights, chunks);
+            }
             Group.Barrier();
 
             var products = new Block8x8(); // dP = R2 C2^T
             for (int d = 0; d < a.HeadDim; d += PortableTiles.Chunk)
             {
-                PortableTiles.LoadChunks<StoredSingle>(chunks, a.Rows2, rows2, a.Columns2, columns2, d, a.HeadDim);
+                PortableTiles.LoadChunks<TElement, TElement>(chunks, a.Rows2, rows2, a.Columns2, columns2, d, a.HeadDim);
                 Group.Barrier();
                 PortableTiles.Dot(ref products, chunks, IntrinsicMath.Min(PortableTiles.Chunk, a.HeadDim - d));
                 Group.Barrier();
@@ -133,23 +163,26 @@ internal static class PortableBackward
             else
                 products.SubtractRows(Floats8.Load(delta, i / 8, 1));
             products.MultiplyInto(weights, i % 8, i / 8, PortableTiles.TilePitch); // dS / scale = P (dP - delta)
-            PortableTiles.Load<StoredSingle>(chunks, PortableTiles.Tile, PortableTiles.Tile, a.Columns1, columns1,
+            PortableTiles.Load<TElement>(chunks, PortableTiles.Tile, PortableTiles.Tile, a.Columns1, columns1,
                 slice * PortableTiles.Tile, a.HeadDim);
             Group.Barrier();
             // G1 += dS C1; the next tile writes neither before its first barrier
-            PortableTiles.Multiply(ref gradient1, weights, chunks);
+            if (tile < rows.FullEnd)
+                PortableTiles.Multiply(ref gradient1, weights, chunks);
+            else
+                PortableTiles.MultiplyVisible(ref gradient1, weights, chunks);
         }
         gradient1.Scale(a.Scale);
-        PortableTiles.Store(gradient1, a.Gradient1, rows, a.Gradient1Rows, slice, a.HeadDim);
+        PortableTiles.Store<TElement>(gradient1, a.Gradient1, rows, a.Gradient1Rows, slice, a.HeadDim);
         if (TSide.RowsAreKeys != 0)
-            PortableTiles.Store(gradient2, a.Gradient2, rows, a.Gradient2Rows, slice, a.HeadDim);
+            PortableTiles.Store<TElement>(gradient2, a.Gradient2, rows, a.Gradient2Rows, slice, a.HeadDim);
     }
 
     // Thread c finds column c of a tile and, where columns are queries, its log-sum-exp and delta.
-    private static void FindColumn<TSide>(in PortableBackwardArguments a, in RowTile rows, int tile, int c,
+    private static void FindColumn<TSide, TStatistics>(in PortableBackwardArguments a, in RowTile rows, int tile, int c,
         ArrayView<long> columns1, ArrayView<long> columns2, ArrayView<float> lse,
         ArrayView<float> delta)
-        where TSide : struct, IBackwardSide
+        where TSide : struct, IBackwardSide where TStatistics : struct, IQueryStatistics
     {
         int block = PortableTiles.Block(a.Lists, a.BlockColumns, rows.ColumnBase, tile, c),
             perTile = PortableTiles.Tile / a.BlockColumns, packed = block / perTile;
@@ -158,27 +191,14 @@ internal static class PortableBackward
         columns1[c] = PortableTiles.Start(columns, a.Columns1Rows, row);
         columns2[c] = PortableTiles.Start(columns, a.Columns2Rows, row);
         if (TSide.RowsAreKeys != 0)
-            LoadStatistics(a, columns, row, c, lse, delta);
+            TStatistics.Load(a, columns, row, (block - packed * perTile) * a.BlockColumns + c % a.BlockColumns, c, lse,
+                delta);
     }
 
-    // A query that does not exist, or kept nothing, has a log-sum-exp of +infinity here: all its probabilities are 0.
-    private static void LoadStatistics(in PortableBackwardArguments a, in RowTile tile, int row, int n,
-        ArrayView<float> lse, ArrayView<float> delta)
-    {
-        long at = PortableTiles.Start(tile, a.LogSumExpRows, row);
-        float value = float.NegativeInfinity, rowDelta = 0;
-        if (at != PortableTiles.None)
-        {
-            value = a.LogSumExp[at];
-            rowDelta = a.Delta[PortableTiles.Start(tile, a.DeltaRows, row)];
-        }
-        lse[n] = value == float.NegativeInfinity ? float.PositiveInfinity : value * Log2E;
-        delta[n] = value == float.NegativeInfinity ? 0 : rowDelta;
-    }
-
-    // Row i: P = exp2(S scale log2(e) - LSE log2(e)) in place of S, 0 where a query does not see a key.
+    // Row i: P = exp2(S scale log2(e) - LSE log2(e)) in place of S, hidden where a query does not see a key or does not
+    // exist.
     private static void WeighRow<TSide>(in PortableBackwardArguments a, in RowTile rows, int tile, int i,
-        ArrayView<float> weights, ArrayView<float> lse)
+        ArrayView<float> weights, ArrayView<float> lse, ArrayView<long> columns)
         where TSide : struct, IBackwardSide
     {
         uint mask = a.Lists.Masks[tile];
@@ -191,11 +211,84 @@ internal static class PortableBackward
             {
                 int position = PortableTiles.Position(a.Lists, a.BlockColumns, tile, c);
                 bool isOrdered = a.Causal == 0 || (TSide.RowsAreKeys != 0 ? position >= own : position <= own);
-                if (!isOrdered || !PortableTiles.IsVisible(mask, i, c, position, rows.ColumnEnd, int.MaxValue))
-                    weight = 0;
+                if (!isOrdered || columns[c] == PortableTiles.None
+                    || !PortableTiles.IsVisible(mask, i, c, position, rows.ColumnEnd, int.MaxValue))
+                    weight = PortableTiles.Hidden;
             }
             weights[at] = weight;
         }
+    }
+}
+
+/// <summary>The shared memory of <see cref="PortableBackward"/>.</summary>
+internal struct PortableBackwardMemory
+{
+    /// <summary>A chunk of rows and one of columns, or a slice of columns; S, P or dS [64, 64]; LSE log2(e) and delta of
+    /// the queries.</summary>
+    public ArrayView<float> Chunks, Weights, LogSumExps, Deltas;
+
+    /// <summary>Where each row of R1, R2, C1 and C2 begins.</summary>
+    public ArrayView<long> Rows1, Rows2, Columns1, Columns2;
+
+    /// <summary>Takes the memory.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static PortableBackwardMemory Allocate() => new()
+    {
+        Chunks = SharedMemory.Allocate<float>(2 * PortableTiles.Tile * PortableTiles.ChunkPitch),
+        Weights = SharedMemory.Allocate<float>(PortableTiles.Tile * PortableTiles.TilePitch),
+        LogSumExps = SharedMemory.Allocate<float>(PortableTiles.Tile),
+        Deltas = SharedMemory.Allocate<float>(PortableTiles.Tile),
+        Rows1 = SharedMemory.Allocate<long>(PortableTiles.Tile),
+        Rows2 = SharedMemory.Allocate<long>(PortableTiles.Tile),
+        Columns1 = SharedMemory.Allocate<long>(PortableTiles.Tile),
+        Columns2 = SharedMemory.Allocate<long>(PortableTiles.Tile),
+    };
+}
+
+/// <summary>Where the log-sum-exp and delta of a query are. One that does not exist, or kept nothing, has a log-sum-exp
+/// of +infinity: all its probabilities are 0.</summary>
+internal interface IQueryStatistics
+{
+    /// <summary>Reads those of a row of a tile, row <paramref name="packedRow"/> of a packed tile, to place <paramref
+    /// name="n"/>.</summary>
+    static abstract void Load(in PortableBackwardArguments a, in RowTile tile, int row, int packedRow, int n,
+        ArrayView<float> lse, ArrayView<float> delta);
+}
+
+/// <summary>In tensors [B, H, Nq].</summary>
+internal readonly struct StoredStatistics : IQueryStatistics
+{
+    private const float Log2E = 1.4426950408889634f;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Load(in PortableBackwardArguments a, in RowTile tile, int row, int packedRow, int n,
+        ArrayView<float> lse, ArrayView<float> delta)
+    {
+        long at = PortableTiles.Start(tile, a.LogSumExpRows, row);
+        float value = float.NegativeInfinity, rowDelta = 0;
+        if (at != PortableTiles.None)
+        {
+            value = a.LogSumExp[at];
+            rowDelta = a.Delta[PortableTiles.Start(tile, a.DeltaRows, row)];
+        }
+        lse[n] = value == float.NegativeInfinity ? float.PositiveInfinity : value * Log2E;
+        delta[n] = value == float.NegativeInfinity ? 0 : rowDelta;
+    }
+}
+
+/// <summary>In the lines of packed queries that <see cref="TensorCore.Delta"/> writes.</summary>
+internal readonly struct PackedStatistics : IQueryStatistics
+{
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Load(in PortableBackwardArguments a, in RowTile tile, int row, int packedRow, int n,
+        ArrayView<float> lse, ArrayView<float> delta)
+    {
+        long line = (long)tile.PackedTile * 128 + packedRow / 16 * 32 + packedRow % 16;
+        float value = a.Lines[line];
+        lse[n] = value;
+        delta[n] = value == float.PositiveInfinity ? 0 : -a.Lines[line + 16];
     }
 }
 

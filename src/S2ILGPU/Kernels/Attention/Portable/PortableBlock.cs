@@ -35,16 +35,17 @@ internal struct Floats8
 
     /// <summary>Stores the elements 0, 8, 16, ... of a row in global memory, as far as the row has them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void Store(ArrayView<float> memory, long start, int column, int columns)
+    public readonly void Store<TElement>(ArrayView<int> memory, long start, int column, int columns)
+        where TElement : struct, IStoredElement
     {
-        if (column < columns) memory[start + column] = A;
-        if (column + 8 < columns) memory[start + column + 8] = B;
-        if (column + 16 < columns) memory[start + column + 16] = C;
-        if (column + 24 < columns) memory[start + column + 24] = D;
-        if (column + 32 < columns) memory[start + column + 32] = E;
-        if (column + 40 < columns) memory[start + column + 40] = F;
-        if (column + 48 < columns) memory[start + column + 48] = G;
-        if (column + 56 < columns) memory[start + column + 56] = H;
+        if (column < columns) TElement.Store(memory, start + column, A);
+        if (column + 8 < columns) TElement.Store(memory, start + column + 8, B);
+        if (column + 16 < columns) TElement.Store(memory, start + column + 16, C);
+        if (column + 24 < columns) TElement.Store(memory, start + column + 24, D);
+        if (column + 32 < columns) TElement.Store(memory, start + column + 32, E);
+        if (column + 40 < columns) TElement.Store(memory, start + column + 40, F);
+        if (column + 48 < columns) TElement.Store(memory, start + column + 48, G);
+        if (column + 56 < columns) TElement.Store(memory, start + column + 56, H);
     }
 
     /// <summary><c>this += factor * x</c></summary>
@@ -89,18 +90,26 @@ internal struct Floats8
         H += number;
     }
 
-    /// <summary>Multiplies every eighth element of a tile in shared memory.</summary>
+    /// <summary>Multiplies every eighth element of a tile of weights in shared memory; what is hidden stays
+    /// so.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void MultiplyInto(ArrayView<float> memory, int first)
     {
-        memory[first] *= A;
-        memory[first + 8] *= B;
-        memory[first + 16] *= C;
-        memory[first + 24] *= D;
-        memory[first + 32] *= E;
-        memory[first + 40] *= F;
-        memory[first + 48] *= G;
-        memory[first + 56] *= H;
+        Multiply(memory, first, A);
+        Multiply(memory, first + 8, B);
+        Multiply(memory, first + 16, C);
+        Multiply(memory, first + 24, D);
+        Multiply(memory, first + 32, E);
+        Multiply(memory, first + 40, F);
+        Multiply(memory, first + 48, G);
+        Multiply(memory, first + 56, H);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Multiply(ArrayView<float> memory, int at, float factor)
+    {
+        float weight = memory[at], product = weight * factor;
+        memory[at] = weight == PortableTiles.Hidden ? weight : product;
     }
 }
 
@@ -122,6 +131,20 @@ internal struct Block8x8
         R5.AddScaled(rows.F, columns);
         R6.AddScaled(rows.G, columns);
         R7.AddScaled(rows.H, columns);
+    }
+
+    /// <summary>The same for rows of weights, of which hidden ones add nothing.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void AddVisibleOuter(in Floats8 rows, in Floats8 columns)
+    {
+        if (rows.A != PortableTiles.Hidden) R0.AddScaled(rows.A, columns);
+        if (rows.B != PortableTiles.Hidden) R1.AddScaled(rows.B, columns);
+        if (rows.C != PortableTiles.Hidden) R2.AddScaled(rows.C, columns);
+        if (rows.D != PortableTiles.Hidden) R3.AddScaled(rows.D, columns);
+        if (rows.E != PortableTiles.Hidden) R4.AddScaled(rows.E, columns);
+        if (rows.F != PortableTiles.Hidden) R5.AddScaled(rows.F, columns);
+        if (rows.G != PortableTiles.Hidden) R6.AddScaled(rows.G, columns);
+        if (rows.H != PortableTiles.Hidden) R7.AddScaled(rows.H, columns);
     }
 
     /// <summary>Multiplies each row by its factor.</summary>

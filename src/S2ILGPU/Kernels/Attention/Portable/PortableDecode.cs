@@ -43,7 +43,8 @@ internal static class PortableDecode
             bool isVisible = tile < rows.FullEnd
                 || PortableTiles.IsVisible(a.Lists.Masks[tile], 0, c,
                 PortableTiles.Position(a.Lists, a.BlockColumns, tile, c), rows.ColumnEnd, int.MaxValue);
-            if (isVisible && keyStarts[c] != PortableTiles.None)
+            isVisible = isVisible && keyStarts[c] != PortableTiles.None;
+            if (isVisible)
             {
                 score = 0;
                 for (int d = 0; d < a.HeadDim; d++)
@@ -57,7 +58,7 @@ internal static class PortableDecode
             for (int j = 0; j < PortableTiles.Tile; j++)
                 maximum = XMath.Max(maximum, scores[j]);
             float shift = maximum == float.NegativeInfinity ? 0 : maximum, factor = XMath.Exp2(before - shift);
-            weights[c] = XMath.Exp2(score - shift);
+            weights[c] = isVisible ? XMath.Exp2(score - shift) : PortableTiles.Hidden;
             Group.Barrier();
 
             sum *= factor;
@@ -69,9 +70,9 @@ internal static class PortableDecode
             {
                 float weight = weights[j];
                 long value = valueStarts[j];
-                sum += weight;
-                if (weight == 0 || value == PortableTiles.None) // hidden, and 0 * NaN is NaN
+                if (weight == PortableTiles.Hidden) // what is not seen may be anything
                     continue;
+                sum += weight;
                 if (c < a.HeadDim) o0 += weight * TKey.Load(a.Value, value + c);
                 if (c + 64 < a.HeadDim) o1 += weight * TKey.Load(a.Value, value + c + 64);
                 if (c + 128 < a.HeadDim) o2 += weight * TKey.Load(a.Value, value + c + 128);
@@ -81,12 +82,12 @@ internal static class PortableDecode
         }
 
         long row = (long)Grid.IdxX * parts + part, at = row * a.HeadDim + c;
-        float inverse = sum > 0 ? 1 / sum : 0;
-        if (c < a.HeadDim) a.Output[at] = o0 * inverse;
-        if (c + 64 < a.HeadDim) a.Output[at + 64] = o1 * inverse;
-        if (c + 128 < a.HeadDim) a.Output[at + 128] = o2 * inverse;
-        if (c + 192 < a.HeadDim) a.Output[at + 192] = o3 * inverse;
+        float inverse = sum == 0 ? 0 : 1 / sum;
+        if (c < a.HeadDim) StoredSingle.Store(a.Output, at, o0 * inverse);
+        if (c + 64 < a.HeadDim) StoredSingle.Store(a.Output, at + 64, o1 * inverse);
+        if (c + 128 < a.HeadDim) StoredSingle.Store(a.Output, at + 128, o2 * inverse);
+        if (c + 192 < a.HeadDim) StoredSingle.Store(a.Output, at + 192, o3 * inverse);
         if (c == 0)
-            a.LogSumExp[row] = sum > 0 ? (maximum + XMath.Log2(sum)) * 0.693147180559945f : float.NegativeInfinity;
+            a.LogSumExp[row] = sum == 0 ? float.NegativeInfinity : (maximum + XMath.Log2(sum)) * 0.693147180559945f;
     }
 }

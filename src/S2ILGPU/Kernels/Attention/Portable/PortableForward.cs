@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using ILGPU;
 using ILGPU.Algorithms;
 using S2ILGPU.Tiles;
@@ -17,9 +18,14 @@ internal struct PortableForwardArguments
     /// type. Read.</summary>
     public ArrayView<int> Query, Key, Value;
 
-    /// <summary>O [B, Nq, H, D], and LSE [B, H, Nq], natural logarithm, -inf for rows that keep nothing.
-    /// Written.</summary>
-    public ArrayView<float> Output, LogSumExp;
+    /// <summary>O [B, Nq, H, D], of the type of Q. Written.</summary>
+    public ArrayView<int> Output;
+
+    /// <summary>LSE [B, H, Nq], natural logarithm, -inf for rows that keep nothing. Written.</summary>
+    public ArrayView<float> LogSumExp;
+
+    /// <summary>Which row tiles a repair computes, as <see cref="TensorCore.Forward"/> writes it; otherwise unused.</summary>
+    public ArrayView<int> NonFinite;
 
     /// <summary>Where the rows of each lie; of pages, Batch is the distance between pages.</summary>
     public RowStrides QueryRows, KeyRows, ValueRows, OutputRows, LogSumExpRows;
@@ -41,18 +47,45 @@ internal struct PortableForwardArguments
 /// step; the share was not measured.</remarks>
 internal static class PortableForward
 {
+    /// <summary>The kernel, for queries and outputs in single precision. Grid: row tiles, slices.</summary>
     public static void Kernel<TKey>(PortableForwardArguments a)
-        where TKey : struct, IStoredElement
-    {
-        var chunks = SharedMemory.Allocate<float>(2 * PortableTiles.Tile * PortableTiles.ChunkPitch);
-        var weights = SharedMemory.Allocate<float>(PortableTiles.Tile * PortableTiles.TilePitch);
-        var factors = SharedMemory.Allocate<float>(PortableTiles.Tile);
-        var queryStarts = SharedMemory.Allocate<long>(PortableTiles.Tile);
-        var keyStarts = SharedMemory.Allocate<long>(PortableTiles.Tile);
-        var valueStarts = SharedMemory.Allocate<long>(PortableTiles.Tile);
+        where TKey : struct, IStoredElement =>
+        ComputeTile<StoredSingle, TKey>(a, PortableForwardMemory.Allocate(), a.Lists.Rows[Grid.IdxX]);
 
-        var rows = a.Lists.Rows[Grid.IdxX];
-        int i = Group.IdxX, slice = Grid.IdxY, lastPosition = a.Causal != 0 ? rows.FirstPosition + i : int.MaxValue;
+    /// <summary>Computes again the row tiles of 64 or 128 rows in which a tensor-core kernel found an output that is not
+    /// finite beside a log-sum-exp that is: it multiplies all rows of a tile by all of its columns, and 0 * NaN is NaN.
+    /// Here a row meets what it sees and nothing else. Grid: every 64th row tile, slices, halves of the row
+    /// tiles.</summary>
+    public static void Repair<TElement>(PortableForwardArguments a)
+        where TElement : struct, IStoredElement
+    {
+        var memory = PortableForwardMemory.Allocate();
+        var isWanted = SharedMemory.Allocate<int>(PortableTiles.Tile);
+        int half = Grid.IdxZ;
+        PortableRepair.Find(isWanted, a.NonFinite, a.Lists.Rows.IntLength, half * 4, 4, 1);
+        Group.Barrier();
+        for (int n = 0; n < PortableTiles.Tile; n++)
+            if (isWanted[n] != 0)
+            {
+                var rows = a.Lists.Rows[Grid.IdxX * PortableTiles.Tile + n];
+                rows.FirstRow += half * PortableTiles.Tile;
+                rows.FirstPosition += half * PortableTiles.Tile;
+                rows.SeenRows >>= half * 4;
+                ComputeTile<TElement, TElement>(a, memory, rows);
+                Group.Barrier();
+            }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void ComputeTile<TQuery, TKey>(in PortableForwardArguments a, in PortableForwardMemory memory,
+        in RowTile rows)
+        where TQuery : struct, IStoredElement where TKey : struct, IStoredElement
+    {
+        ArrayView<float> chunks = memory.Chunks, weights = memory.Weights, factors = memory.Factors;
+        ArrayView<long> queryStarts = memory.QueryStarts, keyStarts = memory.KeyStarts,
+            valueStarts = memory.ValueStarts;
+        int i = Group.IdxX, slice = Grid.IdxY, lastPosition = a.Causal != 0 ? rows.FirstPosition + i : int.MaxValue,
+            maskShift = Grid.IdxZ * 16;
         float maximum = float.NegativeInfinity, sum = 0;
         var output = new Block8x8();
         queryStarts[i] = PortableTiles.Start(rows, a.QueryRows, rows.FirstRow + i);
@@ -65,7 +98,7 @@ internal static class PortableForward
             var scores = new Block8x8();
             for (int d = 0; d < a.HeadDim; d += PortableTiles.Chunk)
             {
-                PortableTiles.LoadChunks<TKey>(chunks, a.Query, queryStarts, a.Key, keyStarts, d, a.HeadDim);
+                PortableTiles.LoadChunks<TQuery, TKey>(chunks, a.Query, queryStarts, a.Key, keyStarts, d, a.HeadDim);
                 Group.Barrier();
                 PortableTiles.Dot(ref scores, chunks, IntrinsicMath.Min(PortableTiles.Chunk, a.HeadDim - d));
                 Group.Barrier();
@@ -75,29 +108,34 @@ internal static class PortableForward
                 slice * PortableTiles.Tile, a.HeadDim);
             Group.Barrier();
 
-            factors[i] = Weigh(a, rows, tile, i, lastPosition, weights, ref maximum, ref sum);
+            factors[i] = Weigh(a, rows, tile, i, lastPosition, maskShift, weights, ref maximum, ref sum);
             Group.Barrier();
             output.ScaleRows(Floats8.Load(factors, i / 8, 1));
-            PortableTiles.Multiply(ref output, weights, chunks);
+            if (tile < rows.FullEnd)
+                PortableTiles.Multiply(ref output, weights, chunks);
+            else
+                PortableTiles.MultiplyVisible(ref output, weights, chunks);
             Group.Barrier();
         }
 
-        factors[i] = sum > 0 ? 1 / sum : 0;
+        // Where a row sees something, a sum of 0 (all scores -inf) or NaN makes it NaN.
+        bool isSeen = (rows.SeenRows >> i / 16 & 1) != 0;
+        factors[i] = isSeen ? 1 / sum : 0;
         if (slice == 0 && PortableTiles.Start(rows, a.LogSumExpRows, rows.FirstRow + i) is var statistic
             && statistic != PortableTiles.None)
             a.LogSumExp[statistic] = sum > 0 ? (maximum + XMath.Log2(sum)) * 0.693147180559945f
-                : float.NegativeInfinity;
+                : isSeen ? float.NaN : float.NegativeInfinity;
         Group.Barrier();
         output.ScaleRows(Floats8.Load(factors, i / 8, 1));
-        PortableTiles.Store(output, a.Output, rows, a.OutputRows, slice, a.HeadDim);
+        PortableTiles.Store<TQuery>(output, a.Output, rows, a.OutputRows, slice, a.HeadDim);
     }
 
     // Row i: P = exp2(S - m') in place of S, l = l exp2(m - m') + sum P; returns exp2(m - m'), the factor of what was
     // summed before.
     private static float Weigh(in PortableForwardArguments a, in RowTile rows, int tile, int i, int lastPosition,
-        ArrayView<float> weights, ref float maximum, ref float sum)
+        int maskShift, ArrayView<float> weights, ref float maximum, ref float sum)
     {
-        uint mask = a.Lists.Masks[tile];
+        uint mask = a.Lists.Masks[tile] >> maskShift;
         float before = maximum;
         for (int c = 0; c < PortableTiles.Tile; c++)
         {
@@ -105,21 +143,45 @@ internal static class PortableForward
             if (tile >= rows.FullEnd
                 && !PortableTiles.IsVisible(mask, i, c, PortableTiles.Position(a.Lists, a.BlockColumns, tile, c),
                 rows.ColumnEnd, lastPosition))
-                score = float.NegativeInfinity;
+                score = PortableTiles.Hidden;
+            else
+                maximum = XMath.Max(maximum, score);
             weights[i * PortableTiles.TilePitch + c] = score;
-            maximum = XMath.Max(maximum, score);
         }
-        // Nothing seen so far: any finite number does, since all weights are 0.
+        // Nothing but scores of -inf so far: any finite number does, since all weights are 0.
         float shift = maximum == float.NegativeInfinity ? 0 : maximum, factor = XMath.Exp2(before - shift), added = 0;
         for (int c = 0; c < PortableTiles.Tile; c++)
         {
-            float weight = XMath.Exp2(weights[i * PortableTiles.TilePitch + c] - shift);
-            weights[i * PortableTiles.TilePitch + c] = weight;
-            added += weight;
+            float score = weights[i * PortableTiles.TilePitch + c], weight = XMath.Exp2(score - shift);
+            bool isHidden = score == PortableTiles.Hidden;
+            weights[i * PortableTiles.TilePitch + c] = isHidden ? score : weight;
+            added += isHidden ? 0 : weight;
         }
         sum = sum * factor + added;
         return factor;
     }
+}
+
+/// <summary>The shared memory of <see cref="PortableForward"/>.</summary>
+internal struct PortableForwardMemory
+{
+    /// <summary>A chunk of Q and one of K, or a slice of V; S or P [64, 64]; a factor for each row of O.</summary>
+    public ArrayView<float> Chunks, Weights, Factors;
+
+    /// <summary>Where each row of Q, K and V begins.</summary>
+    public ArrayView<long> QueryStarts, KeyStarts, ValueStarts;
+
+    /// <summary>Takes the memory.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static PortableForwardMemory Allocate() => new()
+    {
+        Chunks = SharedMemory.Allocate<float>(2 * PortableTiles.Tile * PortableTiles.ChunkPitch),
+        Weights = SharedMemory.Allocate<float>(PortableTiles.Tile * PortableTiles.TilePitch),
+        Factors = SharedMemory.Allocate<float>(PortableTiles.Tile),
+        QueryStarts = SharedMemory.Allocate<long>(PortableTiles.Tile),
+        KeyStarts = SharedMemory.Allocate<long>(PortableTiles.Tile),
+        ValueStarts = SharedMemory.Allocate<long>(PortableTiles.Tile),
+    };
 }
 
 /// <summary>Where the columns of a column tile lie.</summary>

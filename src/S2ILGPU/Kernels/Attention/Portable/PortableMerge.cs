@@ -37,7 +37,10 @@ internal static class PortableMerge
         {
             int r = n / a.HeadDim, d = n - r * a.HeadDim;
             var rows = a.Rows[r];
-            Merge(a, (long)r * a.Parts * a.HeadDim + d, (long)r * a.Parts, d, rows.Batch, rows.FirstRow, rows.Head);
+            // A query that sees keys, all with scores of -inf, is 0 / 0.
+            float nothing = rows.End > rows.Start ? float.NaN : 0;
+            Merge(a, (long)r * a.Parts * a.HeadDim + d, (long)r * a.Parts, d, rows.Batch, rows.FirstRow, rows.Head,
+                nothing);
         }
     }
 
@@ -48,31 +51,31 @@ internal static class PortableMerge
         {
             int r = n / a.HeadDim, d = n - r * a.HeadDim, token = r / a.Heads, head = r - token * a.Heads,
                 batch = token / a.Tokens, row = token - batch * a.Tokens;
-            Merge(a, n, ((long)batch * a.Heads + head) * a.Tokens + row, d, batch, row, head);
+            Merge(a, n, ((long)batch * a.Heads + head) * a.Tokens + row, d, batch, row, head, 0);
         }
     }
 
+    // nothing: the output of a row of which no part counts.
     private static void Merge(in PortableMergeArguments a, long firstOutput, long firstLogSumExp, int d, int batch,
-        int row, int head)
+        int row, int head, float nothing)
     {
         float maximum = float.NegativeInfinity, sum = 0, output = 0;
         for (int p = 0; p < a.Parts; p++)
             maximum = XMath.Max(maximum, a.PartLogSumExp[firstLogSumExp + p * a.LogSumExpStep]);
-        if (maximum > float.NegativeInfinity)
-            for (int p = 0; p < a.Parts; p++)
-            {
-                float lse = a.PartLogSumExp[firstLogSumExp + p * a.LogSumExpStep];
-                if (lse == float.NegativeInfinity) // its output may be NaN
-                    continue;
-                float weight = XMath.Exp2((lse - maximum) * Log2E);
-                sum += weight;
-                output += weight * a.PartOutput[firstOutput + p * a.OutputStep];
-            }
+        for (int p = 0; p < a.Parts; p++)
+        {
+            float lse = a.PartLogSumExp[firstLogSumExp + p * a.LogSumExpStep];
+            if (lse == float.NegativeInfinity) // its output may be anything
+                continue;
+            float weight = XMath.Exp2((lse - maximum) * Log2E); // NaN where the part is NaN
+            sum += weight;
+            output += weight * a.PartOutput[firstOutput + p * a.OutputStep];
+        }
         a.Output[a.OutputRows.Offset + batch * a.OutputRows.Batch + row * a.OutputRows.Row + head * a.OutputRows.Head
-            + d] = sum > 0 ? output / sum : 0;
+            + d] = sum == 0 ? nothing : output / sum;
         if (d == 0)
             a.LogSumExp[a.LogSumExpRows.Offset + batch * a.LogSumExpRows.Batch + row * a.LogSumExpRows.Row + head
                 * a.LogSumExpRows.Head] =
-                sum > 0 ? maximum + XMath.Log2(sum) * Ln2 : float.NegativeInfinity;
+                sum == 0 ? float.NegativeInfinity + nothing : maximum + XMath.Log2(sum) * Ln2;
     }
 }

@@ -29,6 +29,10 @@ internal static class PortableTiles
     public const int SharedBytes = (2 * Tile * ChunkPitch + Tile * TilePitch + 2 * Tile) * sizeof(float) + 4 * Tile
         * sizeof(long);
 
+    /// <summary>In a tile of weights, the place of a column that its row does not see: what the column holds, NaN too,
+    /// must not reach the row, and 0 * NaN is NaN. No weight and no gradient of a score is that.</summary>
+    public const float Hidden = -float.MaxValue;
+
     /// <summary>The start of a row that does not exist and reads as zero.</summary>
     public const long None = -1;
 
@@ -74,11 +78,11 @@ internal static class PortableTiles
 
     /// <summary>Loads a chunk of 64 rows and after it the same chunk of 64 columns. A barrier must follow.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadChunks<TColumn>(ArrayView<float> chunks, ArrayView<int> rowMemory, ArrayView<long> rowStarts,
+    public static void LoadChunks<TRow, TColumn>(ArrayView<float> chunks, ArrayView<int> rowMemory, ArrayView<long> rowStarts,
         ArrayView<int> columnMemory, ArrayView<long> columnStarts, int d, int headDim)
-        where TColumn : struct, IStoredElement
+        where TRow : struct, IStoredElement where TColumn : struct, IStoredElement
     {
-        Load<StoredSingle>(chunks.SubView(0, Tile * ChunkPitch), ChunkPitch, Chunk, rowMemory, rowStarts, d, headDim);
+        Load<TRow>(chunks.SubView(0, Tile * ChunkPitch), ChunkPitch, Chunk, rowMemory, rowStarts, d, headDim);
         Load<TColumn>(chunks.SubView(Tile * ChunkPitch, Tile * ChunkPitch), ChunkPitch, Chunk, columnMemory,
             columnStarts, d, headDim);
     }
@@ -101,26 +105,38 @@ internal static class PortableTiles
             sum.AddOuter(Floats8.Load(weights, y * TilePitch + j, TilePitch), Floats8.Load(values, j * Tile + x, 1));
     }
 
+    /// <summary>The same, but what is <see cref="Hidden"/> adds nothing, whatever its value is.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void MultiplyVisible(ref Block8x8 sum, ArrayView<float> weights, ArrayView<float> values)
+    {
+        int x = Group.IdxX % 8, y = Group.IdxX / 8;
+        for (int j = 0; j < Tile; j++)
+            sum.AddVisibleOuter(Floats8.Load(weights, y * TilePitch + j, TilePitch),
+                Floats8.Load(values, j * Tile + x, 1));
+    }
+
     /// <summary>Stores the group's 64x64 sum as a slice of the rows that exist.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(in Block8x8 sum, ArrayView<float> memory, in RowTile tile, in RowStrides rows, int slice,
+    public static void Store<TElement>(in Block8x8 sum, ArrayView<int> memory, in RowTile tile, in RowStrides rows, int slice,
         int columns)
+        where TElement : struct, IStoredElement
     {
         int column = slice * Tile + Group.IdxX % 8, row = tile.FirstRow + Group.IdxX / 8;
-        Store(sum.R0, memory, Start(tile, rows, row), column, columns);
-        Store(sum.R1, memory, Start(tile, rows, row + 8), column, columns);
-        Store(sum.R2, memory, Start(tile, rows, row + 16), column, columns);
-        Store(sum.R3, memory, Start(tile, rows, row + 24), column, columns);
-        Store(sum.R4, memory, Start(tile, rows, row + 32), column, columns);
-        Store(sum.R5, memory, Start(tile, rows, row + 40), column, columns);
-        Store(sum.R6, memory, Start(tile, rows, row + 48), column, columns);
-        Store(sum.R7, memory, Start(tile, rows, row + 56), column, columns);
+        Store<TElement>(sum.R0, memory, Start(tile, rows, row), column, columns);
+        Store<TElement>(sum.R1, memory, Start(tile, rows, row + 8), column, columns);
+        Store<TElement>(sum.R2, memory, Start(tile, rows, row + 16), column, columns);
+        Store<TElement>(sum.R3, memory, Start(tile, rows, row + 24), column, columns);
+        Store<TElement>(sum.R4, memory, Start(tile, rows, row + 32), column, columns);
+        Store<TElement>(sum.R5, memory, Start(tile, rows, row + 40), column, columns);
+        Store<TElement>(sum.R6, memory, Start(tile, rows, row + 48), column, columns);
+        Store<TElement>(sum.R7, memory, Start(tile, rows, row + 56), column, columns);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(in Floats8 values, ArrayView<float> memory, long start, int column, int columns)
+    private static void Store<TElement>(in Floats8 values, ArrayView<int> memory, long start, int column, int columns)
+        where TElement : struct, IStoredElement
     {
         if (start != None)
-            values.Store(memory, start, column, columns);
+            values.Store<TElement>(memory, start, column, columns);
     }
 }

@@ -66,9 +66,9 @@ internal static class Backward
         }
         Intrinsics.CopyWait0();
         if (TShape.First)
-            Store<TElement, TShape>(a, s.Gradient1, a.Scale, a.Gradient1, a.Gradient1Rows, it - end);
+            Store<TElement, TShape>(a, s.Gradient1, a.Scale, a.Gradient1, a.Gradient1Rows, 0, it - end);
         if (TShape.Second)
-            Store<TElement, TShape>(a, s.Gradient2, 1f, a.Gradient2, a.Gradient2Rows, it - end);
+            Store<TElement, TShape>(a, s.Gradient2, 1f, a.Gradient2, a.Gradient2Rows, 1, it - end);
     }
 
     [MethodImpl(Inline)]
@@ -159,18 +159,20 @@ internal static class Backward
 
     /// <summary>
     /// Stores the rows of a gradient that belong to the sequence. <paramref name="tie"/> is 0, but known only after
-    /// the loop: lane geometry is computed here instead of living through the loop.
+    /// the loop: lane geometry is computed here instead of living through the loop. Rows that are not finite are
+    /// marked: a NaN may come from a column that another row of the tile sees, and is not worth a test in the loops.
     /// </summary>
     [MethodImpl(Inline)]
     private static void Store<TElement, TShape>(
         in BackwardArguments a, in AccumulatorFragment<TShape, Width<TShape>> gradient, float factor,
-        ArrayView<uint> target, in RowStrides strides, int tie)
+        ArrayView<uint> target, in RowStrides strides, int number, int tie)
         where TElement : struct, IElement where TShape : struct, IBackwardShape
     {
         var tile = a.Lists.Rows[Grid.IdxX + tie];
         int thread = Group.IdxX + tie, lane = thread & 31, first = tile.FirstRow + (thread >> 5) * 16 + (lane >> 2);
         long head = strides.Offset + tile.Batch * strides.Batch + tile.Head * strides.Head;
         var pairs = target.Cast<F2>();
+        int isNonFinite = 0;
         for (int half = 0; half < 2; half++)
         {
             int row = first + half * 8;
@@ -181,8 +183,12 @@ internal static class Backward
                     StoreFloats(gradient, half, factor, pairs, pair);
                 else
                     gradient.Store<TElement>(0, half, factor, target, pair);
+                isNonFinite |= gradient.ZeroIfFinite(0, half) == 0f ? 0 : 1;
             }
         }
+        isNonFinite = WarpVote.Any(isNonFinite);
+        if (lane == 0)
+            a.NonFinite[(Grid.IdxX + tie) * 8 + (thread >> 5) * 2 + number] = isNonFinite;
     }
 
     [MethodImpl(Inline)]

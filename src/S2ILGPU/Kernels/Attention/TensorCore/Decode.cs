@@ -110,7 +110,7 @@ internal static class Decode
         float left = Warp.Shuffle(shrink, t * 8), right = Warp.Shuffle(shrink, t * 8 + 4);
         s.Output.ScaleAndMultiply<TElement>(left, right, keys.Behind(TileLayout<TShape>.TileBytes),
             new U2 { X = TElement.Pack(p0, p1), Y = TElement.Pack(p2, p3) },
-            masked && TShape.Paged, new U2 { X = Existing(count), Y = Existing(count - 8) });
+            masked, new U2 { X = Existing(count), Y = Existing(count - 8) });
         Intrinsics.WarpBarrier();                       // every lane has read its part
     }
 
@@ -179,7 +179,7 @@ internal static class Decode
         {
             long line = ((long)Grid.IdxX * TShape.Heads + head) * a.Splits + Grid.IdxY;
             if ((thread & 15) == 0)
-                a.PartialLogSumExp[line] = total > 0f ? (top + Intrinsics.Log2(total)) * Ln2 : float.NegativeInfinity;
+                a.PartialLogSumExp[line] = total == 0f ? float.NegativeInfinity : (top + Intrinsics.Log2(total)) * Ln2;
             for (int i = 0; i < (TShape.HeadDim + 63) / 64; i++)
             {
                 int quad = (thread & 15) + i * 16;
@@ -202,7 +202,7 @@ internal static class Decode
         float w0 = Intrinsics.Exp2(s0.X - top), w1 = Intrinsics.Exp2(s1.X - top), w2 = Intrinsics.Exp2(s2.X - top),
             w3 = Intrinsics.Exp2(s3.X - top);
         total = w0 * s0.Y + w1 * s1.Y + w2 * s2.Y + w3 * s3.Y;
-        float inverse = total > 0f ? Intrinsics.Reciprocal(total) : 0f;
+        float inverse = total == 0f ? 0f : Intrinsics.Reciprocal(total);
         return new F4 { X = w0 * inverse, Y = w1 * inverse, Z = w2 * inverse, W = w3 * inverse };
     }
 

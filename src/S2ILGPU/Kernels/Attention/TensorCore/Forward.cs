@@ -109,7 +109,9 @@ internal static class Forward
     }
 
     /// <summary>O = O / l and LSE. <paramref name="tie"/> is 0, but known only after the loop: lane geometry is
-    /// computed here instead of living through the loop.</summary>
+    /// computed here instead of living through the loop. Rows whose log-sum-exp is finite and whose output is not are
+    /// marked: a NaN may come from a value that another row of the tile sees, and is not worth a test in the
+    /// loops.</summary>
     [MethodImpl(Inline)]
     private static void Store<TElement, TShape>(in ForwardArguments a, in State<TShape> s, int tie)
         where TElement : struct, IElement where TShape : struct, IForwardShape
@@ -119,19 +121,27 @@ internal static class Forward
             first = tile.FirstRow + (thread >> 5) * 16 * TShape.RowTiles + (lane >> 2);
         long output = a.OutputRows.Offset + tile.Batch * a.OutputRows.Batch + tile.Head * a.OutputRows.Head,
             sums = ((long)tile.Batch * a.Heads + tile.Head) * a.LogSumExpRows;
+        int firstGroup = (thread >> 5) * TShape.RowTiles;
         for (int m = 0; m < TShape.RowTiles; m++)
         {
+            bool isSeen = (tile.SeenRows >> (firstGroup + m) & 1u) != 0;
+            int isNonFinite = 0;
             for (int half = 0; half < 2; half++)
             {
                 int y = m * 2 + half, row = first + m * 16 + half * 8;
-                float total = s.Softmax.Total(y), inverse = total > 0f ? Intrinsics.Reciprocal(total) : 0f;
+                float total = s.Softmax.Total(y), inverse = isSeen ? Intrinsics.Reciprocal(total) : 0f;
                 if (row >= tile.BeginRow && row < tile.EndRow)
                 {
                     if (t == 0)
-                        a.LogSumExp[sums + row] = s.Softmax.LogSumExp(y, total);
+                        a.LogSumExp[sums + row] = s.Softmax.LogSumExp(y, total, isSeen);
                     s.Output.Store<TElement>(m, half, inverse, a.Output, (output + row * a.OutputRows.Row) / 2 + t);
+                    if (total > 0f)
+                        isNonFinite |= s.Output.ZeroIfFinite(m, half) == 0f ? 0 : 1;
                 }
             }
+            isNonFinite = WarpVote.Any(isNonFinite);
+            if (lane == 0)
+                a.NonFinite[(Grid.IdxX + tie) * 8 + firstGroup + m] = isNonFinite;
         }
     }
 }

@@ -15,8 +15,8 @@ internal struct ForwardArguments
     /// <summary>Where the rows of Q lie.</summary>
     public RowStrides QueryRows;
 
-    /// <summary>K and V as blocks [block, BlockColumns, D] of 16-bit elements; finite everywhere, but for pages: past
-    /// the last key they hold anything. Read.</summary>
+    /// <summary>K and V as blocks [block, BlockColumns, D] of 16-bit elements; of pages, rows past the last key hold
+    /// anything. Read.</summary>
     public ArrayView<U4> Keys, Values;
 
     /// <summary>O [B, Nq, H, D] in pairs of 16-bit elements. Written.</summary>
@@ -27,6 +27,10 @@ internal struct ForwardArguments
 
     /// <summary>LSE [B, H, Nq], natural logarithm, -inf for rows that keep nothing. Written.</summary>
     public ArrayView<float> LogSumExp;
+
+    /// <summary>[row tiles, 8]: for each 16 rows of a row tile 1 if one of them has an output that is not finite beside a
+    /// log-sum-exp that is, else 0; <see cref="Portable.PortableForward.Repair"/> computes them again. Written.</summary>
+    public ArrayView<int> NonFinite;
 
     /// <summary>H, and Nq of <see cref="LogSumExp"/>.</summary>
     public int Heads, LogSumExpRows;

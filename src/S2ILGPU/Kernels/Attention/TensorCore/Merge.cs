@@ -8,8 +8,8 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 /// O_i</c>.
 /// </summary>
 /// <remarks>A thread owns four columns of one query head; D / 4 neighbouring threads share a head. Parts without a key
-/// have LSE -inf and weight 0; a row of such parts alone gets O = 0 and LSE = -inf. Roofline: memory bandwidth, 4 D
-/// bytes read per part and head; the share was not measured.</remarks>
+/// have LSE -inf and weight 0; a row of such parts alone gets O = 0 and LSE = -inf if its list is empty, else NaN.
+/// Roofline: memory bandwidth, 4 D bytes read per part and head; the share was not measured.</remarks>
 internal static class Merge
 {
     private const float Log2e = 1.4426950408889634f, Ln2 = 0.6931471805599453f, Lowest = -1e30f;
@@ -37,15 +37,17 @@ internal static class Merge
             o.W += weight * part.W;
             total += weight;
         }
-        float inverse = total > 0f ? Intrinsics.Reciprocal(total) : 0f;
         var tile = a.Rows[row / a.GroupHeads];
+        // No part with a weight: nothing seen, or scores of -inf alone, which are 0 / 0.
+        float nothing = tile.End > tile.Start ? float.NaN : 0f, inverse = total == 0f ? nothing
+            : Intrinsics.Reciprocal(total);
         int head = tile.Head + row % a.GroupHeads;
         long element = a.OutputRows.Offset + tile.Batch * a.OutputRows.Batch + tile.BeginRow * a.OutputRows.Row + head
             * a.OutputRows.Head;
         a.Output[element / 2 + quad * 2] = TElement.Pack(o.X * inverse, o.Y * inverse);
         a.Output[element / 2 + quad * 2 + 1] = TElement.Pack(o.Z * inverse, o.W * inverse);
         if (quad == 0)
-            a.LogSumExp[((long)tile.Batch * a.Heads + head) * a.LogSumExpRows + tile.BeginRow] = total > 0f
-                ? top + Intrinsics.Log2(total) * Ln2 : float.NegativeInfinity;
+            a.LogSumExp[((long)tile.Batch * a.Heads + head) * a.LogSumExpRows + tile.BeginRow] = total == 0f
+                ? float.NegativeInfinity + nothing : top + Intrinsics.Log2(total) * Ln2;
     }
 }
