@@ -134,7 +134,7 @@ public abstract class CachingAllocator<TBuffer>(Type engine, int classesPerDoubl
     protected abstract TBuffer Allocate(long sizeBytes, long classBytes);
 
     /// <summary>A buffer is about to be handed out; does nothing unless overridden. The engines' tests fill it with NaN
-    /// here, so that a kernel that reads what nobody wrote shows.</summary>
+    /// here, so that a kernel that reads unwritten memory shows.</summary>
     /// <param name="buffer">New, or as it was returned.</param>
     protected virtual void OnRented(TBuffer buffer)
     {

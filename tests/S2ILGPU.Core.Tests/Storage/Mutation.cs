@@ -12,7 +12,8 @@ internal static class Mutation
         "\\ud800", "\\u0000", "\0", "\n", " ", "\uFEFF", "é", "x",
     ];
 
-    /// <summary>Feeds damaged copies of the samples to <paramref name="read"/>: 5,000, or 50,000 in a full run.</summary>
+    /// <summary>Feeds damaged copies of the samples to <paramref name="read"/>: 5,000, or 50,000 in a full
+    /// run.</summary>
     /// <param name="samples">Good files.</param>
     /// <param name="read">Reads one; returns normally, or throws what its documentation says.</param>
     /// <param name="isDocumented">Whether an exception may come out.</param>
