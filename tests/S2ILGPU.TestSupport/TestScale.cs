@@ -7,6 +7,7 @@ namespace S2ILGPU.TestSupport;
 public static class TestScale
 {
     private static readonly ConcurrentDictionary<string, (int Taken, int Total)> s_sweeps = [];
+    private static readonly ConcurrentDictionary<string, int> s_shares = [];
 
     /// <summary>Whether all cases of all sweeps run.</summary>
     public static bool IsFull { get; } = Environment.GetEnvironmentVariable("S2_TESTS") switch
@@ -24,7 +25,8 @@ public static class TestScale
             var sweeps = s_sweeps.Where(s => s.Value.Taken < s.Value.Total).OrderBy(s => s.Key, StringComparer.Ordinal);
             return $"S2_TESTS=full runs {s_sweeps.Values.Sum(s => s.Total)} cases of sweeps, this run "
                 + $"{s_sweeps.Values.Sum(s => s.Taken)}: "
-                + string.Join(", ", sweeps.Select(s => $"{s.Key} {s.Value.Taken} of {s.Value.Total}"));
+                + string.Join(", ", sweeps.Select(s => $"{s.Key} {s.Value.Taken} of {s.Value.Total}")
+                .Concat(s_shares.Select(s => $"{s.Key} about 1 of {s.Value}")));
         }
     }
 
@@ -48,6 +50,9 @@ public static class TestScale
         s_sweeps[sweep] = (taken.Length, all.Length);
         return taken;
     }
+
+    /// <summary>Of how many cases a plain run takes one, where a test draws while it runs.</summary>
+    public static int OneOf(string sweep, int cases) => IsFull ? 1 : s_shares[sweep] = cases;
 
     /// <summary>Some of the parts that one case consists of; nothing is reported.</summary>
     public static T[] Part<T>(IEnumerable<T> parts, int count) => IsFull ? [.. parts] : Draw([.. parts], count);

@@ -1,3 +1,4 @@
+using S2ILGPU.Kernels.Attention.Portable;
 using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.TestSupport;
 using S2ILGPU.Tests.Attention;
@@ -38,11 +39,20 @@ internal static class Sweeps
     public static string[] PortableAttention { get; } = TestScale.Sample("compilation of portable attention kernels",
         PortableAttentionCompileTests.AllNames, kind: name => name.Split('.')[0], 1);
 
-    public static (string Type, string Placement)[] PortableForward { get; } = TestScale.Sample("portable forward",
+    public static (string Type, string Placement)[] PortableForwardKeys { get; } = TestScale.Sample("portable forward",
         PortableAttentionTests.AllKeys, kind: keys => keys.Placement, 1);
 
-    public static (string Type, string Placement)[] PortableDecode { get; } = TestScale.Sample("portable decoding",
+    public static (string Type, string Placement)[] PortableDecodeKeys { get; } = TestScale.Sample("portable decoding",
         PortableAttentionTests.AllKeys, kind: keys => keys.Placement, 1);
+
+    public static int EmulatedForwardShare { get; } = TestScale.OneOf("forward on the emulated device", 6);
+
+    public static int EmulatedBackwardShare { get; } = TestScale.OneOf("backward on the emulated device", 10);
+
+    public static int[] PortableGradients { get; } = TestScale.Sample("portable gradients", Enumerable.Range(0, 4), 1);
+
+    public static Type[] PortablePlantedFaults { get; } = TestScale.Sample("planted faults of portable kernels",
+        [typeof(PortableForward), typeof(PortableDecode), typeof(PortableBackward)], 1);
 }
 
 /// <summary>Says what a plain run leaves out.</summary>

@@ -31,8 +31,8 @@ internal readonly struct SourceLines(bool unroll) : IBackendHook
         if (arguments[1] is not { } symbols)
             return;
         var methods = type.GetField("debugInformation", Hidden)!; // Dictionary<MethodBase, MethodDebugInformation>
-        methods.SetValue(symbols, Activator.CreateInstance(methods.FieldType, methods.GetValue(symbols),
-            new ByToken()));
+        methods.SetValue(symbols,
+            Activator.CreateInstance(methods.FieldType, methods.GetValue(symbols), new ByToken()));
     }
 
     /// <inheritdoc/>
@@ -42,8 +42,8 @@ internal readonly struct SourceLines(bool unroll) : IBackendHook
             default(UnrollLoops).InitializedKernelContext(kernelContext, kernelMethod);
     }
 
-    /// <summary>Gives barriers, shuffles and atomic operations their line: they carry a stack of lines, which ILGPU does
-    /// not write.</summary>
+    /// <summary>Gives barriers, shuffles and atomic operations their line: they carry a stack of lines, and ILGPU
+    /// does not write those.</summary>
     public void OptimizedKernelContext(IRContext kernelContext, Method kernelMethod)
     {
         var stack = typeof(CompilationStackLocation).GetProperty("Stack", Hidden)!;

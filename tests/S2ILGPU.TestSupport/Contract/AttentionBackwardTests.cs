@@ -11,5 +11,5 @@ public abstract class AttentionBackwardTests(Func<IEngine> create, ElementType? 
     protected override long RandomWork => 6_000_000;
 
     /// <inheritdoc/>
-    protected override void Run(AttentionCase problem) => CheckBackward(problem);
+    protected override void RunCase(AttentionCase problem) => CheckBackward(problem);
 }

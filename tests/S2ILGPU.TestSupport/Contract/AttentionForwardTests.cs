@@ -12,7 +12,7 @@ public abstract class AttentionForwardTests(Func<IEngine> create, ElementType? t
     protected override long RandomWork => 12_000_000;
 
     /// <inheritdoc/>
-    protected override void Run(AttentionCase problem) => CheckForward(problem);
+    protected override void RunCase(AttentionCase problem) => CheckForward(problem);
 
     [Theory]
     [InlineData(Batching.Padded)]

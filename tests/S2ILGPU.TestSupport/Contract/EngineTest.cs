@@ -23,7 +23,7 @@ public abstract class EngineTest : IDisposable
     public static Action<int>? RunStarts { get; set; }
 
     /// <summary>Creates the engine under test. Its memory is full of NaN when it is handed out, so that a call that
-    /// reads what nobody wrote shows; factories of other engines than the CPU's see to that themselves.</summary>
+    /// reads unwritten memory shows; factories of other engines than the CPU's see to that themselves.</summary>
     protected EngineTest(Func<IEngine> create)
     {
         Tested = create();

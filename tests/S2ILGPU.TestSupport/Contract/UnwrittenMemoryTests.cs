@@ -4,7 +4,7 @@ using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>The engine under test hands out memory full of NaN, so that a call that reads what nobody wrote gives
+/// <summary>The engine under test hands out memory full of NaN, so that a call that reads unwritten memory gives
 /// NaN.</summary>
 public abstract class UnwrittenMemoryTests(Func<IEngine> create) : EngineTest(create)
 {
@@ -21,7 +21,7 @@ public abstract class UnwrittenMemoryTests(Func<IEngine> create) : EngineTest(cr
             Tested.Add(unwritten, ones, sum);
             var values = new float[shape.Count];
             Tested.Download(sum, values);
-            Assert.All(values, value => Assert.True(float.IsNaN(value), $"{value} from memory that nobody wrote"));
+            Assert.All(values, value => Assert.True(float.IsNaN(value), $"{value} from unwritten memory"));
             Tested.Fill(unwritten, 1);
         }
     }

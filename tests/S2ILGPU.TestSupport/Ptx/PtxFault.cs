@@ -12,7 +12,7 @@ public enum PtxFaultKind
     /// <summary>A write to memory that the kernel may only read.</summary>
     WriteToInput,
 
-    /// <summary>A read of shared or global memory that nobody wrote.</summary>
+    /// <summary>A read of shared or global memory that was never written.</summary>
     Uninitialised,
 
     /// <summary>Two threads of a group touch the same bytes, one writes, and no barrier lies between.</summary>

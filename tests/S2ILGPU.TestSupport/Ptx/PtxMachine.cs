@@ -2,12 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace S2ILGPU.TestSupport.Ptx;
 
-/// <summary>Executes PTX texts without a GPU and checks on the way what a GPU would not tell.</summary>
+/// <summary>Executes PTX texts without a GPU and is their sanitizer.</summary>
 /// <remarks>
-/// <para>Found and reported as <see cref="PtxFaultException"/>: accesses out of bounds or misaligned, writes to inputs,
-/// reads of shared memory that nobody wrote, races within a group (missing barriers, missing waits for
-/// asynchronous copies, copies into memory that others still read), barriers that not all threads reach, collectives of
-/// a warp that not all its lanes reach, bank conflicts of ldmatrix, loops without end.</para>
+/// <para>The first fault of a launch is thrown as <see cref="PtxFaultException"/>, with the line of the C# source where
+/// the text names lines; <see cref="PtxFaultKind"/> lists what is found.</para>
 /// <para>Not modelled: ptxas, timing, memory ordering between groups, the rounding inside tensor cores (sums here are
 /// fp32, one product after another).</para>
 /// <para>The machine is for one thread at a time. Arrays that it maps stay where they are until it is disposed.</para>
@@ -53,7 +51,7 @@ public sealed class PtxMachine(PtxProgram program, PtxOptions? options = null) :
                 $"{Program.Name} was compiled for {Program.MaximumThreads} threads a group, not {size.Count}");
         if (Program.StaticSharedBytes > MaximumStaticShared)
             throw new PtxFaultException(PtxFaultKind.Launch,
-                $"{Program.StaticSharedBytes} bytes of static shared memory, at most {MaximumStaticShared} are possible");
+                $"{Program.StaticSharedBytes} bytes of static shared memory; a group may have {MaximumStaticShared}");
         if (Program.StaticSharedBytes + dynamicSharedBytes > Options.MaximumSharedBytes)
             throw new PtxFaultException(PtxFaultKind.Launch,
                 $"{Program.StaticSharedBytes + dynamicSharedBytes} bytes of shared memory; a group may have "

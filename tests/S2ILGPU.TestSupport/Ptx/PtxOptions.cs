@@ -20,7 +20,7 @@ public sealed record PtxOptions
     /// <summary>Chooses the order of warps and how long each runs before another takes its turn.</summary>
     public int Seed { get; init; }
 
-    /// <summary>Whether accesses are followed: races, reads of what nobody wrote, and missing waits are
+    /// <summary>Whether accesses are followed: races, reads of unwritten memory, and missing waits are
     /// faults.</summary>
     public bool DetectRaces { get; init; } = true;
 

@@ -6,6 +6,8 @@ public sealed class IlgpuAttentionForwardTests() : AttentionForwardTests(Emulate
 {
     protected override int RandomCases => 4;
 
+    protected override int Share => Sweeps.EmulatedForwardShare;
+
     protected override long RandomWork => 2_000_000;
 
     protected override int WideHeadDimCount => 2;
@@ -14,6 +16,8 @@ public sealed class IlgpuAttentionForwardTests() : AttentionForwardTests(Emulate
 public sealed class IlgpuAttentionBackwardTests() : AttentionBackwardTests(Emulated.Create)
 {
     protected override int RandomCases => 3;
+
+    protected override int Share => Sweeps.EmulatedBackwardShare;
 
     protected override long RandomWork => 1_000_000;
 

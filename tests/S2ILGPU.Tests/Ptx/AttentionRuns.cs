@@ -10,19 +10,19 @@ using S2ILGPU.Variants;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>Attention kernels on the interpreter: lists of the host, operands packed, results compared with
+/// <summary>Attention kernels on the PTX machine: lists of the host, operands packed, results compared with
 /// float64.</summary>
 internal static class AttentionRuns
 {
     private static readonly Tolerance LineTolerance = new(1e-4);
 
     /// <summary>Runs kernels on problems, with copies that arrive late and early; logs each kernel before it
-    /// begins. A plain run takes two of the kernels.</summary>
+    /// begins. A plain run takes one of the kernels.</summary>
     public static void ForEach(TestedKernel[] kernels, IEnumerable<AttentionData> problems, Xunit.ITestOutputHelper log,
         Action<TestedKernel, AttentionData, CopyTiming> run)
     {
         AttentionData[] made = [.. problems];
-        foreach (var kernel in TestScale.Part(kernels, 2))
+        foreach (var kernel in TestScale.Part(kernels, 1))
         {
             log.WriteLine(kernel.Variant.Name);
             foreach (var data in made)

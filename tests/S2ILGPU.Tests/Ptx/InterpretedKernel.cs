@@ -6,7 +6,7 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>A kernel compiled by ILGPU to PTX, to be run by the interpreter. Compiled and decoded once, when first
+/// <summary>A kernel compiled by ILGPU to PTX, to be run by the PTX machine. Compiled and decoded once, when first
 /// needed; some megabytes, so tests let it go.</summary>
 /// <param name="method">The kernel.</param>
 /// <param name="threads">Threads of a group.</param>

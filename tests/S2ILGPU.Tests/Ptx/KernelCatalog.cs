@@ -8,7 +8,7 @@ using S2ILGPU.Variants;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>A kernel of the table, ready for the interpreter.</summary>
+/// <summary>A kernel of the table, ready for the PTX machine.</summary>
 internal sealed class TestedKernel(KernelVariant variant)
 {
     public KernelVariant Variant => variant;

@@ -33,6 +33,8 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
 
     public static TheoryData<string> TileFamilies => [.. Sweeps.PlantedFaults];
 
+    public static TheoryData<Type> PortableKernels => [.. Sweeps.PortablePlantedFaults];
+
     [Theory]
     [MemberData(nameof(TileFamilies))]
     public void Faults_of_kernels_with_tiles_are_found(string family)
@@ -74,9 +76,7 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     }
 
     [Theory]
-    [InlineData(typeof(PortableForward))]
-    [InlineData(typeof(PortableDecode))]
-    [InlineData(typeof(PortableBackward))]
+    [MemberData(nameof(PortableKernels))]
     public void Faults_of_portable_kernels_are_found(Type kernel)
     {
         var type = Seeds.NewRandom().Pick(ElementType.Float32, ElementType.BFloat16, ElementType.Float16);

@@ -18,15 +18,17 @@ public sealed class PortableAttentionTests
         from type in s_types from placement in Enum.GetValues<KeyPlacement>()
         select (type.ToString(), placement.ToString());
 
-    public static TheoryData<string, string> ForwardKeys => [.. Sweeps.PortableForward];
+    public static TheoryData<string, string> ForwardKeys => [.. Sweeps.PortableForwardKeys];
 
-    public static TheoryData<string, string> DecodeKeys => [.. Sweeps.PortableDecode];
+    public static TheoryData<int> GradientProblems => [.. Sweeps.PortableGradients];
+
+    public static TheoryData<string, string> DecodeKeys => [.. Sweeps.PortableDecodeKeys];
 
     [Theory]
     [MemberData(nameof(ForwardKeys))]
     public void Output_and_log_sum_exp_agree_with_float64(string keyType, string placement)
     {
-        foreach (var data in AttentionProblems.OfPortable(Enum.Parse<ElementType>(keyType)))
+        foreach (var data in TestScale.Part(AttentionProblems.OfPortable(Enum.Parse<ElementType>(keyType)), 2))
             PortableRuns.Forward(data, Enum.Parse<KeyPlacement>(placement));
     }
 
@@ -34,16 +36,13 @@ public sealed class PortableAttentionTests
     [MemberData(nameof(DecodeKeys))]
     public void Decoded_rows_agree_with_float64(string keyType, string placement)
     {
-        foreach (var data in AttentionProblems.OfPortableDecode(Enum.Parse<ElementType>(keyType)))
+        foreach (var data in TestScale.Part(AttentionProblems.OfPortableDecode(Enum.Parse<ElementType>(keyType)), 2))
             foreach (int parts in new[] { 1, 3 })
                 PortableRuns.Decode(data, Enum.Parse<KeyPlacement>(placement), parts);
     }
 
     [Theory]
-    [InlineData(0)]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
+    [MemberData(nameof(GradientProblems))]
     public void Gradients_agree_with_float64(int problem)
     {
         var data = AttentionProblems.OfPortable(ElementType.Float32).ElementAt(problem);

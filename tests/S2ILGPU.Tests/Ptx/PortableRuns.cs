@@ -13,7 +13,7 @@ using Xunit;
 
 namespace S2ILGPU.Tests.Ptx;
 
-/// <summary>The portable attention kernels on the interpreter, launched as the host launches them, compared with
+/// <summary>The portable attention kernels on the PTX machine, launched as the host launches them, compared with
 /// float64.</summary>
 /// <remarks>Queries, outputs and gradients are of single precision, keys and values of the type of the problem. None of
 /// the kernels copies asynchronously, so one timing is all there is.</remarks>

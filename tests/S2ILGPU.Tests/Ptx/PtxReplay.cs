@@ -52,7 +52,7 @@ internal sealed class PtxReplay : IDisposable
             .Select(n => halves[2 * n] | halves[2 * n + 1] << 16)]);
     }
 
-    /// <summary>Memory that nobody has written: all bits are set, which is NaN. Reading it is a fault.</summary>
+    /// <summary>Unwritten memory: all bits are set, which is NaN. Reading it is a fault.</summary>
     public ArrayView<float> Output(int count) => View(AttentionData.Untouched<float>(count));
 
     /// <summary>Launches, and fails where a written element differs, or where nothing was written.</summary>
@@ -108,7 +108,7 @@ internal sealed class PtxReplay : IDisposable
         }
     }
 
-    // Walks the fields of an argument struct; views become arrays of the interpreter.
+    // Walks the fields of an argument struct; views become arrays of the PTX machine.
     private static void Set(PtxMachine machine, KernelArguments arguments, List<(string, object, byte[])> memory,
         Type type, object value, string prefix)
     {

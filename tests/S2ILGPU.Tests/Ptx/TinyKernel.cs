@@ -3,7 +3,7 @@ using S2ILGPU.TestSupport.Ptx;
 namespace S2ILGPU.Tests.Ptx;
 
 /// <summary>
-/// Small kernels written by hand, to test the interpreter itself: <c>%rd1</c> is the address of the output, <c>%rd2</c>
+/// Small kernels written by hand, to test the PTX machine itself: <c>%rd1</c> is the address of the output, <c>%rd2</c>
 /// of the input, <c>%r1</c> the thread, <c>%rd3</c> and <c>%rd4</c> the thread's word of output and input.
 /// </summary>
 internal static class TinyKernel

@@ -45,7 +45,7 @@ public sealed unsafe class PtxProgram
     internal int LocalBytes { get; }
 
     /// <summary>Decodes the only kernel of a PTX text.</summary>
-    /// <exception cref="NotSupportedException">An instruction that this interpreter does not know.</exception>
+    /// <exception cref="NotSupportedException">An instruction that the machine does not know.</exception>
     public static PtxProgram Parse(string text) => new(PtxParser.Parse(text));
 
     internal void WriteConstants(byte* registers)

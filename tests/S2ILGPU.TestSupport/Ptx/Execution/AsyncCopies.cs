@@ -6,7 +6,7 @@ internal sealed unsafe class AsyncCopies(Warp warp)
     private readonly Queue<Copy>[] _pending = [.. Enumerable.Range(0, 32).Select(_ => new Queue<Copy>())];
     private readonly int[] _committed = new int[32]; // groups that the lane has closed
 
-    // Bit n of Written: word n is zero, or comes from memory that somebody wrote. Position is the instruction's.
+    // Bit n of Written: word n is zero, or comes from written memory. Position is the instruction's.
     private readonly unsafe struct Copy(byte* source, uint target, int bytes, int sourceBytes, int group, int written,
         int position)
     {

@@ -72,8 +72,8 @@ internal sealed unsafe class Warp : IDisposable
     {
         var source = Current?.Source;
         string at = source is null ? "" : $" at {source}";
-        return new(kind, $"{message}{at}; PTX line {Current?.Statement.Line}: {Current?.Statement.Text}; warp {Index} of "
-            + $"group {Group.Position}, copies {Group.Options.Copies}", other, inner) { Line = source };
+        return new(kind, $"{message}{at}; PTX line {Current?.Statement.Line}: {Current?.Statement.Text}; "
+            + $"warp {Index} of group {Group.Position}, copies {Group.Options.Copies}", other, inner) { Line = source };
     }
 
     /// <summary>Begins a new group.</summary>

@@ -46,13 +46,13 @@ internal sealed unsafe class GlobalMemory(Clock? clock) : IDisposable
         return region.Data + offset;
     }
 
-    /// <summary>The source of an asynchronous copy. What nobody wrote may be copied, but not used.</summary>
+    /// <summary>The source of an asynchronous copy. Unwritten bytes may be copied, but not used.</summary>
     /// <param name="warp">The warp.</param>
     /// <param name="lane">The lane.</param>
     /// <param name="address">The source.</param>
     /// <param name="bytes">Bytes to read.</param>
     /// <param name="alignment">Size of the copy.</param>
-    /// <param name="written">Bit n: somebody wrote word n.</param>
+    /// <param name="written">Bit n: word n was written.</param>
     public byte* LocateForCopy(Warp warp, int lane, ulong address, int bytes, int alignment, out int written)
     {
         var region = At(address, bytes, alignment, out long offset);

@@ -1,7 +1,7 @@
 namespace S2ILGPU.TestSupport.Ptx;
 
-/// <summary>Finds accesses that no barrier orders, whatever order the threads happened to run in, and reads of what
-/// nobody wrote.</summary>
+/// <summary>Finds accesses that no barrier orders, whatever order the threads happened to run in, and reads of
+/// unwritten memory.</summary>
 /// <remarks>
 /// <para>Every cell of memory, which is 4 bytes, or 1 once something smaller was touched, remembers who wrote it last
 /// and who read it since, each as a <see cref="Stamp"/> with the instruction. Two threads are ordered when a barrier of
@@ -42,7 +42,7 @@ internal class Shadow(Clock clock, string name, long bytes, bool isShared, bool 
                 Update(warp, mine | Stamp.Atomic, cell, readsOld: access == Access.Update);
     }
 
-    /// <summary>An asynchronous copy reads 4 bytes; returns whether somebody wrote them.</summary>
+    /// <summary>An asynchronous copy reads 4 bytes; returns whether they were written.</summary>
     public bool ReadForCopy(Warp warp, int lane, long offset)
     {
         bool isWritten = true;
@@ -60,7 +60,7 @@ internal class Shadow(Clock clock, string name, long bytes, bool isShared, bool 
 
     protected int Last(long offset, int size) => (int)((offset + size - 1) >> Granularity);
 
-    /// <summary>Whether nobody wrote a cell.</summary>
+    /// <summary>Whether a cell was never written.</summary>
     protected bool IsUnwritten(ulong write) =>
         isShared ? Stamp.IntervalOf(write) < clock.Group : write == 0 && !hasContent;
 
@@ -136,12 +136,12 @@ internal class Shadow(Clock clock, string name, long bytes, bool isShared, bool 
     {
         ulong last = Writes[cell];
         if (IsUnwritten(last))
-            throw Fault(PtxFaultKind.Uninitialised, "read, but nobody wrote it", warp, mine, cell);
+            throw Fault(PtxFaultKind.Uninitialised, "read, but was never written", warp, mine, cell);
         if (last >= Stamp.UnderWay)
             throw Fault(PtxFaultKind.MissingWait, "read while an asynchronous copy into it is under way", warp, mine,
                 cell, last, Writers);
         if ((last & Stamp.Unwritten) != 0)
-            throw Fault(PtxFaultKind.Uninitialised, "read, but was copied from global memory that nobody wrote", warp,
+            throw Fault(PtxFaultKind.Uninitialised, "read, but was copied from unwritten global memory", warp,
                 mine, cell, last, Writers);
         if (IsConcurrent(last, mine, isCollective))
             throw Race("written and read without a barrier between", warp, mine, cell, last, Writers);
@@ -169,7 +169,7 @@ internal class Shadow(Clock clock, string name, long bytes, bool isShared, bool 
         ulong last = Writes[cell];
         bool isUnwritten = IsUnwritten(last), isFirst = isUnwritten || (last & Stamp.Atomic) == 0;
         if (isUnwritten && readsOld)
-            throw Fault(PtxFaultKind.Uninitialised, "updated, but nobody wrote it", warp, mine, cell);
+            throw Fault(PtxFaultKind.Uninitialised, "updated, but was never written", warp, mine, cell);
         if (!isUnwritten && last >= Stamp.UnderWay)
             throw Fault(PtxFaultKind.MissingWait, "updated while an asynchronous copy into it is under way", warp, mine,
                 cell, last, Writers);

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace S2ILGPU.TestSupport.Ptx;
 
-/// <summary>Shared memory of the group that runs: NaN where nobody wrote, and guarded by a <see
+/// <summary>Shared memory of the group that runs: NaN until it is written, and guarded by a <see
 /// cref="SharedShadow"/>.</summary>
 internal sealed unsafe class SharedMemory : IDisposable
 {

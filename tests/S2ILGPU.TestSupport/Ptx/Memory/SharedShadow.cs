@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics;
 namespace S2ILGPU.TestSupport.Ptx;
 
 /// <summary>The shadow of shared memory, which also is the target of asynchronous copies.</summary>
-/// <remarks>A copy holds its words from its issue until its thread waits; nobody may touch them meanwhile. One
+/// <remarks>A copy holds its words from its issue until its thread waits; no thread may touch them meanwhile. One
 /// exception: threads may copy the same bytes to the same place between the same two barriers, each for itself; the
 /// bytes are there when all of them have waited.</remarks>
 internal sealed class SharedShadow(Clock clock, int bytes)

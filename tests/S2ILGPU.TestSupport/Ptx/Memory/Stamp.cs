@@ -3,7 +3,7 @@ namespace S2ILGPU.TestSupport.Ptx;
 /// <summary>Who touched a word last, and when: thread, barriers of its warp, <see cref="Clock"/> interval, and
 /// flags.</summary>
 /// <remarks>[63] copy under way | [62..60] several groups, warps, threads of a warp | [59] atomic | [58] copied from
-/// memory that nobody wrote | [57] copied | [56..33] interval | [32..10] barriers of the warp | [9..0]
+/// unwritten memory | [57] copied | [56..33] interval | [32..10] barriers of the warp | [9..0]
 /// thread.</remarks>
 internal static class Stamp
 {

@@ -189,7 +189,7 @@ internal static class CopyKernels
     }
 
     /// <summary>Nothing reads the copies, but shared memory is given to the next group while they arrive.</summary>
-    public static void NobodyWaits(CopyArguments a)
+    public static void IsNeverWaitedFor(CopyArguments a)
     {
         var s = SharedMemory.Allocate<U4>(32);
         uint to = Intrinsics.SharedAddress(ref s[0]) + (uint)Group.IdxX * 16;

@@ -42,7 +42,7 @@ public sealed class CopyTests
     [Fact]
     public void Copies_that_are_never_waited_for_are_found()
     {
-        var fault = FaultyKernel.Of<CopyArguments>(CopyKernels.NobodyWaits, 32, isPortable: false)
+        var fault = FaultyKernel.Of<CopyArguments>(CopyKernels.IsNeverWaitedFor, 32, isPortable: false)
             .Fault(1, a => Set(a, _source, PtxAccess.Input), seed: 0)!;
         Assert.Equal(PtxFaultKind.UnwaitedCopy, fault.Kind);
         Assert.Contains("other", FaultyKernel.MarksOf(fault.OtherLine));
@@ -72,12 +72,12 @@ public sealed class CopyTests
     }
 
     [Fact]
-    public void Bytes_that_nobody_wrote_may_be_copied_but_not_used()
+    public void Unwritten_bytes_may_be_copied_but_not_used()
     {
         var kernel = FaultyKernel.Of<CopyArguments>(CopyKernels.AllIsUsed, 32, isPortable: false);
         kernel.IsClean(1, a => Set(a, _source, PtxAccess.InputOutput));
         var fault = kernel.Finds(PtxFaultKind.Uninitialised, "fault", 1, a => Set(a, new U4[64], PtxAccess.Output));
-        Assert.Contains("copied from global memory that nobody wrote", fault.Message);
+        Assert.Contains("copied from unwritten global memory", fault.Message);
         Assert.Contains("other", FaultyKernel.MarksOf(fault.OtherLine));
         FaultyKernel.Of<CopyArguments>(CopyKernels.NothingButCopies, 32, isPortable: false)
             .IsClean(1, a => Set(a, new U4[64], PtxAccess.Output));

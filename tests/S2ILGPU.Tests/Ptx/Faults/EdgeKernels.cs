@@ -196,7 +196,7 @@ internal static class EdgeKernels
         a.D[Group.IdxX] = s[Group.IdxX];
     }
 
-    /// <summary>Waits for what nobody does.</summary>
+    /// <summary>Waits for a value that no thread writes.</summary>
     public static void NeverEnds(EdgeArguments a)
     {
         while (Atomic.Add(ref a.D[1], 0) == 0) // fault

@@ -94,7 +94,7 @@ public sealed class EdgeTests
         kernel.IsClean(4, a => Set(a, PtxAccess.InputOutput));
         kernel.IsClean(4, a => Set(a, PtxAccess.Input));
         var fault = kernel.Finds(PtxFaultKind.Uninitialised, "fault", 4, a => Set(a, PtxAccess.Output));
-        Assert.Contains("of X is read, but nobody wrote it", fault.Message);
+        Assert.Contains("of X is read, but was never written", fault.Message);
 
         void Set(KernelArguments a, PtxAccess access) => a.View("X", x, access)
             .View("Sums", sum, PtxAccess.InputOutput).Value("Count", 512).Value("Fault", Planted.Nothing);
