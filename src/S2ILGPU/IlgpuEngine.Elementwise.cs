@@ -14,7 +14,8 @@ public sealed partial class IlgpuEngine
     {
         ShapeException.ThrowUnless(nameof(Add), nameof(b), b, a.Shape);
         ShapeException.ThrowUnless(nameof(Add), nameof(sum), sum, a.Shape);
-        _queue.LaunchElements(new AddOperation { A = _tensors.Floats(a), B = _tensors.Floats(b), Sum = _tensors.Floats(sum) });
+        _queue.LaunchElements(new AddOperation { A = _tensors.Floats(a), B = _tensors.Floats(b),
+            Sum = _tensors.Floats(sum) });
     }
 
     /// <inheritdoc/>

@@ -40,7 +40,8 @@ public sealed partial class IlgpuEngine
             C = TargetOf(new GradientTarget(a.C, a.Accumulate)),
         };
         if (rows <= MaxVectors && a.TransposeB && !a.TransposeA)
-            _queue.Launch(DotProducts.Run, new Index3D(checked(rows * columns), 1, 1), _queue.RowThreads(steps), product);
+            _queue.Launch(DotProducts.Run, new Index3D(checked(rows * columns), 1, 1),
+                _queue.RowThreads(steps), product);
         else
             _queue.Launch(ProductTile.Run, new Index3D(Tiles(columns), Tiles(rows), 1), ProductTile.Threads, product);
     }

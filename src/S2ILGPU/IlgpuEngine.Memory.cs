@@ -133,7 +133,8 @@ public sealed partial class IlgpuEngine
         var kernel = PagesKernelOf(source, pages);
         int groups = (int)Math.Min((long)most * heads, _queue.IsEmulated ? 4 : 16L * _queue.Multiprocessors);
         for (; arguments.FirstSequence < rows.Length; arguments.FirstSequence += ushort.MaxValue)
-            _queue.Launch(kernel, new Index3D(groups, Math.Min(ushort.MaxValue, rows.Length - arguments.FirstSequence), 1),
+            _queue.Launch(kernel,
+                new Index3D(groups, Math.Min(ushort.MaxValue, rows.Length - arguments.FirstSequence), 1),
                 _queue.IsEmulated ? 8 : 64, arguments);
     }
 

@@ -8,8 +8,8 @@ namespace S2ILGPU.Cli.Training;
 /// <summary>The folder of a training run: who may write it, and in which order its files come.</summary>
 /// <remarks>
 /// <para>Order: configuration, tokenizer, <c>training-state.safetensors</c>, weights. So a folder with a state can be
-/// resumed, and a folder without one, or with a state of step 0, can be begun again. Every file is replaced whole except
-/// the log, which resuming does not need.</para>
+/// resumed, and a folder without one, or with a state of step 0, can be begun again. Every file is replaced whole
+/// except the log, which resuming does not need.</para>
 /// <para>One process at a time: an open file with an exclusive lock, which the system releases when the process ends,
 /// also by SIGKILL.</para>
 /// </remarks>

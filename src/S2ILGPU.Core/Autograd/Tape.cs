@@ -154,7 +154,7 @@ public sealed class Tape(IEngine engine, bool recording = true, bool recompute =
         Walk(0, 0);
     }
 
-    /// <summary>Runs a part of a model (a layer) whose intermediates nobody outside reads.</summary>
+    /// <summary>Runs a part of a model (a layer) whose intermediates are read only inside it.</summary>
     /// <param name="input">What goes in. A tape that does not record releases it at the end: do not use it
     /// afterwards.</param>
     /// <param name="state">What else the part needs.</param>

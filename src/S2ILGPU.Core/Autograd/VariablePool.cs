@@ -9,7 +9,7 @@ internal sealed class VariablePool : IDisposable
     private readonly Dictionary<(Shape Shape, ElementType ElementType), Bucket> _buckets = [];
     private long _round;
 
-    /// <summary>A variable of that shape that nobody uses, or null.</summary>
+    /// <summary>An unused variable of that shape, or null.</summary>
     public Variable? Take(Shape shape, ElementType elementType)
     {
         if (!_buckets.TryGetValue((shape, elementType), out var bucket))

@@ -4,11 +4,11 @@ using S2ILGPU.Tensors;
 namespace S2ILGPU.Engines;
 
 /// <summary>Where a gradient goes.</summary>
-/// <param name="Tensor">The tensor that receives it; null when nobody needs it and the work can be left out.</param>
+/// <param name="Tensor">The tensor that receives it; null when it is not needed and the work can be left out.</param>
 /// <param name="Accumulate">Add to what is there (true) or overwrite (false).</param>
 public readonly record struct GradientTarget(Tensor? Tensor, bool Accumulate)
 {
-    /// <summary>Nobody needs this gradient.</summary>
+    /// <summary>This gradient is not needed.</summary>
     public static GradientTarget None => default;
 
     /// <summary>Overwrites a tensor.</summary>

@@ -41,7 +41,7 @@ public abstract class CachingAllocator<TBuffer>(Type engine, int classesPerDoubl
     /// <summary>Bytes taken from the system, in use and idle.</summary>
     public long ReservedBytes { get; private set; }
 
-    /// <summary>Number of buffers that somebody holds: back to where it was after a call that leaks nothing.</summary>
+    /// <summary>Number of buffers in use: back to where it was after a call that leaks nothing.</summary>
     public int LiveBuffers { get; private set; }
 
     /// <summary>Number of pieces taken from the system, in use and idle.</summary>

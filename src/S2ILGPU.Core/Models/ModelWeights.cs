@@ -43,7 +43,7 @@ internal static class ModelWeights
 
     /// <summary>Checks that a file holds the weights of a configuration and none that the model would not
     /// read.</summary>
-    /// <remarks>A tensor that nobody reads is refused where its name uses a part of this model's names (a bias, a norm
+    /// <remarks>An unread tensor is refused where its name uses a part of this model's names (a bias, a norm
     /// of queries, a layer too many, an adapter): another tool would compute with it. Names from elsewhere
     /// (<c>spare.scale</c>) belong to something else and are left alone, whatever their element type.</remarks>
     /// <exception cref="InvalidDataException">A weight is missing, has another shape, or is not read.</exception>

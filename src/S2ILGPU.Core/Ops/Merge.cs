@@ -56,7 +56,7 @@ public static partial class Operations
     }
 
     // Records an op with two results. The gradient of LSE arrives first, as the later node, and waits for that of O,
-    // which is 0 when nobody reads O.
+    // which is 0 when O is not read.
     private static void RecordPart(Tape tape, AttentionPart part, Action<Tensor?> backward)
     {
         Tensor? logSumExpGradient = null;

@@ -23,7 +23,8 @@ public sealed class Tensor : IDisposable
     /// <param name="shape">The shape.</param>
     /// <param name="elementType">The element type.</param>
     /// <exception cref="ArgumentException">The buffer is too small.</exception>
-    /// <exception cref="ShapeException">The product of the extents after the first exceeds a stride, which has 32 bits.</exception>
+    /// <exception cref="ShapeException">The product of the extents after the first exceeds a stride, which has 32
+    /// bits.</exception>
     public static Tensor Create(DeviceBuffer buffer, Shape shape, ElementType elementType)
     {
         ArgumentNullException.ThrowIfNull(buffer);

@@ -22,7 +22,8 @@ internal sealed class PackedTiles
             long last = _starts[s] + (long)tiles * heads;
             if (last > Array.MaxLength)
                 throw new ArgumentException(
-                    $"attention over {sequences.Length} sequences, {heads} heads and {sequences[s].KeyCount:N0} keys in "
+                    $"attention over {sequences.Length} sequences, {heads} heads and {sequences[s].KeyCount:N0} keys "
+                    + $"in "
                     + $"sequence {s} needs {last:N0} tiles of {TileGeometry.TileTokens} rows, kernels index at most "
                     + $"{Array.MaxLength:N0}");
             _starts[s + 1] = (int)last;

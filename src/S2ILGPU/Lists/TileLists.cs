@@ -164,7 +164,8 @@ internal sealed class TileListBuilder
             throw new ArgumentException(
                 $"attention needs more than {MaxEntries:N0} list entries, which kernels cannot index: "
                 + $"{_sequences.Length} sequences of up to {_sequences.Max(sequence => sequence.KeyCount):N0} keys, "
-                + $"{QueryHeads} heads, blocks of {_geometry.BlockTokens} tokens; larger blocks or fewer heads need less");
+                + $"{QueryHeads} heads, blocks of {_geometry.BlockTokens} tokens; larger blocks or fewer heads need "
+                    + $"less");
     }
 
     private TileRange RangeOfQuery(ColumnTiles columns, BlockLayout layout, int patternHead, int position)

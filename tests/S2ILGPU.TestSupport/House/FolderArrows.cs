@@ -4,7 +4,8 @@ using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>Dependencies between the folders of a project point one way, as the compiled types use each other.</summary>
+/// <summary>Dependencies between the folders of a project point one way, as the compiled types use each
+/// other.</summary>
 /// <remarks>A folder is a path, as in <c>Kernels/Attention</c>; <c>""</c> is the root of the project, whose files may
 /// use all folders. A namespace is the path of its folder, which is checked too.</remarks>
 /// <param name="assembly">The project's assembly.</param>

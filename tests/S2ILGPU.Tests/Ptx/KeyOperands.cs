@@ -10,7 +10,7 @@ internal enum KeyPlacement
     /// <summary>Packed into tiles of 64 rows, zero beyond the sequence.</summary>
     Packed,
 
-    /// <summary>In pages in any order, with NaN and infinity beyond the sequence and in pages of nobody; blocks that no
+    /// <summary>In pages in any order, with NaN and infinity beyond the sequence and in unowned pages; blocks that no
     /// head keeps have no page.</summary>
     Pages,
 }
@@ -68,7 +68,7 @@ internal sealed record KeyOperands<T>(T[] Keys, T[] Values, int[] Pages, int? Pa
         return new KeyOperands<T>(pagedKeys, pagedValues, pages, most);
     }
 
-    // What memory may hold that nobody has written: NaN, both infinities, numbers; the same over and over, at another
+    // What unwritten memory may hold: NaN, both infinities, numbers; the same over and over, at another
     // place in each row.
     private static T[] Leftovers(AttentionData data, Random random, int count, Func<Operand, T[]> elements)
     {

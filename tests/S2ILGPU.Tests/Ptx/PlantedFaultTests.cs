@@ -81,10 +81,12 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     {
         var type = Seeds.NewRandom().Pick(ElementType.Float32, ElementType.BFloat16, ElementType.Float16);
         if (kernel == typeof(PortableForward))
-            Check(PortableRuns.KernelOf(kernel, type), AttentionProblems.OfPortable(type).Take(1), isZeroFillNeeded: true,
+            Check(PortableRuns.KernelOf(kernel, type), AttentionProblems.OfPortable(type).Take(1),
+                isZeroFillNeeded: true,
                 (data, _, text) => PortableRuns.Forward(data, KeyPlacement.Packed, text));
         else if (kernel == typeof(PortableDecode))
-            Check(PortableRuns.KernelOf(kernel, type), AttentionProblems.OfPortableDecode(type).Take(1), isZeroFillNeeded: true,
+            Check(PortableRuns.KernelOf(kernel, type), AttentionProblems.OfPortableDecode(type).Take(1),
+                isZeroFillNeeded: true,
                 (data, _, text) => PortableRuns.Decode(data, KeyPlacement.Pages, 2, text));
         else
             Check(PortableRuns.BackwardKernel(typeof(KeyRows)),

@@ -16,8 +16,8 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 /// <para>A group of 4 warps owns a row tile of 64 rows, a warp 16 of them, a lane rows g and g + 8 with columns 2t, 2t
 /// + 1 of every 8 (lane 4g + t). P and dS never leave registers: the accumulators of S are the A operand of the product
 /// with C (ldmatrix, mma). <see cref="BackwardPipeline{TShape}"/> brings rows and columns (cp.async).</para>
-/// <para>Roofline: shared memory bounds it, at 275 TFLOP/s for D = 64 and 263 for D = 128 on an H100 (counted from SASS,
-/// 10 FLOPs per score and column); 60 to 75 % of that are expected, no device has measured it.</para>
+/// <para>Roofline: shared memory bounds it, at 275 TFLOP/s for D = 64 and 263 for D = 128 on an H100 (counted from
+/// SASS, 10 FLOPs per score and column); 60 to 75 % of that are expected, no device has measured it.</para>
 /// <para>Dao, FlashAttention-2, arXiv 2307.08691, algorithm 2, split by owner.</para>
 /// </remarks>
 internal static class Backward
