@@ -89,7 +89,8 @@ double[] Definition() => [.. from token in Enumerable.Range(0, Tokens)
                                  .Select(j => (j * Heads + head) * HeadDim).ToArray()
                              let row = (token * Heads + head) * HeadDim
                              let weights = kept.Select(at =>
-                                 Math.Exp(result.Scale * Enumerable.Range(0, HeadDim).Sum(c => query[row + c] * key[at + c])))
+                                 Math.Exp(result.Scale * Enumerable.Range(0, HeadDim)
+                                     .Sum(c => query[row + c] * key[at + c])))
                                  .ToArray()
                              from d in Enumerable.Range(0, HeadDim)
                              select kept.Zip(weights, (at, weight) => weight * value[at + d]).Sum() / weights.Sum()];

@@ -86,8 +86,8 @@ public sealed unsafe partial class CpuEngine : IEngine
     /// <summary>Memory of the program as a tensor, without a copy: any CPU engine reads and writes it in
     /// place.</summary>
     /// <param name="memory">Row-major elements: <c>float</c> is Float32, <c>Half</c> Float16, <c>ushort</c> the bits of
-    /// BFloat16, <c>int</c> Int32. An array converts by itself. Pinned until the last tensor over it is disposed; whatever
-    /// owns it (an array, a pool) must not give it to others before that.</param>
+    /// BFloat16, <c>int</c> Int32. An array converts by itself. Pinned until the last tensor over it is disposed;
+    /// whatever owns it (an array, a pool) must not give it to others before that.</param>
     /// <param name="shape">The extents.</param>
     /// <returns>A contiguous tensor over the memory; the caller disposes it, which ends the pinning and frees
     /// nothing.</returns>

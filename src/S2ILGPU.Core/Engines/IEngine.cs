@@ -5,8 +5,8 @@ namespace S2ILGPU.Engines;
 /// <summary>What a device can do: the contract between the transformer and an engine. Read this file first.</summary>
 /// <remarks>
 /// <para>Callers are the ops, which check shapes; implementations assert. Work may be asynchronous: only <see
-/// cref="Synchronize"/>, <see cref="CountNonFinite"/> and downloads wait. Every operation is deterministic: same inputs,
-/// same bits, on the same device, for any number of threads.</para>
+/// cref="Synchronize"/>, <see cref="CountNonFinite"/> and downloads wait. Every operation is deterministic: same
+/// inputs, same bits, on the same device, for any number of threads.</para>
 /// <para>Tensors are [rows, columns] with adjacent columns and any row stride unless said otherwise. An engine is
 /// driven by one thread at a time.</para>
 /// </remarks>
@@ -150,8 +150,8 @@ public interface IEngine : IDisposable
     /// <summary>Gradients of sparse attention.</summary>
     /// <remarks>NaN policy: dQ of a row, and what the row adds to dK and dV, is a function of its query, output,
     /// log-sum-exp and their gradients and of the keys and values that it sees; dK and dV of a key of the rows that see
-    /// it. A row with a log-sum-exp of -inf keeps nothing and adds 0; one of NaN makes the gradients of all that it sees
-    /// NaN.</remarks>
+    /// it. A row with a log-sum-exp of -inf keeps nothing and adds 0; one of NaN makes the gradients of all that it
+    /// sees NaN.</remarks>
     void AttentionBackward(in AttentionBackwardArguments arguments);
 
     /// <summary>

@@ -26,8 +26,8 @@ public sealed class AttentionResult(Tensor output, Tensor logSumExp, float scale
     /// sequences.</summary>
     public SequenceBatch? Sequences { get; } = sequences;
 
-    /// <summary>Whether this was merged from parts whose sequences differ in their keys, so that a backward pass must be
-    /// told those of the keys that it gets.</summary>
+    /// <summary>Whether this was merged from parts whose sequences differ in their keys, so that a backward pass must
+    /// be told those of the keys that it gets.</summary>
     public bool HasPartsOfDifferentSequences { get; internal init; }
 
     /// <summary>Releases both tensors.</summary>

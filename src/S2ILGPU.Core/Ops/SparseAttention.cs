@@ -30,8 +30,8 @@ public static class SparseAttention
     /// <exception cref="ArgumentException">The layout does not cover a sequence, sequences leave the tensors or
     /// overlap, or (with <see cref="AttentionOptions.CheckFinite"/>) an input is not finite.</exception>
     /// <remarks>4 D multiplications and additions per query and kept key. Rows that keep nothing give 0 and -infinity;
-    /// NaN and infinity reach the rows that see them and no others, as <see cref="IEngine.AttentionForward"/> says; empty
-    /// tensors give empty results.</remarks>
+    /// NaN and infinity reach the rows that see them and no others, as <see cref="IEngine.AttentionForward"/> says;
+    /// empty tensors give empty results.</remarks>
     public static AttentionResult Forward(IEngine engine, Tensor query, Tensor key, Tensor value, BlockLayout layout,
         AttentionOptions? options = null, Tensor? output = null, Tensor? logSumExp = null)
     {
@@ -73,14 +73,14 @@ public static class SparseAttention
     /// <param name="sequences">The sequences of these keys, where the parts of a merged result had different ones; null
     /// for those of the result.</param>
     /// <param name="into">Where dQ, dK and dV go, any strides with adjacent D; null for new memory. Written.</param>
-    /// <returns>dQ, dK, dV, shaped and typed like their inputs: <paramref name="into"/>, or new tensors, which the caller
-    /// disposes.</returns>
+    /// <returns>dQ, dK, dV, shaped and typed like their inputs: <paramref name="into"/>, or new tensors, which the
+    /// caller disposes.</returns>
     /// <exception cref="ShapeException">A tensor's rank, extent or element type does not fit; the message has both
     /// sides.</exception>
     /// <exception cref="ArgumentException">The layout does not cover a sequence, or the result was merged from parts of
     /// different sequences and none are given.</exception>
-    /// <remarks>10 D multiplications and additions per query and kept key. No atomics: the same bits on every run. NaN and
-    /// infinity reach the gradients of what they met and no others, as <see cref="IEngine.AttentionBackward"/>
+    /// <remarks>10 D multiplications and additions per query and kept key. No atomics: the same bits on every run. NaN
+    /// and infinity reach the gradients of what they met and no others, as <see cref="IEngine.AttentionBackward"/>
     /// says.</remarks>
     public static AttentionGradients Backward(IEngine engine, Tensor query, Tensor key, Tensor value,
         AttentionResult result, Tensor outputGradient, BlockLayout layout, Tensor? logSumExpGradient = null,
@@ -93,7 +93,7 @@ public static class SparseAttention
         ArgumentNullException.ThrowIfNull(outputGradient);
         if (sequences is null && result.HasPartsOfDifferentSequences)
             throw new ArgumentException(
-                $"{operation}: the result was merged from parts of different sequences; give the sequences of the keys");
+                $"{operation}: the result was merged from parts of different sequences; give those of the keys");
         AttentionRules.CheckTensors(operation, engine, query, key, value, layout);
         sequences = AttentionRules.CheckSequences(operation, sequences ?? result.Sequences, query, key, layout);
         AttentionRules.CheckLike(operation, nameof(result.Output), result.Output, query);
@@ -124,9 +124,9 @@ public static class SparseAttention
     /// <param name="engine">The engine that holds the tensors.</param>
     /// <param name="parts">Results of one shape and type for the same queries, at least one. Read; a row of a part that
     /// kept nothing (-infinity) counts nothing.</param>
-    /// <returns>The attention over all keys, again a result, so that merges compose in a tree; the caller disposes it. It
-    /// keeps the sequences of its parts: <see cref="Backward"/> takes it with the keys of any part and gives that part's
-    /// gradients of the whole.</returns>
+    /// <returns>The attention over all keys, again a result, so that merges compose in a tree; the caller disposes it.
+    /// It keeps the sequences of its parts: <see cref="Backward"/> takes it with the keys of any part and gives that
+    /// part's gradients of the whole.</returns>
     /// <exception cref="ArgumentException">There are no parts, they used different scales, or their sequences have
     /// different query rows.</exception>
     /// <exception cref="ShapeException">The parts differ in shape or element type.</exception>
@@ -157,8 +157,8 @@ public static class SparseAttention
     /// <param name="merged">What the merge returned. Read.</param>
     /// <param name="outputGradient">dO [B, N, H, D]. Read.</param>
     /// <param name="logSumExpGradient">dLSE [B, H, N]; null for zero. Read.</param>
-    /// <returns>dO_i and dLSE_i of each part, for <see cref="Backward"/> of that part; the caller disposes them. 0 where a
-    /// part kept nothing.</returns>
+    /// <returns>dO_i and dLSE_i of each part, for <see cref="Backward"/> of that part; the caller disposes them. 0
+    /// where a part kept nothing.</returns>
     /// <exception cref="ArgumentException">There are no parts, or they differ in scale.</exception>
     /// <exception cref="ShapeException">A tensor differs in shape or element type.</exception>
     public static IReadOnlyList<AttentionPartGradients> MergeBackward(IEngine engine,

@@ -96,8 +96,8 @@ internal struct OnlineSoftmax<TShape> where TShape : struct, ITileShape
         return sum + Warp.ShuffleXor(sum, 2);
     }
 
-    /// <summary>Natural logarithm of the sum of exponentials; -inf for a row that sees nothing, NaN for one that sees only
-    /// scores of -inf, and where the sum is NaN.</summary>
+    /// <summary>Natural logarithm of the sum of exponentials; -inf for a row that sees nothing, NaN for one that sees
+    /// only scores of -inf, and where the sum is NaN.</summary>
     [MethodImpl(Inline)]
     public readonly float LogSumExp(int y, float total, bool isSeen) =>
         total > 0f ? (Maxima[y] + Intrinsics.Log2(total)) * Ln2 : isSeen ? float.NaN : float.NegativeInfinity;

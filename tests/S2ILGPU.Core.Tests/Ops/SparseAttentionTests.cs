@@ -184,7 +184,8 @@ public sealed class SparseAttentionTests : IDisposable
             SparseAttention.Forward(_engine, q, keys, keys, Layout, new AttentionOptions { Sequences = sequences });
         SequenceBatch left = SequenceBatch.Packed([4, 6], [20, 20]), right = SequenceBatch.Packed([4, 6], [10, 30]);
         using AttentionResult first = Part(k, left), second = Part(other, right),
-            merged = SparseAttention.Merge(_engine, first, second), again = SparseAttention.Merge(_engine, merged, first),
+            merged = SparseAttention.Merge(_engine, first, second),
+            again = SparseAttention.Merge(_engine, merged, first),
             moved = Part(k, SequenceBatch.Packed([5, 5], [20, 20]));
         Assert.True(merged.HasPartsOfDifferentSequences && again.HasPartsOfDifferentSequences);
         Refused(["different sequences"], () => SparseAttention.Backward(_engine, q, k, k, merged, q, Layout));

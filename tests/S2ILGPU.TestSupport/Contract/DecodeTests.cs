@@ -126,10 +126,12 @@ public abstract class DecodeTests(Func<IEngine> create, ElementType? cacheType =
         string damage = Damage(damages, query, key, value);
         double unwritten = damages > 0 ? -77 : double.NaN;
         var output = Constant("output", query.Shape, unwritten, QueryType);
-        var logSumExp = Constant("log-sum-exp", new Shape(queryCounts.Length, queryHeads, queryCounts.Max()), unwritten);
+        var logSumExp = Constant("log-sum-exp", new Shape(queryCounts.Length, queryHeads, queryCounts.Max()),
+            unwritten);
         string what = $"decode '{pattern}' H{queryHeads}/{keyValueHeads} D{headDim} block {blockTokens}, "
             + $"queries [{string.Join(' ', queryCounts)}], keys [{string.Join(' ', keyCounts)}]{damage}";
-        Check(what, Tolerance.Forward(QueryType) with { NaNMatches = damages > 0 }, e => e.Engine.AttentionForward(new AttentionForwardArguments(
+        Check(what, Tolerance.Forward(QueryType) with { NaNMatches = damages > 0 }, e =>
+            e.Engine.AttentionForward(new AttentionForwardArguments(
             e[query], e[key], e[value], e[output], e[logSumExp], shared, SequenceBatch.Padded(queryCounts, keyCounts),
             1 / MathF.Sqrt(headDim), table, isLayoutShared ? null : layouts)));
         Release();

@@ -54,7 +54,8 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
         Assert.NotNull(Kernels.Last(KernelOperation.QueryGradient));
     }
 
-    /// <summary>Problems with NaN and infinity: those that tensor cores spread over a tile are computed again.</summary>
+    /// <summary>Problems with NaN and infinity: those that tensor cores spread over a tile are computed
+    /// again.</summary>
     public static TheoryData<AttentionCase> DamagedCases =>
     [
         s_case with { QueryHeads = 1, QueryCounts = [30], KeyCounts = [30], Damages = 2 },

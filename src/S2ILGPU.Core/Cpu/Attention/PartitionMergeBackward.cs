@@ -5,8 +5,8 @@ using S2ILGPU.Engines;
 
 namespace S2ILGPU.Cpu.Attention;
 
-/// <summary>The gradient of a merge for one part, as parallel work: items are ranges of tokens. <c>w = exp(LSE_i - LSE),
-/// dO_i = w dO, dLSE_i = w (rowsum(dO (O_i - O)) + dLSE)</c>.</summary>
+/// <summary>The gradient of a merge for one part, as parallel work: items are ranges of tokens. <c>w = exp(LSE_i -
+/// LSE), dO_i = w dO, dLSE_i = w (rowsum(dO (O_i - O)) + dLSE)</c>.</summary>
 internal sealed unsafe class PartitionMergeBackward<T> : IParallelWork
     where T : unmanaged, ISimd<T>
 {

@@ -42,8 +42,8 @@ internal struct PortableBackwardArguments
     /// <summary>Where the rows of each lie.</summary>
     public RowStrides Rows1Rows, Rows2Rows, Columns1Rows, Columns2Rows;
 
-    /// <summary>LSE, natural logarithm, and delta of the queries, [B, H, Nq]; or both in the lines of packed queries that
-    /// <see cref="TensorCore.Delta"/> writes, for a repair. Read.</summary>
+    /// <summary>LSE, natural logarithm, and delta of the queries, [B, H, Nq]; or both in the lines of packed queries
+    /// that <see cref="TensorCore.Delta"/> writes, for a repair. Read.</summary>
     public ArrayView<float> LogSumExp, Delta, Lines;
 
     /// <summary>Which row tiles a repair computes, as <see cref="Backward"/> writes it; otherwise unused.</summary>
@@ -80,11 +80,12 @@ internal static class PortableBackward
     /// <summary>The kernel, in single precision. Grid: row tiles, slices.</summary>
     public static void Kernel<TSide>(PortableBackwardArguments a)
         where TSide : struct, IBackwardSide =>
-        ComputeTile<TSide, StoredSingle, StoredStatistics>(a, PortableBackwardMemory.Allocate(), a.Lists.Rows[Grid.IdxX]);
+        ComputeTile<TSide, StoredSingle, StoredStatistics>(a, PortableBackwardMemory.Allocate(),
+            a.Lists.Rows[Grid.IdxX]);
 
     /// <summary>Computes again the row tiles in which a tensor-core kernel found a gradient that is not finite: it
-    /// multiplies all rows of a tile by all of its columns, and 0 * NaN is NaN. Here a row meets what it sees and nothing
-    /// else. Grid: every 64th row tile, slices.</summary>
+    /// multiplies all rows of a tile by all of its columns, and 0 * NaN is NaN. Here a row meets what it sees and
+    /// nothing else. Grid: every 64th row tile, slices.</summary>
     public static void Repair<TSide, TElement>(PortableBackwardArguments a)
         where TSide : struct, IBackwardSide where TElement : struct, IStoredElement
     {
@@ -127,7 +128,8 @@ internal static class PortableBackward
             var scores = new Block8x8(); // S = R1 C1^T
             for (int d = 0; d < a.HeadDim; d += PortableTiles.Chunk)
             {
-                PortableTiles.LoadChunks<TElement, TElement>(chunks, a.Rows1, rows1, a.Columns1, columns1, d, a.HeadDim);
+                PortableTiles.LoadChunks<TElement, TElement>(chunks, a.Rows1, rows1, a.Columns1, columns1, d,
+                    a.HeadDim);
                 Group.Barrier();
                 PortableTiles.Dot(ref scores, chunks, IntrinsicMath.Min(PortableTiles.Chunk, a.HeadDim - d));
                 Group.Barrier();
@@ -152,7 +154,8 @@ internal static class PortableBackward
             var products = new Block8x8(); // dP = R2 C2^T
             for (int d = 0; d < a.HeadDim; d += PortableTiles.Chunk)
             {
-                PortableTiles.LoadChunks<TElement, TElement>(chunks, a.Rows2, rows2, a.Columns2, columns2, d, a.HeadDim);
+                PortableTiles.LoadChunks<TElement, TElement>(chunks, a.Rows2, rows2, a.Columns2, columns2, d,
+                    a.HeadDim);
                 Group.Barrier();
                 PortableTiles.Dot(ref products, chunks, IntrinsicMath.Min(PortableTiles.Chunk, a.HeadDim - d));
                 Group.Barrier();
@@ -222,8 +225,8 @@ internal static class PortableBackward
 /// <summary>The shared memory of <see cref="PortableBackward"/>.</summary>
 internal struct PortableBackwardMemory
 {
-    /// <summary>A chunk of rows and one of columns, or a slice of columns; S, P or dS [64, 64]; LSE log2(e) and delta of
-    /// the queries.</summary>
+    /// <summary>A chunk of rows and one of columns, or a slice of columns; S, P or dS [64, 64]; LSE log2(e) and delta
+    /// of the queries.</summary>
     public ArrayView<float> Chunks, Weights, LogSumExps, Deltas;
 
     /// <summary>Where each row of R1, R2, C1 and C2 begins.</summary>

@@ -51,9 +51,9 @@ internal static class PortableForward
         where TKey : struct, IStoredElement =>
         ComputeTile<StoredSingle, TKey>(a, PortableForwardMemory.Allocate(), a.Lists.Rows[Grid.IdxX]);
 
-    /// <summary>Computes again the row tiles of 64 or 128 rows in which a tensor-core kernel found an output that is not
-    /// finite beside a log-sum-exp that is: it multiplies all rows of a tile by all of its columns, and 0 * NaN is NaN.
-    /// Here a row meets what it sees and nothing else. Grid: every 64th row tile, slices, halves of the row
+    /// <summary>Computes again the row tiles of 64 or 128 rows in which a tensor-core kernel found an output that is
+    /// not finite beside a log-sum-exp that is: it multiplies all rows of a tile by all of its columns, and 0 * NaN is
+    /// NaN. Here a row meets what it sees and nothing else. Grid: every 64th row tile, slices, halves of the row
     /// tiles.</summary>
     public static void Repair<TElement>(PortableForwardArguments a)
         where TElement : struct, IStoredElement

@@ -21,8 +21,8 @@ internal struct PortableMergeBackwardArguments
     public int Rows, Tokens, Heads, HeadDim, HasLogSumExpGradient;
 }
 
-/// <summary><c>w = exp(LSE_i - LSE), dO_i = w dO, dLSE_i = w (rowsum(dO (O_i - O)) + dLSE)</c>; 0 for a part with -inf. A
-/// thread owns rows.</summary>
+/// <summary><c>w = exp(LSE_i - LSE), dO_i = w dO, dLSE_i = w (rowsum(dO (O_i - O)) + dLSE)</c>; 0 for a part with -inf.
+/// A thread owns rows.</summary>
 internal static class PortableMergeBackward
 {
     private const float Log2E = 1.4426950408889634f;

@@ -79,7 +79,8 @@ internal static class PortableTiles
 
     /// <summary>Loads a chunk of 64 rows and behind it the same chunk of 64 columns. A barrier must follow.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadChunks<TRow, TColumn>(ArrayView<float> chunks, ArrayView<int> rowMemory, ArrayView<long> rowStarts,
+    public static void LoadChunks<TRow, TColumn>(ArrayView<float> chunks, ArrayView<int> rowMemory,
+        ArrayView<long> rowStarts,
         ArrayView<int> columnMemory, ArrayView<long> columnStarts, int d, int headDim)
         where TRow : struct, IStoredElement where TColumn : struct, IStoredElement
     {
@@ -118,7 +119,8 @@ internal static class PortableTiles
 
     /// <summary>Stores the group's 64x64 sum as a slice of the rows that exist.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store<TElement>(in Block8x8 sum, ArrayView<int> memory, in RowTile tile, in RowStrides rows, int slice,
+    public static void Store<TElement>(in Block8x8 sum, ArrayView<int> memory, in RowTile tile,
+        in RowStrides rows, int slice,
         int columns)
         where TElement : struct, IStoredElement
     {
