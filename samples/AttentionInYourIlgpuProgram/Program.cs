@@ -90,7 +90,7 @@ double[] Definition() => [.. from token in Enumerable.Range(0, Tokens)
                              let row = (token * Heads + head) * HeadDim
                              let weights = kept.Select(at =>
                                  Math.Exp(result.Scale * Enumerable.Range(0, HeadDim)
-                                 .Sum(c => query[row + c] * key[at + c])))
+                                     .Sum(c => query[row + c] * key[at + c])))
                                  .ToArray()
                              from d in Enumerable.Range(0, HeadDim)
                              select kept.Zip(weights, (at, weight) => weight * value[at + d]).Sum() / weights.Sum()];

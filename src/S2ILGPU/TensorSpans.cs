@@ -10,8 +10,7 @@ public static class TensorSpans
     /// <summary>A tensor with the values of a span.</summary>
     /// <param name="engine">The engine.</param>
     /// <param name="values">One to four dimensions, any strides; rounded to <see cref="IEngine.FloatType"/>.
-    /// Copied.</param>
-    /// <returns>A contiguous tensor of the span's shape; the caller disposes it.</returns>
+    /// Copied.</param> <returns>A contiguous tensor of the span's shape; the caller disposes it.</returns>
     /// <exception cref="ArgumentException">The span has more than four dimensions, or a dimension beyond 32
     /// bits.</exception>
     public static S2ILGPU.Tensors.Tensor FromTensorSpan(this IEngine engine, in ReadOnlyTensorSpan<float> values)
@@ -58,8 +57,7 @@ public static class TensorSpans
         Span<int> extents = stackalloc int[lengths.Length];
         for (int d = 0; d < extents.Length; d++)
             extents[d] = lengths[d] <= int.MaxValue ? (int)lengths[d]
-                : throw new ArgumentException(
-                $"dimension {d} of the span has {lengths[d]} elements, more than 32 bits");
+                : throw new ArgumentException($"dimension {d} of the span has {lengths[d]} elements");
         return new Shape(extents);
     }
 

@@ -93,8 +93,7 @@ public static class SparseAttention
         ArgumentNullException.ThrowIfNull(outputGradient);
         if (sequences is null && result.HasPartsOfDifferentSequences)
             throw new ArgumentException(
-                $"{operation}: the result was merged from parts of different sequences; "
-                + "give the sequences of the keys");
+                $"{operation}: the result was merged from parts of different sequences; give those of the keys");
         AttentionRules.CheckTensors(operation, engine, query, key, value, layout);
         sequences = AttentionRules.CheckSequences(operation, sequences ?? result.Sequences, query, key, layout);
         AttentionRules.CheckLike(operation, nameof(result.Output), result.Output, query);

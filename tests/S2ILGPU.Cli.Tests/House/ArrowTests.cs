@@ -10,12 +10,14 @@ public sealed class ArrowTests
         new Dictionary<string, string[]>
         {
             [""] = ["Commands"],
-            ["Commands"] = ["Bench", "Bench/Device", "Verify", "Training", "Drawing", "Devices", "Json"],
+            ["Commands"] = ["Bench", "Bench/Device", "Verify", "Training", "Drawing", "Devices", "Json",
+                "Invocation"],
             ["Bench/Device"] = ["Bench", "Devices"],
             ["Bench"] = ["Training", "Drawing"],
             ["Verify"] = ["Devices"],
-            ["Training"] = ["DotNetDocumentation", "Drawing"],
+            ["Training"] = ["DotNetDocumentation", "Drawing", "Invocation"],
             ["Devices"] = [],
+            ["Invocation"] = [],
             ["Drawing"] = [],
             ["DotNetDocumentation"] = [],
             ["Json"] = [],

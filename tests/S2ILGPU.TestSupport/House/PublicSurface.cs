@@ -9,7 +9,8 @@ namespace S2ILGPU.TestSupport;
 public static class PublicSurface
 {
     private const BindingFlags Declared =
-        BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+        BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static
+        | BindingFlags.DeclaredOnly;
 
     /// <summary>Compares, or with <c>S2_UPDATE=1</c> writes the listing anew.</summary>
     /// <param name="assembly">The assembly.</param>

@@ -20,7 +20,8 @@ public sealed partial class PortableAttentionCompileTests
     private static readonly Type[] s_elements = [typeof(StoredSingle), typeof(StoredBFloat16), typeof(StoredHalf)];
 
     private static readonly Dictionary<string, MethodInfo> s_kernels = Find().ToDictionary(kernel =>
-        $"{kernel.DeclaringType!.Name}.{kernel.Name}<{string.Join(", ", kernel.GetGenericArguments().Select(type => type.Name))}>");
+        $"{kernel.DeclaringType!.Name}.{kernel.Name}"
+        + $"<{string.Join(", ", kernel.GetGenericArguments().Select(type => type.Name))}>");
 
     internal static IEnumerable<string> AllNames => s_kernels.Keys.Order();
 

@@ -22,7 +22,7 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
 {
     private const int MaxSteps = 512, MaxColumns = 2048, MaxTiles = 12, MaxPrivatePanels = 4, StepsPerPacking = 32;
 
-    // Less work than this is not worth waking anybody.
+    // Less work than this is not worth waking the workers.
     private const long AloneMultiplyAdds = 1 << 18;
 
     private PanelSource _a, _b;

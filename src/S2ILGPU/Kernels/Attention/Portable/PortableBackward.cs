@@ -82,8 +82,8 @@ internal static class PortableBackward
     /// <summary>The kernel, in single precision. Grid: row tiles, slices.</summary>
     public static void Kernel<TSide>(PortableBackwardArguments a)
         where TSide : struct, IBackwardSide =>
-        ComputeTile<TSide, StoredSingle,
-            StoredStatistics>(a, PortableBackwardMemory.Allocate(), a.Lists.Rows[Grid.IdxX]);
+        ComputeTile<TSide, StoredSingle, StoredStatistics>(a, PortableBackwardMemory.Allocate(),
+            a.Lists.Rows[Grid.IdxX]);
 
     /// <summary>Computes again the row tiles in which a tensor-core kernel found a gradient that is not finite: it
     /// multiplies all rows of a tile by all of its columns, and 0 * NaN is NaN. Here a row meets what it sees and
@@ -130,8 +130,8 @@ internal static class PortableBackward
             var scores = new Block8x8(); // S = R1 C1^T
             for (int d = 0; d < a.HeadDim; d += PortableTiles.Chunk)
             {
-                PortableTiles.LoadChunks<TElement,
-                    TElement>(chunks, a.Rows1, rows1, a.Columns1, columns1, d, a.HeadDim);
+                PortableTiles.LoadChunks<TElement, TElement>(chunks, a.Rows1, rows1, a.Columns1, columns1, d,
+                    a.HeadDim);
                 Group.Barrier();
                 PortableTiles.Dot(ref scores, chunks, IntrinsicMath.Min(PortableTiles.Chunk, a.HeadDim - d));
                 Group.Barrier();
@@ -156,8 +156,8 @@ internal static class PortableBackward
             var products = new Block8x8(); // dP = R2 C2^T
             for (int d = 0; d < a.HeadDim; d += PortableTiles.Chunk)
             {
-                PortableTiles.LoadChunks<TElement,
-                    TElement>(chunks, a.Rows2, rows2, a.Columns2, columns2, d, a.HeadDim);
+                PortableTiles.LoadChunks<TElement, TElement>(chunks, a.Rows2, rows2, a.Columns2, columns2, d,
+                    a.HeadDim);
                 Group.Barrier();
                 PortableTiles.Dot(ref products, chunks, IntrinsicMath.Min(PortableTiles.Chunk, a.HeadDim - d));
                 Group.Barrier();

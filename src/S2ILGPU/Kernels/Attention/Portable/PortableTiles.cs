@@ -78,8 +78,8 @@ internal static class PortableTiles
 
     /// <summary>Loads a chunk of 64 rows and after it the same chunk of 64 columns. A barrier must follow.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadChunks<TRow,
-        TColumn>(ArrayView<float> chunks, ArrayView<int> rowMemory, ArrayView<long> rowStarts,
+    public static void LoadChunks<TRow, TColumn>(ArrayView<float> chunks, ArrayView<int> rowMemory,
+        ArrayView<long> rowStarts,
         ArrayView<int> columnMemory, ArrayView<long> columnStarts, int d, int headDim)
         where TRow : struct, IStoredElement where TColumn : struct, IStoredElement
     {

@@ -158,7 +158,7 @@ internal static class Backward
     }
 
     /// <summary>
-    /// Stores the rows of a gradient that belong to the sequence. <paramref name="tie"/> is 0, but known only after
+    /// Stores the rows of a gradient that belong to the sequence. <paramref name="tie"/> is 0, but known only behind
     /// the loop: lane geometry is computed here instead of living through the loop. Rows that are not finite are
     /// marked: a NaN may come from a column that another row of the tile sees, and is not worth a test in the loops.
     /// </summary>

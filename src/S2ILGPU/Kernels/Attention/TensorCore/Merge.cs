@@ -8,8 +8,8 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 /// O_i</c>.
 /// </summary>
 /// <remarks>A thread owns four columns of one query head; D / 4 neighbouring threads share a head. Parts without a key
-/// have LSE -inf and weight 0; a row of such parts alone gets O = 0 and LSE = -inf if its list is empty, else NaN.
-/// Roofline: memory bandwidth, 4 D bytes read per part and head; the share was not measured.</remarks>
+/// have LSE -inf and weight 0; a row of such parts alone gets O = 0 and LSE = -inf if its list is empty, else
+/// NaN.</remarks>
 internal static class Merge
 {
     private const float Log2e = 1.4426950408889634f, Ln2 = 0.6931471805599453f, Lowest = -1e30f;
