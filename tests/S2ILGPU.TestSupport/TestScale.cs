@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
@@ -53,6 +54,15 @@ public static class TestScale
 
     /// <summary>Of how many cases a plain run takes one, where a test draws while it runs.</summary>
     public static int OneOf(string sweep, int cases) => IsFull ? 1 : s_shares[sweep] = cases;
+
+    /// <summary>Whether the present test is one of those that the seed draws, 1 of so many.</summary>
+    public static bool Takes(int tests)
+    {
+        uint hash = (uint)Seeds.Current;
+        foreach (char c in tests == 1 ? "" : TestContext.Current.Test?.TestDisplayName ?? "")
+            hash = (hash ^ c) * 16777619;
+        return hash % (uint)tests == 0 || tests == 1;
+    }
 
     /// <summary>Some of the parts that one case consists of; nothing is reported.</summary>
     public static T[] Part<T>(IEnumerable<T> parts, int count) => IsFull ? [.. parts] : Draw([.. parts], count);

@@ -1,5 +1,7 @@
 using S2ILGPU.Devices;
 using S2ILGPU.Engines;
+using S2ILGPU.TestSupport;
+using Xunit;
 
 namespace S2ILGPU.Tests;
 
@@ -19,6 +21,14 @@ internal static class Emulated
         engine.AttentionKernels.UseTensorCores = true;
         return engine;
     }
+
+    /// <summary>The same for decoding, of whose tests a plain run takes some.</summary>
+    public static Func<IEngine> OfDecoding(Func<IEngine> create) => () =>
+    {
+        Assert.SkipUnless(TestScale.Takes(Sweeps.EmulatedDecodeShare),
+            $"this run takes 1 of {Sweeps.EmulatedDecodeShare} tests of decoding, S2_TESTS=full takes all");
+        return create();
+    };
 
     private static IlgpuEngine CreatePoisoned()
     {

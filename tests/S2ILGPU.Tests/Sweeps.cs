@@ -16,13 +16,13 @@ internal static class Sweeps
         KernelOperation.KeyGradient, KernelOperation.ValueGradient, KernelOperation.QueryGradient];
 
     public static string[] Forward { get; } = TestScale.Sample("forward kernels",
-        KernelCatalog.Problems(KernelOperation.Forward), 3);
+        KernelCatalog.Problems(KernelOperation.Forward), 2);
 
     public static string[] Backward { get; } = TestScale.Sample("backward kernels",
-        KernelCatalog.Problems(BackwardOperations), 3);
+        KernelCatalog.Problems(BackwardOperations), 2);
 
     public static string[] Decode { get; } = TestScale.Sample("decoding kernels",
-        KernelCatalog.Problems(KernelOperation.Decode), 3);
+        KernelCatalog.Problems(KernelOperation.Decode), 2);
 
     public static string[] Pack { get; } = TestScale.Sample("pack kernels", KernelCatalog.Names(KernelOperation.Pack),
         3);
@@ -45,9 +45,14 @@ internal static class Sweeps
     public static (string Type, string Placement)[] PortableDecodeKeys { get; } = TestScale.Sample("portable decoding",
         PortableAttentionTests.AllKeys, kind: keys => keys.Placement, 1);
 
-    public static int EmulatedForwardShare { get; } = TestScale.OneOf("forward on the emulated device", 6);
+    public static AttentionCase[] TensorCores { get; } = TestScale.Sample("tensor cores on the emulated device",
+        TensorCoreAttentionTests.AllCases, 2);
 
-    public static int EmulatedBackwardShare { get; } = TestScale.OneOf("backward on the emulated device", 10);
+    public static int EmulatedDecodeShare { get; } = TestScale.OneOf("decoding on the emulated device", 4);
+
+    public static int EmulatedForwardShare { get; } = TestScale.OneOf("forward on the emulated device", 4);
+
+    public static int EmulatedBackwardShare { get; } = TestScale.OneOf("backward on the emulated device", 5);
 
     public static int[] PortableGradients { get; } = TestScale.Sample("portable gradients", Enumerable.Range(0, 4), 1);
 

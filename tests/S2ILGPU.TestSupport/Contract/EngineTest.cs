@@ -15,6 +15,7 @@ public abstract class EngineTest : IDisposable
 {
     private readonly List<TestTensor> _owned = [], _views = [];
     private readonly ReferenceEngine _reference = new();
+    private readonly Lazy<IEngine> _tested;
 
     /// <summary>
     /// Called before the first (0) and the second (1) run of every call: a test project may change there what must not
@@ -22,17 +23,18 @@ public abstract class EngineTest : IDisposable
     /// </summary>
     public static Action<int>? RunStarts { get; set; }
 
-    /// <summary>Creates the engine under test. Its memory is full of NaN when it is handed out, so that a call that
+    /// <summary>Creates the engine under test when it is first needed. Its memory is full of NaN when it is handed out, so that a call that
     /// reads unwritten memory shows; factories of other engines than the CPU's see to that themselves.</summary>
-    protected EngineTest(Func<IEngine> create)
+    protected EngineTest(Func<IEngine> create) => _tested = new Lazy<IEngine>(() =>
     {
-        Tested = create();
-        if (Tested is CpuEngine cpu)
+        var engine = create();
+        if (engine is CpuEngine cpu)
             cpu.PoisonsMemory = true;
-    }
+        return engine;
+    });
 
     /// <summary>The engine under test.</summary>
-    protected IEngine Tested { get; }
+    protected IEngine Tested => _tested.Value;
 
     /// <summary>Random inputs, from the seed of the run.</summary>
     protected Random Random { get; } = Seeds.NewRandom();
@@ -139,7 +141,8 @@ public abstract class EngineTest : IDisposable
     public void Dispose()
     {
         Release();
-        Tested.Dispose();
+        if (_tested.IsValueCreated)
+            Tested.Dispose();
         _reference.Dispose();
         GC.SuppressFinalize(this);
     }

@@ -24,6 +24,6 @@ public sealed class IlgpuAttentionBackwardTests() : AttentionBackwardTests(Emula
     protected override int WideHeadDimCount => 1;
 }
 
-public sealed class IlgpuDecodeTests() : DecodeTests(Emulated.Create);
+public sealed class IlgpuDecodeTests() : DecodeTests(Emulated.OfDecoding(Emulated.Create));
 
 public sealed class IlgpuMergeTests() : MergeTests(Emulated.Create);

@@ -19,8 +19,10 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
 
     private AttentionKernels Kernels => ((IlgpuEngine)Tested).AttentionKernels;
 
+    public static TheoryData<AttentionCase> Cases => [.. Sweeps.TensorCores];
+
     /// <summary>Problems that differ in what the host does for them.</summary>
-    public static TheoryData<AttentionCase> Cases =>
+    internal static AttentionCase[] AllCases =>
     [
         s_case,
         s_case with { Pattern = "dense non-causal", QueryHeads = 1 },
@@ -137,10 +139,11 @@ public sealed class HalfTensorCoreAttentionTests() : AttentionTest(Emulated.Crea
 
 /// <summary>Decoding by tensor-core kernels where the head dim has them, otherwise by portable ones.</summary>
 public sealed class BFloat16TensorCoreDecodeTests()
-    : DecodeTests(Emulated.CreateWithTensorCores, ElementType.BFloat16, ElementType.BFloat16);
+    : DecodeTests(Emulated.OfDecoding(Emulated.CreateWithTensorCores), ElementType.BFloat16, ElementType.BFloat16);
 
 public sealed class HalfTensorCoreDecodeTests()
-    : DecodeTests(Emulated.CreateWithTensorCores, ElementType.Float16, ElementType.Float16);
+    : DecodeTests(Emulated.OfDecoding(Emulated.CreateWithTensorCores), ElementType.Float16, ElementType.Float16);
 
 /// <summary>Decoding with a cache of 16 bits by portable kernels.</summary>
-public sealed class BFloat16CacheDecodeTests() : DecodeTests(Emulated.Create, ElementType.BFloat16);
+public sealed class BFloat16CacheDecodeTests()
+    : DecodeTests(Emulated.OfDecoding(Emulated.Create), ElementType.BFloat16);
