@@ -48,7 +48,7 @@ internal static class Sweeps
     public static AttentionCase[] TensorCores { get; } = TestScale.Sample("tensor cores on the emulated device",
         TensorCoreAttentionTests.AllCases, 2);
 
-    public static int EmulatedDecodeShare { get; } = TestScale.OneOf("decoding on the emulated device", 4);
+    public static int EmulatedDecodeShare { get; } = TestScale.OneOf("decoding on the emulated device", 10);
 
     public static int EmulatedForwardShare { get; } = TestScale.OneOf("forward on the emulated device", 4);
 
