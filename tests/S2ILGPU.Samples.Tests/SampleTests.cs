@@ -9,7 +9,7 @@ namespace S2ILGPU.Samples.Tests;
 [Collection(nameof(ConsoleOutput))]
 public sealed class SampleTests
 {
-    private const int MaxLines = 100;
+    private const int MaxLines = 120;
 
     private static readonly string s_folder = Repository.PathOf("samples");
 

@@ -58,6 +58,6 @@ internal static class TrainingBench
     {
         var text = new byte[CorpusBytes];
         new Random(seed).GetItems("abcdefghijklmnopqrstuvwxyz "u8, text);
-        return TokenDataset.Create(new BytePairTrainer().Train(257), Corpus.FromText(Encoding.ASCII.GetString(text)));
+        return TokenDataset.Create(new BytePairTrainer().Build(257), Corpus.FromText(Encoding.ASCII.GetString(text)));
     }
 }

@@ -77,17 +77,17 @@ public sealed class BytePairTokenizer
     public int[] Encode(string text, bool allowSpecial = false)
     {
         ArgumentNullException.ThrowIfNull(text);
-        return Encode(Encoding.UTF8.GetBytes(text), allowSpecial);
+        return EncodeBytes(Encoding.UTF8.GetBytes(text), allowSpecial);
     }
 
     /// <summary>Encodes UTF-8 text or any other bytes.</summary>
     /// <param name="utf8">The bytes; need not be valid UTF-8.</param>
     /// <param name="allowSpecial">Whether the text of a special token becomes that token.</param>
     /// <returns>The token ids.</returns>
-    public int[] Encode(ReadOnlySpan<byte> utf8, bool allowSpecial = false)
+    public int[] EncodeBytes(ReadOnlySpan<byte> utf8, bool allowSpecial = false)
     {
         var ids = new List<int>(utf8.Length / 3 + 8);
-        Encode(utf8, ids, allowSpecial);
+        EncodeInto(utf8, ids, allowSpecial);
         return ids.ToArray();
     }
 
@@ -97,7 +97,7 @@ public sealed class BytePairTokenizer
     /// <param name="allowSpecial">Whether the text of a special token becomes that token.</param>
     /// <remarks>O(bytes) for ordinary text; a single piece of n bytes (a run without any break) costs O(n log
     /// n).</remarks>
-    public void Encode(ReadOnlySpan<byte> utf8, List<int> destination, bool allowSpecial = false)
+    public void EncodeInto(ReadOnlySpan<byte> utf8, List<int> destination, bool allowSpecial = false)
     {
         ArgumentNullException.ThrowIfNull(destination);
         EncodeAdded(utf8, destination, allowSpecial ? _added : _addedPlain);

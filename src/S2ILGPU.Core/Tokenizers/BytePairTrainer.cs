@@ -43,7 +43,7 @@ public sealed class BytePairTrainer
             cancellation.ThrowIfCancellationRequested();
             trainer.Add(corpus.Document(document));
         }
-        return trainer.Train(vocabularySize, null, progress, cancellation);
+        return trainer.Build(vocabularySize, null, progress, cancellation);
     }
 
     /// <summary>Counts a document.</summary>
@@ -61,7 +61,7 @@ public sealed class BytePairTrainer
     /// <exception cref="ArgumentException">A special token has less than two characters or stands twice, or the
     /// vocabulary is too small for the bytes and the special tokens, or too large.</exception>
     /// <exception cref="OperationCanceledException">The learning was cancelled.</exception>
-    public BytePairTokenizer Train(int vocabularySize, IReadOnlyList<string>? specialTokens = null,
+    public BytePairTokenizer Build(int vocabularySize, IReadOnlyList<string>? specialTokens = null,
         IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         specialTokens ??= [BytePairTokenizer.EndOfTextToken];

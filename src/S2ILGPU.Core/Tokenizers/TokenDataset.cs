@@ -73,7 +73,7 @@ public sealed class TokenDataset
                     $"{tokens.Count} tokens and {document.Length} bytes more are too many for an "
                     + $"array of at most {Array.MaxLength} tokens: use less text");
             starts[d] = tokens.Count;
-            tokenizer.Encode(document, tokens);
+            tokenizer.EncodeInto(document, tokens);
             tokens.Add(endOfText);
             progress?.Report((double)(encoded += document.Length) / corpus.SizeBytes);
         }

@@ -28,7 +28,7 @@ public sealed class SizeTests
         { "at least 1 logit, got -3", _ => new TokenSampler(new SamplingOptions(), -3) },
         { "Sequences must be 1 to 1048576, got 2147483647", _ =>
             new KeyValueCacheOptions { Sequences = int.MaxValue }.Validate(10) },
-        { "at most 2097152 tokens, got 2147483647", _ => new BytePairTrainer().Train(int.MaxValue) },
+        { "at most 2097152 tokens, got 2147483647", _ => new BytePairTrainer().Build(int.MaxValue) },
         { "at most 2097152 tokens, got 2147483647", _ =>
             BytePairTrainer.Train(Corpus.FromText("text"), int.MaxValue) },
         { "at least one layer, got -1", _ => AttentionPlan.FirstDense(-1, 0, new LocalStrideAttention()) },

@@ -15,7 +15,7 @@ namespace S2ILGPU.Core.Tests.Inference;
 
 public sealed class TextGeneratorTests : IDisposable
 {
-    private static readonly BytePairTokenizer s_bytes = new BytePairTrainer().Train(257); // no merges: a token per byte
+    private static readonly BytePairTokenizer s_bytes = new BytePairTrainer().Build(257); // no merges: a token per byte
     private static readonly SamplingOptions s_greedy = new() { Temperature = 0 };
 
     private readonly CpuEngine _engine = new();

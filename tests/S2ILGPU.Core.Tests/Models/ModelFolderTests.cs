@@ -170,7 +170,7 @@ public sealed class ModelFolderTests : IDisposable
     public void Refuses_a_tokenizer_with_more_tokens_than_the_model()
     {
         using var folder = new TinyLlama();
-        new BytePairTrainer().Train(258, ["<|endoftext|>", "<|more|>"]).Save(folder["tokenizer.json"]);
+        new BytePairTrainer().Build(258, ["<|endoftext|>", "<|more|>"]).Save(folder["tokenizer.json"]);
         string message = Assert.Throws<InvalidDataException>(() => ModelFolder.Load(folder.Path, _engine)).Message;
         Assert.Equal($"{folder.Path}: tokenizer.json has 258 tokens, more than the 257 of the model: they do not "
             + "belong together", message);

@@ -28,7 +28,7 @@ internal sealed class TinyLlama : IDisposable
     {
         _folder.Write("config.json", config ?? Config);
         File.Copy(s_weights, this["model.safetensors"]);
-        new BytePairTrainer().Train(257).Save(this["tokenizer.json"]); // a token per byte, and the end of a text
+        new BytePairTrainer().Build(257).Save(this["tokenizer.json"]); // a token per byte, and the end of a text
     }
 
     public string Path => _folder.FullPath;

@@ -19,7 +19,7 @@ public sealed class BytePairTokenizerTests
             byte[] bytes = RandomText.Bytes(random, random.Next(200));
             foreach (bool allowSpecial in (bool[])[false, true])
             {
-                int[] ids = tokenizer.Encode(bytes, allowSpecial);
+                int[] ids = tokenizer.EncodeBytes(bytes, allowSpecial);
                 Assert.True(tokenizer.DecodeBytes(ids).SequenceEqual(bytes),
                     $"seed {seed}: {Convert.ToHexString(bytes)}");
                 Assert.True(allowSpecial || !ids.Any(tokenizer.IsSpecial),
@@ -45,11 +45,11 @@ public sealed class BytePairTokenizerTests
         var trainer = new BytePairTrainer();
         trainer.Add(
             Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa abab\n", 50))));
-        var tokenizer = trainer.Train(300);
+        var tokenizer = trainer.Build(300);
         foreach (string run in (string[])["a", "ab", " ", "\n", "-", "é"])
         {
             byte[] bytes = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(run, 300_000)));
-            int[] ids = tokenizer.Encode(bytes);
+            int[] ids = tokenizer.EncodeBytes(bytes);
             Assert.True(tokenizer.DecodeBytes(ids).SequenceEqual(bytes), run);
         }
     }
@@ -63,7 +63,7 @@ public sealed class BytePairTokenizerTests
         var trainer = new BytePairTrainer();
         for (int i = 0; i < 300; i++)
             trainer.Add(Encoding.UTF8.GetBytes(Letters(random, 12)));
-        var vocabulary = trainer.Train(320).Vocabulary;
+        var vocabulary = trainer.Build(320).Vocabulary;
         var table = new PairTable(vocabulary.Merges.Count);
         for (int rank = 0; rank < vocabulary.Merges.Count; rank++)
             table.TryAdd(vocabulary.Merges[rank].Left, vocabulary.Merges[rank].Right, rank,
@@ -85,7 +85,7 @@ public sealed class BytePairTokenizerTests
     {
         var trainer = new BytePairTrainer();
         trainer.Add("some text"u8);
-        var tokenizer = trainer.Train(262, ["<|end|>", "<|end|>>", "<|user|>"]);
+        var tokenizer = trainer.Build(262, ["<|end|>", "<|end|>>", "<|user|>"]);
         int end = tokenizer.SpecialTokens["<|end|>"], longer = tokenizer.SpecialTokens["<|end|>>"],
             user = tokenizer.SpecialTokens["<|user|>"];
         Assert.Equal([user, 'a', end, end, longer, 'b', end],
@@ -123,7 +123,7 @@ public sealed class BytePairTokenizerTests
 
     private static BytePairTokenizer WithAdded(params (string Text, bool IsSpecial, bool IsNormalized)[] added)
     {
-        var bytes = new BytePairTrainer().Train(257).Vocabulary;
+        var bytes = new BytePairTrainer().Build(257).Vocabulary;
         return new BytePairTokenizer(new BytePairVocabulary
         {
             Tokens = [.. bytes.Tokens, .. added.Select(token => Encoding.UTF8.GetBytes(token.Text))],
@@ -161,7 +161,7 @@ public sealed class BytePairTokenizerTests
         var tokenizer = RandomText.Tokenizer(random, 257); // single bytes: every character is spread over its tokens
         for (int trial = 0; trial < 200; trial++)
         {
-            int[] ids = tokenizer.Encode(RandomText.Bytes(random, random.Next(40)));
+            int[] ids = tokenizer.EncodeBytes(RandomText.Bytes(random, random.Next(40)));
             var decoder = new TokenStreamDecoder(tokenizer);
             string streamed = string.Concat(ids.Select(decoder.Append)) + decoder.Finish();
             Assert.True(tokenizer.Decode(ids) == streamed, $"seed {seed}: {string.Join(' ', ids)}");

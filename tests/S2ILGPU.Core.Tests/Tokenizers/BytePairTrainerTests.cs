@@ -16,7 +16,7 @@ public sealed class BytePairTrainerTests
         var trainer = new BytePairTrainer();
         foreach (string text in (string[])["low", "low", "low", "lower low"])
             trainer.Add(Encoding.UTF8.GetBytes(text));
-        var tokenizer = trainer.Train(1000);
+        var tokenizer = trainer.Build(1000);
         Assert.Equal([('l', 'o', 256), (256, 'w', 257)], tokenizer.Vocabulary.Merges);
         Assert.Equal(259, tokenizer.VocabularySize);
         Assert.Equal("low"u8, tokenizer.TokenBytes(257));
@@ -30,7 +30,7 @@ public sealed class BytePairTrainerTests
         var trainer = new BytePairTrainer();
         foreach (string text in (string[])["aaaa", "aaa", "aaa"])
             trainer.Add(Encoding.UTF8.GetBytes(text));
-        var tokenizer = trainer.Train(1000);
+        var tokenizer = trainer.Build(1000);
         Assert.Equal([('a', 'a', 256), (256, 'a', 257)], tokenizer.Vocabulary.Merges);
         Assert.Equal([257], tokenizer.Encode("aaa"));
     }
@@ -49,7 +49,7 @@ public sealed class BytePairTrainerTests
             text += RandomText.Mixed(random, 100);
             var trainer = new BytePairTrainer();
             trainer.Add(Encoding.UTF8.GetBytes(text));
-            var actual = trainer.Train(256 + 80 + 1).Vocabulary.Merges;
+            var actual = trainer.Build(256 + 80 + 1).Vocabulary.Merges;
             var expected = LearnByDefinition(Encoding.UTF8.GetBytes(text), 80);
             Assert.True(expected.SequenceEqual(actual),
                 $"seed {seed}: merge {expected.Zip(actual).TakeWhile(p => p.First == p.Second).Count()} differs of "
@@ -67,9 +67,9 @@ public sealed class BytePairTrainerTests
             forwards.Add(Encoding.UTF8.GetBytes(document));
         foreach (string document in documents.Reverse())
             backwards.Add(Encoding.UTF8.GetBytes(document));
-        var first = forwards.Train(500).Vocabulary;
-        Assert.True(first.Merges.SequenceEqual(forwards.Train(500).Vocabulary.Merges), $"seed {seed}: training twice");
-        Assert.True(first.Merges.SequenceEqual(backwards.Train(500).Vocabulary.Merges),
+        var first = forwards.Build(500).Vocabulary;
+        Assert.True(first.Merges.SequenceEqual(forwards.Build(500).Vocabulary.Merges), $"seed {seed}: training twice");
+        Assert.True(first.Merges.SequenceEqual(backwards.Build(500).Vocabulary.Merges),
             $"seed {seed}: the other order");
         Assert.Equal(first.Tokens.Count, first.Tokens.Select(t => Convert.ToHexString(t)).Distinct().Count());
     }
@@ -79,7 +79,7 @@ public sealed class BytePairTrainerTests
     {
         var trainer = new BytePairTrainer();
         trainer.Add("endend endend end"u8);
-        var tokenizer = trainer.Train(270, ["end"]);
+        var tokenizer = trainer.Build(270, ["end"]);
         Assert.Equal(1, tokenizer.Vocabulary.Tokens.Count(bytes => bytes.AsSpan().SequenceEqual("end"u8)));
         Assert.Equal([tokenizer.SpecialTokens["end"]], tokenizer.Encode("end", allowSpecial: true));
     }
@@ -99,7 +99,7 @@ public sealed class BytePairTrainerTests
     [Fact]
     public void Without_text_the_bytes_remain()
     {
-        var tokenizer = new BytePairTrainer().Train(5000);
+        var tokenizer = new BytePairTrainer().Build(5000);
         Assert.Equal(257, tokenizer.VocabularySize);
         Assert.Equal(256, tokenizer.EndOfText);
         Assert.Equal([0xC3, 0xA9], tokenizer.Encode("é"));
@@ -109,9 +109,9 @@ public sealed class BytePairTrainerTests
     public void Refuses_what_cannot_be()
     {
         var trainer = new BytePairTrainer();
-        Assert.Contains("got 256", Assert.Throws<ArgumentException>(() => trainer.Train(256)).Message);
-        Assert.Throws<ArgumentException>(() => trainer.Train(300, ["<a>", "<a>"]));
-        Assert.Throws<ArgumentException>(() => trainer.Train(300, ["a"]));
+        Assert.Contains("got 256", Assert.Throws<ArgumentException>(() => trainer.Build(256)).Message);
+        Assert.Throws<ArgumentException>(() => trainer.Build(300, ["<a>", "<a>"]));
+        Assert.Throws<ArgumentException>(() => trainer.Build(300, ["a"]));
     }
 
     private static List<(int, int, int)> LearnByDefinition(byte[] text, int count)

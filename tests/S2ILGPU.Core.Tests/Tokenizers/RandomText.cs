@@ -45,6 +45,6 @@ internal static class RandomText
         var trainer = new BytePairTrainer();
         trainer.Add(Encoding.UTF8.GetBytes(Mixed(random, 3000)));
         trainer.Add(Bytes(random, 3000));
-        return trainer.Train(vocabularySize);
+        return trainer.Build(vocabularySize);
     }
 }

@@ -103,13 +103,13 @@ public sealed class TokenDatasetTests
     [Fact]
     public void Needs_an_end_of_text_token()
     {
-        var tokenizer = new BytePairTrainer().Train(300, ["<other>"]);
+        var tokenizer = new BytePairTrainer().Build(300, ["<other>"]);
         Assert.Contains("<|endoftext|>",
             Assert.Throws<ArgumentException>(() => TokenDataset.Create(tokenizer, Documents("a"))).Message);
     }
 
     private static TokenDataset Bytes(params string[] documents) =>
-        TokenDataset.Create(new BytePairTrainer().Train(257), Documents(documents));
+        TokenDataset.Create(new BytePairTrainer().Build(257), Documents(documents));
 
     private static Corpus Documents(params string[] documents)
     {
