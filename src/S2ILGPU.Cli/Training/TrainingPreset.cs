@@ -22,33 +22,123 @@ internal sealed record TrainingPreset(string Name, TransformerConfig Model, Atte
     public static IReadOnlyList<TrainingPreset> All { get; } =
     [
         new("tiny",
-            new TransformerConfig { VocabularySize = 384, Dim = 32, Layers = 2, QueryHeads = 4, KeyValueHeads = 2,
-            HeadDim = 16, FeedForwardDim = 96, ContextTokens = 128 },
-            new LocalStrideAttention { BlockTokens = 16, LocalBlocks = 2, VerticalStride = 4, Stripes = s_byQueryHead },
-                DenseLayers: 1,
-            new TrainingOptions { Steps = 60, BatchSequences = 4, ContextTokens = 128, LearningRate = 5e-3f,
-                ValidationInterval = 20, CheckpointInterval = 20, CorpusBytes = 400_000 }),
+            new TransformerConfig
+            {
+                VocabularySize = 384,
+                Dim = 32,
+                Layers = 2,
+                QueryHeads = 4,
+                KeyValueHeads = 2,
+                HeadDim = 16,
+                FeedForwardDim = 96,
+                ContextTokens = 128,
+            },
+            new LocalStrideAttention
+            {
+                BlockTokens = 16,
+                LocalBlocks = 2,
+                VerticalStride = 4,
+                Stripes = s_byQueryHead,
+            },
+            DenseLayers: 1,
+            new TrainingOptions
+            {
+                Steps = 60,
+                BatchSequences = 4,
+                ContextTokens = 128,
+                LearningRate = 5e-3f,
+                ValidationInterval = 20,
+                CheckpointInterval = 20,
+                CorpusBytes = 400_000,
+            }),
         new("default",
-            new TransformerConfig { VocabularySize = 4096, Dim = 128, Layers = 4, QueryHeads = 8, KeyValueHeads = 4,
-            HeadDim = 16, FeedForwardDim = 352, ContextTokens = 1024 },
-            new LocalStrideAttention { BlockTokens = 16, LocalBlocks = 8, VerticalStride = 8, Stripes = s_byQueryHead },
-                DenseLayers: 1,
-            new TrainingOptions { Steps = 1200, BatchSequences = 1, ContextTokens = 1024, LearningRate = 4e-3f,
-                ValidationInterval = 200, CheckpointInterval = 200 }),
+            new TransformerConfig
+            {
+                VocabularySize = 4096,
+                Dim = 128,
+                Layers = 4,
+                QueryHeads = 8,
+                KeyValueHeads = 4,
+                HeadDim = 16,
+                FeedForwardDim = 352,
+                ContextTokens = 1024,
+            },
+            new LocalStrideAttention
+            {
+                BlockTokens = 16,
+                LocalBlocks = 8,
+                VerticalStride = 8,
+                Stripes = s_byQueryHead,
+            },
+            DenseLayers: 1,
+            new TrainingOptions
+            {
+                Steps = 1200,
+                BatchSequences = 1,
+                ContextTokens = 1024,
+                LearningRate = 4e-3f,
+                ValidationInterval = 200,
+                CheckpointInterval = 200,
+            }),
         new("base",
-            new TransformerConfig { VocabularySize = 4096, Dim = 256, Layers = 4, QueryHeads = 8, KeyValueHeads = 4,
-            HeadDim = 32, FeedForwardDim = 704, ContextTokens = 1024 },
-            new LocalStrideAttention { BlockTokens = 16, LocalBlocks = 8, VerticalStride = 8, Stripes = s_byQueryHead },
-                DenseLayers: 1,
-            new TrainingOptions { Steps = 600, BatchSequences = 2, ContextTokens = 1024, LearningRate = 3e-3f,
-                ValidationInterval = 100, CheckpointInterval = 200 }),
+            new TransformerConfig
+            {
+                VocabularySize = 4096,
+                Dim = 256,
+                Layers = 4,
+                QueryHeads = 8,
+                KeyValueHeads = 4,
+                HeadDim = 32,
+                FeedForwardDim = 704,
+                ContextTokens = 1024,
+            },
+            new LocalStrideAttention
+            {
+                BlockTokens = 16,
+                LocalBlocks = 8,
+                VerticalStride = 8,
+                Stripes = s_byQueryHead,
+            },
+            DenseLayers: 1,
+            new TrainingOptions
+            {
+                Steps = 600,
+                BatchSequences = 2,
+                ContextTokens = 1024,
+                LearningRate = 3e-3f,
+                ValidationInterval = 100,
+                CheckpointInterval = 200,
+            }),
         new("small",
-            new TransformerConfig { VocabularySize = 8192, Dim = 512, Layers = 8, QueryHeads = 8, KeyValueHeads = 4,
-            HeadDim = 64, FeedForwardDim = 1408, ContextTokens = 4096 },
-            new LocalStrideAttention { BlockTokens = 32, LocalBlocks = 8, VerticalStride = 8, Stripes = s_byQueryHead },
-                DenseLayers: 2,
-            new TrainingOptions { Steps = 5000, BatchSequences = 4, ContextTokens = 4096, LearningRate = 1e-3f,
-                ValidationInterval = 100, CheckpointInterval = 100, CorpusBytes = 60_000_000 }),
+            new TransformerConfig
+            {
+                VocabularySize = 8192,
+                Dim = 512,
+                Layers = 8,
+                QueryHeads = 8,
+                KeyValueHeads = 4,
+                HeadDim = 64,
+                FeedForwardDim = 1408,
+                ContextTokens = 4096,
+            },
+            new LocalStrideAttention
+            {
+                BlockTokens = 32,
+                LocalBlocks = 8,
+                VerticalStride = 8,
+                Stripes = s_byQueryHead,
+            },
+            DenseLayers: 2,
+            new TrainingOptions
+            {
+                Steps = 5000,
+                BatchSequences = 4,
+                ContextTokens = 4096,
+                LearningRate = 1e-3f,
+                ValidationInterval = 100,
+                CheckpointInterval = 100,
+                CorpusBytes = 60_000_000,
+            }),
     ];
 
     /// <summary>The preset of a name.</summary>

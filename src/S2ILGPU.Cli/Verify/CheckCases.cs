@@ -46,8 +46,12 @@ internal static class CheckCases
     public static IReadOnlyList<CheckCase> Small { get; } =
     [
         new("blocks of 16, L2 s3, GQA, odd length", Stride(2, 3), 2, 1, 16, 83) { HasLogSumExpGradient = true },
-        new("fewer queries than keys, packed, blocks of 64", Stride(1, 2), 1, 1, 64, 130, 20) { QueryCounts = [17, 5],
-            IsPacked = true, PaddingRows = 3 },
+        new("fewer queries than keys, packed, blocks of 64", Stride(1, 2), 1, 1, 64, 130, 20)
+        {
+            QueryCounts = [17, 5],
+            IsPacked = true,
+            PaddingRows = 3,
+        },
         new("empty rows, non-causal, blocks of 32", NonCausalHoles, 1, 1, 32, 70) { PaddingRows = 5 },
         new("NaN and infinity", Dense, 1, 1, 16, 37) { Damages = 2 },
     ];

@@ -69,8 +69,12 @@ internal unsafe struct CopyKernel : IRangeKernel
             Planes = _extents[1],
             Rows = (int)_extents[2],
             Columns = (int)_extents[3],
-            FromOuter = (nint)_fromStrides[0], FromPlane = (nint)_fromStrides[1], FromStride = (nint)_fromStrides[3],
-            ToOuter = (nint)_toStrides[0], ToPlane = (nint)_toStrides[1], ToStride = (nint)_toStrides[2],
+            FromOuter = (nint)_fromStrides[0],
+            FromPlane = (nint)_fromStrides[1],
+            FromStride = (nint)_fromStrides[3],
+            ToOuter = (nint)_toStrides[0],
+            ToPlane = (nint)_toStrides[1],
+            ToStride = (nint)_toStrides[2],
             Count = _extents[0] * _extents[1]
                 * ((_extents[2] + TransposeKernel.RowsAtOnce - 1) / TransposeKernel.RowsAtOnce),
         };
