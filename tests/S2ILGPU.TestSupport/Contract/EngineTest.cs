@@ -23,8 +23,9 @@ public abstract class EngineTest : IDisposable
     /// </summary>
     public static Action<int>? RunStarts { get; set; }
 
-    /// <summary>Creates the engine under test when it is first needed. Its memory is full of NaN when it is handed out, so that a call that
-    /// reads unwritten memory shows; factories of other engines than the CPU's see to that themselves.</summary>
+    /// <summary>Creates the engine under test when it is first needed. Its memory is full of NaN when it is handed out,
+    /// so that a call that reads unwritten memory shows; factories of other engines than the CPU's see to that
+    /// themselves.</summary>
     protected EngineTest(Func<IEngine> create) => _tested = new Lazy<IEngine>(() =>
     {
         var engine = create();

@@ -37,7 +37,8 @@ internal struct BackwardArguments
     public RowStrides Gradient2Rows;
 
     /// <summary>[row tiles, 4, 2]: for each 16 rows of a row tile 1 if a gradient of R1, and of R2, is not finite, else
-    /// 0; <see cref="Portable.PortableBackward.Repair"/> computes them again. Written where the launch computes it.</summary>
+    /// 0; <see cref="Portable.PortableBackward.Repair"/> computes them again. Written where the launch computes
+    /// it.</summary>
     public ArrayView<int> NonFinite;
 
     /// <summary>c = scale log2(e); positive.</summary>

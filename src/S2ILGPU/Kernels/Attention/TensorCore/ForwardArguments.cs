@@ -29,7 +29,8 @@ internal struct ForwardArguments
     public ArrayView<float> LogSumExp;
 
     /// <summary>[row tiles, 8]: for each 16 rows of a row tile 1 if one of them has an output that is not finite beside
-    /// a log-sum-exp that is, else 0; <see cref="Portable.PortableForward.Repair"/> computes them again. Written.</summary>
+    /// a log-sum-exp that is, else 0; <see cref="Portable.PortableForward.Repair"/> computes them again.
+    /// Written.</summary>
     public ArrayView<int> NonFinite;
 
     /// <summary>H, and Nq of <see cref="LogSumExp"/>.</summary>
