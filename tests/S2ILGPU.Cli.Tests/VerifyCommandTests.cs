@@ -64,7 +64,7 @@ public sealed class VerifyCommandTests : IDisposable
         }
     }
 
-    [Theory]
+    [LongTheory]
     [InlineData("forward fp32")]
     [InlineData("backward fp32")]
     [InlineData("decode fp32")]

@@ -46,13 +46,13 @@ internal static class Sweeps
         PortableAttentionTests.AllKeys, kind: keys => keys.Placement, 1);
 
     public static AttentionCase[] TensorCores { get; } = TestScale.Sample("tensor cores on the emulated device",
-        TensorCoreAttentionTests.AllCases, 2);
+        TensorCoreAttentionTests.AllCases, 1);
 
-    public static int EmulatedDecodeShare { get; } = TestScale.OneOf("decoding on the emulated device", 10);
+    public static int EmulatedDecodeShare { get; } = TestScale.OneOf("decoding on the emulated device", 16);
 
-    public static int EmulatedForwardShare { get; } = TestScale.OneOf("forward on the emulated device", 4);
+    public static int EmulatedForwardShare { get; } = TestScale.OneOf("forward on the emulated device", 8);
 
-    public static int EmulatedBackwardShare { get; } = TestScale.OneOf("backward on the emulated device", 5);
+    public static int EmulatedBackwardShare { get; } = TestScale.OneOf("backward on the emulated device", 10);
 
     public static int[] PortableGradients { get; } = TestScale.Sample("portable gradients", Enumerable.Range(0, 4), 1);
 
