@@ -45,7 +45,7 @@ public sealed class KernelArguments
         long elementBytes = SizeOf(type.GetGenericArguments()[0]);
         if (bytes % elementBytes != 0)
             throw new ArgumentException(
-                $"{path}: {bytes} bytes are no whole number of elements of {elementBytes} bytes");
+                $"{path}: {bytes} bytes are not a multiple of elements of {elementBytes} bytes");
         MemoryMarshal.Write(_bytes.AsSpan(offset), address);
         MemoryMarshal.Write(_bytes.AsSpan(offset + 8), bytes / elementBytes);
         return this;
