@@ -97,6 +97,7 @@ public sealed class BlockLayout
             throw new ArgumentException(
                 $"a layout of {pattern.PatternHeads} heads with {keyBlocks} blocks each does not fit into an array");
 
+        CheckSize(pattern, first, keyBlocks);
         var rowStarts = new int[pattern.PatternHeads * (keyBlocks - first) + 1];
         var entries = new BlockRowBuilder();
         for (int head = 0, row = 0; head < pattern.PatternHeads; head++)
@@ -148,6 +149,27 @@ public sealed class BlockLayout
     // Threads that ask at the same time may both transpose; all of them get the same result.
     private KeyColumns Transpose() =>
         Interlocked.CompareExchange(ref _transposed, KeyColumns.Of(this), null) ?? _transposed;
+
+    // A layout that is far too large is refused at once, by rows in equal distances, and not after it has filled the
+    // memory. Near the limit the rows themselves decide.
+    private static void CheckSize(AttentionPattern pattern, int firstRow, int keyBlocks)
+    {
+        const int Samples = 64;
+        int rows = keyBlocks - firstRow;
+        if (rows < 16 * Samples)
+            return;
+        double kept = 0;
+        var row = new BlockRowBuilder();
+        for (int head = 0; head < pattern.PatternHeads; head++)
+            for (int sample = 0; sample < Samples; sample++)
+            {
+                row.Clear();
+                pattern.AppendRow(head, firstRow + (int)((sample + 0.5) * rows / Samples), keyBlocks, row);
+                kept += (double)row.Count * rows / Samples;
+                if (kept > 2.0 * Array.MaxLength)
+                    throw BlockRowBuilder.TooManyBlocks();
+            }
+    }
 
     private static void CheckRow(AttentionPattern pattern, int head, int queryBlock, int keyBlocks,
         ReadOnlySpan<int> entries)

@@ -51,14 +51,16 @@ public sealed class BlockRowBuilder
         if (capacity <= _blocks.Length)
             return;
         if (capacity > Array.MaxLength)
-            throw new ArgumentException(
-                $"a layout holds at most {Array.MaxLength} kept blocks; use larger blocks, fewer tokens or a sparser "
-                + $"pattern");
+            throw TooManyBlocks();
         var grown = GC.AllocateUninitializedArray<int>(
             (int)Math.Min(Math.Max(capacity, 2L * _blocks.Length), Array.MaxLength));
         Blocks.CopyTo(grown);
         _blocks = grown;
     }
+
+    /// <summary>The error of a layout that no array holds.</summary>
+    internal static ArgumentException TooManyBlocks() => new(
+        $"a layout holds at most {Array.MaxLength} kept blocks; use larger blocks, fewer tokens or a sparser pattern");
 
     /// <summary>Hands over the memory, which may be longer than <see cref="Count"/>.</summary>
     internal int[] Detach()

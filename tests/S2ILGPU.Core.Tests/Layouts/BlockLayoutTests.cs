@@ -33,6 +33,17 @@ public sealed class BlockLayoutTests
         }
     }
 
+    [Fact]
+    public void More_blocks_than_an_array_holds_are_refused_before_they_fill_the_memory()
+    {
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        foreach (var pattern in new AttentionPattern[] { new DensePattern(1, 1, 64),
+            new LocalStridePattern(8, 8, 64, localBlocks: 16, verticalStride: 8) })
+            Assert.Contains("at most 2147483591 kept blocks",
+                Assert.Throws<ArgumentException>(() => BlockLayout.Create(pattern, int.MaxValue)).Message);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1L << 30);
+    }
+
     private static void CheckAgainstPattern(BlockLayout layout, string context)
     {
         var pattern = layout.Pattern;
