@@ -11,7 +11,7 @@ public sealed class LongFactAttribute : FactAttribute
     /// <summary>A test of the full setting.</summary>
     public LongFactAttribute([CallerFilePath] string? file = null, [CallerLineNumber] int line = -1) : base(file, line)
     {
-        (Skip, SkipType, SkipUnless) = (Reason, typeof(TestScale), nameof(TestScale.IsFull));
+        Skip = TestScale.IsFull ? null : Reason;
     }
 }
 
@@ -22,6 +22,6 @@ public sealed class LongTheoryAttribute : TheoryAttribute
     public LongTheoryAttribute([CallerFilePath] string? file = null, [CallerLineNumber] int line = -1)
         : base(file, line)
     {
-        (Skip, SkipType, SkipUnless) = (LongFactAttribute.Reason, typeof(TestScale), nameof(TestScale.IsFull));
+        Skip = TestScale.IsFull ? null : LongFactAttribute.Reason;
     }
 }
