@@ -24,10 +24,14 @@ internal sealed class BackwardPlan
     public const int RowsPerItem = 1024;
 
     private BackwardSequence[] _sequences = [];
-    private int _count;
+    private int _count, _itemsPerHead;
+    private HeadRange _heads;
 
-    /// <summary>Number of items.</summary>
-    public int Items { get; private set; }
+    /// <summary>Number of items: KV head by KV head.</summary>
+    public int Items => checked(_heads.Count * _itemsPerHead);
+
+    /// <summary>About how many tiles of keys read each row of Q and dO, were all of them needed alike.</summary>
+    public double ReadsPerRow { get; private set; }
 
     /// <summary>Number of items of a pass that goes by rows: (sequence, head, some rows), the rows counted as in the
     /// longest sequence.</summary>
@@ -51,8 +55,9 @@ internal sealed class BackwardPlan
         var sequences = a.Sequences.Sequences;
         if (_sequences.Length < sequences.Length)
             _sequences = new BackwardSequence[sequences.Length];
-        (_count, Items, QueryRows, GradientRows, HasRanges) = (sequences.Length, 0, 0, 0, false);
+        (_count, _itemsPerHead, QueryRows, GradientRows, HasRanges) = (sequences.Length, 0, 0, 0, false);
         int heads = a.Query.Shape[2], keyValueHeads = a.Key.Shape[2], longest = 0;
+        _heads = new HeadRange(0, keyValueHeads);
         long allBlocks = 0, queries = 0;
         foreach (var s in sequences)
             (allBlocks, queries, longest) = (allBlocks + KeptBlocks(a.Layout, s), queries + s.QueryCount,
@@ -66,12 +71,14 @@ internal sealed class BackwardPlan
                 / Math.Max(1, allBlocks * keyValueHeads) + 1;
             int ranges =
                 (int)Math.Max(1, Math.Min(Math.Min(wanted, mostRanges), TilesOf(sequences[s]) / MinTilesPerRange));
-            _sequences[s] = new BackwardSequence(sequences[s], Items, QueryRows, GradientRows, ranges);
-            Items = checked(Items + ranges * keyValueHeads);
+            _sequences[s] = new BackwardSequence(sequences[s], _itemsPerHead, QueryRows, GradientRows, ranges);
+            _itemsPerHead += ranges;
             QueryRows += (long)heads * sequences[s].QueryCount;
             GradientRows += (long)heads * ranges * sequences[s].QueryCount;
             HasRanges |= ranges > 1;
         }
+        ReadsPerRow = (double)allBlocks * a.Layout.BlockTokens * a.Layout.BlockTokens / TokenGroup.MaxTokens
+            / Math.Max(1, queries);
         if (HasRanges)
             return;
         GradientRows = 0;
@@ -97,16 +104,22 @@ internal sealed class BackwardPlan
         return Math.Clamp(firstKey - sequence.FirstQueryPosition, 0, sequence.QueryCount);
     }
 
-    /// <summary>The sequence that an item belongs to.</summary>
-    public int SequenceOf(int item)
+    /// <summary>Restricts the items to some KV heads.</summary>
+    public void Select(HeadRange heads) => _heads = heads;
+
+    /// <summary>The sequence, KV head and range of an item.</summary>
+    public (int Sequence, int Head, int Range) this[int item]
     {
-        int low = 0, high = _count - 1;
-        while (low < high)
+        get
         {
-            int middle = (low + high + 1) / 2;
-            (low, high) = _sequences[middle].FirstItem <= item ? (middle, high) : (low, middle - 1);
+            int inHead = item % _itemsPerHead, low = 0, high = _count - 1;
+            while (low < high)
+            {
+                int middle = (low + high + 1) / 2;
+                (low, high) = _sequences[middle].FirstItem <= inHead ? (middle, high) : (low, middle - 1);
+            }
+            return (low, _heads.First + item / _itemsPerHead, inHead - _sequences[low].FirstItem);
         }
-        return low;
     }
 
     /// <summary>Number of key tiles of a sequence.</summary>
@@ -147,11 +160,12 @@ internal sealed class BackwardPlan
     }
 }
 
-/// <summary>The items of one sequence: (KV head, range), counted as <c>head * Ranges + range</c>.</summary>
+/// <summary>The items of one sequence: the ranges of its keys, for each KV head.</summary>
 /// <param name="Sequence">The sequence.</param>
-/// <param name="FirstItem">Its first item.</param>
+/// <param name="FirstItem">Its first item among those of a KV head.</param>
 /// <param name="FirstRow">First row of its statistics, head by head.</param>
-/// <param name="FirstGradientRow">First row of its dQ when there are ranges: item by item, head by head.</param>
+/// <param name="FirstGradientRow">First row of its dQ when there are ranges: KV head by KV head, range by range, head by
+/// head.</param>
 /// <param name="Ranges">Ranges that the keys are cut into.</param>
 internal readonly record struct BackwardSequence(Sequence Sequence, int FirstItem, long FirstRow, long FirstGradientRow,
     int Ranges);

@@ -23,7 +23,7 @@ internal readonly unsafe ref struct BackwardQueries(TokenRows query, TokenRows o
 
 /// <summary>
 /// The gradients that a tile of up to 64 keys takes part in. Lanes are keys: <c>P = exp(scale Q K^T - LSE), dS = P (dO
-/// V^T - delta)</c>, then <c>dV += P^T dO, dK += dS^T Q, dQ += dS K</c>. Queries come in groups of up to 64.
+/// V^T - delta)</c>, then <c>dV^T += dO^T P, dK^T += Q^T dS, dQ += dS K</c>. Queries come in groups of up to 64.
 /// </summary>
 /// <remarks>Belongs to one worker.</remarks>
 internal sealed unsafe class BackwardTile<T>
@@ -39,10 +39,12 @@ internal sealed unsafe class BackwardTile<T>
     private const int Lanes = MaxKeys, Queries = TokenGroup.MaxTokens;
 
     private readonly TokenGroup _keys = new(), _group = new();
-    private float* _keyTransposed, _valueTransposed;                              // [D, lanes]
-    private float* _keyCopy, _queryCopy, _gradientCopy;                           // [64, padded D]
-    private float* _probability, _scoreGradient;                                  // [queries, lanes]
-    private float* _keyGradient, _valueGradient;                                  // [keys, padded D]
+    private float* _keyTransposed, _valueTransposed;                              // panels of lanes of [D, pair]
+    private float* _keyGradient, _valueGradient;                                  // panels of lanes of [D, pair]
+    private float* _probability, _scoreGradient;                                  // panels of lanes of [queries, pair]
+    private float* _scoreGradientRows;                                            // [queries, lanes]
+    private float* _keyCopy, _queryCopy, _gradientCopy;                           // [64, padded D], [64, D], [64, D]
+    private float* _queryTiles, _gradientTiles;                                   // packed Q and dO
     private float* _shift, _delta, _firstQuery;                                   // [queries], [queries], [lanes]
     private float* _key;
     private nint _keyStride;
@@ -51,9 +53,12 @@ internal sealed unsafe class BackwardTile<T>
     /// <summary>D rounded up to whole registers.</summary>
     public static int PaddedDim(int headDim) => (headDim + T.Count - 1) / T.Count * T.Count;
 
+    private static int Pair => RegisterKernels<T>.PairWidth;
+
     /// <summary>Floats of scratch memory for a head size.</summary>
     public static long ScratchFloats(int headDim) =>
-        2L * headDim * Lanes + 5L * Queries * PaddedDim(headDim) + 2 * Queries * Lanes + 3 * Lanes;
+        4L * headDim * Lanes + 3L * Queries * Lanes + Queries * (PaddedDim(headDim) + 2L * headDim)
+        + 2L * TokenRows.PackedFloats<T>(headDim) + 3 * Lanes;
 
     /// <summary>Gives the tile its scratch memory.</summary>
     public void Prepare(float* scratch, int headDim)
@@ -62,14 +67,17 @@ internal sealed unsafe class BackwardTile<T>
         _paddedDim = PaddedDim(headDim);
         _keyTransposed = scratch;
         _valueTransposed = _keyTransposed + headDim * Lanes;
-        _probability = _valueTransposed + headDim * Lanes;
+        _keyGradient = _valueTransposed + headDim * Lanes;
+        _valueGradient = _keyGradient + headDim * Lanes;
+        _probability = _valueGradient + headDim * Lanes;
         _scoreGradient = _probability + Queries * Lanes;
-        _keyCopy = _scoreGradient + Queries * Lanes;
+        _scoreGradientRows = _scoreGradient + Queries * Lanes;
+        _keyCopy = _scoreGradientRows + Queries * Lanes;
         _queryCopy = _keyCopy + Queries * _paddedDim;
-        _gradientCopy = _queryCopy + Queries * _paddedDim;
-        _keyGradient = _gradientCopy + Queries * _paddedDim;
-        _valueGradient = _keyGradient + Queries * _paddedDim;
-        _shift = _valueGradient + Queries * _paddedDim;
+        _gradientCopy = _queryCopy + Queries * headDim;
+        _queryTiles = _gradientCopy + Queries * headDim;
+        _gradientTiles = _queryTiles + TokenRows.PackedFloats<T>(headDim);
+        _shift = _gradientTiles + TokenRows.PackedFloats<T>(headDim);
         _delta = _shift + Queries;
         _firstQuery = _delta + Queries;
     }
@@ -83,13 +91,17 @@ internal sealed unsafe class BackwardTile<T>
         _blocks = (_keyCount + blockTokens - 1) / blockTokens;
         if (_columns != _keyCount)
             new Span<float>(_keyTransposed, 2 * _headDim * Lanes).Clear();
-        BlockMoves<T>.Transpose((float*)keys.At(firstKey), keys.Stride, _keyCount, _headDim, _keyTransposed, Lanes,
-            scale * SimdMath.Log2E);
-        BlockMoves<T>.Transpose((float*)values.At(firstKey), values.Stride, _keyCount, _headDim,
-            _valueTransposed, Lanes, 1);
+        for (int lane = 0, run; lane < _keyCount; lane += run)
+        {
+            run = Math.Min(Pair, _keyCount - lane);
+            BlockMoves<T>.Transpose((float*)keys.At(firstKey) + lane * keys.Stride, keys.Stride, run, _headDim,
+                _keyTransposed + lane * _headDim, Pair, scale * SimdMath.Log2E);
+            BlockMoves<T>.Transpose((float*)values.At(firstKey) + lane * values.Stride, values.Stride, run, _headDim,
+                _valueTransposed + lane * _headDim, Pair, 1);
+        }
         _keys.SetRange(firstKey, _keyCount);
         _key = keys.Rows<T>(_keys, _paddedDim, _keyCopy, out _keyStride);
-        new Span<float>(_keyGradient, 2 * Queries * _paddedDim).Clear();
+        new Span<float>(_keyGradient, 2 * Lanes * _headDim).Clear();
     }
 
     /// <summary>First position of the queries that <see cref="Add"/> takes next; beyond all positions when there are
@@ -102,35 +114,45 @@ internal sealed unsafe class BackwardTile<T>
     /// <summary>Adds what the queries found last contribute.</summary>
     public void Add(in BackwardQueries queries, bool isCausal, int blockTokens)
     {
-        float* query = queries.Query.Rows<T>(_group, _paddedDim, _queryCopy, out nint queryStride);
-        float* gradient = queries.OutputGradient.Rows<T>(_group, _paddedDim, _gradientCopy, out nint gradientStride);
+        float* query = queries.Query.Rows<T>(_group, _headDim, _queryCopy, out nint queryStride);
+        float* gradient = queries.OutputGradient.Rows<T>(_group, _headDim, _gradientCopy, out nint gradientStride);
         GatherStatistics(queries);
-        int rows = _group.Tokens;
         SetSpan(isCausal, blockTokens);
-        var scores = new Product { A = query, RowStride = queryStride, B = _keyTransposed + _spanStart, BStride = Lanes,
-            C = _probability + _spanStart, CStride = Lanes, Steps = _headDim };
-        RegisterKernels<T>.Multiply<AnyStride, UnitStride, Overwrite<T>>(scores, rows, _spanColumns, default);
+        int rows = _group.Tokens, height = RegisterKernels<T>.Height, end = _spanStart + _spanColumns;
+        var scores = new Product { A = query, RowStride = queryStride, B = _keyTransposed, BStride = Pair,
+            C = _probability, CStride = Pair, Steps = _headDim };
+        var toScores = new PanelStrides(Pair * _headDim, Pair * Queries);
+        RegisterKernels<T>.MultiplyPanels<AnyStride, UnitStride, Overwrite<T>>(scores, toScores, rows, _spanStart, end,
+            default);
         Probabilities(isCausal, blockTokens);
-        var differences = scores with { A = gradient, RowStride = gradientStride, B = _valueTransposed + _spanStart,
-            C = _scoreGradient + _spanStart };
-        RegisterKernels<T>.Multiply<AnyStride, UnitStride, WeightedDifference<T>>(differences, rows, _spanColumns,
-            new(_probability + _spanStart, Lanes, _delta));
-        int offset = _spanStart * _paddedDim;
-        var values = new Product { A = _probability + _spanStart, StepStride = Lanes, B = gradient,
-            BStride = gradientStride,
-            C = _valueGradient + offset, CStride = _paddedDim, Steps = rows };
-        RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(values, _spanKeys, _paddedDim, default);
-        var keys = values with { A = _scoreGradient + _spanStart, B = query, BStride = queryStride,
-            C = _keyGradient + offset };
-        RegisterKernels<T>.Multiply<UnitStride, AnyStride, Accumulate<T>>(keys, _spanKeys, _paddedDim, default);
+        var differences = scores with { A = gradient, RowStride = gradientStride, B = _valueTransposed,
+            C = _scoreGradient };
+        RegisterKernels<T>.MultiplyPanels<AnyStride, UnitStride, WeightedDifference<T>>(differences, toScores, rows,
+            _spanStart, end, new((nint)(_probability - _scoreGradient), _delta, _scoreGradientRows, Lanes));
+        var values = new Product { A = queries.OutputGradient.Tiles<T>(_group, _gradientTiles, out nint tileStride),
+            B = _probability, BStride = Pair, C = _valueGradient, CStride = Pair, Steps = rows };
+        var fromScores = new PanelStrides(Pair * Queries, Pair * _headDim, tileStride - height);
+        RegisterKernels<T>.MultiplyPanels<UnitStride, TileStep<T>, Accumulate<T>>(values, fromScores, _headDim,
+            _spanStart, end, default);
+        var keys = values with { A = queries.Query.Tiles<T>(_group, _queryTiles, out tileStride), B = _scoreGradient,
+            C = _keyGradient };
+        RegisterKernels<T>.MultiplyPanels<UnitStride, TileStep<T>, Accumulate<T>>(keys,
+            fromScores with { TileGap = tileStride - height }, _headDim, _spanStart, end, default);
         AddQueryGradients(queries);
     }
 
     /// <summary>Writes dK and dV of the tile's keys.</summary>
     /// <returns>Whether all of them are finite.</returns>
     public bool End(float* keyGradient, nint keyStride, float* valueGradient, nint valueStride, float scale) =>
-        BlockMoves<T>.Scale(_keyGradient, _paddedDim, _keyCount, _headDim, keyGradient, keyStride, scale)
-        & BlockMoves<T>.Scale(_valueGradient, _paddedDim, _keyCount, _headDim, valueGradient, valueStride, 1);
+        Write(_keyGradient, keyGradient, keyStride, scale) & Write(_valueGradient, valueGradient, valueStride, 1);
+
+    private bool Write(float* panels, float* rows, nint stride, float scale)
+    {
+        for (int lane = 0; lane < _keyCount; lane += Pair)
+            BlockMoves<T>.Transpose(panels + lane * _headDim, Pair, _headDim, Math.Min(Pair, _keyCount - lane),
+                rows + lane * stride, stride, scale);
+        return BlockMoves<T>.AreFinite(rows, stride, _keyCount, _headDim);
+    }
 
     // The lanes between the first and the last key that the group sees: of a tile of small blocks often only one block,
     // at the diagonal the half of a block.
@@ -187,32 +209,42 @@ internal sealed unsafe class BackwardTile<T>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Exponentials(int firstRow, int rows)
     {
-        for (int row = firstRow; row < firstRow + rows; row++)
+        for (int lane = _spanStart; lane < _spanStart + _spanColumns; lane += T.Count)
         {
-            T shift = T.Create(_shift[row]);
-            float* p = _probability + row * Lanes;
-            for (int lane = _spanStart; lane < _spanStart + _spanColumns; lane += T.Count)
-                T.Store(SimdMath.Exp2(T.Load(p + lane) - shift), p + lane);
+            float* p = Panel(lane) + firstRow * Pair, shift = _shift + firstRow;
+            int row = 0;
+            for (; row + 2 <= rows; row += 2, p += 2 * Pair, shift += 2)
+            {
+                T p0 = T.Load(p) - T.Create(shift[0]), p1 = T.Load(p + Pair) - T.Create(shift[1]);
+                SimdMath.Exp2(ref p0, ref p1);
+                T.Store(p0, p);
+                T.Store(p1, p + Pair);
+            }
+            for (; row < rows; row++, p += Pair, shift++)
+                T.Store(SimdMath.Exp2(T.Load(p) - T.Create(*shift)), p);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void MaskedExponentials(int firstRow, int rows, int position)
     {
-        for (int row = firstRow; row < firstRow + rows; row++, position++)
+        for (int lane = _spanStart; lane < _spanStart + _spanColumns; lane += T.Count)
         {
-            T shift = T.Create(_shift[row]), query = T.Create(position);
-            float* p = _probability + row * Lanes;
-            for (int lane = _spanStart; lane < _spanStart + _spanColumns; lane += T.Count)
-                T.Store(T.SelectGreaterOrEqual(query, T.Load(_firstQuery + lane),
-                    SimdMath.Exp2(T.Load(p + lane) - shift), T.Zero), p + lane);
+            float* p = Panel(lane) + firstRow * Pair;
+            T first = T.Load(_firstQuery + lane);
+            for (int row = 0; row < rows; row++, p += Pair)
+                T.Store(T.SelectGreaterOrEqual(T.Create(position + row), first,
+                    SimdMath.Exp2(T.Load(p) - T.Create(_shift[firstRow + row])), T.Zero), p);
         }
     }
+
+    // The probabilities of a lane.
+    private float* Panel(int lane) => _probability + (lane - lane % Pair) * Queries + lane % Pair;
 
     // dQ += dS K, piece by piece because the rows of dQ are apart.
     private void AddQueryGradients(in BackwardQueries queries)
     {
-        var product = new Product { A = _scoreGradient + _spanStart, RowStride = Lanes,
+        var product = new Product { A = _scoreGradientRows + _spanStart, RowStride = Lanes,
             B = _key + _spanStart * _keyStride, BStride = _keyStride,
             CStride = _paddedDim, Steps = _spanKeys };
         for (int piece = 0; piece < _group.Pieces; product.A += _group.Count[piece++] * Lanes)

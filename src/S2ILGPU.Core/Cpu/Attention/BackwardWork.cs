@@ -17,9 +17,11 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
     private readonly StatisticsPass _statistics;
     private readonly RangeSum _rangeSum;
     private readonly ExactPass _exact;
+    private readonly HeadCopies<T> _copies = new();
     private bool[] _isBeyondRange = [];                                           // [sequences, KV heads]
     private AttentionBackwardArguments _arguments;
-    private HeadTensor _query, _key, _value, _outputGradient, _queryGradient, _keyGradient, _valueGradient;
+    private HeadTensor _key, _value, _queryGradient, _keyGradient, _valueGradient;
+    private HeadCopy _query, _outputGradient;
     // [rows], [rows], [gradient rows, padded D]
     private float* _shift, _delta, _gradients;
     private int _heads, _group, _headDim, _paddedDim;
@@ -41,10 +43,10 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         (_heads, _headDim) = (arguments.Query.Shape[2], arguments.Query.Shape[3]);
         _group = _heads / arguments.Key.Shape[2];
         _paddedDim = BackwardTile<T>.PaddedDim(_headDim);
-        (_query, _key, _value) = (HeadTensor.Of(arguments.Query), HeadTensor.Of(arguments.Key),
-            HeadTensor.Of(arguments.Value));
-        (_outputGradient, _queryGradient) = (HeadTensor.Of(arguments.OutputGradient),
-            HeadTensor.Of(arguments.QueryGradient));
+        (_query, _outputGradient) = (new HeadCopy(HeadTensor.Of(arguments.Query)),
+            new HeadCopy(HeadTensor.Of(arguments.OutputGradient)));
+        (_key, _value) = (HeadTensor.Of(arguments.Key), HeadTensor.Of(arguments.Value));
+        _queryGradient = HeadTensor.Of(arguments.QueryGradient);
         (_keyGradient, _valueGradient) = (HeadTensor.Of(arguments.KeyGradient), HeadTensor.Of(arguments.ValueGradient));
         _plan.Make(arguments);
         Reserve();
@@ -54,7 +56,7 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         _isBeyondRange.AsSpan(0, units).Clear();
         _statistics.Begin();
         pool.Run(_plan.ItemsByRows, _statistics);
-        pool.Run(_plan.Items, this);
+        RunItems(pool);
         if (_plan.HasRanges)
             pool.Run(_plan.ItemsByRows, _rangeSum);
         if (_isBeyondRange.AsSpan(0, units).Contains(true))
@@ -64,9 +66,8 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
 
     public void Execute(int item, int worker)
     {
-        int s = _plan.SequenceOf(item);
+        var (s, head, range) = _plan[item];
         ref readonly var plan = ref _plan.Sequences[s];
-        int head = (item - plan.FirstItem) / plan.Ranges, range = (item - plan.FirstItem) % plan.Ranges;
         int patternHead = _arguments.Layout.Pattern.PatternHeadOf(head * _group);
         var (start, end) = BackwardPlan.TilesOf(_arguments.Layout, plan, patternHead, range);
         float* gradients = _plan.HasRanges ? RangeGradients(plan, head, range)
@@ -90,9 +91,33 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
 
     public void Dispose()
     {
+        _copies.Dispose();
         _tileScratch.Dispose();
         _rowScratch.Dispose();
         _gradientScratch.Dispose();
+    }
+
+    // The items, on copies of Q and dO where they pay.
+    private void RunItems(WorkerPool pool)
+    {
+        var shape = _arguments.Query.Shape;
+        int copied = _plan.ReadsPerRow < HeadCopies<T>.ReadsWorthCopy ? 0
+            : HeadCopies<T>.HeadsAtATime(shape, 4, pool.Workers), keyValueHeads = _heads / _group;
+        if (copied < _group)
+        {
+            pool.Run(_plan.Items, this);
+            return;
+        }
+        _query.CopiesRows = !TokenRows.ReadsWell(_query.Source, _headDim);
+        _outputGradient.CopiesRows = !TokenRows.ReadsWell(_outputGradient.Source, _headDim);
+        (_query.Packs, _outputGradient.Packs) = (true, true);
+        for (int first = 0, end; first < keyValueHeads; first = end)
+        {
+            end = Math.Min(keyValueHeads, first + copied / _group);
+            _copies.Run(ref _query, ref _outputGradient, shape, new HeadRange(first * _group, end * _group), pool);
+            _plan.Select(new HeadRange(first, end));
+            pool.Run(_plan.Items, this);
+        }
     }
 
     private void Reserve()
@@ -126,8 +151,9 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
             int head = keyValueHead * _group + h;
             long row = plan.FirstRow + (long)head * sequence.QueryCount;
             var queries = new BackwardQueries(
-                Rows(_query, sequence.Batch, sequence.QueryStart - firstQuery, head),
-                Rows(_outputGradient, sequence.Batch, sequence.QueryStart - firstQuery, head),
+                _query.Of(sequence.Batch, sequence.QueryStart - firstQuery, head, _headDim, RegisterKernels<T>.Height),
+                _outputGradient.Of(sequence.Batch, sequence.QueryStart - firstQuery, head, _headDim,
+                    RegisterKernels<T>.Height),
                 _shift + row, _delta + row, gradients + (long)h * sequence.QueryCount * _paddedDim, firstQuery);
             TokenWalk walk = Walk(sequence, head, tile, int.MaxValue),
                 secondWalk = Walk(sequence, head, tileEnd - 1, isPair ? int.MaxValue : 0);
@@ -221,7 +247,7 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
                 int at = sequence.QueryStart + token;
                 float lse = *_logSumExp.At(sequence.Batch, head, at);
                 float dot = Dot(_output.Row(sequence.Batch, at, head),
-                    backward._outputGradient.Row(sequence.Batch, at, head), backward._headDim);
+                    backward._outputGradient.Source.Row(sequence.Batch, at, head), backward._headDim);
                 backward._shift[row] = float.IsNegativeInfinity(lse) ? NothingKept : lse * SimdMath.Log2E;
                 if (Math.Abs(lse) > LargestScore && float.IsFinite(lse))
                     backward.SetBeyondRange(s, head);

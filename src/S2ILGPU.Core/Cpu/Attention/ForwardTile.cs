@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using S2ILGPU.Cpu.InnerLoops;
-using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.Tensors;
 
@@ -20,8 +19,9 @@ internal sealed unsafe class ForwardTile<T>
     private readonly TokenGroup _group = new();
     // keys of the group that a pair of registers of lanes sees, by first lane
     private readonly int[] _visible = new int[Lanes];
-    // [D, lanes], [keys, lanes], [D, lanes], [keys, D], [keys, D]
-    private float* _query, _scores, _output, _keyCopy, _valueCopy;
+    // panels of lanes of [D, pair], [keys, pair], [D, pair]
+    private float* _query, _scores, _output;
+    private float* _keyCopy, _valueTiles;                                       // [keys, D], packed V
     private float* _max, _sum, _factor, _groupMax, _limit, _logSumExp;           // [lanes]
     private int _headDim, _columns, _seenBlocks;
 
@@ -29,7 +29,7 @@ internal sealed unsafe class ForwardTile<T>
 
     /// <summary>Floats of scratch memory for a head size.</summary>
     public static long ScratchFloats(int headDim) =>
-        2L * headDim * Lanes + 2L * Keys * headDim + Keys * Lanes + 6 * Lanes;
+        2L * headDim * Lanes + Keys * headDim + TokenRows.PackedFloats<T>(headDim) + Keys * Lanes + 6 * Lanes;
 
     /// <summary>Gives the tile its scratch memory.</summary>
     public void Prepare(float* scratch, int headDim)
@@ -39,8 +39,8 @@ internal sealed unsafe class ForwardTile<T>
         _scores = _query + headDim * Lanes;
         _output = _scores + Keys * Lanes;
         _keyCopy = _output + headDim * Lanes;
-        _valueCopy = _keyCopy + Keys * headDim;
-        _max = _valueCopy + Keys * headDim;
+        _valueTiles = _keyCopy + Keys * headDim;
+        _max = _valueTiles + TokenRows.PackedFloats<T>(headDim);
         _sum = _max + Lanes;
         _factor = _sum + Lanes;
         _groupMax = _factor + Lanes;
@@ -60,20 +60,29 @@ internal sealed unsafe class ForwardTile<T>
             CountVisible(queries, isCausal);
             Scores(queries, isCausal, keys);
             Softmax();
-            var product = new Product { B = _scores, BStride = Lanes, C = _output, CStride = Lanes };
-            product.A = values.Rows<T>(_group, _headDim, _valueCopy, out product.StepStride,
-                isReadOnce: IsDecoding(queries));
-            for (int lane = 0; lane < _columns; lane += Pair, product.B += Pair, product.C += Pair)
-            {
-                product.Steps = _visible[lane];
-                RegisterKernels<T>.Multiply<UnitStride, AnyStride,
-                    Rescale<T>>(product, _headDim, Math.Min(Pair, _columns - lane), new(_factor + lane));
-            }
+            Values(values);
         }
         if (Finish(queries, result))
             return;
         for (int lane = 0; lane < queries.Lanes; lane++)
             ExactAttention.Row(queries, lane, query, scale, replay, isCausal, keys, values, result);
+    }
+
+    // O^T = V^T P^T + O^T factor, neighbouring lanes that see as many keys together.
+    private void Values(in TokenRows values)
+    {
+        var product = new Product { B = _scores, BStride = Pair, C = _output, CStride = Pair };
+        product.A = values.Tiles<T>(_group, _valueTiles, out nint tileStride);
+        var panels = new PanelStrides(Pair * Keys, Pair * _headDim, tileStride - RegisterKernels<T>.Height);
+        for (int lane = 0, end; lane < _columns; lane = end)
+        {
+            end = lane + Pair;
+            while (end < _columns && _visible[end] == _visible[lane])
+                end += Pair;
+            product.Steps = _visible[lane];
+            RegisterKernels<T>.MultiplyPanels<UnitStride, TileStep<T>, Rescale<T>>(product, panels, _headDim, lane,
+                Math.Min(end, _columns), new(_factor));
+        }
     }
 
     // Few queries, whose keys no other tile reads.
@@ -87,13 +96,13 @@ internal sealed unsafe class ForwardTile<T>
         if (_columns != lanes)
             new Span<float>(_query, _headDim * Lanes).Clear();
         float* first = query.Row(queries.Batch, queries.FirstRow, queries.FirstHead);
-        if (queries.Tokens == 1)
-            BlockMoves<T>.Transpose(first, query.HeadStride, queries.Heads, _headDim, _query, Lanes,
-                scale * SimdMath.Log2E);
-        else
-            for (int head = 0; head < queries.Heads; head++)
-                BlockMoves<T>.Transpose(first + head * query.HeadStride, query.TokenStride, queries.Tokens, _headDim,
-                    _query + head * queries.Tokens, Lanes, scale * SimdMath.Log2E);
+        for (int lane = 0, run; lane < lanes; lane += run)
+        {
+            run = queries.RunOf(lane, Pair);
+            BlockMoves<T>.Transpose(first + queries.HeadOf(lane) * query.HeadStride
+                + queries.TokenOf(lane) * query.TokenStride, queries.Tokens == 1 ? query.HeadStride : query.TokenStride,
+                run, _headDim, Panel(_query, lane, _headDim), Pair, scale * SimdMath.Log2E);
+        }
         new Span<float>(_output, _headDim * Lanes).Clear();
         var empty = OnlineSoftmax<T>.Empty;
         for (int lane = 0; lane < _columns; lane += T.Count)
@@ -102,6 +111,10 @@ internal sealed unsafe class ForwardTile<T>
             T.Store(empty.Sum, _sum + lane);
         }
     }
+
+    // Where a lane begins in panels of so many rows.
+    private static float* Panel(float* panels, int lane, int rows) =>
+        panels + (nint)(lane - lane % Pair) * rows + lane % Pair;
 
     // Above the diagonal a register of lanes sees only the first keys of a group, and the rest is left out. Measured at
     // 4k, D64: dense 1.03x, L16 s8 1.06x; D128 within the noise.
@@ -122,8 +135,9 @@ internal sealed unsafe class ForwardTile<T>
     private void Scores(in TileQueries queries, bool isCausal, in TokenRows keys)
     {
         new Span<float>(_groupMax, Lanes).Fill(OnlineSoftmax<T>.Masked);
-        var product = new Product { RowStride = keys.Stride, B = _query, BStride = Lanes, C = _scores, CStride = Lanes,
+        var product = new Product { RowStride = keys.Stride, B = _query, BStride = Pair, C = _scores, CStride = Pair,
             Steps = _headDim };
+        var panels = new PanelStrides(Pair * _headDim, Pair * Keys);
         float* copy = IsDecoding(queries) || keys.ElementType != ElementType.Float32
             ? keys.Rows<T>(_group, _headDim, _keyCopy, out product.RowStride, isReadOnce: true)
             : null;
@@ -132,22 +146,22 @@ internal sealed unsafe class ForwardTile<T>
         {
             int first = _group.First[piece], count = _group.Count[piece], mask = _group.Mask[piece];
             product.A = copy == null ? (float*)keys.At(first) : copy + row * _headDim;
-            product.C = _scores + row * Lanes;
+            product.C = _scores + row * Pair;
             _seenBlocks |= mask;
             if (mask == allBlocks && !(isCausal && first + count - 1 > queries.FirstPosition))
             {
-                RegisterKernels<T>.MultiplyByRows<AnyStride, UnitStride,
-                    TrackMax<T>>(product, count, _columns, new TrackMax<T>(_groupMax));
+                RegisterKernels<T>.MultiplyPanels<AnyStride, UnitStride, TrackMax<T>>(product, panels, count, 0, _columns,
+                    new(_groupMax));
                 continue;
             }
             SetLimits(queries, first, mask, isCausal);
-            for (int lane = 0; lane < _columns; lane += Pair, product.B += Pair, product.C += Pair)
+            for (int lane = 0; lane < _columns; lane += Pair)
             {
-                int columns = Math.Min(Pair, _columns - lane), visible = Math.Clamp(_visible[lane] - row, 0, count);
-                RegisterKernels<T>.Multiply<AnyStride, UnitStride, Overwrite<T>>(product, visible, columns, default);
-                MaskAndMax(product.C, visible, lane, lane + columns);
+                int end = Math.Min(lane + Pair, _columns), visible = Math.Clamp(_visible[lane] - row, 0, count);
+                RegisterKernels<T>.MultiplyPanels<AnyStride, UnitStride, Overwrite<T>>(product, panels, visible, lane,
+                    end, default);
+                MaskAndMax(Panel(product.C, lane, Keys), visible, lane, end);
             }
-            product.B = _query;
         }
     }
 
@@ -174,7 +188,7 @@ internal sealed unsafe class ForwardTile<T>
         {
             T limit = T.Load(_limit + lane), max = T.Load(_groupMax + lane);
             float* score = scores;
-            for (int key = 0; key < keys; key++, score += Lanes)
+            for (int key = 0; key < keys; key++, score += Pair)
             {
                 T s = T.SelectGreaterOrEqual(limit, T.Create(key), T.Load(score), masked);
                 max = T.Max(max, s);
@@ -193,27 +207,25 @@ internal sealed unsafe class ForwardTile<T>
             int keys = _visible[lane / Pair * Pair];
             var softmax = new OnlineSoftmax<T>(T.Load(_max + lane), T.Load(_sum + lane));
             T.Store(softmax.Raise(T.Load(_groupMax + lane)), _factor + lane);
-            T sum0 = T.Zero, sum1 = T.Zero, sum2 = T.Zero, sum3 = T.Zero;
-            float* p = _scores + lane;
+            T sum0 = T.Zero, sum1 = T.Zero;
+            float* p = Panel(_scores, lane, Keys);
             int key = 0;
-            for (; key + 4 <= keys; key += 4, p += 4 * Lanes)
+            for (; key + 2 <= keys; key += 2, p += 2 * Pair)
             {
-                T p0 = softmax.Weigh(T.Load(p)), p1 = softmax.Weigh(T.Load(p + Lanes)),
-                    p2 = softmax.Weigh(T.Load(p + 2 * Lanes)),
-                    p3 = softmax.Weigh(T.Load(p + 3 * Lanes));
+                T p0 = T.Load(p), p1 = T.Load(p + Pair);
+                softmax.Weigh(ref p0, ref p1);
                 T.Store(p0, p);
-                T.Store(p1, p + Lanes);
-                T.Store(p2, p + 2 * Lanes);
-                T.Store(p3, p + 3 * Lanes);
-                (sum0, sum1, sum2, sum3) = (sum0 + p0, sum1 + p1, sum2 + p2, sum3 + p3);
+                T.Store(p1, p + Pair);
+                sum0 += p0;
+                sum1 += p1;
             }
-            for (; key < keys; key++, p += Lanes)
+            for (; key < keys; key++, p += Pair)
             {
                 T weight = softmax.Weigh(T.Load(p));
                 T.Store(weight, p);
                 sum0 += weight;
             }
-            softmax.Add(sum0 + sum1 + (sum2 + sum3));
+            softmax.Add(sum0 + sum1);
             T.Store(softmax.Max, _max + lane);
             T.Store(softmax.Sum, _sum + lane);
         }
@@ -237,12 +249,13 @@ internal sealed unsafe class ForwardTile<T>
         new Span<float>(_factor + queries.Lanes, Lanes - queries.Lanes).Clear();
         if (!Normalize())
             return false;
-        if (queries.Tokens == 1)
-            BlockMoves<T>.Transpose(_output, Lanes, _headDim, queries.Heads, result.Row(0, 0), result.HeadStride, 1);
-        else
-            for (int head = 0; head < queries.Heads; head++)
-                BlockMoves<T>.Transpose(_output + head * queries.Tokens, Lanes, _headDim, queries.Tokens,
-                    result.Row(head, 0), result.TokenStride, 1);
+        for (int lane = 0, run; lane < queries.Lanes; lane += run)
+        {
+            run = queries.RunOf(lane, Pair);
+            BlockMoves<T>.Transpose(Panel(_output, lane, _headDim), Pair, _headDim, run,
+                result.Row(queries.HeadOf(lane), queries.TokenOf(lane)),
+                queries.Tokens == 1 ? result.HeadStride : result.TokenStride, 1);
+        }
         return true;
     }
 
@@ -266,8 +279,8 @@ internal sealed unsafe class ForwardTile<T>
         for (int lane = 0; lane < _columns; lane += T.Count)
         {
             T factor = T.Load(_factor + lane);
-            float* o = _output + lane;
-            for (int d = 0; d < _headDim; d++, o += Lanes)
+            float* o = Panel(_output, lane, _headDim);
+            for (int d = 0; d < _headDim; d++, o += Pair)
             {
                 T value = T.Load(o) * factor;
                 zeros = T.FusedMultiplyAdd(value, T.Zero, zeros);

@@ -1,3 +1,4 @@
+using S2ILGPU.Cpu.InnerLoops;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.Cpu.Threads;
@@ -11,17 +12,15 @@ namespace S2ILGPU.Cpu.Attention;
 internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
     where T : unmanaged, ISimd<T>
 {
-    // From how many tiles that read a block its copy for all of them pays.
-    private const double ReadsWorthCopy = 4;
-
     private readonly ForwardPlan _plan = new();
     private readonly ForwardTile<T>[] _tiles;
     private readonly DecodeTile<T>[] _decodeTiles;
     private readonly ScratchMemory _tileScratch = new(), _partialScratch = new();
     private readonly PartMerge _merge;
-    private readonly HeadMajorCopy<T> _copy = new();
+    private readonly HeadCopies<T> _copies = new();
     private AttentionForwardArguments _arguments;
-    private HeadTensor _query, _key, _value, _output;
+    private HeadTensor _query, _output;
+    private HeadCopy _key, _value;
     private RowStatistics _logSumExp;
     private int _headDim;
     private float* _partialOutput, _partialLogSumExp;                             // [rows, D], [rows]
@@ -43,13 +42,12 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         _query = HeadTensor.Of(arguments.Query);
         _output = HeadTensor.Of(arguments.Output);
         _logSumExp = RowStatistics.Of(arguments.LogSumExp);
-        _key = KeysOf(arguments.Key);
-        _value = KeysOf(arguments.Value);
+        _key = new HeadCopy(KeysOf(arguments.Key));
+        _value = new HeadCopy(KeysOf(arguments.Value));
         _plan.Make(arguments);
         Reserve();
-        int headsAtATime = IsCopyWorthwhile() ? HeadMajorCopy<T>.HeadsAtATime(arguments.Key.Shape, pool.Workers) : 0;
-        if (headsAtATime > 0)
-            RunOnCopies(arguments.Key.Shape, headsAtATime, pool);
+        if (arguments.Pages is null && _plan.ReadsPerBlock >= HeadCopies<T>.ReadsWorthCopy)
+            RunOnCopies(arguments.Key.Shape, pool);
         else
             pool.Run(_plan.Items, this);
         if (_plan.PartialRows > 0)
@@ -81,7 +79,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
 
     public void Dispose()
     {
-        _copy.Dispose();
+        _copies.Dispose();
         _tileScratch.Dispose();
         _partialScratch.Dispose();
     }
@@ -100,25 +98,24 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         _partialLogSumExp = _partialOutput + _plan.PartialRows * _headDim;
     }
 
-    private bool IsCopyWorthwhile() =>
-        _arguments.Pages is null && _plan.ReadsPerBlock >= ReadsWorthCopy
-        && !(ReadsWellInPlace(_key) && ReadsWellInPlace(_value));
-
-    private void RunOnCopies(in Shape shape, int headsAtATime, WorkerPool pool)
+    private void RunOnCopies(in Shape shape, WorkerPool pool)
     {
-        var (key, value) = (_key, _value);
-        int heads = shape[2];
+        int heads = shape[2], headsAtATime = HeadCopies<T>.HeadsAtATime(shape, 2, pool.Workers);
+        if (headsAtATime == 0)
+        {
+            pool.Run(_plan.Items, this);
+            return;
+        }
+        _key.CopiesRows = !TokenRows.ReadsWell(_key.Source, _headDim);
+        _value.Packs = true;
         for (int first = 0; first < heads; first += headsAtATime)
         {
             var range = new HeadRange(first, Math.Min(heads, first + headsAtATime));
-            (_key, _value) = _copy.Run(key, value, shape, range, pool);
+            _copies.Run(ref _key, ref _value, shape, range, pool);
             _plan.Select(range);
             pool.Run(_plan.Items, this);
         }
     }
-
-    private bool ReadsWellInPlace(in HeadTensor rows) =>
-        new TokenRows((byte*)rows.Start, rows, _headDim).ReadsWellInPlace;
 
     private BlockLayout LayoutOf(int sequence) => _arguments.Layouts?[sequence] ?? _arguments.Layout;
 
@@ -126,10 +123,10 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
     private HeadTensor KeysOf(Tensor tensor) =>
         _arguments.Pages is null ? HeadTensor.OfKeys(tensor) : HeadTensor.OfPages(tensor);
 
-    private TokenRows RowsOf(HeadTensor tensor, int s, in Sequence sequence, BlockLayout layout, int head) =>
+    private TokenRows RowsOf(in HeadCopy heads, int s, in Sequence sequence, BlockLayout layout, int head) =>
         _arguments.Pages is { } pages
-        ? new TokenRows(tensor, _headDim, layout.BlockTokens, pages.Row(s, head))
-        : new TokenRows(tensor.Address(sequence.Batch, sequence.KeyStart, head), tensor, _headDim);
+        ? new TokenRows(heads.Source, _headDim, layout.BlockTokens, pages.Row(s, head))
+        : heads.Of(sequence.Batch, sequence.KeyStart, head, _headDim, RegisterKernels<T>.Height);
 
     private TileResult FinalResult(in TileQueries queries) => new(
         (nint)_output.Row(queries.Batch, queries.FirstRow, queries.FirstHead), _output.TokenStride, _output.HeadStride,

@@ -43,6 +43,14 @@ internal struct OnlineSoftmax<T>(T max, T sum)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly T Weigh(T score) => SimdMath.Exp2(score - Max);
 
+    /// <summary>The weights of two registers of scores.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Weigh(ref T a, ref T b)
+    {
+        (a, b) = (a - Max, b - Max);
+        SimdMath.Exp2(ref a, ref b);
+    }
+
     /// <summary><c>l += weights</c></summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(T weights) => Sum += weights;

@@ -23,6 +23,20 @@ internal readonly record struct TileQueries(int Batch, int FirstRow, int FirstPo
     /// <summary>Number of blocks that have a token of the tile.</summary>
     public int Blocks => (FirstPosition + Tokens - 1) / BlockTokens - FirstBlock + 1;
 
+    /// <summary>Head of a lane, counted from the first.</summary>
+    public int HeadOf(int lane) => lane / Tokens;
+
+    /// <summary>Token of a lane, counted from the first.</summary>
+    public int TokenOf(int lane) => lane % Tokens;
+
+    /// <summary>Lanes from this one on whose rows are equally far apart, up to the next multiple of <paramref
+    /// name="panel"/>.</summary>
+    public int RunOf(int lane, int panel)
+    {
+        int rows = Tokens == 1 ? Lanes - lane : Tokens - TokenOf(lane);
+        return Math.Min(rows, panel - lane % panel);
+    }
+
     /// <summary>Position of a lane.</summary>
     public int PositionOf(int lane) => FirstPosition + lane % Tokens;
 

@@ -24,6 +24,18 @@ internal sealed class TokenGroup
     /// <summary>Number of tokens.</summary>
     public int Tokens { get; private set; }
 
+    /// <summary>Whether the positions follow each other without a gap.</summary>
+    public bool IsOneRun
+    {
+        get
+        {
+            for (int piece = 1; piece < Pieces; piece++)
+                if (First[piece] != First[piece - 1] + Count[piece - 1])
+                    return false;
+            return true;
+        }
+    }
+
     /// <summary>One piece.</summary>
     public void SetRange(int first, int count)
     {

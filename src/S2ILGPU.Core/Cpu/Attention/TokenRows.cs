@@ -1,4 +1,5 @@
 using S2ILGPU.Cpu.InnerLoops;
+using S2ILGPU.Cpu.MatMul;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.Tensors;
@@ -26,7 +27,7 @@ internal readonly unsafe ref struct TokenRows
         _start = start;
         (Stride, ElementType, HeadDim) = (tensor.TokenStride, tensor.ElementType, headDim);
         StrideBytes = Stride * ElementType.SizeBytes();
-        ReadsWellInPlace = ElementType == ElementType.Float32 && KeepsCacheSets(Stride, headDim);
+        ReadsWellInPlace = ReadsWell(tensor, headDim);
     }
 
     /// <summary>Rows in the pages of a cache: block b is at page <c>pages[b]</c>.</summary>
@@ -50,8 +51,19 @@ internal readonly unsafe ref struct TokenRows
     /// <summary>D, elements of a row.</summary>
     public int HeadDim { get; }
 
+    /// <summary>Address of position 0 of the same rows packed as tiles of A, see <see cref="PackedHeads"/>; 0 where
+    /// nobody packed them.</summary>
+    public nint Packed { get; init; }
+
+    /// <summary>Floats from one packed tile to the next.</summary>
+    public nint PackedStride { get; init; }
+
     /// <summary>Whether rows are float32, and a block of them stays in the first-level cache where it lies.</summary>
     public bool ReadsWellInPlace { get; }
+
+    /// <summary>Whether rows of a tensor read well where they lie.</summary>
+    public static bool ReadsWell(HeadTensor tensor, int headDim) =>
+        tensor.ElementType == ElementType.Float32 && KeepsCacheSets(tensor.TokenStride, headDim);
 
     /// <summary>The row of a position.</summary>
     public byte* At(int position)
@@ -111,6 +123,52 @@ internal readonly unsafe ref struct TokenRows
         else
             BlockMoves<T>.Widen<Float16Element>(rows, HeadDim, destination, paddedDim);
     }
+
+    /// <summary>The tiles of A of a group of tokens, whose steps are tokens: those packed for all, where the group is
+    /// one run of them, otherwise packed to scratch.</summary>
+    /// <param name="group">The tokens.</param>
+    /// <param name="scratch">Room for <see cref="PackedFloats{T}"/>.</param>
+    /// <param name="stride">Floats from one tile to the next.</param>
+    public float* Tiles<T>(TokenGroup group, float* scratch, out nint stride)
+        where T : unmanaged, ISimd<T>
+    {
+        int height = RegisterKernels<T>.Height;
+        stride = PackedStride;
+        if (Packed != 0 && group.IsOneRun)
+            return (float*)Packed + (nint)group.First[0] * height;
+        stride = GroupTileStride<T>();
+        for (int piece = 0, token = 0; piece < group.Pieces; token += group.Count[piece++])
+            Pack<T>(group.First[piece], group.Count[piece], scratch + token * height, stride);
+        return scratch;
+    }
+
+    /// <summary>Floats that the packed rows of a group need.</summary>
+    public static int PackedFloats<T>(int headDim)
+        where T : unmanaged, ISimd<T> =>
+        (headDim + RegisterKernels<T>.Height - 1) / RegisterKernels<T>.Height * GroupTileStride<T>();
+
+    /// <summary>Packs neighbouring rows of one block as tiles of A.</summary>
+    public void Pack<T>(int first, int count, float* tiles, nint tileStride)
+        where T : unmanaged, ISimd<T>
+    {
+        const int RowsAtOnce = 8;
+        bool isFloat = ElementType == ElementType.Float32;
+        float* widened = stackalloc float[isFloat ? 0 : RowsAtOnce * HeadDim];
+        int step = isFloat ? count : RowsAtOnce;
+        for (int row = 0; row < count; row += step, tiles += step * RegisterKernels<T>.Height)
+        {
+            int now = Math.Min(step, count - row);
+            if (!isFloat)
+                Copy<T>(first + row, now, widened, HeadDim);
+            var source = isFloat ? new PanelSource((nint)At(first), Stride, LanesAdjacent: true)
+                : new PanelSource((nint)widened, HeadDim, LanesAdjacent: true);
+            source.Pack<T>(new Stretch(0, HeadDim), new Stretch(0, now), tiles, RegisterKernels<T>.Height, tileStride);
+        }
+    }
+
+    // A cache line more, so that tiles do not fight for the same places in the caches.
+    private static int GroupTileStride<T>() where T : unmanaged, ISimd<T> =>
+        TokenGroup.MaxTokens * RegisterKernels<T>.Height + NativePages.CacheLine / sizeof(float);
 
     private bool IsOneRun(TokenGroup group, byte* first)
     {

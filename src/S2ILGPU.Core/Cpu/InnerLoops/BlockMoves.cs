@@ -64,6 +64,23 @@ internal static unsafe class BlockMoves<T>
         }
     }
 
+    /// <summary>Whether all elements of some rows are finite; the columns are a multiple of 4.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static bool AreFinite(float* source, nint stride, nint rows, nint columns)
+    {
+        T zeros = T.Zero;
+        Simd128 narrowZeros = Simd128.Zero;
+        for (nint row = 0; row < rows; row++, source += stride)
+        {
+            nint column = 0;
+            for (; column + T.Count <= columns; column += T.Count)
+                zeros = T.FusedMultiplyAdd(T.Load(source + column), T.Zero, zeros);
+            for (; column < columns; column += Simd128.Count)
+                narrowZeros = Simd128.FusedMultiplyAdd(Simd128.Load(source + column), Simd128.Zero, narrowZeros);
+        }
+        return T.Sum(zeros) == 0 && Simd128.Sum(narrowZeros) == 0;
+    }
+
     /// <summary><c>destination = source * factor</c>, row by row; the columns are a multiple of 4.</summary>
     /// <returns>Whether all results are finite.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -107,8 +107,14 @@ internal readonly unsafe struct Rescale<T>(float* factor) : ITile<T>
     public void EndColumn(T max, nint column) { }
 }
 
-/// <summary><c>C = weight * (A B - shift_row)</c>: <c>dS = P (dP - delta)</c>; the weights lie like C.</summary>
-internal readonly unsafe struct WeightedDifference<T>(float* weight, nint weightStride, float* shift) : ITile<T>
+/// <summary><c>C = weight * (A B - shift_row)</c>: <c>dS = P (dP - delta)</c>, stored twice: as C and row by
+/// row.</summary>
+/// <param name="weights">Distance from an element of C to its weight.</param>
+/// <param name="shift">The shifts.</param>
+/// <param name="copy">Where it is stored row by row.</param>
+/// <param name="copyStride">Floats from one row to the next there.</param>
+internal readonly unsafe struct WeightedDifference<T>(nint weights, float* shift, float* copy, nint copyStride)
+    : ITile<T>
     where T : unmanaged, ISimd<T>
 {
     public static bool NeedsColumnMax => false;
@@ -117,8 +123,12 @@ internal readonly unsafe struct WeightedDifference<T>(float* weight, nint weight
     public T Begin(float* c, nint column) => T.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void End(T sum, float* c, nint row, nint column) =>
-        T.Store(T.Load(weight + row * weightStride + column) * (sum - T.Create(shift[row])), c);
+    public void End(T sum, float* c, nint row, nint column)
+    {
+        T result = T.Load(c + weights) * (sum - T.Create(shift[row]));
+        T.Store(result, c);
+        T.Store(result, copy + row * copyStride + column);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void EndColumn(T max, nint column) { }

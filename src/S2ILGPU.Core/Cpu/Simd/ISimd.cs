@@ -39,6 +39,7 @@ internal unsafe interface ISimd<T> :
     /// would be a hundred times slower.</summary>
     static abstract T FusedMultiplyAdd(T a, T b, T c);
 
+    /// <summary>The larger one; of NaN and a number, <paramref name="b"/> or NaN.</summary>
     static abstract T Max(T a, T b);
 
     static abstract T Min(T a, T b);
@@ -47,11 +48,18 @@ internal unsafe interface ISimd<T> :
 
     static abstract T Log2(T a);
 
+    /// <summary>Whether <see cref="Fraction"/> and <see cref="ScaleByPowerOfTwo"/> are an instruction each; they exist
+    /// only then.</summary>
+    static virtual bool HasFractionInstruction => false;
+
     /// <summary><c>a - floor(a)</c>; 1 where that is the nearest float.</summary>
-    static abstract T Fraction(T a);
+    static virtual T Fraction(T a) => throw new NotSupportedException();
 
     /// <summary><c>a * 2^floor(n)</c>; 0 where the result underflows.</summary>
-    static abstract T ScaleByPowerOfTwo(T a, T n);
+    static virtual T ScaleByPowerOfTwo(T a, T n) => throw new NotSupportedException();
+
+    /// <summary>The float whose sign and exponent are the last nine bits of a, and whose mantissa is 0.</summary>
+    static abstract T ShiftToExponent(T a);
 
     /// <summary><c>a >= b ? ifTrue : ifFalse</c> per lane; false for NaN.</summary>
     static abstract T SelectGreaterOrEqual(T a, T b, T ifTrue, T ifFalse);

@@ -63,17 +63,7 @@ internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
     public static Simd128 Log2(Simd128 a) => new(Vector128.Log2(a._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 Fraction(Simd128 a) => new(a._v - Vector128.Floor(a._v));
-
-    // The exponent goes straight into the bits; -127 gives a factor of 0, so that far underflow is an exact 0 and
-    // nothing needs a clamp before.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 ScaleByPowerOfTwo(Simd128 a, Simd128 n)
-    {
-        var exponent = Vector128.ConvertToInt32(Vector128.Max(Vector128.Floor(n._v), Vector128.Create(-127f)))
-            + Vector128.Create(127);
-        return new(a._v * Vector128.ShiftLeft(exponent, 23).AsSingle());
-    }
+    public static Simd128 ShiftToExponent(Simd128 a) => new(Vector128.ShiftLeft(a._v.AsInt32(), 23).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 SelectGreaterOrEqual(Simd128 a, Simd128 b, Simd128 ifTrue, Simd128 ifFalse) =>

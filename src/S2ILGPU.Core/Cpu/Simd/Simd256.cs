@@ -61,17 +61,7 @@ internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
     public static Simd256 Log2(Simd256 a) => new(Vector256.Log2(a._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 Fraction(Simd256 a) => new(a._v - Vector256.Floor(a._v));
-
-    // The exponent goes straight into the bits; -127 gives a factor of 0, so that far underflow is an exact 0 and
-    // nothing needs a clamp before.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 ScaleByPowerOfTwo(Simd256 a, Simd256 n)
-    {
-        var exponent = Vector256.ConvertToInt32(Vector256.Max(Vector256.Floor(n._v), Vector256.Create(-127f)))
-            + Vector256.Create(127);
-        return new(a._v * Vector256.ShiftLeft(exponent, 23).AsSingle());
-    }
+    public static Simd256 ShiftToExponent(Simd256 a) => new(Vector256.ShiftLeft(a._v.AsInt32(), 23).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 SelectGreaterOrEqual(Simd256 a, Simd256 b, Simd256 ifTrue, Simd256 ifFalse) =>

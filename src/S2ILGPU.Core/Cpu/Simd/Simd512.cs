@@ -64,21 +64,16 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 Log2(Simd512 a) => new(Vector512.Log2(a._v));
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 Fraction(Simd512 a) =>
-        new(Avx512DQ.IsSupported ? Avx512DQ.Reduce(a._v, RoundDown) : a._v - Vector512.Floor(a._v));
+    public static bool HasFractionInstruction => Avx512DQ.IsSupported;
 
-    // The exponent goes straight into the bits; -127 gives a factor of 0, so that far underflow is an exact 0 and
-    // nothing needs a clamp before.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 ScaleByPowerOfTwo(Simd512 a, Simd512 n)
-    {
-        if (Avx512F.IsSupported)
-            return new(Avx512F.Scale(a._v, n._v));
-        var exponent = Vector512.ConvertToInt32(Vector512.Max(Vector512.Floor(n._v), Vector512.Create(-127f)))
-            + Vector512.Create(127);
-        return new(a._v * Vector512.ShiftLeft(exponent, 23).AsSingle());
-    }
+    public static Simd512 Fraction(Simd512 a) => new(Avx512DQ.Reduce(a._v, RoundDown));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 ScaleByPowerOfTwo(Simd512 a, Simd512 n) => new(Avx512F.Scale(a._v, n._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 ShiftToExponent(Simd512 a) => new(Vector512.ShiftLeft(a._v.AsInt32(), 23).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 SelectGreaterOrEqual(Simd512 a, Simd512 b, Simd512 ifTrue, Simd512 ifFalse) =>

@@ -42,10 +42,8 @@ internal readonly unsafe struct SimdScalar(float value) : ISimd<SimdScalar>
 
     public static SimdScalar Log2(SimdScalar a) => new(MathF.Log2(a._v));
 
-    public static SimdScalar Fraction(SimdScalar a) => new(a._v - MathF.Floor(a._v));
-
-    public static SimdScalar ScaleByPowerOfTwo(SimdScalar a, SimdScalar n) =>
-        new(a._v * BitConverter.Int32BitsToSingle(((int)MathF.Max(MathF.Floor(n._v), -127f) + 127) << 23));
+    public static SimdScalar ShiftToExponent(SimdScalar a) =>
+        new(BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(a._v) << 23));
 
     public static SimdScalar SelectGreaterOrEqual(SimdScalar a, SimdScalar b, SimdScalar ifTrue, SimdScalar ifFalse) =>
         a._v >= b._v ? ifTrue : ifFalse;

@@ -29,6 +29,14 @@ public sealed class RegisterKernelTests
     public void Score_gradients_are_weighted_differences(SimdWidth simd) =>
         Run(simd, check => check.Score_gradients_are_weighted_differences());
 
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void Products_of_panels(SimdWidth simd) => Run(simd, check => check.Products_of_panels());
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void Powers_of_two(SimdWidth simd) => Run(simd, check => check.Powers_of_two());
+
     private static void Run(SimdWidth simd, Action<RegisterKernelCheck> test)
     {
         using RegisterKernelCheck check = simd switch
@@ -53,6 +61,10 @@ internal abstract class RegisterKernelCheck : IDisposable
 
     public abstract void Score_gradients_are_weighted_differences();
 
+    public abstract void Products_of_panels();
+
+    public abstract void Powers_of_two();
+
     public abstract void Dispose();
 }
 
@@ -62,7 +74,7 @@ internal sealed unsafe class RegisterKernelCheck<T> : RegisterKernelCheck
     private const int Floats = 1 << 14, Border = 3;
 
     private readonly Random _random = Seeds.NewRandom();
-    private readonly float*[] _memory = new float*[5];
+    private readonly float*[] _memory = new float*[6];
     private readonly List<nint> _owned = [];
 
     public RegisterKernelCheck()
@@ -133,13 +145,87 @@ internal sealed unsafe class RegisterKernelCheck<T> : RegisterKernelCheck
         int rows = 13, columns = 3 * T.Count;
         var p = new Product { A = _memory[0], RowStride = 33, B = _memory[1], BStride = columns, C = _memory[2],
             CStride = columns, Steps = 9 };
-        float* weight = _memory[3], shift = _memory[4];
-        RegisterKernels<T>.Multiply<AnyStride, UnitStride,
-            WeightedDifference<T>>(p, rows, columns, new WeightedDifference<T>(weight, columns + 1, shift));
+        float* weight = _memory[3], shift = _memory[4], copy = _memory[5];
+        RegisterKernels<T>.Multiply<AnyStride, UnitStride, WeightedDifference<T>>(p, rows, columns,
+            new((nint)(weight - p.C), shift, copy, columns + 1));
         for (int i = 0; i < rows; i++)
             for (int j = 0; j < columns; j++)
-                Assert.Equal(weight[i * (columns + 1) + j] * (Sum(p, 33, 1, i, j) - shift[i]),
-                    p.C[i * columns + j], 1e-5);
+            {
+                float result = p.C[i * columns + j];
+                Assert.Equal(weight[i * columns + j] * (Sum(p, 33, 1, i, j) - shift[i]), result, 1e-5);
+                Assert.Equal(result, copy[i * (columns + 1) + j]);
+            }
+    }
+
+    public override void Powers_of_two()
+    {
+        float[] special = [0, -0f, -126, -126.5f, -127, -150, -1e30f, float.NegativeInfinity, float.NaN, 127, 1e-30f];
+        float[] x = [.. special, .. Enumerable.Range(0, 4096 - special.Length)
+            .Select(_ => (float)(_random.NextDouble() * 252 - 126))];
+        for (int n = 0; n < x.Length; n++)
+            _memory[0][n] = x[n];
+        for (int n = 0; n < x.Length; n += 2 * T.Count)
+        {
+            T a = T.Load(_memory[0] + n), b = T.Load(_memory[0] + n + T.Count);
+            T.Store(SimdMath.Exp2(a), _memory[1] + n);
+            T.Store(SimdMath.Exp2(b), _memory[1] + n + T.Count);
+            SimdMath.Exp2(ref a, ref b);
+            T.Store(a, _memory[2] + n);
+            T.Store(b, _memory[2] + n + T.Count);
+        }
+        for (int n = 0; n < x.Length; n++)
+        {
+            float result = _memory[1][n];
+            Assert.Equal(result, _memory[2][n]);
+            if (float.IsNaN(x[n]))
+                Assert.Equal(float.NaN, result);
+            else if (x[n] < -126)
+                Assert.InRange(result, 0, x[n] < -127 ? 0 : 1.2e-38f);
+            else
+                Assert.InRange(result / Math.Pow(2, x[n]), 1 - 2.5e-7, 1 + 2.5e-7);
+        }
+    }
+
+    // Of every range of columns: A row-major and in tiles with a gap, B too large for one pass too.
+    public override void Products_of_panels()
+    {
+        int pair = 2 * T.Count, height = RegisterKernels<T>.Height;
+        foreach (int rows in (int[])[0, 1, height, height + 3, 2 * height])
+            foreach (int steps in (int[])[0, 5, 70])
+                for (int first = 0; first < 4; first++)
+                    for (int end = first; end <= 4; end++)
+                    {
+                        var panels = new PanelStrides(pair * 71, pair * 31, TileGap: 0);
+                        var p = new Product { A = _memory[0], RowStride = 73, B = _memory[1], BStride = pair,
+                            C = _memory[2], CStride = pair, Steps = steps };
+                        CheckPanels(p, panels, rows, first * T.Count, end * T.Count, (i, k) => i * 73 + k,
+                            (q, f, e) => RegisterKernels<T>.MultiplyPanels<AnyStride, UnitStride, Rescale<T>>(q, panels,
+                            rows, f, e, new(_memory[3])));
+                        var gaps = panels with { TileGap = 500 - height };
+                        CheckPanels(p, gaps, rows, first * T.Count, end * T.Count,
+                            (i, k) => i / height * 500 + i % height + k * height,
+                            (q, f, e) => RegisterKernels<T>.MultiplyPanels<UnitStride, TileStep<T>, Rescale<T>>(q, gaps,
+                            rows, f, e, new(_memory[3])));
+                    }
+    }
+
+    private void CheckPanels(Product p, PanelStrides panels, int rows, int first, int end, Func<int, int, int> inA,
+        Action<Product, int, int> kernel)
+    {
+        int pair = 2 * T.Count;
+        float[] expected = new Span<float>(p.C, Floats).ToArray();
+        for (int i = 0; i < rows; i++)
+            for (int j = first; j < end; j++)
+            {
+                int panel = j / pair, column = j % pair, at = (int)(panel * panels.C) + i * pair + column;
+                double sum = expected[at] * (double)_memory[3][j];
+                for (int k = 0; k < p.Steps; k++)
+                    sum += (double)p.A[inA(i, k)] * p.B[panel * panels.B + k * pair + column];
+                expected[at] = (float)sum;
+            }
+        kernel(p, first, end);
+        for (int n = 0; n < Floats; n++)
+            Assert.Equal(expected[n], p.C[n], 2e-5);
     }
 
     public override void Dispose()
