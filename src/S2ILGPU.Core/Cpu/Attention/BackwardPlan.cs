@@ -164,8 +164,8 @@ internal sealed class BackwardPlan
 /// <param name="Sequence">The sequence.</param>
 /// <param name="FirstItem">Its first item among those of a KV head.</param>
 /// <param name="FirstRow">First row of its statistics, head by head.</param>
-/// <param name="FirstGradientRow">First row of its dQ when there are ranges: KV head by KV head, range by range, head by
-/// head.</param>
+/// <param name="FirstGradientRow">First row of its dQ when there are ranges: KV head by KV head, range by range, head
+/// by head.</param>
 /// <param name="Ranges">Ranges that the keys are cut into.</param>
 internal readonly record struct BackwardSequence(Sequence Sequence, int FirstItem, long FirstRow, long FirstGradientRow,
     int Ranges);

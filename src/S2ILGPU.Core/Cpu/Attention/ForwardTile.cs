@@ -150,8 +150,8 @@ internal sealed unsafe class ForwardTile<T>
             _seenBlocks |= mask;
             if (mask == allBlocks && !(isCausal && first + count - 1 > queries.FirstPosition))
             {
-                RegisterKernels<T>.MultiplyPanels<AnyStride, UnitStride, TrackMax<T>>(product, panels, count, 0, _columns,
-                    new(_groupMax));
+                RegisterKernels<T>.MultiplyPanels<AnyStride, UnitStride, TrackMax<T>>(product, panels, count, 0,
+                    _columns, new(_groupMax));
                 continue;
             }
             SetLimits(queries, first, mask, isCausal);
