@@ -48,6 +48,9 @@ internal static class Sweeps
     public static AttentionCase[] TensorCores { get; } = TestScale.Sample("tensor cores on the emulated device",
         TensorCoreAttentionTests.AllCases, 1);
 
+    public static AttentionCase[] DamagedTensorCores { get; } = TestScale.Sample(
+        "tensor cores on NaN and infinity", TensorCoreAttentionTests.AllDamagedCases, 1);
+
     public static int EmulatedDecodeShare { get; } = TestScale.OneOf("decoding on the emulated device", 16);
 
     public static int EmulatedForwardShare { get; } = TestScale.OneOf("forward on the emulated device", 8);

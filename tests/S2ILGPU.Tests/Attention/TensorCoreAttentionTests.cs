@@ -58,7 +58,9 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
 
     /// <summary>Problems with NaN and infinity: those that tensor cores spread over a tile are computed
     /// again.</summary>
-    public static TheoryData<AttentionCase> DamagedCases =>
+    public static TheoryData<AttentionCase> DamagedCases => [.. Sweeps.DamagedTensorCores];
+
+    internal static AttentionCase[] AllDamagedCases =>
     [
         s_case with { QueryHeads = 1, QueryCounts = [30], KeyCounts = [30], Damages = 2 },
         s_case with { QueryHeads = 1, QueryCounts = [17], KeyCounts = [60], BlockTokens = 16, Pattern = "L2 s3",

@@ -2,4 +2,9 @@ using S2ILGPU.TestSupport;
 
 namespace S2ILGPU.Tests.MatMul;
 
-public sealed class IlgpuMatMulTests() : MatMulTests(Emulated.Create);
+public sealed class IlgpuMatMulTests() : MatMulTests(Emulated.Create)
+{
+    protected override int EdgeCount => 2;
+
+    protected override int RandomCases => TestScale.IsFull ? base.RandomCases : 2;
+}
