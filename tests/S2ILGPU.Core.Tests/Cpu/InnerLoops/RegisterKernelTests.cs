@@ -225,7 +225,7 @@ internal sealed unsafe class RegisterKernelCheck<T> : RegisterKernelCheck
             }
         kernel(p, first, end);
         for (int n = 0; n < Floats; n++)
-            Assert.Equal(expected[n], p.C[n], 2e-5);
+            Assert.Equal(expected[n], p.C[n], 2e-5 + 2e-6 * Math.Abs(expected[n]));
     }
 
     public override void Dispose()
