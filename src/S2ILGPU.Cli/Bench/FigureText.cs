@@ -76,7 +76,7 @@ internal static class FigureText
             drifts. Multiplications and additions are counted over kept blocks: 4 x rows x columns x D forward, 10 x rows x columns x D backward.
             A speed-up stands beside its ceiling: blocks of dense over blocks of sparse attention.
             Unsteady: the median misses the target, but the measurements vary by more than 5 %, or the machine's own peak does, and their best tenth
-            (the steady value) reaches it. Such a figure says nothing about the engine.
+            (the steady value) reaches it. Such a figure is not judged. Figures that pass are not questioned so: read their spread.
             """);
         page.AppendLine().AppendLine($"{report.Summary}.").AppendLine();
         foreach (var (file, title) in plots)
