@@ -2,6 +2,8 @@ using System.Text.Json;
 using System.Xml.Linq;
 using S2ILGPU.Cli.Bench;
 using S2ILGPU.Cli.Commands;
+using S2ILGPU.Cpu;
+using S2ILGPU.Cpu.Simd;
 using Xunit;
 
 namespace S2ILGPU.Cli.Tests;
@@ -41,9 +43,9 @@ public sealed class BenchCommandTests : IDisposable
     [Fact]
     public void A_run_gives_every_figure_and_all_files()
     {
-        string machine = "";
+        MachineFacts? machine = null;
         var shown = new List<FigureGroup>();
-        var report = BenchRun.Run(s_tiny, words => machine = words, shown.Add, TestContext.Current.CancellationToken);
+        var report = BenchRun.Run(s_tiny, facts => machine = facts, shown.Add, TestContext.Current.CancellationToken);
         Assert.Equal(report.Machine, machine);
         Assert.Equal(report.Groups, shown);
         string[] titles = ["matrix products", "attention forward", "attention backward", "sparse over dense attention",
@@ -52,14 +54,17 @@ public sealed class BenchCommandTests : IDisposable
         Assert.Equal(titles, shown.Select(g => g.Title));
 
         BenchCommand.Save(report, isQuick: true, _folder);
-        Assert.Equal(["cpu-fraction-of-peak.svg", "cpu-speed-up.svg", "cpu.json", "cpu.md"],
+        string name = report.Machine.FileName;
+        Assert.Equal([$"{name}-fraction-of-peak.svg", $"{name}-speed-up.svg", $"{name}.json", $"{name}.md"],
             Directory.GetFiles(_folder).Select(Path.GetFileName).Order());
-        CheckJson(File.ReadAllText(Path.Combine(_folder, "cpu.json")), report);
+        CheckJson(File.ReadAllText(Path.Combine(_folder, $"{name}.json")), report);
         foreach (string plot in Directory.GetFiles(_folder, "*.svg"))
             Assert.Equal("svg", XDocument.Load(plot).Root!.Name.LocalName);
-        string page = File.ReadAllText(Path.Combine(_folder, "cpu.md"));
+        string page = File.ReadAllText(Path.Combine(_folder, $"{name}.md"));
         Assert.All(report.Figures, figure => Assert.Contains($"| {figure.Name} |", page));
-        Assert.Contains(report.Machine, page);
+        Assert.Contains($"{report.Machine}", page);
+        Assert.Contains($"]({name}-speed-up.svg)", page);
+        Assert.Contains($"]({name}-fraction-of-peak.svg)", page);
         Assert.Contains("s2 bench cpu --quick", page);
     }
 
@@ -143,13 +148,73 @@ public sealed class BenchCommandTests : IDisposable
         Figure missed = met with { Value = 0.7 }, none = met with { Value = null }, free = met with { Target = null };
         Assert.Equal(["pass", "miss", "none", ""], new[] { met, missed, none, free }.Select(f => f.Mark));
         var group = new FigureGroup("g", [met, missed, none, free]);
-        var report = new BenchReport("m", new DateOnly(2026, 1, 2), null, new Dictionary<int, double> { [1] = 1 }, 1,
-            [group], [], []);
-        Assert.Equal("1 of 3 targets met, 1 missed, 1 without a value", report.Summary);
+        var report = Report(group);
+        Assert.Equal("1 of 3 targets met, 1 missed, 0 too unsteady to judge, 1 without a value", report.Summary);
         Assert.Equal([missed], report.Misses);
         using var json = JsonDocument.Parse(BenchCommand.Json(report));
         Assert.False(json.RootElement.TryGetProperty("commit", out _));
         Assert.Equal(JsonValueKind.Null, json.RootElement.GetProperty("figures")[2].GetProperty("value").ValueKind);
+    }
+
+    [Theory]
+    // Median, spread, steady value, variation of the yardstick; the target is 0.8.
+    [InlineData(0.80, 0.30, 0.95, 0.30, "pass")]
+    [InlineData(0.79, 0.041, 0.80, 0.00, "unsteady")]
+    [InlineData(0.79, 0.039, 0.80, 0.00, "miss")] // steady enough to say so: below 5 % of the median
+    [InlineData(0.79, 0.039, 0.80, 0.06, "unsteady")]
+    [InlineData(0.79, 0.039, 0.80, 0.05, "miss")]
+    [InlineData(0.60, 0.30, 0.799, 0.30, "miss")] // the best tenth misses it too
+    [InlineData(double.NaN, double.NaN, double.NaN, 0.30, "miss")]
+    public void A_figure_is_not_judged_on_an_unsteady_machine(double value, double spread, double steady,
+        double yardstick, string mark)
+    {
+        var figure = new Figure("a", value, 0.8, Figure.OfPeak, spread) { Steady = steady,
+            YardstickVariation = yardstick };
+        Assert.Equal(mark, figure.Mark);
+        Assert.Equal(mark == "unsteady" ? "of peak; steady 80.0 %" : "of peak", FigureText.Remarks(figure));
+        Assert.Equal("", (figure with { Target = null }).Mark);
+    }
+
+    [Fact]
+    public void The_steady_value_is_what_the_best_tenth_reaches()
+    {
+        // Ten rounds at 0.7 to 0.88 beside a peak that halves in three of them.
+        double[] fractions = [.. Enumerable.Range(0, 10).Select(n => 0.7 + 0.02 * n)];
+        var yardstick = new Samples([1, 1, 1, 1, 1, 1, 1, 0.5, 0.5, 0.5]);
+        var figure = Figure.Of("a", new Samples(fractions), 0.8, Figure.OfPeak, yardstick: yardstick);
+        Assert.Equal((0.79, 0.862, 0.375), (Math.Round(figure.Value!.Value, 9), Math.Round(figure.Steady!.Value, 9),
+            figure.YardstickVariation));
+        Assert.Equal(Verdict.Unsteady, figure.Verdict);
+        Assert.Equal(0, Figure.Of("a", new Samples(fractions), 0.8, Figure.OfPeak).YardstickVariation);
+    }
+
+    [Fact]
+    public void What_was_unsteady_is_counted_and_listed_with_its_steady_value()
+    {
+        Figure met = new("a", 0.9, 0.8, Figure.OfPeak, 0.1), missed = met with { Name = "b", Value = 0.7 },
+            unsteady = missed with { Name = "c", Value = 0.5, Steady = 0.81 };
+        var report = Report(new FigureGroup("g", [met, unsteady, missed]));
+        Assert.Equal("1 of 3 targets met, 1 missed, 1 too unsteady to judge, 0 without a value", report.Summary);
+        Assert.Equal([missed, unsteady], report.Misses);
+        using var json = JsonDocument.Parse(BenchCommand.Json(report));
+        var figures = json.RootElement.GetProperty("figures");
+        Assert.Equal(["pass", "unsteady", "miss"],
+            figures.EnumerateArray().Select(f => f.GetProperty("verdict").GetString()));
+        Assert.Equal(0.81, figures[1].GetProperty("steady").GetDouble());
+        string page = FigureText.Markdown(report, isQuick: false);
+        Assert.Contains("| c | 50.0 % | 80.0 % | unsteady | +-5.0 % | of peak; steady 81.0 % |", page);
+    }
+
+    [Theory]
+    [InlineData(SimdWidth.Bits512, "cpu-avx-512", "registers of 512 bits")]
+    [InlineData(SimdWidth.Bits256, "cpu-avx2", "registers of 256 bits")]
+    [InlineData(SimdWidth.Scalar, "cpu-scalar", "registers of 32 bits")]
+    public void A_machine_has_its_registers_in_its_name(SimdWidth width, string name, string words)
+    {
+        var machine = new MachineFacts("p", "e", 2, width, new CacheSizes(48 << 10, 1280 << 10, 36 << 20));
+        Assert.Equal(name, machine.FileName);
+        Assert.Equal($"p, 2 cores, e, {words}, caches of 48 KB, 1.25 MB and 36 MB, .NET {Environment.Version}",
+            $"{machine}");
     }
 
     [Fact]
@@ -160,10 +225,20 @@ public sealed class BenchCommandTests : IDisposable
         Assert.Equal(("2.6.0", 0.021), (result.Version, result.Seconds[(4096, 64)]));
     }
 
+    private static BenchReport Report(FigureGroup group) => new(
+        new MachineFacts("p", "e", 1, SimdWidth.Bits256, new CacheSizes(1, 1, 1)), new DateOnly(2026, 1, 2), null,
+        new Dictionary<int, double> { [1] = 1 }, 1, [group], [], []);
+
     private static void CheckJson(string text, BenchReport report)
     {
         using var json = JsonDocument.Parse(text);
         var root = json.RootElement;
+        Assert.Equal($"{report.Machine}", root.GetProperty("machine").GetString());
+        Assert.Equal(report.Machine.RegisterBits, root.GetProperty("registerBits").GetInt32());
+        Assert.Equal(["level1", "level2", "lastLevel"],
+            root.GetProperty("cacheBytes").EnumerateObject().Select(property => property.Name));
+        Assert.All(root.GetProperty("cacheBytes").EnumerateObject(), size =>
+            Assert.InRange(size.Value.GetInt32(), 1 << 10, 1 << 30));
         Assert.All(root.GetProperty("peakGflops").EnumerateObject(), peak =>
             Assert.InRange(peak.Value.GetDouble(), 0.01, 1e6));
         Assert.Equal(report.PeakGflops.Keys.Select(threads => $"{threads}"),
@@ -174,7 +249,7 @@ public sealed class BenchCommandTests : IDisposable
         Assert.Equal(figures.Length, report.Figures.Select(f => f.Name).Distinct().Count());
         foreach (var figure in figures)
         {
-            Assert.Equal(["name", "value", "target", "unit", "spread"],
+            Assert.Equal(["name", "value", "target", "unit", "spread", "steady", "verdict"],
                 figure.EnumerateObject().Select(property => property.Name));
             Assert.False(string.IsNullOrEmpty(figure.GetProperty("unit").GetString()));
             // null where the engine does not read such a cache

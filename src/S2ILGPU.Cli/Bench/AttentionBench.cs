@@ -42,7 +42,7 @@ internal static class AttentionBench
                 timings.PeakAllThreads);
             figures.Add(
                 Figure.Of($"{(isBackward ? "backward" : "forward")} D{headDim}, {tokens} tokens, {patterns[i].Name}",
-                fraction, target, Figure.OfPeak));
+                fraction, target, Figure.OfPeak, yardstick: timings.PeakAllThreads));
             work[i].Dispose();
         }
         return figures;

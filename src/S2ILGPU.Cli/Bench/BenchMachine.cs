@@ -51,8 +51,7 @@ internal sealed class BenchMachine : IDisposable
 
     /// <summary>How much the peak of all threads varied over the whole run: width of the middle half of its
     /// measurements, of their median. Above a few percent something else was running.</summary>
-    public double PeakVariation =>
-        _peakAll.Count == 0 ? 0 : new Samples([.. _peakAll]).Spread / 1e9 / MedianOf(_peakAll);
+    public double PeakVariation => _peakAll.Count == 0 ? 0 : new Samples([.. _peakAll]).Variation;
 
     /// <summary>Measures variants in turn, and the yardsticks with them in every round.</summary>
     public Timings Time(Rounds rounds, Yardsticks yardsticks, params Action[] variants)
@@ -96,16 +95,16 @@ internal sealed class BenchMachine : IDisposable
         All.Dispose();
     }
 
-    /// <summary>What the processor calls itself, and how many cores of it there are.</summary>
-    public string Describe()
+    /// <summary>What the processor calls itself, how many cores of it there are, and what kernels are cut
+    /// for.</summary>
+    public MachineFacts Describe()
     {
         const string CpuInfo = "/proc/cpuinfo";
         string? line = File.Exists(CpuInfo) ? File.ReadLines(CpuInfo)
             .FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal)) : null;
         string processor = line?.Split(':', 2)[^1].Trim() ?? Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER")
             ?? "unknown processor";
-        return $"{processor}, {All.Threads} {(All.Threads == 1 ? "core" : "cores")}, {All.Name}, .NET "
-            + $"{Environment.Version}";
+        return new MachineFacts(processor, All.Name, All.Threads, All.Simd, All.Caches);
     }
 
     /// <summary>The commit of the working directory; null where there is none, or no git.</summary>

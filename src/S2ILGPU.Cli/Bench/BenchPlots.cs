@@ -8,6 +8,9 @@ namespace S2ILGPU.Cli.Bench;
 /// <summary>The pictures of a report.</summary>
 internal static class BenchPlots
 {
+    // Neither the colour of a pass nor that of a miss.
+    private const string Unsteady = "#999999";
+
     private static readonly string[] s_colours = ["#3b6fb6", "#c4542d", "#3c8d5a", "#8a5fb0"];
 
     /// <summary>Speed-up of sparse over dense attention against the length, with the ceilings.</summary>
@@ -49,8 +52,7 @@ internal static class BenchPlots
         for (int i = 0; i < rows.Length; i++)
         {
             double y = Top + RowHeight * (i + 0.5), value = 100 * Math.Clamp(rows[i].Value!.Value, 0, 1);
-            string colour = rows[i].IsMet == false ? s_colours[1] : s_colours[0],
-                name = SecurityElement.Escape(rows[i].Name);
+            string colour = Colour(rows[i].Verdict), name = SecurityElement.Escape(rows[i].Name);
             svg.AppendLine($"""<text x="{F(Left - 10)}" y="{F(y + 4)}" text-anchor="end" fill="#333">{name}</text>""");
             svg.AppendLine(
                 $"""<line x1="{F(X(0))}" y1="{F(y)}" x2="{F(X(value))}" y2="{F(y)}" stroke="{colour}" opacity="0.35"/>""");
@@ -63,6 +65,13 @@ internal static class BenchPlots
         }
         svg.AppendLine("</svg>");
         return svg.ToString();
+
+        static string Colour(Verdict verdict) => verdict switch
+        {
+            Verdict.Miss => s_colours[1],
+            Verdict.Unsteady => Unsteady,
+            _ => s_colours[0],
+        };
 
         static double X(double percent) => Left + percent / 100 * (Width - Left - Right);
         static string F(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace S2ILGPU.Cli.Bench;
 
 /// <summary>What a run measured.</summary>
-/// <param name="Machine">The machine in words.</param>
+/// <param name="Machine">The machine.</param>
 /// <param name="Date">Day of the run.</param>
 /// <param name="Commit">Commit of the working directory; null where unknown.</param>
 /// <param name="PeakGflops">Billions of multiplications and additions per second by number of threads.</param>
@@ -12,7 +12,7 @@ namespace S2ILGPU.Cli.Bench;
 /// <param name="Groups">The figures.</param>
 /// <param name="SpeedUps">The points of the speed-up curve.</param>
 /// <param name="Notes">What was left out, and why.</param>
-internal sealed record BenchReport(string Machine, DateOnly Date, string? Commit, IReadOnlyDictionary<int,
+internal sealed record BenchReport(MachineFacts Machine, DateOnly Date, string? Commit, IReadOnlyDictionary<int,
     double> PeakGflops, double ReadGBs,
     IReadOnlyList<FigureGroup> Groups, IReadOnlyList<SpeedUp> SpeedUps, IReadOnlyList<string> Notes)
 {
@@ -32,21 +32,25 @@ internal sealed record BenchReport(string Machine, DateOnly Date, string? Commit
     {
         get
         {
-            int met = Figures.Count(f => f.IsMet == true), missed = Figures.Count(f => f.IsMet == false);
-            int none = Figures.Count(f => f is { Value: null, Target: not null });
-            return $"{met} of {met + missed + none} targets met, {missed} missed, {none} without a value";
+            int all = Figures.Count(f => f.Verdict != Verdict.None);
+            return $"{Count(Verdict.Pass)} of {all} targets met, {Count(Verdict.Miss)} missed, "
+                + $"{Count(Verdict.Unsteady)} too unsteady to judge, {Count(Verdict.NoValue)} without a value";
+
+            int Count(Verdict verdict) => Figures.Count(f => f.Verdict == verdict);
         }
     }
 
-    /// <summary>The figures that miss their targets, the furthest first.</summary>
-    public IEnumerable<Figure> Misses => Figures.Where(f => f.IsMet == false).OrderBy(f => f.Value / f.Target);
+    /// <summary>The figures that miss their targets, the furthest first, then those that were too unsteady to
+    /// judge.</summary>
+    public IEnumerable<Figure> Misses => Figures.Where(f => f.Verdict is Verdict.Miss or Verdict.Unsteady)
+        .OrderBy(f => f.Verdict).ThenBy(f => f.Value / f.Target);
 
     /// <summary>Writes the report as one JSON object.</summary>
     public void WriteJson(Stream stream)
     {
         using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n" });
         json.WriteStartObject();
-        json.WriteString("machine", Machine);
+        WriteMachine(json);
         json.WriteString("date", $"{Date:yyyy-MM-dd}");
         if (Commit is not null)
             json.WriteString("commit", Commit);
@@ -62,6 +66,17 @@ internal sealed record BenchReport(string Machine, DateOnly Date, string? Commit
         json.WriteEndObject();
     }
 
+    private void WriteMachine(Utf8JsonWriter json)
+    {
+        json.WriteString("machine", Machine.ToString());
+        json.WriteNumber("registerBits", Machine.RegisterBits);
+        json.WriteStartObject("cacheBytes");
+        json.WriteNumber("level1", Machine.Caches.Level1Bytes);
+        json.WriteNumber("level2", Machine.Caches.Level2Bytes);
+        json.WriteNumber("lastLevel", Machine.Caches.LastLevelBytes);
+        json.WriteEndObject();
+    }
+
     private static void WriteFigure(Utf8JsonWriter json, Figure figure)
     {
         json.WriteStartObject();
@@ -70,6 +85,8 @@ internal sealed record BenchReport(string Machine, DateOnly Date, string? Commit
         WriteNumber(json, "target", figure.Target);
         json.WriteString("unit", figure.Unit);
         WriteNumber(json, "spread", figure.Spread);
+        WriteNumber(json, "steady", figure.Steady);
+        json.WriteString("verdict", figure.Mark.Length == 0 ? null : figure.Mark);
         json.WriteEndObject();
     }
 

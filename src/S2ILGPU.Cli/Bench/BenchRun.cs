@@ -5,20 +5,17 @@ namespace S2ILGPU.Cli.Bench;
 /// <summary>One run over all groups of figures.</summary>
 internal static class BenchRun
 {
-    // A quiet machine stays within 2 %.
-    private const double TolerableVariation = 0.05;
-
     /// <summary>Measures everything.</summary>
     /// <param name="settings">Sizes and patience.</param>
-    /// <param name="begin">Called with the machine in words before anything is measured.</param>
+    /// <param name="begin">Called with the machine before anything is measured.</param>
     /// <param name="show">Called with each group as soon as it is measured.</param>
     /// <param name="cancellation">Ends the run after the group under way.</param>
-    public static BenchReport Run(BenchSettings settings, Action<string> begin, Action<FigureGroup> show,
+    public static BenchReport Run(BenchSettings settings, Action<MachineFacts> begin, Action<FigureGroup> show,
         CancellationToken cancellation)
     {
         using var machine = new BenchMachine(settings);
-        string words = machine.Describe();
-        begin(words);
+        var facts = machine.Describe();
+        begin(facts);
         var notes = new List<string>();
         IReadOnlyList<SpeedUp> speedUps = [];
         Func<FigureGroup>[] measurements =
@@ -49,12 +46,12 @@ internal static class BenchRun
             groups.Add(group);
             show(group);
         }
-        if (machine.PeakVariation > TolerableVariation)
+        if (machine.PeakVariation > Figure.TolerableVariation)
             notes.Add(string.Create(CultureInfo.InvariantCulture,
                 $"The machine was busy: its own peak varied by {machine.PeakVariation:P0} during the run. Do not "
                 + $"quote these figures."));
         var today = DateOnly.FromDateTime(DateTime.UtcNow);
-        return new BenchReport(words, today, BenchMachine.Commit(), machine.PeakGflops, machine.ReadGBs, groups,
+        return new BenchReport(facts, today, BenchMachine.Commit(), machine.PeakGflops, machine.ReadGBs, groups,
             speedUps, notes);
     }
 }

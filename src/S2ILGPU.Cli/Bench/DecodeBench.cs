@@ -34,10 +34,12 @@ internal static class DecodeBench
         string note = string.Create(CultureInfo.InvariantCulture,
             $"{milliseconds:0.00} ms per token and layer, {single.Bytes / single.Caches / 1e6:0.0} MB");
         var fraction = timings.Fraction(0, single.Bytes, timings.ReadRate);
-        yield return Figure.Of($"{title}, float32 cache", fraction, Targets.DecodeOfReadRate, "of the read rate", note);
+        yield return Figure.Of($"{title}, float32 cache", fraction, Targets.DecodeOfReadRate, "of the read rate", note,
+            timings.ReadRate);
         string comparison = $"{title}, bfloat16 over float32 cache";
         yield return refusal is null
-            ? Figure.Of(comparison, timings.Ratio(1, baseline: 0), Targets.BFloat16Decode, "x")
+            ? Figure.Of(comparison, timings.Ratio(1, baseline: 0), Targets.BFloat16Decode, "x",
+                yardstick: timings.ReadRate)
             : new Figure(comparison, null, Targets.BFloat16Decode, "x", null,
                 "the engine does not read such a cache yet");
     }

@@ -1,5 +1,24 @@
 namespace S2ILGPU.Cli.Bench;
 
+/// <summary>What a figure says about its target.</summary>
+internal enum Verdict
+{
+    /// <summary>No target was set.</summary>
+    None,
+
+    /// <summary>The median reaches the target.</summary>
+    Pass,
+
+    /// <summary>The median misses the target.</summary>
+    Miss,
+
+    /// <summary>The median misses the target, but the machine was unsteady, and the steady value reaches it.</summary>
+    Unsteady,
+
+    /// <summary>There is a target and no value.</summary>
+    NoValue,
+}
+
 /// <summary>One result of a benchmark, beside what it should be.</summary>
 /// <param name="Name">What was measured, with its sizes.</param>
 /// <param name="Value">The median; null where the engine cannot do it.</param>
@@ -13,15 +32,55 @@ internal sealed record Figure(string Name, double? Value, double? Target, string
     /// <summary>Unit of figures relative to the fused multiply-adds that the machine can do.</summary>
     public const string OfPeak = "of peak";
 
+    /// <summary>How much the middle half of some measurements may vary, of their median. A quiet machine stays within 2
+    /// %.</summary>
+    public const double TolerableVariation = 0.05;
+
+    /// <summary>What the best tenth of the measurements reaches. Too high where the machine's own limit was slowed in
+    /// those rounds, above 100 % at times: it excuses a miss, and is no figure to quote.</summary>
+    public double? Steady { get; init; }
+
+    /// <summary>How much the machine's own limit varied in the same rounds: <see cref="Samples.Variation"/> of the
+    /// yardstick; 0 where none was measured.</summary>
+    public double YardstickVariation { get; init; }
+
     /// <summary>A figure from measurements.</summary>
-    public static Figure Of(string name, Samples samples, double? target, string unit, string note = "") =>
-        new(name, samples.Median, target, unit, samples.Spread, note);
+    /// <param name="name">What was measured, with its sizes.</param>
+    /// <param name="samples">The measurements.</param>
+    /// <param name="target">The least value that is good enough.</param>
+    /// <param name="unit">Unit of the value.</param>
+    /// <param name="note">What else a reader needs.</param>
+    /// <param name="yardstick">The machine's own limit in the same rounds, where it was measured.</param>
+    public static Figure Of(string name, Samples samples, double? target, string unit, string note = "",
+        Samples? yardstick = null) => new(name, samples.Median, target, unit, samples.Spread, note)
+    {
+        Steady = samples.Quantile(0.9),
+        YardstickVariation = yardstick?.Variation ?? 0,
+    };
 
-    /// <summary>Whether the target is met; null without a target or a value.</summary>
-    public bool? IsMet => Value >= Target ? true : Value < Target ? false : null;
+    /// <summary>Whether the target is met, and whether the machine was steady enough to say so.</summary>
+    /// <remarks>The other hyper-thread of a core slows real kernels for a while, 1.4 times was measured, where the
+    /// machine's peak (multiply-adds in registers) hardly notices; so a wide spread of the figure itself counts as much
+    /// as one of the yardstick.</remarks>
+    public Verdict Verdict => this switch
+    {
+        { Target: null } => Verdict.None,
+        { Value: null } => Verdict.NoValue,
+        _ when Value >= Target => Verdict.Pass,
+        _ when Steady >= Target && (Spread > TolerableVariation * Value || YardstickVariation > TolerableVariation)
+            => Verdict.Unsteady,
+        _ => Verdict.Miss,
+    };
 
-    /// <summary>pass, miss, or nothing.</summary>
-    public string Mark => IsMet switch { true => "pass", false => "miss", _ => Value is null ? "none" : "" };
+    /// <summary>The verdict in a word: pass, miss, unsteady; none where there is no value, and nothing where there is
+    /// no target.</summary>
+    public string Mark => Verdict switch
+    {
+        Verdict.Pass => "pass",
+        Verdict.Miss => "miss",
+        Verdict.Unsteady => "unsteady",
+        _ => Value is null ? "none" : "",
+    };
 }
 
 /// <summary>Figures that belong together.</summary>

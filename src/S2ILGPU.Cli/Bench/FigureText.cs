@@ -13,9 +13,14 @@ internal static class FigureText
         : number >= 100 ? string.Create(CultureInfo.InvariantCulture, $"{number:#,0}{Unit(figure)}")
         : string.Create(CultureInfo.InvariantCulture, $"{number:0.00}{Unit(figure)}");
 
-    /// <summary>The unit where the value alone does not say it, and the note.</summary>
-    public static string Remarks(Figure figure) =>
-        string.Join("; ", new[] { IsFraction(figure) ? figure.Unit : "", figure.Note }.Where(s => s.Length > 0));
+    /// <summary>The unit where the value alone does not say it, the steady value of an unsteady figure, and the
+    /// note.</summary>
+    public static string Remarks(Figure figure)
+    {
+        string steady = figure.Verdict == Verdict.Unsteady ? $"steady {Value(figure, figure.Steady)}" : "";
+        return string.Join("; ",
+            new[] { IsFraction(figure) ? figure.Unit : "", steady, figure.Note }.Where(s => s.Length > 0));
+    }
 
     /// <summary>Writes a group as lines of columns.</summary>
     public static void WriteLines(FigureGroup group, TextWriter output)
@@ -24,7 +29,7 @@ internal static class FigureText
         output.WriteLine($"{group.Title}");
         foreach (var f in group.Figures)
         {
-            string line = $"  {f.Name.PadRight(width)}  {Value(f, f.Value),8}  {Target(f),12}  {f.Mark,-4}  "
+            string line = $"  {f.Name.PadRight(width)}  {Value(f, f.Value),8}  {Target(f),12}  {f.Mark,-8}  "
                 + $"{Spread(f),9}  {Remarks(f)}";
             output.WriteLine(line.TrimEnd());
         }
@@ -40,7 +45,13 @@ internal static class FigureText
             table.Columns[column].RightAligned().NoWrap();
         foreach (var f in group.Figures)
         {
-            string mark = f.IsMet switch { true => $"[green]{f.Mark}[/]", false => $"[red]{f.Mark}[/]", _ => f.Mark };
+            string mark = f.Verdict switch
+            {
+                Verdict.Pass => $"[green]{f.Mark}[/]",
+                Verdict.Miss => $"[red]{f.Mark}[/]",
+                Verdict.Unsteady => $"[yellow]{f.Mark}[/]",
+                _ => f.Mark,
+            };
             table.AddRow(Markup.Escape(f.Name), Value(f, f.Value), Target(f), mark, Spread(f),
                 Markup.Escape(Remarks(f)));
         }
@@ -55,7 +66,7 @@ internal static class FigureText
         params ReadOnlySpan<(string File, string Title)> plots)
     {
         var page = new StringBuilder();
-        page.AppendLine("# CPU benchmarks").AppendLine();
+        page.AppendLine($"# CPU benchmarks, {report.Machine.SimdName}").AppendLine();
         string commit = report.Commit is null ? "" : $", commit {report.Commit}";
         page.AppendLine($"`s2 bench cpu{(isQuick ? " --quick" : "")}`, {report.Date:yyyy-MM-dd}{commit}.").AppendLine();
         page.AppendLine($"Machine: {report.Machine}. Its own limits, measured in the same rounds: {report.Limits}.")
@@ -64,6 +75,8 @@ internal static class FigureText
             Medians; the spread is the width of the middle half of the measurements. Variants take turns in one process, so that ratios hold when the machine
             drifts. Multiplications and additions are counted over kept blocks: 4 x rows x columns x D forward, 10 x rows x columns x D backward.
             A speed-up stands beside its ceiling: blocks of dense over blocks of sparse attention.
+            Unsteady: the median misses the target, but the measurements vary by more than 5 %, or the machine's own peak does, and their best tenth
+            (the steady value) reaches it. Such a figure is not judged. Figures that pass are not questioned so: read their spread.
             """);
         page.AppendLine().AppendLine($"{report.Summary}.").AppendLine();
         foreach (var (file, title) in plots)

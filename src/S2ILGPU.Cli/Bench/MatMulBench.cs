@@ -57,12 +57,13 @@ internal static class MatMulBench
             var timings = machine.Time(machine.Settings.MatMulRounds,
                 Yardsticks.PeakOneThread | Yardsticks.PeakAllThreads, one.Run, all.Run);
             var onOne = timings.Fraction(0, shape.Flops, timings.PeakOneThread);
-            figures.Add(Figure.Of($"{shape}, 1 thread", onOne, Targets.MatMulOneThread, Figure.OfPeak));
+            figures.Add(Figure.Of($"{shape}, 1 thread", onOne, Targets.MatMulOneThread, Figure.OfPeak,
+                yardstick: timings.PeakOneThread));
             if (machine.All.Threads == 1)
                 continue;
             var onAll = timings.Fraction(1, shape.Flops, timings.PeakAllThreads);
             figures.Add(Figure.Of($"{shape}, {machine.All.Threads} threads", onAll, Targets.MatMulAllThreads,
-                Figure.OfPeak));
+                Figure.OfPeak, yardstick: timings.PeakAllThreads));
         }
         return new FigureGroup("matrix products", figures);
     }

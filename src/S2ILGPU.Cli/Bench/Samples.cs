@@ -15,6 +15,9 @@ internal sealed class Samples(double[] values)
     /// <summary>Width of the middle half: upper minus lower quartile.</summary>
     public double Spread => Quantile(0.75) - Quantile(0.25);
 
+    /// <summary>The spread as a fraction of the median.</summary>
+    public double Variation => Spread / Median;
+
     /// <summary>The value below which a fraction of the measurements lies, interpolated linearly between
     /// neighbours.</summary>
     /// <param name="fraction">0 to 1.</param>

@@ -9,8 +9,6 @@ namespace S2ILGPU.Cli.Commands;
 /// <summary><c>s2 bench</c>: how fast an engine is, beside what the machine can do at most.</summary>
 internal static class BenchCommand
 {
-    private const string SpeedUpPlot = "cpu-speed-up.svg", PeakPlot = "cpu-fraction-of-peak.svg";
-
     public static Command Create() => new("bench", "Measure speed beside what the machine can do at most.")
     {
         CreateCpu(),
@@ -22,7 +20,8 @@ internal static class BenchCommand
     {
         var json = Options.Json();
         var quick = Options.Switch("--quick", "Short lengths and few repetitions: under a minute instead of several");
-        var folder = Options.Text("--out", "DIR", "Folder that also gets cpu.json, cpu.md and two plots");
+        var folder = Options.Text("--out", "DIR",
+            "Folder that also gets a page, JSON and two plots, named after the registers: cpu-avx2.md, ...");
         var command = new Command("cpu",
             "Measure every figure of the CPU engine against the machine's own peak, with targets.") { json,
             quick, folder };
@@ -62,16 +61,18 @@ internal static class BenchCommand
         Directory.CreateDirectory(folder);
     }
 
-    /// <summary>Writes a report's files into a folder that is there.</summary>
+    /// <summary>Writes a report's files into a folder that is there. They are named after the machine's
+    /// registers.</summary>
     internal static void Save(BenchReport report, bool isQuick, string folder)
     {
-        AtomicFile.WriteText(Path.Combine(folder, "cpu.json"), Json(report) + "\n");
-        AtomicFile.WriteText(Path.Combine(folder, SpeedUpPlot), BenchPlots.SpeedUps(report.SpeedUps));
-        AtomicFile.WriteText(Path.Combine(folder, PeakPlot), BenchPlots.FractionsOfPeak(report.Figures));
+        string name = report.Machine.FileName, speedUps = $"{name}-speed-up.svg", peak = $"{name}-fraction-of-peak.svg";
+        AtomicFile.WriteText(Path.Combine(folder, $"{name}.json"), Json(report) + "\n");
+        AtomicFile.WriteText(Path.Combine(folder, speedUps), BenchPlots.SpeedUps(report.SpeedUps));
+        AtomicFile.WriteText(Path.Combine(folder, peak), BenchPlots.FractionsOfPeak(report.Figures));
         string page = FigureText.Markdown(report, isQuick,
-            (SpeedUpPlot, "Sparse over dense attention against the length, with its ceiling"),
-            (PeakPlot, "Fraction of the machine's peak"));
-        AtomicFile.WriteText(Path.Combine(folder, "cpu.md"), page);
+            (speedUps, "Sparse over dense attention against the length, with its ceiling"),
+            (peak, "Fraction of the machine's peak"));
+        AtomicFile.WriteText(Path.Combine(folder, $"{name}.md"), page);
     }
 
     /// <summary>The report as JSON text.</summary>
@@ -98,7 +99,8 @@ internal static class BenchCommand
         output.WriteLine(report.Summary);
         foreach (var miss in report.Misses)
             output.WriteLine(
-                $"  miss: {miss.Name}: {FigureText.Value(miss, miss.Value)}, target "
-                + $"{FigureText.Value(miss, miss.Target)}");
+                $"  {miss.Mark}: {miss.Name}: {FigureText.Value(miss, miss.Value)}, "
+                + (miss.Verdict == Verdict.Unsteady ? $"steady {FigureText.Value(miss, miss.Steady)}, " : "")
+                + $"target {FigureText.Value(miss, miss.Target)}");
     }
 }

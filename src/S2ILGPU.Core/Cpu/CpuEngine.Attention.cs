@@ -8,7 +8,7 @@ public sealed unsafe partial class CpuEngine
 {
     private CpuAttention? _attention;
 
-    private CpuAttention Attention => _attention ??= CpuAttention.Create(_simd, _pool);
+    private CpuAttention Attention => _attention ??= CpuAttention.Create(_simd, _pool, _blocking);
 
     /// <inheritdoc/>
     public void AttentionForward(in AttentionForwardArguments arguments) => Attention.Forward(arguments);

@@ -1,3 +1,4 @@
+using S2ILGPU.Cpu.InnerLoops;
 using S2ILGPU.Cpu.MatMul;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
@@ -45,12 +46,13 @@ public sealed unsafe partial class CpuEngine
         }
     }
 
-    private static IMatrixProduct CreateProduct(SimdWidth simd, WorkerPool pool, CpuAllocator memory) => simd switch
+    private static IMatrixProduct CreateProduct(SimdWidth simd, WorkerPool pool, CpuAllocator memory,
+        Blocking blocking) => simd switch
     {
-        SimdWidth.Bits512 => new PackedProduct<Simd512>(pool, memory),
-        SimdWidth.Bits256 => new PackedProduct<Simd256>(pool, memory),
-        SimdWidth.Bits128 => new PackedProduct<Simd128>(pool, memory),
-        _ => new PackedProduct<SimdScalar>(pool, memory),
+        SimdWidth.Bits512 => new PackedProduct<Simd512>(pool, memory, blocking),
+        SimdWidth.Bits256 => new PackedProduct<Simd256>(pool, memory, blocking),
+        SimdWidth.Bits128 => new PackedProduct<Simd128>(pool, memory, blocking),
+        _ => new PackedProduct<SimdScalar>(pool, memory, blocking),
     };
 
     // Few rows of C: B is streamed, A stays in the cache.

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics.Arm;
+using S2ILGPU.Cpu.InnerLoops;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.Cpu.Threads;
@@ -18,6 +19,7 @@ public sealed unsafe partial class CpuEngine : IEngine
     private readonly CpuAllocator _memory = new(typeof(CpuEngine));
     private readonly WorkerPool _pool;
     private readonly SimdWidth _simd;
+    private readonly Blocking _blocking;
     private readonly RangeRunner _runner;
 
     /// <summary>Creates an engine with the widest SIMD registers and all processors.</summary>
@@ -26,17 +28,22 @@ public sealed unsafe partial class CpuEngine : IEngine
     }
 
     /// <summary>Creates an engine.</summary>
-    /// <param name="options">SIMD width and number of threads.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The number of threads is negative.</exception>
+    /// <param name="options">SIMD width, number of threads, sizes of caches.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The number of threads is negative, or the size of a cache is not
+    /// positive.</exception>
     /// <exception cref="PlatformNotSupportedException">The machine has no SIMD registers of that width.</exception>
     public CpuEngine(CpuOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfNegative(options.Threads);
+        Caches = options.Caches ?? CacheSizes.Machine;
+        if (Caches is not { Level1Bytes: > 0, Level2Bytes: > 0, LastLevelBytes: > 0 })
+            throw new ArgumentOutOfRangeException(nameof(options), $"sizes of caches must be positive: {Caches}");
         _simd = SimdWidths.Resolve(options.Simd);
+        _blocking = Blocking.Of(_simd, Caches.Level1Bytes, Caches.Level2Bytes);
         _pool = new WorkerPool(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
         _runner = new RangeRunner(_simd, _pool);
-        _product = CreateProduct(_simd, _pool, _memory);
+        _product = CreateProduct(_simd, _pool, _memory, _blocking);
     }
 
     /// <inheritdoc/>
@@ -50,6 +57,9 @@ public sealed unsafe partial class CpuEngine : IEngine
 
     /// <summary>Number of threads, the calling one included.</summary>
     public int Threads => _pool.Workers;
+
+    /// <summary>Sizes of the caches that kernels are cut for.</summary>
+    internal CacheSizes Caches { get; }
 
     /// <summary>Whether memory is handed out full of NaN; for tests.</summary>
     internal bool PoisonsMemory

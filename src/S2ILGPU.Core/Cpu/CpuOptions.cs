@@ -6,4 +6,6 @@ namespace S2ILGPU.Cpu;
 /// <param name="Simd">Width of the SIMD registers; default the widest that the machine has.</param>
 /// <param name="Threads">Number of threads, the calling one included; 0 (default) for all processors that the process
 /// may use, container limits considered.</param>
-public sealed record CpuOptions(SimdWidth Simd = SimdWidth.Auto, int Threads = 0);
+/// <param name="Caches">Sizes of the caches that kernels are cut for; null (default) for those of the machine. Changes
+/// speed and no bit of a result.</param>
+public sealed record CpuOptions(SimdWidth Simd = SimdWidth.Auto, int Threads = 0, CacheSizes? Caches = null);

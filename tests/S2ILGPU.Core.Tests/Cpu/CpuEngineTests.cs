@@ -111,6 +111,12 @@ public sealed class CpuEngineTests
     public void Options_are_checked()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => new CpuEngine(new CpuOptions(Threads: -1)));
+        foreach (var wrong in (CacheSizes[])[new(0, 1, 1), new(1, -5, 1), new(1, 1, 0)])
+        {
+            var exception = Assert.Throws<ArgumentOutOfRangeException>(() =>
+                new CpuEngine(new CpuOptions(Caches: wrong)));
+            Assert.Contains($"sizes of caches must be positive: {wrong}", exception.Message);
+        }
         using var engine = new CpuEngine(new CpuOptions(SimdWidth.Scalar, 3));
         Assert.Equal("CPU (scalar, 3 threads)", engine.Name);
         Assert.Equal(3, engine.Threads);

@@ -26,7 +26,8 @@ internal readonly unsafe ref struct BackwardQueries(TokenRows query, TokenRows o
 /// V^T - delta)</c>, then <c>dV^T += dO^T P, dK^T += Q^T dS, dQ += dS K</c>. Queries come in groups of up to 64.
 /// </summary>
 /// <remarks>Belongs to one worker.</remarks>
-internal sealed unsafe class BackwardTile<T>
+/// <param name="blocking">How products are cut for the caches.</param>
+internal sealed unsafe class BackwardTile<T>(Blocking blocking)
     where T : unmanaged, ISimd<T>
 {
     /// <summary>The most keys of a tile.</summary>
@@ -121,7 +122,7 @@ internal sealed unsafe class BackwardTile<T>
         int rows = _group.Tokens, height = RegisterKernels<T>.Height, end = _spanStart + _spanColumns;
         var scores = new Product { A = query, RowStride = queryStride, B = _keyTransposed, BStride = Pair,
             C = _probability, CStride = Pair, Steps = _headDim };
-        var toScores = new PanelStrides(Pair * _headDim, Pair * Queries);
+        var toScores = new PanelStrides(Pair * _headDim, Pair * Queries, blocking.FloatsOfB);
         RegisterKernels<T>.MultiplyPanels<AnyStride, UnitStride, Overwrite<T>>(scores, toScores, rows, _spanStart, end,
             default);
         Probabilities(isCausal, blockTokens);
@@ -131,7 +132,7 @@ internal sealed unsafe class BackwardTile<T>
             _spanStart, end, new((nint)(_probability - _scoreGradient), _delta, _scoreGradientRows, Lanes));
         var values = new Product { A = queries.OutputGradient.Tiles<T>(_group, _gradientTiles, out nint tileStride),
             B = _probability, BStride = Pair, C = _valueGradient, CStride = Pair, Steps = rows };
-        var fromScores = new PanelStrides(Pair * Queries, Pair * _headDim, tileStride - height);
+        var fromScores = new PanelStrides(Pair * Queries, Pair * _headDim, blocking.FloatsOfB, tileStride - height);
         RegisterKernels<T>.MultiplyPanels<UnitStride, TileStep<T>, Accumulate<T>>(values, fromScores, _headDim,
             _spanStart, end, default);
         var keys = values with { A = queries.Query.Tiles<T>(_group, _queryTiles, out tileStride), B = _scoreGradient,

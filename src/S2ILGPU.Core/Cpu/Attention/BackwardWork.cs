@@ -26,11 +26,11 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
     private float* _shift, _delta, _gradients;
     private int _heads, _group, _headDim, _paddedDim;
 
-    public BackwardWork(int workers)
+    public BackwardWork(int workers, Blocking blocking)
     {
         _tiles = new BackwardTile<T>[2 * workers];
         for (int w = 0; w < _tiles.Length; w++)
-            _tiles[w] = new BackwardTile<T>();
+            _tiles[w] = new BackwardTile<T>(blocking);
         _statistics = new StatisticsPass(this);
         _rangeSum = new RangeSum(this);
         _exact = new ExactPass(this);

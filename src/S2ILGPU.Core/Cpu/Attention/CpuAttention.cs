@@ -1,3 +1,4 @@
+using S2ILGPU.Cpu.InnerLoops;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.Cpu.Threads;
 using S2ILGPU.Engines;
@@ -13,12 +14,13 @@ internal abstract class CpuAttention : IDisposable
     /// <summary>The attention of a register width.</summary>
     /// <param name="simd">A resolved width.</param>
     /// <param name="pool">The workers; stays with the caller.</param>
-    public static CpuAttention Create(SimdWidth simd, WorkerPool pool) => simd switch
+    /// <param name="blocking">How products are cut for the caches.</param>
+    public static CpuAttention Create(SimdWidth simd, WorkerPool pool, Blocking blocking) => simd switch
     {
-        SimdWidth.Bits512 => new CpuAttention<Simd512>(pool),
-        SimdWidth.Bits256 => new CpuAttention<Simd256>(pool),
-        SimdWidth.Bits128 => new CpuAttention<Simd128>(pool),
-        _ => new CpuAttention<SimdScalar>(pool),
+        SimdWidth.Bits512 => new CpuAttention<Simd512>(pool, blocking),
+        SimdWidth.Bits256 => new CpuAttention<Simd256>(pool, blocking),
+        SimdWidth.Bits128 => new CpuAttention<Simd128>(pool, blocking),
+        _ => new CpuAttention<SimdScalar>(pool, blocking),
     };
 
     /// <summary>See <see cref="IEngine.AttentionForward"/>.</summary>
@@ -38,12 +40,12 @@ internal abstract class CpuAttention : IDisposable
 }
 
 /// <summary>Attention over registers of one width.</summary>
-internal sealed class CpuAttention<T>(WorkerPool pool) : CpuAttention
+internal sealed class CpuAttention<T>(WorkerPool pool, Blocking blocking) : CpuAttention
     where T : unmanaged, ISimd<T>
 {
     private readonly PaddingRows _padding = new();
-    private readonly ForwardWork<T> _forward = new(pool.Workers);
-    private readonly BackwardWork<T> _backward = new(pool.Workers);
+    private readonly ForwardWork<T> _forward = new(pool.Workers, blocking);
+    private readonly BackwardWork<T> _backward = new(pool.Workers, blocking);
     private readonly PartitionMerge<T> _merge = new();
     private readonly PartitionMergeBackward<T> _mergeBackward = new();
 

@@ -11,7 +11,8 @@ namespace S2ILGPU.Cpu.Attention;
 /// rescaled while it is loaded. Keys come in groups of up to 64.
 /// </summary>
 /// <remarks>Belongs to one worker.</remarks>
-internal sealed unsafe class ForwardTile<T>
+/// <param name="blocking">How products are cut for the caches.</param>
+internal sealed unsafe class ForwardTile<T>(Blocking blocking)
     where T : unmanaged, ISimd<T>
 {
     private const int Lanes = TileQueries.MaxLanes, Keys = TokenGroup.MaxTokens;
@@ -73,7 +74,8 @@ internal sealed unsafe class ForwardTile<T>
     {
         var product = new Product { B = _scores, BStride = Pair, C = _output, CStride = Pair };
         product.A = values.Tiles<T>(_group, _valueTiles, out nint tileStride);
-        var panels = new PanelStrides(Pair * Keys, Pair * _headDim, tileStride - RegisterKernels<T>.Height);
+        var panels = new PanelStrides(Pair * Keys, Pair * _headDim, blocking.FloatsOfB,
+            tileStride - RegisterKernels<T>.Height);
         for (int lane = 0, end; lane < _columns; lane = end)
         {
             end = lane + Pair;
@@ -137,7 +139,7 @@ internal sealed unsafe class ForwardTile<T>
         new Span<float>(_groupMax, Lanes).Fill(OnlineSoftmax<T>.Masked);
         var product = new Product { RowStride = keys.Stride, B = _query, BStride = Pair, C = _scores, CStride = Pair,
             Steps = _headDim };
-        var panels = new PanelStrides(Pair * _headDim, Pair * Keys);
+        var panels = new PanelStrides(Pair * _headDim, Pair * Keys, blocking.FloatsOfB);
         float* copy = IsDecoding(queries) || keys.ElementType != ElementType.Float32
             ? keys.Rows<T>(_group, _headDim, _keyCopy, out product.RowStride, isReadOnce: true)
             : null;

@@ -25,12 +25,12 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
     private int _headDim;
     private float* _partialOutput, _partialLogSumExp;                             // [rows, D], [rows]
 
-    public ForwardWork(int workers)
+    public ForwardWork(int workers, Blocking blocking)
     {
         _tiles = new ForwardTile<T>[workers];
         _decodeTiles = new DecodeTile<T>[workers];
         for (int w = 0; w < workers; w++)
-            (_tiles[w], _decodeTiles[w]) = (new ForwardTile<T>(), new DecodeTile<T>());
+            (_tiles[w], _decodeTiles[w]) = (new ForwardTile<T>(blocking), new DecodeTile<T>());
         _merge = new PartMerge(this);
     }
 

@@ -31,11 +31,13 @@ internal unsafe struct Product
     public nint Steps;
 }
 
-/// <summary>Where the parts of a product of panels lie.</summary>
+/// <summary>Where the parts of a product of panels lie, and how many panels are taken at a time.</summary>
 /// <param name="B">Floats from one panel of B to the next.</param>
 /// <param name="C">Floats from one panel of C to the next.</param>
+/// <param name="FloatsOfB">Floats of the panels of B that one row tile of A after the other is multiplied with, see
+/// <see cref="Blocking"/>; at least one panel is.</param>
 /// <param name="TileGap">Floats between the row tiles of A, where they do not follow each other.</param>
-internal readonly record struct PanelStrides(nint B, nint C, nint TileGap = 0);
+internal readonly record struct PanelStrides(nint B, nint C, int FloatsOfB, nint TileGap = 0);
 
 /// <summary>A stride of A: a constant that the JIT folds into the addresses, or the one in <see
 /// cref="Product"/>.</summary>

@@ -16,9 +16,6 @@ internal static unsafe partial class RegisterKernels<T>
     /// <summary>Floats in a row of a tile that is two registers wide.</summary>
     public static int PairWidth => 2 * T.Count;
 
-    // Of the panels of B that are multiplied with one row tile after the other: half of a first-level cache.
-    private const nint FloatsOfB = 4096;
-
     /// <summary>Rows of the usual tile: 16 accumulators of 32 registers, or 12 of 16.</summary>
     public static int Height => T.HasManyRegisters ? 8 : 6;
 
@@ -51,9 +48,9 @@ internal static unsafe partial class RegisterKernels<T>
 
     /// <summary>A product of panels: B and C lie in panels of <see cref="PairWidth"/> columns, whose rows follow each
     /// other: a panel takes few places in a cache, each once. A row tile of A is read once for as many columns as
-    /// fit into the first-level cache.</summary>
+    /// stay in the first-level cache.</summary>
     /// <param name="p">The operands; of B and C the first panel.</param>
-    /// <param name="panels">Where tiles of A and panels lie.</param>
+    /// <param name="panels">Where tiles of A and panels lie, and how many panels are taken at a time.</param>
     /// <param name="rows">Any number of rows.</param>
     /// <param name="firstColumn">First column, a multiple of the register width.</param>
     /// <param name="endColumn">Exclusive end, a multiple of the register width.</param>
@@ -64,7 +61,7 @@ internal static unsafe partial class RegisterKernels<T>
         where TRow : struct, IStride where TStep : struct, IStride where TTile : struct, ITile<T>
     {
         var now = p;
-        nint columnsAtOnce = Math.Max(1, FloatsOfB / Math.Max(1, p.Steps) / PairWidth) * PairWidth;
+        nint columnsAtOnce = Math.Max(1, panels.FloatsOfB / Math.Max(1, p.Steps) / PairWidth) * PairWidth;
         for (nint first = firstColumn, end; first < endColumn; first = end)
         {
             end = Math.Min(endColumn, first + columnsAtOnce);

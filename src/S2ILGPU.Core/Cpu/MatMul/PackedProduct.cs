@@ -9,18 +9,20 @@ namespace S2ILGPU.Cpu.MatMul;
 /// threads.</summary>
 /// <remarks>
 /// <para>For every block of columns and of steps: all workers pack B into panels two registers wide (together at most 4
-/// MB, in the last-level cache), then each takes chunks of rows (300 KB of A, in its second-level cache) and multiplies
-/// them with every panel. Rows of A are read where they lie, which is 1.02 times faster over a training step than
-/// packing them, but for the last ones that fill no tile; a transposed A is packed.</para>
+/// MB, in the last-level cache), then each takes chunks of rows (of A as much as <see cref="Blocking"/> gives the
+/// second-level cache) and multiplies them with every panel. Rows of A are read where they lie, which is 1.02 times
+/// faster over a training step than packing them, but for the last ones that fill no tile; a transposed A is
+/// packed.</para>
 /// <para>With few rows every worker takes panels of B, packs and multiplies them; B never leaves its second-level
 /// cache.</para>
 /// <para>An element of C is a sum over steps in order, cut at fixed steps, whatever tile, chunk or worker it falls to:
 /// same bits for any number of threads.</para>
 /// </remarks>
-internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memory) : IMatrixProduct, IParallelWork
+internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memory, Blocking blocking)
+    : IMatrixProduct, IParallelWork
     where T : unmanaged, ISimd<T>
 {
-    private const int MaxSteps = 512, MaxColumns = 2048, MaxTiles = 12, MaxPrivatePanels = 4, StepsPerPacking = 32;
+    private const int MaxSteps = Blocking.MaxSteps, MaxColumns = 2048, MaxPrivatePanels = 4, StepsPerPacking = 32;
 
     // Less work than this is not worth waking the workers.
     private const long AloneMultiplyAdds = 1 << 18;
@@ -74,9 +76,9 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
     // Chunks of equal size, as many for each worker.
     private void SetChunks()
     {
-        long tiles = (_c.Count + Height - 1) / Height, rounds = (tiles + (long)pool.Workers * MaxTiles - 1)
-            / ((long)pool.Workers * MaxTiles);
-        _fewRows = tiles <= MaxTiles;
+        long tiles = (_c.Count + Height - 1) / Height, tilesPerRound = (long)pool.Workers * blocking.RowTiles,
+            rounds = (tiles + tilesPerRound - 1) / tilesPerRound;
+        _fewRows = tiles <= blocking.RowTiles;
         int chunkTiles = (int)(_fewRows ? tiles : (tiles + pool.Workers * rounds - 1) / (pool.Workers * rounds));
         _chunkRows = chunkTiles * Height;
         _rowChunks = (int)((tiles + chunkTiles - 1) / chunkTiles);
