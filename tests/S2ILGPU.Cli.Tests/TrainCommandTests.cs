@@ -108,7 +108,8 @@ public sealed class TrainCommandTests : IDisposable
         string log = Path.Combine(Model, ModelFolder.Log);
         while (!process.HasExited && !(File.Exists(log) && new FileInfo(log).Length > 300))
             await Task.Delay(10, TestContext.Current.CancellationToken);
-        // Handled like SIGINT, but never ignored from the start, as SIGINT is in whatever a shell runs in the background.
+        // Handled like SIGINT, but never ignored from the start, as SIGINT is in whatever a shell runs in the
+        // background.
         using var signal = Process.Start("kill", ["-TERM", $"{process.Id}"]);
         string error = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);

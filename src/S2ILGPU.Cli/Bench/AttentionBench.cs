@@ -38,11 +38,10 @@ internal static class AttentionBench
                 (true, true) => Targets.BackwardDense,
                 (true, false) => Targets.BackwardSparse,
             };
-            var fraction = timings.Fraction(i, isBackward ? work[i].BackwardFlops : work[i].ForwardFlops,
-                timings.PeakAllThreads);
-            figures.Add(
-                Figure.Of($"{(isBackward ? "backward" : "forward")} D{headDim}, {tokens} tokens, {patterns[i].Name}",
-                fraction, target, Figure.OfPeak, yardstick: timings.PeakAllThreads));
+            figures.Add(timings.Figure(
+                $"{(isBackward ? "backward" : "forward")} D{headDim}, {tokens} tokens, {patterns[i].Name}", i,
+                isBackward ? work[i].BackwardFlops : work[i].ForwardFlops, timings.PeakAllThreads, target,
+                Figure.OfPeak));
             work[i].Dispose();
         }
         return figures;

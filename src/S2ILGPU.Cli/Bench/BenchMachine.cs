@@ -151,6 +151,15 @@ internal sealed class Timings(Samples[] seconds)
         seconds[variant].With(yardstick ?? throw new InvalidOperationException("the yardstick was not measured"),
         (s, best) => work / s / best);
 
+    /// <summary>The figure of <see cref="Fraction"/>, with what a quiet machine would show.</summary>
+    public Figure Figure(string name, int variant, double work, Samples? yardstick, double target, string unit,
+        string note = "")
+    {
+        var fraction = Fraction(variant, work, yardstick);
+        return Bench.Figure.Of(name, fraction, target, unit, note, yardstick,
+            steady: work / seconds[variant].Quantile(0.1) / yardstick!.Quantile(0.9));
+    }
+
     /// <summary>How many times as fast a variant is as another, round by round.</summary>
     public Samples Ratio(int variant, int baseline) =>
         seconds[baseline].With(seconds[variant], (slow, fast) => slow / fast);

@@ -33,9 +33,8 @@ internal static class DecodeBench
         double milliseconds = timings[0].Median / single.Caches * 1e3;
         string note = string.Create(CultureInfo.InvariantCulture,
             $"{milliseconds:0.00} ms per token and layer, {single.Bytes / single.Caches / 1e6:0.0} MB");
-        var fraction = timings.Fraction(0, single.Bytes, timings.ReadRate);
-        yield return Figure.Of($"{title}, float32 cache", fraction, Targets.DecodeOfReadRate, "of the read rate", note,
-            timings.ReadRate);
+        yield return timings.Figure($"{title}, float32 cache", 0, single.Bytes, timings.ReadRate,
+            Targets.DecodeOfReadRate, "of the read rate", note);
         string comparison = $"{title}, bfloat16 over float32 cache";
         yield return refusal is null
             ? Figure.Of(comparison, timings.Ratio(1, baseline: 0), Targets.BFloat16Decode, "x",

@@ -56,14 +56,11 @@ internal static class MatMulBench
             using MatMulWork one = new(machine.One, shape), all = new(machine.All, shape);
             var timings = machine.Time(machine.Settings.MatMulRounds,
                 Yardsticks.PeakOneThread | Yardsticks.PeakAllThreads, one.Run, all.Run);
-            var onOne = timings.Fraction(0, shape.Flops, timings.PeakOneThread);
-            figures.Add(Figure.Of($"{shape}, 1 thread", onOne, Targets.MatMulOneThread, Figure.OfPeak,
-                yardstick: timings.PeakOneThread));
-            if (machine.All.Threads == 1)
-                continue;
-            var onAll = timings.Fraction(1, shape.Flops, timings.PeakAllThreads);
-            figures.Add(Figure.Of($"{shape}, {machine.All.Threads} threads", onAll, Targets.MatMulAllThreads,
-                Figure.OfPeak, yardstick: timings.PeakAllThreads));
+            figures.Add(timings.Figure($"{shape}, 1 thread", 0, shape.Flops, timings.PeakOneThread,
+                Targets.MatMulOneThread, Figure.OfPeak));
+            if (machine.All.Threads > 1)
+                figures.Add(timings.Figure($"{shape}, {machine.All.Threads} threads", 1, shape.Flops,
+                    timings.PeakAllThreads, Targets.MatMulAllThreads, Figure.OfPeak));
         }
         return new FigureGroup("matrix products", figures);
     }

@@ -27,9 +27,8 @@ internal static class TrainingBench
         string note = string.Create(CultureInfo.InvariantCulture,
             $"{options.TokensPerStep / timings[0].Median:#,0} tokens/s, {flops / 1e9:0.0} GFLOP per step");
         string name = $"training step, preset {preset.Name}, {options.BatchSequences} x {options.ContextTokens} tokens";
-        var fraction = timings.Fraction(0, flops, timings.PeakAllThreads);
-        return new FigureGroup("training", [Figure.Of(name, fraction, Targets.TrainingStep, Figure.OfPeak, note,
-            timings.PeakAllThreads)]);
+        return new FigureGroup("training", [timings.Figure(name, 0, flops, timings.PeakAllThreads,
+            Targets.TrainingStep, Figure.OfPeak, note)]);
     }
 
     /// <summary>Multiplications and additions of the matrix products (2 per weight and token forward, 4 backward) and

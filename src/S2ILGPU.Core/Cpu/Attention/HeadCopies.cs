@@ -1,5 +1,4 @@
 using S2ILGPU.Cpu.InnerLoops;
-using S2ILGPU.Cpu.MatMul;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.Cpu.Threads;
@@ -115,7 +114,7 @@ internal struct HeadCopy(HeadTensor source)
     /// <summary>The rows: those of the tensor, or their float32 copy [B, heads, N, D].</summary>
     public HeadTensor Rows = source;
 
-    /// <summary>The rows packed as tiles of A; absent when nobody packed them.</summary>
+    /// <summary>The rows packed as tiles of A; absent where they are not.</summary>
     public PackedHeads Packed;
 
     /// <summary>Whether rows are copied.</summary>

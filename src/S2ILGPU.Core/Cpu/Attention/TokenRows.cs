@@ -1,5 +1,4 @@
 using S2ILGPU.Cpu.InnerLoops;
-using S2ILGPU.Cpu.MatMul;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.Tensors;
@@ -52,7 +51,7 @@ internal readonly unsafe ref struct TokenRows
     public int HeadDim { get; }
 
     /// <summary>Address of position 0 of the same rows packed as tiles of A, see <see cref="PackedHeads"/>; 0 where
-    /// nobody packed them.</summary>
+    /// they are not.</summary>
     public nint Packed { get; init; }
 
     /// <summary>Floats from one packed tile to the next.</summary>

@@ -1,3 +1,4 @@
+using S2ILGPU.Cpu.InnerLoops;
 using S2ILGPU.Cpu.Memory;
 
 namespace S2ILGPU.Cpu.MatMul;

@@ -16,14 +16,15 @@ internal static class SimdMath
     // Added to a float, it leaves the nearest integer in the last bits of the sum, here with the bias of the exponent.
     private const float Rounder = 1.5f * (1 << 23) + 127;
 
-    /// <summary><c>2^x</c>, within 2e-7, for x below 128: polynomial of the fraction, integer put into the exponent. Far
-    /// below the range gives 0, NaN gives NaN.</summary>
+    /// <summary><c>2^x</c>, within 2e-7, for x below 128: polynomial of the fraction, integer put into the exponent.
+    /// Far below the range gives 0, NaN gives NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Exp2<T>(T x) where T : unmanaged, ISimd<T>
     {
         if (T.HasFractionInstruction)
             return T.ScaleByPowerOfTwo(Polynomial(T.Fraction(x), E1, E2, E3, E4, E5), x);
-        x = T.Max(T.Create(-127), x); // gives an exponent of 0, a factor of 0; of NaN and a number, Max gives the second
+        // -127 gives an exponent of 0, so a factor of 0; of NaN and a number, Max gives the second.
+        x = T.Max(T.Create(-127), x);
         T sum = x + T.Create(Rounder);
         return Polynomial(x - (sum - T.Create(Rounder)), C1, C2, C3, C4, C5) * T.ShiftToExponent(sum);
     }
@@ -43,7 +44,8 @@ internal static class SimdMath
         T sum0 = a + T.Create(Rounder), sum1 = b + T.Create(Rounder);
         a -= sum0 - T.Create(Rounder);
         b -= sum1 - T.Create(Rounder);
-        T p0 = T.FusedMultiplyAdd(T.Create(C5), a, T.Create(C4)), p1 = T.FusedMultiplyAdd(T.Create(C5), b, T.Create(C4));
+        T p0 = T.FusedMultiplyAdd(T.Create(C5), a, T.Create(C4)),
+            p1 = T.FusedMultiplyAdd(T.Create(C5), b, T.Create(C4));
         p0 = T.FusedMultiplyAdd(p0, a, T.Create(C3));
         p1 = T.FusedMultiplyAdd(p1, b, T.Create(C3));
         p0 = T.FusedMultiplyAdd(p0, a, T.Create(C2));

@@ -1,10 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
-using S2ILGPU.Cpu.InnerLoops;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
 
-namespace S2ILGPU.Cpu.MatMul;
+namespace S2ILGPU.Cpu.InnerLoops;
 
 /// <summary>An operand of a product as the register kernels want it: lanes (rows of op(A), columns of op(B)) by steps
 /// of the sum.</summary>
