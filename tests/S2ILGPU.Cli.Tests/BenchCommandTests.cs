@@ -50,7 +50,7 @@ public sealed class BenchCommandTests : IDisposable
         Assert.Equal(report.Groups, shown);
         string[] titles = ["matrix products", "attention forward", "attention backward", "sparse over dense attention",
             "decoding", "training",
-            "training against context", "odd shapes", "layouts", "busy machine"];
+            "training against context", "odd shapes", "layouts", "busy machine", "register widths"];
         Assert.Equal(titles, shown.Select(g => g.Title));
 
         BenchCommand.Save(report, isQuick: true, _folder);

@@ -152,7 +152,7 @@ internal sealed class Timings(Samples[] seconds)
         (s, best) => work / s / best);
 
     /// <summary>The figure of <see cref="Fraction"/>, with what a quiet machine would show.</summary>
-    public Figure Figure(string name, int variant, double work, Samples? yardstick, double target, string unit,
+    public Figure Figure(string name, int variant, double work, Samples? yardstick, double? target, string unit,
         string note = "")
     {
         var fraction = Fraction(variant, work, yardstick);

@@ -34,6 +34,7 @@ internal static class BenchRun
             () => ShapesBench.Measure(machine),
             () => LayoutBench.Measure(machine),
             () => BusyBench.Measure(machine),
+            () => WidthBench.Measure(machine),
             () => PeerBench.Measure(machine, notes),
         ];
         var groups = new List<FigureGroup>();

@@ -40,10 +40,10 @@ internal abstract unsafe class MachineProbe : IParallelWork, IDisposable
     /// <summary>Multiplications and additions of an item.</summary>
     private protected abstract long ItemFlops { get; }
 
-    /// <summary>Creates a probe for the widest registers of the machine.</summary>
+    /// <summary>Creates a probe for the registers that an engine uses.</summary>
     /// <param name="engine">The engine whose threads are measured; stays with the caller.</param>
     /// <param name="readBytes">Bytes to read, several times the size of the last cache.</param>
-    public static MachineProbe Create(CpuEngine engine, long readBytes) => SimdWidths.Widest switch
+    public static MachineProbe Create(CpuEngine engine, long readBytes) => engine.Simd switch
     {
         SimdWidth.Bits512 => new MachineProbe<Simd512>(engine.Pool, readBytes),
         SimdWidth.Bits256 => new MachineProbe<Simd256>(engine.Pool, readBytes),
