@@ -16,6 +16,7 @@ public sealed class BlockLayout
 {
     private readonly int[] _rowStarts, _columns;
     private KeyColumns? _transposed;
+    private int[]? _likeHeads;
 
     private BlockLayout(AttentionPattern pattern, int tokens, int firstQueryBlock, int[] rowStarts, int[] columns)
     {
@@ -143,12 +144,44 @@ public sealed class BlockLayout
         return diagonal ? new BlockRow(entries[1..], entries[..1]) : new BlockRow(entries, default);
     }
 
+    /// <summary>The first head that keeps the same blocks in all rows: who needs something once per pattern, as the
+    /// lists of a kernel, needs it for those heads only.</summary>
+    /// <param name="head">Pattern head.</param>
+    internal int FirstHeadLike(int head) => (_likeHeads ??= FindLikeHeads())[head];
+
     /// <summary>Number of blocks that hold so many tokens.</summary>
     internal static int BlocksOf(int tokens, int blockTokens) => (int)(((long)tokens + blockTokens - 1) / blockTokens);
 
     // Threads that ask at the same time may both transpose; all of them get the same result.
     private KeyColumns Transpose() =>
         Interlocked.CompareExchange(ref _transposed, KeyColumns.Of(this), null) ?? _transposed;
+
+    private int[] FindLikeHeads()
+    {
+        var like = new int[Heads];
+        for (int head = 1; head < Heads; head++)
+        {
+            int other = 0;
+            while (other < head && (like[other] != other || !KeepSameBlocks(other, head)))
+                other++;
+            like[head] = other;
+        }
+        return like;
+    }
+
+    private bool KeepSameBlocks(int a, int b)
+    {
+        var startsOfA = _rowStarts.AsSpan(a * QueryBlocks, QueryBlocks + 1);
+        var startsOfB = _rowStarts.AsSpan(b * QueryBlocks, QueryBlocks + 1);
+        int distance = startsOfB[0] - startsOfA[0];
+        if (startsOfB[^1] - startsOfA[^1] != distance || !_columns.AsSpan(startsOfA[0]..startsOfA[^1])
+            .SequenceEqual(_columns.AsSpan(startsOfB[0]..startsOfB[^1])))
+            return false;
+        for (int row = 1; row < QueryBlocks; row++)
+            if (startsOfB[row] - startsOfA[row] != distance)
+                return false;
+        return true;
+    }
 
     // A layout that is far too large is refused at once, by rows in equal distances, and not after it has filled the
     // memory. Near the limit the rows themselves decide.

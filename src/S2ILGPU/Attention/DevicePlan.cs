@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using ILGPU;
 using S2ILGPU.Engines;
 using S2ILGPU.Lists;
@@ -10,19 +11,22 @@ namespace S2ILGPU.Attention;
 internal sealed class DevicePlan : IDisposable
 {
     private readonly List<IDisposable> _copies = [];
-    private readonly ColumnLists _lists;
-    private (WeakReference<PageTable> Table, long Version)? _checked;
+    private readonly DeviceQueue _queue;
+    private HostCopy<RowTile>? _rows;
+    private ColumnLists _lists;
+    private readonly ConditionalWeakTable<PageTable, StrongBox<long>> _checked = [];
 
     /// <summary>Copies lists to the device.</summary>
     public DevicePlan(TileLists lists, DeviceQueue queue)
     {
-        Host = lists;
+        (Host, _queue) = (lists, queue);
         try
         {
             Columns = Copied(lists.Columns, queue);
+            _rows = new HostCopy<RowTile>(queue, lists.Rows);
             _lists = new ColumnLists
             {
-                Rows = Copied(lists.Rows, queue),
+                Rows = _rows.View,
                 Entries = Copied(lists.Entries, queue),
                 Positions = Copied(lists.Positions, queue),
                 Masks = Copied(lists.Masks, queue),
@@ -48,6 +52,20 @@ internal sealed class DevicePlan : IDisposable
     /// <param name="pages">The page table where keys lie in pages; otherwise default.</param>
     public ColumnLists Lists(ArrayView<int> pages) => _lists with { Pages = pages };
 
+    /// <summary>Moves the queries of a decoding step to the last positions of sequences that are still in the same
+    /// entries: the lists stay, only the row tiles are copied again, to memory that no kernel reads.</summary>
+    public void MoveTo(ReadOnlySpan<Sequence> sequences)
+    {
+        for (int n = 0; n < Host.Rows.Length; n++)
+        {
+            int end = sequences[Host.SequenceOfRows[n]].KeyCount;
+            (Host.Rows[n].FirstPosition, Host.Rows[n].ColumnEnd) = (end - 1, end);
+        }
+        var moved = new HostCopy<RowTile>(_queue, Host.Rows);
+        _rows!.Dispose();
+        (_rows, _lists.Rows) = (moved, moved.View);
+    }
+
     /// <summary>Parts that the lists of decoding are cut into, so that all multiprocessors have work.</summary>
     public int SplitsOn(DeviceQueue queue)
     {
@@ -60,8 +78,7 @@ internal sealed class DevicePlan : IDisposable
     /// <exception cref="ArgumentException">A kept block has no page; the message names it.</exception>
     public void CheckPages(PageTable table, TileGeometry geometry)
     {
-        if (_checked is { } known && known.Version == table.Version && known.Table.TryGetTarget(out var last)
-            && last == table)
+        if (_checked.TryGetValue(table, out var version) && version.Value == table.Version)
             return;
         int parts = geometry.EntriesPerBlock;
         foreach (var row in Host.Rows)
@@ -74,12 +91,13 @@ internal sealed class DevicePlan : IDisposable
                         $"block {block} of KV head {line % table.KeyValueHeads} of sequence "
                         + $"{line / table.KeyValueHeads} is kept but has no page");
             }
-        _checked = (new WeakReference<PageTable>(table), table.Version);
+        _checked.GetOrCreateValue(table).Value = table.Version;
     }
 
     /// <summary>Gives the memory back.</summary>
     public void Dispose()
     {
+        _rows?.Dispose();
         foreach (var copy in _copies)
             copy.Dispose();
     }

@@ -51,7 +51,13 @@ internal sealed class PlanCache(DeviceQueue queue)
             {
                 _plans.Remove(node);
                 _plans.AddFirst(node);
-                return node.Value.Plan;
+                var (known, moved) = node.Value;
+                if (!sequences.Sequences.SequenceEqual(known.Sequences))
+                {
+                    sequences.Sequences.CopyTo(known.Sequences);
+                    moved.MoveTo(sequences.Sequences);
+                }
+                return moved;
             }
         var plan = new DevicePlan(Build(rows, layouts, sequences, pageBlocks), queue);
         Built++;
@@ -88,19 +94,30 @@ internal sealed class PlanCache(DeviceQueue queue)
         };
     }
 
-    // Batches are compared by content: a cache updates its batch in place.
+    // Batches are compared by content: a cache updates its batch in place. A step of decoding that stays in the entries
+    // of the step before has its plan.
     private sealed record Key(PlanRows Rows, BlockLayout[] Layouts, Sequence[] Sequences, int? PageBlocks)
     {
         public bool Matches(PlanRows rows, IReadOnlyList<BlockLayout> layouts, ReadOnlySpan<Sequence> sequences,
             int? pageBlocks)
         {
             if (rows != Rows || pageBlocks != PageBlocks || layouts.Count != Layouts.Length
-                || !sequences.SequenceEqual(Sequences))
+                || sequences.Length != Sequences.Length)
                 return false;
+            bool canMove = rows is not (PlanRows.Queries64 or PlanRows.Queries128 or PlanRows.Keys);
+            int entry = Math.Min(layouts[0].BlockTokens, TileGeometry.TileTokens);
+            for (int s = 0; s < Sequences.Length; s++)
+                if (sequences[s] != Sequences[s] && !(canMove && MovesInEntry(sequences[s], Sequences[s], entry)))
+                    return false;
             for (int n = 0; n < Layouts.Length; n++)
                 if (layouts[n] != Layouts[n])
                     return false;
             return true;
         }
+
+        // The last query of a sequence has the lists of its neighbours in the same entry.
+        private static bool MovesInEntry(in Sequence now, in Sequence before, int entryTokens) =>
+            now == before with { KeyCount = now.KeyCount } && now.QueryCount == 1
+            && (now.KeyCount - 1) / entryTokens == (before.KeyCount - 1) / entryTokens;
     }
 }

@@ -43,6 +43,10 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
     /// <summary>Masks [tiles].</summary>
     public uint[] Masks => [.. _masks];
 
+    /// <summary>Whether the entry with the last column is masked even where all of it is seen: a list then holds for
+    /// every end in that entry.</summary>
+    public bool MasksLast { get; init; }
+
     /// <summary>Adds the blocks of a merged tile of a layout to the row tile that is being built.</summary>
     /// <param name="blocks">Blocks that rows of the tile keep.</param>
     /// <param name="allLines">The lines that a full block stands for.</param>
@@ -77,7 +81,7 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
             bool isVisible = !isCausal || (rowsAreKeys ? position >= rows.End - 1 : last <= rows.Begin);
             int entry = firstEntry + position / geometry.BlockColumns;
             if (isVisible && (lines & stored) == stored && position >= rows.ColumnBegin
-                && last < rows.ColumnEnd)
+                && last < (MasksLast ? rows.ColumnEnd - 1 : rows.ColumnEnd))
                 _full.Add((entry, position));
             else
                 _masked.Add((entry, position, RowBits(lines)));

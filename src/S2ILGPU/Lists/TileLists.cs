@@ -11,9 +11,12 @@ namespace S2ILGPU.Lists;
 /// <param name="Positions">Positions of entries [tiles, E].</param>
 /// <param name="Masks">Masks [tiles].</param>
 /// <param name="Columns">The tiles of 64 rows of the other side in packed order: entry / E of plain operands is an
-/// index into it.</param>
+/// index into it. None where keys lie in pages.</param>
 internal sealed record TileLists(RowTile[] Rows, int[] Entries, int[] Positions, uint[] Masks, RowTile[] Columns)
 {
+    /// <summary>The sequence of each row tile.</summary>
+    public required int[] SequenceOfRows { get; init; }
+
     /// <summary>Column tiles that all row tiles meet together: the work of the kernel in units of 64 columns.</summary>
     public long ColumnTiles => Rows.Sum(tile => (long)tile.End - tile.Start);
 }
@@ -61,7 +64,7 @@ internal sealed class TileListBuilder
     {
         var columns = new ColumnTiles(_geometry, rowsAreKeys: false, _layouts[0].IsCausal, CheckCount);
         var known = new Dictionary<(BlockLayout, int, int), TileRange[]>();
-        var rows = new List<RowTile>();
+        var rows = new List<(RowTile Row, int Sequence)>();
         for (int s = 0; s < _sequences.Length; s++)
         {
             var sequence = _sequences[s];
@@ -74,14 +77,17 @@ internal sealed class TileListBuilder
                 known.Add((layout, sequence.QueryCount, sequence.KeyCount),
                     ranges = RangesOfQueries(columns, layout, sequence, rowsPerTile, first, count));
             for (int head = 0; head < QueryHeads; head++)
+            {
+                int like = layout.FirstHeadLike(layout.Pattern.PatternHeadOf(head));
                 for (int tile = 0; tile < count; tile++)
                 {
                     var row = _queries.Rows(_sequences, s, head, (first + tile) * rowsPerTile);
                     row.ColumnBase = KeyBase(s, head / GroupHeads, pageBlocks);
-                    rows.Add(With(row, ranges[layout.Pattern.PatternHeadOf(head) * count + tile]));
+                    rows.Add((With(row, ranges[like * count + tile]), s));
                 }
+            }
         }
-        return Lists(rows, columns, _keys);
+        return Lists(rows, columns, pageBlocks is null ? _keys : null);
     }
 
     /// <summary>Rows are keys: dK and dV. The list of a tile holds the queries of all heads that share the KV
@@ -91,7 +97,7 @@ internal sealed class TileListBuilder
         const int rowsPerTile = TileGeometry.TileTokens;
         var columns = new ColumnTiles(_geometry, rowsAreKeys: true, _layouts[0].IsCausal, CheckCount);
         var known = new Dictionary<(BlockLayout, int, int), TileRange[]>();
-        var rows = new List<RowTile>();
+        var rows = new List<(RowTile Row, int Sequence)>();
         for (int s = 0; s < _sequences.Length; s++)
         {
             var sequence = _sequences[s];
@@ -105,7 +111,7 @@ internal sealed class TileListBuilder
                     var row = _keys.Rows(_sequences, s, head, tile * rowsPerTile);
                     row.ColumnBase = sequence.QueryCount == 0 ? 0
                         : _queries.Number(s, head * GroupHeads, _queries.FirstTile(s)) * _geometry.EntriesPerTile;
-                    rows.Add(With(row, ranges[head * count + tile]));
+                    rows.Add((With(row, ranges[head * count + tile]), s));
                 }
         }
         return Lists(rows, columns, _queries);
@@ -119,26 +125,29 @@ internal sealed class TileListBuilder
     /// keys.</param>
     public TileLists OfLastQueries(int groupHeads, int? pageBlocks)
     {
-        var columns = new ColumnTiles(_geometry, rowsAreKeys: false, _layouts[0].IsCausal, CheckCount);
-        var rows = new List<RowTile>();
+        var columns = new ColumnTiles(_geometry, rowsAreKeys: false, _layouts[0].IsCausal, CheckCount)
+        {
+            MasksLast = true,
+        };
+        var rows = new List<(RowTile Row, int Sequence)>();
+        var known = new Dictionary<(BlockLayout, int Head, int Position), TileRange>();
         for (int s = 0; s < _sequences.Length; s++)
         {
-            var sequence = _sequences[s];
+            var (sequence, layout) = (_sequences[s], LayoutOf(s));
             if (sequence.QueryCount == 0)
                 continue;
-            int position = sequence.KeyCount - 1, known = -1;
-            var range = default(TileRange);
+            int position = sequence.KeyCount - 1;
             for (int head = 0; head < QueryHeads; head += groupHeads)
             {
-                int patternHead = LayoutOf(s).Pattern.PatternHeadOf(head);
-                if (patternHead != known)
-                    (range, known) = (RangeOfQuery(columns, LayoutOf(s), patternHead, position), patternHead);
+                int like = layout.FirstHeadLike(layout.Pattern.PatternHeadOf(head));
+                if (!known.TryGetValue((layout, like, position), out var range))
+                    known.Add((layout, like, position), range = RangeOfQuery(columns, layout, like, position));
                 var row = _queries.Rows(_sequences, s, head, position);
                 row.ColumnBase = KeyBase(s, head / GroupHeads, pageBlocks);
-                rows.Add(With(row, range));
+                rows.Add((With(row, range), s));
             }
         }
-        return Lists(rows, columns, _keys);
+        return Lists(rows, columns, pageBlocks is null ? _keys : null);
     }
 
     // Lists that cannot be indexed are refused before they are built: every tile of rows has at least as many entries
@@ -188,7 +197,7 @@ internal sealed class TileListBuilder
         var merged = Merged(layout, lines, areRows: true);
         var ranges = new TileRange[layout.Heads * count];
         for (int patternHead = 0; patternHead < layout.Heads; patternHead++)
-            for (int tile = 0; tile < count; tile++)
+            for (int tile = 0; tile < count && layout.FirstHeadLike(patternHead) == patternHead; tile++)
             {
                 int position = (first + tile) * rowsPerTile,
                     line = position / (merged.LinesPerTile * _geometry.BlockTokens);
@@ -208,7 +217,11 @@ internal sealed class TileListBuilder
         var merged = Merged(layout, lines, areRows: false);
         var ranges = new TileRange[KeyValueHeads * count];
         for (int head = 0; head < KeyValueHeads; head++)
-            for (int tile = 0; tile < count; tile++)
+        {
+            int like = FirstKeyValueHeadLike(layout, head);
+            if (like < head)
+                Array.Copy(ranges, like * count, ranges, head * count, count);
+            for (int tile = 0; tile < count && like == head; tile++)
             {
                 int position = tile * TileGeometry.TileTokens,
                     line = position / (merged.LinesPerTile * _geometry.BlockTokens);
@@ -225,14 +238,39 @@ internal sealed class TileListBuilder
                 }
                 ranges[head * count + tile] = columns.Finish();
             }
+        }
         return ranges;
     }
 
-    private TileLists Lists(List<RowTile> rows, ColumnTiles columns, PackedTiles columnSide)
+    // The first KV head whose query heads keep the same blocks, one by one.
+    private int FirstKeyValueHeadLike(BlockLayout layout, int head)
     {
-        // Long lists first, so that no group starts a long one when the others are done.
-        RowTile[] sorted = [.. rows.OrderByDescending(tile => tile.End - tile.Start)];
-        return new TileLists(sorted, columns.Entries, columns.Positions, columns.Masks, columnSide.ToArray(_sequences));
+        for (int other = 0; other < head; other++)
+        {
+            int same = 0;
+            while (same < GroupHeads && LikeHead(other, same) == LikeHead(head, same))
+                same++;
+            if (same == GroupHeads)
+                return other;
+        }
+        return head;
+
+        int LikeHead(int keyValueHead, int g) =>
+            layout.FirstHeadLike(layout.Pattern.PatternHeadOf(keyValueHead * GroupHeads + g));
+    }
+
+    // Long lists first, so that no group starts a long one when the others are done; equal ones in their order.
+    private TileLists Lists(List<(RowTile Row, int Sequence)> rows, ColumnTiles columns, PackedTiles? columnSide)
+    {
+        var order = new long[rows.Count];
+        for (int n = 0; n < order.Length; n++)
+            order[n] = (long)(int.MaxValue - (rows[n].Row.End - rows[n].Row.Start)) << 32 | (uint)n;
+        Array.Sort(order);
+        var (sorted, sequences) = (new RowTile[order.Length], new int[order.Length]);
+        for (int n = 0; n < order.Length; n++)
+            (sorted[n], sequences[n]) = rows[(int)(uint)order[n]];
+        return new TileLists(sorted, columns.Entries, columns.Positions, columns.Masks,
+            columnSide?.ToArray(_sequences) ?? []) { SequenceOfRows = sequences };
     }
 
     private int KeyBase(int s, int keyValueHead, int? pageBlocks) =>
