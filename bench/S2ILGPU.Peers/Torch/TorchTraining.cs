@@ -12,6 +12,8 @@ namespace S2ILGPU.Peers.Torch;
 /// <summary>A training step on one sequence: forward, backward, clipping, AdamW.</summary>
 internal static class TorchTraining
 {
+    private const int QuickTokens = 1024;
+
     public static void Measure(PeerReport report)
     {
         // The preset that s2 train takes by itself, and the one of 8 layers of width 512.
@@ -21,13 +23,14 @@ internal static class TorchTraining
 
     private static void Measure(PeerReport report, TrainingPreset preset)
     {
-        int tokens = preset.Options.ContextTokens;
+        int tokens = Math.Min(preset.Options.ContextTokens, report.Options.IsQuick ? QuickTokens : int.MaxValue);
         string name = $"training step, preset {preset.Name}, {tokens} tokens";
         if (!report.Wants(name))
             return;
         string[] kinds = ["dense", "s2"];
         OurTraining[] ours = [.. kinds.Select(kind => new OurTraining(report.Engine,
-            preset.Model with { Attention = preset.Attention(kind) }, preset.Options))];
+            preset.Model with { Attention = preset.Attention(kind) },
+            preset.Options with { ContextTokens = tokens }))];
         using var theirs = new TorchStep(ours[0]);
         double error = Check(name, ours[0], theirs);
         report.Compare(name, report.Options.ModelRounds, theirs.Run, [.. ours.Select((training, i) => new OurVariant(
