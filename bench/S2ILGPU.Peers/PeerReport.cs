@@ -48,9 +48,10 @@ internal sealed class PeerReport(string peer, CpuEngine engine, PeerOptions opti
         for (int i = 0; i < ours.Length; i++)
         {
             var ratio = seconds[0].With(seconds[i + 1], (theirs, own) => theirs / own);
-            string note = ours[i].Tokens == 0 ? ours[i].Note : string.Create(CultureInfo.InvariantCulture,
-                $"{ours[i].Tokens / seconds[i + 1].Median:#,0} against {ours[i].Tokens / seconds[0].Median:#,0} tokens/s")
-                + (ours[i].Note.Length > 0 ? $", {ours[i].Note}" : "");
+            string rates = ours[i].Tokens == 0 ? "" : string.Create(CultureInfo.InvariantCulture,
+                $"{ours[i].Tokens / seconds[i + 1].Median:#,0} against ")
+                + string.Create(CultureInfo.InvariantCulture, $"{ours[i].Tokens / seconds[0].Median:#,0} tokens/s");
+            string note = string.Join(", ", new[] { rates, ours[i].Note }.Where(part => part.Length > 0));
             _figures.Add(new PeerFigure(name, ours[i].Name, seconds[i + 1].Median * 1e3, seconds[0].Median * 1e3,
                 ratio.Median, ratio.Spread, ours[i].Error, note));
         }

@@ -27,6 +27,7 @@ internal sealed class LlamaCpp : IDisposable
             Threads = threads,
             BatchThreads = threads,
             GpuLayerCount = 0,
+            LoadMode = LLamaLoadMode.None, // in memory of the process, as ours
             TypeK = cacheType,
             TypeV = cacheType,
             FlashAttention = null, // its own choice

@@ -1,4 +1,3 @@
-using System.Reflection;
 using LLama.Exceptions;
 using LLama.Native;
 using S2ILGPU.Inference;
@@ -42,13 +41,12 @@ internal static class LlamaPeer
         {
             NativeLibraryConfig.All.WithLogCallback((_, _) => { });
             NativeApi.llama_empty_call();
-            return typeof(NativeApi).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?
-                .InformationalVersion.Split('+')[0] ?? "";
+            // The assembly does not know its version; the package folder that it is read from does.
+            return new FileInfo(typeof(NativeApi).Assembly.Location).Directory?.Parent?.Parent?.Name ?? "";
         }
         catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or RuntimeError)
         {
-            throw new PeerMissingException(
-                $"its library does not load: {e.GetBaseException().Message.Trim().Split('\n')[0]}");
+            throw new PeerMissingException("LLamaSharp finds no library that loads here");
         }
     }
 

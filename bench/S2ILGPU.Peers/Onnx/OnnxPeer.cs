@@ -32,7 +32,7 @@ internal static class OnnxPeer
         catch (Exception e) when (e is TypeInitializationException or DllNotFoundException)
         {
             throw new PeerMissingException(
-                $"its library does not load: {e.GetBaseException().Message.Trim().Split('\n')[0]}");
+                $"its library does not load: {e.GetBaseException().Message.Trim().Split('.')[0]}");
         }
     }
 

@@ -33,8 +33,9 @@ internal static class TorchTraining
             preset.Options with { ContextTokens = tokens }))];
         using var theirs = new TorchStep(ours[0]);
         double error = Check(name, ours[0], theirs);
+        string size = FormattableString.Invariant($"{theirs.ParameterCount / 1e6:0.0} M parameters");
         report.Compare(name, report.Options.ModelRounds, theirs.Run, [.. ours.Select((training, i) => new OurVariant(
-            kinds[i], training.Run, i == 0 ? error : null, tokens, $"{theirs.ParameterCount / 1e6:0.0} M parameters"))]);
+            kinds[i], training.Run, i == 0 ? error : null, tokens, size))]);
         foreach (var training in ours)
             training.Dispose();
     }
