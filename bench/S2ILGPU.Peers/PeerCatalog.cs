@@ -1,0 +1,28 @@
+namespace S2ILGPU.Peers;
+
+/// <summary>The peers by name. A build without one (<c>-p:Torch=false</c>) has its name alone.</summary>
+internal static class PeerCatalog
+{
+    public static readonly string[] Names = ["torch", "onnx", "llama"];
+
+    /// <summary>What measures a peer; null where this build has it not.</summary>
+    public static Action<PeerReport>? Find(string name) => name switch
+    {
+#if TORCH
+        "torch" => Torch.TorchPeer.Measure,
+#endif
+#if ONNX
+        "onnx" => Onnx.OnnxPeer.Measure,
+#endif
+#if LLAMA
+        "llama" => Llama.LlamaPeer.Measure,
+#endif
+        _ => null,
+    };
+}
+
+/// <summary>A peer's library cannot be used here; the message says why in one line.</summary>
+internal sealed class PeerMissingException(string message) : Exception(message);
+
+/// <summary>Ours and the peer's results differ: their times would not be of the same thing.</summary>
+internal sealed class DisagreementException(string message) : Exception(message);

@@ -1,0 +1,160 @@
+using S2ILGPU.Cli.Bench;
+using S2ILGPU.Layouts;
+using S2ILGPU.Ops;
+using S2ILGPU.Patterns;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace S2ILGPU.Peers.Torch;
+
+/// <summary>Dense causal attention of libtorch against ours, dense and sparse.</summary>
+internal static class TorchAttention
+{
+    private const int Heads = 8, CheckedTokens = 1024;
+
+    public static void Measure(PeerReport report)
+    {
+        foreach (int headDim in (int[])[64, 128])
+        {
+            CheckSparse(report, headDim);
+            foreach (int tokens in report.Options.IsQuick ? (int[])[1024, 2048, 4096] : [1024, 2048, 4096, 16384])
+                Measure(report, tokens, headDim);
+        }
+    }
+
+    private static void Measure(PeerReport report, int tokens, int headDim)
+    {
+        string name = $"attention forward D{headDim}, {tokens} tokens";
+        string both = $"attention forward and backward D{headDim}, {tokens} tokens";
+        if (!report.Wants(name) && !report.Wants(both))
+            return;
+        using var inputs = new AttentionInputs(report.Engine, new AttentionSize(tokens, Heads, Heads, headDim,
+            HasGradients: true));
+        using var theirs = new TorchCall(inputs, mask: null);
+        var patterns = BenchPatterns.All(Heads);
+        AttentionWork[] ours = [.. patterns.Select(p => new AttentionWork(inputs, p.Pattern))];
+        var (forward, backward) = Check(report, name, inputs, theirs, patterns[0].Pattern);
+        if (report.Wants(name))
+            report.Compare(name, theirs.Forward, [.. ours.Select((work, i) => new OurVariant(patterns[i].Name,
+                work.Forward, i == 0 ? forward : null, Note: Kept(ours, i)))]);
+        if (report.Wants(both))
+            report.Compare(both, theirs.ForwardAndBackward, [.. ours.Select((work, i) => new OurVariant(
+                patterns[i].Name, () => Both(work), i == 0 ? backward : null, Note: Kept(ours, i)))]);
+        foreach (var work in ours)
+            work.Dispose();
+    }
+
+    // Dense blocks over kept ones: what sparsity can gain at most.
+    private static string Kept(AttentionWork[] ours, int i) => i == 0 ? ""
+        : FormattableString.Invariant($"{ours[0].Scores / ours[i].Scores:0.00}x fewer blocks than dense");
+
+    private static void Both(AttentionWork work)
+    {
+        work.Forward();
+        work.Backward();
+    }
+
+    // The sparse patterns against libtorch with a mask, at a length where a mask [H, N, N] is small.
+    private static void CheckSparse(PeerReport report, int headDim)
+    {
+        if (!report.Wants($"attention forward and backward D{headDim}"))
+            return;
+        using var inputs = new AttentionInputs(report.Engine, new AttentionSize(CheckedTokens, Heads, Heads, headDim,
+            HasGradients: true));
+        foreach (var (name, pattern) in BenchPatterns.All(Heads)[1..])
+        {
+            using var mask = Mask(BlockLayout.Create(pattern, CheckedTokens));
+            using var theirs = new TorchCall(inputs, mask);
+            Check(report, $"{name} D{headDim}, {CheckedTokens} tokens", inputs, theirs, pattern);
+        }
+    }
+
+    private static (double Forward, double Backward) Check(PeerReport report, string name, AttentionInputs inputs,
+        TorchCall theirs, AttentionPattern pattern)
+    {
+        var engine = report.Engine;
+        var layout = BlockLayout.Create(pattern, inputs.Query.Shape[1]);
+        using var result = SparseAttention.Forward(engine, inputs.Query, inputs.Key, inputs.Value, layout);
+        using var gradients = SparseAttention.Backward(engine, inputs.Query, inputs.Key, inputs.Value, result,
+            inputs.OutputGradient!, layout);
+        using var scope = NewDisposeScope();
+        var (output, query, key, value) = theirs.Results();
+        double forward = Agreement.Check($"{name}: output", engine.Values(result.Output), output);
+        double backward = Agreement.Check($"{name}: dQ", engine.Values(gradients.Query), query);
+        backward = Math.Max(backward, Agreement.Check($"{name}: dK", engine.Values(gradients.Key), key));
+        return (forward, Math.Max(backward, Agreement.Check($"{name}: dV", engine.Values(gradients.Value), value)));
+    }
+
+    private static torch.Tensor Mask(BlockLayout layout)
+    {
+        int tokens = layout.Tokens, block = layout.BlockTokens;
+        var kept = new bool[Heads * tokens * tokens];
+        for (int head = 0; head < Heads; head++)
+            for (int query = 0; query < tokens; query++)
+            {
+                int row = head / (Heads / layout.Heads) * layout.QueryBlocks + query / block;
+                var line = kept.AsSpan((head * tokens + query) * tokens, tokens);
+                foreach (int keyBlock in layout.Columns[layout.RowStarts[row]..layout.RowStarts[row + 1]])
+                    line[(keyBlock * block)..Math.Min(query + 1, (keyBlock + 1) * block)].Fill(true);
+            }
+        return torch.tensor(kept, [1, Heads, tokens, tokens]);
+    }
+
+    /// <summary>Attention of libtorch on copies of our inputs, in its own layout [1, H, N, D].</summary>
+    private sealed class TorchCall : IDisposable
+    {
+        private readonly torch.Tensor _query, _key, _value, _outputGradient;
+        private readonly torch.Tensor? _mask;
+
+        public TorchCall(AttentionInputs inputs, torch.Tensor? mask)
+        {
+            _mask = mask;
+            _query = Copy(inputs.Query).requires_grad_();
+            _key = Copy(inputs.Key).requires_grad_();
+            _value = Copy(inputs.Value).requires_grad_();
+            _outputGradient = Copy(inputs.OutputGradient!);
+
+            torch.Tensor Copy(Tensors.Tensor tensor)
+            {
+                using var rows = inputs.Engine.ToTorch(tensor);
+                using var heads = rows.transpose(1, 2);
+                return heads.contiguous();
+            }
+        }
+
+        public void Forward()
+        {
+            using var scope = NewDisposeScope();
+            using var inference = no_grad();
+            Attend();
+        }
+
+        public void ForwardAndBackward()
+        {
+            using var scope = NewDisposeScope();
+            autograd.grad([Attend()], [_query, _key, _value], [_outputGradient]);
+        }
+
+        /// <summary>Output and gradients in our layout [1, N, H, D].</summary>
+        public (float[] Output, float[] Query, float[] Key, float[] Value) Results()
+        {
+            using var scope = NewDisposeScope();
+            var output = Attend();
+            var gradients = autograd.grad([output], [_query, _key, _value], [_outputGradient]);
+            return (Rows(output), Rows(gradients[0]), Rows(gradients[1]), Rows(gradients[2]));
+
+            static float[] Rows(torch.Tensor tensor) => tensor.transpose(1, 2).Values();
+        }
+
+        public void Dispose()
+        {
+            _query.Dispose();
+            _key.Dispose();
+            _value.Dispose();
+            _outputGradient.Dispose();
+        }
+
+        private torch.Tensor Attend() => nn.functional.scaled_dot_product_attention(_query, _key, _value, _mask,
+            is_casual: _mask is null);
+    }
+}
