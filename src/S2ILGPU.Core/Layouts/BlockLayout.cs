@@ -147,7 +147,7 @@ public sealed class BlockLayout
     /// <summary>The first head that keeps the same blocks in all rows: who needs something once per pattern, as the
     /// lists of a kernel, needs it for those heads only.</summary>
     /// <param name="head">Pattern head.</param>
-    internal int FirstHeadLike(int head) => (_likeHeads ??= FindLikeHeads())[head];
+    public int FirstHeadLike(int head) => (_likeHeads ??= FindLikeHeads())[head];
 
     /// <summary>Number of blocks that hold so many tokens.</summary>
     internal static int BlocksOf(int tokens, int blockTokens) => (int)(((long)tokens + blockTokens - 1) / blockTokens);

@@ -16,7 +16,7 @@ public sealed class MergedTiles
     /// <summary>The most lines that one tile merges.</summary>
     public const int MaxLines = 8;
 
-    private readonly int[] _fullStarts, _full, _partialStarts, _partial;
+    private readonly int[] _fullStarts, _full, _partialStarts, _partial, _slots;
     private readonly byte[] _partialMasks;
 
     private MergedTiles(BlockLayout layout, int linesPerTile, bool mergesRows)
@@ -28,14 +28,18 @@ public sealed class MergedTiles
         MergesRows = mergesRows;
         FirstTile = FirstLine / linesPerTile;
         Tiles = FirstLine == layout.KeyBlocks ? 0 : (layout.KeyBlocks - 1) / linesPerTile + 1 - FirstTile;
-        _fullStarts = new int[layout.Heads * Tiles + 1];
-        _partialStarts = new int[layout.Heads * Tiles + 1];
+        _slots = new int[layout.Heads]; // heads that keep the same blocks share their tiles
+        int slots = 0;
+        for (int head = 0; head < layout.Heads; head++)
+            _slots[head] = layout.FirstHeadLike(head) is int like && like < head ? _slots[like] : slots++;
+        _fullStarts = new int[slots * Tiles + 1];
+        _partialStarts = new int[slots * Tiles + 1];
 
         var full = new BlockRowBuilder();
         var partial = new BlockRowBuilder();
         var masks = new BlockRowBuilder();
         for (int head = 0, t = 0; head < layout.Heads; head++)
-            for (int tile = FirstTile; tile < FirstTile + Tiles; tile++)
+            for (int tile = FirstTile; tile < FirstTile + Tiles && layout.FirstHeadLike(head) == head; tile++)
             {
                 Merge(head, tile, full, partial, masks);
                 _fullStarts[++t] = full.Count;
@@ -94,7 +98,7 @@ public sealed class MergedTiles
             throw new ArgumentOutOfRangeException(nameof(tile),
                 $"no tile {tile} of head {head} among {Layout.Heads} heads and tiles {FirstTile} to "
                 + $"{FirstTile + Tiles}");
-        int t = head * Tiles + tile - FirstTile;
+        int t = _slots[head] * Tiles + tile - FirstTile;
         var partial = _partialStarts[t].._partialStarts[t + 1];
         return new MergedTile(_full.AsSpan(_fullStarts[t].._fullStarts[t + 1]), _partial.AsSpan(partial),
             _partialMasks.AsSpan(partial));

@@ -94,8 +94,8 @@ internal sealed class PlanCache(DeviceQueue queue)
         };
     }
 
-    // Batches are compared by content: a cache updates its batch in place. A step of decoding that stays in the entries
-    // of the step before has its plan.
+    // Batches are compared by content: a cache updates its batch in place. A step of decoding from pages that stays in
+    // the entries of the step before has its plan.
     private sealed record Key(PlanRows Rows, BlockLayout[] Layouts, Sequence[] Sequences, int? PageBlocks)
     {
         public bool Matches(PlanRows rows, IReadOnlyList<BlockLayout> layouts, ReadOnlySpan<Sequence> sequences,
@@ -104,7 +104,9 @@ internal sealed class PlanCache(DeviceQueue queue)
             if (rows != Rows || pageBlocks != PageBlocks || layouts.Count != Layouts.Length
                 || sequences.Length != Sequences.Length)
                 return false;
-            bool canMove = rows is not (PlanRows.Queries64 or PlanRows.Queries128 or PlanRows.Keys);
+            // Plain keys are packed by tiles that end with their sequence; pages have no end.
+            bool canMove = pageBlocks is not null
+                && rows is not (PlanRows.Queries64 or PlanRows.Queries128 or PlanRows.Keys);
             int entry = Math.Min(layouts[0].BlockTokens, TileGeometry.TileTokens);
             for (int s = 0; s < Sequences.Length; s++)
                 if (sequences[s] != Sequences[s] && !(canMove && MovesInEntry(sequences[s], Sequences[s], entry)))

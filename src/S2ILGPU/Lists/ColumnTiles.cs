@@ -33,6 +33,7 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
     private readonly List<uint> _masks = [];
     private readonly List<(int Entry, int Position)> _full = [];
     private readonly List<(int Entry, int Position, uint Rows)> _masked = [];
+    private int _start;
 
     /// <summary>Entries [tiles, E].</summary>
     public int[] Entries => [.. _entries];
@@ -46,6 +47,14 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
     /// <summary>Whether the entry with the last column is masked even where all of it is seen: a list then holds for
     /// every end in that entry.</summary>
     public bool MasksLast { get; init; }
+
+    /// <summary>Makes room for so many entries more.</summary>
+    public void Reserve(int entries)
+    {
+        _entries.EnsureCapacity((int)Math.Min(Array.MaxLength, (long)_entries.Count + entries));
+        _positions.EnsureCapacity(_entries.Capacity);
+        _masks.EnsureCapacity(_entries.Capacity / geometry.EntriesPerTile);
+    }
 
     /// <summary>Adds the blocks of a merged tile of a layout to the row tile that is being built.</summary>
     /// <param name="blocks">Blocks that rows of the tile keep.</param>
@@ -82,7 +91,7 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
             int entry = firstEntry + position / geometry.BlockColumns;
             if (isVisible && (lines & stored) == stored && position >= rows.ColumnBegin
                 && last < (MasksLast ? rows.ColumnEnd - 1 : rows.ColumnEnd))
-                _full.Add((entry, position));
+                AddFull(entry, position);
             else
                 _masked.Add((entry, position, RowBits(lines)));
         }
@@ -92,7 +101,7 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
     /// <returns>Its column tiles.</returns>
     public TileRange Finish()
     {
-        int perTile = geometry.EntriesPerTile, start = _masks.Count, whole = _full.Count / perTile;
+        int perTile = geometry.EntriesPerTile, start = _start, whole = _full.Count / perTile, fullEnd;
         checkCount(_entries.Count + ((long)_full.Count + _masked.Count + perTile - 1) / perTile * perTile);
         var full = CollectionsMarshal.AsSpan(_full);
         for (int tile = 0; tile < whole; tile++)
@@ -101,6 +110,7 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
                 AddEntry(entry, position);
             _masks.Add(uint.MaxValue);
         }
+        fullEnd = _masks.Count;
         foreach (var (entry, position) in full[(whole * perTile)..])
             _masked.Insert(0, (entry, position, uint.MaxValue));
         for (int n = 0; n < _masked.Count; n += perTile)
@@ -118,7 +128,20 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
         }
         _full.Clear();
         _masked.Clear();
-        return new TileRange(start, start + whole, _masks.Count, SeenRows(start));
+        _start = _masks.Count;
+        return new TileRange(start, fullEnd, _start, SeenRows(start));
+    }
+
+    // Entries that fill a tile alone need not wait for others.
+    private void AddFull(int entry, int position)
+    {
+        if (geometry.EntriesPerTile > 1)
+        {
+            _full.Add((entry, position));
+            return;
+        }
+        AddEntry(entry, position);
+        _masks.Add(uint.MaxValue);
     }
 
     // Bit r when one of the masks has a bit of row r. A block that rows keep begins at or before each of them, so each
@@ -126,7 +149,7 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
     private uint SeenRows(int start)
     {
         uint mask = 0, rows = 0;
-        for (int tile = start; tile < _masks.Count; tile++)
+        for (int tile = start; tile < _masks.Count && mask != uint.MaxValue; tile++)
             mask |= _masks[tile];
         for (int r = 0; r < 8; r++)
             if ((mask >> 4 * r & 0xf) != 0)

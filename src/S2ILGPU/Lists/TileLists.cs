@@ -151,8 +151,8 @@ internal sealed class TileListBuilder
     }
 
     // Lists that cannot be indexed are refused before they are built: every tile of rows has at least as many entries
-    // as its lines keep on average.
-    private void CheckEntries(BlockLayout layout, in Sequence sequence, int lines, int repetitions)
+    // as its lines keep on average. Heads that keep the same blocks share their lists.
+    private void CheckEntries(ColumnTiles columns, BlockLayout layout, in Sequence sequence, int lines, int repetitions)
     {
         int blocks = (sequence.KeyCount - 1) / _geometry.BlockTokens + 1,
             first = sequence.FirstQueryPosition / _geometry.BlockTokens;
@@ -162,9 +162,13 @@ internal sealed class TileListBuilder
         for (int head = 0; head < layout.Heads; head++)
         {
             int row = head * layout.QueryBlocks - layout.FirstQueryBlock;
+            if (layout.FirstHeadLike(head) != head)
+                continue;
             kept += layout.RowStarts[row + blocks] - layout.RowStarts[row + first];
         }
-        CheckCount(kept * _geometry.EntriesPerBlock * repetitions / lines);
+        long entries = kept * _geometry.EntriesPerBlock * repetitions / lines;
+        CheckCount(entries);
+        columns.Reserve((int)entries);
     }
 
     private void CheckCount(long entries)
@@ -193,7 +197,7 @@ internal sealed class TileListBuilder
         int first, int count)
     {
         int lines = Math.Max(1, rowsPerTile / _geometry.BlockTokens);
-        CheckEntries(layout, sequence, lines, repetitions: 1);
+        CheckEntries(columns, layout, sequence, lines, repetitions: 1);
         var merged = Merged(layout, lines, areRows: true);
         var ranges = new TileRange[layout.Heads * count];
         for (int patternHead = 0; patternHead < layout.Heads; patternHead++)
@@ -213,7 +217,7 @@ internal sealed class TileListBuilder
     {
         var (sequence, layout) = (_sequences[s], LayoutOf(s));
         int lines = Math.Max(1, TileGeometry.TileTokens / _geometry.BlockTokens);
-        CheckEntries(layout, sequence, lines, repetitions: QueryHeads / layout.Heads);
+        CheckEntries(columns, layout, sequence, lines, repetitions: QueryHeads / layout.Heads);
         var merged = Merged(layout, lines, areRows: false);
         var ranges = new TileRange[KeyValueHeads * count];
         for (int head = 0; head < KeyValueHeads; head++)

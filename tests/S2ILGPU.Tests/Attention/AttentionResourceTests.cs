@@ -34,6 +34,36 @@ public sealed partial class AttentionResourceTests : IDisposable
         Assert.Equal(Operands.Count, _engine.Queue.Memory.LiveBuffers);
     }
 
+    /// <summary>Steps of decoding within an entry share a plan, also backwards, and give what plans of their own
+    /// give.</summary>
+    [Theory]
+    [InlineData(ElementType.Float32)]
+    [InlineData(ElementType.BFloat16)]
+    public void A_plan_of_decoding_moves_along(ElementType type)
+    {
+        using var tensors = new Operands(_engine, type);
+        using var query = tensors.Query.Slice(1, 0, 1);
+        using var output = tensors.Output.Slice(1, 0, 1);
+        var random = Seeds.NewRandom();
+        using var pages = _engine.Allocate(new Shape(2, 32, HeadDim), type);
+        _engine.Upload([.. random.Normal(pages.Count).Select(x => (float)x)], pages);
+        var table = new PageTable(1, 1, 2) { [0, 0, 0] = 1, [0, 0, 1] = 0 };
+        int[] counts = [1, 2, 17, 31, 32, 31, 5, 33, 34, 40, 33];
+        int before = _engine.PlansBuilt;
+        float[][] moved = [.. counts.Select(keys => Decoded(_layout, keys))];
+        Assert.Equal(2, _engine.PlansBuilt - before);
+        for (int n = 0; n < counts.Length; n++)
+            Assert.Equal(Decoded(BlockLayout.Create(_layout.Pattern, Tokens), counts[n]), moved[n]);
+        Assert.Equal(counts.Distinct().Count(), moved.Select(values => values.Sum()).Distinct().Count());
+
+        float[] Decoded(BlockLayout layout, int keys)
+        {
+            _engine.AttentionForward(new AttentionForwardArguments(query, pages, pages, output, null, layout,
+                SequenceBatch.Uniform(1, 1, keys), 0.1f, table));
+            return _engine.ToArray(output);
+        }
+    }
+
     [Fact]
     public void The_oldest_lists_are_dropped()
     {
