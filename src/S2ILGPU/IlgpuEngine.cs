@@ -50,7 +50,7 @@ public sealed partial class IlgpuEngine : IEngine
         _tensors = _queue.Tensors;
         _pageTables = new PageTableCopies(_queue);
         _attention = new DeviceAttention(_queue, _pageTables,
-            new AttentionKernels(accelerator.Device, mayUseTensorCores && accelerator.Context.KnowsTensorCores()));
+            new AttentionKernels(accelerator.Device, accelerator.Context.KnowsTensorCores(), mayUseTensorCores));
         Name = GpuDevices.DisplayName(accelerator.Device);
     }
 
@@ -59,6 +59,13 @@ public sealed partial class IlgpuEngine : IEngine
 
     /// <inheritdoc/>
     public ElementType FloatType => ElementType.Float32;
+
+    /// <summary>What this engine does in a slower way than a caller may think, one plain sentence each with what would
+    /// avoid it. Empty: nothing so far.</summary>
+    /// <value>What the device lacks is there from the beginning. What a call lacks (its element type, its head dim)
+    /// comes up with the first call of its kind and never again.</value>
+    /// <remarks>A copy, made on the thread that drives the engine.</remarks>
+    public IReadOnlyList<string> Notes => [.. AttentionKernels.Notes];
 
     /// <summary>The device's queue.</summary>
     internal DeviceQueue Queue => _queue;
