@@ -81,7 +81,8 @@ public sealed class IlgpuDevices : IDeviceProvider
             $"unknown device '{id}'; there are {string.Join(", ", Usable(s_found.Value).Select(info => info.Id))}");
     }
 
-    /// <summary>What <see cref="IlgpuEngine.Notes"/> of a new engine on a device would say, without making one.</summary>
+    /// <summary>What <see cref="IlgpuEngine.Notes"/> of a new engine on a device would say, without making
+    /// one.</summary>
     /// <param name="id">The name of a device.</param>
     /// <returns>Nothing for devices of other providers.</returns>
     internal static IReadOnlyList<string> Notes(string id)

@@ -19,7 +19,8 @@ internal readonly record struct KernelRequest(MethodInfo Method, int Threads = 0
     /// <summary>What the kernel is called in the text.</summary>
     public string EntryName => KernelNameAttribute.GetKernelName(Method);
 
-    /// <summary>What a person calls a kernel: <c>Pack.CopyElements&lt;BFloat16Element, StoredBFloat16&gt;</c>.</summary>
+    /// <summary>What a person calls a kernel: <c>Pack.CopyElements&lt;BFloat16Element,
+    /// StoredBFloat16&gt;</c>.</summary>
     public static string NameOf(MethodInfo method) => $"{method.DeclaringType!.Name}.{method.Name}"
         + (method.IsGenericMethod ? $"<{string.Join(", ", method.GetGenericArguments().Select(NameOf))}>" : "");
 

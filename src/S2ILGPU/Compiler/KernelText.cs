@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Runtime.CompilerServices;
 using ILGPU;
 using ILGPU.Backends;
@@ -53,7 +52,8 @@ internal static class KernelText
     /// <summary>Loads a text on a device.</summary>
     /// <exception cref="AcceleratorException">The driver refuses it; why is in the trace.</exception>
     public static Kernel Load(Accelerator accelerator, in KernelRequest kernel, string text) =>
-        accelerator.LoadKernel(Restore(accelerator.Context, kernel, text, (accelerator as CLAccelerator)?.CLStdVersion));
+        accelerator.LoadKernel(Restore(accelerator.Context, kernel, text,
+            (accelerator as CLAccelerator)?.CLStdVersion));
 
     /// <summary>Compiles and loads a kernel as ILGPU does it, its text unseen.</summary>
     /// <exception cref="AcceleratorException">The driver refuses it; why is in the trace.</exception>

@@ -16,8 +16,8 @@ internal static partial class RunningNumbers
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
         return Name().Replace(source, match =>
         {
-            if (match.Value == kernelName)
-                return kernelName;
+            if (match.Value == kernelName || match.Value[0] == '"')
+                return match.Value;
             if (!names.TryGetValue(match.Value, out string? name))
                 names.Add(match.Value, name = string.Create(CultureInfo.InvariantCulture,
                     $"{match.Groups["stem"].Value}{names.Count}{match.Groups["tail"].Value}"));
@@ -26,7 +26,8 @@ internal static partial class RunningNumbers
     }
 
     // Methods, parameters, labels, structures and shared arrays end in _ and a number, argument structures of OpenCL C
-    // in _kernel after it. Registers (%r1) do not, nor do parts of an instruction (.v4); sm_80 is an architecture.
-    [GeneratedRegex(@"(?<![\w$.%])(?!sm_[0-9])(?<stem>[A-Za-z_]\w*?_)[0-9]+(?<tail>_kernel)?(?!\w)")]
+    // in _kernel after it. Registers (%r1) do not, nor do parts of an instruction (.v4); sm_80 is an architecture, and
+    // what is quoted is the path of a source file.
+    [GeneratedRegex(@"""[^""]*""|(?<![\w$.%])(?!sm_[0-9])(?<stem>[A-Za-z_]\w*?_)[0-9]+(?<tail>_kernel)?(?!\w)")]
     private static partial Regex Name();
 }

@@ -35,12 +35,14 @@ public sealed class RunningNumbersTests
         ld.global.v4.b32 {%r_9}, [_view_0+16];
         ex2.approx.f32 %f12, %f13;
         L_1: bra L_2; bra L_1; call add_3;
+        .file 1 "/work_2/add_88.cs"
         """, RunningNumbers.Renumber("""
         .target sm_80
         .visible .entry Kernel_Run_2(.param .b64 _view_4711)
         ld.global.v4.b32 {%r_9}, [_view_4711+16];
         ex2.approx.f32 %f12, %f13;
         L_47200: bra L_47201; bra L_47200; call add_88;
+        .file 1 "/work_2/add_88.cs"
         """, "Kernel_Run_2"));
 
     private static (MethodInfo Kernel, int Threads, bool Unroll) Find(string name)
