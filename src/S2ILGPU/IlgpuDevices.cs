@@ -3,6 +3,7 @@ using ILGPU;
 using ILGPU.Algorithms;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
+using S2ILGPU.Attention;
 using S2ILGPU.Compiler;
 using S2ILGPU.Devices;
 using S2ILGPU.Engines;
@@ -67,11 +68,8 @@ public sealed class IlgpuDevices : IDeviceProvider
             try
             {
                 var accelerator = device.CreateAccelerator(context);
-                // The emulated device is there to test the portable kernels; those of tensor cores are forced upon it
-                // one by one.
-                bool mayUseTensorCores = device.AcceleratorType != AcceleratorType.CPU;
-                return new IlgpuEngine(accelerator, null, mayUseTensorCores, new OwnedAccelerator(context, accelerator),
-                    memoryLimitBytes);
+                return new IlgpuEngine(accelerator, null, MayUseTensorCores(device),
+                    new OwnedAccelerator(context, accelerator), memoryLimitBytes);
             }
             catch
             {
@@ -82,6 +80,23 @@ public sealed class IlgpuDevices : IDeviceProvider
         throw new ArgumentException(
             $"unknown device '{id}'; there are {string.Join(", ", Usable(s_found.Value).Select(info => info.Id))}");
     }
+
+    /// <summary>What <see cref="IlgpuEngine.Notes"/> of a new engine on a device would say, without making
+    /// one.</summary>
+    /// <param name="id">The name of a device.</param>
+    /// <returns>Nothing for devices of other providers.</returns>
+    internal static IReadOnlyList<string> Notes(string id)
+    {
+        if (!RuntimeFeature.IsDynamicCodeSupported)
+            return [];
+        foreach (var (info, device) in s_found.Value)
+            if (string.Equals(info.Id, id, StringComparison.OrdinalIgnoreCase))
+                return [.. new AttentionKernels(device, knowsPrimitives: true, MayUseTensorCores(device)).Notes];
+        return [];
+    }
+
+    // The emulated device is there to test the portable kernels; those of tensor cores are forced upon it one by one.
+    private static bool MayUseTensorCores(Device device) => device.AcceleratorType != AcceleratorType.CPU;
 
     // All CUDA and OpenCL devices that ILGPU can use, and the emulated one. Missing drivers give no devices.
     private static IReadOnlyList<(DeviceInfo Info, Device Device)> Find()

@@ -13,7 +13,7 @@ public sealed partial class IlgpuEngine
     /// <remarks>True when the context was created with <see cref="Devices.IlgpuContexts.WithTensorCores"/> and the
     /// device is a CUDA device of compute capability 8.0 or later; or a CPU device of one multiprocessor, warps of 32
     /// and groups of 256 threads, which runs the same kernels for tests. Otherwise 16-bit attention is computed by
-    /// portable kernels in single precision.</remarks>
+    /// portable kernels in single precision, and <see cref="Notes"/> say why.</remarks>
     public bool UsesTensorCores => AttentionKernels.UseTensorCores;
 
     /// <summary>Plans of attention built so far: a steady state builds none.</summary>
@@ -21,6 +21,10 @@ public sealed partial class IlgpuEngine
 
     /// <summary>Which kernels attention uses.</summary>
     internal AttentionKernels AttentionKernels => _attention.Kernels;
+
+    /// <summary>Has <see cref="Notes"/> say of attention that will come what its first call would say.</summary>
+    internal void ExpectAttention(ElementType query, ElementType key, int headDim) =>
+        AttentionKernels.Expect(query, key, headDim);
 
     /// <inheritdoc/>
     public bool SupportsAttention(ElementType elementType) =>

@@ -30,27 +30,29 @@ public sealed partial class IlgpuEngine : IEngine
     /// tensor cores: <see cref="UsesTensorCores"/>.</param>
     /// <param name="stream">The stream to queue work on, the caller's to synchronise; null for a stream of the engine's
     /// own.</param>
+    /// <param name="options">Where compiled kernels are kept; null for the defaults.</param>
     /// <exception cref="NotSupportedException">The accelerator is too small for the kernels, which need groups of 128
     /// threads (ILGPU's default CPU device has 16; a <c>CPUDevice(32, 8, 1)</c> will do) and 36,096 bytes of shared
     /// memory per group. The message has what is needed and what there is.</exception>
-    public IlgpuEngine(Accelerator accelerator, AcceleratorStream? stream = null)
-        : this(accelerator, stream, mayUseTensorCores: true, null, null)
+    public IlgpuEngine(Accelerator accelerator, AcceleratorStream? stream = null, IlgpuOptions? options = null)
+        : this(accelerator, stream, mayUseTensorCores: true, null, null, options)
     {
     }
 
     internal IlgpuEngine(Accelerator accelerator, AcceleratorStream? stream, bool mayUseTensorCores, IDisposable? owned,
-        long? memoryLimitBytes)
+        long? memoryLimitBytes, IlgpuOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(accelerator);
         if (DeviceLimits.Missing(accelerator.Device) is { } missing)
             throw new NotSupportedException(missing);
         _owned = owned;
         _queue = new DeviceQueue(accelerator, stream, typeof(IlgpuEngine),
-            memoryLimitBytes ?? DeviceLimits.MemoryBytes(accelerator.Device));
+            memoryLimitBytes ?? DeviceLimits.MemoryBytes(accelerator.Device),
+            new KernelStore(KernelStore.FolderOf(options?.KernelCacheFolder, Environment.GetEnvironmentVariable)));
         _tensors = _queue.Tensors;
         _pageTables = new PageTableCopies(_queue);
         _attention = new DeviceAttention(_queue, _pageTables,
-            new AttentionKernels(accelerator.Device, mayUseTensorCores && accelerator.Context.KnowsTensorCores()));
+            new AttentionKernels(accelerator.Device, accelerator.Context.KnowsTensorCores(), mayUseTensorCores));
         Name = GpuDevices.DisplayName(accelerator.Device);
     }
 
@@ -59,6 +61,14 @@ public sealed partial class IlgpuEngine : IEngine
 
     /// <inheritdoc/>
     public ElementType FloatType => ElementType.Float32;
+
+    /// <summary>What this engine does in a slower way than a caller may think, one plain sentence each with what would
+    /// avoid it. Empty: nothing so far.</summary>
+    /// <value>What the device lacks is there from the beginning. What a call lacks (its element type, its head dim)
+    /// comes up with the first call of its kind and never again.</value>
+    /// <remarks>A copy, made on the thread that drives the engine.</remarks>
+    public IReadOnlyList<string> Notes => _queue.KernelStore.Note is { } kernels
+        ? [.. AttentionKernels.Notes, kernels] : [.. AttentionKernels.Notes];
 
     /// <summary>The device's queue.</summary>
     internal DeviceQueue Queue => _queue;

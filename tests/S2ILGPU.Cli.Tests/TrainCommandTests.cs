@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Xml.Linq;
 using S2ILGPU.Models;
+using S2ILGPU.TestSupport;
 using S2ILGPU.Training;
 using Xunit;
 
@@ -167,11 +168,41 @@ public sealed class TrainCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Slower_kernels_are_noted_on_the_error_stream()
+    {
+        const string note = "attention runs on portable kernels in single precision: ";
+        Assert.Contains($"note: {note}", await Tool.SucceedAsync("devices"));
+        using var json = JsonDocument.Parse(await Tool.SucceedAsync("devices --json"));
+        Assert.StartsWith(note, json.RootElement.EnumerateArray()
+            .Single(device => device.GetProperty("id").GetString() == "ilgpu-cpu").GetProperty("notes")[0].GetString());
+        await Tool.SucceedAsync($"train --preset tiny --steps 1 --data {Text} --out {Model} --device cpu");
+        string few = Path.Combine(_folder, "few.txt");
+        File.WriteAllText(few, "Line 1: the fox.\n");
+        foreach (string command in (string[])["generate --prompt a --max-tokens 1", $"eval --data {few} --context 16"])
+        {
+            var run = await Tool.RunAsync($"{command} --model {Model} --device ilgpu-cpu");
+            Assert.True(run.ExitCode == 0, run.Error);
+            Assert.StartsWith($"note: {note}", Assert.Single(run.Error.TrimEnd('\n').Split('\n')));
+            Assert.DoesNotContain("note:", run.Output);
+        }
+    }
+
+    [LongFact]
+    public async Task Training_notes_slower_kernels_too()
+    {
+        var run = await Tool.RunAsync($"train --preset tiny --steps 1 --context 16 --batch 1 --accumulate 1 --data "
+            + $"{Text} --out {Model} --device ilgpu-cpu");
+        Assert.True(run.ExitCode == 0, run.Error);
+        Assert.StartsWith("note: ", Assert.Single(run.Error.TrimEnd('\n').Split('\n')));
+    }
+
+    [Fact]
     public async Task Devices_are_listed()
     {
         Assert.Contains("cpu", await Tool.SucceedAsync("devices"));
         using var json = JsonDocument.Parse(await Tool.SucceedAsync("devices --json"));
-        Assert.Contains(json.RootElement.EnumerateArray(), device => device.GetProperty("id").GetString() == "cpu");
+        Assert.Contains(json.RootElement.EnumerateArray(), device => device.GetProperty("id").GetString() == "cpu"
+            && device.GetProperty("notes").GetArrayLength() == 0);
         await Tool.RefuseAsync("devices --nonsense", "--nonsense");
         await Tool.RefuseAsync("nonsense", "nonsense");
     }

@@ -20,8 +20,12 @@ internal static class DevicesCommand
                 WriteJson(output, devices);
             else
                 foreach (var device in devices)
+                {
                     output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                         $"{device.Id,-10} {device.Name}, {device.MemoryBytes / 1e9:0.0} GB"));
+                    foreach (string note in IlgpuDevices.Notes(device.Id))
+                        output.WriteLine($"{"",-10} note: {note}");
+                }
             return 0;
         });
         return command;
@@ -40,6 +44,10 @@ internal static class DevicesCommand
             writer.WriteNumber("memoryBytes", device.MemoryBytes);
             writer.WriteNumber("parallelism", device.Parallelism);
             writer.WriteString("instructionSet", device.InstructionSet);
+            writer.WriteStartArray("notes");
+            foreach (string note in IlgpuDevices.Notes(device.Id))
+                writer.WriteStringValue(note);
+            writer.WriteEndArray();
             writer.WriteEndObject();
         }
         writer.WriteEndArray();

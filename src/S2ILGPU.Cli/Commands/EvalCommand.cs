@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using S2ILGPU.Cli.Devices;
 using S2ILGPU.Cli.DotNetDocumentation;
 using S2ILGPU.Cli.Invocation;
 using S2ILGPU.Cli.Json;
@@ -37,14 +38,16 @@ internal static class EvalCommand
             var request = new Request(ModelOption.Folder(parsed, folder),
                 [.. parsed.GetValue(files) ?? [], .. parsed.GetValue(data) ?? []], parsed.GetValue(maxBytes),
                 parsed.GetValue(context), parsed.GetValue(device)!, DeviceOption.MatrixType(parsed.GetValue(weights)));
-            var (isJson, output) = (parsed.GetValue(json), parsed.InvocationConfiguration.Output);
-            return Interruptible.RunAsync(() => Run(request, isJson, output, cancellation), cancellation);
+            var (isJson, streams) = (parsed.GetValue(json), parsed.InvocationConfiguration);
+            return Interruptible.RunAsync(() => Run(request, isJson, streams, cancellation), cancellation);
         });
         return command;
     }
 
-    private static int Run(Request request, bool isJson, TextWriter output, CancellationToken cancellation)
+    private static int Run(Request request, bool isJson, InvocationConfiguration streams,
+        CancellationToken cancellation)
     {
+        var output = streams.Output;
         var corpus = ReferencePacks.ReadOr(request.Data, request.MaxBytes);
         using var engine = Engine.Create(request.Device);
         using var loaded = ModelFolder.Load(request.Folder, engine, request.MatrixType);
@@ -53,8 +56,10 @@ internal static class EvalCommand
         if (context > model.Config.ContextTokens)
             throw new ArgumentException(
                 $"--context must be 1 to {model.Config.ContextTokens} (the model's context), got {context}");
+        var notes = EngineNotes.Begin(engine, model.Config, cache: null, streams.Error);
         var data = TokenDataset.Create(tokenizer, corpus);
         double loss = Evaluation.MeanLoss(model, data, context, cancellation: cancellation);
+        notes.WriteNew();
         if (!double.IsFinite(loss))
             throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
                 $"the loss is {loss}: the weights in {request.Folder} are damaged"));

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using S2ILGPU.Cli.Devices;
 using S2ILGPU.Cli.Invocation;
 using S2ILGPU.Cli.Json;
 using S2ILGPU.Engines;
@@ -59,6 +60,7 @@ internal static class GenerateCommand
         string prompt = Prompt(request.Prompt, streams.Input);
         using var engine = Engine.Create(request.Device);
         using var loaded = ModelFolder.Load(request.Folder, engine, request.MatrixType);
+        var notes = EngineNotes.Begin(engine, loaded.Model.Config, request.CacheType, streams.Error);
         using var generator = new TextGenerator(loaded.Model, loaded.Tokenizer,
             new KeyValueCacheOptions { ElementType = request.CacheType }, loaded.EndTokens);
         var pieces = generator.Generate(prompt, request.MaxTokens, request.Sampling, cancellation);
@@ -66,6 +68,7 @@ internal static class GenerateCommand
             WriteJson(streams.Output, prompt, string.Concat(pieces));
         else
             Write(streams.Output, prompt, pieces);
+        notes.WriteNew();
         return 0;
     }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using S2ILGPU.Cli.Invocation;
 using S2ILGPU.Cli.Json;
 using S2ILGPU.Reports;
 
@@ -16,8 +17,7 @@ internal static class KernelsCommand
 {
     public static Command Create()
     {
-        var json = Options.Switch("--json", "Print JSON; null where ptxas or cuobjdump is missing. ptxBytes differs by "
-            + "a few percent with what else the run compiles, since names in the source carry ILGPU's running numbers");
+        var json = Options.Switch("--json", "Print JSON; null where ptxas or cuobjdump is missing");
         var kernel = Options.Text("--kernel", "TEXT", "Only kernels and variants whose name contains this");
         var arch = Options.Choice("--arch", [.. ReportedKernel.AllArchitectures], "Only this architecture",
             unset: "all");
@@ -27,14 +27,17 @@ internal static class KernelsCommand
             arch, quick };
         command.SetAction((parsed, cancellation) =>
         {
-            var output = parsed.InvocationConfiguration.Output;
+            var (output, error) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
             var chosen = Choose(parsed.GetValue(kernel), parsed.GetValue(arch), parsed.GetValue(quick));
+            using var progress = new ProgressLine(error, StandardStreams.IsTerminal(error), "kernels", chosen.Count);
+            progress.Start();
             try
             {
+                var compiled = Compile(chosen, progress, cancellation);
                 if (parsed.GetValue(json))
-                    WriteJson(output, Compile(chosen, cancellation).SelectMany(reports => reports));
+                    WriteJson(output, compiled.SelectMany(reports => reports));
                 else
-                    WriteTable(output, Compile(chosen, cancellation));
+                    WriteTable(output, compiled, progress);
             }
             catch (AggregateException e)
             {
@@ -62,10 +65,16 @@ internal static class KernelsCommand
 
     // In the order of the table: compiling and ptxas are busy on one core each.
     private static IEnumerable<IReadOnlyList<KernelReport>> Compile(
-        List<(ReportedKernel Kernel, string[] Architectures)> chosen, CancellationToken cancellation) =>
+        List<(ReportedKernel Kernel, string[] Architectures)> chosen, ProgressLine progress,
+        CancellationToken cancellation) =>
         chosen.AsParallel().AsOrdered().WithCancellation(cancellation)
             .WithMergeOptions(ParallelMergeOptions.NotBuffered)
-            .Select(item => Compile(item.Kernel, item.Architectures));
+            .Select(item =>
+            {
+                var reports = Compile(item.Kernel, item.Architectures);
+                progress.Advance();
+                return reports;
+            });
 
     private static IReadOnlyList<KernelReport> Compile(ReportedKernel kernel, string[] architectures)
     {
@@ -79,29 +88,31 @@ internal static class KernelsCommand
         }
     }
 
-    private static void WriteTable(TextWriter output, IEnumerable<IReadOnlyList<KernelReport>> all)
+    private static void WriteTable(TextWriter output, IEnumerable<IReadOnlyList<KernelReport>> all,
+        ProgressLine progress)
     {
         bool isFirst = true;
         foreach (var reports in all)
-            foreach (var report in reports)
+            progress.Above(() =>
             {
                 if (isFirst)
                     output.WriteLine(Row("variant", "arch", "source", "regs", "spill", "stack", "shared", "loop",
                         "HMMA", "share", "LDSM", "LDGSTS", "EX2"));
                 isFirst = false;
-                output.WriteLine(Row(report.Variant, report.Architecture, Text(report.SourceBytes),
-                    Text(report.Registers), Text(report.SpillBytes), Text(report.StackBytes), Text(report.SharedBytes),
-                    Text(report.Loop?.Instructions.Count), Text(report.Loop?.Count("HMMA")),
-                    report.Loop is { } loop ? (100 * loop.TensorShare).ToString("0.0", CultureInfo.InvariantCulture)
-                        + " %" : "-",
-                    Text(report.Loop?.Count("LDSM")), Text(report.Loop?.Count("LDGSTS")),
-                        Text(report.Loop?.Count("MUFU.EX2"))));
-            }
+                foreach (var report in reports)
+                    output.WriteLine(RowOf(report));
+            });
         if (!CudaTools.HasDisassembler)
             output.WriteLine(
                 $"{(CudaTools.HasAssembler ? "cuobjdump is" : "ptxas is")} not on the path: what it would tell is "
                 + $"left out");
     }
+
+    private static string RowOf(KernelReport report) => Row(report.Variant, report.Architecture,
+        Text(report.SourceBytes), Text(report.Registers), Text(report.SpillBytes), Text(report.StackBytes),
+        Text(report.SharedBytes), Text(report.Loop?.Instructions.Count), Text(report.Loop?.Count("HMMA")),
+        report.Loop is { } loop ? (100 * loop.TensorShare).ToString("0.0", CultureInfo.InvariantCulture) + " %" : "-",
+        Text(report.Loop?.Count("LDSM")), Text(report.Loop?.Count("LDGSTS")), Text(report.Loop?.Count("MUFU.EX2")));
 
     private static string Row(string variant, params string[] columns) =>
         $"{variant,-58} {columns[0],-6} {string.Join(' ', columns.Skip(1).Select(column => column.PadLeft(7)))}";

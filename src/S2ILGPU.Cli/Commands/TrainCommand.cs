@@ -44,9 +44,9 @@ internal sealed class TrainCommand
         command.SetAction((parsed, cancellation) =>
         {
             var request = Request(parsed);
+            var (output, error) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
             // On a thread of its own, so that Ctrl+C reaches the token while the steps run.
-            return Task.Run(() => new TrainingRun(request, parsed.InvocationConfiguration.Output).Run(cancellation),
-                CancellationToken.None);
+            return Task.Run(() => new TrainingRun(request, output, error).Run(cancellation), CancellationToken.None);
         });
         return command;
     }

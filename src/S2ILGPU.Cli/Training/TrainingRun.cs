@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using S2ILGPU.Cli.Devices;
 using S2ILGPU.Cli.DotNetDocumentation;
 using S2ILGPU.Cli.Drawing;
 using S2ILGPU.Cli.Invocation;
@@ -15,7 +16,7 @@ using S2ILGPU.Training;
 namespace S2ILGPU.Cli.Training;
 
 /// <summary>One invocation of <c>s2 train</c>, from the corpus to the sample.</summary>
-internal sealed class TrainingRun(TrainingRequest request, TextWriter output)
+internal sealed class TrainingRun(TrainingRequest request, TextWriter output, TextWriter error)
 {
     private const int SampleTokens = 120;
 
@@ -34,8 +35,10 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output)
             using var model = new TransformerModel(engine, Config(options, tokenizer), (ulong)options.Seed);
             using var trainer = new Trainer(model, training, validation, options);
             Prepare(trainer, tokenizer);
+            var notes = EngineNotes.Begin(engine, model.Config, cache: null, error);
             Describe(engine, model, trainer);
             Train(trainer, tokenizer, cancellation);
+            notes.WriteNew();
             Summarize(trainer, engine);
             Sample(model, tokenizer, validation);
         }

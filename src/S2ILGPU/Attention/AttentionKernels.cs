@@ -16,19 +16,25 @@ internal sealed class AttentionKernels
     private readonly Dictionary<KernelOperation, KernelVariant> _last = [];
     private readonly int _kilobytes;
     private readonly bool _isEmulated;
+    private readonly string? _missing;
+    private readonly HashSet<PortableReason> _reasons = [];
+    private readonly List<string> _notes = [];
 
     /// <summary>The kernels for a device.</summary>
     /// <param name="device">The device.</param>
-    /// <param name="knowsPrimitives">Whether the context knows the library's device primitives, and they may be
-    /// used.</param>
-    public AttentionKernels(Device device, bool knowsPrimitives)
+    /// <param name="knowsPrimitives">Whether the context knows the library's device primitives.</param>
+    /// <param name="mayUseTensorCores">Whether they may be used.</param>
+    public AttentionKernels(Device device, bool knowsPrimitives, bool mayUseTensorCores)
     {
         _isEmulated = device.AcceleratorType == AcceleratorType.CPU;
         _kilobytes = _isEmulated ? EmulatedKilobytes : PrimitiveKernels.MultiprocessorKilobytes(device);
-        UseTensorCores = knowsPrimitives
-            && (_isEmulated ? CanEmulate(device)
-            : PrimitiveKernels.Architecture(device) >= KernelVariants.LeastArchitecture);
+        _missing = TensorCoreNeeds.Missing(device, knowsPrimitives, mayUseTensorCores);
+        UseTensorCores = _missing is null;
     }
+
+    /// <summary>What portable kernels do although tensor cores would be faster: what the device lacks, or the calls so
+    /// far that had no tensor-core kernel.</summary>
+    public IEnumerable<string> Notes => UseTensorCores ? _notes : _notes.Prepend(_missing!);
 
     /// <summary>Whether 16-bit operands go to tensor-core kernels; otherwise all work is done by portable
     /// ones.</summary>
@@ -58,6 +64,20 @@ internal sealed class AttentionKernels
     /// <summary>The variant that served an operation last; null when none did.</summary>
     public KernelVariant? Last(KernelOperation operation) => _last.GetValueOrDefault(operation);
 
+    /// <summary>Tells, the first time, that calls of a kind have no tensor-core kernel.</summary>
+    public void NotePortable(in PortableReason reason)
+    {
+        if (_reasons.Add(reason))
+            _notes.Add(reason.Sentence(_kilobytes));
+    }
+
+    /// <summary>Tells of attention that will come what a call would tell.</summary>
+    public void Expect(ElementType query, ElementType key, int headDim)
+    {
+        if (UseTensorCores && PortableReason.Of(query, key, headDim) is { } reason)
+            NotePortable(reason);
+    }
+
     /// <summary>Notes which variant serves an operation.</summary>
     public void Used(KernelVariant variant) => _last[variant.Operation] = variant;
 
@@ -81,11 +101,6 @@ internal sealed class AttentionKernels
                 return _forced[n];
         return AttentionLaunchTable.Choose(operation, problem, _kilobytes);
     }
-
-    // The C# bodies of the primitives exchange values through memory of one group at a time, between the 32 lanes of
-    // its warps.
-    private static bool CanEmulate(Device device) =>
-        device is { NumMultiprocessors: 1, WarpSize: 32, MaxNumThreadsPerGroup: >= KernelVariants.MaxThreads };
 
     private sealed class Forced(Action end) : IDisposable
     {

@@ -72,7 +72,7 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
         var (a, queryPlan, keyPlan) = (call.Arguments, call.QueryPlan, call.KeyPlan);
         var geometry = TileGeometry.Of(a.Layout.BlockTokens);
         var problem = new AttentionProblem(a.Query.ElementType, a.Query.Shape[3], geometry.BlockColumns);
-        if (!IsSixteenBit(a.Query) || a.Scale <= 0
+        if (!IsForTensorCores(a.Query, a.Key, a.Scale)
             || !TryChooseBackward(problem, out var queryKernel, out var keyKernels))
             return false;
         using var query = Packed(a.Query, keyPlan.Columns);
@@ -190,17 +190,43 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
     private KernelVariant? ChooseForward(in ForwardCall call)
     {
         var a = call.Arguments;
-        if (!IsSixteenBit(a.Query) || a.Key.ElementType != a.Query.ElementType || a.Scale <= 0
-            || (call.IsPaged && !(IsPagePool(a.Key) && IsPagePool(a.Value))))
+        if (!IsForTensorCores(a.Query, a.Key, a.Scale))
             return null;
+        if (call.IsPaged && !(IsPagePool(a.Key) && IsPagePool(a.Value)))
+        {
+            Note(PortableReason.Kinds.Pages, a.Query.ElementType);
+            return null;
+        }
         var (layout, pattern, isDecoding) = (a.Layout, a.Layout.Pattern, call.IsDecoding);
         int group = layout.Heads == pattern.KeyValueHeads ? pattern.QueryHeads / pattern.KeyValueHeads : 1;
         int rows = isDecoding ? 1 : AttentionLaunchTable.ForwardRows(layout, TallTiles(a), queue.Multiprocessors).Rows;
         var problem = new AttentionProblem(a.Query.ElementType, a.Query.Shape[3], call.Geometry.BlockColumns,
             call.IsPaged, rows, group);
         var operation = isDecoding ? KernelOperation.Decode : KernelOperation.Forward;
-        return kernels.Choose(operation, problem) ?? kernels.Choose(operation, problem with { Rows = 0 });
+        if ((kernels.Choose(operation, problem) ?? kernels.Choose(operation, problem with { Rows = 0 })) is { } variant)
+            return variant;
+        Note(PortableReason.Kinds.SharedMemory, problem.ElementType, problem.HeadDim, operation);
+        return null;
     }
+
+    // Whether operands and scale are for tensor cores at all; otherwise the reason is noted.
+    private bool IsForTensorCores(Tensor query, Tensor key, float scale)
+    {
+        if (!kernels.UseTensorCores)
+            return false;
+        if (PortableReason.Of(query.ElementType, key.ElementType, query.Shape[3]) is { } reason)
+        {
+            kernels.NotePortable(reason);
+            return false;
+        }
+        if (scale <= 0)
+            Note(PortableReason.Kinds.Scale, query.ElementType);
+        return scale > 0;
+    }
+
+    private void Note(PortableReason.Kinds kind, ElementType type, int headDim = 0,
+        KernelOperation operation = KernelOperation.Forward) =>
+        kernels.NotePortable(new PortableReason(kind, type, type, headDim, operation));
 
     private bool TryChooseBackward(in AttentionProblem problem, [NotNullWhen(true)] out KernelVariant? queryKernel,
         out KernelVariant[] keyKernels)
@@ -213,6 +239,12 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
             keyKernels = [key, value];
         else
             keyKernels = [];
+        if (queryKernel is null)
+            Note(PortableReason.Kinds.SharedMemory, problem.ElementType, problem.HeadDim,
+                KernelOperation.QueryGradient);
+        if (keyKernels.Length == 0)
+            Note(PortableReason.Kinds.SharedMemory, problem.ElementType, problem.HeadDim,
+                KernelOperation.KeyValueGradient);
         return queryKernel is not null && keyKernels.Length > 0;
     }
 
@@ -260,9 +292,6 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
             tiles += (sequence.QueryCount + 127) / 128;
         return tiles * a.Query.Shape[2];
     }
-
-    private static bool IsSixteenBit(Tensor tensor) =>
-        tensor.ElementType is ElementType.BFloat16 or ElementType.Float16;
 
     private static PlanRows RowsOf(KernelVariant variant) =>
         (variant.Operation, variant.Rows, variant.GroupHeads) switch

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Reflection;
 using System.Text;
+using ILGPU.Runtime;
 
 namespace S2ILGPU.Compiler;
 
@@ -10,9 +11,9 @@ internal static class DriverLog
 {
     /// <summary>Loads a kernel.</summary>
     /// <param name="kernel">The kernel, for the message.</param>
-    /// <param name="load">Compiles and loads it on the calling thread.</param>
-    /// <exception cref="InvalidOperationException">The kernel cannot be loaded; the message has what was logged
-    /// meanwhile.</exception>
+    /// <param name="load">Loads it on the calling thread.</param>
+    /// <exception cref="InvalidOperationException">The driver refuses the kernel; the message has its name, the
+    /// driver's error, and the lines that were logged meanwhile.</exception>
     public static TResult Read<TResult>(MethodInfo kernel, Func<TResult> load)
     {
         using var log = new Listener();
@@ -21,10 +22,11 @@ internal static class DriverLog
         {
             return load();
         }
-        catch (Exception exception) when (log.Text.Length > 0)
+        catch (Exception exception) when (log.Text.Length > 0 || exception is AcceleratorException)
         {
+            string lines = log.Text.Length > 0 ? Environment.NewLine + log.Text : "";
             throw new InvalidOperationException(
-                $"{kernel.DeclaringType!.Name}.{kernel.Name}: the driver refuses the kernel: {log.Text}", exception);
+                $"the driver refuses the kernel {KernelRequest.NameOf(kernel)}: {exception.Message}{lines}", exception);
         }
         finally
         {
@@ -40,10 +42,11 @@ internal static class DriverLog
 
         public string Text => _text.ToString().Trim();
 
+        // ILGPU passes on the whole buffer that it lent to the driver: zeros follow the text.
         public override void Write(string? message)
         {
             if (Environment.CurrentManagedThreadId == _thread)
-                _text.Append(message);
+                _text.Append(message?.Replace("\0", ""));
         }
 
         public override void WriteLine(string? message) => Write(message + Environment.NewLine);

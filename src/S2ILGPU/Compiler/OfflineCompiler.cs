@@ -40,7 +40,7 @@ internal static class OfflineCompiler
         var compiled = sourceLines ? backend.Compile(entry, specialization, new SourceLines(unroll))
             : unroll ? backend.Compile(entry, specialization, new UnrollLoops())
             : backend.Compile(entry, specialization);
-        return ((PTXCompiledKernel)compiled).PTXAssembly;
+        return RunningNumbers.Renumber(((PTXCompiledKernel)compiled).PTXAssembly, compiled.Name);
     }
 
     /// <summary>OpenCL C of a kernel that uses none of <see cref="Tiles.Intrinsics"/>.</summary>
@@ -53,6 +53,7 @@ internal static class OfflineCompiler
             int64_Atomics: true, subGroups: true);
         using var backend = new CLBackend(context, capabilities, CLDeviceVendor.Other, CLCVersion.CL30);
         var entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel);
-        return ((CLCompiledKernel)backend.Compile(entry, new KernelSpecialization(threads, null))).Source;
+        var compiled = (CLCompiledKernel)backend.Compile(entry, new KernelSpecialization(threads, null));
+        return RunningNumbers.Renumber(compiled.Source, compiled.Name);
     }
 }

@@ -1,6 +1,5 @@
 using System.Reflection;
 using ILGPU;
-using ILGPU.Backends.EntryPoints;
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 
@@ -12,26 +11,25 @@ internal static class PrimitiveKernels
     // The C# bodies exchange values between lanes through memory that all accelerators of the process share.
     private static readonly Lock s_oneLaunchAtATime = new();
 
-    /// <summary>Compiles a kernel with its loops unrolled and allows its dynamic shared memory (CUDA), or takes the
-    /// method itself (CPU accelerator).</summary>
-    public static Action<AcceleratorStream, KernelConfig, TArguments> Load<TArguments>(Accelerator accelerator,
-        MethodInfo method, int threads, int sharedBytes) where TArguments : struct
+    /// <summary>Takes the C# of a kernel on a CPU accelerator.</summary>
+    public static Action<AcceleratorStream, KernelConfig, TArguments> Emulate<TArguments>(Accelerator accelerator,
+        MethodInfo method) where TArguments : struct
     {
-        if (accelerator is not CudaAccelerator cuda)
+        var launch = accelerator.LoadKernel(method.CreateDelegate<Action<TArguments>>());
+        return (stream, config, arguments) =>
         {
-            var launch = accelerator.LoadKernel(method.CreateDelegate<Action<TArguments>>());
-            return (stream, config, arguments) =>
-            {
-                lock (s_oneLaunchAtATime)
-                    launch(stream, config, arguments);
-            };
-        }
-        var compiled = cuda.Backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(method),
-            new KernelSpecialization(threads, null), new UnrollLoops());
-        var kernel = (CudaKernel)cuda.LoadKernel(compiled);
-        cuda.Bind();
-        CudaDriver.AllowSharedMemory(kernel, sharedBytes);
-        return kernel.CreateLauncherDelegate<Action<AcceleratorStream, KernelConfig, TArguments>>();
+            lock (s_oneLaunchAtATime)
+                launch(stream, config, arguments);
+        };
+    }
+
+    /// <summary>Allows a loaded kernel its dynamic shared memory.</summary>
+    public static void AllowSharedMemory(Kernel kernel, int sharedBytes)
+    {
+        if (kernel is not CudaKernel cuda)
+            return;
+        kernel.Accelerator.Bind();
+        CudaDriver.AllowSharedMemory(cuda, sharedBytes);
     }
 
     /// <summary>Architecture of a CUDA device, as in 90 for sm_90; 0 for other devices.</summary>

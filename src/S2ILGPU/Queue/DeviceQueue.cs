@@ -1,5 +1,6 @@
 using ILGPU;
 using ILGPU.Runtime;
+using S2ILGPU.Compiler;
 using S2ILGPU.Devices;
 using S2ILGPU.Memory;
 using S2ILGPU.Tensors;
@@ -20,11 +21,14 @@ internal sealed partial class DeviceQueue : IDisposable
     /// <param name="stream">The stream to use, the caller's; null for a stream of the queue's own.</param>
     /// <param name="engine">The engine that users know, for the exception after <see cref="Dispose"/>.</param>
     /// <param name="limitBytes">Bytes of memory that may be held at most, in use and idle.</param>
-    public DeviceQueue(Accelerator accelerator, AcceleratorStream? stream, Type engine, long limitBytes)
+    /// <param name="store">Where compiled kernels are kept.</param>
+    public DeviceQueue(Accelerator accelerator, AcceleratorStream? stream, Type engine, long limitBytes,
+        KernelStore store)
     {
         _accelerator = accelerator;
         _ownsStream = stream is null;
-        _kernels = new KernelCache(accelerator);
+        _kernels = new KernelCache(accelerator, store);
+        KernelStore = store;
         Stream = stream ?? accelerator.CreateStream();
         Memory = new DeviceAllocator(accelerator, engine, limitBytes);
         Tensors = new DeviceTensors(Memory);
@@ -40,6 +44,9 @@ internal sealed partial class DeviceQueue : IDisposable
     /// <summary>Whether the device executes kernels one thread at a time, for tests: a thread costs about a
     /// microsecond, a barrier of a group much more.</summary>
     public bool IsEmulated { get; }
+
+    /// <summary>Where compiled kernels are kept.</summary>
+    public KernelStore KernelStore { get; }
 
     /// <summary>Multiprocessors of the device.</summary>
     public int Multiprocessors => _accelerator.NumMultiprocessors;

@@ -1,13 +1,16 @@
 using System.Reflection;
 using ILGPU;
+using ILGPU.Backends;
 using ILGPU.Runtime;
 using S2ILGPU.Compiler;
 
 namespace S2ILGPU.Queue;
 
-/// <summary>The loaded kernels of an accelerator: each is compiled when it is first launched and kept.</summary>
+/// <summary>The loaded kernels of an accelerator: each is read from disk or compiled when it is first launched, and
+/// kept.</summary>
 /// <param name="accelerator">The accelerator; stays with the caller.</param>
-internal sealed class KernelCache(Accelerator accelerator)
+/// <param name="store">Compiled kernels of earlier starts.</param>
+internal sealed class KernelCache(Accelerator accelerator, KernelStore store)
 {
     private readonly Dictionary<MethodInfo, Delegate> _launchers = [];
 
@@ -32,7 +35,9 @@ internal sealed class KernelCache(Accelerator accelerator)
     private Action<AcceleratorStream, KernelConfig, TArguments> LoadPortable<TArguments>(Action<TArguments> kernel)
         where TArguments : struct
     {
-        var launcher = DriverLog.Read(kernel.Method, () => accelerator.LoadKernel(kernel));
+        var request = new KernelRequest(kernel.Method);
+        var launcher = KernelKey.Of(accelerator, request) is { } key ? Launcher<TArguments>(Load(request, key))
+            : DriverLog.Read(kernel.Method, () => accelerator.LoadKernel(kernel));
         _launchers.Add(kernel.Method, launcher);
         return launcher;
     }
@@ -40,9 +45,35 @@ internal sealed class KernelCache(Accelerator accelerator)
     private Action<AcceleratorStream, KernelConfig, TArguments> LoadWithPrimitives<TArguments>(MethodInfo method,
         int threads, int sharedBytes) where TArguments : struct
     {
-        var launcher = DriverLog.Read(method,
-            () => PrimitiveKernels.Load<TArguments>(accelerator, method, threads, sharedBytes));
+        var request = new KernelRequest(method, threads, sharedBytes, Unroll: true);
+        var launcher = KernelKey.Of(accelerator, request) is { } key ? Launcher<TArguments>(Load(request, key))
+            : DriverLog.Read(method, () => PrimitiveKernels.Emulate<TArguments>(accelerator, method));
         _launchers.Add(method, launcher);
         return launcher;
     }
+
+    private Kernel Load(KernelRequest request, KernelKey key)
+    {
+        string text = store.Get(key, request.EntryName, () => KernelText.Compile(accelerator.GetBackend(), request));
+        var kernel = LoadText(request, text);
+        PrimitiveKernels.AllowSharedMemory(kernel, request.SharedBytes);
+        return kernel;
+    }
+
+    private Kernel LoadText(KernelRequest request, string text)
+    {
+        try
+        {
+            return DriverLog.Read(request.Method, () => KernelText.Load(accelerator, request, text));
+        }
+        catch (MissingMethodException)
+        {
+            store.GiveUp("this version of ILGPU does not load PTX that was compiled before; 1.5.3 does");
+            return DriverLog.Read(request.Method, () => KernelText.CompileAndLoad(accelerator, request));
+        }
+    }
+
+    private static Action<AcceleratorStream, KernelConfig, TArguments> Launcher<TArguments>(Kernel kernel)
+        where TArguments : struct =>
+        kernel.CreateLauncherDelegate<Action<AcceleratorStream, KernelConfig, TArguments>>();
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Reflection;
+using ILGPU.Runtime;
 using S2ILGPU.Compiler;
 using S2ILGPU.Kernels.Row;
 using Xunit;
@@ -24,7 +25,29 @@ public sealed class DriverLogTests
     }
 
     [Fact]
-    public void Errors_without_a_log_stay_as_they_are() =>
+    public void The_zeros_after_the_text_in_the_buffer_of_the_driver_are_left_out()
+    {
+        var error = Assert.Throws<InvalidOperationException>(() => DriverLog.Read<int>(s_kernel, () =>
+        {
+            Trace.WriteLine("PTX Kernel loading failed:");
+            Trace.WriteLine("ptxas error: line 7\nptxas fatal: aborted\n" + new string('\0', 900));
+            throw new Refusal();
+        }));
+        Assert.DoesNotContain('\0', error.Message);
+        Assert.EndsWith("ptxas error: line 7\nptxas fatal: aborted", error.Message);
+    }
+
+    [Fact]
+    public void An_error_of_the_driver_without_a_log_names_the_kernel()
+    {
+        var error = Assert.Throws<InvalidOperationException>(() => DriverLog.Read<int>(s_kernel, () =>
+            throw new Refusal()));
+        Assert.Contains("RmsNormKernel.Run", error.Message);
+        Assert.IsType<Refusal>(error.InnerException);
+    }
+
+    [Fact]
+    public void Other_errors_without_a_log_stay_as_they_are() =>
         Assert.Throws<NotSupportedException>(() =>
             DriverLog.Read<int>(s_kernel, () => throw new NotSupportedException()));
 
@@ -40,4 +63,10 @@ public sealed class DriverLogTests
 
     [Fact]
     public void A_kernel_that_loads_is_returned() => Assert.Equal(3, DriverLog.Read(s_kernel, () => 3));
+
+    // What ILGPU throws has its words from the driver, which tests do not have.
+    private sealed class Refusal() : AcceleratorException("code 218")
+    {
+        public override AcceleratorType AcceleratorType => AcceleratorType.Cuda;
+    }
 }
