@@ -21,7 +21,7 @@ internal static class BenchCommand
         var json = Options.Json();
         var quick = Options.Switch("--quick", "Short lengths and few repetitions: under a minute instead of several");
         var folder = Options.Text("--out", "DIR",
-            "Folder that also gets a page, JSON and two plots, named after the registers: cpu-avx2.md, ...");
+            "Folder that also gets a page, JSON and two plots, named after the registers, as in cpu-avx2.md");
         var command = new Command("cpu",
             "Measure every figure of the CPU engine against the machine's own peak, with targets.") { json,
             quick, folder };
