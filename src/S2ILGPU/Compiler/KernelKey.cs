@@ -40,7 +40,8 @@ internal readonly record struct KernelKey(string Text, string Extension)
         var can = device.Capabilities;
         return new KernelKey(Describe(device.Context, kernel,
             $"opencl {device.Vendor} {device.Device.Name} {device.CLStdVersion} warp {device.WarpSize} half "
-            + $"{can.Float16} double {can.Float64} generic {can.GenericAddressSpace} atomics {can.Int64_Atomics} sub-groups "
+            + $"{can.Float16} double {can.Float64} generic {can.GenericAddressSpace} "
+            + $"atomics {can.Int64_Atomics} sub-groups "
             + $"{can.SubGroups}"), "cl");
     }
 

@@ -16,7 +16,7 @@ internal sealed class KernelStore(string? folder)
 
     private const string Header = "// S2ILGPU kernel 1", KeyLine = "// key ", HashLine = "// sha256 ";
 
-    // Builds that nobody starts any more leave their kernels behind.
+    // Builds that are not started any more leave their kernels there.
     private static readonly TimeSpan s_lifetime = TimeSpan.FromDays(90);
 
     private bool _isTrimmed;
@@ -107,7 +107,7 @@ internal sealed class KernelStore(string? folder)
             && text.Contains(entryName, StringComparison.Ordinal) ? text : null;
     }
 
-    // Kernels are code: nobody else may write there.
+    // Kernels are code: no other user may write there.
     private static void CreateFolder(string path)
     {
         if (OperatingSystem.IsWindows())
