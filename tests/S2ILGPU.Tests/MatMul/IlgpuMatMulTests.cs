@@ -4,7 +4,7 @@ namespace S2ILGPU.Tests.MatMul;
 
 public sealed class IlgpuMatMulTests() : MatMulTests(Emulated.Create)
 {
-    protected override int EdgeCount => 2;
+    protected override int EdgeCount => 1;
 
     protected override int RandomCases => TestScale.IsFull ? base.RandomCases : 2;
 }
