@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using S2ILGPU.Cli.Devices;
 using S2ILGPU.Cli.DotNetDocumentation;
 using S2ILGPU.Cli.Drawing;
 using S2ILGPU.Cli.Invocation;
@@ -30,8 +31,10 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output)
         {
             var options = Options();
             using var engine = Engine.Create(request.Device);
+            DeviceChoice.CheckPrecision(engine, options.ActivationType);
             var (tokenizer, training, validation) = Interruptible.Run(() => ReadText(options), cancellation);
-            using var model = new TransformerModel(engine, Config(options, tokenizer), (ulong)options.Seed);
+            using var model = new TransformerModel(engine, Config(options, tokenizer), (ulong)options.Seed,
+                activationType: options.ActivationType);
             using var trainer = new Trainer(model, training, validation, options);
             Prepare(trainer, tokenizer);
             Describe(engine, model, trainer);
@@ -97,7 +100,9 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output)
     private void Describe(IEngine engine, TransformerModel model, Trainer trainer)
     {
         var config = model.Config;
-        output.WriteLine($"device     {engine.Name}");
+        string precision = model.ActivationType == engine.FloatType ? ""
+            : $", {model.ActivationType.ShortName()} activations, {engine.FloatType.ShortName()} master weights";
+        output.WriteLine($"device     {engine.Name}{precision}");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"model      {config.ParameterCount:#,0} parameters: {config.Layers} layers, dim {config.Dim}, "
             + $"{config.QueryHeads} query heads, {config.KeyValueHeads} key/value heads of {config.HeadDim}"));

@@ -15,7 +15,7 @@ public sealed class ArrowTests
             ["Bench/Device"] = ["Bench", "Devices"],
             ["Bench"] = ["Training", "Drawing"],
             ["Verify"] = ["Devices"],
-            ["Training"] = ["DotNetDocumentation", "Drawing", "Invocation"],
+            ["Training"] = ["Devices", "DotNetDocumentation", "Drawing", "Invocation"],
             ["Devices"] = [],
             ["Invocation"] = [],
             ["Drawing"] = [],

@@ -25,7 +25,8 @@ public sealed class MixedPrecisionTests : IDisposable
     {
         _engine.PoisonsMemory = true;
         _single = TinyModels.Create(_engine, Config, _random);
-        // Scores of a few units: with larger ones, probabilities would multiply the rounding errors of queries and keys.
+        // Scores of a few units: with larger ones, probabilities would multiply the rounding errors of queries and
+        // keys.
         foreach (var stored in _single.StoredTensors.Where(s => s.Tensor.Shape.Rank > 1))
             _engine.Upload([.. Values(stored.Tensor).Select(x => 0.35f * x)], stored.Tensor);
         _mixed = new TransformerModel(_engine, Config, seed: null, activationType: ElementType.BFloat16);

@@ -23,7 +23,8 @@ public abstract class MergeTests(Func<IEngine> create, ElementType? activations 
             var shape = new Shape(2, 5, 3, headDim);
             TestTensor[] outputs = [.. Enumerable.Range(0, count).Select(p => Normal($"output of part {p}", shape))];
             TestTensor[] lses =
-                [.. Enumerable.Range(0, count).Select(p => Normal($"log-sum-exp of part {p}", new Shape(2, 3, 5), 3, FloatType))];
+                [.. Enumerable.Range(0, count).Select(p =>
+                    Normal($"log-sum-exp of part {p}", new Shape(2, 3, 5), 3, FloatType))];
             for (int p = 0; p < count; p++)
                 DropRows(outputs[p], lses[p], p);
             var (output, logSumExp) = (Output("output", shape), Output("log-sum-exp", new Shape(2, 3, 5), FloatType));
@@ -57,7 +58,8 @@ public abstract class MergeTests(Func<IEngine> create, ElementType? activations 
         foreach (int headDim in (int[])[8, 24, 64, 80])
         {
             Shape shape = new(2, 19, 3, headDim), statistics = new(2, 3, 19);
-            TestTensor part = Normal("output of the part", shape), partLse = Normal("its log-sum-exp", statistics, type: FloatType),
+            TestTensor part = Normal("output of the part", shape),
+                partLse = Normal("its log-sum-exp", statistics, type: FloatType),
                 output = Normal("output", shape), gradient = Normal("dO", shape);
             var lse = With("log-sum-exp", statistics,
                 [.. partLse.Values.Select(x => x + Math.Abs(Random.Normal(1)[0]))], FloatType);
@@ -124,10 +126,10 @@ public abstract class MergeTests(Func<IEngine> create, ElementType? activations 
             parts.RemoveRange(at, count);
             parts.Insert(at, Merge([.. group.Select(part => part.Output)], [.. group.Select(part => part.LogSumExp)]));
         }
-        MaximumError.AssertWithin(Tolerance.Forward(FloatType), $"{Tested.Name}, tree of merges: output", new Shape(whole.Length),
-            Doubles(whole), Doubles(parts[0].Output));
-        MaximumError.AssertWithin(Tolerance.Forward(FloatType), $"{Tested.Name}, tree of merges: log-sum-exp", new Shape(1),
-            Doubles(wholeLse), Doubles(parts[0].LogSumExp));
+        MaximumError.AssertWithin(Tolerance.Forward(FloatType), $"{Tested.Name}, tree of merges: output",
+            new Shape(whole.Length), Doubles(whole), Doubles(parts[0].Output));
+        MaximumError.AssertWithin(Tolerance.Forward(FloatType), $"{Tested.Name}, tree of merges: log-sum-exp",
+            new Shape(1), Doubles(wholeLse), Doubles(parts[0].LogSumExp));
     }
 
     // One query (0.5, -1) of one head against the given keys.

@@ -148,7 +148,8 @@ public abstract class RowTests(Func<IEngine> create, ElementType? activations = 
         foreach (int classes in (int[])[1, 2, 7, 16, 50, 257, 1003])
         {
             var (logits, targets) = (Logits(9, classes, scale), Targets(9, classes, withIgnored: false));
-            var (losses, logSumExp) = (Output("losses", new Shape(9), FloatType), Output("log-sum-exp", new Shape(9), FloatType));
+            var (losses, logSumExp) = (Output("losses", new Shape(9), FloatType),
+            Output("log-sum-exp", new Shape(9), FloatType));
             Check($"cross entropy of {classes} classes, scale {scale}", Forward.Relative.Times(Math.Max(1, scale / 10)),
                 e => e.Engine.SoftmaxCrossEntropy(e[logits], e[targets], e[losses], e[logSumExp]));
             Release();
@@ -159,7 +160,8 @@ public abstract class RowTests(Func<IEngine> create, ElementType? activations = 
     public void Ignored_targets_cost_nothing()
     {
         var (logits, targets) = (Logits(9, 33, 1), Targets(9, 33, withIgnored: true));
-        var (losses, logSumExp) = (Output("losses", new Shape(9), FloatType), Output("log-sum-exp", new Shape(9), FloatType));
+        var (losses, logSumExp) = (Output("losses", new Shape(9), FloatType),
+            Output("log-sum-exp", new Shape(9), FloatType));
         logSumExp.Tolerance = new Tolerance(1e30); // of an ignored row: any finite number
         Check("cross entropy with ignored targets", Forward, e =>
             e.Engine.SoftmaxCrossEntropy(e[logits], e[targets], e[losses], e[logSumExp]));

@@ -61,7 +61,8 @@ public abstract class ThreadCountTests(params Func<IEngine>[] engines)
         var (parameter, first, second) = (work.Sums(count), work.Sums(count), work.Sums(count));
         foreach (var tensor in (Tensor[])[parameter, first, second])
             work.Engine.Fill(tensor, 0.5f);
-        work.Engine.AdamW(new AdamWArguments(parameter, gradient, first, second, 0.01f, 0.9f, 0.99f, 1e-8f, 0.1f, 3, 0.5f));
+        work.Engine.AdamW(new AdamWArguments(parameter, gradient, first, second, 0.01f, 0.9f, 0.99f, 1e-8f, 0.1f,
+            3, 0.5f));
     });
 
     [Theory]

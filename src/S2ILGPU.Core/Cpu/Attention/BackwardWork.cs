@@ -82,8 +82,8 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         for (int h = 0; h < _group && !_plan.HasRanges; h++)
             isFinite &= BlockMoves<T>.Scale(gradients + (long)h * sequence.QueryCount * _paddedDim, _paddedDim,
                 sequence.QueryCount, _headDim,
-                _tensors.QueryGradient.Row(sequence.Batch, sequence.QueryStart, head * _group + h), _tensors.QueryGradient.TokenStride,
-                    _arguments.Scale);
+                _tensors.QueryGradient.Row(sequence.Batch, sequence.QueryStart, head * _group + h),
+                _tensors.QueryGradient.TokenStride, _arguments.Scale);
         if (!isFinite)
             SetBeyondRange(s, head * _group);
     }
@@ -189,7 +189,8 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
     {
         int first = sequence.KeyStart + KeysOf(sequence, tile).First;
         return work.End(_tensors.KeyGradient.Row(sequence.Batch, first, head), _tensors.KeyGradient.TokenStride,
-            _tensors.ValueGradient.Row(sequence.Batch, first, head), _tensors.ValueGradient.TokenStride, _arguments.Scale);
+            _tensors.ValueGradient.Row(sequence.Batch, first, head), _tensors.ValueGradient.TokenStride,
+            _arguments.Scale);
     }
 
     // The queries of a head that see keys of a tile.

@@ -36,7 +36,8 @@ internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments,
     private void AddQuery(int head, int token)
     {
         int row = sequence.QueryStart + token, position = sequence.FirstQueryPosition + token;
-        float* q = tensors.Query.Row(sequence.Batch, row, head), dO = tensors.OutputGradient.Row(sequence.Batch, row, head);
+        float* q = tensors.Query.Row(sequence.Batch, row, head),
+            dO = tensors.OutputGradient.Row(sequence.Batch, row, head);
         double delta = ExactAttention.Dot(tensors.Output.Row(sequence.Batch, row, head), dO, _headDim)
             - (_logSumExpGradient.Exists ? *_logSumExpGradient.At(sequence.Batch, head, row) : 0);
         float given = *_logSumExp.At(sequence.Batch, head, row);

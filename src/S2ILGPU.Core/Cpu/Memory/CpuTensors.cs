@@ -24,7 +24,8 @@ internal readonly unsafe record struct RowTarget(Rows? Target, bool Accumulate)
         new(target.Tensor is { } tensor ? CpuTensors.RowsOf(tensor, expected) : null, target.Accumulate);
 
     /// <summary>First element of a row, or null.</summary>
-    public TStored* At<TStored>(long row) where TStored : unmanaged => Target is { } rows ? rows.At<TStored>(row) : null;
+    public TStored* At<TStored>(long row) where TStored : unmanaged =>
+        Target is { } rows ? rows.At<TStored>(row) : null;
 }
 
 /// <summary>From tensors to addresses, with the checks that keep a wrong tensor from becoming a wrong

@@ -15,10 +15,12 @@ internal readonly unsafe struct RmsNormKernel<TStored>(Rows x, float* weight, Ro
     {
         for (long row = start; row < end; row++)
         {
-            double mean = RowSum.Of<T, Square>(new Square(x.At<TStored>(row)), x.Columns) / (double)x.Columns;
+            TStored* from = x.At<TStored>(row);
+            double mean = RowSum.Of<T, Square>(new Square(from), x.Columns) / (double)x.Columns;
             float r = (float)(1 / Math.Sqrt(mean + epsilon));
             inverseRms[row] = r;
-            new ElementwiseKernel<Normalize>(new Normalize(x.At<TStored>(row), weight, r, y.At<TStored>(row))).Execute<T>(0, x.Columns);
+            new ElementwiseKernel<Normalize>(new Normalize(from, weight, r, y.At<TStored>(row)))
+                .Execute<T>(0, x.Columns);
         }
     }
 
@@ -54,16 +56,16 @@ internal readonly unsafe struct RmsNormBackwardKernel<TStored>(Rows x, float* we
         for (long row = start; row < end; row++)
         {
             float r = inverseRms[row];
-            if (dx.At<TStored>(row) != null)
+            TStored* from = x.At<TStored>(row), above = dy.At<TStored>(row), target = dx.At<TStored>(row);
+            if (target != null)
             {
-                double mean = RowSum.Of<T, Projection>(new Projection(x.At<TStored>(row), weight, dy.At<TStored>(row)), columns)
-                    / (double)columns;
-                var gradient = new InputGradient(x.At<TStored>(row), weight, dy.At<TStored>(row), r, (float)(-mean * r * r * r), dx.At<TStored>(row),
+                double mean = RowSum.Of<T, Projection>(new Projection(from, weight, above), columns) / (double)columns;
+                var gradient = new InputGradient(from, weight, above, r, (float)(-mean * r * r * r), target,
                     dx.Accumulate);
                 new ElementwiseKernel<InputGradient>(gradient).Execute<T>(0, columns);
             }
             if (partial != null)
-                new ElementwiseKernel<WeightGradient>(new WeightGradient(x.At<TStored>(row), dy.At<TStored>(row), r, partial))
+                new ElementwiseKernel<WeightGradient>(new WeightGradient(from, above, r, partial))
                     .Execute<T>(0, columns);
         }
     }

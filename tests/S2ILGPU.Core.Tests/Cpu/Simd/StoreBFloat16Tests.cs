@@ -16,7 +16,8 @@ public sealed unsafe class StoreBFloat16Tests
         float[] values = [0, -0f, float.NaN, -float.NaN, float.PositiveInfinity, float.NegativeInfinity, float.MaxValue,
             float.MinValue, float.Epsilon, 1.00390625f, 1.01171875f, BitConverter.UInt32BitsToSingle(0x7F800001),
             BitConverter.UInt32BitsToSingle(0xFFFFFFFF), BitConverter.UInt32BitsToSingle(0x7F7F8000),
-            .. Enumerable.Range(0, 4082).Select(_ => BitConverter.UInt32BitsToSingle((uint)random.NextInt64(1L << 32)))];
+            .. Enumerable.Range(0, 4082)
+                .Select(_ => BitConverter.UInt32BitsToSingle((uint)random.NextInt64(1L << 32)))];
         ushort[] expected = [.. values.Select(BFloat16Bits.Round)];
         Assert.Equal(expected, Stored<SimdScalar>(values));
         Assert.Equal(expected, Stored<Simd128>(values));
