@@ -1,4 +1,4 @@
-using S2ILGPU.Cpu.Elementwise;
+using S2ILGPU.Cpu.InnerLoops;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.Cpu.Threads;
@@ -50,14 +50,12 @@ internal sealed unsafe class WideHeads<T> : IParallelWork, IDisposable
             for (int head = 0; head < _heads; head++)
             {
                 var (batch, token) = Math.DivRem(row, _tokens);
-                var stored = (StoredBFloat16*)_stored.Address(batch, token, head);
-                var wide = (StoredSingle*)_wide.Row(batch, token, head);
+                byte* stored = _stored.Address(batch, token, head);
+                float* wide = _wide.Row(batch, token, head);
                 if (_isRounding)
-                    new ElementwiseKernel<ConvertOperation<StoredSingle, StoredBFloat16>>(new(wide, stored))
-                        .Execute<T>(0, _headDim);
+                    BlockMoves<T>.Round(wide, _headDim, (ushort*)stored);
                 else
-                    new ElementwiseKernel<ConvertOperation<StoredBFloat16, StoredSingle>>(new(stored, wide))
-                        .Execute<T>(0, _headDim);
+                    BlockMoves<T>.Widen<BFloat16Element>(new StoredRows((nint)stored, 0, 1), _headDim, wide, _headDim);
             }
     }
 
