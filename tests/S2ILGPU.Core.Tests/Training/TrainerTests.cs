@@ -251,12 +251,14 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void Shadows_are_the_rounded_parameters_after_every_step()
+    public void Shadows_are_the_rounded_parameters_after_steps_and_loading()
     {
         using var run = new TinyTraining(s_options with { ActivationType = ElementType.BFloat16 });
         run.Trainer.RunStep();
         run.Trainer.RunStep();
-        foreach (var parameter in run.Trainer.Model.Parameters)
+        ModelFolder.Save(_folder, run.Trainer.Model, run.Tokenizer);
+        using var loaded = ModelFolder.LoadModel(_folder, run.Engine, activationType: ElementType.BFloat16);
+        foreach (var parameter in run.Trainer.Model.Parameters.Concat(loaded.Parameters))
         {
             Assert.Equal(parameter.Shape.Rank > 1, parameter.Shadow is not null);
             if (parameter.Shadow is not { } shadow)

@@ -75,7 +75,8 @@ public abstract class OptimizerTests(Func<IEngine> create) : EngineTest(create)
                 var (values, rounded) = (new float[count], new float[count]);
                 e.Engine.Download(e[parameter], values);
                 e.Engine.Download(e[shadow], rounded);
-                if (e[shadow].ElementType == ElementType.BFloat16)
+                // A parameter of doubles is downloaded as singles: rounding those again is another number.
+                if (e.Engine.FloatType == ElementType.Float32)
                     Assert.Equal(values.Select(x => (float)ElementRounding.Round(x, ElementType.BFloat16)), rounded);
             });
             Release();
