@@ -49,5 +49,7 @@ public sealed partial class IlgpuEngine
             Epsilon = a.Epsilon,
             Keep = (float)(1 - (double)a.LearningRate * a.WeightDecay),
         });
+        if (a.Shadow is { } shadow)
+            Copy(a.Parameter, shadow);
     }
 }

@@ -29,15 +29,15 @@ internal static class EvalCommand
         var context = Options.OptionalNumber<int>("--context", "Tokens of a window", least: 1,
             unset: "the model's context");
         var json = Options.Json();
-        var weights = DeviceOption.Weights();
+        var precision = DeviceOption.Precision();
         var device = DeviceOption.Create();
         var command = new Command("eval", "Measure the loss of a trained model on text.") { files, folder, data,
-            maxBytes, context, json, weights, device };
+            maxBytes, context, json, precision, device };
         command.SetAction((parsed, cancellation) =>
         {
             var request = new Request(ModelOption.Folder(parsed, folder),
                 [.. parsed.GetValue(files) ?? [], .. parsed.GetValue(data) ?? []], parsed.GetValue(maxBytes),
-                parsed.GetValue(context), parsed.GetValue(device)!, DeviceOption.MatrixType(parsed.GetValue(weights)));
+                parsed.GetValue(context), parsed.GetValue(device)!, DeviceOption.TypeOf(parsed.GetValue(precision)));
             var (isJson, streams) = (parsed.GetValue(json), parsed.InvocationConfiguration);
             return Interruptible.RunAsync(() => Run(request, isJson, streams, cancellation), cancellation);
         });
@@ -50,7 +50,9 @@ internal static class EvalCommand
         var output = streams.Output;
         var corpus = ReferencePacks.ReadOr(request.Data, request.MaxBytes);
         using var engine = Engine.Create(request.Device);
-        using var loaded = ModelFolder.Load(request.Folder, engine, request.MatrixType);
+        DeviceChoice.CheckPrecision(engine, request.Precision);
+        using var loaded = ModelFolder.Load(request.Folder, engine, matrixType: request.Precision,
+            activationType: request.Precision);
         var (model, tokenizer) = (loaded.Model, loaded.Tokenizer);
         int context = request.Context ?? model.Config.ContextTokens;
         if (context > model.Config.ContextTokens)
@@ -87,5 +89,5 @@ internal static class EvalCommand
         });
 
     private sealed record Request(string Folder, IReadOnlyList<string> Data, int MaxBytes, int? Context, string Device,
-        ElementType? MatrixType);
+        ElementType? Precision);
 }

@@ -32,11 +32,11 @@ internal static class GenerateCommand
             "Draw from the most likely tokens that reach this probability", least: 0, most: 1);
         var seed = Options.Number("--seed", defaults.Seed, "Seed of the draws");
         var json = Options.Json();
-        var weights = DeviceOption.Weights();
+        var precision = DeviceOption.Precision();
         var cache = DeviceOption.Cache();
         var device = DeviceOption.Create();
         var command = new Command("generate", "Continue a prompt with a trained model.") { folder, prompt, maxTokens,
-            temperature, topK, topP, seed, json, weights, cache, device };
+            temperature, topK, topP, seed, json, precision, cache, device };
         command.SetAction((parsed, cancellation) =>
         {
             var sampling = new SamplingOptions
@@ -48,7 +48,7 @@ internal static class GenerateCommand
             }.Validate();
             var request = new Request(ModelOption.Folder(parsed, folder), parsed.GetValue(prompt),
                 parsed.GetValue(maxTokens), sampling, parsed.GetValue(json), parsed.GetValue(device)!,
-                DeviceOption.MatrixType(parsed.GetValue(weights)), DeviceOption.CacheType(parsed.GetValue(cache)));
+                DeviceOption.TypeOf(parsed.GetValue(precision)), DeviceOption.CacheType(parsed.GetValue(cache)));
             var streams = (ToolConfiguration)parsed.InvocationConfiguration;
             return Interruptible.RunAsync(() => Run(request, streams, cancellation), cancellation);
         });
@@ -59,7 +59,9 @@ internal static class GenerateCommand
     {
         string prompt = Prompt(request.Prompt, streams.Input);
         using var engine = Engine.Create(request.Device);
-        using var loaded = ModelFolder.Load(request.Folder, engine, request.MatrixType);
+        DeviceChoice.CheckPrecision(engine, request.Precision);
+        using var loaded = ModelFolder.Load(request.Folder, engine, matrixType: request.Precision,
+            activationType: request.Precision);
         var notes = EngineNotes.Begin(engine, loaded.Model.Config, request.CacheType, streams.Error);
         using var generator = new TextGenerator(loaded.Model, loaded.Tokenizer,
             new KeyValueCacheOptions { ElementType = request.CacheType }, loaded.EndTokens);
@@ -105,5 +107,5 @@ internal static class GenerateCommand
         });
 
     private sealed record Request(string Folder, string? Prompt, int MaxTokens, SamplingOptions Sampling, bool IsJson,
-        string Device, ElementType? MatrixType, ElementType? CacheType);
+        string Device, ElementType? Precision, ElementType? CacheType);
 }

@@ -25,6 +25,9 @@ internal sealed class TrainCommand
         "Highest learning rate", least: 0, most: 10, unset: OfPreset);
     private readonly Option<string?> _attention = Options.Choice("--attention", ["dense", "s2", "hybrid"],
         "Attention of the layers; hybrid begins with dense ones", "hybrid");
+    private readonly Option<string?> _precision = Options.Choice("--precision", ["fp32", "bf16"],
+        "Activations, their gradients and the matrices that products read; bf16 takes half, beside fp32 weights",
+        "fp32");
     private readonly Option<int> _seed = Options.Number("--seed", 1, "Seed of weights and data order");
     private readonly Option<bool> _recompute = Options.Switch("--recompute",
         "Recompute activations in the backward pass: less memory, about a third more work");
@@ -38,8 +41,8 @@ internal sealed class TrainCommand
     {
         var command = new Command("train", "Train a transformer with sparsely-sharded attention.")
         {
-            _data, _folder, _preset, _steps, _context, _batch, _accumulate, _learningRate, _attention, _seed,
-            _recompute, _resume, _device,
+            _data, _folder, _preset, _steps, _context, _batch, _accumulate, _learningRate, _attention, _precision,
+            _seed, _recompute, _resume, _device,
         };
         command.SetAction((parsed, cancellation) =>
         {
@@ -54,7 +57,8 @@ internal sealed class TrainCommand
     private TrainingRequest Request(ParseResult parsed)
     {
         bool isResumed = parsed.GetValue(_resume);
-        Option[] fixedOptions = [_preset, _context, _batch, _accumulate, _attention, _seed, _recompute];
+        Option[] fixedOptions = [_preset, _context, _batch, _accumulate, _attention, _precision, _seed,
+            _recompute];
         if (isResumed && fixedOptions.FirstOrDefault(o => parsed.GetResult(o) is { Implicit: false }) is { } given)
             throw new ArgumentException(
                 $"{given.Name} cannot be given with --resume, which continues the run as it was started; only "
@@ -73,6 +77,7 @@ internal sealed class TrainCommand
             Batch = parsed.GetValue(_batch),
             Accumulation = parsed.GetValue(_accumulate),
             LearningRate = parsed.GetValue(_learningRate),
+            Precision = DeviceOption.TypeOf(parsed.GetValue(_precision)),
             Seed = parsed.GetValue(_seed),
             Recompute = parsed.GetValue(_recompute),
         };

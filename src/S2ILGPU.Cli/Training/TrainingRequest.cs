@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using S2ILGPU.Models;
+using S2ILGPU.Tensors;
 using S2ILGPU.Training;
 
 namespace S2ILGPU.Cli.Training;
@@ -29,6 +30,9 @@ internal sealed partial record TrainingRequest
 
     public float? LearningRate { get; init; }
 
+    /// <summary>Element type of activations; null for the engine's own.</summary>
+    public ElementType? Precision { get; init; }
+
     public int Seed { get; init; }
 
     public bool Recompute { get; init; }
@@ -42,6 +46,7 @@ internal sealed partial record TrainingRequest
         BatchSequences = Batch ?? Preset.Options.BatchSequences,
         AccumulationSteps = Accumulation ?? Preset.Options.AccumulationSteps,
         LearningRate = LearningRate ?? Preset.Options.LearningRate,
+        ActivationType = Precision,
         Seed = Seed,
         Recompute = Recompute,
     });

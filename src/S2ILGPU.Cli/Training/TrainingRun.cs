@@ -31,8 +31,10 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output, Te
         {
             var options = Options();
             using var engine = Engine.Create(request.Device);
+            DeviceChoice.CheckPrecision(engine, options.ActivationType);
             var (tokenizer, training, validation) = Interruptible.Run(() => ReadText(options), cancellation);
-            using var model = new TransformerModel(engine, Config(options, tokenizer), (ulong)options.Seed);
+            using var model = new TransformerModel(engine, Config(options, tokenizer), (ulong)options.Seed,
+                activationType: options.ActivationType);
             using var trainer = new Trainer(model, training, validation, options);
             Prepare(trainer, tokenizer);
             var notes = EngineNotes.Begin(engine, model.Config, cache: null, error);
@@ -100,7 +102,9 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output, Te
     private void Describe(IEngine engine, TransformerModel model, Trainer trainer)
     {
         var config = model.Config;
-        output.WriteLine($"device     {engine.Name}");
+        string precision = model.ActivationType == engine.FloatType ? ""
+            : $", {model.ActivationType.ShortName()} activations, {engine.FloatType.ShortName()} master weights";
+        output.WriteLine($"device     {engine.Name}{precision}");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"model      {config.ParameterCount:#,0} parameters: {config.Layers} layers, dim {config.Dim}, "
             + $"{config.QueryHeads} query heads, {config.KeyValueHeads} key/value heads of {config.HeadDim}"));

@@ -114,7 +114,8 @@ internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, para
             .Select(width => new CpuEngine(new CpuOptions(width, engine.Threads))).ToArray();
         CpuEngine[] all = [.. narrower, engine];
         return new EngineVariants([.. all.OrderBy(e => e.Simd)
-            .SelectMany(e => Passes(CpuEngine.SimdName(e.Simd), e, s_cacheTypes, headDims))], narrower);
+            .SelectMany(e => Passes(CpuEngine.SimdName(e.Simd), e, s_cacheTypes, headDims)
+                .Concat(Short(CpuEngine.SimdName(e.Simd), e, headDims)))], narrower);
     }
 
     // What the engine chooses, and each kernel of the registry. Compiling them takes most of the time of a GPU, so
@@ -149,6 +150,14 @@ internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, para
                 yield return new EngineVariant("chosen", pass, type, type, headDims, engine);
         foreach (var cacheType in s_cacheTypes.Where(type => type != engine.FloatType))
             yield return new EngineVariant("chosen", CheckedPass.Decode, engine.FloatType, cacheType, headDims, engine);
+    }
+
+    // Queries, outputs and gradients of 16 bits too.
+    private static IEnumerable<EngineVariant> Short(string name, IEngine engine, int[] headDims)
+    {
+        foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode,
+            CheckedPass.Merge])
+            yield return new EngineVariant(name, pass, ElementType.BFloat16, ElementType.BFloat16, headDims, engine);
     }
 
     private static IEnumerable<EngineVariant> Passes(string name, IEngine engine, ElementType[] cacheTypes,

@@ -17,7 +17,11 @@ namespace S2ILGPU.Autograd;
 /// <param name="recording">Whether gradients will be wanted.</param>
 /// <param name="recompute">Keep only the inputs and outputs of segments and run each again during the backward walk:
 /// less memory, about a third more work, the same gradients to the bit.</param>
-public sealed class Tape(IEngine engine, bool recording = true, bool recompute = false) : IDisposable
+/// <param name="activationType">Element type of what ops compute, and of its gradients; null for the engine's float
+/// type. Statistics and losses have the engine's type in any case.</param>
+/// <exception cref="ArgumentException">The engine has no activations of that type.</exception>
+public sealed class Tape(IEngine engine, bool recording = true, bool recompute = false,
+    ElementType? activationType = null) : IDisposable
 {
     private readonly List<Node> _nodes = [];
     private readonly List<Variable> _owned = [], _kept = [];
@@ -28,15 +32,18 @@ public sealed class Tape(IEngine engine, bool recording = true, bool recompute =
     /// <summary>The engine.</summary>
     public IEngine Engine { get; } = engine;
 
+    /// <summary>Element type of activations and their gradients.</summary>
+    public ElementType ActivationType { get; } = CheckActivations(engine, activationType ?? engine.FloatType);
+
     /// <summary>Whether ops must record their gradients now; false inside a segment that will run again.</summary>
     public bool Recording { get; private set; } = recording;
 
     /// <summary>Whether segments are run again during the backward walk instead of being kept.</summary>
     public bool Recompute { get; } = recompute;
 
-    /// <summary>An uninitialised variable of the engine's float type.</summary>
+    /// <summary>An uninitialised activation.</summary>
     /// <param name="shape">The shape.</param>
-    public Variable New(Shape shape) => New(shape, Engine.FloatType);
+    public Variable New(Shape shape) => New(shape, ActivationType);
 
     /// <summary>An uninitialised variable.</summary>
     /// <param name="shape">The shape.</param>
@@ -193,6 +200,12 @@ public sealed class Tape(IEngine engine, bool recording = true, bool recompute =
         Reset();
         _pool?.Dispose();
     }
+
+    /// <summary>Refuses a type of activations that an engine does not have.</summary>
+    /// <exception cref="ArgumentException">The engine does not support it.</exception>
+    internal static ElementType CheckActivations(IEngine engine, ElementType elementType) =>
+        engine.SupportsActivations(elementType) && engine.SupportsAttention(elementType) ? elementType
+        : throw new ArgumentException($"{engine.Name} computes with {engine.FloatType} activations, not {elementType}");
 
     /// <summary>A view of a variable, without a gradient of its own.</summary>
     internal Variable View(Variable of, in ViewKey key)

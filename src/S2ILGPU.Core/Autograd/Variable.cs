@@ -40,6 +40,10 @@ public sealed class Variable : IDisposable
     /// <summary>Name of a parameter; null for others.</summary>
     public string? Name { get; private init; }
 
+    /// <summary>The value in 16 bits, which products read instead of it; null for none. The variable owns
+    /// it.</summary>
+    internal Tensor? Shadow { get; set; }
+
     internal bool HasGradient { get; private set; }
 
     /// <summary>The variable that this one is a range of, where the gradients of all ranges lie in one tensor; null for
@@ -98,6 +102,7 @@ public sealed class Variable : IDisposable
         foreach (var view in _views ?? [])
             view.Dispose();
         _views = null;
+        Shadow?.Dispose();
         Value.Dispose();
     }
 

@@ -11,6 +11,9 @@ public sealed unsafe partial class CpuEngine
     private CpuAttention Attention => _attention ??= CpuAttention.Create(_simd, _pool, _blocking);
 
     /// <inheritdoc/>
+    public bool SupportsAttention(ElementType elementType) => SupportsActivations(elementType);
+
+    /// <inheritdoc/>
     public void AttentionForward(in AttentionForwardArguments arguments) => Attention.Forward(arguments);
 
     /// <inheritdoc/>

@@ -12,21 +12,30 @@ public sealed unsafe partial class CpuEngine
     {
         ShapeException.ThrowUnless(nameof(Add), nameof(b), b, a.Shape);
         ShapeException.ThrowUnless(nameof(Add), nameof(sum), sum, a.Shape);
-        RunElementwise(new AddOperation(CpuTensors.Floats(a), CpuTensors.Floats(b), CpuTensors.Floats(sum)), a.Count);
+        if (IsShort(a))
+            Add<StoredBFloat16>(a, b, sum);
+        else
+            Add<StoredSingle>(a, b, sum);
     }
 
     /// <inheritdoc/>
     public void AddScaled(Tensor x, float factor, Tensor accumulator)
     {
         ShapeException.ThrowUnless(nameof(AddScaled), nameof(accumulator), accumulator, x.Shape);
-        RunElementwise(new AddScaledOperation(CpuTensors.Floats(x), factor, CpuTensors.Floats(accumulator)), x.Count);
+        if (IsShort(x))
+            AddScaled<StoredBFloat16>(x, factor, accumulator);
+        else
+            AddScaled<StoredSingle>(x, factor, accumulator);
     }
 
     /// <inheritdoc/>
     public void Gelu(Tensor x, Tensor y)
     {
         ShapeException.ThrowUnless(nameof(Gelu), nameof(y), y, x.Shape);
-        RunElementwise(new GeluOperation(CpuTensors.Floats(x), CpuTensors.Floats(y)), x.Count);
+        if (IsShort(x))
+            Gelu<StoredBFloat16>(x, y);
+        else
+            Gelu<StoredSingle>(x, y);
     }
 
     /// <inheritdoc/>
@@ -36,8 +45,10 @@ public sealed unsafe partial class CpuEngine
             return;
         ShapeException.ThrowUnless(nameof(GeluBackward), nameof(dy), dy, x.Shape);
         ShapeException.ThrowUnless(nameof(GeluBackward), nameof(dx), dx.Tensor, x.Shape);
-        RunElementwise(new GeluBackwardOperation(CpuTensors.Floats(x), CpuTensors.Floats(dy),
-            CpuTensors.Floats(dx.Tensor), dx.Accumulate), x.Count);
+        if (IsShort(x))
+            GeluBackward<StoredBFloat16>(x, dy, dx.Tensor, dx.Accumulate);
+        else
+            GeluBackward<StoredSingle>(x, dy, dx.Tensor, dx.Accumulate);
     }
 
     /// <inheritdoc/>
@@ -45,9 +56,10 @@ public sealed unsafe partial class CpuEngine
     {
         ShapeException.ThrowUnless(nameof(SwiGlu), nameof(up), up, gate.Shape);
         ShapeException.ThrowUnless(nameof(SwiGlu), nameof(y), y, gate.Shape);
-        var rows = CpuTensors.RowsOf(y);
-        _runner.Run(new SwiGluKernel(CpuTensors.RowsOf(gate), CpuTensors.RowsOf(up), rows), rows.Count,
-            RowGrain(rows.Columns));
+        if (IsShort(gate))
+            SwiGlu<StoredBFloat16>(gate, up, y);
+        else
+            SwiGlu<StoredSingle>(gate, up, y);
     }
 
     /// <inheritdoc/>
@@ -57,10 +69,10 @@ public sealed unsafe partial class CpuEngine
         ShapeException.ThrowUnless(nameof(SwiGluBackward), nameof(dy), dy, gate.Shape);
         CheckTarget(nameof(SwiGluBackward), nameof(dgate), dgate, gate.Shape);
         CheckTarget(nameof(SwiGluBackward), nameof(dup), dup, gate.Shape);
-        var rows = CpuTensors.RowsOf(dy);
-        var kernel = new SwiGluBackwardKernel(CpuTensors.RowsOf(gate), CpuTensors.RowsOf(up), rows, RowTarget.Of(dgate),
-            RowTarget.Of(dup));
-        _runner.Run(kernel, rows.Count, RowGrain(rows.Columns));
+        if (IsShort(gate))
+            SwiGluBackward<StoredBFloat16>(gate, up, dy, dgate, dup);
+        else
+            SwiGluBackward<StoredSingle>(gate, up, dy, dgate, dup);
     }
 
     /// <inheritdoc/>
@@ -74,9 +86,49 @@ public sealed unsafe partial class CpuEngine
         }
         long count = 0;
         _runner.Run(new CountNonFiniteKernel(CpuTensors.Floats(x), &count), x.Count,
-            ElementwiseKernel<AddOperation>.Grain);
+            ElementwiseKernel<FillOperation>.Grain);
         return count;
     }
+
+    private void Add<TStored>(Tensor a, Tensor b, Tensor sum) where TStored : unmanaged, IStoredValue<TStored> =>
+        RunElementwise(new AddOperation<TStored>(CpuTensors.Values<TStored>(a), CpuTensors.Values<TStored>(b),
+            CpuTensors.Values<TStored>(sum)), a.Count);
+
+    private void AddScaled<TStored>(Tensor x, float factor, Tensor accumulator)
+        where TStored : unmanaged, IStoredValue<TStored> =>
+        RunElementwise(new AddScaledOperation<TStored>(CpuTensors.Values<TStored>(x), factor,
+            CpuTensors.Values<TStored>(accumulator)), x.Count);
+
+    private void Gelu<TStored>(Tensor x, Tensor y) where TStored : unmanaged, IStoredValue<TStored> =>
+        RunElementwise(new GeluOperation<TStored>(CpuTensors.Values<TStored>(x), CpuTensors.Values<TStored>(y)),
+            x.Count);
+
+    private void GeluBackward<TStored>(Tensor x, Tensor dy, Tensor dx, bool accumulate)
+        where TStored : unmanaged, IStoredValue<TStored> =>
+        RunElementwise(new GeluBackwardOperation<TStored>(CpuTensors.Values<TStored>(x),
+            CpuTensors.Values<TStored>(dy), CpuTensors.Values<TStored>(dx), accumulate), x.Count);
+
+    private void SwiGlu<TStored>(Tensor gate, Tensor up, Tensor y) where TStored : unmanaged, IStoredValue<TStored>
+    {
+        var type = TStored.ElementType;
+        var rows = CpuTensors.RowsOf(y, type);
+        _runner.Run(new SwiGluKernel<TStored>(CpuTensors.RowsOf(gate, type), CpuTensors.RowsOf(up, type), rows),
+            rows.Count, RowGrain(rows.Columns));
+    }
+
+    private void SwiGluBackward<TStored>(Tensor gate, Tensor up, Tensor dy, GradientTarget dgate, GradientTarget dup)
+        where TStored : unmanaged, IStoredValue<TStored>
+    {
+        var type = TStored.ElementType;
+        var rows = CpuTensors.RowsOf(dy, type);
+        var kernel = new SwiGluBackwardKernel<TStored>(CpuTensors.RowsOf(gate, type), CpuTensors.RowsOf(up, type),
+            rows, RowTarget.Of(dgate, type), RowTarget.Of(dup, type));
+        _runner.Run(kernel, rows.Count, RowGrain(rows.Columns));
+    }
+
+    // Activations are Float32 or BFloat16. Everything that an operation does not take in the type of its first operand
+    // is refused where addresses are taken.
+    private static bool IsShort(Tensor activations) => activations.ElementType == ElementType.BFloat16;
 
     private static void CheckTarget(string operation, string argument, GradientTarget target, Shape expected)
     {

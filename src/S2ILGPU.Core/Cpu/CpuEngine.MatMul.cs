@@ -1,3 +1,4 @@
+using S2ILGPU.Cpu.Elementwise;
 using S2ILGPU.Cpu.InnerLoops;
 using S2ILGPU.Cpu.MatMul;
 using S2ILGPU.Cpu.Memory;
@@ -19,9 +20,6 @@ public sealed unsafe partial class CpuEngine
     public void MatMul(in MatMulArguments arguments)
     {
         var (a, b, c, transposeA, transposeB, accumulate) = arguments;
-        var (left, right, product) = (CpuTensors.RowsOf(a), transposeB ? WeightRows(b) : CpuTensors.RowsOf(b),
-            CpuTensors.RowsOf(c));
-        bool isShort = b.ElementType == ElementType.BFloat16;
         if (a.Shape.Rank != 2 || b.Shape.Rank != 2 || c.Shape.Rank != 2)
             throw new ShapeException(nameof(MatMul), "A, B, C", "matrices", $"{a.Shape}, {b.Shape}, {c.Shape}");
         int rows = c.Shape[0], columns = c.Shape[1], steps = a.Shape[transposeA ? 0 : 1];
@@ -33,17 +31,14 @@ public sealed unsafe partial class CpuEngine
         {
             if (!accumulate)
                 Fill(c, 0);
+            return;
         }
-        else if (rows <= MaxVectors)
-            MultiplyFewRows(left, right, product, transposeA, transposeB, accumulate, isShort);
-        else if (columns <= MaxVectors && !transposeA)
-            MultiplyFewColumns(left, right, product, transposeB, accumulate, isShort);
-        else
-        {
-            var (lanesOfA, lanesOfB) = (new PanelSource(left.Data, left.Stride, transposeA),
-                new PanelSource(right.Data, right.Stride, !transposeB, isShort));
-            _product.Multiply(lanesOfA, lanesOfB, product, steps, accumulate);
-        }
+        // Kernels widen a transposed B of 16 bits while they read it; everything else is widened before.
+        bool isShort = transposeB && IsShort(b);
+        using WideRows left = Widen(a), product = Widen(c, accumulate),
+            right = isShort ? new WideRows(CpuTensors.RowsOf(b, ElementType.BFloat16)) : Widen(b);
+        Multiply(left.Rows, right.Rows, product.Rows, arguments, isShort);
+        RoundInto(c, product);
     }
 
     private static IMatrixProduct CreateProduct(SimdWidth simd, WorkerPool pool, CpuAllocator memory,
@@ -54,6 +49,19 @@ public sealed unsafe partial class CpuEngine
         SimdWidth.Bits128 => new PackedProduct<Simd128>(pool, memory, blocking),
         _ => new PackedProduct<SimdScalar>(pool, memory, blocking),
     };
+
+    private void Multiply(in Rows a, in Rows b, in Rows c, in MatMulArguments arguments, bool isShort)
+    {
+        var (_, _, _, transposeA, transposeB, accumulate) = arguments;
+        if (c.Count <= MaxVectors)
+            MultiplyFewRows(a, b, c, transposeA, transposeB, accumulate, isShort);
+        else if (c.Columns <= MaxVectors && !transposeA)
+            MultiplyFewColumns(a, b, c, transposeB, accumulate, isShort);
+        else
+            _product.Multiply(new PanelSource(a.Data, a.Stride, transposeA),
+                new PanelSource(b.Data, b.Stride, !transposeB, isShort), c, transposeA ? (int)a.Count : a.Columns,
+                accumulate);
+    }
 
     // Few rows of C: B is streamed, A stays in the cache.
     private void MultiplyFewRows(in Rows a, in Rows b, in Rows c, bool transposeA, bool transposeB, bool accumulate,
@@ -83,20 +91,39 @@ public sealed unsafe partial class CpuEngine
     // About 128 KB of rows, a multiple of the four that are read together.
     private static long DotGrain(int columns) => Math.Max(4, 32 * 1024 / columns & ~3);
 
-    private static Rows Widened(in Rows matrix, in Scratch scratch)
-    {
-        var rows = new Rows((nint)scratch.Floats, matrix.Count, matrix.Columns, matrix.Columns);
-        for (long row = 0; row < matrix.Count; row++)
-            CopyKernel.CopyRun((byte*)matrix.At<StoredBFloat16>(row), ElementType.BFloat16, 1, (byte*)rows[row],
-                ElementType.Float32, 1, matrix.Columns);
-        return rows;
-    }
-
     private static Rows Transposed(in Rows matrix, in Scratch scratch)
     {
         for (long row = 0; row < matrix.Count; row++)
             for (int column = 0; column < matrix.Columns; column++)
                 scratch.Floats[column * matrix.Count + row] = matrix[row][column];
         return new Rows((nint)scratch.Floats, matrix.Columns, (int)matrix.Count, (nint)matrix.Count);
+    }
+
+    // A matrix as floats: in place, or in scratch memory, which is filled where it will be read.
+    private WideRows Widen(Tensor matrix, bool isRead = true)
+    {
+        if (!IsShort(matrix))
+            return new WideRows(CpuTensors.RowsOf(matrix));
+        var stored = CpuTensors.RowsOf(matrix, ElementType.BFloat16);
+        var scratch = _memory.Borrow(stored.Count * stored.Columns * sizeof(float));
+        var rows = new Rows((nint)scratch.Floats, stored.Count, stored.Columns, stored.Columns);
+        if (isRead)
+            Widened(stored, scratch);
+        return new WideRows(rows, scratch);
+    }
+
+    private Rows Widened(in Rows stored, in Scratch scratch)
+    {
+        var rows = new Rows((nint)scratch.Floats, stored.Count, stored.Columns, stored.Columns);
+        _runner.Run(new ConvertRowsKernel<StoredBFloat16, StoredSingle>(stored, rows), rows.Count,
+            RowGrain(rows.Columns));
+        return rows;
+    }
+
+    private void RoundInto(Tensor matrix, in WideRows wide)
+    {
+        if (IsShort(matrix))
+            _runner.Run(new ConvertRowsKernel<StoredSingle, StoredBFloat16>(wide.Rows,
+                CpuTensors.RowsOf(matrix, ElementType.BFloat16)), wide.Rows.Count, RowGrain(wide.Rows.Columns));
     }
 }

@@ -29,6 +29,8 @@ public sealed unsafe partial class CpuEngine
         ShapeException.ThrowUnless(nameof(AdamW), nameof(arguments.Gradient), arguments.Gradient, shape);
         ShapeException.ThrowUnless(nameof(AdamW), nameof(arguments.FirstMoment), arguments.FirstMoment, shape);
         ShapeException.ThrowUnless(nameof(AdamW), nameof(arguments.SecondMoment), arguments.SecondMoment, shape);
+        if (arguments.Shadow is { } shadow)
+            ShapeException.ThrowUnless(nameof(AdamW), nameof(arguments.Shadow), shadow, shape);
         ArgumentOutOfRangeException.ThrowIfLessThan(arguments.Step, 1);
         RunElementwise(new AdamWOperation(arguments), shape.Count);
     }

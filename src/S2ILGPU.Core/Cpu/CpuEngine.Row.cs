@@ -12,12 +12,10 @@ public sealed unsafe partial class CpuEngine
     public void RmsNorm(Tensor x, Tensor weight, Tensor y, Tensor inverseRms, float epsilon)
     {
         ShapeException.ThrowUnless(nameof(RmsNorm), nameof(y), y, x.Shape);
-        var rows = CpuTensors.RowsOf(x);
-        CheckCount(nameof(RmsNorm), nameof(weight), weight, rows.Columns);
-        CheckCount(nameof(RmsNorm), nameof(inverseRms), inverseRms, rows.Count);
-        var kernel = new RmsNormKernel(rows, CpuTensors.Floats(weight), CpuTensors.RowsOf(y),
-            CpuTensors.Floats(inverseRms), epsilon);
-        _runner.Run(kernel, rows.Count, RowGrain(rows.Columns));
+        if (IsShort(x))
+            RmsNorm<StoredBFloat16>(x, weight, y, inverseRms, epsilon);
+        else
+            RmsNorm<StoredSingle>(x, weight, y, inverseRms, epsilon);
     }
 
     /// <inheritdoc/>
@@ -27,20 +25,10 @@ public sealed unsafe partial class CpuEngine
         ShapeException.ThrowUnless(nameof(RmsNormBackward), nameof(dy), dy, x.Shape);
         CheckTarget(nameof(RmsNormBackward), nameof(dx), dx, x.Shape);
         CheckTarget(nameof(RmsNormBackward), nameof(dweight), dweight, weight.Shape);
-        var rows = CpuTensors.RowsOf(x);
-        CheckCount(nameof(RmsNormBackward), nameof(weight), weight, rows.Columns);
-        CheckCount(nameof(RmsNormBackward), nameof(inverseRms), inverseRms, rows.Count);
-        // At most 64 partial sums of dweight, cut by the number of rows alone.
-        long grain = Math.Max(RowGrain(rows.Columns), (rows.Count + 63) / 64),
-            chunks = (rows.Count + grain - 1) / grain;
-        using var partials = _memory.Borrow(dweight.Tensor is null ? 0 : chunks * rows.Columns * sizeof(float));
-        var kernel = new RmsNormBackwardKernel(rows, CpuTensors.Floats(weight), CpuTensors.Floats(inverseRms),
-            CpuTensors.RowsOf(dy), RowTarget.Of(dx),
-            dweight.Tensor is null ? null : partials.Floats, grain);
-        _runner.Run(kernel, rows.Count, grain);
-        if (dweight.Tensor is { } sum)
-            RunElementwise(new SumOfRowsOperation(partials.Floats, (int)chunks, rows.Columns, CpuTensors.Floats(sum),
-                dweight.Accumulate), rows.Columns);
+        if (IsShort(x))
+            RmsNormBackward<StoredBFloat16>(x, weight, inverseRms, dy, dx, dweight);
+        else
+            RmsNormBackward<StoredSingle>(x, weight, inverseRms, dy, dx, dweight);
     }
 
     /// <inheritdoc/>
@@ -49,35 +37,42 @@ public sealed unsafe partial class CpuEngine
         if (y.Tensor is null)
             return;
         var shape = x.Shape;
-        if (shape.Rank != 4 || shape[3] % 2 != 0 || x.ElementType != ElementType.Float32
+        if (shape.Rank != 4 || shape[3] % 2 != 0 || !(x.ElementType == ElementType.Float32 || IsShort(x))
             || (x.Stride(3) != 1 && shape[3] != 1))
             throw new ShapeException(nameof(Rotary), nameof(x),
-                "Float32 [B, N, H, D] with an even D of adjacent elements", x.ToString());
+                "Float32 or BFloat16 [B, N, H, D] with an even D of adjacent elements", x.ToString());
         CheckTarget(nameof(Rotary), nameof(y), y, shape);
-        if (y.Tensor.ElementType != ElementType.Float32 || (y.Tensor.Stride(3) != 1 && shape[3] != 1))
-            throw new ShapeException(nameof(Rotary), nameof(y), "Float32 with adjacent elements", y.Tensor.ToString());
+        if (y.Tensor.ElementType != x.ElementType || (y.Tensor.Stride(3) != 1 && shape[3] != 1))
+            throw new ShapeException(nameof(Rotary), nameof(y), $"{x.ElementType} with adjacent elements",
+                y.Tensor.ToString());
         var (cosines, sines) = (CpuTensors.RowsOf(cosine), CpuTensors.RowsOf(sine));
         ShapeException.ThrowUnless(nameof(Rotary), nameof(cosine), cosine, new Shape((int)cosines.Count, shape[3] / 2));
         ShapeException.ThrowUnless(nameof(Rotary), nameof(sine), sine, cosine.Shape);
         CheckCount(nameof(Rotary), nameof(positions), positions, (long)shape[0] * shape[1]);
         int* at = CpuTensors.Ints(positions);
         CheckIndices(nameof(Rotary), nameof(positions), at, positions.Count, 0, (int)cosines.Count);
-        var kernel = new RotaryKernel(StridedView.Of(x), StridedView.Of(y.Tensor), cosines, sines, at, inverse,
-            y.Accumulate);
-        _runner.Run(kernel, positions.Count, RowGrain((long)shape[2] * shape[3]));
+        var (from, to) = (StridedView.Of(x), StridedView.Of(y.Tensor));
+        long grain = RowGrain((long)shape[2] * shape[3]);
+        if (IsShort(x))
+            _runner.Run(new RotaryKernel<StoredBFloat16>(from, to, cosines, sines, at, inverse, y.Accumulate),
+                positions.Count, grain);
+        else
+            _runner.Run(new RotaryKernel<StoredSingle>(from, to, cosines, sines, at, inverse, y.Accumulate),
+                positions.Count, grain);
     }
 
     /// <inheritdoc/>
     public void Embedding(Tensor table, Tensor ids, Tensor y)
     {
-        var (from, to) = (WeightRows(table), CpuTensors.RowsOf(y));
         CheckEmbedding(nameof(Embedding), table, ids, y);
-        if (table.ElementType == ElementType.BFloat16)
-            _runner.Run(new EmbeddingKernel<StoredBFloat16>(from, CpuTensors.Ints(ids), to), ids.Count,
-                RowGrain(from.Columns));
+        if (IsShort(y) && IsShort(table))
+            Embedding<StoredBFloat16, StoredBFloat16>(table, ids, y);
+        else if (IsShort(y))
+            Embedding<StoredSingle, StoredBFloat16>(table, ids, y);
+        else if (IsShort(table))
+            Embedding<StoredBFloat16, StoredSingle>(table, ids, y);
         else
-            _runner.Run(new EmbeddingKernel<StoredSingle>(from, CpuTensors.Ints(ids), to), ids.Count,
-                RowGrain(from.Columns));
+            Embedding<StoredSingle, StoredSingle>(table, ids, y);
     }
 
     /// <inheritdoc/>
@@ -89,8 +84,13 @@ public sealed unsafe partial class CpuEngine
         CheckEmbedding(nameof(EmbeddingBackward), dtable.Tensor, ids, dy);
         if (!dtable.Accumulate)
             Fill(dtable.Tensor, 0);
-        _runner.Run(new EmbeddingBackwardKernel(CpuTensors.Ints(ids), CpuTensors.RowsOf(dy), rows), rows.Columns,
-            EmbeddingBackwardKernel.Grain);
+        if (IsShort(dy))
+            _runner.Run(new EmbeddingBackwardKernel<StoredBFloat16>(CpuTensors.Ints(ids),
+                CpuTensors.RowsOf(dy, ElementType.BFloat16), rows), rows.Columns,
+                EmbeddingBackwardKernel<StoredBFloat16>.Grain);
+        else
+            _runner.Run(new EmbeddingBackwardKernel<StoredSingle>(CpuTensors.Ints(ids), CpuTensors.RowsOf(dy), rows),
+                rows.Columns, EmbeddingBackwardKernel<StoredSingle>.Grain);
     }
 
     /// <inheritdoc/>
@@ -120,10 +120,45 @@ public sealed unsafe partial class CpuEngine
         _runner.Run(kernel, rows.Count, RowGrain(rows.Columns));
     }
 
-    // Weights may be stored as BFloat16.
-    private static Rows WeightRows(Tensor weight) =>
-        CpuTensors.RowsOf(weight, weight.ElementType == ElementType.BFloat16 ? ElementType.BFloat16
-        : ElementType.Float32);
+    private void RmsNorm<TStored>(Tensor x, Tensor weight, Tensor y, Tensor inverseRms, float epsilon)
+        where TStored : unmanaged, IStoredValue<TStored>
+    {
+        var rows = CpuTensors.RowsOf(x, TStored.ElementType);
+        CheckCount(nameof(RmsNorm), nameof(weight), weight, rows.Columns);
+        CheckCount(nameof(RmsNorm), nameof(inverseRms), inverseRms, rows.Count);
+        var kernel = new RmsNormKernel<TStored>(rows, CpuTensors.Floats(weight),
+            CpuTensors.RowsOf(y, TStored.ElementType), CpuTensors.Floats(inverseRms), epsilon);
+        _runner.Run(kernel, rows.Count, RowGrain(rows.Columns));
+    }
+
+    private void RmsNormBackward<TStored>(Tensor x, Tensor weight, Tensor inverseRms, Tensor dy, GradientTarget dx,
+        GradientTarget dweight) where TStored : unmanaged, IStoredValue<TStored>
+    {
+        var type = TStored.ElementType;
+        var rows = CpuTensors.RowsOf(x, type);
+        CheckCount(nameof(RmsNormBackward), nameof(weight), weight, rows.Columns);
+        CheckCount(nameof(RmsNormBackward), nameof(inverseRms), inverseRms, rows.Count);
+        // At most 64 partial sums of dweight, cut by the number of rows alone.
+        long grain = Math.Max(RowGrain(rows.Columns), (rows.Count + 63) / 64),
+            chunks = (rows.Count + grain - 1) / grain;
+        using var partials = _memory.Borrow(dweight.Tensor is null ? 0 : chunks * rows.Columns * sizeof(float));
+        var kernel = new RmsNormBackwardKernel<TStored>(rows, CpuTensors.Floats(weight), CpuTensors.Floats(inverseRms),
+            CpuTensors.RowsOf(dy, type), RowTarget.Of(dx, type),
+            dweight.Tensor is null ? null : partials.Floats, grain);
+        _runner.Run(kernel, rows.Count, grain);
+        if (dweight.Tensor is { } sum)
+            RunElementwise(new SumOfRowsOperation(partials.Floats, (int)chunks, rows.Columns, CpuTensors.Floats(sum),
+                dweight.Accumulate), rows.Columns);
+    }
+
+    private void Embedding<TTable, TStored>(Tensor table, Tensor ids, Tensor y)
+        where TTable : unmanaged, IStoredValue<TTable>
+        where TStored : unmanaged, IStoredValue<TStored>
+    {
+        var rows = CpuTensors.RowsOf(table, TTable.ElementType);
+        _runner.Run(new EmbeddingKernel<TTable, TStored>(rows, CpuTensors.Ints(ids),
+            CpuTensors.RowsOf(y, TStored.ElementType)), ids.Count, RowGrain(rows.Columns));
+    }
 
     private static void CheckEmbedding(string operation, Tensor table, Tensor ids, Tensor rows)
     {

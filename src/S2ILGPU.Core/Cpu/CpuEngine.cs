@@ -52,6 +52,11 @@ public sealed unsafe partial class CpuEngine : IEngine
     /// <inheritdoc/>
     public ElementType FloatType => ElementType.Float32;
 
+    /// <summary>Float32 or BFloat16.</summary>
+    /// <param name="elementType">The element type.</param>
+    public bool SupportsActivations(ElementType elementType) =>
+        elementType is ElementType.Float32 or ElementType.BFloat16;
+
     /// <summary>Width of the SIMD registers in use.</summary>
     public SimdWidth Simd => _simd;
 

@@ -20,10 +20,12 @@ public readonly record struct GradientTarget(Tensor? Tensor, bool Accumulate)
     public static GradientTarget AddTo(Tensor tensor) => new(tensor, true);
 }
 
-/// <summary><c>C (+)= op(A) op(B)</c>, with op the identity or the transpose.</summary>
+/// <summary><c>C (+)= op(A) op(B)</c>, with op the identity or the transpose. Each of the three has the float type or
+/// an activation type (see <see cref="IEngine.SupportsActivations"/>); sums are formed in the float type and rounded
+/// once.</summary>
 /// <param name="A">[M, K], or [K, M] when transposed; rows may be strided, elements of a row are adjacent.</param>
 /// <param name="B">[K, N], or [N, K] when transposed (a weight stored [out, in]); rows may be strided. A transposed B
-/// may be BFloat16: weights that take half the memory.</param>
+/// may be BFloat16 on every engine: weights that take half the memory.</param>
 /// <param name="C">[M, N], written; rows may be strided.</param>
 /// <param name="TransposeA">Whether A is stored [K, M].</param>
 /// <param name="TransposeB">Whether B is stored [N, K].</param>
@@ -99,5 +101,8 @@ public readonly record struct MergeBackwardArguments(Tensor PartOutput, Tensor P
 /// <param name="WeightDecay">Decoupled decay: the parameter shrinks by learning rate * decay.</param>
 /// <param name="Step">Number of this step, from 1, for the bias correction.</param>
 /// <param name="GradientScale">Factor on the gradient, from clipping and accumulation.</param>
+/// <param name="Shadow">BFloat16, shaped like the parameter: receives the updated parameter, rounded. Null for
+/// none.</param>
 public readonly record struct AdamWArguments(Tensor Parameter, Tensor Gradient, Tensor FirstMoment, Tensor SecondMoment,
-    float LearningRate, float Beta1, float Beta2, float Epsilon, float WeightDecay, int Step, float GradientScale);
+    float LearningRate, float Beta1, float Beta2, float Epsilon, float WeightDecay, int Step, float GradientScale,
+    Tensor? Shadow = null);

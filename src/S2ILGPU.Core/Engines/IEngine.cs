@@ -15,8 +15,19 @@ public interface IEngine : IDisposable
     /// <summary>What a person calls the device, as in <c>CPU (AVX-512, 2 threads)</c>.</summary>
     string Name { get; }
 
-    /// <summary>Element type of parameters and activations: Float32, or Float64 for the reference.</summary>
+    /// <summary>Element type of parameters and, unless a caller chooses another, of activations: Float32, or Float64
+    /// for the reference.</summary>
     ElementType FloatType { get; }
+
+    /// <summary>
+    /// Whether activations and their gradients may have an element type: x, y, dx and dy of the elementwise and row
+    /// operations, all of one call alike, and A, B and C of products, each on its own. Numbers are computed in <see
+    /// cref="FloatType"/> and rounded to nearest even when they are stored. Norm weights, tables of angles, inverse
+    /// RMS, logits, losses, log-sum-exps, gradients of parameters, optimizer state and sums have <see
+    /// cref="FloatType"/> whatever the activations are. Always true of <see cref="FloatType"/>; attention has <see
+    /// cref="SupportsAttention"/>.
+    /// </summary>
+    bool SupportsActivations(ElementType elementType) => elementType == FloatType;
 
     /// <summary>Waits until all work so far is done; returns at once where operations run before they
     /// return.</summary>
@@ -105,11 +116,11 @@ public interface IEngine : IDisposable
     /// <param name="inverse">Rotate backwards: the gradient of the forward rotation.</param>
     void Rotary(Tensor x, Tensor cosine, Tensor sine, Tensor positions, GradientTarget y, bool inverse);
 
-    /// <summary><c>y_t = table[ids_t]</c>. table [V, C], of the float type or BFloat16; ids Int32 [T], y [T,
-    /// C].</summary>
+    /// <summary><c>y_t = table[ids_t]</c>. table [V, C], of the float type or BFloat16, whatever y is; ids Int32 [T],
+    /// y [T, C].</summary>
     void Embedding(Tensor table, Tensor ids, Tensor y);
 
-    /// <summary><c>dtable[ids_t] (+)= dy_t</c>, added in the order of t.</summary>
+    /// <summary><c>dtable[ids_t] (+)= dy_t</c>, added in the order of t; dtable has the float type.</summary>
     void EmbeddingBackward(Tensor ids, Tensor dy, GradientTarget dtable);
 
     /// <summary>
@@ -175,6 +186,6 @@ public interface IEngine : IDisposable
     void SumOfSquares(Tensor x, Tensor result, bool accumulate);
 
     /// <summary><c>m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2, p -= lr (m^ / (sqrt(v^) + eps) + decay p)</c> with
-    /// bias-corrected m^, v^.</summary>
+    /// bias-corrected m^, v^. Writes a shadow of p in the same pass where one is given.</summary>
     void AdamW(in AdamWArguments arguments);
 }

@@ -41,7 +41,7 @@ public sealed class KeyValueCache : IAttentionMemory, IDisposable
         for (int i = 0; i < _layers.Length; i++)
         {
             var pattern = model.Pattern(i);
-            var elementType = options.ElementType ?? model.Engine.FloatType;
+            var elementType = options.ElementType ?? model.ActivationType;
             _layers[i] = new LayerCache(model.Engine, pattern, config.HeadDim, elementType, options.Sequences,
                 MaxTokens, _counter);
             if (!tails.TryGetValue(pattern, out _tails[i]!))

@@ -31,7 +31,7 @@ public sealed class TransformerDecoder : IDisposable
         options ??= new KeyValueCacheOptions();
         _model = model;
         Cache = new KeyValueCache(model, options);
-        _tape = new Tape(model.Engine, recording: false);
+        _tape = new Tape(model.Engine, recording: false, activationType: model.ActivationType);
         _chunkTokens = options.ChunkTokens;
         (_counts, _rows, _finished) = (new int[options.Sequences], new int[options.Sequences],
             new int[options.Sequences]);

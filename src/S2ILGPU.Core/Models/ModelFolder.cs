@@ -38,6 +38,7 @@ public static class ModelFolder
     /// <param name="folder">A folder with configuration, weights and tokenizer.</param>
     /// <param name="engine">The engine that will hold the model.</param>
     /// <param name="matrixType">As for <see cref="LoadModel"/>.</param>
+    /// <param name="activationType">As for <see cref="LoadModel"/>.</param>
     /// <param name="progress">As for <see cref="LoadModel"/>.</param>
     /// <param name="cancellation">As for <see cref="LoadModel"/>.</param>
     /// <returns>Both; the caller disposes them.</returns>
@@ -46,7 +47,8 @@ public static class ModelFolder
     /// <exception cref="InvalidDataException">A file is damaged, the weights do not fit the configuration, or the
     /// tokenizer has more tokens than the model.</exception>
     public static PretrainedModel Load(string folder, IEngine engine, ElementType? matrixType = null,
-        IProgress<double>? progress = null, CancellationToken cancellation = default)
+        ElementType? activationType = null, IProgress<double>? progress = null,
+        CancellationToken cancellation = default)
     {
         var tokenizer = LoadTokenizer(folder);
         var config = TransformerConfigFile.Read(PathOf(folder, Config));
@@ -55,7 +57,8 @@ public static class ModelFolder
                 $"{folder}: {Tokenizer} has {tokenizer.VocabularySize} tokens, more than the "
                 + $"{config.VocabularySize} of the model: they do not belong together");
         var endTokens = ReadEndTokens(folder, tokenizer);
-        return new PretrainedModel(LoadModel(folder, engine, matrixType, progress, cancellation), tokenizer, endTokens);
+        var model = LoadModel(folder, engine, matrixType, activationType, progress, cancellation);
+        return new PretrainedModel(model, tokenizer, endTokens);
     }
 
     /// <summary>Reads a model.</summary>
@@ -63,6 +66,7 @@ public static class ModelFolder
     /// <param name="engine">The engine that will hold it.</param>
     /// <param name="matrixType">How the model stores its matrices, whatever the file does; null for the engine's float
     /// type.</param>
+    /// <param name="activationType">Element type of the model's activations; null for the engine's float type.</param>
     /// <param name="progress">Told the fraction of the weights that is read, 0 to 1, after each tensor.</param>
     /// <param name="cancellation">Ends the reading between two tensors.</param>
     /// <returns>The model; the caller disposes it.</returns>
@@ -72,13 +76,14 @@ public static class ModelFolder
     /// configuration: one is missing, has another shape, or would not be read.</exception>
     /// <exception cref="OperationCanceledException">The reading was cancelled.</exception>
     public static TransformerModel LoadModel(string folder, IEngine engine, ElementType? matrixType = null,
-        IProgress<double>? progress = null, CancellationToken cancellation = default)
+        ElementType? activationType = null, IProgress<double>? progress = null,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(engine);
         var config = TransformerConfigFile.Read(PathOf(folder, Config));
         using var file = OpenWeights(folder);
         ModelWeights.Check(file, config);
-        var model = new TransformerModel(engine, config, seed: null, matrixType);
+        var model = new TransformerModel(engine, config, seed: null, matrixType, activationType);
         try
         {
             long read = 0;
@@ -88,6 +93,7 @@ public static class ModelFolder
                 ModelWeights.Load(file, name, engine, tensor);
                 progress?.Report((double)(read += tensor.Count) / config.ParameterCount);
             }
+            model.RefreshShadows();
             return model;
         }
         catch

@@ -14,7 +14,9 @@ namespace S2ILGPU.Models;
 /// <param name="seed">Seed of the initial values; null leaves matrices uninitialised, to be loaded.</param>
 /// <param name="matrixType">How matrices are stored; in another type than the engine's they are not trainable. Vectors
 /// always have the engine's.</param>
-internal sealed class ParameterSet(IEngine engine, ulong? seed, ElementType matrixType) : IDisposable
+/// <param name="shadowType">Type of a copy of every matrix that products read; null for none.</param>
+internal sealed class ParameterSet(IEngine engine, ulong? seed, ElementType matrixType, ElementType? shadowType)
+    : IDisposable
 {
     private readonly List<Variable> _parameters = [];
     private readonly List<StoredTensor> _stored = [];
@@ -62,6 +64,14 @@ internal sealed class ParameterSet(IEngine engine, ulong? seed, ElementType matr
         return parameter;
     }
 
+    /// <summary>Rounds all matrices to their shadows.</summary>
+    public void RefreshShadows()
+    {
+        foreach (var parameter in _parameters)
+            if (parameter.Shadow is { } shadow)
+                engine.Copy(parameter.Value, shadow);
+    }
+
     public void Dispose()
     {
         foreach (var stored in _stored)
@@ -77,6 +87,8 @@ internal sealed class ParameterSet(IEngine engine, ulong? seed, ElementType matr
         var type = shape.Rank > 1 ? matrixType : engine.FloatType;
         var value = engine.Allocate(shape, type);
         var parameter = type == engine.FloatType ? Variable.Parameter(name, value) : Variable.Frozen(name, value);
+        if (shape.Rank > 1 && shadowType is { } shadow)
+            parameter.Shadow = engine.Allocate(shape, shadow);
         _parameters.Add(parameter);
         return parameter;
     }

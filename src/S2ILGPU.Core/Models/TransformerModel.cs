@@ -26,9 +26,13 @@ public sealed class TransformerModel : IDisposable
     /// <param name="matrixType">How matrices are stored; null for the engine's float type. <see
     /// cref="ElementType.BFloat16"/> halves the memory and the time of decoding; such a model cannot be
     /// trained.</param>
-    /// <exception cref="ArgumentException">The configuration breaks a rule, or matrices cannot be stored in that
-    /// type.</exception>
-    public TransformerModel(IEngine engine, TransformerConfig config, ulong? seed = 1, ElementType? matrixType = null)
+    /// <param name="activationType">Element type of the residual stream, of all activations and of their gradients;
+    /// null for the engine's float type. With <see cref="ElementType.BFloat16"/>, products read matrices from BFloat16
+    /// too: from shadows that the optimizer writes beside the matrices, which stay in the engine's float type.</param>
+    /// <exception cref="ArgumentException">The configuration breaks a rule, or the engine does not store matrices or
+    /// activations in that type.</exception>
+    public TransformerModel(IEngine engine, TransformerConfig config, ulong? seed = 1, ElementType? matrixType = null,
+        ElementType? activationType = null)
     {
         ArgumentNullException.ThrowIfNull(engine);
         ArgumentNullException.ThrowIfNull(config);
@@ -38,7 +42,9 @@ public sealed class TransformerModel : IDisposable
             throw new ArgumentException(
                 $"matrices are stored as {engine.FloatType} or {ElementType.BFloat16} on {engine.Name}, not as "
                 + $"{MatrixType}");
-        _parameters = new ParameterSet(engine, seed, MatrixType);
+        ActivationType = Tape.CheckActivations(engine, activationType ?? engine.FloatType);
+        bool hasShadows = ActivationType != engine.FloatType && MatrixType == engine.FloatType;
+        _parameters = new ParameterSet(engine, seed, MatrixType, hasShadows ? ActivationType : null);
         _rotary = new RotaryTable(engine, config.ContextTokens, config.HeadDim, config.RopeTheta,
             config.RopeFactor);
         _embedding = _parameters.Matrix("model.embed_tokens.weight", config.VocabularySize, config.Dim, 0.02);
@@ -50,6 +56,8 @@ public sealed class TransformerModel : IDisposable
         _norm = _parameters.Ones("model.norm.weight", config.Dim);
         _head = config.TiedEmbeddings ? _embedding
             : _parameters.Matrix("lm_head.weight", config.VocabularySize, config.Dim, 0.02);
+        if (seed is not null)
+            RefreshShadows();
     }
 
     /// <summary>The engine.</summary>
@@ -60,6 +68,10 @@ public sealed class TransformerModel : IDisposable
 
     /// <summary>How matrices are stored.</summary>
     public ElementType MatrixType { get; }
+
+    /// <summary>Element type of activations and their gradients; the tapes that the model runs on have it
+    /// too.</summary>
+    public ElementType ActivationType { get; }
 
     /// <summary>What an optimizer updates, in a fixed order, with unique names; products of one input are fused into
     /// one matrix.</summary>
@@ -79,16 +91,16 @@ public sealed class TransformerModel : IDisposable
     /// <param name="batch">B.</param>
     /// <param name="sequences">Padded or packed sequences, each its own context with positions from 0; null when every
     /// row is one sequence of N tokens.</param>
-    /// <returns>[B N, V]. The tape owns it.</returns>
+    /// <returns>[B N, V], of the engine's float type. The tape owns it.</returns>
     /// <exception cref="ArgumentException">An id is outside the vocabulary, a sequence is longer than the context or
-    /// has more keys than queries, or the counts do not fit.</exception>
+    /// has more keys than queries, the counts do not fit, or the tape has another type of activations.</exception>
     public Variable Forward(Tape tape, ReadOnlySpan<int> tokens, int batch, SequenceBatch? sequences = null)
     {
         int count = CheckTokens(tokens, batch);
         sequences ??= SequenceBatch.Uniform(batch, count, count);
         var pass = new ForwardPass(batch, count,
             tape.Upload(PositionsOf(sequences, batch, count), new Shape(batch, count)), sequences, _layouts, null);
-        return tape.Linear(Hidden(tape, tokens, pass), _head);
+        return tape.Linear(Hidden(tape, tokens, pass), _head, Engine.FloatType);
     }
 
     /// <summary>The loss of every position: <c>-ln p(target | tokens up to the position)</c>.</summary>
@@ -118,6 +130,10 @@ public sealed class TransformerModel : IDisposable
             parameter.ZeroGradient();
     }
 
+    /// <summary>Rounds all matrices to the shadows that products read. Call it after writing parameters in another way
+    /// than through <see cref="AdamWArguments.Shadow"/>; does nothing for a model without shadows.</summary>
+    public void RefreshShadows() => _parameters.RefreshShadows();
+
     /// <summary>Releases parameters, gradients and tables.</summary>
     public void Dispose()
     {
@@ -130,6 +146,9 @@ public sealed class TransformerModel : IDisposable
     /// <summary>The residual stream after the last norm, [B N, C].</summary>
     internal Variable Hidden(Tape tape, ReadOnlySpan<int> tokens, in ForwardPass pass)
     {
+        if (tape.ActivationType != ActivationType)
+            throw new ArgumentException(
+                $"the model's activations are {ActivationType}, those of the tape {tape.ActivationType}");
         var x = tape.Embedding(_embedding, tape.Upload(tokens, new Shape(tokens.Length)));
         foreach (var layer in _layers)
             x = tape.Segment(x, (layer, pass), static (tape, x, state) => state.layer.Run(tape, x, state.pass));
@@ -138,7 +157,7 @@ public sealed class TransformerModel : IDisposable
 
     /// <summary>Logits [rows, V] of chosen rows of the residual stream.</summary>
     internal Variable Logits(Tape tape, Variable hidden, ReadOnlySpan<int> rows) =>
-        tape.Linear(tape.Embedding(hidden, tape.Upload(rows, new Shape(rows.Length))), _head);
+        tape.Linear(tape.Embedding(hidden, tape.Upload(rows, new Shape(rows.Length))), _head, Engine.FloatType);
 
     internal void CheckIds(string what, ReadOnlySpan<int> ids, int least = 0)
     {

@@ -48,7 +48,8 @@ public static partial class Operations
         BlockLayout layout, SequenceBatch? sequences = null, float? scale = null)
     {
         var arguments = Arguments(nameof(PartialAttention), tape, query, key, value, layout, sequences, scale);
-        var part = new AttentionPart(tape.New(query.Shape), tape.New(AttentionRules.StatisticsShape(query.Value)));
+        var part = new AttentionPart(tape.New(query.Shape),
+            tape.New(AttentionRules.StatisticsShape(query.Value), AttentionRules.LogSumExpType(query.Value)));
         arguments = arguments with { Output = part.Output.Value, LogSumExp = part.LogSumExp.Value };
         tape.Engine.AttentionForward(arguments);
         if (tape.Needs(query, key, value))

@@ -18,7 +18,7 @@ public static partial class Operations
         ShapeRules.Integers(nameof(Embedding), nameof(ids), ids, ids.Value.Count);
         var flat = tape.Flat(ids);
         var y = tape.New(new Shape(flat.Shape[0], table.Shape[1]));
-        tape.Engine.Embedding(table.Value, flat.Value, y.Value);
+        tape.Engine.Embedding(table.Shadow ?? table.Value, flat.Value, y.Value);
         if (tape.Needs(table))
             RecordEmbedding(tape, table, flat, y);
         return y;

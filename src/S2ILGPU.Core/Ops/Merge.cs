@@ -31,7 +31,8 @@ public static partial class Operations
             AttentionRules.CheckLike(nameof(Merge), nameof(part.Output), part.Output.Value, first);
             AttentionRules.CheckStatistics(nameof(Merge), nameof(part.LogSumExp), part.LogSumExp.Value, first);
         }
-        var merged = new AttentionPart(tape.New(first.Shape), tape.New(parts[0].LogSumExp.Shape));
+        var merged = new AttentionPart(tape.New(first.Shape),
+            tape.New(parts[0].LogSumExp.Shape, AttentionRules.LogSumExpType(first)));
         if (first.Count > 0)
             tape.Engine.MergePartitions([.. parts.Select(p => p.Output.Value)],
                 [.. parts.Select(p => p.LogSumExp.Value)], merged.Output.Value, merged.LogSumExp.Value);

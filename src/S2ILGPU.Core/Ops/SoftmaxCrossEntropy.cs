@@ -8,7 +8,7 @@ public static partial class Operations
 {
     /// <summary><c>loss_t = ln sum_v exp(logits_tv) - logits[t, targets_t]</c>, 0 where the target is -1.</summary>
     /// <param name="tape">The tape.</param>
-    /// <param name="logits">[T, V]. Kept.</param>
+    /// <param name="logits">[T, V], of the engine's float type. Kept.</param>
     /// <param name="targets">Int32 with T elements, -1 or 0 to V exclusive. Kept.</param>
     /// <param name="overwriteLogits">Let the gradient take the memory of the logits, so that they are never in memory
     /// twice. Only where no other gradient needs their value.</param>
@@ -21,7 +21,7 @@ public static partial class Operations
         ShapeRules.Rank(nameof(SoftmaxCrossEntropy), nameof(logits), logits.Shape, 2);
         ShapeRules.Integers(nameof(SoftmaxCrossEntropy), nameof(targets), targets, logits.Shape[0]);
         var flat = tape.Flat(targets);
-        var losses = tape.New(new Shape(logits.Shape[0]));
+        var losses = tape.New(new Shape(logits.Shape[0]), tape.Engine.FloatType);
         var logSumExp = tape.NewTensor(losses.Shape);
         tape.Engine.SoftmaxCrossEntropy(logits.Value, flat.Value, losses.Value, logSumExp);
         if (tape.Needs(logits))

@@ -59,7 +59,8 @@ public sealed class AdamWOptimizer : IDisposable
             if (_parameters[i].Gradient is { } gradient)
                 _engine.AdamW(new AdamWArguments(_parameters[i].Value, gradient, FirstMoments[i], SecondMoments[i],
                     learningRate, _options.Beta1, _options.Beta2,
-                    _options.Epsilon, _parameters[i].Value.Shape.Rank > 1 ? _options.WeightDecay : 0f, step, scale));
+                    _options.Epsilon, _parameters[i].Value.Shape.Rank > 1 ? _options.WeightDecay : 0f, step, scale,
+                    _parameters[i].Shadow));
         return norm;
     }
 

@@ -24,7 +24,7 @@ public static class Evaluation
         int windows = data.WindowCount(contextTokens), read = Math.Min(windows, maxWindows);
         if (read == 0)
             throw new ArgumentException($"{data.TokenCount} tokens of text are not enough to measure a loss");
-        using var tape = new Tape(model.Engine, recording: false);
+        using var tape = new Tape(model.Engine, recording: false, activationType: model.ActivationType);
         double sum = 0;
         long count = 0;
         for (int w = 0; w < read; w++)

@@ -35,6 +35,9 @@ public sealed class Trainer : IDisposable
         if (model.MatrixType != model.Engine.FloatType)
             throw new ArgumentException(
                 $"a model with {model.MatrixType} matrices cannot be trained, it needs {model.Engine.FloatType}");
+        if ((options.ActivationType ?? model.Engine.FloatType) != model.ActivationType)
+            throw new ArgumentException($"the model's activations are {model.ActivationType}, those of the run "
+                + $"{options.ActivationType ?? model.Engine.FloatType}");
         if (options.ContextTokens > model.Config.ContextTokens)
             throw new ArgumentException(
                 $"a training context of {options.ContextTokens} tokens is longer than the model's "
@@ -52,7 +55,8 @@ public sealed class Trainer : IDisposable
         CheckSizes(model.Config, options);
         (Model, Data, ValidationData) = (model, training, validation);
         Optimizer = new AdamWOptimizer(model.Engine, model.Parameters, options);
-        _tape = new Tape(model.Engine, recording: true, recompute: options.Recompute);
+        _tape = new Tape(model.Engine, recording: true, recompute: options.Recompute,
+            activationType: model.ActivationType);
         int tokens = options.BatchSequences * options.ContextTokens;
         _windows = new int[tokens + options.BatchSequences];
         (_inputs, _targets, _losses) = (new int[tokens], new int[tokens], new float[tokens]);

@@ -1,4 +1,6 @@
+using System.Text.Json.Serialization;
 using S2ILGPU.Corpora;
+using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Training;
 
@@ -56,6 +58,11 @@ public sealed record TrainingOptions
     /// <summary>Recompute each layer's activations during the backward pass instead of keeping them.</summary>
     public bool Recompute { get; init; }
 
+    /// <summary>Element type of activations and their gradients, as the model was created with; null for the engine's
+    /// float type. Kept so that a run is resumed in the precision that it began with.</summary>
+    [JsonConverter(typeof(JsonStringEnumConverter<ElementType>))]
+    public ElementType? ActivationType { get; init; }
+
     /// <summary>Files, folders and patterns of the text; empty for the documentation of .NET. Kept so that a run can be
     /// resumed without naming them again.</summary>
     public IReadOnlyList<string> Data { get; init; } = [];
@@ -64,7 +71,7 @@ public sealed record TrainingOptions
     public int CorpusBytes { get; init; } = Corpus.DefaultMaxBytes;
 
     /// <summary>Tokens that one optimizer step learns from.</summary>
-    [System.Text.Json.Serialization.JsonIgnore]
+    [JsonIgnore]
     public long TokensPerStep => (long)BatchSequences * ContextTokens * AccumulationSteps;
 
     /// <summary>Checks every value.</summary>
@@ -82,6 +89,10 @@ public sealed record TrainingOptions
         AtLeast(nameof(CheckpointInterval), CheckpointInterval, 0);
         AtLeast(nameof(CorpusBytes), CorpusBytes, 1);
         ArgumentNullException.ThrowIfNull(Data);
+        if (ActivationType is not (null or ElementType.Float32 or ElementType.BFloat16))
+            throw new ArgumentException(
+                $"{nameof(ActivationType)} must be {ElementType.Float32} or {ElementType.BFloat16}, got "
+                + $"{ActivationType}");
         if ((long)BatchSequences * (ContextTokens + 1L) > Array.MaxLength)
             throw new ArgumentException(
                 $"{nameof(BatchSequences)} {BatchSequences} times {nameof(ContextTokens)} {ContextTokens} is too "

@@ -89,6 +89,7 @@ public static class TrainingState
         }
         foreach (var (name, tensor) in tensors)
             ModelWeights.Load(file, name, trainer.Model.Engine, tensor);
+        trainer.Model.RefreshShadows();
         trainer.ContinueAfter(step);
     }
 

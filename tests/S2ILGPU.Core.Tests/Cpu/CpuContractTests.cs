@@ -57,3 +57,41 @@ public sealed class CpuBits256TwoThreadsOptimizerTests()
 public sealed class CpuBits512OptimizerTests() : OptimizerTests(() => CpuEngines.Create(SimdWidth.Bits512, 1));
 public sealed class CpuBits512TwoThreadsOptimizerTests()
     : OptimizerTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));
+
+// Activations of 16 bits, sums of 32.
+
+public sealed class CpuScalarBFloat16ElementwiseTests()
+    : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Scalar, 1), ElementType.BFloat16);
+public sealed class CpuBits128BFloat16ElementwiseTests()
+    : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits128, 2), ElementType.BFloat16);
+public sealed class CpuBits256BFloat16ElementwiseTests()
+    : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits256, 2), ElementType.BFloat16);
+public sealed class CpuBits512BFloat16ElementwiseTests()
+    : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits512, 1), ElementType.BFloat16);
+
+public sealed class CpuScalarBFloat16RowTests()
+    : RowTests(() => CpuEngines.Create(SimdWidth.Scalar, 1), ElementType.BFloat16);
+public sealed class CpuBits128BFloat16RowTests()
+    : RowTests(() => CpuEngines.Create(SimdWidth.Bits128, 2), ElementType.BFloat16);
+public sealed class CpuBits256BFloat16RowTests()
+    : RowTests(() => CpuEngines.Create(SimdWidth.Bits256, 2), ElementType.BFloat16);
+public sealed class CpuBits512BFloat16RowTests()
+    : RowTests(() => CpuEngines.Create(SimdWidth.Bits512, 1), ElementType.BFloat16);
+
+public sealed class CpuScalarBFloat16MatMulTests()
+    : MatMulTests(() => CpuEngines.Create(SimdWidth.Scalar, 2), ElementType.BFloat16);
+public sealed class CpuBits256BFloat16MatMulTests()
+    : MatMulTests(() => CpuEngines.Create(SimdWidth.Bits256, 1), ElementType.BFloat16);
+public sealed class CpuBits512BFloat16MatMulTests()
+    : MatMulTests(() => CpuEngines.Create(SimdWidth.Bits512, 2), ElementType.BFloat16);
+
+public sealed class CpuThreadCountTests()
+    : ThreadCountTests(() => CpuEngines.Create(SimdWidth.Auto, 1), () => CpuEngines.Create(SimdWidth.Auto, 2),
+        () => CpuEngines.Create(SimdWidth.Auto, 3));
+
+public sealed class CpuBFloat16ThreadCountTests()
+    : ThreadCountTests(() => CpuEngines.Create(SimdWidth.Auto, 1), () => CpuEngines.Create(SimdWidth.Auto, 2),
+        () => CpuEngines.Create(SimdWidth.Auto, 3))
+{
+    protected override ElementType? Activations => ElementType.BFloat16;
+}

@@ -95,6 +95,15 @@ public sealed class EngineTestsCanFailTests
         ReferenceEngine.SetValues(tensor, new double[tensor.Count]));
 
     [Fact]
+    public void A_shadow_that_is_not_written_fails()
+    {
+        static void Test(Func<IEngine> create) => new Optimizer(create).AdamW_writes_a_shadow_of_the_parameter();
+        Test(() => new ReferenceEngine());
+        Assert.ThrowsAny<Exception>(() => Test(() => new BrokenEngine(nameof(AdamWArguments.Shadow),
+            shadow => ReferenceEngine.SetValues(shadow, new double[shadow.Count]))));
+    }
+
+    [Fact]
     public void The_same_tests_pass_on_the_reference()
     {
         foreach (var test in s_tests.Values)

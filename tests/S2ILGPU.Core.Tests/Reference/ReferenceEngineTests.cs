@@ -28,3 +28,18 @@ public sealed class ReferenceBFloat16CacheDecodeTests()
 public sealed class ReferenceMergeTests() : MergeTests(() => new ReferenceEngine());
 
 public sealed class ReferenceOptimizerTests() : OptimizerTests(() => new ReferenceEngine());
+
+public sealed class ReferenceBFloat16ElementwiseTests()
+    : ElementwiseTests(() => new ReferenceEngine(), Tensors.ElementType.BFloat16);
+
+public sealed class ReferenceBFloat16RowTests()
+    : RowTests(() => new ReferenceEngine(), Tensors.ElementType.BFloat16);
+
+public sealed class ReferenceBFloat16MatMulTests()
+    : MatMulTests(() => new ReferenceEngine(), Tensors.ElementType.BFloat16);
+
+public sealed class ReferenceBFloat16AttentionBackwardTests()
+    : AttentionBackwardTests(() => new ReferenceEngine(), Tensors.ElementType.BFloat16);
+
+public sealed class ReferenceBFloat16MergeTests()
+    : MergeTests(() => new ReferenceEngine(), Tensors.ElementType.BFloat16);

@@ -44,7 +44,7 @@ internal sealed class TinyTraining : IDisposable
         Tokenizer = BytePairTrainer.Train(training, 300);
         Data = TokenDataset.Create(Tokenizer, training);
         Engine = new CpuEngine(new CpuOptions { Threads = threads });
-        var model = new TransformerModel(Engine, config ?? Config, seed);
+        var model = new TransformerModel(Engine, config ?? Config, seed, activationType: options.ActivationType);
         Trainer = new Trainer(model, Data, TokenDataset.Create(Tokenizer, validation), options);
     }
 

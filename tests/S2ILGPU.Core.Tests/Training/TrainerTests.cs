@@ -32,12 +32,15 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Theory]
-    [InlineData(1, false)]
-    [InlineData(3, true)]
-    public void A_resumed_run_gives_the_bits_of_an_uninterrupted_one(int accumulation, bool recompute)
+    [InlineData(1, false, null)]
+    [InlineData(3, true, null)]
+    [InlineData(2, false, ElementType.BFloat16)]
+    public void A_resumed_run_gives_the_bits_of_an_uninterrupted_one(int accumulation, bool recompute,
+        ElementType? activations)
     {
         string state = Path.Combine(_folder, ModelFolder.State);
-        var options = s_options with { AccumulationSteps = accumulation, Recompute = recompute };
+        var options = s_options with { AccumulationSteps = accumulation, Recompute = recompute,
+            ActivationType = activations };
         using var whole = new TinyTraining(options);
         var expected = whole.Finish();
         using (var first = new TinyTraining(options))
@@ -47,7 +50,9 @@ public sealed class TrainerTests : IDisposable
             TrainingState.Save(state, first.Trainer);
         }
         // other initial weights: all must come from the file
-        using var second = new TinyTraining(TrainingState.ReadOptions(state), seed: 99);
+        var saved = TrainingState.ReadOptions(state);
+        Assert.Equal(activations, saved.ActivationType);
+        using var second = new TinyTraining(saved, seed: 99);
         TrainingState.Restore(state, second.Trainer);
         Assert.Equal(7, second.Trainer.CompletedSteps);
         var resumed = second.Finish();
@@ -57,19 +62,28 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal(whole.Parameters(), second.Parameters());
     }
 
-    [Fact]
-    public void The_number_of_threads_does_not_change_a_bit()
+    [Theory]
+    [InlineData(null)]
+    [InlineData(ElementType.BFloat16)]
+    public void The_number_of_threads_does_not_change_a_bit(ElementType? activations)
     {
-        using TinyTraining one = new(s_options, threads: 1), three = new(s_options, threads: 3);
+        var options = s_options with { ActivationType = activations };
+        using TinyTraining one = new(options, threads: 1), two = new(options, threads: 2),
+            three = new(options, threads: 3);
         one.Finish();
+        two.Finish();
         three.Finish();
+        Assert.Equal(one.Parameters(), two.Parameters());
         Assert.Equal(one.Parameters(), three.Parameters());
     }
 
-    [Fact]
-    public void Recomputation_does_not_change_a_bit()
+    [Theory]
+    [InlineData(null)]
+    [InlineData(ElementType.BFloat16)]
+    public void Recomputation_does_not_change_a_bit(ElementType? activations)
     {
-        using TinyTraining kept = new(s_options), recomputed = new(s_options with { Recompute = true });
+        var options = s_options with { ActivationType = activations };
+        using TinyTraining kept = new(options), recomputed = new(options with { Recompute = true });
         kept.Finish();
         recomputed.Finish();
         Assert.Equal(kept.Parameters(), recomputed.Parameters());
@@ -223,6 +237,37 @@ public sealed class TrainerTests : IDisposable
         using var model = new TransformerModel(run.Engine, s_config, matrixType: ElementType.BFloat16);
         var error = Assert.Throws<ArgumentException>(() => new Trainer(model, run.Data, run.Data, s_options));
         Assert.Contains("BFloat16 matrices cannot be trained, it needs Float32", error.Message);
+    }
+
+    [Fact]
+    public void A_model_with_other_activations_than_the_run_is_refused()
+    {
+        using var run = new TinyTraining(s_options);
+        var error = Assert.Throws<ArgumentException>(() => new Trainer(run.Trainer.Model, run.Data, run.Data,
+            s_options with { ActivationType = ElementType.BFloat16 }));
+        Assert.Contains("the model's activations are Float32, those of the run BFloat16", error.Message);
+        Assert.Contains("ActivationType must be Float32 or BFloat16, got Float16", Assert.Throws<ArgumentException>(
+            (s_options with { ActivationType = ElementType.Float16 }).Validate).Message);
+    }
+
+    [Fact]
+    public void Shadows_are_the_rounded_parameters_after_steps_and_loading()
+    {
+        using var run = new TinyTraining(s_options with { ActivationType = ElementType.BFloat16 });
+        run.Trainer.RunStep();
+        run.Trainer.RunStep();
+        ModelFolder.Save(_folder, run.Trainer.Model, run.Tokenizer);
+        using var loaded = ModelFolder.LoadModel(_folder, run.Engine, activationType: ElementType.BFloat16);
+        foreach (var parameter in run.Trainer.Model.Parameters.Concat(loaded.Parameters))
+        {
+            Assert.Equal(parameter.Shape.Rank > 1, parameter.Shadow is not null);
+            if (parameter.Shadow is not { } shadow)
+                continue;
+            var (expected, actual) = (new float[shadow.Count], new float[shadow.Count]);
+            run.Engine.Download(parameter.Value, expected);
+            run.Engine.Download(shadow, actual);
+            Assert.Equal(expected.Select(x => BFloat16Bits.Widen(BFloat16Bits.Round(x))), actual);
+        }
     }
 
     [Fact]

@@ -5,7 +5,10 @@ using Xunit;
 namespace S2ILGPU.TestSupport;
 
 /// <summary>Sums, activations and their gradients over every length around the vector widths.</summary>
-public abstract class ElementwiseTests(Func<IEngine> create) : EngineTest(create)
+/// <param name="create">Creates the engine.</param>
+/// <param name="activations">Element type of activations and their gradients; null for the engine's own.</param>
+public abstract class ElementwiseTests(Func<IEngine> create, ElementType? activations = null)
+    : EngineTest(create, activations)
 {
     private static readonly double[] s_extremes = [0, -0.0, 1e-30, -1e-30, 5, -5, 12, -12, 30, -30, 90, -90, 1e4, -1e4];
 

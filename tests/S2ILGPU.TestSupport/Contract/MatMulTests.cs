@@ -6,7 +6,10 @@ namespace S2ILGPU.TestSupport;
 
 /// <summary>Products of every transposition, at sizes around the register tiles, with strided rows, and beyond the
 /// blocking sizes.</summary>
-public abstract class MatMulTests(Func<IEngine> create) : EngineTest(create)
+/// <param name="create">Creates the engine.</param>
+/// <param name="activations">Element type of activations and their gradients; null for the engine's own.</param>
+public abstract class MatMulTests(Func<IEngine> create, ElementType? activations = null)
+    : EngineTest(create, activations)
 {
     private static readonly int[] s_edges = [1, 2, 5, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 31, 32, 33, 63, 64, 65];
 
@@ -79,7 +82,7 @@ public abstract class MatMulTests(Func<IEngine> create) : EngineTest(create)
         {
             var (a, bits) = (Normal("A", new Shape(m, k)),
                 Normal("B", new Shape(n, k + 3), 1 / Math.Sqrt(Math.Max(1, k)), ElementType.BFloat16));
-            var (wide, c, same) = (Normal("widened B", new Shape(n, k)), Normal("C", new Shape(m, n)),
+            var (wide, c, same) = (Normal("widened B", new Shape(n, k), type: FloatType), Normal("C", new Shape(m, n)),
                 Normal("C of the widened B", new Shape(m, n)));
             var b = View(bits, t => t.Slice(1, 2, k));
             wide.Values = [.. b.Values.Select(x => ElementRounding.Round(x, ElementType.BFloat16))];
@@ -102,13 +105,17 @@ public abstract class MatMulTests(Func<IEngine> create) : EngineTest(create)
         }
     }
 
+    // Each operand is stored in any of the types: activations are, weights and sums of their gradients are not.
+    private ElementType AnyType() => Random.Pick(Activations, FloatType);
+
     // B is scaled by 1 / sqrt(K), so that the products are N(0, 1) and the tolerance means the same for every K.
     private void Product(int m, int n, int k, bool transposeA, bool transposeB, bool accumulate, bool isStrided = false)
     {
         var a = Operand("A", transposeA ? k : m, transposeA ? m : k, 1);
         var b = Operand("B", transposeB ? n : k, transposeB ? k : n, 1 / Math.Sqrt(Math.Max(1, k)));
-        var c = isStrided ? StridedRows("C", m, n, 2, 5, isWritten: true) : accumulate ? Normal("C", new Shape(m, n))
-            : Output("C", new Shape(m, n));
+        var type = AnyType();
+        var c = isStrided ? StridedRows("C", m, n, 2, 5, isWritten: true, type)
+            : accumulate ? Normal("C", new Shape(m, n), type: type) : Output("C", new Shape(m, n), type);
         Check($"{m}x{n}x{k}{(transposeA ? " A^T" : "")}{(transposeB ? " B^T" : "")}"
             + $"{(accumulate ? " accumulate" : "")}{(isStrided ? " strided" : "")}", Forward,
             e => e.Engine.MatMul(new MatMulArguments(e[a], e[b], e[c], transposeA, transposeB, accumulate)));
@@ -117,8 +124,8 @@ public abstract class MatMulTests(Func<IEngine> create) : EngineTest(create)
         TestTensor Operand(string name, int rows, int columns, double scale)
         {
             if (!isStrided)
-                return Normal(name, new Shape(rows, columns), scale);
-            var view = StridedRows(name, rows, columns, 3, 4, isWritten: false);
+                return Normal(name, new Shape(rows, columns), scale, AnyType());
+            var view = StridedRows(name, rows, columns, 3, 4, isWritten: false, AnyType());
             view.Values = Random.Normal(view.Shape.Count, scale);
             return view;
         }

@@ -6,7 +6,10 @@ using Xunit;
 namespace S2ILGPU.TestSupport;
 
 /// <summary>Merging attention over disjoint keys.</summary>
-public abstract class MergeTests(Func<IEngine> create) : EngineTest(create)
+/// <param name="create">Creates the engine.</param>
+/// <param name="activations">Element type of activations and their gradients; null for the engine's own.</param>
+public abstract class MergeTests(Func<IEngine> create, ElementType? activations = null)
+    : EngineTest(create, activations)
 {
     [Theory]
     [InlineData(1)]
@@ -20,10 +23,11 @@ public abstract class MergeTests(Func<IEngine> create) : EngineTest(create)
             var shape = new Shape(2, 5, 3, headDim);
             TestTensor[] outputs = [.. Enumerable.Range(0, count).Select(p => Normal($"output of part {p}", shape))];
             TestTensor[] lses =
-                [.. Enumerable.Range(0, count).Select(p => Normal($"log-sum-exp of part {p}", new Shape(2, 3, 5), 3))];
+                [.. Enumerable.Range(0, count).Select(p =>
+                    Normal($"log-sum-exp of part {p}", new Shape(2, 3, 5), 3, FloatType))];
             for (int p = 0; p < count; p++)
                 DropRows(outputs[p], lses[p], p);
-            var (output, logSumExp) = (Output("output", shape), Output("log-sum-exp", new Shape(2, 3, 5)));
+            var (output, logSumExp) = (Output("output", shape), Output("log-sum-exp", new Shape(2, 3, 5), FloatType));
             Check($"merge of {count} parts, D{headDim}", Forward, e => e.Engine.MergePartitions(
                 [.. outputs.Select(o => e[o])], [.. lses.Select(l => e[l])], e[output], e[logSumExp]));
             Release();
@@ -37,10 +41,10 @@ public abstract class MergeTests(Func<IEngine> create) : EngineTest(create)
     {
         var shape = new Shape(1, 4, 2, 16);
         var (first, second) = (Normal("first output", shape), Normal("second output", shape));
-        var (firstLse, secondLse) = (Normal("first log-sum-exp", new Shape(1, 2, 4)),
-            Normal("second log-sum-exp", new Shape(1, 2, 4)));
+        var (firstLse, secondLse) = (Normal("first log-sum-exp", new Shape(1, 2, 4), type: FloatType),
+            Normal("second log-sum-exp", new Shape(1, 2, 4), type: FloatType));
         secondLse.Values = [.. secondLse.Values.Select(x => x + shift)];
-        var (output, logSumExp) = (Output("output", shape), Output("log-sum-exp", new Shape(1, 2, 4)));
+        var (output, logSumExp) = (Output("output", shape), Output("log-sum-exp", new Shape(1, 2, 4), FloatType));
         Check($"merge with a shift of {shift}", Forward.Relative, e =>
             e.Engine.MergePartitions([e[first], e[second]], [e[firstLse], e[secondLse]], e[output],
             e[logSumExp]));
@@ -54,14 +58,15 @@ public abstract class MergeTests(Func<IEngine> create) : EngineTest(create)
         foreach (int headDim in (int[])[8, 24, 64, 80])
         {
             Shape shape = new(2, 19, 3, headDim), statistics = new(2, 3, 19);
-            TestTensor part = Normal("output of the part", shape), partLse = Normal("its log-sum-exp", statistics),
+            TestTensor part = Normal("output of the part", shape),
+                partLse = Normal("its log-sum-exp", statistics, type: FloatType),
                 output = Normal("output", shape), gradient = Normal("dO", shape);
             var lse = With("log-sum-exp", statistics,
-                [.. partLse.Values.Select(x => x + Math.Abs(Random.Normal(1)[0]))]);
-            var lseGradient = withLogSumExp ? Normal("dLSE", statistics) : null;
+                [.. partLse.Values.Select(x => x + Math.Abs(Random.Normal(1)[0]))], FloatType);
+            var lseGradient = withLogSumExp ? Normal("dLSE", statistics, type: FloatType) : null;
             DropRows(part, partLse, 1);
             TestTensor partGradient = Output("dO of the part", shape),
-                partLseGradient = Output("dLSE of the part", statistics);
+                partLseGradient = Output("dLSE of the part", statistics, FloatType);
             Check($"gradient of a merge, D{headDim}", Backward, e =>
                 e.Engine.MergePartitionBackward(new MergeBackwardArguments(e[part], e[partLse], e[output], e[lse],
                 e[gradient], e.Optional(lseGradient), e[partGradient], e[partLseGradient])));
@@ -74,14 +79,15 @@ public abstract class MergeTests(Func<IEngine> create) : EngineTest(create)
     {
         Shape shape = new(1, 3, 2, 16), statistics = new(1, 2, 3);
         TestTensor[] outputs = [Normal("first output", shape), Normal("second output", shape)],
-            lses = [Normal("first log-sum-exp", statistics), Normal("second log-sum-exp", statistics)];
+            lses = [Normal("first log-sum-exp", statistics, type: FloatType),
+                Normal("second log-sum-exp", statistics, type: FloatType)];
         var (rows, values) = (lses[1].Values, outputs[1].Values);
         (rows[0], rows[4], values[17]) = (double.NaN, double.NaN, double.PositiveInfinity);
         (lses[1].Values, outputs[1].Values) = (rows, values);
         rows = lses[0].Values;
         rows[4] = double.NegativeInfinity;
         lses[0].Values = rows;
-        var (output, logSumExp) = (Output("output", shape), Output("log-sum-exp", statistics));
+        var (output, logSumExp) = (Output("output", shape), Output("log-sum-exp", statistics, FloatType));
         Check("merge with NaN", Forward with { NaNMatches = true }, e =>
             e.Engine.MergePartitions([.. outputs.Select(o => e[o])], [.. lses.Select(l => e[l])], e[output],
             e[logSumExp]));
@@ -120,10 +126,10 @@ public abstract class MergeTests(Func<IEngine> create) : EngineTest(create)
             parts.RemoveRange(at, count);
             parts.Insert(at, Merge([.. group.Select(part => part.Output)], [.. group.Select(part => part.LogSumExp)]));
         }
-        MaximumError.AssertWithin(Forward, $"{Tested.Name}, tree of merges: output", new Shape(whole.Length),
-            Doubles(whole), Doubles(parts[0].Output));
-        MaximumError.AssertWithin(Forward, $"{Tested.Name}, tree of merges: log-sum-exp", new Shape(1),
-            Doubles(wholeLse), Doubles(parts[0].LogSumExp));
+        MaximumError.AssertWithin(Tolerance.Forward(FloatType), $"{Tested.Name}, tree of merges: output",
+            new Shape(whole.Length), Doubles(whole), Doubles(parts[0].Output));
+        MaximumError.AssertWithin(Tolerance.Forward(FloatType), $"{Tested.Name}, tree of merges: log-sum-exp",
+            new Shape(1), Doubles(wholeLse), Doubles(parts[0].LogSumExp));
     }
 
     // One query (0.5, -1) of one head against the given keys.

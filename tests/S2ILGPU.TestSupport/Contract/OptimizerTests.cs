@@ -58,6 +58,32 @@ public abstract class OptimizerTests(Func<IEngine> create) : EngineTest(create)
     }
 
     [Fact]
+    public void AdamW_writes_a_shadow_of_the_parameter()
+    {
+        foreach (int count in s_lengths)
+        {
+            var shape = new Shape(count);
+            var (parameter, gradient) = (Normal("parameter", shape), Normal("gradient", shape));
+            var (first, second) = (Normal("first moment", shape), Constant("second moment", shape, 0.5));
+            var shadow = Output("shadow", shape, ElementType.BFloat16);
+            shadow.Tolerance = Tolerance.Forward(ElementType.BFloat16);
+            Check($"AdamW with a shadow, {count}", Forward, e =>
+            {
+                e.Engine.AdamW(new AdamWArguments(e[parameter], e[gradient], e[first], e[second], LearningRate: 0.02f,
+                    Beta1: 0.9f, Beta2: 0.95f, Epsilon: 1e-8f, WeightDecay: 0.1f, Step: 5, GradientScale: 1,
+                    e[shadow]));
+                var (values, rounded) = (new float[count], new float[count]);
+                e.Engine.Download(e[parameter], values);
+                e.Engine.Download(e[shadow], rounded);
+                // A parameter of doubles is downloaded as singles: rounding those again is another number.
+                if (e.Engine.FloatType == ElementType.Float32)
+                    Assert.Equal(values.Select(x => (float)ElementRounding.Round(x, ElementType.BFloat16)), rounded);
+            });
+            Release();
+        }
+    }
+
+    [Fact]
     public void AdamW_leaves_an_untouched_parameter_alone()
     {
         var shape = new Shape(37);

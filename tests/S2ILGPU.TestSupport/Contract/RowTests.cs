@@ -6,7 +6,10 @@ namespace S2ILGPU.TestSupport;
 
 /// <summary>Row-wise operations and their gradients: RMS norm, rotary positions, embedding, softmax cross
 /// entropy.</summary>
-public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
+/// <param name="create">Creates the engine.</param>
+/// <param name="activations">Element type of activations and their gradients; null for the engine's own.</param>
+public abstract class RowTests(Func<IEngine> create, ElementType? activations = null)
+    : EngineTest(create, activations)
 {
     private static readonly (int Rows, int Columns)[] s_matrices =
         [(0, 8), (1, 1), (2, 7), (3, 16), (5, 33), (33, 100), (7, 513)];
@@ -23,10 +26,10 @@ public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
         foreach (var (rows, columns) in s_matrices)
         {
             var (x, weight) = (StridedRows("x", rows, columns, 2, 1, isWritten: false),
-                Normal("weight", new Shape(columns)));
+                Normal("weight", new Shape(columns), type: FloatType));
             x.Values = Random.Normal(x.Shape.Count, scale);
             var (y, inverseRms) = (StridedRows("y", rows, columns, 0, 3, isWritten: true),
-                Output("inverse RMS", new Shape(rows)));
+                Output("inverse RMS", new Shape(rows), FloatType));
             Check($"RMS norm {rows}x{columns}, scale {scale}", Forward.Relative, e =>
                 e.Engine.RmsNorm(e[x], e[weight], e[y], e[inverseRms], epsilon));
             Release();
@@ -36,8 +39,8 @@ public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
     [Fact]
     public void Rms_norm_of_zeros_is_zero()
     {
-        var (x, weight) = (Constant("x", new Shape(3, 20), 0), Normal("weight", new Shape(20)));
-        var (y, inverseRms) = (Output("y", new Shape(3, 20)), Output("inverse RMS", new Shape(3)));
+        var (x, weight) = (Constant("x", new Shape(3, 20), 0), Normal("weight", new Shape(20), type: FloatType));
+        var (y, inverseRms) = (Output("y", new Shape(3, 20)), Output("inverse RMS", new Shape(3), FloatType));
         Check("RMS norm of zeros", Forward.Relative, e =>
             e.Engine.RmsNorm(e[x], e[weight], e[y], e[inverseRms], 1e-5f));
     }
@@ -50,10 +53,10 @@ public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
         {
             var (x, dy) = (StridedRows("x", rows, columns, 1, 2, isWritten: false),
                 StridedRows("dy", rows, columns, 3, 0, isWritten: false));
-            var (weight, inverseRms) = (Normal("weight", new Shape(columns)),
-                With("inverse RMS", new Shape(rows), InverseRms(x, 1e-5)));
+            var (weight, inverseRms) = (Normal("weight", new Shape(columns), type: FloatType),
+                With("inverse RMS", new Shape(rows), InverseRms(x, 1e-5), FloatType));
             var (dx, dweight) = (StridedRows("dx", rows, columns, 2, 2, isWritten: true),
-                Normal("dweight", new Shape(columns)));
+                Normal("dweight", new Shape(columns), type: FloatType));
             Check($"RMS norm gradient {rows}x{columns}", Backward.Relative,
                 e => e.Engine.RmsNormBackward(e[x], e[weight], e[inverseRms], e[dy], e.Target(dx, accumulateX),
                 e.Target(dweight, accumulateWeight)));
@@ -96,12 +99,14 @@ public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
     public void Embedding()
     {
         foreach (int columns in (int[])[1, 7, 16, 100, 257])
-        {
-            var (table, ids) = (StridedRows("table", 11, columns, 1, 1, isWritten: false), Ids(30, 11));
-            var y = StridedRows("y", 30, columns, 2, 0, isWritten: true);
-            Check($"embedding of {columns} columns", Tolerance.Exact, e => e.Engine.Embedding(e[table], e[ids], e[y]));
-            Release();
-        }
+            foreach (var type in ((ElementType[])[FloatType, Activations]).Distinct())
+            {
+                var (table, ids) = (StridedRows("table", 11, columns, 1, 1, isWritten: false, type), Ids(30, 11));
+                var y = StridedRows("y", 30, columns, 2, 0, isWritten: true);
+                Check($"embedding of {columns} {type} columns", Tolerance.Exact, e =>
+                    e.Engine.Embedding(e[table], e[ids], e[y]));
+                Release();
+            }
     }
 
     [Fact]
@@ -126,7 +131,7 @@ public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
         foreach (int columns in (int[])[1, 7, 16, 100])
         {
             var (ids, dy) = (Ids(60, 11), StridedRows("dy", 60, columns, 2, 1, isWritten: false));
-            var dtable = StridedRows("dtable", 13, columns, 1, 1, isWritten: true);
+            var dtable = StridedRows("dtable", 13, columns, 1, 1, isWritten: true, FloatType);
             Check($"embedding gradient of {columns} columns", Backward, e =>
                 e.Engine.EmbeddingBackward(e[ids], e[dy], e.Target(dtable, accumulate)));
             Release();
@@ -143,7 +148,8 @@ public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
         foreach (int classes in (int[])[1, 2, 7, 16, 50, 257, 1003])
         {
             var (logits, targets) = (Logits(9, classes, scale), Targets(9, classes, withIgnored: false));
-            var (losses, logSumExp) = (Output("losses", new Shape(9)), Output("log-sum-exp", new Shape(9)));
+            var (losses, logSumExp) = (Output("losses", new Shape(9), FloatType),
+            Output("log-sum-exp", new Shape(9), FloatType));
             Check($"cross entropy of {classes} classes, scale {scale}", Forward.Relative.Times(Math.Max(1, scale / 10)),
                 e => e.Engine.SoftmaxCrossEntropy(e[logits], e[targets], e[losses], e[logSumExp]));
             Release();
@@ -154,7 +160,8 @@ public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
     public void Ignored_targets_cost_nothing()
     {
         var (logits, targets) = (Logits(9, 33, 1), Targets(9, 33, withIgnored: true));
-        var (losses, logSumExp) = (Output("losses", new Shape(9)), Output("log-sum-exp", new Shape(9)));
+        var (losses, logSumExp) = (Output("losses", new Shape(9), FloatType),
+            Output("log-sum-exp", new Shape(9), FloatType));
         logSumExp.Tolerance = new Tolerance(1e30); // of an ignored row: any finite number
         Check("cross entropy with ignored targets", Forward, e =>
             e.Engine.SoftmaxCrossEntropy(e[logits], e[targets], e[losses], e[logSumExp]));
@@ -169,9 +176,9 @@ public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
         foreach (int classes in (int[])[1, 2, 7, 16, 50, 257])
         {
             var (logits, targets) = (Logits(9, classes, scale), Targets(9, classes, withIgnored: true));
-            var (logSumExp, dlosses) = (With("log-sum-exp", new Shape(9), LogSumExp(logits)),
-                Normal("dlosses", new Shape(9)));
-            var dlogits = StridedRows("dlogits", 9, classes, 1, 2, isWritten: true);
+            var (logSumExp, dlosses) = (With("log-sum-exp", new Shape(9), LogSumExp(logits), FloatType),
+                Normal("dlosses", new Shape(9), type: FloatType));
+            var dlogits = StridedRows("dlogits", 9, classes, 1, 2, isWritten: true, FloatType);
             Check($"cross entropy gradient of {classes} classes, scale {scale}", Backward,
                 e => e.Engine.SoftmaxCrossEntropyBackward(e[logits], e[targets], e[logSumExp], e[dlosses],
                 e.Target(dlogits, accumulate)));
@@ -188,7 +195,7 @@ public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
 
     private TestTensor Logits(int rows, int classes, double scale)
     {
-        var whole = Normal("logits", new Shape(rows, classes + 3));
+        var whole = Normal("logits", new Shape(rows, classes + 3), type: FloatType);
         var view = View(whole, t => t.Slice(1, 1, classes));
         view.Values = Random.Normal(view.Shape.Count, scale);
         return view;
@@ -206,8 +213,8 @@ public abstract class RowTests(Func<IEngine> create) : EngineTest(create)
         double Angle(int n) => n / half * Math.Pow(10000, -(double)(n % half) / half);
         var shape = new Shape(positions, half);
         int[] all = [.. Enumerable.Range(0, positions * half)];
-        return (With("cosine", shape, [.. all.Select(n => Math.Cos(Angle(n)))]),
-            With("sine", shape, [.. all.Select(n => Math.Sin(Angle(n)))]));
+        return (With("cosine", shape, [.. all.Select(n => Math.Cos(Angle(n)))], FloatType),
+            With("sine", shape, [.. all.Select(n => Math.Sin(Angle(n)))], FloatType));
     }
 
     private static double[] InverseRms(TestTensor x, double epsilon) =>

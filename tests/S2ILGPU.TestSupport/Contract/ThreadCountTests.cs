@@ -12,6 +12,9 @@ namespace S2ILGPU.TestSupport;
 /// <param name="engines">The same engine with different numbers of threads.</param>
 public abstract class ThreadCountTests(params Func<IEngine>[] engines)
 {
+    /// <summary>Element type of activations and their gradients; null for the engine's own.</summary>
+    protected virtual ElementType? Activations => null;
+
     [Theory]
     [InlineData(200, 150, 700)]
     [InlineData(1, 1500, 900)]
@@ -29,16 +32,16 @@ public abstract class ThreadCountTests(params Func<IEngine>[] engines)
     public void Rows_and_their_sums() => AssertSameBits("row operations", work =>
     {
         const int rows = 517, columns = 200;
-        var (x, weight, dy) = (work.Normal(rows, columns), work.Normal(columns), work.Normal(rows, columns));
-        var inverseRms = work.Result(rows);
+        var (x, weight, dy) = (work.Normal(rows, columns), work.Floats(columns), work.Normal(rows, columns));
+        var inverseRms = work.Sums(rows);
         work.Engine.RmsNorm(x, weight, work.Result(rows, columns), inverseRms, 1e-5f);
         work.Engine.RmsNormBackward(x, weight, inverseRms, dy, GradientTarget.Into(work.Result(rows, columns)),
-            GradientTarget.Into(work.Result(columns)));
-        work.Engine.EmbeddingBackward(work.Integers(rows, 7), dy, GradientTarget.Into(work.Result(7, columns)));
-        var (targets, logSumExp) = (work.Integers(rows, columns), work.Result(rows));
-        work.Engine.SoftmaxCrossEntropy(x, targets, work.Result(rows), logSumExp);
-        work.Engine.SoftmaxCrossEntropyBackward(x, targets, logSumExp, work.Normal(rows),
-            GradientTarget.Into(work.Result(rows, columns)));
+            GradientTarget.Into(work.Sums(columns)));
+        work.Engine.EmbeddingBackward(work.Integers(rows, 7), dy, GradientTarget.Into(work.Sums(7, columns)));
+        var (logits, targets, logSumExp) = (work.Floats(rows, columns), work.Integers(rows, columns), work.Sums(rows));
+        work.Engine.SoftmaxCrossEntropy(logits, targets, work.Sums(rows), logSumExp);
+        work.Engine.SoftmaxCrossEntropyBackward(logits, targets, logSumExp, work.Floats(rows),
+            GradientTarget.Into(work.Sums(rows, columns)));
         work.Engine.SwiGlu(x, dy, work.Result(rows, columns));
         work.Engine.SwiGluBackward(x, dy, work.Normal(rows, columns), GradientTarget.Into(work.Result(rows, columns)),
             GradientTarget.Into(work.Result(rows, columns)));
@@ -53,11 +56,13 @@ public abstract class ThreadCountTests(params Func<IEngine>[] engines)
         work.Engine.Add(x, y, work.Result(count));
         work.Engine.Gelu(x, work.Result(count));
         work.Engine.GeluBackward(x, y, GradientTarget.Into(work.Result(count)));
-        work.Engine.SumOfSquares(x, work.Result(1), false);
-        var (parameter, first, second) = (work.Result(count), work.Result(count), work.Result(count));
+        var gradient = work.Floats(count);
+        work.Engine.SumOfSquares(gradient, work.Sums(1), false);
+        var (parameter, first, second) = (work.Sums(count), work.Sums(count), work.Sums(count));
         foreach (var tensor in (Tensor[])[parameter, first, second])
             work.Engine.Fill(tensor, 0.5f);
-        work.Engine.AdamW(new AdamWArguments(parameter, x, first, second, 0.01f, 0.9f, 0.99f, 1e-8f, 0.1f, 3, 0.5f));
+        work.Engine.AdamW(new AdamWArguments(parameter, gradient, first, second, 0.01f, 0.9f, 0.99f, 1e-8f, 0.1f,
+            3, 0.5f));
     });
 
     [Theory]
@@ -74,7 +79,7 @@ public abstract class ThreadCountTests(params Func<IEngine>[] engines)
         var (query, key, value) = (work.Normal(1, tokens, heads, headDim),
             work.Normal(1, tokens, keyValueHeads, headDim),
             work.Normal(1, tokens, keyValueHeads, headDim));
-        var (output, logSumExp) = (work.Result(1, tokens, heads, headDim), work.Result(1, heads, tokens));
+        var (output, logSumExp) = (work.Result(1, tokens, heads, headDim), work.Sums(1, heads, tokens));
         work.Engine.AttentionForward(new AttentionForwardArguments(query, key, value, output, logSumExp, layout,
             sequences, 0.125f));
         work.Engine.AttentionBackward(new AttentionBackwardArguments(query, key, value, output, logSumExp,
@@ -93,7 +98,7 @@ public abstract class ThreadCountTests(params Func<IEngine>[] engines)
         var layout = BlockLayout.Create(PatternCatalog.Create("dense", 4, 2, 64), tokens, queries);
         work.Engine.AttentionForward(new AttentionForwardArguments(work.Normal(1, queries, 4, headDim),
             work.Normal(1, tokens, 2, headDim),
-            work.Normal(1, tokens, 2, headDim), work.Result(1, queries, 4, headDim), work.Result(1, 4, queries), layout,
+            work.Normal(1, tokens, 2, headDim), work.Result(1, queries, 4, headDim), work.Sums(1, 4, queries), layout,
             SequenceBatch.Uniform(1, queries, tokens), 0.125f));
     });
 
@@ -104,7 +109,7 @@ public abstract class ThreadCountTests(params Func<IEngine>[] engines)
         foreach (var create in engines)
         {
             using var engine = create();
-            using var work = new Workload(engine);
+            using var work = new Workload(engine, Activations ?? engine.FloatType);
             run(work);
             var actual = work.Downloaded();
             expected ??= actual;
@@ -120,16 +125,21 @@ public abstract class ThreadCountTests(params Func<IEngine>[] engines)
 
     /// <summary>The tensors of one run: the same random inputs on every engine, and the results in the order of their
     /// creation.</summary>
-    private sealed class Workload(IEngine engine) : IDisposable
+    private sealed class Workload(IEngine engine, ElementType activations) : IDisposable
     {
         private readonly Random _random = Seeds.NewRandom();
         private readonly List<Tensor> _inputs = [], _results = [];
 
         public IEngine Engine { get; } = engine;
 
-        public Tensor Normal(params ReadOnlySpan<int> extents)
+        public Tensor Normal(params ReadOnlySpan<int> extents) => Input(activations, extents);
+
+        /// <summary>An input that has the engine's float type whatever the activations have.</summary>
+        public Tensor Floats(params ReadOnlySpan<int> extents) => Input(Engine.FloatType, extents);
+
+        private Tensor Input(ElementType type, ReadOnlySpan<int> extents)
         {
-            var tensor = Engine.Allocate(new Shape(extents), Engine.FloatType);
+            var tensor = Engine.Allocate(new Shape(extents), type);
             _inputs.Add(tensor);
             Engine.Upload((float[])[.. _random.Normal(tensor.Count).Select(x => (float)x)], tensor);
             return tensor;
@@ -143,9 +153,14 @@ public abstract class ThreadCountTests(params Func<IEngine>[] engines)
             return tensor;
         }
 
-        public Tensor Result(params ReadOnlySpan<int> extents)
+        public Tensor Result(params ReadOnlySpan<int> extents) => Output(activations, extents);
+
+        /// <summary>A result that has the engine's float type whatever the activations have.</summary>
+        public Tensor Sums(params ReadOnlySpan<int> extents) => Output(Engine.FloatType, extents);
+
+        private Tensor Output(ElementType type, ReadOnlySpan<int> extents)
         {
-            var tensor = Engine.Allocate(new Shape(extents), Engine.FloatType);
+            var tensor = Engine.Allocate(new Shape(extents), type);
             _results.Add(tensor);
             return tensor;
         }

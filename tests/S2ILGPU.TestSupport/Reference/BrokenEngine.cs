@@ -13,6 +13,8 @@ public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngi
 
     public string Name => $"reference with broken {operation}";
     public ElementType FloatType => _inner.FloatType;
+    public bool SupportsActivations(ElementType elementType) => _inner.SupportsActivations(elementType);
+    public bool SupportsAttention(ElementType elementType) => _inner.SupportsAttention(elementType);
     public long UsedBytes => _inner.UsedBytes;
     public long PeakBytes => _inner.PeakBytes;
 
@@ -113,6 +115,7 @@ public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngi
     {
         var a = arguments;
         Then(nameof(AdamW), a.SecondMoment, () => _inner.AdamW(a));
+        Then(nameof(a.Shadow), a.Shadow, () => { });
     }
 
     public void Dispose() => _inner.Dispose();

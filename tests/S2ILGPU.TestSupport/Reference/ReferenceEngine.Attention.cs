@@ -33,7 +33,10 @@ public sealed partial class ReferenceEngine
     {
         var a = arguments;
         CheckBackward(a);
-        foreach (var gradient in (Tensor[])[a.QueryGradient, a.KeyGradient, a.ValueGradient])
+        // rounded once, however many query heads add
+        using var keyGradient = Allocate(a.KeyGradient.Shape, ElementType.Float64);
+        using var valueGradient = Allocate(a.ValueGradient.Shape, ElementType.Float64);
+        foreach (var gradient in (Tensor[])[a.QueryGradient, keyGradient, valueGradient])
             Fill(gradient, 0);
         int heads = a.Query.Shape[2], group = heads / a.Key.Shape[2];
         foreach (var sequence in a.Sequences.Sequences)
@@ -50,11 +53,13 @@ public sealed partial class ReferenceEngine
                 // added, because the query heads of a group share the KV head
                 for (int j = 0; j < sequence.KeyCount; j++)
                 {
-                    AddRow(gradients.Keys[j]!, a.KeyGradient, sequence.Batch, sequence.KeyStart + j, head / group);
-                    AddRow(gradients.Values[j]!, a.ValueGradient, sequence.Batch, sequence.KeyStart + j, head / group);
+                    AddRow(gradients.Keys[j]!, keyGradient, sequence.Batch, sequence.KeyStart + j, head / group);
+                    AddRow(gradients.Values[j]!, valueGradient, sequence.Batch, sequence.KeyStart + j, head / group);
                 }
             }
         }
+        Copy(keyGradient, a.KeyGradient);
+        Copy(valueGradient, a.ValueGradient);
     }
 
     public void MergePartitions(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output,

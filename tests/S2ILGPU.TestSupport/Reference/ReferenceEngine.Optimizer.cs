@@ -20,6 +20,9 @@ public sealed partial class ReferenceEngine
         var a = arguments;
         foreach (var tensor in (Tensor[])[a.Gradient, a.FirstMoment, a.SecondMoment])
             Contract.SameShape(nameof(AdamW), a.Parameter, tensor);
+        if (a.Shadow is not null)
+            Contract.SameShape(nameof(AdamW), a.Parameter, a.Shadow);
+        Contract.Contiguous(nameof(AdamW), a.Shadow ?? a.Parameter);
         Contract.Contiguous(nameof(AdamW), a.Parameter, a.Gradient, a.FirstMoment, a.SecondMoment);
         Contract.Require(a.Step >= 1, nameof(AdamW), $"steps count from 1, got {a.Step}");
         var (parameter, gradient) = (Elements.Flat(a.Parameter), Elements.Flat(a.Gradient));
@@ -35,5 +38,7 @@ public sealed partial class ReferenceEngine
             parameter[n] -= a.LearningRate
                 * (unbiasedFirst / (Math.Sqrt(unbiasedSecond) + a.Epsilon) + a.WeightDecay * parameter[n]);
         }
+        if (a.Shadow is not null)
+            SetValues(a.Shadow, Values(a.Parameter));
     }
 }

@@ -17,6 +17,10 @@ public sealed partial class ReferenceEngine : IEngine
 
     public ElementType FloatType => ElementType.Float64;
 
+    public bool SupportsActivations(ElementType elementType) => elementType != ElementType.Int32;
+
+    public bool SupportsAttention(ElementType elementType) => elementType != ElementType.Int32;
+
     public long UsedBytes { get; private set; }
 
     public long PeakBytes { get; private set; }

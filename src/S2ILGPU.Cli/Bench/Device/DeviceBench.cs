@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using S2ILGPU.Cli.Devices;
+using S2ILGPU.Cpu;
 using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Tensors;
@@ -118,9 +119,11 @@ internal sealed class DeviceBench(IEngine engine, DeviceInfo device, DeviceBench
         return entries;
     }
 
-    // bf16 where the engine takes it, on GPUs through tensor cores; a cache may be narrower than the queries.
+    // bf16 where the engine takes it, on GPUs through tensor cores; a cache may be narrower than the queries. CPUs
+    // compute in fp32 whatever is stored, and read nothing but the cache often enough to gain from 16 bits.
     private (ElementType Query, ElementType Key) FastestTypes() =>
-        Accepts(ElementType.BFloat16, ElementType.BFloat16) ? (ElementType.BFloat16, ElementType.BFloat16)
+        engine is not CpuEngine && Accepts(ElementType.BFloat16, ElementType.BFloat16)
+            ? (ElementType.BFloat16, ElementType.BFloat16)
         : Accepts(ElementType.Float32, ElementType.BFloat16) ? (ElementType.Float32, ElementType.BFloat16)
         : (ElementType.Float32, ElementType.Float32);
 

@@ -20,7 +20,8 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
     private readonly HeadCopies<T> _copies = new();
     private bool[] _isBeyondRange = [];                                           // [sequences, KV heads]
     private AttentionBackwardArguments _arguments;
-    private HeadTensor _key, _value, _queryGradient, _keyGradient, _valueGradient;
+    private readonly WideBackward<T> _wide = new();
+    private BackwardTensors _tensors;
     private HeadCopy _query, _outputGradient;
     // [rows], [rows], [gradient rows, padded D]
     private float* _shift, _delta, _gradients;
@@ -36,18 +37,15 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         _exact = new ExactPass(this);
     }
 
-    /// <summary>Computes dQ, dK and dV of all sequences; rows of padding are not touched.</summary>
+    /// <summary>Computes dQ, dK and dV of all sequences; rows of padding are left with anything.</summary>
     public void Run(in AttentionBackwardArguments arguments, WorkerPool pool)
     {
         _arguments = arguments;
         (_heads, _headDim) = (arguments.Query.Shape[2], arguments.Query.Shape[3]);
         _group = _heads / arguments.Key.Shape[2];
         _paddedDim = BackwardTile<T>.PaddedDim(_headDim);
-        (_query, _outputGradient) = (new HeadCopy(HeadTensor.Of(arguments.Query)),
-            new HeadCopy(HeadTensor.Of(arguments.OutputGradient)));
-        (_key, _value) = (HeadTensor.Of(arguments.Key), HeadTensor.Of(arguments.Value));
-        _queryGradient = HeadTensor.Of(arguments.QueryGradient);
-        (_keyGradient, _valueGradient) = (HeadTensor.Of(arguments.KeyGradient), HeadTensor.Of(arguments.ValueGradient));
+        _tensors = _wide.Open(arguments, pool);
+        (_query, _outputGradient) = (new HeadCopy(_tensors.Query), new HeadCopy(_tensors.OutputGradient));
         _plan.Make(arguments);
         Reserve();
         int units = _plan.Sequences.Length * (_heads / _group);
@@ -61,6 +59,7 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
             pool.Run(_plan.ItemsByRows, _rangeSum);
         if (_isBeyondRange.AsSpan(0, units).Contains(true))
             pool.Run(units, _exact);
+        _wide.Round(pool);
         _arguments = default;
     }
 
@@ -83,8 +82,8 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         for (int h = 0; h < _group && !_plan.HasRanges; h++)
             isFinite &= BlockMoves<T>.Scale(gradients + (long)h * sequence.QueryCount * _paddedDim, _paddedDim,
                 sequence.QueryCount, _headDim,
-                _queryGradient.Row(sequence.Batch, sequence.QueryStart, head * _group + h), _queryGradient.TokenStride,
-                    _arguments.Scale);
+                _tensors.QueryGradient.Row(sequence.Batch, sequence.QueryStart, head * _group + h),
+                _tensors.QueryGradient.TokenStride, _arguments.Scale);
         if (!isFinite)
             SetBeyondRange(s, head * _group);
     }
@@ -92,6 +91,7 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
     public void Dispose()
     {
         _copies.Dispose();
+        _wide.Dispose();
         _tileScratch.Dispose();
         _rowScratch.Dispose();
         _gradientScratch.Dispose();
@@ -180,16 +180,17 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
     private void Begin(BackwardTile<T> work, in Sequence sequence, int head, int tile)
     {
         var (first, end) = KeysOf(sequence, tile);
-        work.Begin(Rows(_key, sequence.Batch, sequence.KeyStart, head),
-            Rows(_value, sequence.Batch, sequence.KeyStart, head), first, end,
+        work.Begin(Rows(_tensors.Key, sequence.Batch, sequence.KeyStart, head),
+            Rows(_tensors.Value, sequence.Batch, sequence.KeyStart, head), first, end,
             _arguments.Layout.BlockTokens, _arguments.Scale);
     }
 
     private bool End(BackwardTile<T> work, in Sequence sequence, int head, int tile)
     {
         int first = sequence.KeyStart + KeysOf(sequence, tile).First;
-        return work.End(_keyGradient.Row(sequence.Batch, first, head), _keyGradient.TokenStride,
-            _valueGradient.Row(sequence.Batch, first, head), _valueGradient.TokenStride, _arguments.Scale);
+        return work.End(_tensors.KeyGradient.Row(sequence.Batch, first, head), _tensors.KeyGradient.TokenStride,
+            _tensors.ValueGradient.Row(sequence.Batch, first, head), _tensors.ValueGradient.TokenStride,
+            _arguments.Scale);
     }
 
     // The queries of a head that see keys of a tile.
@@ -231,7 +232,7 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
 
         public void Begin()
         {
-            _output = HeadTensor.Of(backward._arguments.Output);
+            _output = backward._tensors.Output;
             _logSumExp = RowStatistics.Of(backward._arguments.LogSumExp);
             _logSumExpGradient = RowStatistics.Of(backward._arguments.LogSumExpGradient);
         }
@@ -291,8 +292,8 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
                     sum + (long)(from - first) * backward._paddedDim, (long)(end - from) * backward._paddedDim);
             }
             bool isFinite = BlockMoves<T>.Scale(sum, backward._paddedDim, end - first, backward._headDim,
-                backward._queryGradient.Row(sequence.Batch, sequence.QueryStart + first, head),
-                backward._queryGradient.TokenStride, backward._arguments.Scale);
+                backward._tensors.QueryGradient.Row(sequence.Batch, sequence.QueryStart + first, head),
+                backward._tensors.QueryGradient.TokenStride, backward._arguments.Scale);
             if (!isFinite)
                 backward.SetBeyondRange(s, head);
         }
@@ -312,7 +313,8 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         {
             int keyValueHeads = backward._heads / backward._group;
             if (backward._isBeyondRange[item])
-                new ExactBackward(backward._arguments, backward._plan.Sequences[item / keyValueHeads].Sequence,
+                new ExactBackward(backward._arguments, backward._tensors,
+                    backward._plan.Sequences[item / keyValueHeads].Sequence,
                     item % keyValueHeads).Run();
         }
     }

@@ -51,21 +51,21 @@ internal sealed class CpuAttention<T>(WorkerPool pool, Blocking blocking) : CpuA
 
     public override void Forward(in AttentionForwardArguments arguments)
     {
+        _forward.Run(arguments, pool);
         _padding.OfQueries(arguments.Sequences, arguments.Query.Shape);
-        _padding.Fill(arguments.Output, 0);
+        _padding.Clear(arguments.Output);
         if (arguments.LogSumExp is { } logSumExp)
             _padding.FillStatistics(logSumExp, float.NegativeInfinity);
-        _forward.Run(arguments, pool);
     }
 
     public override void Backward(in AttentionBackwardArguments arguments)
     {
-        _padding.OfQueries(arguments.Sequences, arguments.Query.Shape);
-        _padding.Fill(arguments.QueryGradient, 0);
-        _padding.OfKeys(arguments.Sequences, arguments.Key.Shape);
-        _padding.Fill(arguments.KeyGradient, 0);
-        _padding.Fill(arguments.ValueGradient, 0);
         _backward.Run(arguments, pool);
+        _padding.OfQueries(arguments.Sequences, arguments.Query.Shape);
+        _padding.Clear(arguments.QueryGradient);
+        _padding.OfKeys(arguments.Sequences, arguments.Key.Shape);
+        _padding.Clear(arguments.KeyGradient);
+        _padding.Clear(arguments.ValueGradient);
     }
 
     public override void Merge(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> logSumExps, Tensor output,
@@ -78,5 +78,7 @@ internal sealed class CpuAttention<T>(WorkerPool pool, Blocking blocking) : CpuA
     {
         _forward.Dispose();
         _backward.Dispose();
+        _merge.Dispose();
+        _mergeBackward.Dispose();
     }
 }

@@ -9,16 +9,14 @@ namespace S2ILGPU.Cpu.Attention;
 /// infinity reach what they belong to and nothing else.
 /// </summary>
 /// <param name="arguments">The call.</param>
+/// <param name="tensors">Its tensors as float32.</param>
 /// <param name="sequence">The sequence.</param>
 /// <param name="keyValueHead">The KV head.</param>
-internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments, Sequence sequence, int keyValueHead)
+internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments, BackwardTensors tensors,
+    Sequence sequence, int keyValueHead)
 {
     private readonly int _headDim = arguments.Query.Shape[3],
         _group = arguments.Query.Shape[2] / arguments.Key.Shape[2];
-    private readonly HeadTensor _query = HeadTensor.Of(arguments.Query), _key = HeadTensor.Of(arguments.Key),
-        _value = HeadTensor.Of(arguments.Value);
-    private readonly HeadTensor _output = HeadTensor.Of(arguments.Output),
-        _outputGradient = HeadTensor.Of(arguments.OutputGradient);
     private readonly RowStatistics _logSumExp = RowStatistics.Of(arguments.LogSumExp),
         _logSumExpGradient = RowStatistics.Of(arguments.LogSumExpGradient);
     private readonly double[] _keyGradient = new double[(long)sequence.KeyCount * arguments.Query.Shape[3]];
@@ -31,15 +29,16 @@ internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments,
         for (int head = keyValueHead * _group; head < (keyValueHead + 1) * _group; head++)
             for (int token = 0; token < sequence.QueryCount; token++)
                 AddQuery(head, token);
-        Write(_keyGradient, HeadTensor.Of(arguments.KeyGradient));
-        Write(_valueGradient, HeadTensor.Of(arguments.ValueGradient));
+        Write(_keyGradient, tensors.KeyGradient);
+        Write(_valueGradient, tensors.ValueGradient);
     }
 
     private void AddQuery(int head, int token)
     {
         int row = sequence.QueryStart + token, position = sequence.FirstQueryPosition + token;
-        float* q = _query.Row(sequence.Batch, row, head), dO = _outputGradient.Row(sequence.Batch, row, head);
-        double delta = ExactAttention.Dot(_output.Row(sequence.Batch, row, head), dO, _headDim)
+        float* q = tensors.Query.Row(sequence.Batch, row, head),
+            dO = tensors.OutputGradient.Row(sequence.Batch, row, head);
+        double delta = ExactAttention.Dot(tensors.Output.Row(sequence.Batch, row, head), dO, _headDim)
             - (_logSumExpGradient.Exists ? *_logSumExpGradient.At(sequence.Batch, head, row) : 0);
         float given = *_logSumExp.At(sequence.Batch, head, row);
         bool isNaN = float.IsNaN(given);                  // P is NaN for every key: no need to compute scores
@@ -55,8 +54,8 @@ internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments,
                     Array.Fill(_valueGradient, double.NaN, key * _headDim, _headDim);
                     continue;
                 }
-                float* k = _key.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead);
-                float* v = _value.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead);
+                float* k = tensors.Key.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead);
+                float* v = tensors.Value.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead);
                 double p = Math.Exp(Math.Min(0, _scores[key] - lse));
                 double scoreGradient = p * (ExactAttention.Dot(dO, v, _headDim) - delta) * arguments.Scale;
                 for (int d = 0, at = key * _headDim; d < _headDim; d++, at++)
@@ -66,7 +65,7 @@ internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments,
                     _valueGradient[at] += p * dO[d];
                 }
             }
-        float* result = HeadTensor.Of(arguments.QueryGradient).Row(sequence.Batch, row, head);
+        float* result = tensors.QueryGradient.Row(sequence.Batch, row, head);
         for (int d = 0; d < _headDim; d++)
             result[d] = ExactAttention.Saturate(gradient[d]);
     }
@@ -80,7 +79,7 @@ internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments,
         for (var walk = Keys(head, position); walk.MoveNext();)
             for (int key = walk.First; key < walk.First + walk.Count; key++)
             {
-                float* k = _key.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead);
+                float* k = tensors.Key.Row(sequence.Batch, sequence.KeyStart + key, keyValueHead);
                 double score = arguments.Scale * ExactAttention.Dot(q, k, _headDim), raised = Math.Max(max, score);
                 for (int d = 0; d < _headDim; d++)
                     size = Math.Max(size, Math.Abs((double)arguments.Scale * q[d] * k[d]));

@@ -18,6 +18,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
     private readonly ScratchMemory _tileScratch = new(), _partialScratch = new();
     private readonly PartMerge _merge;
     private readonly HeadCopies<T> _copies = new();
+    private readonly WideHeads<T> _wideQuery = new(), _wideOutput = new();
     private AttentionForwardArguments _arguments;
     private HeadTensor _query, _output;
     private HeadCopy _key, _value;
@@ -34,13 +35,13 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         _merge = new PartMerge(this);
     }
 
-    /// <summary>Computes O and LSE of all sequences; rows of padding are not touched.</summary>
+    /// <summary>Computes O and LSE of all sequences; rows of padding are left with anything.</summary>
     public void Run(in AttentionForwardArguments arguments, WorkerPool pool)
     {
         _arguments = arguments;
         _headDim = arguments.Query.Shape[3];
-        _query = HeadTensor.Of(arguments.Query);
-        _output = HeadTensor.Of(arguments.Output);
+        _query = _wideQuery.Read(arguments.Query, pool);
+        _output = _wideOutput.Written(arguments.Output);
         _logSumExp = RowStatistics.Of(arguments.LogSumExp);
         _key = new HeadCopy(KeysOf(arguments.Key));
         _value = new HeadCopy(KeysOf(arguments.Value));
@@ -52,6 +53,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
             pool.Run(_plan.Items, this);
         if (_plan.PartialRows > 0)
             pool.Run(_plan.Sequences.Length * arguments.Query.Shape[2], _merge);
+        _wideOutput.Round(pool);
         _arguments = default;
     }
 
@@ -80,6 +82,8 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
     public void Dispose()
     {
         _copies.Dispose();
+        _wideQuery.Dispose();
+        _wideOutput.Dispose();
         _tileScratch.Dispose();
         _partialScratch.Dispose();
     }

@@ -12,12 +12,13 @@ namespace S2ILGPU.Cpu.Attention;
 internal readonly unsafe record struct HeadTensor(nint Start, nint BatchStride, nint TokenStride, nint HeadStride,
     ElementType ElementType)
 {
-    /// <summary>A float32 tensor.</summary>
-    public static HeadTensor Of(Tensor tensor)
+    /// <summary>Queries, outputs or gradients: Float32 or BFloat16.</summary>
+    public static HeadTensor OfActivations(Tensor tensor)
     {
-        if (tensor.ElementType != ElementType.Float32 || tensor.Shape.Rank != 4 || !HasAdjacentRows(tensor))
+        if (tensor.ElementType is not (ElementType.Float32 or ElementType.BFloat16) || tensor.Shape.Rank != 4
+            || !HasAdjacentRows(tensor))
             throw new ArgumentException(
-                $"attention on the CPU needs Float32 [B, N, H, D] with adjacent D, got {tensor}");
+                $"attention on the CPU needs Float32 or BFloat16 [B, N, H, D] with adjacent D, got {tensor}");
         return new HeadTensor((nint)CpuTensors.Address(tensor), tensor.Stride(0), tensor.Stride(1), tensor.Stride(2),
             tensor.ElementType);
     }

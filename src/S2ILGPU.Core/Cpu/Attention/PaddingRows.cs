@@ -28,15 +28,16 @@ internal sealed unsafe class PaddingRows
         _any = Array.IndexOf(_isUsed, false, 0, _batch * _tokens) >= 0;
     }
 
-    /// <summary>Sets the padding rows of a tensor [B, N, H, D].</summary>
-    public void Fill(Tensor tensor, float value)
+    /// <summary>Sets the padding rows of a tensor [B, N, H, D] to 0.</summary>
+    public void Clear(Tensor tensor)
     {
         if (!_any)
             return;
-        var rows = HeadTensor.Of(tensor);
+        var rows = HeadTensor.OfActivations(tensor);
+        int rowBytes = tensor.Shape[3] * tensor.ElementType.SizeBytes();
         for (int row = 0; row < _batch * _tokens; row++)
             for (int head = 0; head < tensor.Shape[2] && !_isUsed[row]; head++)
-                new Span<float>(rows.Row(row / _tokens, row % _tokens, head), tensor.Shape[3]).Fill(value);
+                new Span<byte>(rows.Address(row / _tokens, row % _tokens, head), rowBytes).Clear();
     }
 
     /// <summary>Sets the padding rows of a tensor [B, H, N].</summary>

@@ -5,11 +5,13 @@ using S2ILGPU.Tensors;
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>The merge of whole partitions as parallel work: items are ranges of tokens.</summary>
-internal sealed unsafe class PartitionMerge<T> : IParallelWork
+internal sealed unsafe class PartitionMerge<T> : IParallelWork, IDisposable
     where T : unmanaged, ISimd<T>
 {
     private const int TokensPerItem = 16;
 
+    private readonly List<WideHeads<T>> _wideParts = [];
+    private readonly WideHeads<T> _wideOutput = new();
     private HeadTensor[] _outputs = [];
     private RowStatistics[] _logSumExps = [];
     private HeadTensor _output;
@@ -25,11 +27,21 @@ internal sealed unsafe class PartitionMerge<T> : IParallelWork
         _parts = outputs.Count;
         if (_outputs.Length < _parts)
             (_outputs, _logSumExps) = (new HeadTensor[_parts], new RowStatistics[_parts]);
+        while (_wideParts.Count < _parts)
+            _wideParts.Add(new WideHeads<T>());
         for (int p = 0; p < _parts; p++)
-            (_outputs[p], _logSumExps[p]) = (HeadTensor.Of(outputs[p]), RowStatistics.Of(logSumExps[p]));
-        (_output, _logSumExp) = (HeadTensor.Of(output), RowStatistics.Of(logSumExp));
+            (_outputs[p], _logSumExps[p]) = (_wideParts[p].Read(outputs[p], pool), RowStatistics.Of(logSumExps[p]));
+        (_output, _logSumExp) = (_wideOutput.Written(output), RowStatistics.Of(logSumExp));
         (_tokens, _heads, _headDim) = (output.Shape[1], output.Shape[2], output.Shape[3]);
         pool.Run(output.Shape[0] * ItemsPerBatch, this);
+        _wideOutput.Round(pool);
+    }
+
+    public void Dispose()
+    {
+        foreach (var part in _wideParts)
+            part.Dispose();
+        _wideOutput.Dispose();
     }
 
     public void Execute(int item, int worker)

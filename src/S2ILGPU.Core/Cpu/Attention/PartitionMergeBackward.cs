@@ -7,11 +7,13 @@ namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>The gradient of a merge for one part, as parallel work: items are ranges of tokens. <c>w = exp(LSE_i -
 /// LSE), dO_i = w dO, dLSE_i = w (rowsum(dO (O_i - O)) + dLSE)</c>.</summary>
-internal sealed unsafe class PartitionMergeBackward<T> : IParallelWork
+internal sealed unsafe class PartitionMergeBackward<T> : IParallelWork, IDisposable
     where T : unmanaged, ISimd<T>
 {
     private const int TokensPerItem = 16;
 
+    private readonly WideHeads<T> _widePart = new(), _wideOutput = new(), _wideGradient = new(),
+        _widePartGradient = new();
     private HeadTensor _partOutput, _output, _outputGradient, _partOutputGradient;
     private RowStatistics _partLogSumExp, _logSumExp, _logSumExpGradient, _partLogSumExpGradient;
     private int _tokens, _heads, _headDim;
@@ -21,13 +23,23 @@ internal sealed unsafe class PartitionMergeBackward<T> : IParallelWork
     /// <summary>Writes dO_i [B, N, H, D] and dLSE_i [B, H, N].</summary>
     public void Run(in MergeBackwardArguments a, WorkerPool pool)
     {
-        (_partOutput, _output) = (HeadTensor.Of(a.PartOutput), HeadTensor.Of(a.Output));
-        (_outputGradient, _partOutputGradient) = (HeadTensor.Of(a.OutputGradient), HeadTensor.Of(a.PartOutputGradient));
+        (_partOutput, _output) = (_widePart.Read(a.PartOutput, pool), _wideOutput.Read(a.Output, pool));
+        (_outputGradient, _partOutputGradient) =
+            (_wideGradient.Read(a.OutputGradient, pool), _widePartGradient.Written(a.PartOutputGradient));
         (_partLogSumExp, _logSumExp) = (RowStatistics.Of(a.PartLogSumExp), RowStatistics.Of(a.LogSumExp));
         (_logSumExpGradient, _partLogSumExpGradient) =
             (RowStatistics.Of(a.LogSumExpGradient), RowStatistics.Of(a.PartLogSumExpGradient));
         (_tokens, _heads, _headDim) = (a.Output.Shape[1], a.Output.Shape[2], a.Output.Shape[3]);
         pool.Run(a.Output.Shape[0] * ItemsPerBatch, this);
+        _widePartGradient.Round(pool);
+    }
+
+    public void Dispose()
+    {
+        _widePart.Dispose();
+        _wideOutput.Dispose();
+        _wideGradient.Dispose();
+        _widePartGradient.Dispose();
     }
 
     public void Execute(int item, int worker)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
 
 namespace S2ILGPU.Cpu.Elementwise;
@@ -11,20 +12,22 @@ internal readonly unsafe struct FillOperation(float* y, float value) : IElementw
 }
 
 /// <summary><c>sum = a + b</c></summary>
-internal readonly unsafe struct AddOperation(float* a, float* b, float* sum) : IElementwiseOperation
+internal readonly unsafe struct AddOperation<TStored>(TStored* a, TStored* b, TStored* sum) : IElementwiseOperation
+    where TStored : unmanaged, IStoredValue<TStored>
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Apply<T>(long index) where T : unmanaged, ISimd<T> =>
-        T.Store(T.Load(a + index) + T.Load(b + index), sum + index);
+        TStored.Store(TStored.Load<T>(a + index) + TStored.Load<T>(b + index), sum + index);
 }
 
 /// <summary><c>accumulator += factor x</c></summary>
-internal readonly unsafe struct AddScaledOperation(float* x, float factor, float* accumulator) : IElementwiseOperation
+internal readonly unsafe struct AddScaledOperation<TStored>(TStored* x, float factor, TStored* accumulator)
+    : IElementwiseOperation where TStored : unmanaged, IStoredValue<TStored>
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Apply<T>(long index) where T : unmanaged, ISimd<T> =>
-        T.Store(T.FusedMultiplyAdd(T.Load(x + index), T.Create(factor), T.Load(accumulator + index)),
-        accumulator + index);
+        TStored.Store(T.FusedMultiplyAdd(TStored.Load<T>(x + index), T.Create(factor),
+            TStored.Load<T>(accumulator + index)), accumulator + index);
 }
 
 /// <summary><c>sum = sum_i terms_i</c> over rows of terms, in the order of i; the index is the column.</summary>

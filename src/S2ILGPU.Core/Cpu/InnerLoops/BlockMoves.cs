@@ -64,6 +64,17 @@ internal static unsafe class BlockMoves<T>
         }
     }
 
+    /// <summary>Rounds neighbouring floats to bfloat16, ties to even.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Round(float* source, nint count, ushort* destination)
+    {
+        nint at = 0;
+        for (; at + T.Count <= count; at += T.Count)
+            T.StoreBFloat16(T.Load(source + at), destination + at);
+        for (; at < count; at++)
+            SimdScalar.StoreBFloat16(SimdScalar.Load(source + at), destination + at);
+    }
+
     /// <summary>Whether all elements of some rows are finite; the columns are a multiple of 4.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool AreFinite(float* source, nint stride, nint rows, nint columns)

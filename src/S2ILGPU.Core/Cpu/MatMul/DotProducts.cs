@@ -15,7 +15,7 @@ namespace S2ILGPU.Cpu.MatMul;
 /// token's result does not depend on the batch around it.</remarks>
 internal readonly unsafe struct DotProductsKernel<TStored>(Rows rows, Rows vectors, float* output, nint vectorStride,
     nint rowStride, bool accumulate)
-    : IRangeKernel where TStored : unmanaged, IStoredWeight<TStored>
+    : IRangeKernel where TStored : unmanaged, IStoredValue<TStored>
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Execute<T>(long start, long end) where T : unmanaged, ISimd<T>
@@ -211,7 +211,8 @@ internal readonly unsafe struct CombineRowsKernel(Rows a, Rows b, Rows c, bool a
                 new ElementwiseKernel<FourTerms>(new FourTerms(a[m] + k, b[k], b.Stride, c[m])).Execute<T>(start, end);
         for (; k < b.Count; k++)
             for (int m = 0; m < c.Count; m++)
-                new ElementwiseKernel<AddScaledOperation>(new(b[k], a[m][k], c[m])).Execute<T>(start, end);
+                new ElementwiseKernel<AddScaledOperation<StoredSingle>>(
+                    new(b.At<StoredSingle>(k), a[m][k], c.At<StoredSingle>(m))).Execute<T>(start, end);
     }
 
     private readonly struct FourTerms(float* a, float* b, nint stride, float* c) : IElementwiseOperation

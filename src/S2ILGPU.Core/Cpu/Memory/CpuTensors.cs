@@ -20,11 +20,12 @@ internal readonly unsafe record struct Rows(nint Data, long Count, int Columns, 
 /// <summary>Rows that receive a gradient; empty when the gradient is not needed.</summary>
 internal readonly unsafe record struct RowTarget(Rows? Target, bool Accumulate)
 {
-    public static RowTarget Of(GradientTarget target) =>
-        new(target.Tensor is { } tensor ? CpuTensors.RowsOf(tensor) : null, target.Accumulate);
+    public static RowTarget Of(GradientTarget target, ElementType expected = ElementType.Float32) =>
+        new(target.Tensor is { } tensor ? CpuTensors.RowsOf(tensor, expected) : null, target.Accumulate);
 
     /// <summary>First element of a row, or null.</summary>
-    public float* this[long row] => Target is { } rows ? rows[row] : null;
+    public TStored* At<TStored>(long row) where TStored : unmanaged =>
+        Target is { } rows ? rows.At<TStored>(row) : null;
 }
 
 /// <summary>From tensors to addresses, with the checks that keep a wrong tensor from becoming a wrong
@@ -45,6 +46,12 @@ internal static unsafe class CpuTensors
     /// <exception cref="ArgumentException">The tensor has another element type, is strided, or lives on another
     /// device.</exception>
     public static float* Floats(Tensor tensor) => (float*)Dense(tensor, ElementType.Float32);
+
+    /// <summary>The elements of a contiguous tensor of stored values.</summary>
+    /// <exception cref="ArgumentException">The tensor has another element type, is strided, or lives on another
+    /// device.</exception>
+    public static TStored* Values<TStored>(Tensor tensor) where TStored : unmanaged, IStoredValue<TStored> =>
+        (TStored*)Dense(tensor, TStored.ElementType);
 
     /// <summary>The elements of a contiguous Int32 tensor.</summary>
     /// <exception cref="ArgumentException">The tensor has another element type, is strided, or lives on another

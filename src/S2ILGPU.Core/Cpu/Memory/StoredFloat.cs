@@ -14,18 +14,26 @@ internal interface IStoredFloat<TSelf> where TSelf : unmanaged, IStoredFloat<TSe
     static abstract TSelf Round(float value);
 }
 
-/// <summary>A float as weights are kept, widened by the register. Typed pointers: over byte offsets the JIT makes dot
-/// products 1.8 times slower.</summary>
-internal unsafe interface IStoredWeight<TSelf> : IStoredFloat<TSelf> where TSelf : unmanaged, IStoredWeight<TSelf>
+/// <summary>A float as activations and weights are kept, widened and rounded by the register. Typed pointers: over byte
+/// offsets the JIT makes dot products 1.8 times slower.</summary>
+internal unsafe interface IStoredValue<TSelf> : IStoredFloat<TSelf> where TSelf : unmanaged, IStoredValue<TSelf>
 {
+    /// <summary>The element type of tensors that hold such values.</summary>
+    static abstract ElementType ElementType { get; }
+
     /// <summary>A register of values, exactly.</summary>
     static abstract T Load<T>(TSelf* source) where T : unmanaged, ISimd<T>;
+
+    /// <summary>Stores a register of values, rounded to nearest even.</summary>
+    static abstract void Store<T>(T value, TSelf* destination) where T : unmanaged, ISimd<T>;
 }
 
 /// <summary>IEEE single precision.</summary>
-internal readonly unsafe struct StoredSingle(float value) : IStoredWeight<StoredSingle>
+internal readonly unsafe struct StoredSingle(float value) : IStoredValue<StoredSingle>
 {
     private readonly float _value = value;
+
+    public static ElementType ElementType => ElementType.Float32;
 
     public static float Widen(StoredSingle stored) => stored._value;
 
@@ -33,6 +41,10 @@ internal readonly unsafe struct StoredSingle(float value) : IStoredWeight<Stored
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Load<T>(StoredSingle* source) where T : unmanaged, ISimd<T> => T.Load((float*)source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store<T>(T value, StoredSingle* destination) where T : unmanaged, ISimd<T> =>
+        T.Store(value, (float*)destination);
 }
 
 /// <summary>IEEE half precision.</summary>
@@ -46,14 +58,20 @@ internal readonly struct StoredHalf(Half value) : IStoredFloat<StoredHalf>
 }
 
 /// <summary>bfloat16: the upper half of a single.</summary>
-internal readonly unsafe struct StoredBFloat16(ushort bits) : IStoredWeight<StoredBFloat16>
+internal readonly unsafe struct StoredBFloat16(ushort bits) : IStoredValue<StoredBFloat16>
 {
     private readonly ushort _bits = bits;
 
+    public static ElementType ElementType => ElementType.BFloat16;
+
     public static float Widen(StoredBFloat16 stored) => BFloat16Bits.Widen(stored._bits);
+
+    public static StoredBFloat16 Round(float value) => new(BFloat16Bits.Round(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Load<T>(StoredBFloat16* source) where T : unmanaged, ISimd<T> => T.LoadBFloat16((ushort*)source);
 
-    public static StoredBFloat16 Round(float value) => new(BFloat16Bits.Round(value));
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store<T>(T value, StoredBFloat16* destination) where T : unmanaged, ISimd<T> =>
+        T.StoreBFloat16(value, (ushort*)destination);
 }

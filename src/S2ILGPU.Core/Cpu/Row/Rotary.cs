@@ -8,9 +8,9 @@ namespace S2ILGPU.Cpu.Row;
 
 /// <summary>Rotates the pairs (x_c, x_{c+D/2}) of every head by the angle of the token's position; the index is the
 /// token, b * N + n.</summary>
-internal readonly unsafe struct RotaryKernel(StridedView x, StridedView y, Rows cosine, Rows sine, int* positions,
-    bool inverse, bool accumulate)
-    : IRangeKernel
+internal readonly unsafe struct RotaryKernel<TStored>(StridedView x, StridedView y, Rows cosine, Rows sine,
+    int* positions, bool inverse, bool accumulate)
+    : IRangeKernel where TStored : unmanaged, IStoredValue<TStored>
 {
     // A head is short, so what heads share is computed once per token: 2.5 times faster than a view's address for each.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -20,7 +20,8 @@ internal readonly unsafe struct RotaryKernel(StridedView x, StridedView y, Rows 
         nint fromStride = x.Strides[2], toStride = y.Strides[2];
         for (long token = start; token < end; token++)
         {
-            float* from = TokenOf(x, token / tokens, token % tokens), to = TokenOf(y, token / tokens, token % tokens);
+            TStored* from = TokenOf(x, token / tokens, token % tokens),
+                to = TokenOf(y, token / tokens, token % tokens);
             float* cos = cosine[positions[token]], sin = sine[positions[token]];
             for (int head = 0; head < heads; head++, from += fromStride, to += toStride)
             {
@@ -34,23 +35,23 @@ internal readonly unsafe struct RotaryKernel(StridedView x, StridedView y, Rows 
         }
     }
 
-    private static float* TokenOf(in StridedView view, long batch, long token) =>
-        (float*)view.Data + batch * view.Strides[0] + token * view.Strides[1];
+    private static TStored* TokenOf(in StridedView view, long batch, long token) =>
+        (TStored*)view.Data + batch * view.Strides[0] + token * view.Strides[1];
 
     // y_c = x_c cos - x_{c+D/2} sin, y_{c+D/2} = x_{c+D/2} cos + x_c sin
-    private readonly struct Rotate(float* x, float* cosine, float* sine, float* y, int half, bool inverse,
-        bool accumulate) : IElementwiseOperation
+    private readonly struct Rotate(TStored* x, float* cosine, float* sine, TStored* y, int half,
+        bool inverse, bool accumulate) : IElementwiseOperation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Apply<T>(long index) where T : unmanaged, ISimd<T>
         {
-            var (first, second) = (T.Load(x + index), T.Load(x + half + index));
+            var (first, second) = (TStored.Load<T>(x + index), TStored.Load<T>(x + half + index));
             var (cos, sin) = (T.Load(cosine + index), T.Load(sine + index));
             if (inverse)
                 sin = T.Zero - sin;
             var (upper, lower) = (first * cos - second * sin, second * cos + first * sin);
-            T.Store(accumulate ? T.Load(y + index) + upper : upper, y + index);
-            T.Store(accumulate ? T.Load(y + half + index) + lower : lower, y + half + index);
+            TStored.Store(accumulate ? TStored.Load<T>(y + index) + upper : upper, y + index);
+            TStored.Store(accumulate ? TStored.Load<T>(y + half + index) + lower : lower, y + half + index);
         }
     }
 }

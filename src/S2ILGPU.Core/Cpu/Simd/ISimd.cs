@@ -32,6 +32,9 @@ internal unsafe interface ISimd<T> :
     /// <summary>Widens <see cref="Count"/> bfloat16 values.</summary>
     static abstract T LoadBFloat16(ushort* source);
 
+    /// <summary>Rounds to bfloat16, ties to even; NaN stays NaN.</summary>
+    static abstract void StoreBFloat16(T value, ushort* destination);
+
     /// <summary>Widens <see cref="Count"/> IEEE half precision values.</summary>
     static abstract T LoadFloat16(ushort* source);
 

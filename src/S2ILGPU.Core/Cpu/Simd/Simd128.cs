@@ -33,6 +33,18 @@ internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
         new(Vector128.ShiftLeft(Vector128.WidenLower(Vector128.Create(Vector64.Load(source), Vector64<ushort>.Zero)),
         16).AsSingle());
 
+    // See BFloat16Bits.Round.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBFloat16(Simd128 value, ushort* destination)
+    {
+        var bits = value._v.AsUInt32();
+        var rounded = bits + Vector128.Create(0x7FFFu) + (Vector128.ShiftRightLogical(bits, 16) & Vector128.Create(1u));
+        var isNumber = Vector128.Equals(value._v, value._v).AsUInt32();
+        var kept = Vector128.ShiftRightLogical(
+            Vector128.ConditionalSelect(isNumber, rounded, bits | Vector128.Create(0x400000u)), 16);
+        Vector64.Store(Vector128.Narrow(kept, kept).GetLower(), destination);
+    }
+
     // Exponent and mantissa of a half are those of a float times 2^-112, subnormals too; only infinity and NaN need
     // their exponent set.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -31,6 +31,18 @@ internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
         new(Vector256.ShiftLeft(Vector256.WidenLower(Vector256.Create(Vector128.Load(source), Vector128<ushort>.Zero)),
         16).AsSingle());
 
+    // See BFloat16Bits.Round.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBFloat16(Simd256 value, ushort* destination)
+    {
+        var bits = value._v.AsUInt32();
+        var rounded = bits + Vector256.Create(0x7FFFu) + (Vector256.ShiftRightLogical(bits, 16) & Vector256.Create(1u));
+        var isNumber = Vector256.Equals(value._v, value._v).AsUInt32();
+        var kept = Vector256.ShiftRightLogical(
+            Vector256.ConditionalSelect(isNumber, rounded, bits | Vector256.Create(0x400000u)), 16);
+        Vector128.Store(Vector128.Narrow(kept.GetLower(), kept.GetUpper()), destination);
+    }
+
     // Exponent and mantissa of a half are those of a float times 2^-112, subnormals too; only infinity and NaN need
     // their exponent set.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

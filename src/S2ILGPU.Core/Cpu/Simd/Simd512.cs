@@ -35,6 +35,19 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
         new(Vector512.ShiftLeft(Vector512.WidenLower(Vector512.Create(Vector256.Load(source), Vector256<ushort>.Zero)),
         16).AsSingle());
 
+    // See BFloat16Bits.Round.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBFloat16(Simd512 value, ushort* destination)
+    {
+        var bits = value._v.AsUInt32();
+        var rounded = bits + Vector512.Create(0x7FFFu) + (Vector512.ShiftRightLogical(bits, 16) & Vector512.Create(1u));
+        var isNumber = Vector512.Equals(value._v, value._v).AsUInt32();
+        var kept = Vector512.ShiftRightLogical(
+            Vector512.ConditionalSelect(isNumber, rounded, bits | Vector512.Create(0x400000u)), 16);
+        Vector256.Store(Avx512F.IsSupported ? Avx512F.ConvertToVector256UInt16(kept)
+            : Vector256.Narrow(kept.GetLower(), kept.GetUpper()), destination);
+    }
+
     // Exponent and mantissa of a half are those of a float times 2^-112, subnormals too; only infinity and NaN need
     // their exponent set.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

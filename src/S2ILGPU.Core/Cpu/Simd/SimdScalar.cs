@@ -27,6 +27,10 @@ internal readonly unsafe struct SimdScalar(float value) : ISimd<SimdScalar>
 
     public static SimdScalar LoadBFloat16(ushort* source) => new(BFloat16Bits.Widen(*source));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBFloat16(SimdScalar value, ushort* destination) =>
+        *destination = BFloat16Bits.Round(value._v);
+
     public static SimdScalar LoadFloat16(ushort* source) => new((float)BitConverter.UInt16BitsToHalf(*source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

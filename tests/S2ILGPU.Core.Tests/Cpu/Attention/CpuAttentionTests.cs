@@ -70,3 +70,35 @@ public sealed class Simd128MergeTests() : MergeTests(() => CpuEngines.Create(Sim
 public sealed class Simd256MergeTests() : MergeTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
 
 public sealed class Simd512MergeTests() : MergeTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));
+
+// Queries, keys, values, outputs and their gradients of 16 bits.
+
+public sealed class ScalarBFloat16AttentionForwardTests()
+    : AttentionForwardTests(() => CpuEngines.Create(SimdWidth.Scalar, 2), ElementType.BFloat16);
+
+public sealed class Simd256BFloat16AttentionForwardTests()
+    : AttentionForwardTests(() => CpuEngines.Create(SimdWidth.Bits256, 1), ElementType.BFloat16);
+
+public sealed class Simd512BFloat16AttentionForwardTests()
+    : AttentionForwardTests(() => CpuEngines.Create(SimdWidth.Bits512, 2), ElementType.BFloat16);
+
+public sealed class ScalarBFloat16AttentionBackwardTests()
+    : AttentionBackwardTests(() => CpuEngines.Create(SimdWidth.Scalar, 2), ElementType.BFloat16);
+
+public sealed class Simd256BFloat16AttentionBackwardTests()
+    : AttentionBackwardTests(() => CpuEngines.Create(SimdWidth.Bits256, 1), ElementType.BFloat16);
+
+public sealed class Simd512BFloat16AttentionBackwardTests()
+    : AttentionBackwardTests(() => CpuEngines.Create(SimdWidth.Bits512, 2), ElementType.BFloat16);
+
+public sealed class Simd128BFloat16QueryDecodeTests()
+    : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits128, 1), ElementType.BFloat16, ElementType.BFloat16);
+
+public sealed class Simd512BFloat16QueryDecodeTests()
+    : DecodeTests(() => CpuEngines.Create(SimdWidth.Bits512, 2), ElementType.BFloat16, ElementType.BFloat16);
+
+public sealed class Simd256BFloat16MergeTests()
+    : MergeTests(() => CpuEngines.Create(SimdWidth.Bits256, 2), ElementType.BFloat16);
+
+public sealed class Simd512BFloat16MergeTests()
+    : MergeTests(() => CpuEngines.Create(SimdWidth.Bits512, 1), ElementType.BFloat16);

@@ -41,6 +41,7 @@ public sealed class SteadyStateTests
         using var engine = CpuEngines.Create(SimdWidth.Auto, 1);
         using var problem = new Problem(engine, queries: 300, keys: 300);
         using var decoding = new Problem(engine, queries: 1, keys: 3000);
+        using var shortProblem = new Problem(engine, queries: 70, keys: 90, type: ElementType.BFloat16);
         using var copying = CopyingProblem(engine);
         Assert.True(copying.CopiesKeys());
         Assert.False(problem.CopiesKeys());
@@ -48,6 +49,7 @@ public sealed class SteadyStateTests
         {
             problem.RunAll();
             decoding.RunAll();
+            shortProblem.RunAll();
             copying.RunAll();
         }
 
@@ -88,22 +90,24 @@ public sealed class SteadyStateTests
         private readonly BlockLayout _layout;
         private readonly SequenceBatch _sequences;
 
-        public Problem(IEngine engine, int queries, int keys, int keyValueHeads = 1, int headDim = 16)
+        public Problem(IEngine engine, int queries, int keys, int keyValueHeads = 1, int headDim = 16,
+            ElementType type = ElementType.Float32)
         {
             var random = Seeds.NewRandom();
-            Tensor Random(params int[] shape)
+            Tensor Random(ElementType elementType, params int[] shape)
             {
-                var tensor = engine.Allocate(new Shape(shape), ElementType.Float32);
+                var tensor = engine.Allocate(new Shape(shape), elementType);
                 engine.Upload(random.Normal(tensor.Count).Select(x => (float)x).ToArray(), tensor);
                 return tensor;
             }
             _engine = engine;
-            Tensor Queries() => Random(1, queries, 4, headDim);
+            Tensor Queries() => Random(type, 1, queries, 4, headDim);
             (_query, _output, _gradient, _queryGradient, _merged) =
                 (Queries(), Queries(), Queries(), Queries(), Queries());
-            Tensor Keys() => Random(1, keys, keyValueHeads, headDim);
+            Tensor Keys() => Random(type, 1, keys, keyValueHeads, headDim);
             (_key, _value, _keyGradient, _valueGradient) = (Keys(), Keys(), Keys(), Keys());
-            (_logSumExp, _mergedLogSumExp) = (Random(1, 4, queries), Random(1, 4, queries));
+            (_logSumExp, _mergedLogSumExp) = (Random(ElementType.Float32, 1, 4, queries),
+                Random(ElementType.Float32, 1, 4, queries));
             (_outputs, _logSumExps) = ([_output, _output], [_logSumExp, _logSumExp]);
             _layout = BlockLayout.Create(new LocalStridePattern(4, keyValueHeads, blockTokens: 16, localBlocks: 4,
                 verticalStride: 2), keys, queries);
