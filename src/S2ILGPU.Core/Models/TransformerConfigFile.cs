@@ -24,7 +24,7 @@ public static class TransformerConfigFile
 
     /// <summary>Reads a configuration.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="InvalidDataException">The file is larger than <see cref="MaxBytes"/>, is not valid JSON, or a
     /// field is missing, has a wrong type or value; the message has file, field and value.</exception>
     public static TransformerConfig Read(string path) =>

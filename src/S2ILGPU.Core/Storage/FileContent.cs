@@ -9,7 +9,7 @@ internal static class FileContent
     /// <summary>Opens a file, a pipe or a device to read.</summary>
     /// <param name="path">The file; links are followed.</param>
     /// <param name="content">What it should hold, for messages, as in <c>a configuration</c>.</param>
-    /// <exception cref="FileNotFoundException">There is no such file, or it is a folder.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist or is a folder.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
     public static FileStream Open(string path, string content)
@@ -31,7 +31,7 @@ internal static class FileContent
     /// <param name="content">What it should hold, for messages, as in <c>a configuration</c>.</param>
     /// <param name="maxBytes">The most bytes that it may have.</param>
     /// <exception cref="InvalidDataException">The file is longer.</exception>
-    /// <exception cref="FileNotFoundException">There is no such file, or it is a folder.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist or is a folder.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
     public static byte[] Read(string path, string content, int maxBytes)

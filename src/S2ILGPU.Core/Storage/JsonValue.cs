@@ -26,7 +26,7 @@ internal readonly struct JsonValue
     /// <param name="maxBytes">The most bytes that it may have.</param>
     /// <param name="read">Turns the document into what is wanted.</param>
     /// <exception cref="InvalidDataException">As for <see cref="Parse"/>, or the file is longer.</exception>
-    /// <exception cref="FileNotFoundException">There is no such file, or it is a folder.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist or is a folder.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
     public static T Read<T>(string path, string content, int maxBytes, Func<JsonValue, T> read) =>
         Parse(FileContent.Read(path, content, maxBytes), path, read);

@@ -62,7 +62,7 @@ public sealed class SafetensorsFile : IDisposable
     /// <summary>Opens a file and checks its header against its length.</summary>
     /// <param name="path">The file.</param>
     /// <returns>The open file; dispose it to close it.</returns>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="InvalidDataException">The file is truncated, a pipe or a device, or its header is not what the
     /// format asks for: the message names the file, the tensor and the values.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>

@@ -58,7 +58,7 @@ public sealed class BytePairTokenizer
     /// <summary>Reads a Hugging Face <c>tokenizer.json</c> of a byte-level BPE tokenizer with GPT-2's
     /// splitting.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="InvalidDataException">The file is damaged, too large, or describes another kind of tokenizer;
     /// the message says what and where.</exception>
     public static BytePairTokenizer Load(string path) => new(TokenizerJsonReader.Read(path));

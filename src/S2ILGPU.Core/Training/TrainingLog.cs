@@ -52,7 +52,7 @@ public sealed class TrainingLog : IDisposable
     /// <param name="path">Path of the file.</param>
     /// <returns>The steps in ascending order. Left out are lines that do not hold a step, as an interruption or a full
     /// disk leaves them, and all but the last line of a step.</returns>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     public static IReadOnlyList<TrainingStep> Read(string path)
     {
         var steps = new SortedDictionary<int, TrainingStep>();

@@ -36,7 +36,7 @@ public static class TrainingState
 
     /// <summary>The options of a saved run.</summary>
     /// <param name="path">A file that <see cref="Save"/> wrote.</param>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="InvalidDataException">The file is not a training state.</exception>
     public static TrainingOptions ReadOptions(string path)
     {
@@ -59,7 +59,7 @@ public static class TrainingState
 
     /// <summary>The steps that a saved run has done.</summary>
     /// <param name="path">A file that <see cref="Save"/> wrote.</param>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="InvalidDataException">The file is not a training state.</exception>
     public static int ReadCompletedSteps(string path)
     {
@@ -70,7 +70,7 @@ public static class TrainingState
     /// <summary>Restores a trainer to the state of a file.</summary>
     /// <param name="path">A file that <see cref="Save"/> wrote.</param>
     /// <param name="trainer">A trainer of the same model and data; changed only when everything fits.</param>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="InvalidDataException">The file is not a training state, or it belongs to another model or other
     /// data.</exception>
     public static void Restore(string path, Trainer trainer)

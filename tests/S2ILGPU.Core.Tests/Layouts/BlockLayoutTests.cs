@@ -34,6 +34,39 @@ public sealed class BlockLayoutTests
     }
 
     [Fact]
+    public void Heads_are_alike_when_all_their_rows_are()
+    {
+        Assert.Equal([0, 0, 0, 0], LikeHeads(new DensePattern(4, 4, 16), tokens: 128));
+        Assert.Equal([0, 1, 2, 3], LikeHeads(new LocalStridePattern(4, 4, 16, localBlocks: 1, verticalStride: 4),
+            tokens: 512));
+        for (int round = 0; round < 20; round++)
+        {
+            var random = new RandomPatterns();
+            foreach (var pattern in random.OneOfEach())
+            {
+                int tokens = random.Below(RandomPatterns.MaxBlocks * pattern.BlockTokens + 1);
+                var layout = BlockLayout.Create(pattern, tokens, random.Below(tokens + 1));
+                for (int head = 0; head < layout.Heads; head++)
+                {
+                    int first = Enumerable.Range(0, head + 1).First(other => Rows(layout, other) == Rows(layout, head));
+                    Assert.True(layout.FirstHeadLike(head) == first, $"{pattern}, {tokens} tokens, {random.Seed}");
+                }
+            }
+        }
+
+        static int[] LikeHeads(AttentionPattern pattern, int tokens)
+        {
+            var layout = BlockLayout.Create(pattern, tokens);
+            return [.. Enumerable.Range(0, layout.Heads).Select(layout.FirstHeadLike)];
+        }
+
+        static string Rows(BlockLayout layout, int head) => string.Join('|', Enumerable
+            .Range(layout.FirstQueryBlock, layout.QueryBlocks).Select(row => RowText(layout.Row(head, row))));
+
+        static string RowText(BlockRow row) => string.Join(',', [.. row.Full, .. row.Partial]);
+    }
+
+    [Fact]
     public void More_blocks_than_an_array_holds_are_refused_before_they_fill_the_memory()
     {
         long before = GC.GetAllocatedBytesForCurrentThread();

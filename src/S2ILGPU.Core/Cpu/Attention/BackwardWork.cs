@@ -151,9 +151,8 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
             int head = keyValueHead * _group + h;
             long row = plan.FirstRow + (long)head * sequence.QueryCount;
             var queries = new BackwardQueries(
-                _query.Of(sequence.Batch, sequence.QueryStart - firstQuery, head, _headDim, RegisterKernels<T>.Height),
-                _outputGradient.Of(sequence.Batch, sequence.QueryStart - firstQuery, head, _headDim,
-                    RegisterKernels<T>.Height),
+                _query.Of<T>(sequence.Batch, sequence.QueryStart - firstQuery, head, _headDim),
+                _outputGradient.Of<T>(sequence.Batch, sequence.QueryStart - firstQuery, head, _headDim),
                 _shift + row, _delta + row, gradients + (long)h * sequence.QueryCount * _paddedDim, firstQuery);
             TokenWalk walk = Walk(sequence, head, tile, int.MaxValue),
                 secondWalk = Walk(sequence, head, tileEnd - 1, isPair ? int.MaxValue : 0);

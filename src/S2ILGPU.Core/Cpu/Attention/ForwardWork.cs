@@ -130,7 +130,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
     private TokenRows RowsOf(in HeadCopy heads, int s, in Sequence sequence, BlockLayout layout, int head) =>
         _arguments.Pages is { } pages
         ? new TokenRows(heads.Source, _headDim, layout.BlockTokens, pages.Row(s, head))
-        : heads.Of(sequence.Batch, sequence.KeyStart, head, _headDim, RegisterKernels<T>.Height);
+        : heads.Of<T>(sequence.Batch, sequence.KeyStart, head, _headDim);
 
     private TileResult FinalResult(in TileQueries queries) => new(
         (nint)_output.Row(queries.Batch, queries.FirstRow, queries.FirstHead), _output.TokenStride, _output.HeadStride,

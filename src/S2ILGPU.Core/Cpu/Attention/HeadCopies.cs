@@ -36,6 +36,12 @@ internal sealed unsafe class HeadCopies<T> : IParallelWork, IDisposable
 
     private int Ranges => (_tokens + TokensPerItem - 1) / TokensPerItem;
 
+    private nint TileStride => (nint)_tokens * Height + LineFloats;
+
+    private nint PackedHeadFloats => TileStride * ((_headDim + Height - 1) / Height);
+
+    private nint RowHeadFloats => (nint)_tokens * _headDim;
+
     /// <summary>How many heads to copy at a time: what the caches hold, but a unit of (batch, head) for every worker. 0
     /// when a head is too large.</summary>
     /// <param name="shape">Shape of the tensors.</param>
@@ -79,12 +85,6 @@ internal sealed unsafe class HeadCopies<T> : IParallelWork, IDisposable
 
     public void Dispose() => _scratch.Dispose();
 
-    private nint TileStride => (nint)_tokens * Height + LineFloats;
-
-    private nint PackedHeadFloats => TileStride * ((_headDim + Height - 1) / Height);
-
-    private nint RowHeadFloats => (nint)_tokens * _headDim;
-
     private long RowFloats(in HeadCopy copy) =>
         copy.CopiesRows ? ScratchMemory.Aligned((long)_batch * _heads.Count * RowHeadFloats) : 0;
 
@@ -124,10 +124,11 @@ internal struct HeadCopy(HeadTensor source)
     public bool Packs;
 
     /// <summary>The rows of a head of a sequence.</summary>
-    public readonly unsafe TokenRows Of(int batch, int start, int head, int headDim, int tileHeight) =>
+    public readonly unsafe TokenRows Of<T>(int batch, int start, int head, int headDim)
+        where T : unmanaged, ISimd<T> =>
         new(Rows.Address(batch, start, head), Rows, headDim)
         {
-            Packed = Packed.Exist ? (nint)(Packed.At(batch, head) + (nint)start * tileHeight) : 0,
+            Packed = Packed.Exist ? (nint)(Packed.At(batch, head) + (nint)start * RegisterKernels<T>.Height) : 0,
             PackedStride = Packed.TileStride,
         };
 }
