@@ -9,11 +9,12 @@ namespace S2ILGPU.Peers;
 /// <param name="IsJson">Whether the result is JSON in place of a table.</param>
 /// <param name="Threads">Threads of both sides; 0 for all processors.</param>
 /// <param name="Only">Measures only figures whose name holds this text; empty for all.</param>
+/// <param name="Minutes">Time after which no further figure begins; 0 for no limit.</param>
 internal sealed record PeerOptions(string Peer, bool IsQuick = false, bool IsJson = false, int Threads = 0,
-    string Only = "")
+    string Only = "", double Minutes = 0)
 {
     public const string Usage =
-        "usage: S2ILGPU.Peers (torch | onnx | llama) [--quick] [--json] [--threads N] [--only TEXT]";
+        "usage: S2ILGPU.Peers (torch | onnx | llama) [--quick] [--json] [--threads N] [--only TEXT] [--minutes X]";
 
     /// <summary>Rounds of attention and matrix products.</summary>
     public Rounds Rounds => IsQuick ? new Rounds(Least: 3, Most: 15, Seconds: 1)
@@ -40,6 +41,9 @@ internal sealed record PeerOptions(string Peer, bool IsQuick = false, bool IsJso
                 (options, i) = (options with { Threads = threads }, i + 1);
             else if (argument is "--only" && next.Length > 0)
                 (options, i) = (options with { Only = next }, i + 1);
+            else if (argument is "--minutes"
+                && double.TryParse(next, NumberStyles.Float, CultureInfo.InvariantCulture, out double minutes))
+                (options, i) = (options with { Minutes = minutes }, i + 1);
             else if (argument is "--quick")
                 options = options with { IsQuick = true };
             else if (argument is "--json")

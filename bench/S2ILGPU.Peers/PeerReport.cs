@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -25,6 +26,8 @@ internal sealed class PeerReport(string peer, CpuEngine engine, PeerOptions opti
     private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private readonly List<PeerFigure> _figures = [];
+    private readonly List<string> _leftOut = [];
+    private readonly long _began = Stopwatch.GetTimestamp();
 
     public PeerOptions Options => options;
 
@@ -33,8 +36,17 @@ internal sealed class PeerReport(string peer, CpuEngine engine, PeerOptions opti
     /// <summary>Name and version of the peer, with its threads; set by the peer once its library is loaded.</summary>
     public string Version { get; set; } = "";
 
-    /// <summary>Whether a figure is asked for.</summary>
-    public bool Wants(string name) => name.Contains(options.Only, StringComparison.OrdinalIgnoreCase);
+    /// <summary>Whether a figure is asked for, and there is time for it.</summary>
+    public bool Wants(string name)
+    {
+        if (!name.Contains(options.Only, StringComparison.OrdinalIgnoreCase))
+            return false;
+        if (options.Minutes == 0 || Stopwatch.GetElapsedTime(_began).TotalMinutes < options.Minutes)
+            return true;
+        if (!_leftOut.Contains(name))
+            _leftOut.Add(name);
+        return false;
+    }
 
     /// <summary>Calls the peer's and ours in turn and adds one figure per variant of ours.</summary>
     public void Compare(string name, Action peers, params OurVariant[] ours) =>
@@ -67,6 +79,8 @@ internal sealed class PeerReport(string peer, CpuEngine engine, PeerOptions opti
             text.AppendLine(CultureInfo.InvariantCulture,
                 $"| {figure.Name} | {figure.Ours} | {figure.OursMs:#,0.00} | {figure.PeerMs:#,0.00} | "
                 + $"{figure.Ratio:0.00}x | {figure.Spread:0.00} | {figure.Error:0.0e+0} | {figure.Note} |");
+        foreach (string name in _leftOut)
+            text.AppendLine().AppendLine($"left out, the time was over: {name}");
         return text.ToString();
     }
 
@@ -79,6 +93,7 @@ internal sealed class PeerReport(string peer, CpuEngine engine, PeerOptions opti
         dotnet = Environment.Version.ToString(),
         quick = options.IsQuick,
         figures = _figures,
+        leftOut = _leftOut,
     }, s_json) + "\n";
 
     private string Title() => $"{engine.Name} against {Version}, .NET {Environment.Version}, in turn in one process";

@@ -1,7 +1,7 @@
-"""Times PyTorch's attention on the shapes of `s2 bench attention`: dense by SDPA, dense and sparse by FlexAttention,
-one query per sequence by SDPA.
+"""Times other implementations of attention on the shapes of `s2 bench attention`: PyTorch's SDPA and FlexAttention,
+and FlashAttention, DKernel and FlashInfer where they are installed.
 
-    python3 attention_peers.py [--shapes OURS.json] [--device cuda|cpu] [--quick] [--minutes 8] [--out PEERS.json]
+    python3 attention_peers.py --device cuda|cpu [--shapes OURS.json] [--quick] [--minutes 8] [--out PEERS.json]
 
 OURS.json is what `s2 bench attention --out` wrote; without it, a list of shapes of its own. Prints (or writes) one JSON
 object with the keys of our own file, and "peer" and "version" in every entry: {"device": ..., "date": ..., "entries":
@@ -9,10 +9,10 @@ object with the keys of our own file, and "peer" and "version" in every entry: {
 What the installed version cannot do is left out, with the reason in the notes. `s2 bench compare OURS.json PEERS.json`
 joins both. Exits with code 3 when PyTorch is not installed.
 
-Peers: sdpa-flash, sdpa-cudnn, sdpa-mem-efficient (GPUs), sdpa (CPUs), flex and flex-64 (FlexAttention, compiled, its
-mask in blocks of 128 and of 64; the token mask is the same), eager (softmax(Q K^T) V, where its scores fit into a
-gigabyte). FlexAttention compiles every shape anew, so it comes last and ends when the minutes are over. The work
-"forward+backward" is a forward pass with gradients recorded and the backward pass after it.
+Peers: sdpa-flash, sdpa-cudnn, sdpa-mem-efficient (GPUs), sdpa (CPUs), flash-attn and flashinfer (dense), dkernel (our
+patterns), flex and flex-64 (FlexAttention, compiled, its mask in blocks of 128 and of 64; the token mask is the same),
+eager (softmax(Q K^T) V, where its scores fit into a gigabyte). What is compiled for every shape anew comes last and
+ends when the minutes are over. The work "backward" is the backward pass alone, its forward pass done before.
 """
 
 import argparse
@@ -93,7 +93,7 @@ def kept_flops(shape):
     kept = kept_blocks(shape)
     if shape["work"] == "decode":
         kept = kept[:, -1:]
-    products = {"forward": 4, "decode": 4, "forward+backward": 14}[shape["work"]]
+    products = {"forward": 4, "decode": 4, "backward": 10}[shape["work"]]
     rows = 1 if shape["work"] == "decode" else BLOCK
     group = shape["heads"] // shape["kvHeads"]
     return float(int(kept.sum()) * products * rows * BLOCK * shape["headDim"] * group * shape["sequences"])
@@ -220,6 +220,10 @@ def block_mask(shape, device, block):
 @functools.lru_cache(maxsize=None)
 def compiled_flex():
     from torch.nn.attention.flex_attention import flex_attention
+    # A backward pass is timed many times over one forward pass, so it may not take over the forward pass's memory.
+    with contextlib.suppress(ImportError, AttributeError):
+        import torch._functorch.config
+        torch._functorch.config.donated_buffer = False
     return torch.compile(flex_attention, dynamic=False)  # sizes are constants: the fastest code
 
 
@@ -258,13 +262,90 @@ def eager(shape, query, key, value):
     return attend
 
 
+# ---- libraries of their own; they take [B, N, heads, D] ----
+
+def token_order(*tensors):
+    """[B, heads, N, D] as [B, N, heads, D] in memory; gradients go to the copies."""
+    return [x.detach().transpose(1, 2).contiguous().requires_grad_(x.requires_grad) for x in tensors]
+
+
+def flash_attn(shape, query, key, value):
+    try:
+        from flash_attn import flash_attn_func, flash_attn_with_kvcache
+    except ImportError:
+        raise Unsupported("flash_attn is not installed")
+    if shape["pattern"] != DENSE:
+        raise Unsupported("")
+    query, key, value = token_order(query, key, value)
+    if shape["work"] == "decode":
+        return lambda: flash_attn_with_kvcache(query, key, value, causal=True)
+    return Attend(lambda: flash_attn_func(query, key, value, causal=True), (query, key, value))
+
+
+def flashinfer(shape, query, key, value):
+    try:
+        import flashinfer
+    except ImportError:
+        raise Unsupported("flashinfer is not installed")
+    if shape["pattern"] != DENSE or shape["work"] == "backward":
+        raise Unsupported("")
+    query, key, value = token_order(query, key, value)
+    if shape["work"] == "forward":
+        query, key, value = query[0], key[0], value[0]
+        return lambda: flashinfer.single_prefill_with_kv_cache(query, key, value, causal=True)
+    page = 16
+    sequences, tokens, kv_heads, head_dim = key.shape
+    if tokens % page:
+        raise Unsupported(f"{tokens} tokens are not whole pages of {page}")
+    pages = tokens // page
+    wrapper = flashinfer.BatchDecodeWithPagedKVCacheWrapper(
+        torch.empty(128 << 20, dtype=torch.uint8, device=key.device), "NHD")
+    integers = functools.partial(torch.tensor, dtype=torch.int32, device=key.device)
+    order = torch.randperm(sequences * pages, device=key.device).int()  # as after a while of serving
+    wrapper.plan(integers([pages * s for s in range(sequences + 1)]), order, integers([page] * sequences),
+                 shape["heads"], kv_heads, head_dim, page, q_data_type=query.dtype, kv_data_type=key.dtype)
+    cache = tuple(x.reshape(sequences * pages, page, kv_heads, head_dim) for x in (key, value))
+    rows = query[:, 0]
+    return lambda: wrapper.run(rows, cache)
+
+
+def dkernel(shape, query, key, value):
+    try:
+        from dkernel import LocalStrideSparseAttention
+    except ImportError:
+        raise Unsupported("dkernel is not installed")
+    local, stride = local_stride(shape["pattern"])
+    if shape["pattern"] == DENSE or shape["work"] == "decode":
+        raise Unsupported("")
+    query, key, value = token_order(query, key, value)
+    attention = LocalStrideSparseAttention(shape["heads"], shape["tokens"], BLOCK, local, stride,
+                                           num_kv_heads=shape["kvHeads"], seq_dim=1)
+    attention.to(query.device)
+    return Attend(lambda: attention(query, key, value), (query, key, value))
+
+
+class Attend:
+    """Attention over tensors other than the inputs that were given: its gradients go to these."""
+
+    def __init__(self, run, inputs):
+        self.run, self.inputs = run, inputs
+
+    def __call__(self):
+        return self.run()
+
+
 def peers_of(device):
     if device == "cpu":
         return {"sdpa": sdpa, "flex": flex, "eager": eager}
     backends = {"sdpa-flash": "FLASH_ATTENTION", "sdpa-cudnn": "CUDNN_ATTENTION",
                 "sdpa-mem-efficient": "EFFICIENT_ATTENTION"}
     return {**{name: functools.partial(sdpa, backend=backend) for name, backend in backends.items()},
-            "flex": flex, "flex-64": functools.partial(flex, block=64), "eager": eager}
+            "flash-attn": flash_attn, "flashinfer": flashinfer, "eager": eager,
+            "dkernel": dkernel, "flex": flex, "flex-64": functools.partial(flex, block=64)}
+
+
+def is_compiled_per_shape(name):
+    return name.startswith("flex") or name == "dkernel"
 
 
 # ---- the run ----
@@ -278,29 +359,30 @@ def inputs_of(shape, device, needs_gradient):
 
 
 def timed(peer, shape, device, patience):
-    has_backward = shape["work"] == "forward+backward"
+    has_backward = shape["work"] == "backward"
     inputs = inputs_of(shape, device, has_backward)
     attend = peer(shape, *inputs)
     if not has_backward:
         with torch.no_grad():
             return median_milliseconds(attend, device, patience)
-    gradient = torch.randn_like(inputs[0])
+    output = attend()
+    gradient = torch.randn_like(output)
+    targets = getattr(attend, "inputs", inputs)
 
-    def train():
-        for tensor in inputs:
+    def backward():
+        for tensor in targets:
             tensor.grad = None
-        attend().backward(gradient)
-    return median_milliseconds(train, device, patience)
+        output.backward(gradient, retain_graph=True)
+    return median_milliseconds(backward, device, patience)
 
 
 def measure(shapes, device, patience, seconds, log):
     entries, notes, broken = [], [], set()
-    shapes = [{**shape, "work": "forward+backward"} if shape["work"] == "backward" else shape for shape in shapes]
     start = time.perf_counter()
     for is_compiled in (False, True):
         for shape in sorted(shapes, key=urgency) if is_compiled else shapes:
             for name, peer in peers_of(device).items():
-                if name.startswith("flex") == is_compiled and (name, shape["work"], shape["headDim"]) not in broken:
+                if is_compiled_per_shape(name) == is_compiled and (name, shape["work"], shape["headDim"]) not in broken:
                     if is_compiled and time.perf_counter() - start > seconds:
                         note(notes, f"{name}: no time left for {describe(shape)}")
                         continue
@@ -354,7 +436,7 @@ def release(device):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--shapes", help="what s2 bench attention wrote; default: shapes of its own")
-    parser.add_argument("--device", choices=["cuda", "cpu"], help="default: cuda where there is one")
+    parser.add_argument("--device", choices=["cuda", "cpu"], required=True)
     parser.add_argument("--quick", action="store_true", help="fewer shapes of its own, less patience")
     parser.add_argument("--out", help="file for the JSON; default: standard output")
     parser.add_argument("--minutes", type=float, default=8,
@@ -363,7 +445,7 @@ def main():
     if torch is None:
         print("error: PyTorch is not installed", file=sys.stderr)
         return NOT_INSTALLED
-    device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = arguments.device
     if device == "cuda" and not torch.cuda.is_available():
         print("error: PyTorch finds no CUDA device", file=sys.stderr)
         return 1

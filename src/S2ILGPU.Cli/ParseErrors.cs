@@ -9,7 +9,15 @@ internal static class ParseErrors
 {
     /// <summary>The first thing to mend, unknown words before what is missing because of them; null when all is
     /// well.</summary>
-    public static string? Find(ParseResult parsed) => parsed.Errors.Count > 0 ? Explain(parsed) : Empty(parsed);
+    public static string? Find(ParseResult parsed) =>
+        MistypedOption(parsed) is { } option ? Unknown(parsed, parsed.CommandResult.Command, option)
+        : parsed.Errors.Count > 0 ? Explain(parsed) : Empty(parsed);
+
+    // One that was taken for the argument of a command that has one. Behind -- stands what is no option.
+    private static string? MistypedOption(ParseResult parsed) =>
+        parsed.Tokens.Any(token => token.Type == TokenType.DoubleDash) ? null
+        : parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens)
+            .Select(token => token.Value).FirstOrDefault(word => word.StartsWith("--", StringComparison.Ordinal));
 
     // No path and no name is empty; a prompt may be.
     private static string? Empty(ParseResult parsed) => parsed.CommandResult.Children
@@ -59,11 +67,15 @@ internal static class ParseErrors
                     + string.Join(", ", command.Subcommands.Select(c => c.Name));
         string[] owners = [.. Related(command).Where(c => c.Options.Any(o => o.Name == word)).Select(NameOf)];
         if (owners.Length > 0)
-            return $"{word} is an option of {string.Join(" and ", owners)}, and goes after that name";
+            return $"{word} is an option of {List(owners)}, and goes after that name";
         if (Nearest(word, command.Options.Select(o => o.Name)) is { } option)
             return $"{name} has no option '{word}'; did you mean '{option}'?";
         return $"{name} has no option '{word}'; {name} --help lists them";
     }
+
+    // a, b and c
+    private static string List(string[] names) =>
+        names.Length == 1 ? names[0] : $"{string.Join(", ", names[..^1])} and {names[^1]}";
 
     // Where an option may belong that is unknown here: below this command, and beside it in a group.
     private static IEnumerable<Command> Related(Command command)

@@ -60,25 +60,28 @@ public sealed class IlgpuDevices : IDeviceProvider
         if (ReasonUnavailable(id, RuntimeFeature.IsDynamicCodeSupported) is { } reason)
             throw new NotSupportedException(reason);
         foreach (var (info, device) in s_found.Value)
-        {
-            if (!string.Equals(info.Id, id, StringComparison.OrdinalIgnoreCase))
-                continue;
-            var context = Context.Create(builder => builder.Optimize(OptimizationLevel.O2).EnableAlgorithms()
-                .TensorCores());
-            try
-            {
-                var accelerator = device.CreateAccelerator(context);
-                return new IlgpuEngine(accelerator, null, MayUseTensorCores(device),
-                    new OwnedAccelerator(context, accelerator), memoryLimitBytes);
-            }
-            catch
-            {
-                context.Dispose();
-                throw;
-            }
-        }
+            if (string.Equals(info.Id, id, StringComparison.OrdinalIgnoreCase))
+                return CreateEngine(device, MayUseTensorCores(device), memoryLimitBytes);
         throw new ArgumentException(
             $"unknown device '{id}'; there are {string.Join(", ", Usable(s_found.Value).Select(info => info.Id))}");
+    }
+
+    /// <summary>An engine of its own context on a device.</summary>
+    internal static IlgpuEngine CreateEngine(Device device, bool mayUseTensorCores, long? memoryLimitBytes = null)
+    {
+        var context = Context.Create(builder => builder.Optimize(OptimizationLevel.O2).EnableAlgorithms()
+            .TensorCores());
+        try
+        {
+            var accelerator = device.CreateAccelerator(context);
+            return new IlgpuEngine(accelerator, null, mayUseTensorCores, new OwnedAccelerator(context, accelerator),
+                memoryLimitBytes);
+        }
+        catch
+        {
+            context.Dispose();
+            throw;
+        }
     }
 
     /// <summary>What <see cref="IlgpuEngine.Notes"/> of a new engine on a device would say, without making

@@ -8,8 +8,8 @@ public sealed partial class IlgpuEngine
 {
     private readonly DeviceAttention _attention;
 
-    /// <summary>Whether attention on 16-bit tensors runs on tensor cores where there is a kernel for it: head dims 64,
-    /// 96, 128 and 256.</summary>
+    /// <summary>Whether attention on 16-bit tensors runs on tensor cores where there is a kernel for it (head dims 64,
+    /// 80, 96, 112, 128, 192 and 256), and matrix products of two bf16 or two fp16 matrices.</summary>
     /// <remarks>True when the context was created with <see cref="Devices.IlgpuContexts.WithTensorCores"/> and the
     /// device is a CUDA device of compute capability 8.0 or later; or a CPU device of one multiprocessor, warps of 32
     /// and groups of 256 threads, which runs the same kernels for tests. Otherwise 16-bit attention is computed by

@@ -2,6 +2,7 @@ using ILGPU;
 using S2ILGPU.Engines;
 using S2ILGPU.Kernels;
 using S2ILGPU.Kernels.Elementwise;
+using S2ILGPU.Memory;
 using S2ILGPU.Queue;
 using S2ILGPU.Tensors;
 
@@ -14,23 +15,26 @@ public sealed partial class IlgpuEngine
     {
         ShapeException.ThrowUnless(nameof(Add), nameof(b), b, a.Shape);
         ShapeException.ThrowUnless(nameof(Add), nameof(sum), sum, a.Shape);
-        _queue.LaunchElements(new AddOperation { A = _tensors.Floats(a), B = _tensors.Floats(b),
-            Sum = _tensors.Floats(sum) });
+        var type = a.ElementType;
+        _queue.LaunchRows(type, new AddOperation { A = FlatOf(a, type), B = FlatOf(b, type),
+            Sum = FlatOf(sum, type) });
     }
 
     /// <inheritdoc/>
     public void AddScaled(Tensor x, float factor, Tensor accumulator)
     {
         ShapeException.ThrowUnless(nameof(AddScaled), nameof(accumulator), accumulator, x.Shape);
-        _queue.LaunchElements(new AddScaledOperation { X = _tensors.Floats(x), Factor = factor,
-            Accumulator = _tensors.Floats(accumulator) });
+        var type = x.ElementType;
+        _queue.LaunchRows(type, new AddScaledOperation { X = FlatOf(x, type), Factor = factor,
+            Accumulator = FlatOf(accumulator, type) });
     }
 
     /// <inheritdoc/>
     public void Gelu(Tensor x, Tensor y)
     {
         ShapeException.ThrowUnless(nameof(Gelu), nameof(y), y, x.Shape);
-        _queue.LaunchElements(new GeluOperation { X = _tensors.Floats(x), Y = _tensors.Floats(y) });
+        var type = x.ElementType;
+        _queue.LaunchRows(type, new GeluOperation { X = FlatOf(x, type), Y = FlatOf(y, type) });
     }
 
     /// <inheritdoc/>
@@ -40,12 +44,12 @@ public sealed partial class IlgpuEngine
             return;
         ShapeException.ThrowUnless(nameof(GeluBackward), nameof(dy), dy, x.Shape);
         ShapeException.ThrowUnless(nameof(GeluBackward), nameof(dx), dx.Tensor, x.Shape);
-        _queue.LaunchElements(new GeluBackwardOperation
+        var type = x.ElementType;
+        _queue.LaunchRows(type, new GeluBackwardOperation
         {
-            X = _tensors.Floats(x),
-            OutputGradient = _tensors.Floats(dy),
-            Gradient = _tensors.Floats(dx.Tensor),
-            Accumulate = dx.Accumulate ? 1 : 0,
+            X = FlatOf(x, type),
+            OutputGradient = FlatOf(dy, type),
+            Gradient = TargetOf(FlatOf(dx.Tensor, type), dx.Accumulate),
         });
     }
 
@@ -54,9 +58,9 @@ public sealed partial class IlgpuEngine
     {
         ShapeException.ThrowUnless(nameof(SwiGlu), nameof(up), up, gate.Shape);
         ShapeException.ThrowUnless(nameof(SwiGlu), nameof(y), y, gate.Shape);
-        var (rows, columns) = Extents(y);
-        _queue.LaunchRows(new SwiGluOperation { Gate = RowsOf(gate), Up = RowsOf(up), Y = RowsOf(y), Rows = rows,
-            Columns = columns });
+        var type = gate.ElementType;
+        _queue.LaunchRows(type, new SwiGluOperation { Gate = RowsOf(gate, type), Up = RowsOf(up, type),
+            Y = RowsOf(y, type), Rows = Extents(y).Rows });
     }
 
     /// <inheritdoc/>
@@ -66,16 +70,46 @@ public sealed partial class IlgpuEngine
         ShapeException.ThrowUnless(nameof(SwiGluBackward), nameof(dy), dy, gate.Shape);
         CheckTarget(nameof(SwiGluBackward), nameof(dgate), dgate, gate.Shape);
         CheckTarget(nameof(SwiGluBackward), nameof(dup), dup, gate.Shape);
-        var (rows, columns) = Extents(dy);
-        _queue.LaunchRows(new SwiGluBackwardOperation
+        var type = gate.ElementType;
+        _queue.LaunchRows(type, new SwiGluBackwardOperation
         {
-            Gate = RowsOf(gate),
-            Up = RowsOf(up),
-            OutputGradient = RowsOf(dy),
-            GateGradient = TargetOf(dgate),
-            UpGradient = TargetOf(dup),
-            Rows = rows,
-            Columns = columns,
+            Gate = RowsOf(gate, type),
+            Up = RowsOf(up, type),
+            OutputGradient = RowsOf(dy, type),
+            GateGradient = TargetOf(dgate, type),
+            UpGradient = TargetOf(dup, type),
+            Rows = Extents(dy).Rows,
+        });
+    }
+
+    /// <inheritdoc/>
+    public void Gegelu(Tensor gate, Tensor up, float limit, Tensor y)
+    {
+        ShapeException.ThrowUnless(nameof(Gegelu), nameof(up), up, gate.Shape);
+        ShapeException.ThrowUnless(nameof(Gegelu), nameof(y), y, gate.Shape);
+        var type = gate.ElementType;
+        _queue.LaunchRows(type, new GegeluOperation { Gate = RowsOf(gate, type), Up = RowsOf(up, type), Limit = limit,
+            Y = RowsOf(y, type), Rows = Extents(y).Rows });
+    }
+
+    /// <inheritdoc/>
+    public void GegeluBackward(Tensor gate, Tensor up, float limit, Tensor dy, GradientTarget dgate,
+        GradientTarget dup)
+    {
+        ShapeException.ThrowUnless(nameof(GegeluBackward), nameof(up), up, gate.Shape);
+        ShapeException.ThrowUnless(nameof(GegeluBackward), nameof(dy), dy, gate.Shape);
+        CheckTarget(nameof(GegeluBackward), nameof(dgate), dgate, gate.Shape);
+        CheckTarget(nameof(GegeluBackward), nameof(dup), dup, gate.Shape);
+        var type = gate.ElementType;
+        _queue.LaunchRows(type, new GegeluBackwardOperation
+        {
+            Gate = RowsOf(gate, type),
+            Up = RowsOf(up, type),
+            Limit = limit,
+            OutputGradient = RowsOf(dy, type),
+            GateGradient = TargetOf(dgate, type),
+            UpGradient = TargetOf(dup, type),
+            Rows = Extents(dy).Rows,
         });
     }
 
@@ -121,14 +155,41 @@ public sealed partial class IlgpuEngine
         return (checked((int)rows), columns);
     }
 
-    private RowView RowsOf(Tensor tensor)
+    // Rows of adjacent elements, any row stride.
+    private RowView RowsOf(Tensor tensor, ElementType type = ElementType.Float32)
     {
-        var rows = _tensors.Rows(tensor);
-        long extent = rows.Count == 0 || rows.Columns == 0 ? 0 : (rows.Count - 1) * rows.Stride + rows.Columns;
-        return new RowView { Data = rows.Words.Cast<float>().SubView(rows.Offset, extent), Stride = rows.Stride };
+        var rows = _tensors.Rows(tensor, type);
+        return new RowView
+        {
+            Words = rows.Words,
+            Offset = rows.Offset,
+            Stride = rows.Stride,
+            Columns = rows.Columns,
+            IsAligned = IsAligned(rows) ? 1 : 0,
+        };
     }
 
-    private RowTarget TargetOf(GradientTarget target) => target.Tensor is { } tensor
-        ? new RowTarget { Rows = RowsOf(tensor), IsNeeded = 1, Accumulate = target.Accumulate ? 1 : 0 }
-        : default;
+    // A contiguous tensor as one row.
+    private RowView FlatOf(Tensor tensor, ElementType type)
+    {
+        if (tensor.ElementType != type || !tensor.IsContiguous)
+            throw new ArgumentException(
+                $"expected a contiguous {type} tensor, got {tensor}{(tensor.IsContiguous ? "" : ", strided")}");
+        return new RowView
+        {
+            Words = _tensors.Words(tensor),
+            Offset = tensor.OffsetElements,
+            Columns = tensor.Count,
+            IsAligned = tensor.OffsetElements % Quad.Count == 0 ? 1 : 0,
+        };
+    }
+
+    private static bool IsAligned(in DeviceRows rows) =>
+        rows.Offset % Quad.Count == 0 && (rows.Count <= 1 || rows.Stride % Quad.Count == 0);
+
+    private RowTarget TargetOf(GradientTarget target, ElementType type = ElementType.Float32) =>
+        target.Tensor is { } tensor ? TargetOf(RowsOf(tensor, type), target.Accumulate) : default;
+
+    private static RowTarget TargetOf(in RowView rows, bool accumulate) =>
+        new() { Rows = rows, IsNeeded = 1, Accumulate = accumulate ? 1 : 0 };
 }

@@ -3,6 +3,7 @@ using S2ILGPU.Engines;
 using S2ILGPU.Kernels;
 using S2ILGPU.Kernels.MatMul;
 using S2ILGPU.Memory;
+using S2ILGPU.Products;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU;
@@ -13,10 +14,15 @@ public sealed partial class IlgpuEngine
     // read B.
     private const int MaxVectors = 8;
 
+    private readonly TensorCoreProducts _products;
+
+    /// <summary>Which kernels products of 16-bit matrices use.</summary>
+    internal TensorCoreProducts Products => _products;
+
     /// <inheritdoc/>
     public void MatMul(in MatMulArguments arguments)
     {
-        var (a, b, c, transposeA, transposeB, _) = arguments;
+        var (a, b, c, transposeA, transposeB, accumulate) = arguments;
         if (a.Shape.Rank != 2 || b.Shape.Rank != 2 || c.Shape.Rank != 2)
             throw new ShapeException(nameof(MatMul), "A, B, C", "matrices", $"{a.Shape}, {b.Shape}, {c.Shape}");
         int rows = c.Shape[0], columns = c.Shape[1], steps = a.Shape[transposeA ? 0 : 1];
@@ -24,38 +30,71 @@ public sealed partial class IlgpuEngine
             : new Shape(rows, steps));
         ShapeException.ThrowUnless(nameof(MatMul), "B", b, transposeB ? new Shape(columns, steps)
             : new Shape(steps, columns));
-        if (transposeB && b.ElementType == ElementType.BFloat16)
-            Multiply<StoredBFloat16>(arguments, steps);
-        else
-            Multiply<StoredSingle>(arguments, steps);
-    }
-
-    private void Multiply<TStored>(in MatMulArguments a, int steps) where TStored : struct, IStoredElement
-    {
-        int rows = a.C.Shape[0], columns = a.C.Shape[1];
-        var product = new ProductArguments<TStored>
+        if (_products.TryMultiply(arguments))
+            return;
+        var product = new ProductArguments
         {
-            A = Operand<StoredSingle>(_tensors.Rows(a.A), rows, steps, a.TransposeA),
-            B = Operand<TStored>(a.TransposeB ? WeightRows(a.B) : _tensors.Rows(a.B), columns, steps, !a.TransposeB),
-            C = TargetOf(new GradientTarget(a.C, a.Accumulate)),
+            A = Operand(a, rows, steps, transposeA),
+            B = Operand(b, columns, steps, !transposeB),
+            C = TargetOf(new GradientTarget(c, accumulate), c.ElementType),
         };
-        if (rows <= MaxVectors && a.TransposeB && !a.TransposeA)
-            _queue.Launch(DotProducts.Run, new Index3D(checked(rows * columns), 1, 1),
-                _queue.RowThreads(steps), product);
+        var kernels = ProductKernels.Of(a.ElementType, b.ElementType, c.ElementType);
+        if (rows <= MaxVectors && transposeB && !transposeA)
+            _queue.Launch(kernels.Dots, new Index3D(checked(rows * columns), 1, 1), _queue.RowThreads(steps), product);
         else
-            _queue.Launch(ProductTile.Run, new Index3D(Tiles(columns), Tiles(rows), 1), ProductTile.Threads, product);
+            _queue.Launch(kernels.Tile, new Index3D(Tiles(columns), Tiles(rows), 1), ProductTile.Threads, product);
     }
 
     private static int Tiles(int lanes) => (lanes + ProductTile.Lanes - 1) / ProductTile.Lanes;
 
-    private static MatrixOperand<TStored> Operand<TStored>(in DeviceRows rows, int lanes, int steps, bool isTransposed)
-        where TStored : struct, IStoredElement => new()
+    private MatrixOperand Operand(Tensor matrix, int lanes, int steps, bool isTransposed)
     {
-        Words = rows.Words,
-        Offset = rows.Offset,
-        Lanes = lanes,
-        Steps = steps,
-        Lane = isTransposed ? 1 : rows.Stride,
-        Step = isTransposed ? rows.Stride : 1,
-    };
+        var rows = _tensors.Rows(matrix, matrix.ElementType);
+        return new MatrixOperand
+        {
+            Words = rows.Words,
+            Offset = rows.Offset,
+            Lanes = lanes,
+            Steps = steps,
+            Lane = isTransposed ? 1 : rows.Stride,
+            Step = isTransposed ? rows.Stride : 1,
+            IsAligned = IsAligned(rows) ? 1 : 0,
+        };
+    }
+
+    // The kernels for three element types.
+    private readonly record struct ProductKernels(Action<ProductArguments> Tile, Action<ProductArguments> Dots)
+    {
+        public static ProductKernels Of(ElementType a, ElementType b, ElementType c) => a switch
+        {
+            ElementType.Float32 => Of<StoredSingle>(b, c),
+            ElementType.BFloat16 => Of<StoredBFloat16>(b, c),
+            ElementType.Float16 => Of<StoredHalf>(b, c),
+            _ => throw Unsupported(a),
+        };
+
+        private static ProductKernels Of<TA>(ElementType b, ElementType c) where TA : struct, IStoredElement => b switch
+        {
+            ElementType.Float32 => Of<TA, StoredSingle>(c),
+            ElementType.BFloat16 => Of<TA, StoredBFloat16>(c),
+            ElementType.Float16 => Of<TA, StoredHalf>(c),
+            _ => throw Unsupported(b),
+        };
+
+        private static ProductKernels Of<TA, TB>(ElementType c) where TA : struct, IStoredElement
+            where TB : struct, IStoredElement => c switch
+        {
+            ElementType.Float32 => Of<TA, TB, StoredSingle>(),
+            ElementType.BFloat16 => Of<TA, TB, StoredBFloat16>(),
+            ElementType.Float16 => Of<TA, TB, StoredHalf>(),
+            _ => throw Unsupported(c),
+        };
+
+        private static ProductKernels Of<TA, TB, TC>() where TA : struct, IStoredElement
+            where TB : struct, IStoredElement where TC : struct, IStoredElement =>
+            new(ProductTile.Run<TA, TB, TC>, DotProducts.Run<TA, TB, TC>);
+
+        private static ArgumentException Unsupported(ElementType type) =>
+            new($"{nameof(MatMul)}: matrices are Float32, BFloat16 or Float16, not {type}");
+    }
 }

@@ -140,11 +140,11 @@ public sealed partial class IlgpuEngine
 
     private static void CheckPages(Tensor source, Tensor pages, PageTable table, SequenceBatch sequences)
     {
-        if (source.Shape.Rank != 4 || pages.Shape.Rank != 3 || source.Shape[3] != pages.Shape[2]
-            || source.Shape[2] != table.KeyValueHeads || (pages.Shape[2] > 1 && pages.Stride(2) != 1))
+        if (source.Shape.Rank != 4 || pages.Shape.Rank != 3 || source.Shape[2] != table.KeyValueHeads
+            || !PageRows.Fit(pages, source.Shape[3]))
             throw new ShapeException(nameof(WritePages), nameof(pages),
-                $"[P, blockTokens, D] with adjacent D for rows [B, T, {table.KeyValueHeads}, D] {source.Shape}",
-                pages.Shape.ToString());
+                $"{PageRows.Expected(pages.ElementType)} for rows [B, T, {table.KeyValueHeads}, D] {source.Shape}",
+                pages.ToString());
         if (sequences.Sequences.Length > table.Sequences || sequences.MaxKeyCount > (long)table.MaxBlocks
             * pages.Shape[1])
             throw new ArgumentException(
@@ -160,6 +160,9 @@ public sealed partial class IlgpuEngine
         (ElementType.Float32, ElementType.Float16) => PagesKernel.Write<StoredSingle, StoredHalf>,
         (ElementType.BFloat16, ElementType.BFloat16) => PagesKernel.Write<StoredBFloat16, StoredBFloat16>,
         (ElementType.Float16, ElementType.Float16) => PagesKernel.Write<StoredHalf, StoredHalf>,
+        (ElementType.Float32, ElementType.Int8) => PagesKernel.WriteInt8<StoredSingle>,
+        (ElementType.BFloat16, ElementType.Int8) => PagesKernel.WriteInt8<StoredBFloat16>,
+        (ElementType.Float16, ElementType.Int8) => PagesKernel.WriteInt8<StoredHalf>,
         _ => throw new ArgumentException(
             $"{nameof(WritePages)}: no conversion from {source.ElementType} to pages of {pages.ElementType}"),
     };

@@ -1,6 +1,8 @@
 using ILGPU;
 using S2ILGPU.Engines;
+using S2ILGPU.Kernels;
 using S2ILGPU.Kernels.Optimizer;
+using S2ILGPU.Queue;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU;
@@ -10,17 +12,19 @@ public sealed partial class IlgpuEngine
     /// <inheritdoc/>
     /// <remarks>A sum of float32 squares that keeps what its additions round away: about double precision, on devices
     /// without doubles too.</remarks>
-    public unsafe void SumOfSquares(Tensor x, Tensor result, bool accumulate)
+    public unsafe void SumOfSquares(IReadOnlyList<Tensor> tensors, Tensor result)
     {
         CheckCount(nameof(SumOfSquares), nameof(result), result, 1);
-        var (values, total) = (_tensors.Floats(x), _tensors.Floats(result));
-        var (groups, threads) = _queue.ElementGroups(Math.Max(1, x.Count));
+        ArrayView<float>[] inputs = [.. tensors.Where(x => x.Count > 0).Select(_tensors.Floats)];
+        int groups = inputs.Sum(x => Groups(x.Length, SumOfSquaresKernel.Chunk));
         var scratch = _queue.Memory.Rent((long)groups * sizeof(CompensatedSum));
         var partials = scratch.Words.Cast<CompensatedSum>().SubView(0, groups);
-        _queue.Launch(SumOfSquaresKernel.Partials, new Index3D(groups, 1, 1), threads,
-            new SumOfSquaresArguments { X = values, Partials = partials });
-        _queue.Launch(SumOfSquaresKernel.Total, new Index3D(1, 1, 1), SumOfSquaresKernel.TotalThreads,
-            new TotalArguments { Partials = partials, Result = total, Accumulate = accumulate ? 1 : 0 });
+        if (_queue.TakesLargeArguments)
+            LaunchPartials<ThirtyTwo<ArrayView<float>>>(inputs, partials);
+        else
+            LaunchPartials<Four<ArrayView<float>>>(inputs, partials);
+        _queue.Launch(SumOfSquaresKernel.Total, new Index3D(1, 1, 1), _queue.ElementThreads,
+            new TotalArguments { Partials = partials, Result = _tensors.Floats(result) });
         _queue.Memory.Return(scratch);
     }
 
@@ -28,17 +32,17 @@ public sealed partial class IlgpuEngine
     public void AdamW(in AdamWArguments arguments)
     {
         var a = arguments;
-        var shape = a.Parameter.Shape;
-        ShapeException.ThrowUnless(nameof(AdamW), nameof(a.Gradient), a.Gradient, shape);
-        ShapeException.ThrowUnless(nameof(AdamW), nameof(a.FirstMoment), a.FirstMoment, shape);
-        ShapeException.ThrowUnless(nameof(AdamW), nameof(a.SecondMoment), a.SecondMoment, shape);
         ArgumentOutOfRangeException.ThrowIfLessThan(a.Step, 1);
-        _queue.LaunchElements(new AdamWOperation
+        var type = a.Parameters.Select(p => p.Shadow?.ElementType).FirstOrDefault(t => t is not null) ?? FloatType;
+        var updates = new List<ParameterUpdate>(a.Parameters.Count);
+        foreach (var parameter in a.Parameters)
         {
-            Parameter = _tensors.Floats(a.Parameter),
-            Gradient = _tensors.Floats(a.Gradient),
-            FirstMoment = _tensors.Floats(a.FirstMoment),
-            SecondMoment = _tensors.Floats(a.SecondMoment),
+            parameter.ThrowUnlessOneShape();
+            if (parameter.Value.Count > 0)
+                updates.Add(UpdateOf(parameter, type, (float)(1 - (double)a.LearningRate * parameter.WeightDecay)));
+        }
+        var factors = new AdamWFactors
+        {
             GradientScale = a.GradientScale,
             Beta1 = a.Beta1,
             Beta2 = a.Beta2,
@@ -47,9 +51,55 @@ public sealed partial class IlgpuEngine
             Step = (float)(a.LearningRate / (1 - Math.Pow(a.Beta1, a.Step))),
             SecondCorrection = (float)(1 / (1 - Math.Pow(a.Beta2, a.Step))),
             Epsilon = a.Epsilon,
-            Keep = (float)(1 - (double)a.LearningRate * a.WeightDecay),
-        });
-        if (a.Shadow is { } shadow)
-            Copy(a.Parameter, shadow);
+        };
+        if (_queue.TakesLargeArguments)
+            LaunchUpdates<ThirtyTwo<ParameterUpdate>>(updates, type, factors);
+        else
+            LaunchUpdates<Four<ParameterUpdate>>(updates, type, factors);
     }
+
+    private void LaunchPartials<TList>(ArrayView<float>[] inputs, ArrayView<CompensatedSum> partials)
+        where TList : struct, ITensorList<ArrayView<float>>
+    {
+        var lists = TensorList.Cut<ArrayView<float>, TList>(inputs, x => Groups(x.Length, SumOfSquaresKernel.Chunk));
+        long first = 0;
+        foreach (var (list, groups) in lists)
+        {
+            _queue.Launch(SumOfSquaresKernel.Partials, new Index3D(groups, 1, 1), _queue.ElementThreads,
+                new SumOfSquaresArguments<TList> { Tensors = list, Partials = partials.SubView(first, groups) });
+            first += groups;
+        }
+    }
+
+    private void LaunchUpdates<TList>(List<ParameterUpdate> updates, ElementType shadows, AdamWFactors factors)
+        where TList : struct, ITensorList<ParameterUpdate>
+    {
+        var kernel = DeviceQueue.StoredKernel<AdamWArguments<TList>>(shadows, AdamWKernel.Run<TList, StoredSingle>,
+            AdamWKernel.Run<TList, StoredBFloat16>, AdamWKernel.Run<TList, StoredHalf>);
+        var lists = TensorList.Cut<ParameterUpdate, TList>(updates,
+            p => Groups(p.Parameter.Length, AdamWKernel.Chunk));
+        foreach (var (list, groups) in lists)
+            _queue.Launch(kernel, new Index3D(groups, 1, 1), _queue.ElementThreads,
+                new AdamWArguments<TList> { Parameters = list, Factors = factors });
+    }
+
+    private ParameterUpdate UpdateOf(in AdamWParameter p, ElementType shadows, float keep)
+    {
+        var shadow = p.Shadow is { } rounded ? FlatOf(rounded, shadows) : default;
+        Tensor[] tensors = p.Shadow is null ? [p.Value, p.Gradient, p.FirstMoment, p.SecondMoment]
+            : [p.Value, p.Gradient, p.FirstMoment, p.SecondMoment, p.Shadow];
+        return new ParameterUpdate
+        {
+            Parameter = _tensors.Floats(p.Value).Cast<int>(),
+            Gradient = _tensors.Floats(p.Gradient).Cast<int>(),
+            FirstMoment = _tensors.Floats(p.FirstMoment).Cast<int>(),
+            SecondMoment = _tensors.Floats(p.SecondMoment).Cast<int>(),
+            Shadow = shadow.Words,
+            ShadowOffset = shadow.Offset,
+            Keep = keep,
+            IsAligned = tensors.All(tensor => tensor.OffsetElements % Quad.Count == 0) ? 1 : 0,
+        };
+    }
+
+    private static int Groups(long count, int chunk) => checked((int)((count + chunk - 1) / chunk));
 }

@@ -1,10 +1,11 @@
-using System.Numerics;
 using ILGPU;
+using S2ILGPU.Attention;
 using S2ILGPU.Engines;
 using S2ILGPU.Kernels;
 using S2ILGPU.Kernels.Elementwise;
 using S2ILGPU.Kernels.Row;
 using S2ILGPU.Memory;
+using S2ILGPU.Queue;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU;
@@ -21,16 +22,19 @@ public sealed partial class IlgpuEngine
         var (rows, columns) = Extents(x);
         CheckCount(nameof(RmsNorm), nameof(weight), weight, columns);
         CheckCount(nameof(RmsNorm), nameof(inverseRms), inverseRms, rows);
+        var type = x.ElementType;
         var arguments = new RmsNormArguments
         {
-            X = RowsOf(x),
-            Weight = _tensors.Floats(weight),
-            Y = RowsOf(y),
+            X = RowsOf(x, type),
+            Weight = FlatOf(weight, FloatType),
+            Y = RowsOf(y, type),
             InverseRms = _tensors.Floats(inverseRms),
             Columns = columns,
             Epsilon = epsilon,
         };
-        _queue.Launch(RmsNormKernel.Run, new Index3D(rows, 1, 1), _queue.RowThreads(columns), arguments);
+        var kernel = DeviceQueue.StoredKernel<RmsNormArguments>(type, RmsNormKernel.Run<StoredSingle>,
+            RmsNormKernel.Run<StoredBFloat16>, RmsNormKernel.Run<StoredHalf>);
+        _queue.Launch(kernel, new Index3D(rows, 1, 1), _queue.RowThreads(columns), arguments);
     }
 
     /// <inheritdoc/>
@@ -47,16 +51,19 @@ public sealed partial class IlgpuEngine
             WeightGradient(x, inverseRms, dy, sum, dweight.Accumulate);
         if (dx.Tensor is null)
             return;
+        var type = x.ElementType;
         var arguments = new RmsNormBackwardArguments
         {
-            X = RowsOf(x),
-            Weight = _tensors.Floats(weight),
+            X = RowsOf(x, type),
+            Weight = FlatOf(weight, FloatType),
             InverseRms = _tensors.Floats(inverseRms),
-            OutputGradient = RowsOf(dy),
-            Gradient = TargetOf(dx),
+            OutputGradient = RowsOf(dy, type),
+            Gradient = TargetOf(dx, type),
             Columns = columns,
         };
-        _queue.Launch(RmsNormBackwardKernel.Run, new Index3D(rows, 1, 1), _queue.RowThreads(columns), arguments);
+        var kernel = DeviceQueue.StoredKernel<RmsNormBackwardArguments>(type, RmsNormBackwardKernel.Run<StoredSingle>,
+            RmsNormBackwardKernel.Run<StoredBFloat16>, RmsNormBackwardKernel.Run<StoredHalf>);
+        _queue.Launch(kernel, new Index3D(rows, 1, 1), _queue.RowThreads(columns), arguments);
     }
 
     /// <inheritdoc/>
@@ -66,33 +73,31 @@ public sealed partial class IlgpuEngine
     {
         if (y.Tensor is null)
             return;
-        var shape = x.Shape;
-        if (shape.Rank != 4 || shape[3] % 2 != 0 || x.ElementType != ElementType.Float32)
+        var (shape, type) = (x.Shape, x.ElementType);
+        if (shape.Rank != 4 || shape[3] % 2 != 0 || !SupportsActivations(type))
             throw new ShapeException(nameof(Rotary), nameof(x),
-                "Float32 [B, N, H, D] with an even D of adjacent elements", x.ToString());
+                "Float32, BFloat16 or Float16 [B, N, H, D] with an even D of adjacent elements", x.ToString());
         CheckTarget(nameof(Rotary), nameof(y), y, shape);
-        if (y.Tensor.ElementType != ElementType.Float32)
-            throw new ShapeException(nameof(Rotary), nameof(y), "Float32 with adjacent elements", y.Tensor.ToString());
+        if (y.Tensor.ElementType != type)
+            throw new ShapeException(nameof(Rotary), nameof(y), $"{type} with adjacent elements", y.Tensor.ToString());
         ShapeException.ThrowUnless(nameof(Rotary), nameof(cosine), cosine,
             new Shape(Extents(cosine).Rows, shape[3] / 2));
         ShapeException.ThrowUnless(nameof(Rotary), nameof(sine), sine, cosine.Shape);
         CheckCount(nameof(Rotary), nameof(positions), positions, (long)shape[0] * shape[1]);
-        _queue.LaunchRows(new RotaryOperation
+        _queue.LaunchRows(type, new RotaryOperation
         {
-            X = _tensors.Words(x).Cast<float>(),
-            XRows = DeviceTensors.HeadRows(x),
-            Y = _tensors.Words(y.Tensor).Cast<float>(),
-            YRows = DeviceTensors.HeadRows(y.Tensor),
+            X = HeadsOf(x),
+            Y = HeadsOf(y.Tensor),
             Cosine = RowsOf(cosine),
             Sine = RowsOf(sine),
             Positions = _tensors.Ints(positions),
             Tokens = shape[1],
+            Heads = shape[2],
             HalfDim = shape[3] / 2,
             MaxPositions = cosine.Shape[0],
             Direction = inverse ? -1 : 1,
             Accumulate = y.Accumulate ? 1 : 0,
             Rows = (int)positions.Count,
-            Columns = shape[2] * (shape[3] / 2),
         });
     }
 
@@ -102,10 +107,18 @@ public sealed partial class IlgpuEngine
     public void Embedding(Tensor table, Tensor ids, Tensor y)
     {
         CheckEmbedding(nameof(Embedding), table, ids, y);
-        if (table.ElementType == ElementType.BFloat16)
-            Embed<StoredBFloat16>(table, ids, y);
-        else
-            Embed<StoredSingle>(table, ids, y);
+        switch (table.ElementType)
+        {
+            case ElementType.BFloat16:
+                Embed<StoredBFloat16>(table, ids, y);
+                break;
+            case ElementType.Float16:
+                Embed<StoredHalf>(table, ids, y);
+                break;
+            default:
+                Embed<StoredSingle>(table, ids, y);
+                break;
+        }
     }
 
     /// <inheritdoc/>
@@ -117,20 +130,14 @@ public sealed partial class IlgpuEngine
         CheckEmbedding(nameof(EmbeddingBackward), dtable.Tensor, ids, dy);
         if (!dtable.Accumulate)
             Fill(dtable.Tensor, 0);
-        int tokens = (int)ids.Count;
-        using var next = Allocate(ids.Shape, ElementType.Int32);
-        using var isFirst = Allocate(ids.Shape, ElementType.Int32);
-        _queue.LaunchElements(new TokenChainsOperation { Ids = _tensors.Ints(ids), Next = _tensors.Ints(next),
-            IsFirst = _tensors.Ints(isFirst), TableRows = dtable.Tensor.Shape[0] });
-        _queue.LaunchRows(new EmbeddingBackwardOperation
+        using var sorted = SortedById(ids);
+        _queue.LaunchRows(dy.ElementType, new EmbeddingBackwardOperation
         {
             Ids = _tensors.Ints(ids),
-            Next = _tensors.Ints(next),
-            IsFirst = _tensors.Ints(isFirst),
-            OutputGradient = RowsOf(dy),
+            Sorted = _tensors.Ints(sorted),
+            OutputGradient = RowsOf(dy, dy.ElementType),
             TableGradient = RowsOf(dtable.Tensor),
-            Rows = tokens,
-            Columns = dy.Shape[-1],
+            TableRows = dtable.Tensor.Shape[0],
         });
     }
 
@@ -160,10 +167,10 @@ public sealed partial class IlgpuEngine
         if (dlogits.Tensor is null)
             return;
         CheckTarget(nameof(SoftmaxCrossEntropyBackward), nameof(dlogits), dlogits, logits.Shape);
-        var (rows, columns) = Extents(logits);
+        int rows = Extents(logits).Rows;
         CheckLossRows(nameof(SoftmaxCrossEntropyBackward), rows, (nameof(targets), targets), (nameof(dlosses), dlosses),
             (nameof(logSumExp), logSumExp));
-        _queue.LaunchRows(new SoftmaxCrossEntropyBackwardOperation
+        _queue.LaunchRows(FloatType, new SoftmaxCrossEntropyBackwardOperation
         {
             Logits = RowsOf(logits),
             Targets = _tensors.Ints(targets),
@@ -171,7 +178,6 @@ public sealed partial class IlgpuEngine
             LossGradients = _tensors.Floats(dlosses),
             Gradient = TargetOf(dlogits),
             Rows = rows,
-            Columns = columns,
         });
     }
 
@@ -182,38 +188,62 @@ public sealed partial class IlgpuEngine
         int partRows = Math.Max(MinPartRows, (rows + MaxParts - 1) / MaxParts),
             parts = (rows + partRows - 1) / partRows;
         using var partials = Allocate(new Shape(parts, columns), ElementType.Float32);
-        _queue.LaunchRows(new WeightGradientOperation
+        var type = x.ElementType;
+        _queue.LaunchRows(type, new WeightGradientOperation
         {
-            X = RowsOf(x),
-            OutputGradient = RowsOf(dy),
+            X = RowsOf(x, type),
+            OutputGradient = RowsOf(dy, type),
             InverseRms = _tensors.Floats(inverseRms),
-            Partials = _tensors.Floats(partials),
+            Partials = RowsOf(partials),
             RowCount = rows,
             PartRows = partRows,
             Rows = parts,
-            Columns = columns,
         });
-        _queue.LaunchElements(new SumOfRowsOperation { Terms = _tensors.Floats(partials), TermRows = parts,
-            Sum = _tensors.Floats(sum), Accumulate = accumulate ? 1 : 0 });
+        _queue.LaunchRows(FloatType, new SumOfRowsOperation { Terms = RowsOf(partials), TermRows = parts,
+            Sum = TargetOf(FlatOf(sum, FloatType), accumulate) });
     }
 
-    private void Embed<TStored>(Tensor table, Tensor ids, Tensor y) where TStored : struct, IStoredElement
-    {
-        var rows = WeightRows(table);
-        _queue.LaunchRows(new EmbeddingOperation<TStored>
+    private void Embed<TTable>(Tensor table, Tensor ids, Tensor y) where TTable : struct, IStoredElement =>
+        _queue.LaunchRows(y.ElementType, new EmbeddingOperation<TTable>
         {
-            Table = new StoredRows { Words = rows.Words, Offset = rows.Offset, Stride = rows.Stride },
+            Table = RowsOf(table, table.ElementType),
             TableRows = table.Shape[0],
             Ids = _tensors.Ints(ids),
-            Y = RowsOf(y),
+            Y = RowsOf(y, y.ElementType),
             Rows = (int)ids.Count,
-            Columns = rows.Columns,
         });
+
+    // The places of ids in the order of the ids, those of an id in the order in which they come.
+    private Tensor SortedById(Tensor ids)
+    {
+        var (sorted, other) = (Allocate(ids.Shape, ElementType.Int32), Allocate(ids.Shape, ElementType.Int32));
+        TokenOrderArguments Pass(int runTokens) => new()
+        {
+            Ids = _tensors.Ints(ids),
+            Sorted = _tensors.Ints(sorted),
+            Merged = _tensors.Ints(other),
+            RunTokens = runTokens,
+        };
+        _queue.LaunchOver(ids.Count, TokenOrderKernel.Begin, Pass(1));
+        for (long run = 1; run < ids.Count; run *= 2)
+        {
+            _queue.LaunchOver(ids.Count, TokenOrderKernel.Merge, Pass((int)run));
+            (sorted, other) = (other, sorted);
+        }
+        other.Dispose();
+        return sorted;
     }
 
-    // Weights may be stored as BFloat16.
-    private DeviceRows WeightRows(Tensor weight) =>
-        _tensors.Rows(weight, weight.ElementType == ElementType.BFloat16 ? ElementType.BFloat16 : ElementType.Float32);
+    private HeadRowsView HeadsOf(Tensor tensor)
+    {
+        const int both = 2 * Quad.Count; // of the two halves of a head
+        return new HeadRowsView
+        {
+            Words = _tensors.Words(tensor),
+            Rows = DeviceTensors.HeadRows(tensor),
+            IsAligned = tensor.Shape[3] % both == 0 && StagingTensors.IsAligned(tensor, Quad.Count) ? 1 : 0,
+        };
+    }
 
     private static void CheckEmbedding(string operation, Tensor table, Tensor ids, Tensor rows) =>
         ShapeException.ThrowUnless(operation, "rows", rows, new Shape(checked((int)ids.Count), table.Shape[-1]));

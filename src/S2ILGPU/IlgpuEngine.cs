@@ -5,13 +5,14 @@ using S2ILGPU.Compiler;
 using S2ILGPU.Devices;
 using S2ILGPU.Engines;
 using S2ILGPU.Memory;
+using S2ILGPU.Products;
 using S2ILGPU.Queue;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU;
 
-/// <summary>The engine on an ILGPU accelerator: CUDA, OpenCL, or (for tests) the CPU. Parameters and activations are
-/// float32; attention takes bfloat16 and float16 tensors too.</summary>
+/// <summary>The engine on an ILGPU accelerator: CUDA, OpenCL, or (for tests) the CPU. Parameters are float32;
+/// activations are float32, bfloat16 or float16, computed in float32.</summary>
 /// <remarks>
 /// <para>Work is queued on one stream and nothing waits but downloads. Deterministic: same inputs, same bits, on the
 /// same device.</para>
@@ -51,8 +52,11 @@ public sealed partial class IlgpuEngine : IEngine
             new KernelStore(KernelStore.FolderOf(options?.KernelCacheFolder, Environment.GetEnvironmentVariable)));
         _tensors = _queue.Tensors;
         _pageTables = new PageTableCopies(_queue);
-        _attention = new DeviceAttention(_queue, _pageTables,
-            new AttentionKernels(accelerator.Device, accelerator.Context.KnowsTensorCores(), mayUseTensorCores));
+        var kernels = new AttentionKernels(accelerator.Device, accelerator.Context.KnowsTensorCores(),
+            mayUseTensorCores);
+        _attention = new DeviceAttention(_queue, _pageTables, kernels);
+        _sampler = new DeviceSampler(_queue, _pageTables);
+        _products = new TensorCoreProducts(_queue, kernels) { AllowTf32 = options?.AllowTf32 ?? false };
         Name = GpuDevices.DisplayName(accelerator.Device);
     }
 
@@ -62,13 +66,19 @@ public sealed partial class IlgpuEngine : IEngine
     /// <inheritdoc/>
     public ElementType FloatType => ElementType.Float32;
 
+    /// <inheritdoc/>
+    public bool SupportsActivations(ElementType elementType) => SupportsAttention(elementType);
+
     /// <summary>What this engine does in a slower way than a caller may think, one plain sentence each with what would
     /// avoid it. Empty: nothing so far.</summary>
     /// <value>What the device lacks is there from the beginning. What a call lacks (its element type, its head dim)
     /// comes up with the first call of its kind and never again.</value>
     /// <remarks>A copy, made on the thread that drives the engine.</remarks>
     public IReadOnlyList<string> Notes => _queue.KernelStore.Note is { } kernels
-        ? [.. AttentionKernels.Notes, kernels] : [.. AttentionKernels.Notes];
+        ? [.. AttentionKernels.Notes, .. _products.Notes, kernels] : [.. AttentionKernels.Notes, .. _products.Notes];
+
+    /// <summary>What the kernels that were loaded so far take of a CUDA device; empty on other devices.</summary>
+    internal IReadOnlyList<KernelResources> LoadedKernels() => _queue.LoadedKernels();
 
     /// <summary>The device's queue.</summary>
     internal DeviceQueue Queue => _queue;

@@ -1,14 +1,17 @@
+using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using S2ILGPU.Cli.Bench;
 using S2ILGPU.Cli.Commands;
 using S2ILGPU.Cpu;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Cli.Tests;
 
-public sealed class BenchCommandTests : IDisposable
+public sealed partial class BenchCommandTests : IDisposable
 {
     // Every group once, at sizes that say nothing about speed.
     private static readonly Rounds s_twice = new(2, 2, 0, WarmUpSeconds: 0);
@@ -43,6 +46,7 @@ public sealed class BenchCommandTests : IDisposable
     [Fact]
     public void A_run_gives_every_figure_and_all_files()
     {
+        TestScale.SkipUnlessDrawn(3);
         MachineFacts? machine = null;
         var shown = new List<FigureGroup>();
         var report = BenchRun.Run(s_tiny, facts => machine = facts, shown.Add, TestContext.Current.CancellationToken);
@@ -68,22 +72,83 @@ public sealed class BenchCommandTests : IDisposable
         Assert.Contains("s2 bench cpu --quick", page);
     }
 
+    private const string Most = " is an option of s2 bench cpu, s2 bench attention, s2 bench matmul, s2 bench train, "
+        + "s2 bench decode, s2 bench serve, s2 bench needle and s2 bench ", Name = ", and goes after that name";
+
     [Theory]
-    [InlineData("bench quantum", "s2 bench has no command 'quantum'; there is cpu, attention, compare")]
+    [InlineData("bench quantum",
+        "s2 bench has no command 'quantum'; there is cpu, attention, matmul, train, decode, serve, needle, sample, "
+        + "plans, report, compare")]
     [InlineData("bench cpu --slow", "--slow")]
     [InlineData("bench cpu attention", "'attention'")]
     [InlineData("bench cpu --device cpu", "--device is an option of s2 bench attention")]
-    [InlineData("bench --json compare a b",
-        "--json is an option of s2 bench cpu and s2 bench attention, and goes after that name")]
-    [InlineData("bench compare a b --json",
-        "--json is an option of s2 bench cpu and s2 bench attention, and goes after that name")]
-    [InlineData("bench --out x attention",
-        "--out is an option of s2 bench cpu and s2 bench attention, and goes after that name")]
-    [InlineData("bench --quick cpu",
-        "--quick is an option of s2 bench cpu and s2 bench attention, and goes after that name")]
+    [InlineData("bench --json compare a b", "--json" + Most + "sample" + Name)]
+    [InlineData("bench compare a b --json", "--json" + Most + "sample" + Name)]
+    [InlineData("bench --out x attention", "--out" + Most + "report" + Name)]
+    [InlineData("bench --quick cpu", "--quick" + Most + "report" + Name)]
     [InlineData("bench --format json", "--format is an option of s2 bench compare")]
     public async Task What_cannot_be_measured_is_refused(string arguments, string message) =>
         await Tool.RefuseAsync(arguments, message);
+
+    [Fact]
+    public async Task Plans_are_measured_without_a_device()
+    {
+        TestScale.SkipUnlessDrawn(3);
+        string[] lines = (await Tool.SucceedAsync("bench plans --rounds 1")).Split('\n',
+            StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(3, lines.Length);
+        Assert.All(lines, line => Assert.Matches(@" [0-9.]+ ms least +[0-9.]+ ms median .* MB allocated", line));
+    }
+
+    [Fact]
+    public async Task Sampled_attention_is_timed_beside_dense()
+    {
+        string text = await Tool.SucceedAsync("bench sample --tokens 1024 --attention sample:alpha=0.8 --device cpu");
+        Assert.StartsWith("CPU (", text);
+        Assert.Contains("random weights", text);
+        var line = SampleLine().Match(text);
+        Assert.True(line.Success, text);
+        double kept = Number(1), ceiling = Number(2), mean = Number(4), least = Number(5);
+        Assert.InRange(kept, 1, 90);
+        Assert.InRange(ceiling, 99 / (kept + 0.1), 101 / (kept - 0.1) + 0.1);
+        Assert.InRange(Number(3), 0, 100);
+        Assert.InRange(mean, 0.5, 1);
+        Assert.InRange(least, 0, mean);
+        Assert.Contains("This shows what choosing and skipping blocks cost", text);
+        await Tool.RefuseAsync("bench sample --attention dense", "must begin with sample, got 'dense'");
+        await Tool.RefuseAsync("bench sample --tokens 0", "--tokens");
+        await Tool.RefuseAsync("bench sample --model nowhere", "nowhere", "does not exist");
+
+        double Number(int group) => double.Parse(line.Groups[group].Value, CultureInfo.InvariantCulture);
+    }
+
+    [Fact]
+    public async Task Sampled_attention_is_reported_as_json()
+    {
+        // 64 tokens are too few to choose blocks: nothing is left out, and there is no ceiling.
+        foreach (int tokens in (int[])[64, 1024])
+        {
+            using var json = JsonDocument.Parse(await Tool.SucceedAsync(
+                $"bench sample --tokens {tokens} --attention sample:alpha=0.8 --device cpu --json"));
+            var root = json.RootElement;
+            Assert.StartsWith("CPU (", root.GetProperty("device").GetString());
+            Assert.Contains("random weights", root.GetProperty("model").GetString());
+            var prompt = root.GetProperty("prompts").EnumerateArray().Single();
+            Assert.Equal(tokens, prompt.GetProperty("tokens").GetInt32());
+            foreach (string name in (string[])["denseSeconds", "sampledSeconds", "speedUp"])
+                Assert.True(prompt.GetProperty(name).GetDouble() > 0, name);
+            foreach (string name in (string[])["denseSpread", "sampledSpread", "speedUpSpread"])
+                Assert.True(prompt.GetProperty(name).GetDouble() >= 0, name);
+            var sample = prompt.GetProperty("sample");
+            bool isSampled = sample.GetProperty("selections").GetInt64() > 0;
+            Assert.Equal(tokens == 1024, isSampled);
+            var ceiling = prompt.GetProperty("ceiling");
+            if (isSampled)
+                Assert.Equal(1 / sample.GetProperty("keptFraction").GetDouble(), ceiling.GetDouble(), 1e-9);
+            else
+                Assert.Equal(JsonValueKind.Null, ceiling.ValueKind);
+        }
+    }
 
     [Fact]
     public async Task Each_command_has_options_of_its_own()
@@ -217,14 +282,6 @@ public sealed class BenchCommandTests : IDisposable
             $"{machine}");
     }
 
-    [Fact]
-    public void What_the_peer_prints_is_read()
-    {
-        var result =
-            PyTorch.Parse("""{"version": "2.6.0", "figures": [{"tokens": 4096, "headDim": 64, "seconds": 0.021}]}""");
-        Assert.Equal(("2.6.0", 0.021), (result.Version, result.Seconds[(4096, 64)]));
-    }
-
     private static BenchReport Report(FigureGroup group) => new(
         new MachineFacts("p", "e", 1, SimdWidth.Bits256, new CacheSizes(1, 1, 1)), new DateOnly(2026, 1, 2), null,
         new Dictionary<int, double> { [1] = 1 }, 1, [group], [], []);
@@ -265,4 +322,9 @@ public sealed class BenchCommandTests : IDisposable
         Assert.All(report.SpeedUps, point =>
             Assert.True(point.Tokens == 256 ? point.Ceiling == 1 : point.Ceiling > 1.2, point.ToString()));
     }
+
+    [GeneratedRegex(@"1024 tokens: +[0-9.]+ s dense, +[0-9.]+ s sampled, [0-9.]+ x; ([0-9.]+)% of the blocks kept, so "
+        + @"attention at most ([0-9.]+) x; choosing ([0-9.]+)% of its time; audited rows keep ([0-9.]+), at least "
+        + @"([0-9.]+) \(CRA\)")]
+    private static partial Regex SampleLine();
 }

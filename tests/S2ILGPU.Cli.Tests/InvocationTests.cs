@@ -1,7 +1,10 @@
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using S2ILGPU.Cli.Invocation;
 using S2ILGPU.Models;
 using S2ILGPU.Storage;
+using S2ILGPU.TestSupport;
+using S2ILGPU.Tokenizers;
 using Xunit;
 
 namespace S2ILGPU.Cli.Tests;
@@ -34,6 +37,7 @@ public sealed class InvocationTests : IDisposable
     [InlineData("<&- >&- 2>&-")]
     public async Task Closed_streams_leave_the_exit_code_as_it_is(string redirections)
     {
+        TestScale.SkipUnlessDrawn(3);
         Assert.SkipWhen(OperatingSystem.IsWindows(), "redirections of sh");
         Assert.Equal(2, (await ToolProcess.ShellAsync($"$s2 pattern --heads 2 --tokens 0 {redirections}")).ExitCode);
         Assert.Equal(0, (await ToolProcess.ShellAsync($"$s2 pattern --heads 2 --tokens 64 {redirections}")).ExitCode);
@@ -51,6 +55,7 @@ public sealed class InvocationTests : IDisposable
     [Fact]
     public async Task Default_model_is_the_folder_that_train_writes()
     {
+        TestScale.SkipUnlessDrawn(3);
         Assert.SkipWhen(OperatingSystem.IsWindows(), "runs sh");
         File.WriteAllLines(Text, Enumerable.Range(0, 600).Select(i => $"Line {i} of {i * 7 % 100}."));
         var missing = await ToolProcess.ShellAsync("$s2 generate --max-tokens 3 </dev/null", _folder);
@@ -82,6 +87,30 @@ public sealed class InvocationTests : IDisposable
 
         static async Task CheckAsync(string prompt, string? input, string[] arguments) =>
             Assert.Contains($"\"prompt\":\"{prompt}\"", (await Tool.RunAsync(arguments, input)).Output);
+    }
+
+    [Fact]
+    public async Task Generated_text_follows_the_options()
+    {
+        await TrainAsync();
+        string schema = Path.Combine(_folder, "schema.json");
+        await File.WriteAllTextAsync(schema,
+            """{"type":"array","items":{"enum":[12,true]},"minItems":2,"maxItems":2}""",
+            TestContext.Current.CancellationToken);
+        async Task<string> TextAsync(params string[] options) => JsonDocument.Parse((await Tool.RunAsync([
+            "generate", "--model", Model, "--prompt", "Line", "--json", "--temperature", "0", .. options])).Output)
+            .RootElement.GetProperty("text").GetString()!;
+        Assert.Matches(@"^\[\s*(12|true)\s*,\s*(12|true)\s*\]$", await TextAsync("--json-schema", schema));
+        Assert.StartsWith("{", await TextAsync("--json-object"));
+        string plain = await TextAsync("--max-tokens", "12");
+        string stop = plain[4..6];
+        Assert.Equal(plain[..plain.IndexOf(stop, StringComparison.Ordinal)],
+            await TextAsync("--max-tokens", "12", "--stop", "never there", "--stop", stop));
+        int two = BytePairTokenizer.Load(Path.Combine(Model, ModelFolder.Tokenizer)).Encode("2")[0];
+        string twos = string.Concat(Enumerable.Repeat("2", 12));
+        Assert.Equal(twos, await TextAsync("--max-tokens", "12", "--logit-bias", $"{two}=100"));
+        Assert.NotEqual(twos, await TextAsync("--max-tokens", "12", "--logit-bias", $"{two}=20",
+            "--frequency-penalty", "2", "--presence-penalty", "2", "--repetition-penalty", "100", "--min-p", "0.1"));
     }
 
     [Theory]

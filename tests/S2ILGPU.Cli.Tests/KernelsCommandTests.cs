@@ -1,4 +1,5 @@
 using System.Text.Json;
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Cli.Tests;
@@ -10,10 +11,10 @@ public sealed class KernelsCommandTests
         ["kernel", "variant", "arch", "tensorCore", "ptxBytes", "registers", "spillBytes", "stackBytes", "sharedBytes",
         "loopInstructions", "hmma", "ldsm", "ldgsts", "ex2"];
 
-    [Fact]
+    [LongFact]
     public async Task Json_has_a_row_for_each_kernel_and_architecture()
     {
-        var result = await Tool.RunAsync("kernels --json --kernel forward-bf16-d64-rows64");
+        var result = await Tool.RunAsync("kernels --json --only forward-bf16-d64-rows64");
         Assert.Equal(0, result.ExitCode);
         using var document = JsonDocument.Parse(result.Output);
         JsonElement[] rows = [.. document.RootElement.EnumerateArray()];
@@ -32,14 +33,28 @@ public sealed class KernelsCommandTests
     [Fact]
     public async Task Portable_kernels_are_compiled_to_OpenCL_too()
     {
-        var result = await Tool.RunAsync("kernels --kernel decode --arch opencl");
+        var result = await Tool.RunAsync("kernels --only decode --arch opencl");
         Assert.Equal(0, result.ExitCode);
         Assert.Contains("opencl", result.Output);
         Assert.DoesNotContain("sm_80", result.Output);
     }
 
+    [Fact]
+    public async Task Prints_what_a_kernel_becomes()
+    {
+        string ptx = await Tool.SucceedAsync("kernels --only decode-fp32 --arch sm_80 --quick --print source");
+        Assert.StartsWith("// decode-fp32, sm_80", ptx);
+        Assert.Contains(".target sm_80", ptx);
+        var loop = await Tool.RunAsync("kernels --only decode-fp32 --arch sm_80 --quick --print loop");
+        if (ChildProcess.IsOnPath("ptxas") && ChildProcess.IsOnPath("cuobjdump"))
+            Assert.Contains("no loop with products on tensor cores", loop.Output);
+        else
+            Assert.Equal((1, "error: --print loop needs ptxas and cuobjdump on the path\n"),
+                (loop.ExitCode, loop.Error));
+    }
+
     [Theory]
-    [InlineData("--kernel", "frobnicate", "no kernel 'frobnicate'")]
+    [InlineData("--only", "frobnicate", "no kernel 'frobnicate'")]
     [InlineData("--arch", "sm_12", "--arch must be sm_75, sm_80, sm_90 or opencl")]
     public Task Bad_input_is_one_line_and_exit_code_2(string option, string value, string message) =>
         Tool.RefuseAsync($"kernels {option} {value}", message);

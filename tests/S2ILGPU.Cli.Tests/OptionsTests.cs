@@ -35,10 +35,14 @@ public sealed class OptionsTests
         "error: --seed must be a whole number from 0 to 18446744073709551615, got -1\n")]
     [InlineData("generate --model m --top-k 3000000000",
         "error: --top-k must be a whole number from 0 to 2147483647, got 3000000000\n")]
-    [InlineData("generate --model m --cache fp64", "error: --cache must be fp32, fp16 or bf16, got fp64\n")]
+    [InlineData("generate --model m --cache fp64", "error: --cache must be fp32, fp16, bf16 or int8, got fp64\n")]
     [InlineData("eval --model m --max-bytes", "error: --max-bytes needs a value\n")]
     [InlineData("pattern --heads 2", "error: --tokens is missing: s2 pattern needs it\n")]
     [InlineData("generate --seed 1 --seed 2", "error: --seed is given 2 times\n")]
+    [InlineData("generate --model m --logit-bias 5", "error: --logit-bias must be TOKEN=BIAS,... with each token once, "
+        + "got 5\n")]
+    [InlineData("generate --model m --json-object --json-schema x",
+        "error: --json-object and --json-schema exclude each other\n")]
     [InlineData("generate --prompt hello world",
         "error: s2 generate does not take the argument 'world'; a value with spaces needs quotes\n")]
     [InlineData("pattern --heads 2 --tokens 64 --block-size 48",
@@ -55,9 +59,11 @@ public sealed class OptionsTests
     }
 
     [Theory]
-    [InlineData("frobnicate", "s2 has no command 'frobnicate'; there is devices, pattern, attend, train")]
+    [InlineData("frobnicate", "s2 has no command 'frobnicate'; there is devices, pattern, plan, simulate, design")]
     [InlineData("tarin", "s2 has no command 'tarin'; did you mean 'train'?")]
     [InlineData("bench atention", "s2 bench has no command 'atention'; did you mean 'attention'?")]
+    [InlineData("import --tpye bf16", "s2 import has no option '--tpye'; did you mean '--type'?")]
+    [InlineData("eval --foo", "s2 eval has no option '--foo'; s2 eval --help lists them")]
     [InlineData("train --stepz 5", "s2 train has no option '--stepz'; did you mean '--steps'?")]
     [InlineData("devices frobnicate", "s2 devices does not take the argument 'frobnicate'")]
     [InlineData("devices --frobnicate", "s2 devices has no option '--frobnicate'")]

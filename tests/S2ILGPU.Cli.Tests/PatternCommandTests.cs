@@ -167,7 +167,7 @@ public sealed class PatternCommandTests : IDisposable
     [InlineData("--tokens 100", "--heads")]
     [InlineData("--heads 4", "--tokens")]
     [InlineData("--heads x --tokens 100", "--heads must be a whole number, got x")]
-    [InlineData("--heads 4 --tokens 100 --format pdf", "--format must be text, json, svg or png, got pdf")]
+    [InlineData("--heads 4 --tokens 100 --format pdf", "--format must be text, json, svg, png or html, got pdf")]
     [InlineData("--heads 4 --tokens 100 --slide-by key", "--slide-by must be query or kv, got key")]
     public void Options_that_cannot_be_read_give_one_line(string options, string message)
     {

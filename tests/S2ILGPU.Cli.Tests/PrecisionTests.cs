@@ -26,19 +26,18 @@ public sealed class PrecisionTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    // Over 12 seeds losses differ by at most 0.002 at a rate of 0.002. The preset's rate of 0.005 is at the edge of
-    // stability, where any perturbation grows for some steps and dies down again: 0.002 to 0.04, of both signs.
-    [Theory]
-    [InlineData("0.002", 2e-2)]
-    [InlineData("0.005", 1e-1)]
-    public async Task Fifty_steps_in_bf16_follow_those_in_fp32(string learningRate, double bound)
+    // Over 36 seeds losses differ by at most 0.002. The preset's rate of 0.005 is at the edge of stability, where any
+    // perturbation grows for some steps and dies down again: 0.002 to 0.2 in either direction, which says nothing about
+    // bf16.
+    [Fact]
+    public async Task Fifty_steps_in_bf16_follow_those_in_fp32()
     {
-        string run = $"--seed {Seeds.NewRandom().Next(1, 1_000_000)} --learning-rate {learningRate}";
+        string run = $"--seed {Seeds.NewRandom().Next(1, 1_000_000)} --learning-rate 0.002";
         var (single, mixed) = (await LossesAsync("fp32", run), await LossesAsync("bf16", run));
         Assert.Equal(50, single.Length);
         double worst = single.Zip(mixed, (a, b) => Math.Abs(a - b)).Max();
         TestContext.Current.TestOutputHelper!.WriteLine($"{run}: losses differ by at most {worst:g3} nats/token");
-        Assert.True(worst < bound && worst > 0, $"{run}: a loss differs by {worst} nats/token; {Seeds.Text}");
+        Assert.True(worst < 2e-2 && worst > 0, $"{run}: a loss differs by {worst} nats/token; {Seeds.Text}");
     }
 
     [Fact]
@@ -66,19 +65,55 @@ public sealed class PrecisionTests : IDisposable
         Assert.Equal(text, await Tool.SucceedAsync($"{generate} --cache bf16"));
     }
 
+    [LongFact]
+    public async Task A_model_is_read_in_bf16_on_devices_of_ILGPU_too()
+    {
+        string model = Path.Combine(_folder, "model"), few = Path.Combine(_folder, "few.txt");
+        File.WriteAllText(few, "Line 1: the quick brown fox.\n");
+        await Tool.SucceedAsync($"train --preset tiny --steps 30 --data {Text} --out {model} --device cpu");
+        string evaluate = $"eval --model {model} --data {few} --context 16 --json --precision bf16 --device",
+            generate = $"generate --model {model} --prompt Line --max-tokens 4 --precision bf16 --device";
+        using JsonDocument cpu = JsonDocument.Parse(await OutputAsync($"{evaluate} cpu")),
+            ilgpu = JsonDocument.Parse(await OutputAsync($"{evaluate} ilgpu-cpu"));
+        Assert.Equal(cpu.RootElement.GetProperty("bitsPerByte").GetDouble(),
+            ilgpu.RootElement.GetProperty("bitsPerByte").GetDouble(), 2e-2);
+        Assert.Equal(await OutputAsync($"{generate} cpu"), await OutputAsync($"{generate} ilgpu-cpu"));
+    }
+
     [Fact]
-    public async Task A_device_without_bf16_activations_refuses_them_by_name()
+    public async Task Matrices_of_a_bfloat16_file_stay_so_and_compute_the_same()
+    {
+        TestScale.SkipUnlessDrawn(3);
+        string run = Path.Combine(_folder, "run"), model = Path.Combine(_folder, "model"),
+            few = Path.Combine(_folder, "few.txt");
+        File.WriteAllText(few, "Line 1: the quick brown fox.\n");
+        await Tool.SucceedAsync($"train --preset tiny --steps 30 --data {Text} --out {run} --device cpu");
+        await Tool.SucceedAsync($"import {run} --out {model} --type bf16");
+        string evaluate = $"eval --model {model} --data {few} --context 16 --json --device";
+        using JsonDocument kept = JsonDocument.Parse(await OutputAsync($"{evaluate} cpu")),
+            widened = JsonDocument.Parse(await OutputAsync($"{evaluate} cpu --precision fp32")),
+            ilgpu = JsonDocument.Parse(await OutputAsync($"{evaluate} ilgpu-cpu"));
+        Assert.Equal(Loss(widened), Loss(kept), 1e-6);
+        Assert.Equal(Loss(widened), Loss(ilgpu), 1e-5);
+
+        static double Loss(JsonDocument json) => json.RootElement.GetProperty("loss").GetDouble();
+    }
+
+    [LongFact]
+    public async Task A_model_is_trained_in_bf16_on_devices_of_ILGPU_too()
     {
         string model = Path.Combine(_folder, "model");
-        await Tool.SucceedAsync($"train --preset tiny --steps 1 --data {Text} --out {model} --device cpu");
-        foreach (string command in (string[])[$"train --preset tiny --data {Text} --out {model}-2",
-            $"eval --model {model} --data {Text}", $"generate --model {model} --prompt Line"])
-        {
-            var run = await Tool.RunAsync($"{command} --precision bf16 --device ilgpu-cpu");
-            Assert.Equal((2, ""), (run.ExitCode, run.Output));
-            Assert.Matches("^error: --precision bf16: .+ has fp32 activations only\n$", run.Error);
-        }
-        Assert.False(Directory.Exists($"{model}-2"));
+        string output = await OutputAsync($"train --preset tiny --steps 1 --context 16 --batch 1 --accumulate 1 "
+            + $"--precision bf16 --data {Text} --out {model} --device ilgpu-cpu");
+        Assert.Contains(", bf16 activations, fp32 master weights", output);
+    }
+
+    // Notes on slower kernels come on the error stream.
+    private static async Task<string> OutputAsync(string command)
+    {
+        var run = await Tool.RunAsync(command);
+        Assert.True(run.ExitCode == 0, run.Error);
+        return run.Output;
     }
 
     private async Task<double[]> LossesAsync(string precision, string run)

@@ -37,4 +37,19 @@ public sealed class ProgressLineTests
         }
         Assert.Equal("", screen.ToString());
     }
+
+    [Fact]
+    public void Loading_shows_each_percentage_once()
+    {
+        using var screen = new StringWriter(CultureInfo.InvariantCulture);
+        using (var line = new LoadingLine(screen, "folder", isShown: true))
+            foreach (double fraction in (double[])[0.004, 0.009, 0.5, 0.501, 1])
+                line.Report(fraction);
+        Assert.Equal(["", "0 % of folder read", "50 % of folder read", "100 % of folder read", ""],
+            screen.ToString().Split(Erase));
+        using var silent = new StringWriter(CultureInfo.InvariantCulture);
+        using (var line = new LoadingLine(silent, "folder"))
+            line.Report(0.5);
+        Assert.Equal("", silent.ToString());
+    }
 }

@@ -1,5 +1,6 @@
 using S2ILGPU.Cli.Invocation;
 using S2ILGPU.Models;
+using S2ILGPU.TestSupport;
 using S2ILGPU.Training;
 using Xunit;
 
@@ -85,6 +86,7 @@ public sealed class RunFolderTests : IDisposable
     [Fact]
     public async Task A_killed_run_leaves_a_folder_that_trains()
     {
+        TestScale.SkipUnlessDrawn(3);
         Assert.SkipWhen(OperatingSystem.IsWindows(), "sends a signal");
         foreach (string file in (string[])[".lock", ModelFolder.Config, ModelFolder.State, ModelFolder.Log])
         {
@@ -106,6 +108,7 @@ public sealed class RunFolderTests : IDisposable
     [Fact]
     public async Task A_run_of_relative_paths_continues_from_another_directory()
     {
+        TestScale.SkipUnlessDrawn(2);
         var started = await ToolProcess.ShellAsync("$s2 train --preset tiny --steps 1 --data text.txt --out model",
             _folder);
         Assert.True(started.ExitCode == 0, started.Error);

@@ -18,9 +18,12 @@ internal static class ToolProcess
         return new Tool(process.ExitCode, await output, await error);
     }
 
+    /// <summary>The program and first arguments that are the tool.</summary>
+    public static string[] Command => [Host, "exec", typeof(CommandLine).Assembly.Location];
+
     /// <summary>Starts the tool.</summary>
     public static Process Start(string arguments) =>
-        Start(Host, ["exec", typeof(CommandLine).Assembly.Location, .. arguments.Split(' ')], null);
+        Start(Host, [.. Command[1..], .. arguments.Split(' ')], null);
 
     private static Process Start(string file, IEnumerable<string> arguments, string? folder)
     {
@@ -30,7 +33,7 @@ internal static class ToolProcess
             RedirectStandardOutput = true,
             WorkingDirectory = folder ?? "",
         };
-        start.Environment["s2"] = $"{Host} exec {typeof(CommandLine).Assembly.Location}";
+        start.Environment["s2"] = string.Join(' ', Command);
         return Process.Start(start)!;
     }
 }

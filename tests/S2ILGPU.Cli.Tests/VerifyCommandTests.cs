@@ -28,7 +28,12 @@ public sealed class VerifyCommandTests : IDisposable
         var variants = json.RootElement.GetProperty("variants").EnumerateArray().ToArray();
         string[] lines = text.Split('\n');
         Assert.Contains("seed: 7", lines);
-        Assert.Equal(variants.Length, lines.Count(line => line.StartsWith("PASS  ", StringComparison.Ordinal)));
+        var operations = json.RootElement.GetProperty("operations").EnumerateArray().ToArray();
+        Assert.Contains("MatMul", operations.Select(o => o.GetProperty("name").GetString()));
+        Assert.All(operations, o => Assert.True(o.GetProperty("passed").GetBoolean()));
+        Assert.Empty(json.RootElement.GetProperty("kernels").EnumerateArray()); // no CUDA device
+        Assert.Equal(variants.Length + operations.Length,
+            lines.Count(line => line.StartsWith("PASS  ", StringComparison.Ordinal)));
         Assert.Equal((7, true), (json.RootElement.GetProperty("seed").GetInt32(),
             json.RootElement.GetProperty("passed").GetBoolean()));
         Assert.Equal(["backward", "decode", "forward", "merge"],
@@ -86,14 +91,26 @@ public sealed class VerifyCommandTests : IDisposable
         TestDevices.Show();
         var run = await Tool.RunAsync($"verify --device {TestDevices.Broken} --no-speed");
         Assert.Equal(1, run.ExitCode);
-        Assert.Matches("^error: 2 of 4 variants failed on test-broken, seed -?[0-9]+\n$", run.Error);
+        Assert.Matches("^error: 2 of [0-9]+ checks failed on test-broken, seed -?[0-9]+\n$", run.Error);
         string[] failed =
             [.. run.Output.Split('\n').Where(line => line.StartsWith("FAIL  ", StringComparison.Ordinal))];
         Assert.Equal(["forward", "decode"],
             failed.Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]));
         Assert.All(failed, line =>
             Assert.Matches(@"worst [0-9.e-]+ of 1\.0e-5, output in D40 .*: output\[.*\] is .*, exact ", line));
-        Assert.Equal(2, run.Output.Split('\n').Count(line => line.StartsWith("PASS  ", StringComparison.Ordinal)));
+        Assert.Equal(2, run.Output.Split('\n').Count(line => line.StartsWith("PASS  ", StringComparison.Ordinal)
+            && !line.StartsWith("PASS  operation", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task Operations_are_chosen_by_type_and_name()
+    {
+        TestDevices.Show();
+        string text = await Tool.SucceedAsync(
+            $"verify --device {TestDevices.Small} --no-speed --only operation_bf16_RmsNormBackward");
+        Assert.Single(text.Split('\n'), line => line.StartsWith("PASS  ", StringComparison.Ordinal));
+        await Tool.RefuseAsync($"verify --device {TestDevices.Small} --only operation_bf16_Softmax",
+            "no implementation contains");
     }
 
     [Theory]
@@ -137,6 +154,7 @@ public sealed class VerifyCommandTests : IDisposable
     [InlineData("decode-fp32")]
     public void A_forced_kernel_is_the_one_that_runs(string name)
     {
+        TestScale.SkipUnlessDrawn(12);
         using var engine = Emulated(out var registry);
         var kernel = registry.Single(v => v.Kernel.Name == name);
         var result = Run(kernel.On(engine));
@@ -225,6 +243,7 @@ public sealed class VerifyCommandTests : IDisposable
     [Fact]
     public void All_cases_pass_on_the_cpu_engine()
     {
+        TestScale.SkipUnlessDrawn(3);
         using var engine = new CpuEngine();
         foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode])
         {
@@ -237,6 +256,7 @@ public sealed class VerifyCommandTests : IDisposable
     [Fact]
     public void All_cases_of_kernels_pass_on_the_cpu_engine()
     {
+        TestScale.SkipUnlessDrawn(3);
         using var emulated = Emulated(out _);
         using var engine = new CpuEngine();
         var groups = RegistryVariants.Of(emulated, isEmulated: false).GroupBy(v => v.On(emulated).Pass, v => v.Cases);

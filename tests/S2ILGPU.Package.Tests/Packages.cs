@@ -10,7 +10,11 @@ public sealed class Packages : IAsyncLifetime
     /// <summary>The version that they are packed with.</summary>
     public const string Version = "0.0.0-test";
 
-    private static readonly string[] s_projects = ["S2ILGPU.Core", "S2ILGPU", "S2ILGPU.Cli"];
+    private static readonly string[] s_projects =
+    [
+        "S2ILGPU.Core", "S2ILGPU", "S2ILGPU.Serving", "S2ILGPU.Cluster", "S2ILGPU.Extensions.AI", "S2ILGPU.Distributed",
+        "S2ILGPU.TorchSharp", "S2ILGPU.Templates", "S2ILGPU.Cli",
+    ];
 
     private readonly TemporaryFolder _folder = new();
 
@@ -34,7 +38,7 @@ public sealed class Packages : IAsyncLifetime
             """);
         foreach (string project in s_projects)
             await DotnetAsync("pack", Repository.PathOf("src", project), "--output", _folder["packages"],
-                "--artifacts-path", _folder["artifacts"], $"-p:Version={Version}");
+                "--artifacts-path", _folder["artifacts"], $"-p:MinVerVersionOverride={Version}");
     }
 
     /// <inheritdoc />
@@ -74,9 +78,25 @@ public sealed class Packages : IAsyncLifetime
     /// <returns>Its file.</returns>
     public async Task<string> InstallToolAsync()
     {
-        await DotnetAsync("tool", "install", "S2ILGPU.Cli", "--version", Version, "--tool-path", _folder["tools"],
-            "--configfile", _folder["nuget.config"]);
-        return Path.Combine(_folder["tools"], OperatingSystem.IsWindows() ? "s2.exe" : "s2");
+        string tool = Path.Combine(_folder["tools"], OperatingSystem.IsWindows() ? "s2.exe" : "s2");
+        if (!File.Exists(tool))
+            await DotnetAsync("tool", "install", "S2ILGPU.Cli", "--version", Version, "--tool-path", _folder["tools"],
+                "--configfile", _folder["nuget.config"]);
+        return tool;
+    }
+
+    /// <summary>Creates a project from a template of ours, which a store apart from the user's holds.</summary>
+    /// <param name="template">Short name of the template.</param>
+    /// <param name="name">The project's name.</param>
+    /// <returns>Its folder.</returns>
+    public async Task<string> CreateFromTemplateAsync(string template, string name)
+    {
+        string[] store = ["--debug:custom-hive", _folder["templates"]];
+        if (!Directory.Exists(_folder["templates"]))
+            await DotnetAsync(["new", "install",
+                Path.Combine(_folder["packages"], $"S2ILGPU.Templates.{Version}.nupkg"), .. store]);
+        await DotnetAsync(["new", template, "--output", _folder[name], .. store]);
+        return _folder[name];
     }
 
     /// <summary>Runs <c>dotnet</c>, which must succeed.</summary>
@@ -86,6 +106,19 @@ public sealed class Packages : IAsyncLifetime
     /// <summary>Runs a program, which must succeed.</summary>
     /// <returns>What it prints.</returns>
     public async Task<string> RunAsync(string program, params IEnumerable<string> arguments)
+    {
+        using var process = Start(program, arguments);
+        var cancellation = TestContext.Current.CancellationToken;
+        var error = process.StandardError.ReadToEndAsync(cancellation);
+        string output = await process.StandardOutput.ReadToEndAsync(cancellation);
+        await process.WaitForExitAsync(cancellation);
+        Assert.True(process.ExitCode == 0,
+            $"{program} {string.Join(' ', process.StartInfo.ArgumentList)}:\n{output}{await error}");
+        return output;
+    }
+
+    /// <summary>Starts a program; the caller ends it.</summary>
+    public Process Start(string program, params IEnumerable<string> arguments)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -98,13 +131,7 @@ public sealed class Packages : IAsyncLifetime
         start.Environment["NUGET_PACKAGES"] = _folder["cache"];
         start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
         start.Environment["UseSharedCompilation"] = "false";
-        using var process = Process.Start(start)!;
-        var cancellation = TestContext.Current.CancellationToken;
-        var error = process.StandardError.ReadToEndAsync(cancellation);
-        string output = await process.StandardOutput.ReadToEndAsync(cancellation);
-        await process.WaitForExitAsync(cancellation);
-        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', start.ArgumentList)}:\n{output}{await error}");
-        return output;
+        return Process.Start(start)!;
     }
 
     private static string UserCache => Environment.GetEnvironmentVariable("NUGET_PACKAGES")

@@ -1,6 +1,7 @@
 using System.Reflection;
 using BenchmarkDotNet.Attributes;
 using S2ILGPU.Benchmarks;
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Samples.Tests;
@@ -20,6 +21,7 @@ public sealed class BenchmarkTests
     [MemberData(nameof(Classes))]
     public void A_benchmark_runs_with_each_value_of_its_parameters(string name)
     {
+        TestScale.SkipUnlessDrawn(2);
         var type = s_classes.Single(type => type.Name == name);
         var choices = type.GetProperties().Select(property => (Property: property, Values: ValuesOf(type, property)))
             .Where(choice => choice.Values.Length > 0).ToArray();

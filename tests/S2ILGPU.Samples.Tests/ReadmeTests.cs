@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text.RegularExpressions;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using S2ILGPU.TestSupport;
@@ -6,9 +7,10 @@ using Xunit;
 
 namespace S2ILGPU.Samples.Tests;
 
-/// <summary>The README's examples are programs: each compiles as it stands, and runs where it needs no GPU.</summary>
+/// <summary>The README's examples are programs: each compiles as it stands, and runs where it needs neither
+/// a GPU nor libtorch.</summary>
 [Collection(nameof(ConsoleOutput))]
-public sealed class ReadmeTests
+public sealed partial class ReadmeTests(ExampleModel model) : IClassFixture<ExampleModel>
 {
     // What ImplicitUsings adds to a new console application.
     private const string ImplicitUsings = """
@@ -31,11 +33,37 @@ public sealed class ReadmeTests
     [MemberData(nameof(Examples))]
     public void Example_compiles_and_runs(string name)
     {
-        string code = Readme.Examples[name];
+        string code = model.Place(Readme.Examples[name]);
         var program = Compile(code);
-        if (!Readme.NeedsGpu(code))
+        if (!Readme.NeedsMore(code))
             Assert.NotEmpty(ConsoleOutput.Of(program));
     }
+
+    // The web projects of .NET know more namespaces.
+    [Theory]
+    [InlineData("attention", true)]
+    [InlineData("server", false)]
+    public void Template_compiles_and_runs(string template, bool runs)
+    {
+        const string Web = "global using Microsoft.AspNetCore.Builder;\n";
+        var program = Compile(Web + File.ReadAllText(
+            Repository.PathOf("src", "S2ILGPU.Templates", "templates", template, "Program.cs")));
+        if (runs)
+            Assert.Contains("every token is read by some head: True", ConsoleOutput.Of(program));
+    }
+
+    [Fact]
+    public async Task Call_of_curl_is_answered()
+    {
+        var call = Curl().Match(await File.ReadAllTextAsync(Repository.PathOf("README.md")));
+        Assert.True(call.Success, "the README has no call of curl");
+        using var response = await model.Server.PostAsync(call.Groups[1].Value, call.Groups[2].Value);
+        Assert.Equal(200, (int)response.StatusCode);
+        Assert.EndsWith("data: [DONE]\n\n", await response.Content.ReadAsStringAsync());
+    }
+
+    [GeneratedRegex(@"curl http://127\.0\.0\.1:8080(\S+) .*?-d '([^']+)'", RegexOptions.Singleline)]
+    private static partial Regex Curl();
 
     private static Assembly Compile(string code)
     {

@@ -64,6 +64,10 @@ public static class TestScale
         return hash % (uint)tests == 0 || tests == 1;
     }
 
+    /// <summary>Skips the present test unless it is one of those that the seed draws, 1 of so many.</summary>
+    public static void SkipUnlessDrawn(int tests) => Assert.SkipUnless(IsFull || Takes(tests),
+        $"this run takes 1 of {tests} of these tests, S2_TESTS=full takes all");
+
     /// <summary>Some of the parts that one case consists of; nothing is reported.</summary>
     public static T[] Part<T>(IEnumerable<T> parts, int count) => IsFull ? [.. parts] : Draw([.. parts], count);
 

@@ -1,6 +1,8 @@
+using ILGPU.Runtime.CPU;
 using S2ILGPU.Devices;
 using S2ILGPU.Engines;
 using S2ILGPU.TestSupport;
+using S2ILGPU.Variants;
 using Xunit;
 
 namespace S2ILGPU.Tests;
@@ -11,28 +13,33 @@ internal static class Emulated
     /// <summary>The name of the device.</summary>
     public const string Device = "ilgpu-cpu";
 
-    /// <summary>An engine on it, which hands out memory full of NaN.</summary>
-    public static IEngine Create() => CreatePoisoned();
+    /// <summary>An engine of portable kernels, which hands out memory full of NaN.</summary>
+    // A launch wakes all threads of the device, also those without work: it has no more than these kernels need.
+    public static IEngine Create() => Create(DeviceLimits.MinGroupThreads, hasTensorCores: false);
 
-    /// <summary>An engine on it that runs the tensor-core kernels with the C# bodies of their primitives.</summary>
-    public static IEngine CreateWithTensorCores()
-    {
-        var engine = CreatePoisoned();
-        engine.AttentionKernels.UseTensorCores = true;
-        return engine;
-    }
+    /// <summary>An engine that runs the tensor-core kernels with the C# bodies of their primitives.</summary>
+    public static IEngine CreateWithTensorCores() => Create(KernelVariants.MaxThreads, hasTensorCores: true);
 
     /// <summary>The same for decoding, of whose tests a plain run takes some.</summary>
     public static Func<IEngine> OfDecoding(Func<IEngine> create) => () =>
     {
-        Assert.SkipUnless(TestScale.Takes(Sweeps.EmulatedDecodeShare),
-            $"this run takes 1 of {Sweeps.EmulatedDecodeShare} tests of decoding, S2_TESTS=full takes all");
+        TestScale.SkipUnlessDrawn(Sweeps.EmulatedDecodeShare);
         return create();
     };
 
-    private static IlgpuEngine CreatePoisoned()
+    /// <summary>The same for sweeps of whose tests a plain run takes some.</summary>
+    public static IEngine CreateForSome() => OfSome(Create)();
+
+    /// <summary>The same on another engine.</summary>
+    public static Func<IEngine> OfSome(Func<IEngine> create) => () =>
     {
-        var engine = IlgpuDevices.CreateEngine(Device);
+        TestScale.SkipUnlessDrawn(Sweeps.EmulatedSomeShare);
+        return create();
+    };
+
+    private static IlgpuEngine Create(int threads, bool hasTensorCores)
+    {
+        var engine = IlgpuDevices.CreateEngine(new CPUDevice(32, threads / 32, 1), hasTensorCores);
         engine.PoisonsMemory = true;
         return engine;
     }

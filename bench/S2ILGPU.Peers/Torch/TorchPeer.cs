@@ -10,7 +10,7 @@ internal static class TorchPeer
 {
     public static void Measure(PeerReport report)
     {
-        report.Version = LibTorch.Load(report.Engine.Threads);
+        report.Version = Start(report.Engine.Threads);
         TorchAttention.Measure(report);
         TorchLinear.Measure(report);
         TorchTraining.Measure(report);
@@ -28,5 +28,22 @@ internal static class TorchPeer
     {
         using var contiguous = tensor.detach().contiguous();
         return contiguous.data<float>().ToArray();
+    }
+
+    // Name, version and threads.
+    private static string Start(int threads)
+    {
+        try
+        {
+            LibTorch.Load();
+            set_num_threads(threads);
+            return $"libtorch {__version__}, {get_num_threads()} threads, TorchSharp "
+                + typeof(torch).Assembly.GetName().Version!.ToString(3);
+        }
+        catch (Exception e) when (e is TypeInitializationException or NotSupportedException or DllNotFoundException)
+        {
+            string message = e.GetBaseException().Message.Trim().Split('\n')[0].Trim();
+            throw new PeerMissingException($"TorchSharp does not start: {message}");
+        }
     }
 }

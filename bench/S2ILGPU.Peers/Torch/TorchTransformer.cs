@@ -88,7 +88,7 @@ internal sealed class TorchTransformer : IDisposable
         float[] cosine = new float[tokens * dim], sine = new float[tokens * dim];
         for (int token = 0; token < tokens; token++)
             for (int c = 0; c < dim; c++)
-                (sine[token * dim + c], cosine[token * dim + c]) = MathF.SinCos((float)(token / _config.RopeFactor
+                (sine[token * dim + c], cosine[token * dim + c]) = MathF.SinCos((float)(token
                     * Math.Pow(_config.RopeTheta, -2.0 * (c % (dim / 2)) / dim)));
         return (torch.tensor(cosine, [tokens, dim]), torch.tensor(sine, [tokens, dim]));
     }

@@ -6,8 +6,9 @@ namespace S2ILGPU.Cli.Bench;
 /// <param name="Least">Rounds that are measured in any case.</param>
 /// <param name="Most">Rounds after which enough is known.</param>
 /// <param name="Seconds">Time after which no further round begins.</param>
-/// <param name="WarmUpSeconds">Time to call the variants before the first round, twice each at least. A quarter of a
-/// second lets the compiler's background tiers replace what they compiled quickly.</param>
+/// <param name="WarmUpSeconds">Time to call the variants before the first round, twice each at least unless the first
+/// call of all takes 10 seconds. A quarter of a second lets the compiler's background tiers replace what they compiled
+/// quickly.</param>
 internal readonly record struct Rounds(int Least, int Most, double Seconds, double WarmUpSeconds = 0.25);
 
 /// <summary>What a measurement is.</summary>
@@ -35,14 +36,18 @@ internal static class Alternating
 {
     private const int MostCallsPerMeasurement = 1000;
 
-    // What the variant before left behind (spinning workers, cold caches) weighs little then.
-    private static readonly Measurement s_ofCalls = new(LeastSeconds: 0.01);
+    // After so long a round there is nothing left to compile.
+    private const double LongWarmUpSeconds = 10;
+
+    /// <summary>Measurements of a hundredth of a second: what the variant before left behind (spinning workers, cold
+    /// caches) weighs little then.</summary>
+    public static Measurement OfCalls { get; } = new(LeastSeconds: 0.01);
 
     /// <summary>Measures the variants in turn.</summary>
     /// <param name="rounds">How often.</param>
     /// <param name="variants">What to measure. Nothing else is called or allocated while the watch runs.</param>
     /// <returns>Seconds of one call per variant; measurement i of all variants belongs to the same round.</returns>
-    public static Samples[] Time(Rounds rounds, params Action[] variants) => Time(rounds, s_ofCalls, variants);
+    public static Samples[] Time(Rounds rounds, params Action[] variants) => Time(rounds, OfCalls, variants);
 
     /// <summary>Measures the variants in turn.</summary>
     /// <param name="rounds">How often.</param>
@@ -77,10 +82,13 @@ internal static class Alternating
         var fastest = new double[variants.Length];
         Array.Fill(fastest, double.MaxValue);
         long start = Stopwatch.GetTimestamp();
-        for (int round = 0; round < LeastRounds
-            || (round < MostRounds && Stopwatch.GetElapsedTime(start).TotalSeconds < seconds); round++)
+        for (int round = 0; round == 0 || (round < MostRounds && Stopwatch.GetElapsedTime(start).TotalSeconds
+            < (round < LeastRounds ? Math.Max(seconds, LongWarmUpSeconds) : seconds)); round++)
+        {
+            measurement.Cancellation.ThrowIfCancellationRequested();
             for (int v = 0; v < variants.Length; v++)
                 fastest[v] = Math.Min(fastest[v], measurement.Seconds(variants[v], calls: 1));
+        }
         double least = measurement.LeastSeconds;
         return [.. fastest.Select(s =>
             (int)Math.Clamp(Math.Ceiling(least / Math.Max(s, 1e-9)), 1, MostCallsPerMeasurement))];

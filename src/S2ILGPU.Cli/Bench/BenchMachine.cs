@@ -54,13 +54,17 @@ internal sealed class BenchMachine : IDisposable
     public double PeakVariation => _peakAll.Count == 0 ? 0 : new Samples([.. _peakAll]).Variation;
 
     /// <summary>Measures variants in turn, and the yardsticks with them in every round.</summary>
-    public Timings Time(Rounds rounds, Yardsticks yardsticks, params Action[] variants)
+    public Timings Time(Rounds rounds, Yardsticks yardsticks, params Action[] variants) =>
+        Time(rounds, yardsticks, Alternating.OfCalls, variants);
+
+    /// <inheritdoc cref="Time(Rounds, Yardsticks, Action[])"/>
+    public Timings Time(Rounds rounds, Yardsticks yardsticks, in Measurement measurement, Action[] variants)
     {
         var measured = new List<Action>(variants);
         int one = Add(Yardsticks.PeakOneThread, _one.MultiplyAdd),
             all = Add(Yardsticks.PeakAllThreads, _all.MultiplyAdd);
         int read = Add(Yardsticks.ReadRate, _all.Read);
-        var seconds = Alternating.Time(rounds, [.. measured]);
+        var seconds = Alternating.Time(rounds, measurement, [.. measured]);
         return new Timings(seconds[..variants.Length])
         {
             PeakOneThread = Rate(one, _one.MultiplyAddFlops, _peakOne),
@@ -86,6 +90,21 @@ internal sealed class BenchMachine : IDisposable
         }
     }
 
+    /// <summary>One measurement of a yardstick of all threads, beside work that is timed elsewhere: what it does per
+    /// second.</summary>
+    public double Rate(Yardsticks yardstick)
+    {
+        var (probe, work, history) = yardstick switch
+        {
+            Yardsticks.PeakAllThreads => ((Action)_all.MultiplyAdd, _all.MultiplyAddFlops, _peakAll),
+            Yardsticks.ReadRate => (_all.Read, _all.ReadBytes, _readRate),
+            _ => throw new ArgumentException($"{yardstick} is not a yardstick of all threads"),
+        };
+        double rate = work / Alternating.OfCalls.Seconds(probe, calls: 2);
+        history.Add(rate);
+        return rate;
+    }
+
     public void Dispose()
     {
         if (!ReferenceEquals(_one, _all))
@@ -93,18 +112,6 @@ internal sealed class BenchMachine : IDisposable
         _all.Dispose();
         One.Dispose();
         All.Dispose();
-    }
-
-    /// <summary>What the processor calls itself, how many cores of it there are, and what kernels are cut
-    /// for.</summary>
-    public MachineFacts Describe()
-    {
-        const string CpuInfo = "/proc/cpuinfo";
-        string? line = File.Exists(CpuInfo) ? File.ReadLines(CpuInfo)
-            .FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal)) : null;
-        string processor = line?.Split(':', 2)[^1].Trim() ?? Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER")
-            ?? "unknown processor";
-        return new MachineFacts(processor, All.Name, All.Threads, All.Simd, All.Caches);
     }
 
     /// <summary>The commit of the working directory; null where there is none, or no git.</summary>

@@ -11,7 +11,9 @@ internal static class BenchPlots
     // Neither the colour of a pass nor that of a miss.
     private const string Unsteady = "#999999";
 
-    private static readonly string[] s_colours = ["#3b6fb6", "#c4542d", "#3c8d5a", "#8a5fb0"];
+    /// <summary>Colours of lines, in order.</summary>
+    public static IReadOnlyList<string> Colours { get; } = ["#3b6fb6", "#c4542d", "#3c8d5a", "#8a5fb0", "#b0892d",
+        "#2f9aa0"];
 
     /// <summary>Speed-up of sparse over dense attention against the length, with the ceilings.</summary>
     public static string SpeedUps(IReadOnlyList<SpeedUp> points)
@@ -19,7 +21,7 @@ internal static class BenchPlots
         var series = new List<PlotSeries>();
         foreach (var pattern in points.GroupBy(p => p.Pattern))
         {
-            string colour = s_colours[series.Count / 2 % s_colours.Length];
+            string colour = Colours[series.Count / 2 % Colours.Count];
             series.Add(new PlotSeries(pattern.Key, colour,
                 [.. pattern.Select(p => ((double)p.Tokens, p.Ratio))]) { HasMarkers = true });
             series.Add(new PlotSeries($"{pattern.Key}, ceiling", colour,
@@ -30,7 +32,8 @@ internal static class BenchPlots
     }
 
     /// <summary>A dot for every figure that is a fraction of peak, and a tick where its target is.</summary>
-    public static string FractionsOfPeak(IEnumerable<Figure> figures)
+    public static string FractionsOfPeak(IEnumerable<Figure> figures, string title =
+        "Fraction of the machine's peak; ticks are targets")
     {
         const double RowHeight = 18, Left = 470, Right = 24, Top = 44, Width = 920;
         var rows = figures.Where(f => f is { Unit: Figure.OfPeak, Value: not null }).ToArray();
@@ -41,7 +44,7 @@ internal static class BenchPlots
             $"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" font-family="system-ui, sans-serif" font-size="12">""");
         svg.AppendLine("""<rect width="100%" height="100%" fill="white"/>""");
         svg.AppendLine(
-            """<text x="16" y="26" font-size="16" font-weight="600" fill="#222">Fraction of the machine's peak; ticks are targets</text>""");
+            $"""<text x="16" y="26" font-size="16" font-weight="600" fill="#222">{SecurityElement.Escape(title)}</text>""");
         for (int percent = 0; percent <= 100; percent += 10)
         {
             string x = F(X(percent));
@@ -68,9 +71,9 @@ internal static class BenchPlots
 
         static string Colour(Verdict verdict) => verdict switch
         {
-            Verdict.Miss => s_colours[1],
+            Verdict.Miss => Colours[1],
             Verdict.Unsteady => Unsteady,
-            _ => s_colours[0],
+            _ => Colours[0],
         };
 
         static double X(double percent) => Left + percent / 100 * (Width - Left - Right);

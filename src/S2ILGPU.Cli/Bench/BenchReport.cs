@@ -20,12 +20,7 @@ internal sealed record BenchReport(MachineFacts Machine, DateOnly Date, string? 
     public IEnumerable<Figure> Figures => Groups.SelectMany(g => g.Figures);
 
     /// <summary>The machine's own limits in words.</summary>
-    public string Limits => string.Join(", ",
-    [
-        .. PeakGflops.Select(p => string.Create(CultureInfo.InvariantCulture,
-            $"{p.Value:0} GFLOP/s peak on {p.Key} {(p.Key == 1 ? "thread" : "threads")}")),
-        string.Create(CultureInfo.InvariantCulture, $"{ReadGBs:0.0} GB/s read"),
-    ]);
+    public string Limits => LimitsOf(PeakGflops, ReadGBs);
 
     /// <summary>How many targets are met, in words.</summary>
     public string Summary
@@ -45,12 +40,20 @@ internal sealed record BenchReport(MachineFacts Machine, DateOnly Date, string? 
     public IEnumerable<Figure> Misses => Figures.Where(f => f.Verdict is Verdict.Miss or Verdict.Unsteady)
         .OrderBy(f => f.Verdict).ThenBy(f => f.Value / f.Target);
 
+    /// <summary>A machine's limits in words.</summary>
+    public static string LimitsOf(IReadOnlyDictionary<int, double> peakGflops, double readGBs) => string.Join(", ",
+    [
+        .. peakGflops.Select(p => string.Create(CultureInfo.InvariantCulture,
+            $"{p.Value:0} GFLOP/s peak on {p.Key} {(p.Key == 1 ? "thread" : "threads")}")),
+        string.Create(CultureInfo.InvariantCulture, $"{readGBs:0.0} GB/s read"),
+    ]);
+
     /// <summary>Writes the report as one JSON object.</summary>
     public void WriteJson(Stream stream)
     {
         using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n" });
         json.WriteStartObject();
-        WriteMachine(json);
+        Machine.Write(json);
         json.WriteString("date", $"{Date:yyyy-MM-dd}");
         if (Commit is not null)
             json.WriteString("commit", Commit);
@@ -61,40 +64,8 @@ internal sealed record BenchReport(MachineFacts Machine, DateOnly Date, string? 
         json.WriteNumber("readGBs", Math.Round(ReadGBs, 2));
         json.WriteStartArray("figures");
         foreach (var figure in Figures)
-            WriteFigure(json, figure);
+            figure.Write(json);
         json.WriteEndArray();
         json.WriteEndObject();
-    }
-
-    private void WriteMachine(Utf8JsonWriter json)
-    {
-        json.WriteString("machine", Machine.ToString());
-        json.WriteNumber("registerBits", Machine.RegisterBits);
-        json.WriteStartObject("cacheBytes");
-        json.WriteNumber("level1", Machine.Caches.Level1Bytes);
-        json.WriteNumber("level2", Machine.Caches.Level2Bytes);
-        json.WriteNumber("lastLevel", Machine.Caches.LastLevelBytes);
-        json.WriteEndObject();
-    }
-
-    private static void WriteFigure(Utf8JsonWriter json, Figure figure)
-    {
-        json.WriteStartObject();
-        json.WriteString("name", figure.Name);
-        WriteNumber(json, "value", figure.Value);
-        WriteNumber(json, "target", figure.Target);
-        json.WriteString("unit", figure.Unit);
-        WriteNumber(json, "spread", figure.Spread);
-        WriteNumber(json, "steady", figure.Steady);
-        json.WriteString("verdict", figure.Mark.Length == 0 ? null : figure.Mark);
-        json.WriteEndObject();
-    }
-
-    private static void WriteNumber(Utf8JsonWriter json, string name, double? number)
-    {
-        if (number is { } value && double.IsFinite(value))
-            json.WriteNumber(name, Math.Round(value, 4));
-        else
-            json.WriteNull(name);
     }
 }

@@ -14,7 +14,7 @@ internal static class BenchRun
         CancellationToken cancellation)
     {
         using var machine = new BenchMachine(settings);
-        var facts = machine.Describe();
+        var facts = MachineFacts.Of(machine.All);
         begin(facts);
         var notes = new List<string>();
         IReadOnlyList<SpeedUp> speedUps = [];

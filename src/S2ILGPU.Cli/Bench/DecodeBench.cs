@@ -25,23 +25,25 @@ internal static class DecodeBench
         int tokens = machine.Settings.DecodeTokens;
         string title = $"decoding D{HeadDim}, {tokens} positions, {name}";
         using var single = new DecodeWork(machine.All, pattern, HeadDim, tokens, machine.Settings.ReadBytes);
-        using var brief = single.As(ElementType.BFloat16);
-        string? refusal = brief.Refusal();
-        var timings = refusal is null
-            ? machine.Time(machine.Settings.DecodeRounds, Yardsticks.ReadRate, single.Run, brief.Run)
-            : machine.Time(machine.Settings.DecodeRounds, Yardsticks.ReadRate, single.Run);
+        ElementType[] types = [ElementType.BFloat16, ElementType.Int8];
+        var others = types.Select(single.As).ToArray();
+        var timings = machine.Time(machine.Settings.DecodeRounds, Yardsticks.ReadRate,
+            [single.Run, .. others.Select<DecodeWork, Action>(work => work.Run)]);
         double milliseconds = timings[0].Median / single.Caches * 1e3;
-        string note = string.Create(CultureInfo.InvariantCulture,
-            $"{milliseconds:0.00} ms per token and layer, {single.Bytes / single.Caches / 1e6:0.0} MB");
         yield return timings.Figure($"{title}, float32 cache", 0, single.Bytes, timings.ReadRate,
-            Targets.DecodeOfReadRate, "of the read rate", note);
-        string comparison = $"{title}, bfloat16 over float32 cache";
-        yield return refusal is null
-            ? Figure.Of(comparison, timings.Ratio(1, baseline: 0), Targets.BFloat16Decode, "x",
-                yardstick: timings.ReadRate)
-            : new Figure(comparison, null, Targets.BFloat16Decode, "x", null,
-                "the engine does not read such a cache yet");
+            Targets.DecodeOfReadRate, "of the read rate", Note(milliseconds, single));
+        for (int n = 0; n < types.Length; n++)
+        {
+            bool isInt8 = types[n] == ElementType.Int8;
+            yield return Figure.Of($"{title}, {(isInt8 ? "int8" : "bfloat16")} over float32 cache",
+                timings.Ratio(n + 1, baseline: 0), isInt8 ? null : Targets.BFloat16Decode, "x",
+                isInt8 ? Note(timings[n + 1].Median / single.Caches * 1e3, others[n]) : "", timings.ReadRate);
+            others[n].Dispose();
+        }
     }
+
+    private static string Note(double milliseconds, DecodeWork work) => string.Create(CultureInfo.InvariantCulture,
+        $"{milliseconds:0.00} ms per token and layer, {work.Bytes / work.Caches / 1e6:0.0} MB");
 }
 
 /// <summary>A decoding step of several sequences, one call each, whose kept pages together exceed every cache of the
@@ -77,10 +79,8 @@ internal sealed class DecodeWork : IDisposable
         (_engine, _layout, _sequence, _tables, _scale) =
             (other._engine, other._layout, other._sequence, other._tables, other._scale);
         (_query, _output) = (other._query.Share(), _engine.Allocate(other._output.Shape, ElementType.Float32));
-        (_keys, _values) = (_engine.Allocate(other._keys.Shape, type), _engine.Allocate(other._values.Shape, type));
-        _engine.Copy(other._keys, _keys);
-        _engine.Copy(other._values, _values);
-        Bytes = other.Bytes / sizeof(float) * type.SizeBytes();
+        (_keys, _values) = (Pages(other._keys, type), Pages(other._values, type));
+        Bytes = 2 * _keys.Count * type.SizeBytes();
     }
 
     /// <summary>Bytes of the kept keys and values of all sequences.</summary>
@@ -99,26 +99,25 @@ internal sealed class DecodeWork : IDisposable
                 _sequence, _scale, table));
     }
 
-    /// <summary>Why the engine does not decode from this cache; null when it does.</summary>
-    public string? Refusal()
-    {
-        try
-        {
-            Run();
-            return null;
-        }
-        catch (Exception e) when (e is ArgumentException or NotSupportedException)
-        {
-            return e.Message;
-        }
-    }
-
     public void Dispose()
     {
         _query.Dispose();
         _keys.Dispose();
         _values.Dispose();
         _output.Dispose();
+    }
+
+    // Float32 pages in another element type; each is written as a sequence of its own.
+    private Tensor Pages(Tensor singles, ElementType type)
+    {
+        int count = singles.Shape[0], tokens = singles.Shape[1], headDim = singles.Shape[2];
+        var pages = _engine.Allocate(PageTable.PagesShape(count, tokens, headDim, type), type);
+        var table = new PageTable(count, 1, 1);
+        for (int page = 0; page < count; page++)
+            table[page, 0, 0] = page;
+        using var rows = singles.Reshape(new Shape(count, tokens, 1, headDim));
+        _engine.WritePages(rows, pages, table, SequenceBatch.Uniform(count, tokens, tokens));
+        return pages;
     }
 
     // Only what is kept has a page, and pages lie in any order: a decoder that has run for a while hands them out so.

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace S2ILGPU.Cli.Bench;
 
 /// <summary>What a figure says about its target.</summary>
@@ -83,6 +85,28 @@ internal sealed record Figure(string Name, double? Value, double? Target, string
         Verdict.Unsteady => "unsteady",
         _ => Value is null ? "none" : "",
     };
+
+    /// <summary>Writes the figure as a JSON object.</summary>
+    public void Write(Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        json.WriteString("name", Name);
+        WriteNumber(json, "value", Value);
+        WriteNumber(json, "target", Target);
+        json.WriteString("unit", Unit);
+        WriteNumber(json, "spread", Spread);
+        WriteNumber(json, "steady", Steady);
+        json.WriteString("verdict", Mark.Length == 0 ? null : Mark);
+        json.WriteEndObject();
+    }
+
+    private static void WriteNumber(Utf8JsonWriter json, string name, double? number)
+    {
+        if (number is { } value && double.IsFinite(value))
+            json.WriteNumber(name, Math.Round(value, 4));
+        else
+            json.WriteNull(name);
+    }
 }
 
 /// <summary>Figures that belong together.</summary>

@@ -7,16 +7,16 @@ namespace S2ILGPU.Cli.Bench;
 /// layout is built for all of them, the forward pass runs over one and counts for all.</summary>
 internal static class LayoutBench
 {
-    private const int Heads = 32, HeadDim = 64;
+    /// <summary>Heads whose layout is built.</summary>
+    public const int Heads = 32;
+
+    /// <summary>D of the forward pass.</summary>
+    public const int HeadDim = 64;
 
     public static FigureGroup Measure(BenchMachine machine)
     {
         int tokens = machine.Settings.LayoutTokens;
-        var pattern = BenchPatterns.L16S8(Heads, Heads);
-        using var inputs = new AttentionInputs(machine.All, new AttentionSize(tokens, 1, 1, HeadDim));
-        using var work = new AttentionWork(inputs, pattern.SliceHeads(0..1));
-        var timings = machine.Time(machine.Settings.LayoutRounds, Yardsticks.None, work.Forward,
-            () => BlockLayout.Create(pattern, tokens), () => _ = BlockLayout.Create(pattern, tokens).Rows.Length);
+        var timings = Time(machine, tokens);
         return new FigureGroup("layouts",
             [Of("rows", 1, Targets.ForwardOverLayout), Of("rows and columns", 2, Targets.ForwardOverLayout)]);
 
@@ -30,5 +30,16 @@ internal static class LayoutBench
                 + $"{what}",
                 timings.Ratio(variant, baseline: 0).Each(r => r * Heads), target, "x", note);
         }
+    }
+
+    /// <summary>Times one head's forward pass, building the rows of all heads, and building rows and columns, in this
+    /// order.</summary>
+    public static Timings Time(BenchMachine machine, int tokens)
+    {
+        var pattern = BenchPatterns.L16S8(Heads, Heads);
+        using var inputs = new AttentionInputs(machine.All, new AttentionSize(tokens, 1, 1, HeadDim));
+        using var work = new AttentionWork(inputs, pattern.SliceHeads(0..1));
+        return machine.Time(machine.Settings.LayoutRounds, Yardsticks.None, work.Forward,
+            () => BlockLayout.Create(pattern, tokens), () => _ = BlockLayout.Create(pattern, tokens).Rows.Length);
     }
 }

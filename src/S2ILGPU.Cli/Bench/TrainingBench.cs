@@ -33,7 +33,7 @@ internal static class TrainingBench
 
     /// <summary>Multiplications and additions of the matrix products (2 per weight and token forward, 4 backward) and
     /// of the kept attention blocks (4 D and 10 D per score).</summary>
-    private static double Flops(TransformerModel model, TrainingOptions options)
+    public static double Flops(TransformerModel model, TrainingOptions options)
     {
         var config = model.Config;
         double attentionWeights = (double)config.Dim * config.HeadDim

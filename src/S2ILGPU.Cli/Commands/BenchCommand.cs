@@ -9,12 +9,19 @@ namespace S2ILGPU.Cli.Commands;
 /// <summary><c>s2 bench</c>: how fast an engine is, beside what the machine can do at most.</summary>
 internal static class BenchCommand
 {
-    public static Command Create() => new("bench", "Measure speed beside what the machine can do at most.")
+    public static Command Create()
     {
-        CreateCpu(),
-        DeviceBenchCommand.CreateAttention(),
-        DeviceBenchCommand.CreateCompare(),
-    };
+        var command = new Command("bench", "Measure speed beside what the machine can do at most.") { CreateCpu() };
+        foreach (var onDevices in DeviceBenchCommands.Create())
+            command.Add(onDevices);
+        command.Add(ServeBenchCommand.Create());
+        command.Add(NeedleBenchCommand.Create());
+        command.Add(SampleBenchCommand.Create());
+        command.Add(PlanBenchCommand.Create());
+        command.Add(ReportBenchCommand.Create());
+        command.Add(CompareCommand.Create());
+        return command;
+    }
 
     private static Command CreateCpu()
     {

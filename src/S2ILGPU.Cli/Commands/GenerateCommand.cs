@@ -1,8 +1,10 @@
 using System.CommandLine;
+using S2ILGPU.Cli.Bench;
 using S2ILGPU.Cli.Devices;
 using S2ILGPU.Cli.Invocation;
 using S2ILGPU.Cli.Json;
 using S2ILGPU.Engines;
+using S2ILGPU.Grammars;
 using S2ILGPU.Inference;
 using S2ILGPU.Models;
 using S2ILGPU.Tensors;
@@ -19,36 +21,29 @@ internal static class GenerateCommand
 
     public static Command Create()
     {
-        var defaults = new SamplingOptions();
         var folder = ModelOption.Create();
         var prompt = Options.Text(PromptOption, "TEXT",
             "Text to continue; - reads standard input; empty begins a document",
             unset: "standard input where that is a file or a pipe");
         var maxTokens = Options.Number("--max-tokens", 200, "The most tokens to generate", least: 0);
-        var temperature = Options.Number("--temperature", defaults.Temperature, "0 always takes the most likely token",
-            least: 0, most: 100);
-        var topK = Options.Number("--top-k", defaults.TopK, "Draw from the N most likely tokens; 0 for all", least: 0);
-        var topP = Options.Number("--top-p", defaults.TopP,
-            "Draw from the most likely tokens that reach this probability", least: 0, most: 1);
-        var seed = Options.Number("--seed", defaults.Seed, "Seed of the draws");
+        var text = new TextOptions();
         var json = Options.Json();
-        var precision = DeviceOption.Precision();
+        var attention = AttentionOption.CreateOfRun();
+        var precision = DeviceOption.PrecisionOfFiles();
         var cache = DeviceOption.Cache();
+        var speculate = DeviceOption.Speculate();
         var device = DeviceOption.Create();
-        var command = new Command("generate", "Continue a prompt with a trained model.") { folder, prompt, maxTokens,
-            temperature, topK, topP, seed, json, precision, cache, device };
+        var command = new Command("generate", "Continue a prompt with a trained model.") { folder, prompt, maxTokens };
+        text.AddTo(command);
+        foreach (Option option in (Option[])[json, attention, precision, cache, speculate, device])
+            command.Add(option);
         command.SetAction((parsed, cancellation) =>
         {
-            var sampling = new SamplingOptions
-            {
-                Temperature = parsed.GetValue(temperature),
-                TopK = parsed.GetValue(topK),
-                TopP = parsed.GetValue(topP),
-                Seed = parsed.GetValue(seed),
-            }.Validate();
+            var (sampling, grammar) = (text.Sampling(parsed), text.Grammar(parsed));
             var request = new Request(ModelOption.Folder(parsed, folder), parsed.GetValue(prompt),
-                parsed.GetValue(maxTokens), sampling, parsed.GetValue(json), parsed.GetValue(device)!,
-                DeviceOption.TypeOf(parsed.GetValue(precision)), DeviceOption.CacheType(parsed.GetValue(cache)));
+                parsed.GetValue(maxTokens), sampling, text.Stop(parsed), grammar,
+                parsed.GetValue(json), parsed.GetValue(device)!, DeviceOption.TypeOfFiles(parsed.GetValue(precision)),
+                DeviceOption.CacheType(parsed.GetValue(cache)), parsed.GetValue(attention), parsed.GetValue(speculate));
             var streams = (ToolConfiguration)parsed.InvocationConfiguration;
             return Interruptible.RunAsync(() => Run(request, streams, cancellation), cancellation);
         });
@@ -59,18 +54,23 @@ internal static class GenerateCommand
     {
         string prompt = Prompt(request.Prompt, streams.Input);
         using var engine = Engine.Create(request.Device);
-        DeviceChoice.CheckPrecision(engine, request.Precision);
-        using var loaded = ModelFolder.Load(request.Folder, engine, matrixType: request.Precision,
-            activationType: request.Precision);
-        var notes = EngineNotes.Begin(engine, loaded.Model.Config, request.CacheType, streams.Error);
+        using var loaded = ModelOption.Load(request.Folder, engine, request.Precision, request.Attention,
+            streams.Error, cancellation);
+        var notes = EngineNotes.Begin(engine, loaded.Model, request.CacheType, streams.Error);
         using var generator = new TextGenerator(loaded.Model, loaded.Tokenizer,
             new KeyValueCacheOptions { ElementType = request.CacheType }, loaded.EndTokens);
-        var pieces = generator.Generate(prompt, request.MaxTokens, request.Sampling, cancellation);
+        var pieces = generator.Generate(prompt, request.MaxTokens, request.Sampling, cancellation, request.Stop,
+            request.Grammar, request.Speculate);
         if (request.IsJson)
             WriteJson(streams.Output, prompt, string.Concat(pieces));
         else
             Write(streams.Output, prompt, pieces);
         notes.WriteNew();
+        foreach (string line in SampleReport.Lines(loaded.Model))
+            streams.Error.WriteLine(line);
+        if (request.Speculate > 0)
+            streams.Error.WriteLine("speculation: " + SpeculationText.Of(generator.Speculation.Proposals,
+                generator.Speculation.ProposedTokens, generator.Speculation.AcceptedTokens));
         return 0;
     }
 
@@ -106,6 +106,7 @@ internal static class GenerateCommand
             writer.WriteEndObject();
         });
 
-    private sealed record Request(string Folder, string? Prompt, int MaxTokens, SamplingOptions Sampling, bool IsJson,
-        string Device, ElementType? Precision, ElementType? CacheType);
+    private sealed record Request(string Folder, string? Prompt, int MaxTokens, SamplingOptions Sampling,
+        IReadOnlyList<string> Stop, Grammar? Grammar, bool IsJson, string Device,
+        ElementType? Precision, ElementType? CacheType, string? Attention, int Speculate);
 }

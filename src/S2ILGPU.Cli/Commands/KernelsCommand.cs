@@ -7,7 +7,8 @@ using S2ILGPU.Reports;
 
 namespace S2ILGPU.Cli.Commands;
 
-/// <summary><c>s2 kernels</c>: compiles the attention kernels without a device and prints what they need.</summary>
+/// <summary><c>s2 kernels</c>: compiles the kernels of attention and of matrix products on tensor cores without a
+/// device and prints what they need.</summary>
 /// <remarks>
 /// With <c>--quick</c> one size of blocks and place of keys stands for the others. Tensor-core kernels are compiled for
 /// sm_80 and sm_90, portable ones for sm_75, sm_80, sm_90 and to OpenCL C. Registers, memory and machine code come from
@@ -18,17 +19,19 @@ internal static class KernelsCommand
     public static Command Create()
     {
         var json = Options.Switch("--json", "Print JSON; null where ptxas or cuobjdump is missing");
-        var kernel = Options.Text("--kernel", "TEXT", "Only kernels and variants whose name contains this");
+        var only = Options.Text("--only", "TEXT", "Only this kernel, or variants whose name contains this");
         var arch = Options.Choice("--arch", [.. ReportedKernel.AllArchitectures], "Only this architecture",
             unset: "all");
         var quick = Options.Switch("--quick", "One size of blocks and place of keys for the others: a quarter of the "
-            + "time (all take 3 minutes on 2 cores)");
-        var command = new Command("kernels", "Compile the GPU kernels and report their resources.") { json, kernel,
-            arch, quick };
+            + "time");
+        var print = Options.Choice("--print", ["source", "loop"], "What the kernels become, in place of the table: "
+            + "PTX or OpenCL C, or the machine instructions of the main loop");
+        var command = new Command("kernels", "Compile the GPU kernels and report their resources.") { json, only,
+            arch, quick, print };
         command.SetAction((parsed, cancellation) =>
         {
             var (output, error) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
-            var chosen = Choose(parsed.GetValue(kernel), parsed.GetValue(arch), parsed.GetValue(quick));
+            var chosen = Choose(parsed.GetValue(only), parsed.GetValue(arch), parsed.GetValue(quick));
             using var progress = new ProgressLine(error, StandardStreams.IsTerminal(error), "kernels", chosen.Count);
             progress.Start();
             try
@@ -36,6 +39,8 @@ internal static class KernelsCommand
                 var compiled = Compile(chosen, progress, cancellation);
                 if (parsed.GetValue(json))
                     WriteJson(output, compiled.SelectMany(reports => reports));
+                else if (parsed.GetValue(print) is { } part)
+                    WriteCode(output, compiled.SelectMany(reports => reports), isLoop: part == "loop");
                 else
                     WriteTable(output, compiled, progress);
             }
@@ -108,8 +113,25 @@ internal static class KernelsCommand
                 + $"left out");
     }
 
+    private static void WriteCode(TextWriter output, IEnumerable<KernelReport> reports, bool isLoop)
+    {
+        if (isLoop && !CudaTools.HasDisassembler)
+            throw new InvalidOperationException("--print loop needs ptxas and cuobjdump on the path");
+        foreach (var report in reports)
+        {
+            output.WriteLine($"// {report.Variant}, {report.Architecture}");
+            if (!isLoop)
+                output.WriteLine(report.Source);
+            else if (report.Loop is { } loop)
+                foreach (var instruction in loop.Instructions)
+                    output.WriteLine(instruction.ToString());
+            else
+                output.WriteLine("// no loop with products on tensor cores");
+        }
+    }
+
     private static string RowOf(KernelReport report) => Row(report.Variant, report.Architecture,
-        Text(report.SourceBytes), Text(report.Registers), Text(report.SpillBytes), Text(report.StackBytes),
+        Text(report.Source.Length), Text(report.Registers), Text(report.SpillBytes), Text(report.StackBytes),
         Text(report.SharedBytes), Text(report.Loop?.Instructions.Count), Text(report.Loop?.Count("HMMA")),
         report.Loop is { } loop ? (100 * loop.TensorShare).ToString("0.0", CultureInfo.InvariantCulture) + " %" : "-",
         Text(report.Loop?.Count("LDSM")), Text(report.Loop?.Count("LDGSTS")), Text(report.Loop?.Count("MUFU.EX2")));
@@ -135,7 +157,7 @@ internal static class KernelsCommand
         writer.WriteString("variant", report.Variant);
         writer.WriteString("arch", report.Architecture);
         writer.WriteBoolean("tensorCore", report.TensorCore);
-        WriteNumber(writer, "ptxBytes", report.SourceBytes); // of OpenCL C for arch "opencl"
+        WriteNumber(writer, "ptxBytes", report.Source.Length); // of OpenCL C for arch "opencl"
         WriteNumber(writer, "registers", report.Registers);
         WriteNumber(writer, "spillBytes", report.SpillBytes);
         WriteNumber(writer, "stackBytes", report.StackBytes);

@@ -1,4 +1,8 @@
 using System.CommandLine;
+using S2ILGPU.Cli.Invocation;
+using S2ILGPU.Engines;
+using S2ILGPU.Models;
+using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cli.Commands;
 
@@ -21,11 +25,31 @@ internal static class ModelOption
     public static string Folder(ParseResult parsed, Option<string> option)
     {
         string folder = parsed.GetValue(option)!;
-        if (Directory.Exists(folder))
-            return folder;
         bool isImplicit = parsed.GetResult(option) is null or { Implicit: true };
-        throw new DirectoryNotFoundException(isImplicit
-            ? $"{folder} does not exist: s2 train makes it, --model names another folder"
-            : $"--model: the folder {folder} does not exist");
+        return Directory.Exists(folder) || !isImplicit ? Existing("--model", folder)
+            : throw new DirectoryNotFoundException(
+                $"{folder} does not exist: s2 train makes it, --model names another folder");
+    }
+
+    /// <summary>A folder that must be there.</summary>
+    /// <param name="option">What names it on the command line.</param>
+    /// <param name="folder">Its path.</param>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    public static string Existing(string option, string folder) => Directory.Exists(folder) ? folder
+        : throw new DirectoryNotFoundException($"{option}: the folder {folder} does not exist");
+
+    /// <summary>Reads a model that is not trained, with a line on a terminal that shows how far it is.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="engine">The engine that will hold it.</param>
+    /// <param name="precision">Element type of matrices and activations; null for matrices as the files have them and
+    /// activations of the engine's type.</param>
+    /// <param name="attention">Attention to run it with; null for its own.</param>
+    /// <param name="error">Shows how much is read.</param>
+    /// <param name="cancellation">Ends the reading.</param>
+    public static PretrainedModel Load(string folder, IEngine engine, ElementType? precision, string? attention,
+        TextWriter error, CancellationToken cancellation)
+    {
+        using var progress = new LoadingLine(error, folder);
+        return ModelFolder.Load(folder, engine, precision, precision, attention, progress, cancellation);
     }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using S2ILGPU.Cli.Drawing;
 using S2ILGPU.Cli.Invocation;
+using S2ILGPU.Patterns;
 using S2ILGPU.Storage;
 using Spectre.Console;
 
@@ -10,7 +11,7 @@ namespace S2ILGPU.Cli.Commands;
 /// <summary><c>s2 pattern</c>: draws a pattern and says what it keeps.</summary>
 internal static class PatternCommand
 {
-    private static readonly string[] s_formats = ["text", "json", "svg", "png"];
+    private static readonly string[] s_formats = ["text", "json", "svg", "png", "html"];
 
     /// <summary>The command, ready to be added to the root.</summary>
     public static Command Create()
@@ -66,6 +67,10 @@ internal static class PatternCommand
                 var pixels = new PixelCanvas(pixelsPerUnit: 2);
                 PatternPicture.Draw(report.Chosen, pixels);
                 Png.Write(stream, pixels.Width, pixels.Height, pixels.Rgb);
+                break;
+            case "html":
+                PatternPage.Write((LocalStridePattern)report.Chosen.Layout.Pattern, report.Chosen.Layout.Tokens,
+                    stream);
                 break;
             default:
                 stream.Write(Encoding.UTF8.GetBytes(Markup.Remove(PatternText.Render(report, width: 100))));

@@ -7,11 +7,12 @@ namespace S2ILGPU.Cli.Commands;
 /// <summary>The options that describe a local-stride pattern, shared by the commands that take one.</summary>
 internal sealed class PatternOptions
 {
-    private static readonly string[] s_blockSizes = ["16", "32", "64", "128"];
+    /// <summary>Tokens of a block, as words.</summary>
+    public static readonly string[] BlockSizes = ["16", "32", "64", "128"];
 
     private readonly Option<int?> _heads;
     private readonly Option<int?> _keyValueHeads;
-    private readonly Option<string?> _blockSize = Options.Choice("--block-size", s_blockSizes, "Tokens per block",
+    private readonly Option<string?> _blockSize = Options.Choice("--block-size", BlockSizes, "Tokens per block",
         "64");
     private readonly Option<int> _localBlocks = Options.Number("--local-blocks", 16,
         "Blocks in the local window, with the diagonal block", least: 1);

@@ -12,6 +12,7 @@ internal static class ElementTypeNames
         ElementType.BFloat16 => "bf16",
         ElementType.Float64 => "fp64",
         ElementType.Int32 => "int32",
+        ElementType.Int8 => "int8",
         _ => "fp32",
     };
 }

@@ -14,12 +14,13 @@ internal sealed class EngineNotes(IEngine engine, TextWriter error)
     /// <summary>Writes what can be said before a model runs.</summary>
     /// <param name="engine">The engine that it runs on.</param>
     /// <param name="model">The model.</param>
-    /// <param name="cache">How keys are kept while a text is continued; null for the engine's own type.</param>
+    /// <param name="cache">How keys are kept while a text is continued; null for the type of activations.</param>
     /// <param name="error">The error stream.</param>
     /// <returns>For what comes up later.</returns>
-    public static EngineNotes Begin(IEngine engine, TransformerConfig model, ElementType? cache, TextWriter error)
+    public static EngineNotes Begin(IEngine engine, TransformerModel model, ElementType? cache, TextWriter error)
     {
-        (engine as IlgpuEngine)?.ExpectAttention(engine.FloatType, cache ?? engine.FloatType, model.HeadDim);
+        var queries = model.ActivationType;
+        (engine as IlgpuEngine)?.ExpectAttention(queries, cache ?? queries, model.Config.HeadDim);
         var notes = new EngineNotes(engine, error);
         notes.WriteNew();
         return notes;

@@ -23,7 +23,7 @@ internal sealed record PlotSeries(string Name, string Colour, IReadOnlyList<(dou
 /// <param name="Series">The lines, drawn in order.</param>
 internal sealed record SvgPlot(string Title, string XLabel, string YLabel, IReadOnlyList<PlotSeries> Series)
 {
-    private const double Width = 760, Height = 420, Left = 64, Right = 24, Top = 46, Bottom = 52;
+    private const double Width = 760, Height = 420, Left = 64, Top = 46, Bottom = 52;
 
     /// <summary>Whether equal distances on the x axis are equal factors, with a tick at every power of two.</summary>
     public bool HasLogarithmicX { get; init; }
@@ -31,13 +31,21 @@ internal sealed record SvgPlot(string Title, string XLabel, string YLabel, IRead
     /// <summary>Whether the legend is at the left, for lines that end high.</summary>
     public bool LegendIsLeft { get; init; }
 
+    /// <summary>Whether the legend is beside the lines, for many that fill the plot.</summary>
+    public bool LegendIsBeside { get; init; }
+
+    /// <summary>Whether the y axis begins at 0, for parts of a whole.</summary>
+    public bool StartsAtZero { get; init; }
+
+    private double Right => LegendIsBeside ? 170 : 24;
+
     /// <summary>The SVG document.</summary>
     public string Render()
     {
         var points = Series.SelectMany(s => s.Points)
             .Where(p => double.IsFinite(p.X) && double.IsFinite(p.Y)).ToArray();
         var x = HasLogarithmicX ? Axis.OverPowersOfTwo(points.Select(p => p.X)) : Axis.Over(points.Select(p => p.X));
-        var y = Axis.Over(points.Select(p => p.Y));
+        var y = Axis.Over([.. points.Select(p => p.Y), .. StartsAtZero ? (double[])[0] : []]);
         var svg = new StringBuilder();
         svg.AppendLine(
             $"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {F(Width)} {F(Height)}" font-family="system-ui, sans-serif" font-size="12">""");
@@ -76,7 +84,7 @@ internal sealed record SvgPlot(string Title, string XLabel, string YLabel, IRead
             $"""<text transform="translate(18 {F((Top + bottom) / 2)}) rotate(-90)" text-anchor="middle" fill="#333">{Escape(YLabel)}</text>""");
     }
 
-    private static void AppendLine(StringBuilder svg, PlotSeries series, Axis x, Axis y)
+    private void AppendLine(StringBuilder svg, PlotSeries series, Axis x, Axis y)
     {
         string path = string.Join(' ', series.Points.Where(p => double.IsFinite(p.Y))
             .Select(p => $"{F(ToX(p.X, x))},{F(ToY(p.Y, y))}"));
@@ -91,7 +99,7 @@ internal sealed record SvgPlot(string Title, string XLabel, string YLabel, IRead
 
     private void AppendLegend(StringBuilder svg)
     {
-        double at = LegendIsLeft ? Left + 16 : Width - Right - 170;
+        double at = LegendIsLeft ? Left + 16 : LegendIsBeside ? Width - Right + 16 : Width - Right - 170;
         int row = 0;
         foreach (var series in Series.Where(s => s.Points.Count > 0 && !s.IsFaint))
         {
@@ -103,7 +111,7 @@ internal sealed record SvgPlot(string Title, string XLabel, string YLabel, IRead
         }
     }
 
-    private static double ToX(double value, Axis axis) => Left + axis.Fraction(value) * (Width - Left - Right);
+    private double ToX(double value, Axis axis) => Left + axis.Fraction(value) * (Width - Left - Right);
 
     private static double ToY(double value, Axis axis) =>
         Height - Bottom - axis.Fraction(value) * (Height - Top - Bottom);

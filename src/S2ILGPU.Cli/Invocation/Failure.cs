@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using S2ILGPU.Collectives;
 
 namespace S2ILGPU.Cli.Invocation;
 
@@ -15,6 +16,11 @@ internal sealed partial record Failure(int ExitCode, string Message)
     {
         while (exception is AggregateException or TypeInitializationException && exception.InnerException is { } inner)
             exception = inner;
+        if (exception is RankFailedException { InnerException: { } cause } failed)
+        {
+            var reason = Of(cause);
+            return reason with { Message = $"rank {failed.Rank}: {reason.Message}" };
+        }
         return new Failure(IsBadInput(exception) ? BadInput : Failed, OneLine(Words(exception)));
     }
 

@@ -10,7 +10,7 @@ namespace S2ILGPU.Cli.Invocation;
 /// <param name="total">How many there are.</param>
 internal sealed class ProgressLine(TextWriter error, bool isShown, string what, int total) : IDisposable
 {
-    private const string Erase = "\r\e[K";
+    internal const string Erase = "\r\e[K";
 
     private readonly Lock _writing = new();
     private readonly long _started = TimeProvider.System.GetTimestamp();

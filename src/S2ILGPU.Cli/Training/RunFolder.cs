@@ -91,19 +91,29 @@ internal sealed class RunFolder(string path) : IDisposable
     }
 
     /// <summary>Begins a run: from here on it can be resumed.</summary>
-    public void Begin(Trainer trainer, BytePairTokenizer tokenizer)
+    /// <param name="trainer">The run.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="source">The folder of the checkpoint that the model began with; null for none.</param>
+    public void Begin(Trainer trainer, BytePairTokenizer tokenizer, string? source)
     {
         File.Delete(StatePath); // of a run without a step, which may differ from the configuration to come
-        AtomicFile.WriteText(In(ModelFolder.Config), TransformerConfigFile.Format(trainer.Model.Config));
-        tokenizer.Save(In(ModelFolder.Tokenizer));
-        Save(trainer, tokenizer);
+        ModelFolder.SaveDescription(Path, trainer.Model.Config, tokenizer, source);
+        Save(trainer);
     }
 
     /// <summary>Writes a checkpoint, state first.</summary>
-    public void Save(Trainer trainer, BytePairTokenizer tokenizer)
+    public void Save(Trainer trainer)
     {
         TrainingState.Save(StatePath, trainer);
-        ModelFolder.Save(Path, trainer.Model, tokenizer);
+        ModelFolder.SaveWeights(Path, trainer.Model);
+    }
+
+    /// <summary>Adds the part of a rank that does not write to a checkpoint of the one that does.</summary>
+    public void Contribute(Trainer trainer)
+    {
+        TrainingState.Save(StatePath, trainer);
+        if (trainer.Parallel!.All.Rank < trainer.Model.TensorRanks)
+            ModelFolder.SaveWeights(Path, trainer.Model); // shares its layers with rank 0
     }
 
     public void Dispose() => _lock?.Dispose();

@@ -18,7 +18,7 @@ internal sealed record TrainingPreset(string Name, TransformerConfig Model, Atte
     private static readonly StripeOptions s_byQueryHead = new() { SlideByQueryHead = true };
 
     /// <summary>All presets; the first is the smallest, <c>default</c> is the one that a fresh machine trains in
-    /// minutes.</summary>
+    /// minutes, those named after a number of parameters are for GPUs.</summary>
     public static IReadOnlyList<TrainingPreset> All { get; } =
     [
         new("tiny",
@@ -73,7 +73,7 @@ internal sealed record TrainingPreset(string Name, TransformerConfig Model, Atte
             DenseLayers: 1,
             new TrainingOptions
             {
-                Steps = 1200,
+                Steps = 900,
                 BatchSequences = 1,
                 ContextTokens = 1024,
                 LearningRate = 4e-3f,
@@ -139,6 +139,7 @@ internal sealed record TrainingPreset(string Name, TransformerConfig Model, Atte
                 CheckpointInterval = 100,
                 CorpusBytes = 60_000_000,
             }),
+        .. LargePresets.All,
     ];
 
     /// <summary>The preset of a name.</summary>
@@ -149,13 +150,13 @@ internal sealed record TrainingPreset(string Name, TransformerConfig Model, Atte
         $"unknown preset '{name}'; there are {string.Join(", ", All.Select(p => p.Name))}");
 
     /// <summary>The attention of every layer.</summary>
-    /// <param name="kind">dense, s2 or hybrid.</param>
+    /// <param name="kind">dense, s2 or hybrid, or a plan as <see cref="AttentionPlan.Parse"/> reads it.</param>
     /// <exception cref="ArgumentException">The kind is none of these.</exception>
     public AttentionPlan Attention(string kind) => kind switch
     {
         "dense" => new AttentionPlan(new DenseAttention { BlockTokens = Sparse.BlockTokens }),
         "s2" => new AttentionPlan(Sparse),
         "hybrid" => AttentionPlan.FirstDense(Model.Layers, DenseLayers, Sparse),
-        _ => throw new ArgumentException($"attention must be dense, s2 or hybrid, got '{kind}'"),
+        _ => AttentionPlan.Parse(kind, Model.Layers),
     };
 }

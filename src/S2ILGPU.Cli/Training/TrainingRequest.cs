@@ -12,13 +12,33 @@ internal sealed partial record TrainingRequest
 
     public required bool IsResumed { get; init; }
 
-    public required string Device { get; init; }
+    /// <summary>Names of the devices; ranks take them in turn.</summary>
+    public required IReadOnlyList<string> Devices { get; init; }
+
+    /// <summary>Whether products of fp32 matrices may be rounded to TF32 on devices that can.</summary>
+    public bool AllowTf32 { get; init; }
 
     public required TrainingPreset Preset { get; init; }
 
-    public required string Attention { get; init; }
+    /// <summary>What a new run begins with; null for random weights of the preset's shape.</summary>
+    public Checkpoint? Checkpoint { get; init; }
+
+    /// <summary>The attention of the layers; null for that of the checkpoint.</summary>
+    public required string? Attention { get; init; }
 
     public required IReadOnlyList<string> Data { get; init; }
+
+    /// <summary>Ranks to start as threads; null for one per device.</summary>
+    public int? Ranks { get; init; }
+
+    /// <summary>Groups of ranks that share the micro-batches of a step; null for all that there are.</summary>
+    public int? DataParallel { get; init; }
+
+    /// <summary>Ranks that share each sequence; null for 1.</summary>
+    public int? ContextParallel { get; init; }
+
+    /// <summary>Ranks that share each layer; null for 1.</summary>
+    public int? TensorParallel { get; init; }
 
     public int? Steps { get; init; }
 
@@ -37,19 +57,45 @@ internal sealed partial record TrainingRequest
 
     public bool Recompute { get; init; }
 
-    /// <summary>The options of a new run: the preset's with what was asked for in their place.</summary>
-    public TrainingOptions NewOptions() => Checked(Preset.Options with
+    private TrainingOptions Defaults => Checkpoint?.Options ?? Preset.Options;
+
+    /// <summary>The options of a new run: the preset's, or those of fine-tuning, with what was asked for in their
+    /// place.</summary>
+    /// <param name="groups">Groups of ranks that share the micro-batches of a step.</param>
+    public TrainingOptions NewOptions(int groups)
     {
-        Data = FullPaths(Data),
-        Steps = Steps ?? Preset.Options.Steps,
-        ContextTokens = Context ?? Preset.Options.ContextTokens,
-        BatchSequences = Batch ?? Preset.Options.BatchSequences,
-        AccumulationSteps = Accumulation ?? Preset.Options.AccumulationSteps,
-        LearningRate = LearningRate ?? Preset.Options.LearningRate,
-        ActivationType = Precision,
-        Seed = Seed,
-        Recompute = Recompute,
-    });
+        if (Checkpoint is { Config.ContextTokens: var most } && Context > most)
+            throw new ArgumentException(
+                $"--context must be at most {most} (the context of the checkpoint), got {Context}");
+        var (batch, accumulation) = Shared(groups);
+        return Checked(Defaults with
+        {
+            Data = FullPaths(Data),
+            Steps = Steps ?? Defaults.Steps,
+            ContextTokens = Context ?? Defaults.ContextTokens,
+            BatchSequences = batch,
+            AccumulationSteps = accumulation,
+            LearningRate = LearningRate ?? Defaults.LearningRate,
+            ActivationType = Precision,
+            Seed = Seed,
+            Recompute = Recompute,
+        });
+    }
+
+    // Sequences and micro-batches: of a step that several groups share, each takes as many micro-batches. Where the
+    // number of micro-batches was not asked for, sequences become micro-batches.
+    private (int Batch, int Accumulation) Shared(int groups)
+    {
+        int batch = Batch ?? Defaults.BatchSequences,
+            accumulation = Accumulation ?? Defaults.AccumulationSteps;
+        if (accumulation % groups == 0)
+            return (batch, accumulation);
+        if (Accumulation is null && batch % groups == 0)
+            return (batch / groups, accumulation * groups);
+        throw new ArgumentException($"{groups} ranks cannot share a step of {accumulation} x {batch} sequences: "
+            + (Accumulation is null ? $"--batch must be a multiple of {groups}"
+                : $"--accumulate must be a multiple of {groups}"));
+    }
 
     /// <summary>The model of a new run.</summary>
     /// <param name="options">The run's options.</param>
@@ -58,7 +104,7 @@ internal sealed partial record TrainingRequest
     {
         VocabularySize = vocabularySize,
         ContextTokens = Math.Max(options.ContextTokens, Preset.Model.ContextTokens),
-        Attention = Preset.Attention(Attention),
+        Attention = Preset.Attention(Attention!),
     }).Validate();
 
     /// <summary>The options of a saved run with what may be changed on resuming.</summary>

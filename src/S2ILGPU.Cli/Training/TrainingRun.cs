@@ -1,13 +1,11 @@
-using System.Diagnostics;
 using System.Globalization;
 using S2ILGPU.Cli.Devices;
-using S2ILGPU.Cli.DotNetDocumentation;
 using S2ILGPU.Cli.Drawing;
 using S2ILGPU.Cli.Invocation;
-using S2ILGPU.Corpora;
+using S2ILGPU.Collectives;
+using S2ILGPU.Distributed;
 using S2ILGPU.Engines;
 using S2ILGPU.Inference;
-using S2ILGPU.Layouts;
 using S2ILGPU.Models;
 using S2ILGPU.Storage;
 using S2ILGPU.Tokenizers;
@@ -15,55 +13,81 @@ using S2ILGPU.Training;
 
 namespace S2ILGPU.Cli.Training;
 
-/// <summary>One invocation of <c>s2 train</c>, from the corpus to the sample.</summary>
-internal sealed class TrainingRun(TrainingRequest request, TextWriter output, TextWriter error)
+/// <summary>One rank of <c>s2 train</c>, from the corpus to the sample.</summary>
+/// <param name="request">What was asked for.</param>
+/// <param name="rank">Which rank of the run this is; rank 0 alone writes.</param>
+/// <param name="text">The text, read by one of the ranks of this process.</param>
+/// <param name="output">What the user reads.</param>
+/// <param name="error">Notes.</param>
+internal sealed class TrainingRun(TrainingRequest request, RankConnection? rank, TrainingText text, TextWriter output,
+    TextWriter error)
 {
     private const int SampleTokens = 120;
 
     private readonly RunFolder _folder = new(request.Folder);
 
+    private bool Leads => rank is null or { Rank: 0 };
+
     /// <summary>Trains to the end and prints a sample.</summary>
     /// <exception cref="InterruptedException">Cancelled after the first step; everything is saved.</exception>
     /// <exception cref="OperationCanceledException">Cancelled before; nothing was written.</exception>
-    public int Run(CancellationToken cancellation)
+    public void Run(CancellationToken cancellation)
     {
         using (_folder)
         {
-            var options = Options();
-            using var engine = Engine.Create(request.Device);
-            DeviceChoice.CheckPrecision(engine, options.ActivationType);
-            var (tokenizer, training, validation) = Interruptible.Run(() => ReadText(options), cancellation);
-            using var model = new TransformerModel(engine, Config(options, tokenizer), (ulong)options.Seed,
-                activationType: options.ActivationType);
-            using var trainer = new Trainer(model, training, validation, options);
+            var grid = RankGrid.Of(request, rank?.Size ?? 1);
+            var options = Options(grid);
+            using var engine = grid.CreateEngine(request, rank?.Rank ?? 0);
+            var (tokenizer, training, validation) =
+                Interruptible.Run(() => text.Read(request, options), cancellation);
+            using var ranks = rank?.CreateCollective(engine);
+            using var groups = ranks is null ? null : new RankGroups(ranks, engine, grid.Tensor, grid.Context);
+            using var model = Model(engine, options, tokenizer, groups?.TensorGroup, cancellation);
+            using var trainer = new Trainer(model, training, validation, options, ranks,
+                groups?.ContextGroup is { } context ? new ContextParallel(context, model) : null);
             Prepare(trainer, tokenizer);
-            var notes = EngineNotes.Begin(engine, model.Config, cache: null, error);
-            Describe(engine, model, trainer);
-            Train(trainer, tokenizer, cancellation);
+            var notes = EngineNotes.Begin(engine, model, cache: null, error);
+            Describe(engine, grid, model, trainer);
+            Train(trainer, cancellation);
             notes.WriteNew();
+            if (!Leads)
+                return;
             Summarize(trainer, engine);
             Sample(model, tokenizer, validation);
         }
-        return 0;
     }
 
-    private TrainingOptions Options()
+    private TrainingOptions Options(RankGrid grid)
     {
         if (request.IsResumed)
         {
-            _folder.CheckResumable();
-            _folder.Lock();
+            if (Leads)
+            {
+                _folder.CheckResumable();
+                _folder.Lock();
+            }
             return request.Continued(TrainingState.ReadOptions(_folder.StatePath));
         }
-        if (Directory.Exists(request.Folder))
-            _folder.Lock();
-        _folder.CheckUnused();
-        return request.NewOptions();
+        if (Leads)
+        {
+            if (Directory.Exists(request.Folder))
+                _folder.Lock();
+            _folder.CheckUnused();
+        }
+        return request.NewOptions(grid.Groups);
     }
 
-    private TransformerConfig Config(TrainingOptions options, BytePairTokenizer tokenizer) => request.IsResumed
-        ? TransformerConfigFile.Read(ModelFolder.PathOf(request.Folder, ModelFolder.Config))
-        : request.NewModel(options, tokenizer.VocabularySize);
+    private TransformerModel Model(IEngine engine, TrainingOptions options, BytePairTokenizer tokenizer,
+        ICollective? tensorRanks, CancellationToken cancellation)
+    {
+        if (request.Checkpoint is { } checkpoint)
+            return checkpoint.Load(engine, options, request.Attention, Leads ? error : TextWriter.Null, cancellation);
+        var config = request.IsResumed
+            ? TransformerConfigFile.Read(ModelFolder.PathOf(request.Folder, ModelFolder.Config))
+            : request.NewModel(options, tokenizer.VocabularySize);
+        return new TransformerModel(engine, config, (ulong)options.Seed, activationType: options.ActivationType,
+            tensorRanks: tensorRanks);
+    }
 
     private void Prepare(Trainer trainer, BytePairTokenizer tokenizer)
     {
@@ -72,91 +96,72 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output, Te
             TrainingState.Restore(_folder.StatePath, trainer);
             return;
         }
+        if (!Leads)
+        {
+            _folder.Contribute(trainer);
+            return;
+        }
         _folder.Lock();
         _folder.CheckUnused(); // another run may have come first while this one read the text
-        _folder.Begin(trainer, tokenizer);
+        _folder.Begin(trainer, tokenizer, request.Checkpoint?.Folder);
     }
 
-    private (BytePairTokenizer Tokenizer, TokenDataset Training,
-        TokenDataset Validation) ReadText(TrainingOptions options)
-    {
-        long started = Stopwatch.GetTimestamp();
-        var corpus = ReferencePacks.ReadOr(options.Data, options.CorpusBytes);
-        output.WriteLine($"corpus     {corpus}");
-        var (training, validation) = corpus.Split(options.Seed);
-        var tokenizer = request.IsResumed ? ModelFolder.LoadTokenizer(request.Folder)
-            : BytePairTrainer.Train(training, request.Preset.Model.VocabularySize);
-        var (learned, measured) = (TokenDataset.Create(tokenizer, training),
-            TokenDataset.Create(tokenizer, validation));
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"tokens     {learned.TokenCount:#,0} to learn from, {measured.TokenCount:#,0} to validate, vocabulary "
-            + $"{tokenizer.VocabularySize:#,0}, "
-            + $"{(double)learned.ByteCount / learned.TokenCount:0.00} bytes/token "
-                + $"({Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s)"));
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"unigram    {learned.EntropyBitsPerByte:0.000} bits/byte: what a model that ignores all context would "
-            + $"reach"));
-        return (tokenizer, learned, measured);
-    }
-
-    private void Describe(IEngine engine, TransformerModel model, Trainer trainer)
+    private void Describe(IEngine engine, RankGrid grid, TransformerModel model, Trainer trainer)
     {
         var config = model.Config;
         string precision = model.ActivationType == engine.FloatType ? ""
             : $", {model.ActivationType.ShortName()} activations, {engine.FloatType.ShortName()} master weights";
         output.WriteLine($"device     {engine.Name}{precision}");
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"model      {config.ParameterCount:#,0} parameters: {config.Layers} layers, dim {config.Dim}, "
-            + $"{config.QueryHeads} query heads, {config.KeyValueHeads} key/value heads of {config.HeadDim}"));
-        for (int first = 0; first < config.Layers;)
-        {
-            int end = first + 1;
-            while (end < config.Layers && config.Attention[end] == config.Attention[first])
-                end++;
-            string layers = end - first == 1 ? $"layer {first}" : $"layers {first}-{end - 1}";
-            var report = PatternReport.Of(model.Pattern(first), trainer.Options.ContextTokens);
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"attention  {layers}: {model.Pattern(first)}; keeps {report.KeptFraction:0.0 %} of the causal blocks "
-                + $"of {trainer.Options.ContextTokens:#,0} tokens"));
-            first = end;
-        }
+        if (grid.Ranks > 1)
+            output.WriteLine($"ranks      {grid.Groups} data parallel x {grid.Context} context parallel "
+                + $"{(grid.Tensor > 1 ? $"x {grid.Tensor} tensor parallel " : "")}({rank!.Transport}) on "
+                + string.Join(", ", request.Devices));
+        output.WriteLine($"model      {ModelText.Sizes(config)}");
+        foreach (string line in ModelText.Attention(config, trainer.Options.ContextTokens))
+            output.WriteLine($"attention  {line}");
+        string microBatches = trainer.Options.AccumulationSteps > 1 ? $"{trainer.Options.AccumulationSteps} x " : "";
         string continued = trainer.CompletedSteps > 0 ? $", continuing after step {trainer.CompletedSteps}" : "";
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"training   {trainer.Options.Steps} steps of {trainer.Options.BatchSequences} x "
+            $"training   {trainer.Options.Steps} steps of {microBatches}{trainer.Options.BatchSequences} x "
             + $"{trainer.Options.ContextTokens:#,0} tokens into {request.Folder}, loss in nats/token{continued}"));
     }
 
-    private void Train(Trainer trainer, BytePairTokenizer tokenizer, CancellationToken cancellation)
+    private void Train(Trainer trainer, CancellationToken cancellation)
     {
         int interval = trainer.Options.CheckpointInterval;
         try
         {
-            using var log = TrainingLog.Open(_folder.LogPath, trainer.CompletedSteps);
+            using var log = Leads ? TrainingLog.Open(_folder.LogPath, trainer.CompletedSteps) : null;
             new TrainingDisplay(output, trainer.Options, trainer.Data.BitsPerByte).Show(shown =>
             {
                 while (!trainer.IsFinished)
                 {
                     var step = trainer.RunStep(cancellation);
-                    log.Append(step);
+                    log?.Append(step);
                     shown(step);
                     if (interval > 0 && step.Step % interval == 0 && !trainer.IsFinished)
-                        Save(trainer, tokenizer);
+                        Save(trainer);
                 }
             });
-            Save(trainer, tokenizer);
+            Save(trainer);
         }
         catch (OperationCanceledException)
         {
-            Save(trainer, tokenizer);
+            Save(trainer);
             throw new InterruptedException(
                 $"interrupted after step {trainer.CompletedSteps}; everything is saved, continue with: "
                 + $"s2 train --resume --out {request.Folder}");
         }
     }
 
-    private void Save(Trainer trainer, BytePairTokenizer tokenizer)
+    private void Save(Trainer trainer)
     {
-        _folder.Save(trainer, tokenizer);
+        if (!Leads)
+        {
+            _folder.Contribute(trainer);
+            return;
+        }
+        _folder.Save(trainer);
         string curve = LossCurve.Render($"{Path.GetFileName(Path.GetFullPath(request.Folder))}: training loss",
             TrainingLog.Read(_folder.LogPath),
             (double)trainer.Data.ByteCount / trainer.Data.TokenCount, trainer.Data.EntropyBitsPerByte);
@@ -183,6 +188,11 @@ internal sealed class TrainingRun(TrainingRequest request, TextWriter output, Te
 
     private void Sample(TransformerModel model, BytePairTokenizer tokenizer, TokenDataset validation)
     {
+        if (model.TensorRanks > 1)
+        {
+            output.WriteLine($"sample     s2 generate --model {request.Folder}: no rank has whole layers");
+            return;
+        }
         string prompt = tokenizer.Decode(validation.Tokens[..Math.Min(12, validation.TokenCount)])
             .ReplaceLineEndings(" ");
         using var generator = new TextGenerator(model, tokenizer);

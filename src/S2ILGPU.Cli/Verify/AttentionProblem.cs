@@ -25,6 +25,25 @@ internal sealed record HostTensor(Shape Shape, ElementType Type, float[] Values)
     public static HostTensor Rounded(Shape shape, ElementType type, double[] values) =>
         new(shape, type, [.. values.Select(x => Round((float)x, type))]);
 
+    /// <summary>What rows of D elements become in pages of int8; the same numbers for any other type.</summary>
+    public HostTensor Stored()
+    {
+        if (Type != ElementType.Int8)
+            return this;
+        int width = Shape[-1];
+        return this with { Values = [.. Values.Chunk(width).SelectMany(Quantized)] };
+    }
+
+    // See IEngine.WritePages.
+    private static float[] Quantized(float[] row)
+    {
+        if (!row.All(float.IsFinite))
+            return [.. row.Select(_ => float.NaN)];
+        float most = row.Max(Math.Abs), scale = Math.Min(most / 127, MathF.ScaleB(1, 121));
+        return most < MathF.ScaleB(1, -100) ? new float[row.Length]
+            : [.. row.Select(x => MathF.Round(x * (127 / most), MidpointRounding.ToEven) * scale)];
+    }
+
     private static float Round(float value, ElementType type)
     {
         if (type == ElementType.Float16)
@@ -54,6 +73,8 @@ internal sealed class AttentionProblem
         Value = Padded(HostTensor.Normal(random, keyShape, keyType), isKey);
         OutputGradient = Padded(HostTensor.Normal(random, queryShape, queryType), isQuery);
         Damage(random, Query, Key, Value, OutputGradient);
+        (KeyRows, Key) = (Key, Key.Stored());
+        (ValueRows, Value) = (Value, Value.Stored());
         LogSumExpGradient = check.HasLogSumExpGradient
             ? HostTensor.Normal(random, LogSumExpShape, ElementType.Float32) : null;
         if (check.IsPaged)
@@ -82,11 +103,17 @@ internal sealed class AttentionProblem
     /// <summary>Q [B, Nq, H, D].</summary>
     public HostTensor Query { get; }
 
-    /// <summary>K [B, Nk, Hkv, D].</summary>
+    /// <summary>K [B, Nk, Hkv, D], as it is stored.</summary>
     public HostTensor Key { get; }
 
-    /// <summary>V [B, Nk, Hkv, D].</summary>
+    /// <summary>V [B, Nk, Hkv, D], as it is stored.</summary>
     public HostTensor Value { get; }
+
+    /// <summary>K before pages of int8 round it.</summary>
+    public HostTensor KeyRows { get; }
+
+    /// <summary>V before pages of int8 round it.</summary>
+    public HostTensor ValueRows { get; }
 
     /// <summary>dO [B, Nq, H, D].</summary>
     public HostTensor OutputGradient { get; }

@@ -77,10 +77,14 @@ internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, para
 
     private static readonly int[] s_headDims = [40, 64, 96, 128, 256], s_fewHeadDims = [40];
     private static readonly ElementType[] s_cacheTypes =
-        [ElementType.Float32, ElementType.BFloat16, ElementType.Float16];
+        [ElementType.Float32, ElementType.BFloat16, ElementType.Float16],
+        s_pageTypes = [.. s_cacheTypes, ElementType.Int8];
 
     /// <summary>The implementations.</summary>
     public IReadOnlyList<EngineVariant> Variants => variants;
+
+    /// <summary>The engines that were created for them.</summary>
+    public IReadOnlyList<IEngine> Owned => owned;
 
     /// <summary>Whether their engines may work at the same time.</summary>
     public bool IsConcurrent { get; private init; }
@@ -148,7 +152,7 @@ internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, para
             foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode,
                 CheckedPass.Merge])
                 yield return new EngineVariant("chosen", pass, type, type, headDims, engine);
-        foreach (var cacheType in s_cacheTypes.Where(type => type != engine.FloatType))
+        foreach (var cacheType in s_pageTypes.Where(type => type != engine.FloatType))
             yield return new EngineVariant("chosen", CheckedPass.Decode, engine.FloatType, cacheType, headDims, engine);
     }
 
@@ -158,6 +162,8 @@ internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, para
         foreach (var pass in (CheckedPass[])[CheckedPass.Forward, CheckedPass.Backward, CheckedPass.Decode,
             CheckedPass.Merge])
             yield return new EngineVariant(name, pass, ElementType.BFloat16, ElementType.BFloat16, headDims, engine);
+        yield return new EngineVariant(name, CheckedPass.Decode, ElementType.BFloat16, ElementType.Int8, headDims,
+            engine);
     }
 
     private static IEnumerable<EngineVariant> Passes(string name, IEngine engine, ElementType[] cacheTypes,
@@ -167,8 +173,8 @@ internal sealed class EngineVariants(IReadOnlyList<EngineVariant> variants, para
         foreach (var cacheType in cacheTypes)
             yield return new EngineVariant(name, CheckedPass.Forward, type, cacheType, headDims, engine);
         yield return new EngineVariant(name, CheckedPass.Backward, type, type, headDims, engine);
-        foreach (var cacheType in cacheTypes)
-            yield return new EngineVariant(name, CheckedPass.Decode, type, cacheType, headDims, engine);
+        foreach (var pageType in s_pageTypes.Where(t => t == ElementType.Int8 || cacheTypes.Contains(t)))
+            yield return new EngineVariant(name, CheckedPass.Decode, type, pageType, headDims, engine);
         yield return new EngineVariant(name, CheckedPass.Merge, type, type, headDims, engine);
     }
 }

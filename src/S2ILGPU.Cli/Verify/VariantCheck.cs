@@ -128,6 +128,8 @@ internal sealed class VariantCheck : IDisposable
     private (Tensor Query, Tensor Key, Tensor Value) Inputs()
     {
         var p = Problem;
+        if (p.Key.Type == ElementType.Int8)
+            return (Upload(p.Query), WrittenPages(p.KeyRows), WrittenPages(p.ValueRows));
         if (p.KeyPages is not null)
             return (Upload(p.Query), Upload(p.KeyPages), Upload(p.ValuePages!));
         if (!p.Case.IsFused || p.Query.Type != p.Key.Type)
@@ -163,6 +165,19 @@ internal sealed class VariantCheck : IDisposable
         var tensor = Allocate(host.Shape, host.Type);
         _engine.Upload(host.Values, tensor);
         return tensor;
+    }
+
+    // Only the engine knows where a page keeps its scales.
+    private Tensor WrittenPages(HostTensor rows)
+    {
+        var p = Problem;
+        var pages = Own(_engine.Allocate(PageTable.PagesShape(p.KeyPages!.Shape[0], p.Case.BlockTokens, rows.Shape[3],
+            ElementType.Int8), ElementType.Int8));
+        using var source = _engine.Allocate(rows.Shape, _engine.FloatType);
+        _engine.Upload(rows.Values, source);
+        _engine.WritePages(source, pages, p.Pages!, new SequenceBatch([.. p.Sequences.Sequences.ToArray()
+            .Select(s => new Sequence(s.Batch, s.KeyStart, s.KeyCount, s.KeyStart, s.KeyCount))]));
+        return pages;
     }
 
     private Tensor UploadInto(Tensor fused, int firstHead, HostTensor host)

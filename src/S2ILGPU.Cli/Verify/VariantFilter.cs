@@ -12,8 +12,10 @@ internal static class VariantFilter
     /// <param name="all">The implementations.</param>
     /// <param name="only">Words D and a number are head dimensions; the rest must occur in pass, types and name, in
     /// this order; an underscore is a space. Null for all but those on request.</param>
+    /// <param name="mayBeNone">Whether something else contains the text, so that nothing may be left here.</param>
     /// <exception cref="ArgumentException">Nothing is left.</exception>
-    public static IReadOnlyList<EngineVariant> Choose(IReadOnlyList<EngineVariant> all, string? only)
+    public static IReadOnlyList<EngineVariant> Choose(IReadOnlyList<EngineVariant> all, string? only,
+        bool mayBeNone = false)
     {
         string[] words = only?.Replace('_', ' ').Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [];
         int[] headDims = [.. words.Where(IsHeadDim).Select(word => int.Parse(word[1..], CultureInfo.InvariantCulture))];
@@ -28,7 +30,7 @@ internal static class VariantFilter
         ];
         // Those on request are asked for by a text that nothing else contains.
         EngineVariant[] chosen = [.. named.Where(v => !v.IsOnRequest)];
-        return chosen.Length > 0 ? chosen : named.Length > 0 ? named
+        return chosen.Length > 0 ? chosen : named.Length > 0 || mayBeNone ? named
             : throw new ArgumentException($"no implementation contains '{only}'; {Examples(all)}");
     }
 

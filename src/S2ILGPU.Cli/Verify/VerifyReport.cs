@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using S2ILGPU.Compiler;
 using S2ILGPU.Engines;
 
 namespace S2ILGPU.Cli.Verify;
@@ -14,12 +15,10 @@ namespace S2ILGPU.Cli.Verify;
 /// it.</param>
 /// <param name="Others">Number of further problems for which the engine took another implementation.</param>
 internal sealed record VariantResult(EngineVariant Variant, IReadOnlyList<int> HeadDims, int Cases, WorstError? Worst,
-    string WorstCase, string? Failure, int Others = 0)
+    string WorstCase, string? Failure, int Others = 0) : ICheckResult
 {
-    /// <summary>Whether every element of every result was within its tolerance, and nothing was thrown.</summary>
     public bool IsPassed => Failure is null && Cases > 0 && Worst is { IsWithin: true };
 
-    /// <summary>One line.</summary>
     public string Line(int nameWidth)
     {
         string head =
@@ -32,24 +31,50 @@ internal sealed record VariantResult(EngineVariant Variant, IReadOnlyList<int> H
         string element = Worst is { IsWithin: false } ? $": {Worst.Describe()}" : "";
         return $"{head}  {Cases,3} cases  {error}{element}{others}{(Failure is null ? "" : $"; {Failure}")}";
     }
+
+    public void Write(Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        json.WriteString("name", Variant.Name);
+        json.WriteString("pass", Variant.PassName);
+        json.WriteString("dtype", Variant.Types);
+        json.WriteStartArray("headDims");
+        foreach (int headDim in HeadDims)
+            json.WriteNumberValue(headDim);
+        json.WriteEndArray();
+        json.WriteNumber("cases", Cases);
+        json.WriteNumber("casesOfOthers", Others);
+        json.WriteBoolean("passed", IsPassed);
+        if (Failure is not null)
+            json.WriteString("failure", Failure);
+        Worst?.Write(json, WorstCase);
+        json.WriteEndObject();
+    }
 }
 
 /// <summary>The self-check of a device: correctness, then speed.</summary>
 /// <param name="Device">The device.</param>
 /// <param name="Engine">What the engine calls itself.</param>
 /// <param name="Seed">Seed of the random inputs.</param>
-/// <param name="Results">One per implementation.</param>
+/// <param name="Attention">One per implementation of attention.</param>
+/// <param name="Operations">One per other operation and element type.</param>
+/// <param name="Kernels">What the driver of a CUDA device says of the kernels that were loaded; empty for other
+/// devices.</param>
 /// <param name="WriteSpeed">Writes the entries of the times; null when none were wanted.</param>
 /// <param name="Seconds">How long the checks took.</param>
-internal sealed record VerifyReport(DeviceInfo Device, string Engine, int Seed, IReadOnlyList<VariantResult> Results,
-    Action<Utf8JsonWriter>? WriteSpeed, double Seconds)
+internal sealed record VerifyReport(DeviceInfo Device, string Engine, int Seed,
+    IReadOnlyList<VariantResult> Attention, IReadOnlyList<ICheckResult> Operations,
+    IReadOnlyList<KernelResources> Kernels, Action<Utf8JsonWriter>? WriteSpeed, double Seconds)
 {
-    /// <summary>How many implementations failed.</summary>
-    public int Failures => Results.Count(r => !r.IsPassed);
+    /// <summary>How many checks there were.</summary>
+    public int Count => Attention.Count + Operations.Count;
+
+    /// <summary>How many of them failed.</summary>
+    public int Failures => Attention.Concat(Operations).Count(r => !r.IsPassed);
 
     /// <summary>The result in one line.</summary>
     public string Summary => string.Create(CultureInfo.InvariantCulture,
-        $"{Results.Count - Failures} of {Results.Count} variants passed in {Seconds:0.0} s, seed {Seed}");
+        $"{Count - Failures} of {Count} checks passed in {Seconds:0.0} s, seed {Seed}");
 
     /// <summary>Writes the report as one JSON object.</summary>
     public void Write(Utf8JsonWriter json)
@@ -60,9 +85,11 @@ internal sealed record VerifyReport(DeviceInfo Device, string Engine, int Seed, 
         json.WriteNumber("seed", Seed);
         json.WriteBoolean("passed", Failures == 0);
         json.WriteNumber("seconds", Math.Round(Seconds, 3));
-        json.WriteStartArray("variants");
-        foreach (var result in Results)
-            Write(json, result);
+        WriteArray(json, "variants", Attention);
+        WriteArray(json, "operations", Operations);
+        json.WriteStartArray("kernels");
+        foreach (var kernel in Kernels)
+            Write(json, kernel);
         json.WriteEndArray();
         if (WriteSpeed is not null)
         {
@@ -73,39 +100,29 @@ internal sealed record VerifyReport(DeviceInfo Device, string Engine, int Seed, 
         json.WriteEndObject();
     }
 
-    private static void Write(Utf8JsonWriter json, VariantResult result)
+    /// <summary>A kernel in one line.</summary>
+    public static string Line(KernelResources kernel) =>
+        $"kernel  {kernel.Name}: {kernel.Registers} registers, {kernel.LocalBytes} bytes of local memory, "
+        + $"{kernel.SharedBytes} bytes of shared memory, {kernel.GroupsPerMultiprocessor} groups of "
+        + $"{kernel.GroupThreads} threads per multiprocessor";
+
+    private static void Write(Utf8JsonWriter json, KernelResources kernel)
     {
         json.WriteStartObject();
-        json.WriteString("name", result.Variant.Name);
-        json.WriteString("pass", result.Variant.PassName);
-        json.WriteString("dtype", result.Variant.Types);
-        json.WriteStartArray("headDims");
-        foreach (int headDim in result.HeadDims)
-            json.WriteNumberValue(headDim);
-        json.WriteEndArray();
-        json.WriteNumber("cases", result.Cases);
-        json.WriteNumber("casesOfOthers", result.Others);
-        json.WriteBoolean("passed", result.IsPassed);
-        if (result.Failure is not null)
-            json.WriteString("failure", result.Failure);
-        if (result.Worst is { } worst)
-        {
-            Number(json, "worstError", worst.Error);
-            json.WriteNumber("tolerance", worst.Tolerance.Limit);
-            json.WriteBoolean("relative", worst.Tolerance.IsRelative);
-            json.WriteString("tensor", worst.Tensor);
-            json.WriteString("case", result.WorstCase);
-            json.WriteString("element", worst.Describe());
-        }
+        json.WriteString("name", kernel.Name);
+        json.WriteNumber("registers", kernel.Registers);
+        json.WriteNumber("localBytes", kernel.LocalBytes);
+        json.WriteNumber("sharedBytes", kernel.SharedBytes);
+        json.WriteNumber("groupThreads", kernel.GroupThreads);
+        json.WriteNumber("groupsPerMultiprocessor", kernel.GroupsPerMultiprocessor);
         json.WriteEndObject();
     }
 
-    // JSON has no infinity: an element that is NaN, or was not written.
-    private static void Number(Utf8JsonWriter json, string name, double value)
+    private static void WriteArray(Utf8JsonWriter json, string name, IEnumerable<ICheckResult> results)
     {
-        if (double.IsFinite(value))
-            json.WriteNumber(name, value);
-        else
-            json.WriteNull(name);
+        json.WriteStartArray(name);
+        foreach (var result in results)
+            result.Write(json);
+        json.WriteEndArray();
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cli.Verify;
@@ -9,6 +10,9 @@ namespace S2ILGPU.Cli.Verify;
 /// <param name="IsRelative">Errors count relative to max(1, |exact|).</param>
 internal readonly record struct Tolerance(double Limit, bool IsRelative = false)
 {
+    /// <summary>Nothing is computed, so that every bit must be right.</summary>
+    public static Tolerance Exact { get; } = new(1e-12);
+
     /// <summary>Outputs.</summary>
     public static Tolerance Output(ElementType type) => type switch
     {
@@ -63,6 +67,22 @@ internal sealed record WorstError(string Tensor, double Error, Tolerance Toleran
     /// <summary>What a reader needs to find the element.</summary>
     public string Describe() => string.Create(CultureInfo.InvariantCulture,
         $"{Tensor}[{string.Join(", ", Index)}] is {Actual:g6}, exact {Exact:g6}");
+
+    /// <summary>Writes the members of a JSON object.</summary>
+    /// <param name="json">The writer, within an object.</param>
+    /// <param name="worstCase">The problem where the element was.</param>
+    public void Write(Utf8JsonWriter json, string worstCase)
+    {
+        if (double.IsFinite(Error))
+            json.WriteNumber("worstError", Error);
+        else
+            json.WriteNull("worstError"); // JSON has no infinity: an element that is NaN, or was not written
+        json.WriteNumber("tolerance", Tolerance.Limit);
+        json.WriteBoolean("relative", Tolerance.IsRelative);
+        json.WriteString("tensor", Tensor);
+        json.WriteString("case", worstCase);
+        json.WriteString("element", Describe());
+    }
 
     private static int[] Coordinates(Shape shape, int index)
     {

@@ -41,6 +41,9 @@ public sealed class Tape(IEngine engine, bool recording = true, bool recompute =
     /// <summary>Whether segments are run again during the backward walk instead of being kept.</summary>
     public bool Recompute { get; } = recompute;
 
+    /// <summary>Told of gradients of parameters while the tape walks backwards; null for none.</summary>
+    internal IGradientWatch? Watch { get; set; }
+
     /// <summary>An uninitialised activation.</summary>
     /// <param name="shape">The shape.</param>
     public Variable New(Shape shape) => New(shape, ActivationType);
@@ -106,6 +109,8 @@ public sealed class Tape(IEngine engine, bool recording = true, bool recompute =
     {
         if (!variable.RequiresGradient)
             return GradientTarget.None;
+        if (variable.IsParameter)
+            Watch?.Writes(variable);
         if (variable.Gradient is not { } gradient)
             return GradientTarget.Into(variable.ClaimGradient(Engine));
         return GradientTarget.AddTo(gradient.Buffer.References > 1 && variable.Whole is null
@@ -158,6 +163,7 @@ public sealed class Tape(IEngine engine, bool recording = true, bool recompute =
         if (_owned.Remove(loss))
             _kept.Add(loss);
         Engine.Fill(loss.ClaimGradient(Engine), seed);
+        loss.Seed = seed;
         Walk(0, 0);
     }
 
@@ -217,19 +223,33 @@ public sealed class Tape(IEngine engine, bool recording = true, bool recompute =
         return view;
     }
 
-    /// <summary><c>sum += x</c> for any strides.</summary>
-    internal void Accumulate(Tensor x, Tensor sum)
+    /// <summary>Hands <c>factor * gradient</c> to an input.</summary>
+    /// <param name="gradient">Shaped like the input; null where it was not computed because the input needs
+    /// none.</param>
+    /// <param name="factor">The factor.</param>
+    /// <param name="variable">The input.</param>
+    internal void AddScaled(Tensor? gradient, float factor, Variable variable)
+    {
+        if (gradient is null || GradientOf(variable) is not { Tensor: { } sum } target)
+            return;
+        if (!target.Accumulate)
+            Engine.Fill(sum, 0);
+        Accumulate(gradient, sum, factor);
+    }
+
+    /// <summary><c>sum += factor * x</c> for any strides.</summary>
+    internal void Accumulate(Tensor x, Tensor sum, float factor = 1)
     {
         if (x.IsContiguous && sum.IsContiguous)
         {
-            Engine.AddScaled(x, 1, sum);
+            Engine.AddScaled(x, factor, sum);
             return;
         }
         using Tensor left = Engine.Allocate(x.Shape, x.ElementType),
             right = Engine.Allocate(sum.Shape, sum.ElementType);
         Engine.Copy(x, left);
         Engine.Copy(sum, right);
-        Engine.AddScaled(left, 1, right);
+        Engine.AddScaled(left, factor, right);
         Engine.Copy(right, sum);
     }
 
@@ -250,6 +270,7 @@ public sealed class Tape(IEngine engine, bool recording = true, bool recompute =
             _nodes.RemoveAt(_nodes.Count - 1);
             if (node.Output.HasGradient)
                 node.Backward();
+            Watch?.StepDone();
             node.Output.ReleaseGradient();
             Free(_nodes.Count > nodeCount ? _nodes[^1].OwnedEnd : ownedCount);
         }
@@ -274,7 +295,10 @@ public sealed class Tape(IEngine engine, bool recording = true, bool recompute =
             int nodes = _nodes.Count, owned = _owned.Count;
             var again = body(this, input, state);
             if (again.RequiresGradient)
+            {
                 again.SetGradient(output.Gradient!.Share());
+                again.Seed = output.Seed;
+            }
             Walk(nodes, owned);
             Free(owned);
         });

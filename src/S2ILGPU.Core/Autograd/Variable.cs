@@ -46,6 +46,10 @@ public sealed class Variable : IDisposable
 
     internal bool HasGradient { get; private set; }
 
+    /// <summary>The value of every element of the gradient, where it is the seed of a backward walk; null for
+    /// others.</summary>
+    internal float? Seed { get; set; }
+
     /// <summary>The variable that this one is a range of, where the gradients of all ranges lie in one tensor; null for
     /// others.</summary>
     internal Variable? Whole { get; set; }
@@ -91,6 +95,7 @@ public sealed class Variable : IDisposable
     public void ReleaseGradient()
     {
         HasGradient = false;
+        Seed = null;
         _gradient?.Dispose();
         _gradient = null;
     }
@@ -108,6 +113,17 @@ public sealed class Variable : IDisposable
 
     /// <summary>Shape and role, as in <c>model.norm.weight Float32 [64]</c>.</summary>
     public override string ToString() => Name is null ? Value.ToString() : $"{Name} {Value}";
+
+    /// <summary>Takes the gradient away, so that the next one gets memory of its own.</summary>
+    /// <returns>The gradient, which the caller disposes; null when there is none.</returns>
+    internal Tensor? TakeGradient()
+    {
+        if (!HasGradient)
+            return null;
+        var gradient = _gradient;
+        (_gradient, HasGradient) = (null, false);
+        return gradient;
+    }
 
     /// <summary>Replaces the gradient; the variable owns the tensor from now on.</summary>
     internal void SetGradient(Tensor gradient)

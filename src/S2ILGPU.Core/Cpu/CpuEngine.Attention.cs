@@ -14,6 +14,9 @@ public sealed unsafe partial class CpuEngine
     public bool SupportsAttention(ElementType elementType) => SupportsActivations(elementType);
 
     /// <inheritdoc/>
+    public bool SupportsTokenWindows => true;
+
+    /// <inheritdoc/>
     public void AttentionForward(in AttentionForwardArguments arguments) => Attention.Forward(arguments);
 
     /// <inheritdoc/>

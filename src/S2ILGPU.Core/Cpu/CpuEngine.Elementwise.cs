@@ -76,6 +76,31 @@ public sealed unsafe partial class CpuEngine
     }
 
     /// <inheritdoc/>
+    public void Gegelu(Tensor gate, Tensor up, float limit, Tensor y)
+    {
+        ShapeException.ThrowUnless(nameof(Gegelu), nameof(up), up, gate.Shape);
+        ShapeException.ThrowUnless(nameof(Gegelu), nameof(y), y, gate.Shape);
+        if (IsShort(gate))
+            Gegelu<StoredBFloat16>(gate, up, limit, y);
+        else
+            Gegelu<StoredSingle>(gate, up, limit, y);
+    }
+
+    /// <inheritdoc/>
+    public void GegeluBackward(Tensor gate, Tensor up, float limit, Tensor dy, GradientTarget dgate,
+        GradientTarget dup)
+    {
+        ShapeException.ThrowUnless(nameof(GegeluBackward), nameof(up), up, gate.Shape);
+        ShapeException.ThrowUnless(nameof(GegeluBackward), nameof(dy), dy, gate.Shape);
+        CheckTarget(nameof(GegeluBackward), nameof(dgate), dgate, gate.Shape);
+        CheckTarget(nameof(GegeluBackward), nameof(dup), dup, gate.Shape);
+        if (IsShort(gate))
+            GegeluBackward<StoredBFloat16>(gate, up, limit, dy, dgate, dup);
+        else
+            GegeluBackward<StoredSingle>(gate, up, limit, dy, dgate, dup);
+    }
+
+    /// <inheritdoc/>
     public long CountNonFinite(Tensor x)
     {
         if (x.ElementType != ElementType.Float32 || !x.IsContiguous)
@@ -123,6 +148,25 @@ public sealed unsafe partial class CpuEngine
         var rows = CpuTensors.RowsOf(dy, type);
         var kernel = new SwiGluBackwardKernel<TStored>(CpuTensors.RowsOf(gate, type), CpuTensors.RowsOf(up, type),
             rows, RowTarget.Of(dgate, type), RowTarget.Of(dup, type));
+        _runner.Run(kernel, rows.Count, RowGrain(rows.Columns));
+    }
+
+    private void Gegelu<TStored>(Tensor gate, Tensor up, float limit, Tensor y)
+        where TStored : unmanaged, IStoredValue<TStored>
+    {
+        var type = TStored.ElementType;
+        var rows = CpuTensors.RowsOf(y, type);
+        _runner.Run(new GegeluKernel<TStored>(CpuTensors.RowsOf(gate, type), CpuTensors.RowsOf(up, type), limit, rows),
+            rows.Count, RowGrain(rows.Columns));
+    }
+
+    private void GegeluBackward<TStored>(Tensor gate, Tensor up, float limit, Tensor dy, GradientTarget dgate,
+        GradientTarget dup) where TStored : unmanaged, IStoredValue<TStored>
+    {
+        var type = TStored.ElementType;
+        var rows = CpuTensors.RowsOf(dy, type);
+        var kernel = new GegeluBackwardKernel<TStored>(CpuTensors.RowsOf(gate, type), CpuTensors.RowsOf(up, type),
+            limit, rows, RowTarget.Of(dgate, type), RowTarget.Of(dup, type));
         _runner.Run(kernel, rows.Count, RowGrain(rows.Columns));
     }
 

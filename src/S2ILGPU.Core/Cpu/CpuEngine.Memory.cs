@@ -15,6 +15,8 @@ public sealed unsafe partial class CpuEngine
             RunElementwise(new FillOperation(CpuTensors.Floats(tensor), value), tensor.Count);
             return;
         }
+        if (tensor.ElementType == ElementType.Int8)
+            throw new ArgumentException($"{nameof(Fill)}: only {nameof(WritePages)} writes {tensor}");
         // One element with strides 0 is a source of every shape.
         var bits = stackalloc byte[sizeof(int)];
         if (tensor.ElementType == ElementType.Int32)
@@ -31,6 +33,8 @@ public sealed unsafe partial class CpuEngine
     {
         var (from, to) = (StridedView.Of(source), StridedView.Of(pages));
         int heads = source.Shape[2], headDim = source.Shape[3], blockTokens = pages.Shape[1];
+        if (pages.ElementType == ElementType.Int8)
+            Int8Pages.Check(pages, headDim);
         for (int s = 0; s < sequences.Sequences.Length; s++)
         {
             var sequence = sequences.Sequences[s];
@@ -44,13 +48,27 @@ public sealed unsafe partial class CpuEngine
                         continue;
                     long read = (long)sequence.Batch * from.Strides[0] + (long)(sequence.QueryStart + t)
                         * from.Strides[1] + (long)h * from.Strides[2];
-                    long write = (long)page * to.Strides[0] + (long)offset * to.Strides[1];
-                    CopyKernel.CopyRun(from.Data + read * from.ElementType.SizeBytes(), from.ElementType,
-                        from.Strides[3],
-                        to.Data + write * to.ElementType.SizeBytes(), to.ElementType, to.Strides[2], headDim);
+                    WriteRow(from, read, to, page, offset);
                 }
             }
         }
+    }
+
+    // Writes the row that begins at an element of the source as a row of a page.
+    private static void WriteRow(in StridedView from, long element, in StridedView to, int page, int index)
+    {
+        byte* source = from.Data + element * from.ElementType.SizeBytes(),
+            target = to.Data + (long)page * to.Strides[0] * to.ElementType.SizeBytes();
+        int headDim = from.Shape[3];
+        if (to.ElementType == ElementType.Int8)
+        {
+            float* row = stackalloc float[headDim];
+            CopyKernel.CopyRun(source, from.ElementType, from.Strides[3], (byte*)row, ElementType.Float32, 1, headDim);
+            Int8Pages.Write(row, headDim, target, to.Shape[1], index);
+            return;
+        }
+        target += (long)index * to.Strides[1] * to.ElementType.SizeBytes();
+        CopyKernel.CopyRun(source, from.ElementType, from.Strides[3], target, to.ElementType, to.Strides[2], headDim);
     }
 
     private void CopyElements(in StridedView from, in StridedView to)

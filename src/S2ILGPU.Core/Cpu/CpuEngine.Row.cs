@@ -65,14 +65,10 @@ public sealed unsafe partial class CpuEngine
     public void Embedding(Tensor table, Tensor ids, Tensor y)
     {
         CheckEmbedding(nameof(Embedding), table, ids, y);
-        if (IsShort(y) && IsShort(table))
-            Embedding<StoredBFloat16, StoredBFloat16>(table, ids, y);
-        else if (IsShort(y))
-            Embedding<StoredSingle, StoredBFloat16>(table, ids, y);
-        else if (IsShort(table))
-            Embedding<StoredBFloat16, StoredSingle>(table, ids, y);
+        if (IsShort(y))
+            Embedding<StoredBFloat16>(table, ids, y);
         else
-            Embedding<StoredSingle, StoredSingle>(table, ids, y);
+            Embedding<StoredSingle>(table, ids, y);
     }
 
     /// <inheritdoc/>
@@ -151,8 +147,18 @@ public sealed unsafe partial class CpuEngine
                 dweight.Accumulate), rows.Columns);
     }
 
+    private void Embedding<TStored>(Tensor table, Tensor ids, Tensor y) where TStored : unmanaged, IStoredValue<TStored>
+    {
+        if (table.ElementType == ElementType.BFloat16)
+            Embedding<StoredBFloat16, TStored>(table, ids, y);
+        else if (table.ElementType == ElementType.Float16)
+            Embedding<StoredHalf, TStored>(table, ids, y);
+        else
+            Embedding<StoredSingle, TStored>(table, ids, y);
+    }
+
     private void Embedding<TTable, TStored>(Tensor table, Tensor ids, Tensor y)
-        where TTable : unmanaged, IStoredValue<TTable>
+        where TTable : unmanaged, IStoredFloat<TTable>
         where TStored : unmanaged, IStoredValue<TStored>
     {
         var rows = CpuTensors.RowsOf(table, TTable.ElementType);

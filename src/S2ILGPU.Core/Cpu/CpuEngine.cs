@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.Intrinsics.Arm;
 using S2ILGPU.Cpu.InnerLoops;
 using S2ILGPU.Cpu.Memory;
@@ -131,6 +132,31 @@ public sealed unsafe partial class CpuEngine : IEngine
                 + $"{memory.Length}");
         var buffer = new HostBuffer(memory.Pin(), (long)memory.Length * sizeof(T));
         return Tensor.Create(buffer, extents, elementType);
+    }
+
+    /// <summary>Memory at an address, of another library or language, as a tensor: any CPU engine reads and writes it
+    /// in place.</summary>
+    /// <param name="address">Address of the first element, a multiple of the element's size. Trusted: it must hold all
+    /// elements until the last tensor over it is disposed. May be 0 when there are no elements.</param>
+    /// <param name="elementType">The element type.</param>
+    /// <param name="shape">The extents.</param>
+    /// <param name="strides">Distance of neighbours in elements, one per dimension; 0 repeats what is read.</param>
+    /// <returns>A tensor over the memory; the caller disposes it, which frees nothing.</returns>
+    /// <exception cref="ArgumentException">The address is 0 or not aligned, or there are more or fewer strides than
+    /// dimensions.</exception>
+    public static Tensor View(nint address, ElementType elementType, Shape shape, Shape strides)
+    {
+        int size = elementType.SizeBytes();
+        if (strides.Rank != shape.Rank)
+            throw new ArgumentException($"{strides.Rank} strides for a shape {shape}");
+        if (address % size != 0 || (address == 0 && shape.Count > 0))
+            throw new ArgumentException($"{elementType} {shape} at address 0x{address:x}, which must be a multiple of "
+                + $"{size} and not 0");
+        long last = 0;
+        for (int d = 0; d < shape.Rank; d++)
+            last += Math.Max(0L, shape[d] - 1) * strides[d];
+        var buffer = new HostBuffer(new MemoryHandle((void*)address), shape.Count == 0 ? 0 : (last + 1) * size);
+        return Tensor.Create(buffer, shape, strides, elementType);
     }
 
     /// <inheritdoc/>

@@ -25,19 +25,25 @@ public readonly record struct GradientTarget(Tensor? Tensor, bool Accumulate)
 /// once.</summary>
 /// <param name="A">[M, K], or [K, M] when transposed; rows may be strided, elements of a row are adjacent.</param>
 /// <param name="B">[K, N], or [N, K] when transposed (a weight stored [out, in]); rows may be strided. A transposed B
-/// may be BFloat16 on every engine: weights that take half the memory.</param>
+/// may be BFloat16 or Float16 on every engine: weights that take half the memory.</param>
 /// <param name="C">[M, N], written; rows may be strided.</param>
 /// <param name="TransposeA">Whether A is stored [K, M].</param>
 /// <param name="TransposeB">Whether B is stored [N, K].</param>
 /// <param name="Accumulate">Add to C instead of overwriting it.</param>
 public readonly record struct MatMulArguments(Tensor A, Tensor B, Tensor C, bool TransposeA = false,
-    bool TransposeB = false, bool Accumulate = false);
+    bool TransposeB = false, bool Accumulate = false)
+{
+    /// <summary>Rows of C, from the first, that the CPU engine computes as it computes a single row, whatever their
+    /// number: a token's bits then do not depend on the batch around it. 0 leaves the choice to the engine, which takes
+    /// what is fastest for the number of rows. Other engines may ignore it, and so does a transposed A.</summary>
+    public int FewRows { get; init; }
+}
 
 /// <summary><c>O = softmax(scale * Q K^T over the kept blocks) V</c> and <c>LSE = ln sum exp(scale * q
 /// k)</c>.</summary>
 /// <param name="Query">Q [B, Nq, H, D]; any strides, elements of a head adjacent. Read.</param>
-/// <param name="Key">K [B, Nk, Hkv, D], or the pages [P, blockTokens, D] when <paramref name="Pages"/> is given.
-/// Read.</param>
+/// <param name="Key">K [B, Nk, Hkv, D], or the pages [P, blockTokens, D] when <paramref name="Pages"/> is given, also
+/// of Int8. Read.</param>
 /// <param name="Value">V, shaped like K. Read.</param>
 /// <param name="Output">O [B, Nq, H, D]. Written, padding rows too (0).</param>
 /// <param name="LogSumExp">LSE [B, H, Nq], natural logarithm. Written; -inf for rows with nothing kept and for padding.
@@ -89,20 +95,37 @@ public readonly record struct MergeBackwardArguments(Tensor PartOutput, Tensor P
     Tensor LogSumExp, Tensor OutputGradient, Tensor? LogSumExpGradient,
     Tensor PartOutputGradient, Tensor PartLogSumExpGradient);
 
-/// <summary>One step of AdamW with decoupled weight decay, on one parameter.</summary>
-/// <param name="Parameter">Updated in place.</param>
-/// <param name="Gradient">Read.</param>
+/// <summary>What AdamW keeps of one parameter. Contiguous tensors of one shape.</summary>
+/// <param name="Value">p, updated in place.</param>
+/// <param name="Gradient">g. Read.</param>
 /// <param name="FirstMoment">m, updated in place.</param>
 /// <param name="SecondMoment">v, updated in place.</param>
+/// <param name="WeightDecay">Decoupled decay: the parameter shrinks by learning rate * decay.</param>
+/// <param name="Shadow">BFloat16, shaped like the parameter: receives the updated parameter, rounded. Null for
+/// none.</param>
+public readonly record struct AdamWParameter(Tensor Value, Tensor Gradient, Tensor FirstMoment, Tensor SecondMoment,
+    float WeightDecay, Tensor? Shadow = null)
+{
+    /// <summary>Throws unless all tensors have the parameter's shape: what an engine checks first.</summary>
+    /// <exception cref="ShapeException">A tensor has another shape.</exception>
+    public void ThrowUnlessOneShape()
+    {
+        ShapeException.ThrowUnless(nameof(IEngine.AdamW), nameof(Gradient), Gradient, Value.Shape);
+        ShapeException.ThrowUnless(nameof(IEngine.AdamW), nameof(FirstMoment), FirstMoment, Value.Shape);
+        ShapeException.ThrowUnless(nameof(IEngine.AdamW), nameof(SecondMoment), SecondMoment, Value.Shape);
+        if (Shadow is not null)
+            ShapeException.ThrowUnless(nameof(IEngine.AdamW), nameof(Shadow), Shadow, Value.Shape);
+    }
+}
+
+/// <summary>One step of AdamW with decoupled weight decay on a list of parameters: as few launches as the device's
+/// kernels can take parameters, and the same bits however a list is cut.</summary>
+/// <param name="Parameters">The parameters, no tensor in two of them.</param>
 /// <param name="LearningRate">Learning rate of this step.</param>
 /// <param name="Beta1">Decay of m.</param>
 /// <param name="Beta2">Decay of v.</param>
 /// <param name="Epsilon">Added to the root of v.</param>
-/// <param name="WeightDecay">Decoupled decay: the parameter shrinks by learning rate * decay.</param>
 /// <param name="Step">Number of this step, from 1, for the bias correction.</param>
-/// <param name="GradientScale">Factor on the gradient, from clipping and accumulation.</param>
-/// <param name="Shadow">BFloat16, shaped like the parameter: receives the updated parameter, rounded. Null for
-/// none.</param>
-public readonly record struct AdamWArguments(Tensor Parameter, Tensor Gradient, Tensor FirstMoment, Tensor SecondMoment,
-    float LearningRate, float Beta1, float Beta2, float Epsilon, float WeightDecay, int Step, float GradientScale,
-    Tensor? Shadow = null);
+/// <param name="GradientScale">Factor on the gradients, from clipping and accumulation.</param>
+public readonly record struct AdamWArguments(IReadOnlyList<AdamWParameter> Parameters, float LearningRate, float Beta1,
+    float Beta2, float Epsilon, int Step, float GradientScale);

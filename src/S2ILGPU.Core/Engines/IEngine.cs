@@ -62,13 +62,18 @@ public interface IEngine : IDisposable
     /// <summary>Sets every element.</summary>
     void Fill(Tensor tensor, float value);
 
-    /// <summary>Copies between tensors of the same shape, any strides and float types.</summary>
+    /// <summary>Copies between tensors of the same shape, any strides and float types; and whole pages of
+    /// Int8.</summary>
     void Copy(Tensor source, Tensor destination);
 
     /// <summary>
     /// Writes rows [S, T, Hkv, D] of new keys or values into pages [P, blockTokens, D] at positions <c>KeyCount -
     /// QueryCount + t</c> of each sequence. A block without a page is passed over.
     /// </summary>
+    /// <remarks>Int8 pages are <c>[P, blockTokens, D + 4]</c> (<see cref="PageTable.PagesShape"/>). A row becomes
+    /// integers and a float32 scale, <c>m = max |x|, q = round(x (127 / m)), scale = min(m / 127, 2^121)</c>, in single
+    /// precision, rounding to nearest even, and is read as <c>q scale</c>. A row with NaN or infinity is NaN in all
+    /// elements, one with <c>m &lt; 2^-100</c> is 0.</remarks>
     void WritePages(Tensor source, Tensor pages, PageTable table, SequenceBatch sequences);
 
     // ---- elementwise: same shapes, contiguous unless said otherwise ----
@@ -91,6 +96,14 @@ public interface IEngine : IDisposable
 
     /// <summary><c>dgate (+)= dy * up * silu'(gate), dup (+)= dy * silu(gate)</c>; rows may be strided.</summary>
     void SwiGluBackward(Tensor gate, Tensor up, Tensor dy, GradientTarget dgate, GradientTarget dup);
+
+    /// <summary><c>y = g sigmoid(1.702 g) (u + 1), g = min(gate, L), u = clamp(up, -L, L)</c>; rows may be strided. An
+    /// infinite gate or up gives NaN, so that the limit hides no damage.</summary>
+    void Gegelu(Tensor gate, Tensor up, float limit, Tensor y);
+
+    /// <summary><c>dgate (+)= [gate &lt;= L] dy (u + 1) s (1 + 1.702 g (1 - s)), dup (+)= [|up| &lt;= L] dy g s, s =
+    /// sigmoid(1.702 g)</c>; rows may be strided.</summary>
+    void GegeluBackward(Tensor gate, Tensor up, float limit, Tensor dy, GradientTarget dgate, GradientTarget dup);
 
     /// <summary>Number of elements that are NaN or infinite; any strides. Waits.</summary>
     long CountNonFinite(Tensor x);
@@ -116,8 +129,8 @@ public interface IEngine : IDisposable
     /// <param name="inverse">Rotate backwards: the gradient of the forward rotation.</param>
     void Rotary(Tensor x, Tensor cosine, Tensor sine, Tensor positions, GradientTarget y, bool inverse);
 
-    /// <summary><c>y_t = table[ids_t]</c>. table [V, C], of the float type or BFloat16, whatever y is; ids Int32 [T],
-    /// y [T, C].</summary>
+    /// <summary><c>y_t = table[ids_t]</c>. table [V, C], of the float type, BFloat16 or Float16, whatever y is; ids
+    /// Int32 [T], y [T, C].</summary>
     void Embedding(Tensor table, Tensor ids, Tensor y);
 
     /// <summary><c>dtable[ids_t] (+)= dy_t</c>, added in the order of t; dtable has the float type.</summary>
@@ -146,6 +159,10 @@ public interface IEngine : IDisposable
     /// gradients are Float32 then. Always true of <see cref="FloatType"/>.
     /// </summary>
     bool SupportsAttention(ElementType elementType) => elementType == FloatType;
+
+    /// <summary>Whether attention has windows that are counted in tokens (<see
+    /// cref="Patterns.AttentionPattern.WindowTokens"/>).</summary>
+    bool SupportsTokenWindows => false;
 
     /// <summary>Sparse attention over the kept blocks; also decoding, when there are few queries.</summary>
     /// <remarks>
@@ -182,10 +199,12 @@ public interface IEngine : IDisposable
 
     // ---- optimizer ----
 
-    /// <summary><c>result[0] (+)= sum x^2</c>, accumulated in double precision. result: one element.</summary>
-    void SumOfSquares(Tensor x, Tensor result, bool accumulate);
+    /// <summary><c>result[0] = sum x^2</c> over all elements of all tensors, in their order, accumulated in double
+    /// precision. result: one element, 0 without tensors.</summary>
+    void SumOfSquares(IReadOnlyList<Tensor> tensors, Tensor result);
 
     /// <summary><c>m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2, p -= lr (m^ / (sqrt(v^) + eps) + decay p)</c> with
-    /// bias-corrected m^, v^. Writes a shadow of p in the same pass where one is given.</summary>
+    /// bias-corrected m^, v^, for each parameter p of a list. Writes a shadow of p in the same pass where one is given;
+    /// all shadows of a call have one type.</summary>
     void AdamW(in AdamWArguments arguments);
 }

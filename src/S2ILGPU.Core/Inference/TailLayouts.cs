@@ -9,11 +9,17 @@ namespace S2ILGPU.Inference;
 internal sealed class TailLayouts
 {
     private readonly AttentionPattern _pattern;
+    private readonly Func<AttentionPattern, int, AttentionPattern>? _cut;
     private readonly BlockLayout[] _layouts;
 
-    public TailLayouts(AttentionPattern pattern, int sequences)
+    /// <param name="pattern">The pattern.</param>
+    /// <param name="sequences">S, number of sequences.</param>
+    /// <param name="cut">Makes a part of the pattern, given the first block of the newest tokens; null for all of
+    /// it.</param>
+    public TailLayouts(AttentionPattern pattern, int sequences,
+        Func<AttentionPattern, int, AttentionPattern>? cut = null)
     {
-        _pattern = pattern;
+        (_pattern, _cut) = (pattern, cut);
         _layouts = new BlockLayout[sequences];
         Array.Fill(_layouts, BlockLayout.Create(pattern, 0));
     }
@@ -27,7 +33,8 @@ internal sealed class TailLayouts
             var s = sequences.Sequences[i];
             int first = s.FirstQueryPosition / block, end = BlockLayout.BlocksOf(s.KeyCount, block);
             if (s.QueryCount > 0 && (_layouts[i].FirstQueryBlock != first || _layouts[i].KeyBlocks != end))
-                _layouts[i] = Shared(i, first, end) ?? BlockLayout.Create(_pattern, end * block, (end - first) * block);
+                _layouts[i] = Shared(i, first, end) ?? BlockLayout.Create(_cut?.Invoke(_pattern, first) ?? _pattern,
+                    end * block, (end - first) * block);
         }
         return _layouts;
     }

@@ -1,25 +1,20 @@
-using S2ILGPU.Autograd;
-using S2ILGPU.Engines;
 using S2ILGPU.Models;
-using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Inference;
 
 /// <summary>Feeds tokens to a model step by step, prompts and single tokens alike, and returns the logits of the next
 /// token.</summary>
 /// <remarks>
-/// <para>The results equal those of one forward pass over the whole sequence. A step after the first of its shape
+/// <para>Rows of all sequences are packed one after the other; padding is neither uploaded nor computed. The results
+/// equal those of one forward pass over the whole sequence. A step after the first of its shape
 /// allocates nothing, on the managed heap or on the device, except where a sequence enters a new block.</para>
 /// <para>Not thread-safe. Dispose it before the model.</para>
 /// </remarks>
 public sealed class TransformerDecoder : IDisposable
 {
     private readonly TransformerModel _model;
-    private readonly Tape _tape;
+    private readonly PackedStep _step;
     private readonly int _chunkTokens;
-    private readonly int[] _counts, _rows, _finished;
-    private int[] _tokens = [], _positions = [];
-    private float[] _logits = [];
 
     /// <summary>Creates a decoder with an empty cache.</summary>
     /// <param name="model">The model; not disposed.</param>
@@ -31,10 +26,8 @@ public sealed class TransformerDecoder : IDisposable
         options ??= new KeyValueCacheOptions();
         _model = model;
         Cache = new KeyValueCache(model, options);
-        _tape = new Tape(model.Engine, recording: false, activationType: model.ActivationType);
+        _step = new PackedStep(model, Cache);
         _chunkTokens = options.ChunkTokens;
-        (_counts, _rows, _finished) = (new int[options.Sequences], new int[options.Sequences],
-            new int[options.Sequences]);
     }
 
     /// <summary>The cache, with its memory use.</summary>
@@ -64,6 +57,19 @@ public sealed class TransformerDecoder : IDisposable
             AppendChunk(tokens, width, start, counts, logits);
     }
 
+    /// <summary>Adds a few tokens to the only sequence, which <see cref="KeyValueCache.TakeBack"/> may take back.
+    /// </summary>
+    /// <param name="tokens">At most 1 + <see cref="KeyValueCache.MostProposed"/> token ids.</param>
+    /// <param name="logits">Receives the logits [tokens, V] of the token that follows each.</param>
+    internal void AppendFew(ReadOnlySpan<int> tokens, Span<float> logits)
+    {
+        _step.Begin();
+        _step.Add(0, tokens, tokens.Length);
+        _step.Run();
+        for (int t = 0; t < tokens.Length; t++)
+            _step.Logits(0, t).CopyTo(logits[(t * _model.Config.VocabularySize)..]);
+    }
+
     /// <summary>Forgets a sequence.</summary>
     /// <param name="sequence">The sequence, from 0.</param>
     public void Clear(int sequence) => Cache.Clear(sequence);
@@ -71,7 +77,7 @@ public sealed class TransformerDecoder : IDisposable
     /// <summary>Releases the cache and the activations.</summary>
     public void Dispose()
     {
-        _tape.Dispose();
+        _step.Dispose();
         Cache.Dispose();
     }
 
@@ -101,53 +107,19 @@ public sealed class TransformerDecoder : IDisposable
     private void AppendChunk(ReadOnlySpan<int> tokens, int width, int start, ReadOnlySpan<int> counts,
         Span<float> logits)
     {
-        int sequences = Cache.Sequences, chunk = 0, finished = 0;
-        for (int s = 0; s < sequences; s++)
-            chunk = Math.Max(chunk,
-                _counts[s] = Math.Clamp(counts[s] - start, 0, Math.Min(_chunkTokens, width - start)));
-        if (chunk == 0)
+        int vocabulary = _model.Config.VocabularySize;
+        _step.Begin();
+        for (int s = 0; s < counts.Length; s++)
+            if (counts[s] > start)
+            {
+                int count = Math.Min(_chunkTokens, counts[s] - start);
+                _step.Add(s, tokens.Slice(s * width + start, count), start + count == counts[s] ? 1 : 0);
+            }
+        if (_step.Parts == 0)
             return;
-        Array.Resize(ref _tokens, sequences * chunk);
-        Array.Resize(ref _positions, sequences * chunk);
-        Array.Clear(_tokens);
-        Array.Clear(_positions);
-        for (int s = 0; s < sequences; s++)
-        {
-            tokens.Slice(s * width + start, _counts[s]).CopyTo(_tokens.AsSpan(s * chunk));
-            for (int t = 0; t < _counts[s]; t++)
-                _positions[s * chunk + t] = Cache.Length(s) + t;
-            if (_counts[s] > 0 && start + _counts[s] == counts[s])
-                (_finished[finished], _rows[finished++]) = (s, s * chunk + _counts[s] - 1);
-        }
-        try
-        {
-            Run(chunk, finished, logits);
-        }
-        finally
-        {
-            _tape.Reset();
-        }
-    }
-
-    private void Run(int chunk, int finished, Span<float> logits)
-    {
-        int sequences = Cache.Sequences, vocabulary = _model.Config.VocabularySize;
-        var batch = Cache.Begin(_counts);
-        var positions = _tape.Upload(_positions, new Shape(sequences, chunk));
-        var hidden = _model.Hidden(_tape, _tokens,
-            new ForwardPass(sequences, chunk, positions, batch, _model.Layouts, Cache));
-        Cache.End();
-        if (finished == 0)
-            return;
-        var result = _model.Logits(_tape, hidden, _rows.AsSpan(0, finished));
-        if (finished == sequences)
-        {
-            _model.Engine.Download(result.Value, logits);
-            return;
-        }
-        Array.Resize(ref _logits, finished * vocabulary);
-        _model.Engine.Download(result.Value, _logits);
-        for (int i = 0; i < finished; i++)
-            _logits.AsSpan(i * vocabulary, vocabulary).CopyTo(logits[(_finished[i] * vocabulary)..]);
+        _step.Run();
+        for (int s = 0, part = 0; s < counts.Length; s++)
+            if (counts[s] > start && part++ is var p && counts[s] - start <= _chunkTokens)
+                _step.Logits(p).CopyTo(logits[(s * vocabulary)..]);
     }
 }

@@ -67,6 +67,20 @@ public sealed record SlidingWindowAttention : AttentionConfig
         new SlidingWindowPattern(queryHeads, keyValueHeads, WindowBlocks, SinkBlocks, BlockTokens);
 }
 
+/// <summary>A local window that is counted in tokens, as checkpoints of other tools have it.</summary>
+public sealed record TokenWindowAttention : AttentionConfig
+{
+    /// <summary>W, tokens that a query reads, itself included.</summary>
+    public int WindowTokens { get; init; } = 4096;
+
+    /// <inheritdoc/>
+    public override string Kind => "token_window";
+
+    /// <inheritdoc/>
+    public override AttentionPattern CreatePattern(int queryHeads, int keyValueHeads) =>
+        new TokenWindowPattern(queryHeads, keyValueHeads, WindowTokens, BlockTokens);
+}
+
 /// <summary>A local window, then stripes of one stride nearby and of another one far away.</summary>
 public sealed record TwoRangeAttention : AttentionConfig
 {

@@ -57,6 +57,19 @@ public sealed class AttentionPlan : IReadOnlyList<AttentionConfig>, IEquatable<A
             ? new DenseAttention { BlockTokens = sparse.BlockTokens } : sparse));
     }
 
+    /// <summary>Reads a plan as command lines spell it.</summary>
+    /// <param name="text"><c>dense</c>, <c>s2</c> or <c>window</c> with their numbers, as in
+    /// <c>s2:local=16,stride=8,block=64</c> (further: <c>offset</c>, <c>dense-heads</c>, <c>homogeneous=1</c>,
+    /// <c>slide=query</c>) and <c>window:tokens=4096</c>; <c>dense/2:</c> before it makes every second layer
+    /// dense.</param>
+    /// <param name="layers">Number of layers.</param>
+    /// <exception cref="ArgumentException">The text is none of these.</exception>
+    public static AttentionPlan Parse(string text, int layers)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return AttentionPlanText.Parse(text, layers);
+    }
+
     private static void CheckLayers(int layers)
     {
         if (layers < 1)

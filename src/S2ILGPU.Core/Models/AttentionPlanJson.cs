@@ -13,6 +13,7 @@ internal static class AttentionPlanJson
     private const string Kind = "kind", BlockTokens = "block_tokens", LocalBlocks = "local_blocks",
         VerticalStride = "vertical_stride",
         WindowBlocks = "window_blocks",
+        WindowTokens = "window_tokens",
         SinkBlocks = "sink_blocks",
         NearBlocks = "near_blocks",
         NearStride = "near_stride",
@@ -56,6 +57,9 @@ internal static class AttentionPlanJson
                 writer.WriteNumber(WindowBlocks, a.WindowBlocks);
                 writer.WriteNumber(SinkBlocks, a.SinkBlocks);
                 break;
+            case TokenWindowAttention a:
+                writer.WriteNumber(WindowTokens, a.WindowTokens);
+                break;
             case TwoRangeAttention a:
                 writer.WriteNumber(LocalBlocks, a.LocalBlocks);
                 writer.WriteNumber(NearBlocks, a.NearBlocks);
@@ -82,9 +86,9 @@ internal static class AttentionPlanJson
 
     private static AttentionConfig ReadEntry(JsonValue fields)
     {
-        var (dense, stride, window, twoRange) =
-            (new DenseAttention(), new LocalStrideAttention(), new SlidingWindowAttention(), new TwoRangeAttention());
-        string kind = fields.Choice(Kind, null, dense.Kind, stride.Kind, window.Kind, twoRange.Kind);
+        var (dense, stride, window, twoRange, tokens) = (new DenseAttention(), new LocalStrideAttention(),
+            new SlidingWindowAttention(), new TwoRangeAttention(), new TokenWindowAttention());
+        string kind = fields.Choice(Kind, null, dense.Kind, stride.Kind, window.Kind, twoRange.Kind, tokens.Kind);
         if (kind == stride.Kind)
         {
             fields.Only(Kind, BlockTokens, LocalBlocks, VerticalStride, HeadOffset, HomogeneousHeads,
@@ -105,6 +109,15 @@ internal static class AttentionPlanJson
                 BlockTokens = fields.Integer(BlockTokens, window.BlockTokens),
                 WindowBlocks = fields.Integer(WindowBlocks, window.WindowBlocks),
                 SinkBlocks = fields.Integer(SinkBlocks, window.SinkBlocks),
+            };
+        }
+        if (kind == tokens.Kind)
+        {
+            fields.Only(Kind, BlockTokens, WindowTokens);
+            return tokens with
+            {
+                BlockTokens = fields.Integer(BlockTokens, tokens.BlockTokens),
+                WindowTokens = fields.Integer(WindowTokens, tokens.WindowTokens),
             };
         }
         if (kind == twoRange.Kind)

@@ -10,28 +10,54 @@ namespace S2ILGPU.Models;
 public static class ModelFolder
 {
     /// <summary>Names of the files.</summary>
-    public const string Config = "config.json", Weights = "model.safetensors", Tokenizer = "tokenizer.json",
+    public const string Config = "config.json", Weights = WeightFiles.SingleFile, Tokenizer = "tokenizer.json",
         GenerationConfig = "generation_config.json", Log = "training.jsonl", State = "training-state.safetensors",
         LossCurve = "loss.svg";
 
-    private const string ShardIndex = "model.safetensors.index.json", EndTokenKey = "eos_token_id";
-
     /// <summary>Writes configuration, weights and tokenizer, each file replaced whole.</summary>
     /// <param name="folder">The folder; created when it is not there.</param>
-    /// <param name="model">The model.</param>
+    /// <param name="model">The model; where ranks share its layers all of them call this, and the first one
+    /// writes.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="source">The folder that the model came from: the files that go with it (tokenizer, chat template,
+    /// <c>generation_config.json</c>) are copied as they are, and its <c>config.json</c> keeps spelling and further
+    /// fields. Null for none.</param>
     /// <exception cref="IOException">A file cannot be written; an earlier one of that name is intact.</exception>
-    public static void Save(string folder, TransformerModel model, BytePairTokenizer tokenizer)
+    /// <exception cref="InvalidDataException">The configuration of <paramref name="source"/> cannot be
+    /// read.</exception>
+    public static void Save(string folder, TransformerModel model, BytePairTokenizer tokenizer, string? source = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(tokenizer);
+        if (model.Shard is not { Rank: > 0 })
+            SaveDescription(folder, model.Config, tokenizer, source);
+        SaveWeights(folder, model);
+    }
+
+    /// <summary>Writes what <see cref="Save"/> writes, without the weights.</summary>
+    internal static void SaveDescription(string folder, TransformerConfig config, BytePairTokenizer tokenizer,
+        string? source)
+    {
         FileErrors.CheckPath(folder);
         FileErrors.Explained(folder, "created", () => Directory.CreateDirectory(folder));
-        AtomicFile.WriteText(Path.Combine(folder, Config), TransformerConfigFile.Format(model.Config));
-        tokenizer.Save(Path.Combine(folder, Tokenizer));
-        SafetensorsFile.Write(Path.Combine(folder, Weights),
-            model.StoredTensors.Select(s => Stored(model.Engine, s.Name, s.Tensor)),
-            new Dictionary<string, string> { ["format"] = "pt" });
+        string path = Path.Combine(folder, Config);
+        if (source is null)
+        {
+            AtomicFile.WriteText(path, TransformerConfigFile.Format(config));
+            tokenizer.Save(Path.Combine(folder, Tokenizer));
+            return;
+        }
+        AtomicFile.WriteText(path,
+            TransformerConfigFile.FormatLike(config, PathOf(source, Config), SafetensorsType.Float32));
+        CompanionFiles.Copy(source, folder);
+    }
+
+    /// <summary>Writes the weights of <see cref="Save"/>.</summary>
+    internal static void SaveWeights(string folder, TransformerModel model)
+    {
+        var tensors = FileTensors(model);
+        if (model.Shard is not { Rank: > 0 })
+            SafetensorsFile.Write(Path.Combine(folder, Weights), tensors, WeightFiles.Metadata);
     }
 
     /// <summary>Reads a model with its tokenizer and checks that they belong together.</summary>
@@ -39,6 +65,7 @@ public static class ModelFolder
     /// <param name="engine">The engine that will hold the model.</param>
     /// <param name="matrixType">As for <see cref="LoadModel"/>.</param>
     /// <param name="activationType">As for <see cref="LoadModel"/>.</param>
+    /// <param name="attention">As for <see cref="LoadModel"/>.</param>
     /// <param name="progress">As for <see cref="LoadModel"/>.</param>
     /// <param name="cancellation">As for <see cref="LoadModel"/>.</param>
     /// <returns>Both; the caller disposes them.</returns>
@@ -47,26 +74,23 @@ public static class ModelFolder
     /// <exception cref="InvalidDataException">A file is damaged, the weights do not fit the configuration, or the
     /// tokenizer has more tokens than the model.</exception>
     public static PretrainedModel Load(string folder, IEngine engine, ElementType? matrixType = null,
-        ElementType? activationType = null, IProgress<double>? progress = null,
+        ElementType? activationType = null, string? attention = null, IProgress<double>? progress = null,
         CancellationToken cancellation = default)
     {
-        var tokenizer = LoadTokenizer(folder);
-        var config = TransformerConfigFile.Read(PathOf(folder, Config));
-        if (tokenizer.VocabularySize > config.VocabularySize)
-            throw new InvalidDataException(
-                $"{folder}: {Tokenizer} has {tokenizer.VocabularySize} tokens, more than the "
-                + $"{config.VocabularySize} of the model: they do not belong together");
-        var endTokens = ReadEndTokens(folder, tokenizer);
-        var model = LoadModel(folder, engine, matrixType, activationType, progress, cancellation);
+        var (_, tokenizer, endTokens) = ModelDescription.Read(folder);
+        var model = LoadModel(folder, engine, matrixType, activationType, attention, progress, cancellation);
         return new PretrainedModel(model, tokenizer, endTokens);
     }
 
     /// <summary>Reads a model.</summary>
-    /// <param name="folder">A folder with configuration and weights.</param>
+    /// <param name="folder">A folder with configuration and weights, in one file or in several with an index.</param>
     /// <param name="engine">The engine that will hold it.</param>
-    /// <param name="matrixType">How the model stores its matrices, whatever the file does; null for the engine's float
-    /// type.</param>
+    /// <param name="matrixType">How the model stores its matrices. Null for as the files do: bfloat16 or half precision
+    /// where all of them are, which is exact and takes half the memory, and otherwise the engine's float type. To train
+    /// the model give that type.</param>
     /// <param name="activationType">Element type of the model's activations; null for the engine's float type.</param>
+    /// <param name="attention">Attention to run the model with, as <see cref="AttentionPlan.Parse"/> reads it, or <see
+    /// cref="SampleAttentionOptions.Parse"/> for a dense model; null for its own.</param>
     /// <param name="progress">Told the fraction of the weights that is read, 0 to 1, after each tensor.</param>
     /// <param name="cancellation">Ends the reading between two tensors.</param>
     /// <returns>The model; the caller disposes it.</returns>
@@ -74,24 +98,31 @@ public static class ModelFolder
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
     /// <exception cref="InvalidDataException">A file is damaged, a weight is not finite, or the weights do not fit the
     /// configuration: one is missing, has another shape, or would not be read.</exception>
+    /// <exception cref="ArgumentException">The attention breaks a rule, or the engine does not compute it.</exception>
     /// <exception cref="OperationCanceledException">The reading was cancelled.</exception>
     public static TransformerModel LoadModel(string folder, IEngine engine, ElementType? matrixType = null,
-        ElementType? activationType = null, IProgress<double>? progress = null,
+        ElementType? activationType = null, string? attention = null, IProgress<double>? progress = null,
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(engine);
         var config = TransformerConfigFile.Read(PathOf(folder, Config));
-        using var file = OpenWeights(folder);
-        ModelWeights.Check(file, config);
-        var model = new TransformerModel(engine, config, seed: null, matrixType, activationType);
+        var sample = attention is not null && SampleAttentionOptions.Names(attention)
+            ? SampleAttentionOptions.Parse(attention) : null;
+        if (attention is not null && sample is null)
+            config = (config with { Attention = AttentionPlan.Parse(attention, config.Layers) }).Validate();
+        using var files = WeightFiles.Open(folder);
+        ModelWeights.Check(files, config);
+        var model = new TransformerModel(engine, config, seed: null,
+            matrixType ?? ModelWeights.MatrixType(files, config, engine), activationType);
         try
         {
-            long read = 0;
-            foreach (var (name, tensor) in model.StoredTensors)
+            model.SampleAttention = sample;
+            long read = 0, all = config.ParameterCount;
+            foreach (var stored in model.StoredTensors)
             {
                 cancellation.ThrowIfCancellationRequested();
-                ModelWeights.Load(file, name, engine, tensor);
-                progress?.Report((double)(read += tensor.Count) / config.ParameterCount);
+                ModelWeights.Load(files.Of(stored.Name), stored.Name, engine, stored.Tensor, stored.Order);
+                progress?.Report((double)(read += stored.Tensor.Count) / all);
             }
             model.RefreshShadows();
             return model;
@@ -103,12 +134,14 @@ public static class ModelFolder
         }
     }
 
-    /// <summary>Reads the tokenizer of a model.</summary>
+    /// <summary>Reads the tokenizer of a model: <c>tokenizer.json</c>, or a <c>.tiktoken</c> file where there is
+    /// none.</summary>
     /// <param name="folder">The model's folder.</param>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="FileNotFoundException">The file is missing.</exception>
-    /// <exception cref="InvalidDataException">The file is damaged.</exception>
-    public static BytePairTokenizer LoadTokenizer(string folder) => BytePairTokenizer.Load(PathOf(folder, Tokenizer));
+    /// <exception cref="InvalidDataException">The file is damaged, or of a kind that is not supported.</exception>
+    public static BytePairTokenizer LoadTokenizer(string folder) =>
+        BytePairTokenizer.Load(TokenizerFiles.Find(PathOf(folder, "")));
 
     /// <summary>The path of a file of a model.</summary>
     /// <param name="folder">The model's folder; must be there.</param>
@@ -118,44 +151,47 @@ public static class ModelFolder
         ? Path.Combine(folder, file)
         : throw new DirectoryNotFoundException($"the model folder {folder} does not exist");
 
-    internal static SafetensorsTensor Stored(IEngine engine, string name, Tensor tensor)
+    internal static SafetensorsTensor Stored(IEngine engine, string name, Tensor tensor, RowOrder? order = null) =>
+        Stored(name, tensor.Shape, () => ToFile(engine.ToArray(tensor), order));
+
+    private static float[] ToFile(float[] values, RowOrder? order)
     {
-        long[] shape = new long[tensor.Shape.Rank];
-        for (int d = 0; d < shape.Length; d++)
-            shape[d] = tensor.Shape[d];
-        // Downloaded when its turn comes, so that one tensor at a time is on the host.
-        return new SafetensorsTensor(name, SafetensorsType.Float32, shape, stream =>
+        if (order is null)
+            return values;
+        float[] ordered = new float[values.Length];
+        order.ToFile(values, ordered);
+        return ordered;
+    }
+
+    // Of shared layers all parameters are gathered before the first is written.
+    private static IEnumerable<SafetensorsTensor> FileTensors(TransformerModel model)
+    {
+        if (model.Shard is null)
+            return model.StoredTensors.Select(s => Stored(model.Engine, s.Name, s.Tensor, s.Order));
+        float[][] wholes = model.WholeParameters();
+        return model.Specs.Zip(wholes).SelectMany(pair => Parts(pair.First, pair.Second));
+    }
+
+    private static IEnumerable<SafetensorsTensor> Parts(ParameterSpec spec, float[] whole)
+    {
+        int start = 0, width = (int)(spec.Shape.Count / spec.Shape[0]);
+        foreach (var part in spec.Parts)
         {
-            float[] values = new float[tensor.Count];
-            engine.Download(tensor, values);
-            stream.Write(MemoryMarshal.AsBytes(values.AsSpan()));
-        });
+            int first = start;
+            yield return Stored(part.Name, spec.Shape.With(0, part.Rows),
+                () => ToFile(whole[first..(first + part.Rows * width)], part.Order));
+            start += part.Rows * width;
+        }
     }
 
-    private static SafetensorsFile OpenWeights(string folder)
+    /// <summary>A tensor of a file whose values are asked for when its turn comes, so that one at a time is on the
+    /// host.</summary>
+    internal static SafetensorsTensor Stored(string name, Shape tensorShape, Func<float[]> values)
     {
-        string path = PathOf(folder, Weights);
-        if (!File.Exists(path) && File.Exists(Path.Combine(folder, ShardIndex)))
-            throw new FileNotFoundException($"{path} does not exist; weights in several files ({ShardIndex}) are not "
-                + "read, join them into one first", path);
-        return SafetensorsFile.Open(path);
-    }
-
-    // Ids beyond the vocabulary, and the -1 that stands for none, are never drawn and so need no refusal.
-    private static int[] ReadEndTokens(string folder, BytePairTokenizer tokenizer)
-    {
-        var ids = new SortedSet<int>();
-        if (tokenizer.EndOfText is { } endOfText)
-            ids.Add(endOfText);
-        foreach (string name in (ReadOnlySpan<string>)[Config, GenerationConfig])
-            if (FileKinds.Of(PathOf(folder, name)) is not FileKind.Missing)
-                ids.UnionWith(JsonValue.Read<int[]>(PathOf(folder, name), "a configuration",
-                    TransformerConfigFile.MaxBytes, root => root.Find(EndTokenKey) switch
-                    {
-                        null => [],
-                        { IsArray: true } list => [.. list.Items().Select(id => id.Integer())],
-                        { } one => [one.Integer()],
-                    }));
-        return [.. ids.Where(id => id >= 0 && id < tokenizer.VocabularySize)];
+        long[] shape = new long[tensorShape.Rank];
+        for (int d = 0; d < shape.Length; d++)
+            shape[d] = tensorShape[d];
+        return new SafetensorsTensor(name, SafetensorsType.Float32, shape,
+            stream => stream.Write(MemoryMarshal.AsBytes(values().AsSpan())));
     }
 }

@@ -4,12 +4,7 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Models;
 
-/// <summary>The parameters of a model, by name, with their initial values.</summary>
-/// <remarks>
-/// Products that read the same input are one matrix (queries, keys and values; gate and up): one large matmul instead
-/// of three small ones. Files keep them apart under the standard names, so that checkpoints are exchangeable with other
-/// tools; as the parts are row ranges of the fused matrix, that costs nothing.
-/// </remarks>
+/// <summary>The parameters of a model, with their initial values.</summary>
 /// <param name="engine">Where the parameters live.</param>
 /// <param name="seed">Seed of the initial values; null leaves matrices uninitialised, to be loaded.</param>
 /// <param name="matrixType">How matrices are stored; in another type than the engine's they are not trainable. Vectors
@@ -19,50 +14,45 @@ internal sealed class ParameterSet(IEngine engine, ulong? seed, ElementType matr
     : IDisposable
 {
     private readonly List<Variable> _parameters = [];
+    private readonly List<ParameterSpec> _specs = [];
     private readonly List<StoredTensor> _stored = [];
 
     public IReadOnlyList<Variable> Parameters => _parameters;
 
+    /// <summary>What each parameter is.</summary>
+    public IReadOnlyList<ParameterSpec> Specs => _specs;
+
+    /// <summary>Tensors of a file that are whole here.</summary>
     public IReadOnlyList<StoredTensor> Stored => _stored;
 
-    /// <summary>A matrix [rows, columns] with values N(0, deviation^2).</summary>
-    public Variable Matrix(string name, int rows, int columns, double deviation) =>
-        Fused(name, columns, deviation, (name, rows));
-
-    /// <summary>Matrices of the same number of columns, one under the other. Every part has a random stream of its own
-    /// name, so that fusing changes no value.</summary>
-    public Variable Fused(string name, int columns, double deviation,
-        params ReadOnlySpan<(string Name, int Rows)> parts)
+    /// <summary>Creates a parameter. Every part that files keep has a random stream of its own name, so that fusing
+    /// changes no value.</summary>
+    public Variable Create(ParameterSpec spec)
     {
-        long rows = 0;
-        foreach (var (_, count) in parts)
-            rows += count;
-        if (rows > int.MaxValue)
-            throw new ArgumentException($"{name} would have {rows} rows, more than the {int.MaxValue} of a matrix");
-        var parameter = Own(name, new Shape((int)rows, columns));
-        int start = 0;
-        foreach (var (partName, count) in parts)
+        var parameter = Own(spec.Name, spec.Slice?.Of(spec.Shape) ?? spec.Shape);
+        _specs.Add(spec);
+        if (spec.Initial != InitialValues.Normal)
+            engine.Fill(parameter.Value, spec.Initial == InitialValues.Ones ? 1 : 0);
+        if (spec.Slice is { } slice)
         {
-            var view = parameter.Value.Slice(0, start, count);
-            _stored.Add(new StoredTensor(partName, view));
-            start += count;
-            if (seed is not { } s)
-                continue;
-            var values = new float[view.Count];
-            new RandomSource(s, partName).FillNormal(values, deviation);
-            engine.Upload(values, view);
+            if (spec.Initial == InitialValues.Normal && seed is not null)
+                engine.Upload(slice.Take(Whole(spec), spec.Shape), parameter.Value);
+            return parameter;
+        }
+        int start = 0;
+        foreach (var part in spec.Parts)
+        {
+            var view = parameter.Value.Slice(0, start, part.Rows);
+            _stored.Add(new StoredTensor(part.Name, view) { Order = part.Order });
+            start += part.Rows;
+            if (spec.Initial == InitialValues.Normal && seed is not null)
+                engine.Upload(Normal(spec, part), view);
         }
         return parameter;
     }
 
-    /// <summary>A vector of ones: the weight of a norm.</summary>
-    public Variable Ones(string name, int length)
-    {
-        var parameter = Own(name, new Shape(length));
-        _stored.Add(new StoredTensor(name, parameter.Value.Share()));
-        engine.Fill(parameter.Value, 1);
-        return parameter;
-    }
+    /// <summary>Creates a parameter that a model may not have.</summary>
+    public Variable? CreateOptional(ParameterSpec? spec) => spec is null ? null : Create(spec);
 
     /// <summary>Rounds all matrices to their shadows.</summary>
     public void RefreshShadows()
@@ -80,6 +70,15 @@ internal sealed class ParameterSet(IEngine engine, ulong? seed, ElementType matr
             parameter.Dispose();
         _stored.Clear();
         _parameters.Clear();
+    }
+
+    private float[] Whole(ParameterSpec spec) => [.. spec.Parts.SelectMany(part => Normal(spec, part))];
+
+    private float[] Normal(ParameterSpec spec, FilePart part)
+    {
+        float[] values = new float[part.Rows * (spec.Shape.Count / spec.Shape[0])];
+        new RandomSource(seed!.Value, part.Name).FillNormal(values, spec.Deviation);
+        return values;
     }
 
     private Variable Own(string name, Shape shape)

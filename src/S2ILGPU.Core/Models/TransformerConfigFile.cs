@@ -4,23 +4,23 @@ using S2ILGPU.Storage;
 
 namespace S2ILGPU.Models;
 
-/// <summary><c>config.json</c> in the shape of Hugging Face Llama models, with <c>s2_attention</c> naming the pattern
-/// of each layer.</summary>
+/// <summary><c>config.json</c> in the shapes of Hugging Face models, with <c>s2_attention</c> naming the pattern of
+/// each layer where those have no words for it.</summary>
 /// <remarks>
-/// <para>A model whose layers are all dense is written as <c>"model_type": "llama"</c> and loads elsewhere. One with
-/// sparse layers is <c>"s2"</c>, so that no other tool runs it densely by mistake.</para>
-/// <para>Reading is strict: fields that would change the arithmetic in a way that this library does not compute
-/// (biases, sliding windows, multipliers, other activations, most scalings of rotary angles) are refused by name, and
-/// so are numbers, switches and tables of which nothing is known.</para>
+/// <para>A model whose attention its architecture can express is written as that (<c>"model_type": "llama"</c>) and
+/// loads elsewhere. Another one is <c>"s2"</c>, with the architecture in <c>s2_architecture</c>, so that no other tool
+/// runs it densely by mistake.</para>
+/// <para>Reading is strict: fields that would change the arithmetic in a way that this library does not compute are
+/// refused by name, and so are numbers, switches and tables of which nothing is known.</para>
 /// </remarks>
 public static class TransformerConfigFile
 {
     /// <summary>The largest file that is read.</summary>
     public const int MaxBytes = 1 << 20;
 
-    internal const string DenseModelType = "llama", DenseArchitecture = "LlamaForCausalLM";
+    internal const string ModelTypeKey = "model_type", SparseModelType = "s2", ArchitectureKey = "s2_architecture";
 
-    private const string SparseModelType = "s2", Silu = "silu", Swish = "swish", GeluTanh = "gelu_pytorch_tanh";
+    private const string TypeKey = "torch_dtype";
 
     /// <summary>Reads a configuration.</summary>
     /// <param name="path">The file.</param>
@@ -45,49 +45,94 @@ public static class TransformerConfigFile
     {
         ArgumentNullException.ThrowIfNull(config);
         config.Validate();
-        bool isLlama = config.Attention.Equals(AttentionPlan.Dense) && config.Activation == Activation.SwiGlu;
+        return Json(writer => Write(writer, config, SafetensorsType.Float32));
+    }
+
+    /// <summary>Writes a configuration like another file, which keeps its spelling: every field of it where it says the
+    /// same configuration, otherwise those that do not concern the arithmetic, as the tokens that begin and end a
+    /// text.</summary>
+    /// <param name="config">A valid configuration.</param>
+    /// <param name="path">The other file.</param>
+    /// <param name="weights">Element type of the weights beside the new file; null for as the other file
+    /// says.</param>
+    /// <exception cref="InvalidDataException">As for <see cref="Read"/>.</exception>
+    internal static string FormatLike(TransformerConfig config, string path, SafetensorsType? weights) =>
+        JsonValue.Read(path, "a configuration", MaxBytes, root =>
+        {
+            bool isSame = FromJson(root, path) == config;
+            var kept = root.Members().Where(member => isSame
+                || (TransformerConfigRules.IsHarmless(member.Name) && !(weights is not null && IsType(member.Name))));
+            return Json(writer =>
+            {
+                if (!isSame)
+                    Write(writer, config, weights);
+                else if (weights is not null && !root.Members().Any(member => IsType(member.Name)))
+                    WriteType(writer, TypeKey, weights.Value);
+                foreach (var (name, value) in kept)
+                    if (IsType(name) && weights is { } type)
+                        WriteType(writer, name, type);
+                    else
+                    {
+                        writer.WritePropertyName(name);
+                        writer.WriteRawValue(value.Raw);
+                    }
+            });
+        });
+
+    private static string Json(Action<Utf8JsonWriter> write)
+    {
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true }))
         {
             writer.WriteStartObject();
-            writer.WriteString("model_type", isLlama ? DenseModelType : SparseModelType);
-            if (isLlama)
-            {
-                writer.WriteStartArray("architectures");
-                writer.WriteStringValue(DenseArchitecture);
-                writer.WriteEndArray();
-            }
-            WriteSizes(writer, config);
-            if (!isLlama)
-                AttentionPlanJson.Write(writer, config.Attention);
+            write(writer);
             writer.WriteEndObject();
         }
         return Encoding.UTF8.GetString(stream.ToArray()) + "\n";
     }
 
-    private static void WriteSizes(Utf8JsonWriter writer, TransformerConfig config)
+    // The second is the first one's newer name.
+    private static bool IsType(string name) => name is TypeKey or "dtype";
+
+    private static void WriteType(Utf8JsonWriter writer, string name, SafetensorsType type) =>
+        writer.WriteString(name, type switch
+        {
+            SafetensorsType.BFloat16 => "bfloat16",
+            SafetensorsType.Float16 => "float16",
+            SafetensorsType.Float64 => "float64",
+            _ => "float32",
+        });
+
+    // What the fields of the architecture say, or a model of ours.
+    private static void Write(Utf8JsonWriter writer, TransformerConfig config, SafetensorsType? weights)
     {
-        writer.WriteNumber("vocab_size", config.VocabularySize);
-        writer.WriteNumber("hidden_size", config.Dim);
-        writer.WriteNumber("num_hidden_layers", config.Layers);
-        writer.WriteNumber("num_attention_heads", config.QueryHeads);
-        writer.WriteNumber("num_key_value_heads", config.KeyValueHeads);
-        writer.WriteNumber("head_dim", config.HeadDim);
-        writer.WriteNumber("intermediate_size", config.FeedForwardDim);
-        writer.WriteNumber("max_position_embeddings", config.ContextTokens);
-        RotaryScaling.Write(writer, config);
-        writer.WriteNumber("rms_norm_eps", config.NormEpsilon);
-        writer.WriteString("hidden_act", config.Activation == Activation.Gelu ? GeluTanh : Silu);
-        writer.WriteBoolean("tie_word_embeddings", config.TiedEmbeddings);
-        writer.WriteString("torch_dtype", "float32");
+        var architecture = ModelArchitecture.Named(config.Architecture);
+        bool isExpressed = architecture.Expresses(config);
+        writer.WriteString(ModelTypeKey, isExpressed ? architecture.ModelType : SparseModelType);
+        if (isExpressed)
+        {
+            writer.WriteStartArray("architectures");
+            writer.WriteStringValue(architecture.Name);
+            writer.WriteEndArray();
+        }
+        else if (config.Architecture != ModelArchitecture.Default)
+            writer.WriteString(ArchitectureKey, config.Architecture);
+        architecture.Write(writer, config);
+        if (weights is { } type)
+            WriteType(writer, TypeKey, type);
+        if (isExpressed)
+            architecture.WriteAttention(writer, config);
+        else
+            AttentionPlanJson.Write(writer, config.Attention);
     }
 
     private static TransformerConfig FromJson(JsonValue root, string file)
     {
         try
         {
-            var config = ReadFields(root).Validate();
-            TransformerConfigRules.Check(root, config);
+            var fields = new ConfigFields(root);
+            var config = ReadFields(fields).Validate();
+            TransformerConfigRules.Check(fields, config);
             return config;
         }
         catch (ArgumentException e)
@@ -96,43 +141,23 @@ public static class TransformerConfigFile
         }
     }
 
-    private static TransformerConfig ReadFields(JsonValue root)
+    private static TransformerConfig ReadFields(ConfigFields fields)
     {
-        bool isDense = root.Choice("model_type", null, DenseModelType, SparseModelType) == DenseModelType;
-        int dim = root.Integer("hidden_size"), heads = root.Integer("num_attention_heads");
-        if (root.Find("head_dim") is null && (heads < 1 || dim % heads != 0))
-            throw root.Member("num_attention_heads").Wrong($"a divisor of hidden_size {dim} where head_dim is absent");
-        var rotary = RotaryScaling.Read(root);
-        return new TransformerConfig
+        string type = fields.Choice(ModelTypeKey, null,
+            [.. ModelArchitecture.All.Select(a => a.ModelType), SparseModelType]);
+        if (type == SparseModelType)
         {
-            VocabularySize = root.Integer("vocab_size"),
-            Dim = dim,
-            Layers = root.Integer("num_hidden_layers"),
-            QueryHeads = heads,
-            KeyValueHeads = root.Integer("num_key_value_heads", heads),
-            HeadDim = root.Find("head_dim") is null ? dim / heads : root.Integer("head_dim"),
-            FeedForwardDim = root.Integer("intermediate_size"),
-            ContextTokens = root.Integer("max_position_embeddings"),
-            RopeTheta = rotary.Theta,
-            RopeFactor = rotary.Factor,
-            NormEpsilon = (float)root.Number("rms_norm_eps", 1e-6),
-            TiedEmbeddings = root.Boolean("tie_word_embeddings", false),
-            Activation = ReadActivation(root, isDense),
-            Attention = isDense ? DenseWithout(root) : AttentionPlanJson.Read(root.Member(AttentionPlanJson.Field)),
-        };
+            string name = fields.Choice(ArchitectureKey, ModelArchitecture.Default,
+                [.. ModelArchitecture.All.Select(a => a.Name)]);
+            return ModelArchitecture.Named(name).Read(fields) with
+            {
+                Attention = AttentionPlanJson.Read(fields.Member(AttentionPlanJson.Field)),
+            };
+        }
+        if (fields.Find(AttentionPlanJson.Field) is { } present)
+            throw present.Wrong($"absent unless {ModelTypeKey} is \"{SparseModelType}\"");
+        var architecture = ModelArchitecture.All.First(a => a.ModelType == type);
+        var config = architecture.Read(fields);
+        return config with { Attention = architecture.ReadAttention(fields, config.Validate()) };
     }
-
-    // The feed-forward block of Llama has a gate whatever its activation; a gate with GELU is not computed here, and
-    // GELU without a gate is another model.
-    private static Activation ReadActivation(JsonValue root, bool isDense)
-    {
-        string name = isDense ? root.Choice("hidden_act", Silu, Silu, Swish)
-            : root.Choice("hidden_act", Silu, Silu, Swish, GeluTanh);
-        return name == GeluTanh ? Activation.Gelu : Activation.SwiGlu;
-    }
-
-    private static AttentionPlan DenseWithout(JsonValue root) =>
-        root.Find(AttentionPlanJson.Field) is { } present
-        ? throw present.Wrong($"absent unless model_type is \"{SparseModelType}\"")
-        : AttentionPlan.Dense;
 }

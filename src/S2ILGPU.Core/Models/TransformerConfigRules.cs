@@ -2,7 +2,8 @@ using S2ILGPU.Storage;
 
 namespace S2ILGPU.Models;
 
-/// <summary>What a <c>config.json</c> may say beside the fields that <see cref="TransformerConfigFile"/> reads.
+/// <summary>What a <c>config.json</c> may say beside the fields that its <see cref="ModelArchitecture"/>
+/// reads.
 /// Whatever changes the arithmetic in a way that is not computed here is refused by name.</summary>
 /// <remarks>
 /// <para>Every key falls into one of four groups. Read: it becomes a field of the configuration. Neutral: it is known
@@ -15,18 +16,14 @@ namespace S2ILGPU.Models;
 /// </remarks>
 internal static class TransformerConfigRules
 {
-    private static readonly HashSet<string> s_read =
-    [
-        "model_type", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
-        "head_dim", "intermediate_size", "max_position_embeddings", "rope_theta", "rope_parameters", "rope_scaling",
-        "rms_norm_eps", "tie_word_embeddings", "hidden_act", AttentionPlanJson.Field,
-    ];
-
     // Token ids, training, generation, storage and bookkeeping of other tools. attention_dropout and its like act
     // while training only; pretraining_tp cuts products into parts and adds them up again.
     private static readonly HashSet<string> s_harmless =
     [
-        "_attn_implementation", "_attn_implementation_autoset", "_commit_hash", "_name_or_path", "_diffusers_version",
+        "_attn_implementation", "attention_dropout_prob", "blocksparse_triton_kernel_block_size",
+        "embedding_dropout_prob", "ffn_dropout_prob", "gegelu_pad_to_256", "pad_sequence_to_multiple_of_64",
+        "reorder_and_upcast_attn",
+        "_attn_implementation_autoset", "_commit_hash", "_name_or_path", "_diffusers_version",
         "attention_dropout", "attn_implementation", "attn_pdrop", "auto_map", "bad_words_ids", "begin_suppress_tokens",
         "bos_token_id", "chunk_size_feed_forward", "classifier_dropout", "custom_pipelines",
         "decoder_start_token_id", "diversity_penalty", "do_sample", "dtype", "early_stopping", "embd_pdrop",
@@ -81,18 +78,21 @@ internal static class TransformerConfigRules
         ["hidden_activation"] = Neutral.Each("silu", "swish"),
     };
 
+    /// <summary>Whether a key is known not to concern the arithmetic.</summary>
+    public static bool IsHarmless(string name) => s_harmless.Contains(name);
+
     /// <summary>Checks every key that the configuration was not read from.</summary>
-    /// <param name="root">The document.</param>
+    /// <param name="fields">The document.</param>
     /// <param name="config">What was read from it.</param>
     /// <exception cref="InvalidDataException">A key changes the arithmetic, or may.</exception>
-    public static void Check(JsonValue root, TransformerConfig config)
+    public static void Check(ConfigFields fields, TransformerConfig config)
     {
-        foreach (var (name, value) in root.Members())
+        foreach (var (name, value) in fields.Rest)
         {
-            if (s_read.Contains(name) || s_harmless.Contains(name) || value.IsNull)
+            if (s_harmless.Contains(name))
                 continue;
             if (name == "architectures")
-                CheckArchitectures(root, value);
+                CheckArchitectures(fields, value, config);
             else if (s_neutral.TryGetValue(name, out var neutral))
                 neutral.Check(value, config);
             else if (MayChangeArithmetic(value))
@@ -102,12 +102,12 @@ internal static class TransformerConfigRules
     }
 
     // A class of another name has arithmetic of its own, whatever the model type says.
-    private static void CheckArchitectures(JsonValue root, JsonValue value)
+    private static void CheckArchitectures(ConfigFields fields, JsonValue value, TransformerConfig config)
     {
         string[] names = [.. value.Items().Select(item => item.Text())];
-        if (root.Text("model_type") == TransformerConfigFile.DenseModelType && names.Length > 0
-            && !names.Contains(TransformerConfigFile.DenseArchitecture))
-            throw value.Wrong($"[\"{TransformerConfigFile.DenseArchitecture}\"]");
+        bool isOurs = fields.Member(TransformerConfigFile.ModelTypeKey).Text() == TransformerConfigFile.SparseModelType;
+        if (!isOurs && names.Length > 0 && !names.Contains(config.Architecture))
+            throw value.Wrong($"[\"{config.Architecture}\"]");
     }
 
     private static bool MayChangeArithmetic(JsonValue value) =>

@@ -1,5 +1,6 @@
 using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
+using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Ops;
@@ -36,6 +37,16 @@ internal static class AttentionRules
         if (!engine.SupportsAttention(query.ElementType))
             throw new ShapeException(operation, nameof(query),
                 $"of an element type that {engine.Name} has attention for, as {engine.FloatType}", query.ToString());
+        CheckWindow(operation, engine, pattern);
+    }
+
+    /// <summary>Refuses a window of tokens on an engine that has none.</summary>
+    /// <exception cref="ArgumentException">The engine does not support it.</exception>
+    public static void CheckWindow(string operation, IEngine engine, AttentionPattern pattern)
+    {
+        if (pattern.WindowTokens != int.MaxValue && !engine.SupportsTokenWindows)
+            throw new ArgumentException($"{operation}: {engine.Name} computes no windows that are counted in tokens, "
+                + $"asked for {pattern.WindowTokens}; the cpu device does, and windows of whole blocks run everywhere");
     }
 
     /// <summary>The sequences, or those of a uniform batch, checked against the tensors, the layout and each

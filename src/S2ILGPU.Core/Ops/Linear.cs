@@ -15,7 +15,12 @@ public static partial class Operations
     /// <exception cref="ShapeException">The shapes do not fit.</exception>
     /// <remarks>2 T in out multiplications and additions; twice that for the gradients <c>dx (+)= dy W, dW (+)= dy^T
     /// x</c>.</remarks>
-    public static Variable Linear(this Tape tape, Variable x, Variable weight, ElementType? resultType = null)
+    public static Variable Linear(this Tape tape, Variable x, Variable weight, ElementType? resultType = null) =>
+        tape.LinearWithFewRows(x, weight, 0, resultType);
+
+    /// <summary>The same, with the first rows computed as <see cref="MatMulArguments.FewRows"/> says.</summary>
+    internal static Variable LinearWithFewRows(this Tape tape, Variable x, Variable weight, int fewRows,
+        ElementType? resultType = null)
     {
         ShapeRules.Rank(nameof(Linear), nameof(weight), weight.Shape, 2);
         ShapeRules.RowsOrBatch(nameof(Linear), nameof(x), x.Shape);
@@ -23,11 +28,15 @@ public static partial class Operations
             throw new ShapeException(nameof(Linear), nameof(x), $"[..., {weight.Shape[1]}] for a weight {weight.Shape}",
                 x.Shape.ToString());
         if (x.Shape.Rank == 3)
-            return tape.Reshape(tape.Linear(tape.Reshape(x, ShapeRules.Rows(x.Shape)), weight, resultType),
+            return tape.Reshape(
+                tape.LinearWithFewRows(tape.Reshape(x, ShapeRules.Rows(x.Shape)), weight, fewRows, resultType),
                 x.Shape.With(-1, weight.Shape[0]));
 
         var y = tape.New(new Shape(x.Shape[0], weight.Shape[0]), resultType ?? tape.ActivationType);
-        tape.Engine.MatMul(new MatMulArguments(x.Value, weight.Shadow ?? weight.Value, y.Value, TransposeB: true));
+        tape.Engine.MatMul(new MatMulArguments(x.Value, weight.Shadow ?? weight.Value, y.Value, TransposeB: true)
+        {
+            FewRows = fewRows,
+        });
         if (tape.Needs(x, weight))
             RecordLinear(tape, x, weight, y);
         return y;

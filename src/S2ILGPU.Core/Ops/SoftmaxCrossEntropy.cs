@@ -10,13 +10,11 @@ public static partial class Operations
     /// <param name="tape">The tape.</param>
     /// <param name="logits">[T, V], of the engine's float type. Kept.</param>
     /// <param name="targets">Int32 with T elements, -1 or 0 to V exclusive. Kept.</param>
-    /// <param name="overwriteLogits">Let the gradient take the memory of the logits, so that they are never in memory
-    /// twice. Only where no other gradient needs their value.</param>
     /// <returns>Losses [T] in natural units; seed the backward walk with 1 / (number of counted targets) for their
     /// mean.</returns>
+    /// <seealso cref="LinearCrossEntropy(Tape, Variable, Variable, Variable)"/>
     /// <exception cref="ShapeException">The shapes do not fit.</exception>
-    public static Variable SoftmaxCrossEntropy(this Tape tape, Variable logits, Variable targets,
-        bool overwriteLogits = false)
+    public static Variable SoftmaxCrossEntropy(this Tape tape, Variable logits, Variable targets)
     {
         ShapeRules.Rank(nameof(SoftmaxCrossEntropy), nameof(logits), logits.Shape, 2);
         ShapeRules.Integers(nameof(SoftmaxCrossEntropy), nameof(targets), targets, logits.Shape[0]);
@@ -25,22 +23,12 @@ public static partial class Operations
         var logSumExp = tape.NewTensor(losses.Shape);
         tape.Engine.SoftmaxCrossEntropy(logits.Value, flat.Value, losses.Value, logSumExp);
         if (tape.Needs(logits))
-            RecordSoftmaxCrossEntropy(tape, logits, flat, logSumExp, losses, overwriteLogits);
+            RecordSoftmaxCrossEntropy(tape, logits, flat, logSumExp, losses);
         return losses;
     }
 
     private static void RecordSoftmaxCrossEntropy(Tape tape, Variable logits, Variable targets, Tensor logSumExp,
-        Variable losses, bool overwriteLogits) =>
-        tape.Record(losses, () =>
-    {
-        if (overwriteLogits && !logits.IsParameter && !logits.HasGradient && logits.Whole is null)
-        {
-            tape.Engine.SoftmaxCrossEntropyBackward(logits.Value, targets.Value, logSumExp, losses.Gradient!,
-                GradientTarget.Into(logits.Value));
-            logits.SetGradient(logits.Value.Share());
-            return;
-        }
+        Variable losses) => tape.Record(losses, () =>
         tape.Engine.SoftmaxCrossEntropyBackward(logits.Value, targets.Value, logSumExp, losses.Gradient!,
-            tape.GradientOf(logits));
-    });
+            tape.GradientOf(logits)));
 }

@@ -46,6 +46,10 @@ public abstract class AttentionPattern
     /// <summary>Whether queries see only keys at or before their own position.</summary>
     public bool IsCausal { get; }
 
+    /// <summary>W, tokens that a query reads at most, itself and those before it, whatever blocks are kept; unlimited
+    /// unless the pattern is a window of tokens. Causal patterns only.</summary>
+    public virtual int WindowTokens => int.MaxValue;
+
     /// <summary>The most blocks a context may have; unlimited unless the pattern is a table.</summary>
     public virtual int MaxBlocks => int.MaxValue;
 
@@ -137,6 +141,13 @@ public abstract class AttentionPattern
 
     /// <summary>Whether a head keeps the far key blocks of a residue modulo <see cref="StripePeriod"/>.</summary>
     internal virtual bool KeepsResidue(int head, int residue) => true;
+
+    /// <summary>Distance from a query block to its nearest far key block: the blocks of the window, all of them kept,
+    /// are nearer. 1 for a pattern without a window.</summary>
+    internal virtual int FarDistance => 1;
+
+    /// <summary>Exclusive end of the far key blocks of a query block, those before its window.</summary>
+    internal int FarEnd(int queryBlock) => (int)Math.Max(0, queryBlock + 1L - FarDistance);
 
     /// <summary>Exclusive end of the key blocks that a row may keep.</summary>
     internal int RowEnd(int queryBlock, int keyBlockEnd) =>

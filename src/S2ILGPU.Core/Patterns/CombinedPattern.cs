@@ -14,6 +14,8 @@ internal sealed class CombinedPattern : AttentionPattern
         (_left, _right, _isUnion) = (left, right, isUnion);
     }
 
+    public override int WindowTokens => _left.WindowTokens;
+
     public override int MaxBlocks => Math.Min(_left.MaxBlocks, _right.MaxBlocks);
 
     public override bool IsCacheEfficient => _left.IsCacheEfficient && _right.IsCacheEfficient;
@@ -48,6 +50,8 @@ internal sealed class CombinedPattern : AttentionPattern
             throw new ArgumentException(
                 $"combined patterns must agree in heads, block size and causality: {left.HeadsAndBlocks()}; "
                 + $"{right.HeadsAndBlocks()}");
+        if (left.WindowTokens != right.WindowTokens)
+            throw new ArgumentException($"combined patterns must agree in their windows of tokens: {left}; {right}");
         return left;
     }
 }

@@ -19,6 +19,8 @@ internal sealed class HeadRangePattern : AttentionPattern
         _firstPatternHead = pattern.PatternHeadOf(slice.Start);
     }
 
+    public override int WindowTokens => _pattern.WindowTokens;
+
     public override int MaxBlocks => _pattern.MaxBlocks;
 
     public override bool IsCacheEfficient => _pattern.IsCacheEfficient;
@@ -31,6 +33,8 @@ internal sealed class HeadRangePattern : AttentionPattern
 
     public override string ToString() =>
         $"{QueryHeads} query heads from pattern head {_firstPatternHead} of ({_pattern})";
+
+    internal override int FarDistance => _pattern.FarDistance;
 
     internal override int StripePeriod => _pattern.StripePeriod;
 

@@ -94,6 +94,8 @@ public sealed class LocalStridePattern : AttentionPattern
     public override string ToString() =>
         $"local-stride, local {LocalBlocks}, stride {VerticalStride}{Stripes.Describe()}, {HeadsAndBlocks()}";
 
+    internal override int FarDistance => Math.Max(1, LocalBlocks);
+
     internal override int StripePeriod => VerticalStride;
 
     // Not causal: every head keeps the distances 0 modulo s, so that a row misses all other residues.

@@ -52,4 +52,6 @@ public sealed class SlidingWindowPattern : AttentionPattern
     /// <summary>The parameters in words.</summary>
     public override string ToString() =>
         $"sliding window, {WindowBlocks} blocks, {SinkBlocks} sink blocks, {HeadsAndBlocks()}";
+
+    internal override int FarDistance => WindowBlocks;
 }

@@ -183,8 +183,11 @@ internal readonly struct JsonValue
     public InvalidDataException Bad(string message) =>
         new($"{_file}: {(Path is { Length: > 0 } path ? Short(path, 2 * MaxQuoted) : "the document")} {message}");
 
+    /// <summary>The value as the file spells it.</summary>
+    public string Raw => _element.GetRawText();
+
     /// <summary>The value as the file spells it, shortened.</summary>
-    public string Quoted => Short(_element.GetRawText(), MaxQuoted);
+    public string Quoted => Short(Raw, MaxQuoted);
 
     private static string Short(string text, int length) => text.Length <= length ? text : text[..length] + "...";
 }

@@ -17,6 +17,10 @@ public enum ElementType
 
     /// <summary>Signed 32-bit integer, 4 bytes: token ids, positions.</summary>
     Int32,
+
+    /// <summary>Signed 8-bit integer, 1 byte: keys and values in the pages of a cache, where each row has a scale of
+    /// its own. See <see cref="Engines.PageTable.PagesShape"/>.</summary>
+    Int8,
 }
 
 /// <summary>Facts about <see cref="ElementType"/>.</summary>
@@ -28,6 +32,7 @@ public static class ElementTypes
     {
         ElementType.Float16 or ElementType.BFloat16 => 2,
         ElementType.Float64 => 8,
+        ElementType.Int8 => 1,
         _ => 4,
     };
 }

@@ -35,6 +35,10 @@ public sealed class Tensor : IDisposable
         return new Tensor(buffer, 0, shape, ContiguousStrides(shape), elementType);
     }
 
+    /// <summary>Wraps a buffer as a tensor of given strides, which the caller has checked against its size.</summary>
+    internal static Tensor Create(DeviceBuffer buffer, Shape shape, Shape strides, ElementType elementType) =>
+        new(buffer, 0, shape, strides, elementType);
+
     /// <summary>The memory underneath.</summary>
     /// <exception cref="ObjectDisposedException">The tensor was disposed.</exception>
     public DeviceBuffer Buffer =>

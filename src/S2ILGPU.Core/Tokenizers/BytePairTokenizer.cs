@@ -1,67 +1,69 @@
-using System.Runtime.InteropServices;
 using System.Text;
 
 namespace S2ILGPU.Tokenizers;
 
-/// <summary>A byte-level BPE tokenizer with GPT-2's splitting: text to token ids and back, without loss for any
-/// bytes.</summary>
-/// <remarks>Added tokens that are not special are found in every text, before it is split. Safe to share between
-/// threads. Encoding keeps a cache of short pieces (at most some megabytes).</remarks>
+/// <summary>A BPE tokenizer, byte-level as GPT-2's and Llama 3's or over characters as Llama 2's: text to token ids and
+/// back.</summary>
+/// <remarks>A byte-level tokenizer without a normalizer loses nothing, of any bytes. Added tokens that are not special
+/// are found in every text, before it is split. Safe to share between threads. Encoding keeps a cache of short pieces
+/// (at most some megabytes).</remarks>
 /// <seealso href="https://huggingface.co/docs/tokenizers"/>
 public sealed class BytePairTokenizer
 {
     /// <summary>The token between two documents.</summary>
     public const string EndOfTextToken = "<|endoftext|>";
 
-    private readonly PairTable _merges;
-    private readonly int[] _byteIds = new int[256];
-    private readonly bool[] _isSpecial;
-    // What to look for in text, one list after the other, with and without special tokens.
-    private readonly (byte[] Text, int Id)[][] _added, _addedPlain;
-    private readonly PieceCache _cache = new();
+    // Where nothing else ends a document: the names of that token in models of other makers.
+    private static readonly string[] s_endNames = [EndOfTextToken, "<|end_of_text|>", "</s>"];
+
+    private readonly PieceEncoder _encoder;
+    private readonly bool[] _isAdded, _isSpecial;
+    private readonly AddedTokens _all, _plain;
 
     internal BytePairTokenizer(BytePairVocabulary vocabulary)
     {
         Vocabulary = vocabulary;
-        var isAdded = new bool[vocabulary.Tokens.Count];
-        _isSpecial = new bool[vocabulary.Tokens.Count];
+        _encoder = new PieceEncoder(vocabulary);
+        (_isAdded, _isSpecial) = (new bool[vocabulary.Tokens.Count], new bool[vocabulary.Tokens.Count]);
         foreach (var token in vocabulary.AddedTokens)
-            (isAdded[token.Id], _isSpecial[token.Id]) = (true, token.IsSpecial);
-        for (int id = vocabulary.Tokens.Count - 1; id >= 0; id--)
-            if (vocabulary.Tokens[id].Length == 1 && !isAdded[id])
-                _byteIds[vocabulary.Tokens[id][0]] = id;
-        _merges = new PairTable(vocabulary.Merges.Count);
-        for (int rank = 0; rank < vocabulary.Merges.Count; rank++)
-            _merges.TryAdd(vocabulary.Merges[rank].Left, vocabulary.Merges[rank].Right, rank,
-                vocabulary.Merges[rank].Merged);
-        _added = Lists(vocabulary.AddedTokens);
-        _addedPlain = Lists([.. vocabulary.AddedTokens.Where(token => !token.IsSpecial)]);
+            (_isAdded[token.Id], _isSpecial[token.Id]) = (true, token.IsSpecial);
+        _all = new AddedTokens(vocabulary.AddedTokens, vocabulary.Pipeline);
+        _plain = new AddedTokens(vocabulary.AddedTokens.Where(token => !token.IsSpecial), vocabulary.Pipeline);
         SpecialTokens = vocabulary.AddedTokens.Where(token => token.IsSpecial)
             .ToDictionary(token => token.Text, token => token.Id);
-        EndOfText = vocabulary.AddedTokens.FirstOrDefault(token => token.Text == EndOfTextToken)?.Id;
+        EndOfText = s_endNames.Select(name => vocabulary.AddedTokens.FirstOrDefault(token => token.Text == name)?.Id)
+            .FirstOrDefault(id => id is not null);
     }
 
     /// <summary>The most token ids that a vocabulary may have.</summary>
     public const int MaxVocabularySize = 1 << 21;
 
+    // Ids that a file may leave out, beside as many as it has: a small damaged file shall not cost much memory.
+    internal const int MaxVocabularyGap = 1 << 17;
+
     /// <summary>V, number of token ids: 0 to this exclusive.</summary>
     public int VocabularySize => Vocabulary.Tokens.Count;
 
-    /// <summary>Id of <see cref="EndOfTextToken"/>; null when the vocabulary has none.</summary>
+    /// <summary>Id of the token between two documents: <see cref="EndOfTextToken"/>, else <c>&lt;|end_of_text|></c>,
+    /// else <c>&lt;/s></c>; null when the vocabulary has none of them.</summary>
     public int? EndOfText { get; }
+
+    /// <summary>Ids of the special tokens that a text begins with, as the file's post-processor says; empty for most
+    /// models.</summary>
+    public IReadOnlyList<int> Prefix => Vocabulary.Pipeline.Prefix;
 
     /// <summary>The special tokens by text: added tokens that are signs of the format, as the end of a text.</summary>
     public IReadOnlyDictionary<string, int> SpecialTokens { get; }
 
     internal BytePairVocabulary Vocabulary { get; }
 
-    /// <summary>Reads a Hugging Face <c>tokenizer.json</c> of a byte-level BPE tokenizer with GPT-2's
-    /// splitting.</summary>
-    /// <param name="path">The file.</param>
+    /// <summary>Reads a Hugging Face <c>tokenizer.json</c> of a BPE tokenizer, or the <c>.tiktoken</c> file of a known
+    /// encoding.</summary>
+    /// <param name="path">The file. Beside a <c>.tiktoken</c> file, <c>tokenizer_config.json</c> is read too.</param>
     /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="InvalidDataException">The file is damaged, too large, or describes another kind of tokenizer;
     /// the message says what and where.</exception>
-    public static BytePairTokenizer Load(string path) => new(TokenizerJsonReader.Read(path));
+    public static BytePairTokenizer Load(string path) => new(TokenizerFiles.Read(path));
 
     /// <summary>Writes a Hugging Face <c>tokenizer.json</c>, replacing the file only when it is complete.</summary>
     /// <param name="path">The file to write.</param>
@@ -73,11 +75,14 @@ public sealed class BytePairTokenizer
     /// <param name="text">Any text; half a surrogate pair becomes U+FFFD.</param>
     /// <param name="allowSpecial">Whether the text of a special token becomes that token. False for text from outside:
     /// it is then encoded like any other text.</param>
+    /// <param name="addSpecial">Whether the ids of <see cref="Prefix"/> come first, and those that the file puts after
+    /// a text last: true for a prompt, false for a part of one.</param>
     /// <returns>The token ids.</returns>
-    public int[] Encode(string text, bool allowSpecial = false)
+    public int[] Encode(string text, bool allowSpecial = false, bool addSpecial = false)
     {
         ArgumentNullException.ThrowIfNull(text);
-        return EncodeBytes(Encoding.UTF8.GetBytes(text), allowSpecial);
+        int[] ids = EncodeBytes(Encoding.UTF8.GetBytes(text), allowSpecial);
+        return addSpecial ? [.. Prefix, .. ids, .. Vocabulary.Pipeline.Suffix] : ids;
     }
 
     /// <summary>Encodes UTF-8 text or any other bytes.</summary>
@@ -100,11 +105,12 @@ public sealed class BytePairTokenizer
     public void EncodeInto(ReadOnlySpan<byte> utf8, List<int> destination, bool allowSpecial = false)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        EncodeAdded(utf8, destination, allowSpecial ? _added : _addedPlain);
+        (allowSpecial ? _all : _plain).Split(utf8, Vocabulary.Pipeline.Before(_encoder.Into(destination)), destination);
     }
 
     /// <summary>The bytes that tokens stand for; of an added token, its text.</summary>
-    /// <param name="ids">Token ids, 0 to <see cref="VocabularySize"/> exclusive.</param>
+    /// <param name="ids">Token ids, 0 to <see cref="VocabularySize"/> exclusive, of a text from its beginning: where
+    /// encoding puts a space in front, decoding takes it away.</param>
     /// <exception cref="ArgumentException">An id is not in the vocabulary.</exception>
     public byte[] DecodeBytes(ReadOnlySpan<int> ids)
     {
@@ -121,7 +127,7 @@ public sealed class BytePairTokenizer
             TokenBytes(id).CopyTo(bytes.AsSpan(position));
             position += TokenBytes(id).Length;
         }
-        return bytes;
+        return bytes[PrefixBytes(ids)..];
     }
 
     /// <summary>The text that tokens stand for; bytes that are no valid UTF-8 become U+FFFD.</summary>
@@ -139,68 +145,11 @@ public sealed class BytePairTokenizer
         return Vocabulary.Tokens[id];
     }
 
+    /// <summary>Bytes that a text which begins with these tokens loses: a space that encoding put in front.</summary>
+    internal int PrefixBytes(ReadOnlySpan<int> ids) => Vocabulary.Pipeline.StripsSpace && ids.Length > 0
+        && !_isAdded[ids[0]] && TokenBytes(ids[0]) is [(byte)' ', ..] ? 1 : 0;
+
     /// <summary>Whether a token is one of <see cref="SpecialTokens"/>.</summary>
     /// <param name="id">Token id.</param>
     public bool IsSpecial(int id) => (uint)id < (uint)_isSpecial.Length && _isSpecial[id];
-
-    // Those that are not normalized first; the rest of each list is looked for between what was found before. Longest
-    // first, so that of two tokens that begin at the same place the longer one is found.
-    private static (byte[] Text, int Id)[][] Lists(IReadOnlyList<AddedToken> tokens) =>
-        [.. tokens.GroupBy(token => token.IsNormalized).OrderBy(group => group.Key)
-            .Select(group => group.Select(token => (Text: Encoding.UTF8.GetBytes(token.Text), token.Id))
-                .OrderByDescending(token => token.Text.Length).ToArray())];
-
-    private void EncodeAdded(ReadOnlySpan<byte> utf8, List<int> destination,
-        ReadOnlySpan<(byte[] Text, int Id)[]> lists)
-    {
-        if (lists.IsEmpty)
-        {
-            EncodePlain(utf8, destination);
-            return;
-        }
-        var finder = new AddedTokenFinder(lists[0]);
-        int start = 0;
-        while (finder.TryFindNext(utf8, start, out int position, out var token))
-        {
-            EncodeAdded(utf8[start..position], destination, lists[1..]);
-            destination.Add(token.Id);
-            start = position + token.Text.Length;
-        }
-        EncodeAdded(utf8[start..], destination, lists[1..]);
-    }
-
-    private void EncodePlain(ReadOnlySpan<byte> utf8, List<int> destination)
-    {
-        for (int start = 0; start < utf8.Length;)
-        {
-            int end = PieceScanner.NextEnd(utf8, start);
-            EncodePiece(utf8[start..end], destination);
-            start = end;
-        }
-    }
-
-    private void EncodePiece(ReadOnlySpan<byte> piece, List<int> destination)
-    {
-        if (piece.Length == 1)
-        {
-            destination.Add(_byteIds[piece[0]]);
-            return;
-        }
-        bool cached = piece.Length <= PieceCache.LongestPiece;
-        int slot = cached ? PieceCache.SlotOf(piece) : 0;
-        if (cached && _cache.TryGet(piece, slot, out var known))
-        {
-            destination.AddRange(known);
-            return;
-        }
-        int first = destination.Count;
-        CollectionsMarshal.SetCount(destination, first + piece.Length);
-        var ids = CollectionsMarshal.AsSpan(destination)[first..];
-        for (int i = 0; i < piece.Length; i++)
-            ids[i] = _byteIds[piece[i]];
-        int count = PieceMerger.Merge(_merges, ids);
-        CollectionsMarshal.SetCount(destination, first + count);
-        if (cached)
-            _cache.Set(piece, slot, ids[..count]);
-    }
 }

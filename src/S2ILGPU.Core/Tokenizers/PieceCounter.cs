@@ -1,13 +1,16 @@
 using S2ILGPU.Corpora;
+using S2ILGPU.Tokenizers.Pipeline;
 
 namespace S2ILGPU.Tokenizers;
 
 /// <summary>Counts how often each piece of text occurs: a hash table over one arena of bytes.</summary>
-internal sealed class PieceCounter
+internal sealed class PieceCounter : IPieceReader
 {
     // Longer pieces (runs of letters or dashes without a break) are counted in parts of this many bytes, so that no
     // merge has to walk through a megabyte.
     private const int LongestPiece = 64;
+
+    private static readonly PatternSplit s_split = new(SplitPattern.Gpt2, SplitBehavior.Isolated);
 
     private int[] _slots = new int[1 << 12]; // piece index + 1, 0 when free
     private Piece[] _pieces = new Piece[1 << 11];
@@ -28,15 +31,12 @@ internal sealed class PieceCounter
 
     public long Occurrences(int piece) => _pieces[piece].Count;
 
-    public void AddText(ReadOnlySpan<byte> text)
+    public void AddText(ReadOnlySpan<byte> text) => s_split.Split(text, isFirst: true, this);
+
+    void IPieceReader.Read(ReadOnlySpan<byte> piece, bool isFirst)
     {
-        for (int start = 0; start < text.Length;)
-        {
-            int end = PieceScanner.NextEnd(text, start);
-            for (; start < end; start += LongestPiece)
-                AddPiece(text[start..Math.Min(end, start + LongestPiece)]);
-            start = end;
-        }
+        for (int start = 0; start < piece.Length; start += LongestPiece)
+            AddPiece(piece[start..Math.Min(piece.Length, start + LongestPiece)]);
     }
 
     private void AddPiece(ReadOnlySpan<byte> bytes)

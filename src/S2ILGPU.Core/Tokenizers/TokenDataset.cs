@@ -46,7 +46,8 @@ public sealed class TokenDataset
 
     /// <summary>Encodes a corpus.</summary>
     /// <param name="tokenizer">The tokenizer; it must have an end-of-text token.</param>
-    /// <param name="corpus">The text. An end-of-text token follows each document.</param>
+    /// <param name="corpus">The text. <see cref="BytePairTokenizer.Prefix"/> begins each document, an end-of-text token
+    /// follows it.</param>
     /// <param name="progress">Told the fraction of the text that is encoded, 0 to 1, after each document; null for
     /// none.</param>
     /// <param name="cancellation">Ends the encoding between two documents.</param>
@@ -73,6 +74,7 @@ public sealed class TokenDataset
                     $"{tokens.Count} tokens and {document.Length} bytes more are too many for an "
                     + $"array of at most {Array.MaxLength} tokens: use less text");
             starts[d] = tokens.Count;
+            tokens.AddRange(tokenizer.Prefix);
             tokenizer.EncodeInto(document, tokens);
             tokens.Add(endOfText);
             progress?.Report((double)(encoded += document.Length) / corpus.SizeBytes);

@@ -3,8 +3,8 @@ using S2ILGPU.Storage;
 
 namespace S2ILGPU.Tokenizers;
 
-/// <summary>Reads Hugging Face's <c>tokenizer.json</c>: a BPE model over the byte-level alphabet with GPT-2's
-/// splitting. Whatever would change the ids and is not supported is an error, not ignored.</summary>
+/// <summary>Reads Hugging Face's <c>tokenizer.json</c> of a BPE model. Whatever would change the ids and is not
+/// supported is an error, not ignored.</summary>
 /// <remarks>Truncation and padding settings do not belong to the tokens and are not applied.</remarks>
 internal sealed class TokenizerJsonReader
 {
@@ -27,60 +27,42 @@ internal sealed class TokenizerJsonReader
 
     private BytePairVocabulary ReadTokenizer(JsonValue root)
     {
-        if (root.Find("normalizer") is { } normalizer)
-            throw normalizer.Bad($"{normalizer.Quoted} is not supported, only none");
-        CheckPreTokenizer(root.Member("pre_tokenizer"));
-        foreach (string part in (ReadOnlySpan<string>)["decoder", "post_processor"])
-            if (root.Find(part) is { } value && TypeOf(value) != "ByteLevel")
-                throw value.Bad($"{value.Quoted} is not supported, only ByteLevel or none");
-
         var model = root.Member("model").Object();
         CheckModel(model);
+        var pipeline = TokenizerPipelineReader.Read(root);
         ReadVocabulary(model.Member("vocab"));
-        if (root.Find("added_tokens") is { } added)
-            foreach (var token in added.Items())
+        if (root.Find("added_tokens") is { } list)
+            foreach (var token in list.Items())
                 ReadAddedToken(token);
-        byte[][] tokens = TokensById();
-        var merges = ReadMerges(model.Member("merges"), tokens);
-        return new BytePairVocabulary { Tokens = tokens, Merges = merges, AddedTokens = [.. _added.Values] };
-    }
-
-    // ByteLevel with its own regex, or a Split by the same regex before a ByteLevel without.
-    private static void CheckPreTokenizer(JsonValue pre)
-    {
-        JsonValue[] steps = TypeOf(pre) == "Sequence" ? [.. pre.Member("pretokenizers").Items()] : [pre.Object()];
-        if (steps.Length is 0 or > 2 || TypeOf(steps[^1]) != "ByteLevel"
-            || (steps.Length == 2 && TypeOf(steps[0]) != "Split"))
-            throw pre.Bad(
-                $"{pre.Quoted} is not supported, only ByteLevel, or a Split by GPT-2's pattern and ByteLevel");
-        if (steps[^1].Boolean("add_prefix_space", absent: true))
-            throw steps[^1].Bad($"{steps[^1].Quoted}: add_prefix_space must be false");
-        if (steps[^1].Boolean("use_regex", absent: true) != (steps.Length == 1))
-            throw pre.Bad($"{pre.Quoted}: exactly one step must split by GPT-2's pattern");
-        if (steps.Length == 2)
-            CheckSplit(steps[0]);
-    }
-
-    private static void CheckSplit(JsonValue split)
-    {
-        var pattern = split.Member("pattern").Object();
-        string found = pattern.Find("Regex") is { IsText: true } regex ? regex.Text() : pattern.Quoted;
-        if (found != PieceScanner.Pattern)
-            throw pattern.Bad($"{found} is not supported, only splitting by GPT-2's {PieceScanner.Pattern}");
-        split.Choice("behavior", null, "Isolated");
-        if (split.Boolean("invert", absent: false))
-            throw split.Member("invert").Wrong("false");
+        string[] texts = TextsById();
+        byte[][] tokens = [.. texts.Select(text => BytesOf(text, pipeline))];
+        if (pipeline.IsByteLevel)
+            CheckBytes();
+        foreach (int added in (int[])[.. pipeline.Prefix, .. pipeline.Suffix])
+            if ((uint)added >= (uint)tokens.Length)
+                throw root.Member("post_processor").Bad($"adds the id {added}, the last token is {tokens.Length - 1}");
+        return new BytePairVocabulary
+        {
+            Tokens = tokens,
+            Pieces = pipeline.IsByteLevel ? null : [.. texts.Select(PieceOf)],
+            Merges = ReadMerges(model.Member("merges"), tokens),
+            AddedTokens = [.. _added.Values],
+            IgnoresMerges = model.Boolean("ignore_merges", absent: false),
+            HasByteFallback = model.Boolean("byte_fallback", absent: false),
+            UnknownToken = model.Find("unk_token") is not { } unknown ? null
+                : _ids.TryGetValue(unknown.Text(), out int id) ? id : throw unknown.Wrong("a token of model.vocab"),
+            FusesUnknown = model.Boolean("fuse_unk", absent: false),
+            Pipeline = pipeline,
+        };
     }
 
     private static void CheckModel(JsonValue model)
     {
-        model.Choice("type", "BPE", "BPE");
+        if (model.Find("type") is { } type && type.Text() is var kind and not "BPE")
+            throw type.Bad($"{kind} is a kind of tokenizer that is not supported, only BPE");
         foreach (string affix in (ReadOnlySpan<string>)["continuing_subword_prefix", "end_of_word_suffix"])
             if (model.Find(affix) is { } value && value.Text() != "")
                 throw value.Wrong("null or empty");
-        foreach (string flag in (ReadOnlySpan<string>)["byte_fallback", "ignore_merges"])
-            if (model.Boolean(flag, absent: false))
-                throw model.Member(flag).Wrong("false");
         if (model.Find("dropout") is { } dropout && dropout.Number() != 0)
             throw dropout.Wrong("null or 0");
     }
@@ -102,46 +84,60 @@ internal sealed class TokenizerJsonReader
         int id = IdOf(token.Member("id"));
         if (text.Length == 0)
             throw token.Member("content").Wrong("a text that is not empty");
-        foreach (string flag in (ReadOnlySpan<string>)["single_word", "lstrip", "rstrip"])
-            if (token.Boolean(flag, absent: false))
-                throw token.Bad($"'{text}': {flag} true is not supported");
         if (_ids.TryGetValue(text, out int known) && known != id)
             throw token.Bad($"'{text}' has the id {id}, but {known} in model.vocab");
         // A token that does not say what it is counts as a sign of the format: text from outside never becomes it.
         var added = new AddedToken(text, id, token.Boolean("special", absent: true),
-            token.Boolean("normalized", absent: false));
+            token.Boolean("normalized", absent: false), token.Boolean("single_word", absent: false),
+            token.Boolean("lstrip", absent: false), token.Boolean("rstrip", absent: false));
         if (_added.Count == BytePairTokenizer.MaxVocabularySize || !_added.TryAdd(text, added))
             throw token.Bad(
                 $"'{text}' stands twice, or is one more than the {BytePairTokenizer.MaxVocabularySize} allowed");
     }
 
-    // The bytes of every token; ids must be 0 to their number, and every single byte must be a token.
-    private byte[][] TokensById()
+    // The text of every token; empty where an id has none. Some models leave ids out, but not most of them.
+    private string[] TextsById()
     {
         var all = new Dictionary<string, int>(_ids);
         foreach (var (text, added) in _added)
             all[text] = added.Id;
-        var tokens = new byte[all.Count][];
-        var isByte = new bool[256];
+        var last = all.Append(KeyValuePair.Create("", -1)).MaxBy(token => token.Value);
+        if (last.Value >= 2 * all.Count + BytePairTokenizer.MaxVocabularyGap)
+            throw Bad($"the token '{last.Key}' has the id {last.Value}, but there are only {all.Count} tokens");
+        string[] texts = new string[last.Value + 1];
+        Array.Fill(texts, "");
         foreach (var (text, id) in all)
-        {
-            if (id >= tokens.Length)
+            texts[id] = texts[id].Length == 0 ? text
+                : throw Bad($"two tokens have the id {id}: '{texts[id]}' and '{text}'");
+        return texts;
+    }
+
+    private byte[] PieceOf(string text) =>
+        _ids.ContainsKey(text) && _added.GetValueOrDefault(text) is null or { IsSpecial: false }
+            ? Encoding.UTF8.GetBytes(text) : [];
+
+    // A byte-level token with other characters stands for its text, as an added token does. What a decoder replaces, it
+    // replaces in added tokens too: Gemma 3 has runs of the sign for a space among them.
+    private byte[] BytesOf(string text, TokenizerPipeline pipeline)
+    {
+        byte[] utf8 = Encoding.UTF8.GetBytes(text);
+        var added = _added.GetValueOrDefault(text);
+        if (added is not null && (added.IsSpecial || pipeline.IsByteLevel))
+            return utf8;
+        if (pipeline.IsByteLevel)
+            return ByteLevelAlphabet.TryDecode(text) ?? utf8;
+        if (added is null && pipeline.DecodesBytes && CharacterSymbols.TryByte(utf8) is { } value)
+            return [value];
+        return pipeline.DecodedReplacements.Aggregate(utf8, (bytes, step) => step.Normalize(bytes).ToArray());
+    }
+
+    private void CheckBytes()
+    {
+        for (int b = 0; b < 256; b++)
+            if (!_ids.ContainsKey(ByteLevelAlphabet.Encode([(byte)b])))
                 throw Bad(
-                    $"the token '{text}' has the id {id}, but there are only {tokens.Length} tokens: ids must leave "
-                    + $"no gap");
-            if (tokens[id] is not null)
-                throw Bad($"two tokens have the id {id}; one of them is '{text}'");
-            bool isAdded = _added.ContainsKey(text);
-            tokens[id] = (isAdded ? Encoding.UTF8.GetBytes(text) : ByteLevelAlphabet.TryDecode(text))
-                ?? throw Bad($"model.vocab: token '{text}' holds a character that is not in the byte-level alphabet");
-            if (tokens[id].Length == 1 && !isAdded)
-                isByte[tokens[id][0]] = true;
-        }
-        if (Array.IndexOf(isByte, false) is >= 0 and int missing)
-            throw Bad(
-                $"model.vocab lacks the token '{ByteLevelAlphabet.Encode([(byte)missing])}' of the single byte "
-                + $"0x{missing:X2}: not every text could be encoded");
-        return tokens;
+                    $"model.vocab lacks the token '{ByteLevelAlphabet.Encode([(byte)b])}' of the single byte 0x{b:X2}: "
+                    + "not every text could be encoded");
     }
 
     private List<(int, int, int)> ReadMerges(JsonValue array, byte[][] tokens)
@@ -154,7 +150,8 @@ internal sealed class TokenizerJsonReader
             if (!_ids.TryGetValue(left, out int leftId) || !_ids.TryGetValue(right, out int rightId)
                 || !_ids.TryGetValue(left + right, out int merged))
                 throw merge.Bad($"names '{left}', '{right}' and '{left + right}', which must all be in model.vocab");
-            if (!tokens[merged].AsSpan().SequenceEqual([.. tokens[leftId], .. tokens[rightId]]))
+            if (_added.ContainsKey(left + right)
+                && !tokens[merged].AsSpan().SequenceEqual([.. tokens[leftId], .. tokens[rightId]]))
                 throw merge.Bad(
                     $"makes '{left + right}', an added token with other bytes than '{left}' and '{right}' make");
             if (!pairs.Add((leftId, rightId)))
@@ -173,9 +170,7 @@ internal sealed class TokenizerJsonReader
         return sides.Length == 2 ? (sides[0], sides[1]) : throw merge.Wrong("\"left right\" or [\"left\", \"right\"]");
     }
 
-    private static int IdOf(JsonValue value) => value.LongOrNull() is { } id and >= 0 and <= int.MaxValue ? (int)id
-        : throw value.Wrong("a non-negative integer");
-
-    private static string? TypeOf(JsonValue part) =>
-        part.IsObject && part.Find("type") is { IsText: true } type ? type.Text() : null;
+    private static int IdOf(JsonValue value) =>
+        value.LongOrNull() is { } id and >= 0 and < BytePairTokenizer.MaxVocabularySize ? (int)id
+        : throw value.Wrong($"an integer from 0 to {BytePairTokenizer.MaxVocabularySize - 1}");
 }

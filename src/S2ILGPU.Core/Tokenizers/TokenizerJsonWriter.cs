@@ -1,9 +1,10 @@
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace S2ILGPU.Tokenizers;
 
-/// <summary>Writes Hugging Face's <c>tokenizer.json</c> for a byte-level BPE tokenizer.</summary>
+/// <summary>Writes Hugging Face's <c>tokenizer.json</c> for a BPE tokenizer.</summary>
 internal static class TokenizerJsonWriter
 {
     public static void Write(Stream stream, BytePairVocabulary vocabulary)
@@ -15,10 +16,11 @@ internal static class TokenizerJsonWriter
         writer.WriteNull("truncation");
         writer.WriteNull("padding");
         WriteAddedTokens(writer, vocabulary);
-        writer.WriteNull("normalizer");
-        WriteByteLevel(writer, "pre_tokenizer");
-        writer.WriteNull("post_processor");
-        WriteByteLevel(writer, "decoder");
+        foreach (var (part, json) in vocabulary.Pipeline.Json)
+        {
+            writer.WritePropertyName(part);
+            writer.WriteRawValue(json);
+        }
         WriteModel(writer, vocabulary);
         writer.WriteEndObject();
     }
@@ -31,8 +33,9 @@ internal static class TokenizerJsonWriter
             writer.WriteStartObject();
             writer.WriteNumber("id", token.Id);
             writer.WriteString("content", token.Text);
-            foreach (string flag in (string[])["single_word", "lstrip", "rstrip"])
-                writer.WriteBoolean(flag, false);
+            writer.WriteBoolean("single_word", token.IsSingleWord);
+            writer.WriteBoolean("lstrip", token.StripsLeft);
+            writer.WriteBoolean("rstrip", token.StripsRight);
             writer.WriteBoolean("normalized", token.IsNormalized);
             writer.WriteBoolean("special", token.IsSpecial);
             writer.WriteEndObject();
@@ -40,40 +43,44 @@ internal static class TokenizerJsonWriter
         writer.WriteEndArray();
     }
 
-    private static void WriteByteLevel(Utf8JsonWriter writer, string name)
-    {
-        writer.WriteStartObject(name);
-        writer.WriteString("type", "ByteLevel");
-        writer.WriteBoolean("add_prefix_space", false);
-        writer.WriteBoolean("trim_offsets", true);
-        writer.WriteBoolean("use_regex", true);
-        writer.WriteEndObject();
-    }
-
     private static void WriteModel(Utf8JsonWriter writer, BytePairVocabulary vocabulary)
     {
         writer.WriteStartObject("model");
         writer.WriteString("type", "BPE");
-        foreach (string option in (string[])["dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix"])
-            writer.WriteNull(option);
-        foreach (string flag in (string[])["fuse_unk", "byte_fallback", "ignore_merges"])
-            writer.WriteBoolean(flag, false);
-
         string[] texts = TokenTexts(vocabulary);
+        writer.WriteNull("dropout");
+        writer.WriteString("unk_token", vocabulary.UnknownToken is { } unknown ? texts[unknown] : null);
+        writer.WriteNull("continuing_subword_prefix");
+        writer.WriteNull("end_of_word_suffix");
+        writer.WriteBoolean("fuse_unk", vocabulary.FusesUnknown);
+        writer.WriteBoolean("byte_fallback", vocabulary.HasByteFallback);
+        writer.WriteBoolean("ignore_merges", vocabulary.IgnoresMerges);
+
         writer.WriteStartObject("vocab");
         for (int id = 0; id < texts.Length; id++)
-            writer.WriteNumber(texts[id], id);
+            if (texts[id].Length > 0)
+                writer.WriteNumber(texts[id], id);
         writer.WriteEndObject();
         writer.WriteStartArray("merges");
+        bool hasSpaces = vocabulary.Merges.Any(merge => texts[merge.Merged].Contains(' '));
         foreach (var (left, right, _) in vocabulary.Merges)
-            writer.WriteStringValue($"{texts[left]} {texts[right]}");
+            if (hasSpaces)
+            {
+                writer.WriteStartArray();
+                writer.WriteStringValue(texts[left]);
+                writer.WriteStringValue(texts[right]);
+                writer.WriteEndArray();
+            }
+            else
+                writer.WriteStringValue($"{texts[left]} {texts[right]}");
         writer.WriteEndArray();
         writer.WriteEndObject();
     }
 
     private static string[] TokenTexts(BytePairVocabulary vocabulary)
     {
-        var texts = vocabulary.Tokens.Select(bytes => ByteLevelAlphabet.Encode(bytes)).ToArray();
+        string[] texts = vocabulary.Pieces is { } pieces ? [.. pieces.Select(Encoding.UTF8.GetString)]
+            : [.. vocabulary.Tokens.Select(bytes => ByteLevelAlphabet.Encode(bytes))];
         foreach (var token in vocabulary.AddedTokens)
             texts[token.Id] = token.Text;
         return texts;

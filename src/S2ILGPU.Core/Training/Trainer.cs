@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using S2ILGPU.Autograd;
+using S2ILGPU.Collectives;
 using S2ILGPU.Engines;
 using S2ILGPU.Models;
 using S2ILGPU.Tokenizers;
@@ -16,19 +16,36 @@ namespace S2ILGPU.Training;
 /// </remarks>
 public sealed class Trainer : IDisposable
 {
-    private readonly Tape _tape;
-    private readonly int[] _windows, _inputs, _targets;
-    private readonly float[] _losses;
+    private readonly DataParallel? _parallel;
+    private readonly MicroBatchLearner _learner;
+    private readonly ICollective? _replicas; // where layers are shared: the ranks with the same part of them
+    private readonly int _group, _groups;
 
     /// <summary>Creates a trainer at step 0.</summary>
     /// <param name="model">The model; not disposed.</param>
     /// <param name="training">Text to learn from.</param>
     /// <param name="validation">Text to measure with.</param>
     /// <param name="options">How to train.</param>
+    /// <param name="ranks">All ranks of the run, each of which makes a trainer with the same arguments: they share the
+    /// <see cref="TrainingOptions.AccumulationSteps"/> micro-batches of a step, and each keeps the moments of its part
+    /// of the parameters. All begin with the parameters of rank 0. Neighbours share the layers of a model that has <see
+    /// cref="TransformerModel.TensorRanks"/>. Null for one. Not disposed. From then on every rank
+    /// calls the same methods in the same order.</param>
+    /// <param name="shard">Where ranks share each sequence too: neighbouring ranks, or neighbouring groups that share
+    /// layers, learn one micro-batch together. Null for whole sequences. Not disposed.</param>
     /// <exception cref="ArgumentException">An option is out of range, the context is longer than the model's, a
     /// dataset does not fit the vocabulary or is shorter than a window, or a step needs a tensor of more elements than
-    /// there can be.</exception>
-    public Trainer(TransformerModel model, TokenDataset training, TokenDataset validation, TrainingOptions options)
+    /// there can be. Or the ranks differ in a field, which the message names, or a step has no equal
+    /// shares.</exception>
+    public Trainer(TransformerModel model, TokenDataset training, TokenDataset validation, TrainingOptions options,
+        ICollective? ranks = null, IContextShard? shard = null)
+        : this(model, training, validation, options, ranks, shard, DataParallel.DefaultBucketElements)
+    {
+    }
+
+    /// <summary>The same with buckets of another size.</summary>
+    internal Trainer(TransformerModel model, TokenDataset training, TokenDataset validation, TrainingOptions options,
+        ICollective? ranks, IContextShard? shard, int bucketElements)
     {
         ArgumentNullException.ThrowIfNull(model);
         Options = options.Validate();
@@ -54,18 +71,26 @@ public sealed class Trainer : IDisposable
                 $"{validation.TokenCount} tokens of validation text are not enough: give more text");
         CheckSizes(model.Config, options);
         (Model, Data, ValidationData) = (model, training, validation);
-        Optimizer = new AdamWOptimizer(model.Engine, model.Parameters, options);
-        _tape = new Tape(model.Engine, recording: true, recompute: options.Recompute,
-            activationType: model.ActivationType);
-        int tokens = options.BatchSequences * options.ContextTokens;
-        _windows = new int[tokens + options.BatchSequences];
-        (_inputs, _targets, _losses) = (new int[tokens], new int[tokens], new float[tokens]);
+        (_group, _groups) = Groups(model, ranks, shard, options);
+        var watch = new GradientWatch(model.Engine, model.Parameters);
+        if (ranks is { Size: > 1 })
+        {
+            RankAgreement.Check(ranks, this);
+            _replicas = model.Shard is { } part ? ranks.Split(part.Rank, ranks.Rank) : null;
+            _parallel = new DataParallel(model, ranks, _replicas ?? ranks, watch, bucketElements);
+        }
+        _learner = new MicroBatchLearner(model, training, options, watch, _parallel, shard);
+        var buckets = BucketPiece.Cut([.. model.Parameters.Select(p => p.Value.Count)], bucketElements);
+        Optimizer = new AdamWOptimizer(model.Engine, _parallel?.Own ?? model.Parameters, options, _parallel is null
+            ? () => GradientNorm.Sum(model.Engine, model.Parameters, buckets)
+            : _parallel.SumOfSquares);
     }
 
     /// <summary>The model.</summary>
     public TransformerModel Model { get; }
 
-    /// <summary>The optimizer with its moments.</summary>
+    /// <summary>The optimizer with its moments; with ranks those of the part that belongs to this rank, by <see
+    /// cref="TrainingState"/> gathered.</summary>
     public AdamWOptimizer Optimizer { get; }
 
     /// <summary>How to train.</summary>
@@ -99,19 +124,15 @@ public sealed class Trainer : IDisposable
             throw new InvalidOperationException($"all {Options.Steps} steps are done");
         long started = Stopwatch.GetTimestamp();
         int step = CompletedSteps + 1;
-        Model.ZeroGradients();
-        double loss = 0;
-        for (int micro = 0; micro < Options.AccumulationSteps; micro++)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            loss += Learn((long)(step - 1) * Options.AccumulationSteps + micro) / Options.TokensPerStep;
-        }
+        double loss = Learn(step, cancellation);
         float learningRate = LearningRateSchedule.At(Options, step);
         if (!double.IsFinite(loss))
             throw new InvalidOperationException(
                 $"the loss of step {step} is {Number(loss)}; lower the learning rate (now {Number(learningRate)})");
-        cancellation.ThrowIfCancellationRequested();
+        if (_parallel is null)
+            cancellation.ThrowIfCancellationRequested();
         double norm = Optimizer.Step(step, learningRate);
+        _parallel?.ShareParameters();
         CompletedSteps = step;
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
         bool validates = IsFinished || (Options.ValidationInterval > 0 && step % Options.ValidationInterval == 0);
@@ -137,7 +158,8 @@ public sealed class Trainer : IDisposable
     /// <exception cref="InvalidOperationException">The loss is not finite.</exception>
     public double Validate()
     {
-        double loss = Evaluation.MeanLoss(Model, ValidationData, Options.ContextTokens, Options.ValidationSequences);
+        double loss = Evaluation.MeanLoss(Model, ValidationData, Options.ContextTokens, Options.ValidationSequences,
+            _parallel?.Ranks);
         return double.IsFinite(loss) ? loss
             : throw new InvalidOperationException(
                 $"the validation loss after step {CompletedSteps} is {Number(loss)}; lower the learning rate");
@@ -146,20 +168,56 @@ public sealed class Trainer : IDisposable
     /// <summary>Frees the optimizer's moments and the activations.</summary>
     public void Dispose()
     {
-        _tape.Dispose();
+        _learner.Dispose();
         Optimizer.Dispose();
+        _parallel?.Dispose();
+        _replicas?.Dispose();
     }
+
+    /// <summary>What the ranks share; null for one rank.</summary>
+    internal DataParallel? Parallel => _parallel;
 
     /// <summary>Continues after a given step; the caller has restored parameters and moments.</summary>
     internal void ContinueAfter(int step) => CompletedSteps = step;
+
+    // Ranks stop together: each goes through with its share before all of them hear that one was cancelled.
+    private double Learn(int step, CancellationToken cancellation)
+    {
+        int each = Options.AccumulationSteps / _groups;
+        long first = ((long)(step - 1) * _groups + _group) * each;
+        if (_parallel is null)
+            return _learner.Learn(first, each, cancellation);
+        double own = _learner.Learn(first, each, CancellationToken.None);
+        _parallel.Finish();
+        var (loss, isCancelled) = _parallel.Agree(own, cancellation.IsCancellationRequested);
+        return isCancelled ? throw new OperationCanceledException(cancellation) : loss;
+    }
+
+    // Which group of ranks this one is in, and how many learn micro-batches of their own.
+    private static (int Group, int Groups) Groups(TransformerModel model, ICollective? ranks, IContextShard? shard,
+        TrainingOptions options)
+    {
+        int size = ranks?.Size ?? 1, rank = ranks?.Rank ?? 0, together = (shard?.Ranks ?? 1) * model.TensorRanks;
+        if (size % together != 0)
+            throw new ArgumentException($"{size} ranks are no multiple of the {together} that share a "
+                + "sequence and its layers");
+        if (model.Shard is { } part && rank % part.Ranks != part.Rank)
+            throw new ArgumentException($"the {part.Ranks} ranks that share layers must be neighbours: rank {rank} "
+                + $"has part {part.Rank}");
+        int groups = size / together;
+        return options.AccumulationSteps % groups == 0 ? (rank / together, groups)
+            : throw new ArgumentException(
+                $"{nameof(TrainingOptions.AccumulationSteps)} {options.AccumulationSteps} is not a multiple of the "
+                + $"{groups} {(together == 1 ? "ranks" : "groups of ranks")} that share a step");
+    }
 
     // The largest tensor of a step is [tokens, widest row]: refused here rather than by an overflow in the middle of
     // the first step.
     private static void CheckSizes(TransformerConfig config, TrainingOptions options)
     {
         long tokens = (long)options.BatchSequences * options.ContextTokens;
-        long widest = Math.Max(Math.Max(config.VocabularySize, 2L * config.FeedForwardDim),
-            Math.Max(config.Dim, (config.QueryHeads + 2L * config.KeyValueHeads) * config.HeadDim));
+        long widest = Math.Max(Math.Max(config.Dim, 2L * config.FeedForwardDim),
+            (config.QueryHeads + 2L * config.KeyValueHeads) * config.HeadDim);
         if (tokens > Array.MaxLength / widest)
             throw new ArgumentException(
                 $"a step of {options.BatchSequences} sequences of {options.ContextTokens} tokens is too large: "
@@ -167,25 +225,4 @@ public sealed class Trainer : IDisposable
     }
 
     private static string Number(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
-
-    // Forward and backward of one micro-batch; returns the sum of its losses.
-    private double Learn(long draw)
-    {
-        int context = Options.ContextTokens;
-        Data.Sample(_windows, context, Options.Seed, draw);
-        for (int row = 0; row < Options.BatchSequences; row++)
-        {
-            var window = _windows.AsSpan(row * (context + 1), context + 1);
-            window[..^1].CopyTo(_inputs.AsSpan(row * context));
-            window[1..].CopyTo(_targets.AsSpan(row * context));
-        }
-        var losses = Model.Loss(_tape, _inputs, _targets, Options.BatchSequences);
-        Model.Engine.Download(losses.Value, _losses);
-        _tape.Backward(losses, 1f / Options.TokensPerStep);
-        _tape.Reset();
-        double sum = 0;
-        foreach (float loss in _losses)
-            sum += loss;
-        return sum;
-    }
 }

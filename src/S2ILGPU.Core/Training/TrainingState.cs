@@ -13,18 +13,19 @@ namespace S2ILGPU.Training;
 public static class TrainingState
 {
     private const string StepKey = "step", OptionsKey = "options", DataKey = "data", FormatKey = "s2_format",
-        Format = "training-state 1";
+        Format = "training-state 1", Parameter = "parameter.", FirstMoment = "first_moment.",
+        SecondMoment = "second_moment.";
 
-    /// <summary>Writes the state of a trainer.</summary>
+    /// <summary>Writes the state of a trainer: the same file for any number of ranks, all of which call this; rank 0
+    /// writes.</summary>
     /// <param name="path">The file; replaced whole.</param>
     /// <param name="trainer">The trainer.</param>
     /// <exception cref="IOException">The file cannot be written; an earlier one is intact.</exception>
     public static void Save(string path, Trainer trainer)
     {
-        var engine = trainer.Model.Engine;
-        var tensors = new List<SafetensorsTensor>();
-        foreach (var (name, tensor) in Tensors(trainer))
-            tensors.Add(ModelFolder.Stored(engine, name, tensor));
+        var tensors = StoredTensors(trainer);
+        if (trainer.Parallel is { All.Rank: > 0 })
+            return;
         SafetensorsFile.Write(path, tensors, new Dictionary<string, string>
         {
             [FormatKey] = Format,
@@ -67,7 +68,8 @@ public static class TrainingState
         return Step(file);
     }
 
-    /// <summary>Restores a trainer to the state of a file.</summary>
+    /// <summary>Restores a trainer to the state of a file, whatever the number of ranks that wrote it; all ranks read
+    /// it.</summary>
     /// <param name="path">A file that <see cref="Save"/> wrote.</param>
     /// <param name="trainer">A trainer of the same model and data; changed only when everything fits.</param>
     /// <exception cref="FileNotFoundException">The file does not exist.</exception>
@@ -81,26 +83,73 @@ public static class TrainingState
             throw new InvalidDataException(
                 $"{path}: the run saw other data (fingerprint {data}, here {Fingerprint(trainer)}); a run continues "
                 + $"on the text and with the tokenizer that it began with");
-        var tensors = Tensors(trainer).ToArray();
-        foreach (var (name, tensor) in tensors)
-        {
-            ModelWeights.CheckShape(file, name, tensor.Shape);
-            ModelWeights.ReadFinite(file, name);
-        }
-        foreach (var (name, tensor) in tensors)
-            ModelWeights.Load(file, name, trainer.Model.Engine, tensor);
+        foreach (var parameter in trainer.Model.Specs)
+            foreach (string kind in (string[])[Parameter, FirstMoment, SecondMoment])
+            {
+                ModelWeights.CheckShape(file, kind + parameter.Name, parameter.Shape);
+                ModelWeights.CheckFinite(file, kind + parameter.Name);
+            }
+        for (int i = 0; i < trainer.Model.Parameters.Count; i++)
+            Load(file, trainer, i);
         trainer.Model.RefreshShadows();
         trainer.ContinueAfter(step);
     }
 
-    private static IEnumerable<(string Name, Tensor Tensor)> Tensors(Trainer trainer)
+    private static List<SafetensorsTensor> StoredTensors(Trainer trainer)
     {
-        var parameters = trainer.Model.Parameters;
+        var (model, optimizer) = (trainer.Model, trainer.Optimizer);
+        var (parameters, specs, engine) = (model.Parameters, model.Specs, model.Engine);
+        float[][]? values = model.Shard is null ? null : model.WholeParameters();
+        var first = Moments(optimizer.FirstMoments);
+        var second = Moments(optimizer.SecondMoments);
+        var tensors = new List<SafetensorsTensor>();
         for (int i = 0; i < parameters.Count; i++)
         {
-            yield return ($"parameter.{parameters[i].Name}", parameters[i].Value);
-            yield return ($"first_moment.{parameters[i].Name}", trainer.Optimizer.FirstMoments[i]);
-            yield return ($"second_moment.{parameters[i].Name}", trainer.Optimizer.SecondMoments[i]);
+            tensors.Add(values is null ? ModelFolder.Stored(engine, Parameter + specs[i].Name, parameters[i].Value)
+                : Stored(i, Parameter, values));
+            tensors.Add(first(i, FirstMoment));
+            tensors.Add(second(i, SecondMoment));
+        }
+        return tensors;
+
+        Func<int, string, SafetensorsTensor> Moments(IReadOnlyList<Tensor> own)
+        {
+            if (trainer.Parallel is not { } parallel)
+                return (i, kind) => ModelFolder.Stored(engine, kind + parameters[i].Name, own[i]);
+            float[][] parts = RankMoments.Gather(parallel, own, parameters.Select(p => p.Value.Count), engine);
+            float[][] wholes = [.. specs.Zip(parts, model.Whole)];
+            return (i, kind) => Stored(i, kind, wholes);
+        }
+
+        SafetensorsTensor Stored(int i, string kind, float[][] wholes) =>
+            ModelFolder.Stored(kind + specs[i].Name, specs[i].Shape, () => wholes[i]);
+    }
+
+    private static void Load(SafetensorsFile file, Trainer trainer, int index)
+    {
+        var (parameter, engine, optimizer) = (trainer.Model.Parameters[index], trainer.Model.Engine,
+            trainer.Optimizer);
+        var spec = trainer.Model.Specs[index];
+        if (spec.Slice is null)
+            ModelWeights.Load(file, Parameter + parameter.Name, engine, parameter.Value);
+        else
+            engine.Upload(Own(Parameter + parameter.Name), parameter.Value);
+        Moment(FirstMoment, optimizer.FirstMoments);
+        Moment(SecondMoment, optimizer.SecondMoments);
+
+        void Moment(string kind, IReadOnlyList<Tensor> own)
+        {
+            if (trainer.Parallel is { } parallel)
+                RankMoments.Load(parallel, own, index, Own(kind + parameter.Name), engine);
+            else
+                ModelWeights.Load(file, kind + parameter.Name, engine, own[index]);
+        }
+
+        float[] Own(string name)
+        {
+            float[] values = new float[file.Info(name).Count];
+            file.ReadRange(name, 0, values);
+            return spec.Slice?.Take(values, spec.Shape) ?? values;
         }
     }
 
@@ -119,7 +168,7 @@ public static class TrainingState
             $"{file.FilePath} is not a training state of this version ('{Format}'), it says '{format ?? "nothing"}'");
 
     // FNV-1a over the token ids: tells other data from the same data, not more.
-    private static string Fingerprint(Trainer trainer)
+    internal static string Fingerprint(Trainer trainer)
     {
         ulong hash = 14695981039346656037;
         foreach (int token in trainer.Data.Tokens)

@@ -38,7 +38,10 @@ internal sealed class AttentionKernels
 
     /// <summary>Whether 16-bit operands go to tensor-core kernels; otherwise all work is done by portable
     /// ones.</summary>
-    public bool UseTensorCores { get; set; }
+    public bool UseTensorCores { get; private set; }
+
+    /// <summary>Shared memory of a multiprocessor in KB; an emulated device counts as an A100.</summary>
+    public int MultiprocessorKilobytes => _kilobytes;
 
     /// <summary>The variants that this device can run. Emulated devices run all of them, though by themselves they
     /// choose only portable ones.</summary>
@@ -51,7 +54,7 @@ internal sealed class AttentionKernels
     public IDisposable Force(KernelVariant variant)
     {
         bool usedTensorCores = UseTensorCores;
-        UseTensorCores |= _isEmulated && variant.ElementType != ElementType.Float32;
+        UseTensorCores |= _isEmulated && !variant.IsPortable;
         _forced.Add(variant);
         _last.Clear();
         return new Forced(() =>

@@ -12,6 +12,7 @@ internal sealed class DeviceAttention
     private readonly DeviceQueue _queue;
     private readonly PageTableCopies _pageTables;
     private readonly PlanCache _plans;
+    private readonly ChosenPlans _chosen;
     private readonly StagingTensors _staging;
     private readonly PortableAttention _portable;
     private readonly TensorCoreAttention _tensorCore;
@@ -24,6 +25,7 @@ internal sealed class DeviceAttention
     {
         (_queue, _pageTables, Kernels) = (queue, pageTables, kernels);
         _plans = new PlanCache(queue);
+        _chosen = new ChosenPlans(queue);
         _staging = new StagingTensors(queue);
         _portable = new PortableAttention(queue, kernels);
         _tensorCore = new TensorCoreAttention(queue, kernels, _portable);
@@ -33,10 +35,13 @@ internal sealed class DeviceAttention
     public AttentionKernels Kernels { get; }
 
     /// <summary>Plans built so far: a steady state builds none.</summary>
-    public int PlansBuilt => _plans.Built;
+    public int PlansBuilt => _plans.Built + _chosen.Built;
 
     /// <summary>Forward pass, decoding included.</summary>
-    public void Forward(in AttentionForwardArguments a)
+    /// <param name="a">The arguments.</param>
+    /// <param name="kept">Marks of chosen blocks, see <see cref="IAttentionSampler.ChosenForward"/>; null where layouts
+    /// say what is kept.</param>
+    public void Forward(in AttentionForwardArguments a, IReadOnlyList<Tensor?>? kept = null)
     {
         if (a.Query.Count == 0)
             return;
@@ -50,7 +55,7 @@ internal sealed class DeviceAttention
         }
         var pages = a.Pages is { } table
             ? _pageTables.Of(table, TileGeometry.Of(a.Layout.BlockTokens).EntriesPerBlock) : default;
-        var call = new ForwardCall(a, logSumExp, pages, _plans);
+        var call = new ForwardCall(a, logSumExp, pages, _plans, _chosen, kept);
         if (!_tensorCore.TryForward(call))
             _portable.Forward(call);
         if (a.LogSumExp is { } strided && !isContiguous)
@@ -101,7 +106,11 @@ internal sealed class DeviceAttention
     }
 
     /// <summary>Frees cached plans.</summary>
-    public void Trim() => _plans.Clear();
+    public void Trim()
+    {
+        _plans.Clear();
+        _chosen.Clear();
+    }
 
     private static bool HasPadding(SequenceBatch sequences, Shape shape, bool areQueries)
     {

@@ -3,6 +3,7 @@ using ILGPU;
 using S2ILGPU.Engines;
 using S2ILGPU.Lists;
 using S2ILGPU.Queue;
+using S2ILGPU.Tensors;
 using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Attention;
@@ -15,6 +16,7 @@ internal sealed class DevicePlan : IDisposable
     private HostCopy<RowTile>? _rows;
     private ColumnLists _lists;
     private readonly ConditionalWeakTable<PageTable, StrongBox<long>> _checked = [];
+    private bool[]? _keptBlocks;
 
     /// <summary>Copies lists to the device.</summary>
     public DevicePlan(TileLists lists, DeviceQueue queue)
@@ -24,12 +26,13 @@ internal sealed class DevicePlan : IDisposable
         {
             Columns = Copied(lists.Columns, queue);
             _rows = new HostCopy<RowTile>(queue, lists.Rows);
+            var (tiles, perTile) = lists.Room;
             _lists = new ColumnLists
             {
                 Rows = _rows.View,
-                Entries = Copied(lists.Entries, queue),
-                Positions = Copied(lists.Positions, queue),
-                Masks = Copied(lists.Masks, queue),
+                Entries = tiles > 0 ? Room(tiles * perTile) : Copied(lists.Entries, queue),
+                Positions = tiles > 0 ? Room(tiles * perTile) : Copied(lists.Positions, queue),
+                Masks = tiles > 0 ? Room(tiles).Cast<uint>() : Copied(lists.Masks, queue),
             };
         }
         catch
@@ -66,32 +69,74 @@ internal sealed class DevicePlan : IDisposable
         (_rows, _lists.Rows) = (moved, moved.View);
     }
 
-    /// <summary>Parts that the lists of decoding are cut into, so that all multiprocessors have work.</summary>
-    public int SplitsOn(DeviceQueue queue)
+    /// <summary>Parts that the lists are cut into, so that all multiprocessors have work; 1 where the row tiles alone
+    /// fill the device. Depends on shapes and the device alone.</summary>
+    /// <param name="queue">The device.</param>
+    /// <param name="groupsPerMultiprocessor">Groups of the kernel that fill a multiprocessor.</param>
+    /// <param name="leastTiles">Column tiles that a part of the longest list must have to pay for its merge.</param>
+    private int SplitsOn(DeviceQueue queue, int groupsPerMultiprocessor, int leastTiles)
     {
         int longest = Rows == 0 ? 0 : Host.Rows[0].End - Host.Rows[0].Start;    // long lists come first
-        int groups = queue.IsEmulated ? 6 : 4 * queue.Multiprocessors;          // emulated: some parts, for the tests
-        return Math.Clamp(groups / Math.Max(1, Rows), 1, Math.Max(1, longest));
+        // emulated: some parts, for the tests
+        int groups = queue.IsEmulated ? 6 : groupsPerMultiprocessor * queue.Multiprocessors;
+        int most = longest / (queue.IsEmulated ? 1 : leastTiles);
+        return Math.Clamp(groups / Math.Max(1, Rows), 1, Math.Max(1, most));
     }
 
-    /// <summary>Makes sure that every block of the lists has a page; O(1) while the table stays as it is.</summary>
+    /// <summary>Parts for kernels of single queries: memory bandwidth needs many groups in flight.</summary>
+    public int DecodeSplitsOn(DeviceQueue queue) => SplitsOn(queue, 4, 1);
+
+    /// <summary>Parts for kernels of tiles of queries: a part writes 4 bytes of O where a column tile reads 4 of K and
+    /// V, and all of them are read again.</summary>
+    public int ForwardSplitsOn(DeviceQueue queue) => SplitsOn(queue, 2, 4);
+
+    /// <summary>Makes sure that every block of the lists has a page. All of them are looked up for the first step with
+    /// a table, then what was written since; O(1) while the table stays as it is.</summary>
     /// <exception cref="ArgumentException">A kept block has no page; the message names it.</exception>
     public void CheckPages(PageTable table, TileGeometry geometry)
     {
-        if (_checked.TryGetValue(table, out var version) && version.Value == table.Version)
+        bool isKnown = _checked.TryGetValue(table, out var version);
+        if (isKnown && version!.Value == table.Version)
             return;
-        int parts = geometry.EntriesPerBlock;
-        foreach (var row in Host.Rows)
-            for (int e = row.Start * geometry.EntriesPerTile; e < row.End * geometry.EntriesPerTile; e++)
-            {
-                int at = (row.ColumnBase + Host.Entries[e]) / parts, line = at / table.MaxBlocks,
-                    block = at % table.MaxBlocks;
-                if (table[line / table.KeyValueHeads, line % table.KeyValueHeads, block] == PageTable.None)
-                    throw new ArgumentException(
-                        $"block {block} of KV head {line % table.KeyValueHeads} of sequence "
-                        + $"{line / table.KeyValueHeads} is kept but has no page");
-            }
+        var kept = _keptBlocks ??= KeptBlocks(table.MaxBlocks, geometry);
+        if (isKnown && table.TryGetWritesSince(version!.Value, out var writes))
+        {
+            foreach (int at in writes)
+                if (at < kept.Length && kept[at])
+                    CheckPage(table, at);
+        }
+        else
+            for (int at = 0; at < kept.Length; at++)
+                if (kept[at])
+                    CheckPage(table, at);
         _checked.GetOrCreateValue(table).Value = table.Version;
+    }
+
+    private static void CheckPage(PageTable table, int at)
+    {
+        var (line, block) = Math.DivRem(at, table.MaxBlocks);
+        var (sequence, head) = Math.DivRem(line, table.KeyValueHeads);
+        if (table[sequence, head, block] == PageTable.None)
+            throw new ArgumentException(
+                $"block {block} of KV head {head} of sequence {sequence} is kept but has no page");
+    }
+
+    // Which entries of a page table the lists name; the tables of a plan have as many blocks per head.
+    private bool[] KeptBlocks(int maxBlocks, TileGeometry geometry)
+    {
+        int lines = 0;
+        foreach (var row in Host.Rows)
+            lines = Math.Max(lines, row.ColumnBase / geometry.EntriesPerBlock / maxBlocks + 1);
+        var kept = new bool[lines * maxBlocks];
+        foreach (var row in Host.Rows)
+            if (Host.Room.Tiles > 0) // the device may keep any block
+                kept.AsSpan(row.ColumnBase / geometry.EntriesPerBlock, (row.ColumnEnd - 1) / geometry.BlockTokens + 1)
+                    .Fill(true);
+            else
+                foreach (int entry in Host.Entries.AsSpan(row.Start * geometry.EntriesPerTile,
+                    (row.End - row.Start) * geometry.EntriesPerTile))
+                    kept[(row.ColumnBase + entry) / geometry.EntriesPerBlock] = true;
+        return kept;
     }
 
     /// <summary>Gives the memory back.</summary>
@@ -100,6 +145,14 @@ internal sealed class DevicePlan : IDisposable
         _rows?.Dispose();
         foreach (var copy in _copies)
             copy.Dispose();
+    }
+
+    // Memory that the device writes.
+    private ArrayView<int> Room(int count)
+    {
+        var room = _queue.Allocate(new Shape(count), ElementType.Int32);
+        _copies.Add(room);
+        return _queue.Tensors.Ints(room);
     }
 
     private ArrayView<T> Copied<T>(T[] values, DeviceQueue queue) where T : unmanaged

@@ -10,8 +10,10 @@ namespace S2ILGPU.Attention;
 /// <param name="LogSumExp">LSE [B, H, Nq], contiguous, written.</param>
 /// <param name="Pages">The device's copy of the page table, or default.</param>
 /// <param name="Plans">Plans used before.</param>
+/// <param name="Chosen">Plans of chosen blocks.</param>
+/// <param name="Kept">Marks of chosen blocks for each sequence; null where layouts say what is kept.</param>
 internal readonly record struct ForwardCall(AttentionForwardArguments Arguments, Tensor LogSumExp, ArrayView<int> Pages,
-    PlanCache Plans)
+    PlanCache Plans, ChosenPlans Chosen, IReadOnlyList<Tensor?>? Kept)
 {
     /// <summary>How the pattern's blocks fill tiles.</summary>
     public TileGeometry Geometry => TileGeometry.Of(Arguments.Layout.BlockTokens);
@@ -22,7 +24,7 @@ internal readonly record struct ForwardCall(AttentionForwardArguments Arguments,
     /// <summary>scale log2(e).</summary>
     public float ScaleLog2 => Arguments.Scale * MathF.Log2(MathF.E);
 
-    /// <summary>Whether no sequence has more than one query.</summary>
+    /// <summary>Whether no sequence has more than one query, and layouts say what is kept.</summary>
     public bool IsDecoding
     {
         get
@@ -30,7 +32,7 @@ internal readonly record struct ForwardCall(AttentionForwardArguments Arguments,
             foreach (var sequence in Arguments.Sequences.Sequences)
                 if (sequence.QueryCount > 1)
                     return false;
-            return true;
+            return Kept is null;
         }
     }
 
@@ -40,7 +42,8 @@ internal readonly record struct ForwardCall(AttentionForwardArguments Arguments,
     public DevicePlan Plan(PlanRows rows)
     {
         int? pageBlocks = Arguments.Pages?.MaxBlocks * Geometry.EntriesPerBlock;
-        var plan = Plans.Get(rows, Arguments.Layouts ?? [Arguments.Layout], Arguments.Sequences, pageBlocks);
+        var plan = Kept is { } kept ? Chosen.Write(rows, Arguments, kept, pageBlocks)
+            : Plans.Get(rows, Arguments.Layouts ?? [Arguments.Layout], Arguments.Sequences, pageBlocks);
         if (Arguments.Pages is { } table)
             plan.CheckPages(table, Geometry);
         return plan;

@@ -14,7 +14,7 @@ namespace S2ILGPU.Attention;
 
 /// <summary>
 /// Attention by the portable kernels, in single precision on any accelerator. 16-bit queries and gradients go through
-/// single-precision copies; keys and values of 16 bits are read as they are.
+/// single-precision copies; keys and values of 16 bits, and pages of Int8, are read as they are.
 /// </summary>
 internal sealed class PortableAttention(DeviceQueue queue, AttentionKernels kernels)
 {
@@ -32,8 +32,7 @@ internal sealed class PortableAttention(DeviceQueue queue, AttentionKernels kern
         if (isDecoding)
             Decode(arguments, plan, a.Key.ElementType);
         else
-            Launch(KernelOperation.Forward, ForwardKernel(a.Key.ElementType),
-                new Index3D(plan.Rows, Slices(arguments.HeadDim), 1), arguments);
+            ForwardTiles(arguments, plan, a.Key.ElementType);
         _staging.CopyBack(output, a.Output);
     }
 
@@ -42,13 +41,16 @@ internal sealed class PortableAttention(DeviceQueue queue, AttentionKernels kern
     /// <param name="call">The call.</param>
     /// <param name="output">Where the kernel wrote O.</param>
     /// <param name="plan">The lists of the kernel.</param>
-    /// <param name="nonFinite">What the kernel marked, [row tiles, 8].</param>
+    /// <param name="nonFinite">What the kernel marked, [splits, row tiles, 8].</param>
     /// <param name="rowsPerTile">Rows of a row tile, 64 or 128.</param>
-    public void RepairForward(in ForwardCall call, Tensor output, DevicePlan plan, Tensor nonFinite, int rowsPerTile)
+    /// <param name="splits">Parts of the lists of the kernel.</param>
+    public void RepairForward(in ForwardCall call, Tensor output, DevicePlan plan, Tensor nonFinite, int rowsPerTile,
+        int splits)
     {
         var query = call.Arguments.Query;
         var arguments = ForwardArguments(call, plan, query, output);
         arguments.NonFinite = _tensors.Words(nonFinite);
+        arguments.Parts = splits;
         Action<PortableForwardArguments> kernel = query.ElementType == ElementType.BFloat16
             ? PortableForward.Repair<StoredBFloat16> : PortableForward.Repair<StoredHalf>;
         queue.Launch(kernel, new Index3D(Chunks(plan.Rows), Slices(arguments.HeadDim),
@@ -224,8 +226,8 @@ internal sealed class PortableAttention(DeviceQueue queue, AttentionKernels kern
             Output = _tensors.Words(output),
             LogSumExp = _tensors.Words(call.LogSumExp).Cast<float>(),
             QueryRows = DeviceTensors.HeadRows(query),
-            KeyRows = KeyRowsOf(a.Key),
-            ValueRows = KeyRowsOf(a.Value),
+            KeyRows = KeyRowsOf(a.Key, a.Query.Shape[3]),
+            ValueRows = KeyRowsOf(a.Value, a.Query.Shape[3]),
             OutputRows = DeviceTensors.HeadRows(output),
             LogSumExpRows = StatisticRows(call.LogSumExp),
             BlockColumns = call.Geometry.BlockColumns,
@@ -236,32 +238,55 @@ internal sealed class PortableAttention(DeviceQueue queue, AttentionKernels kern
         };
     }
 
+    // Row tiles, their lists in parts where they would not fill the device.
+    private void ForwardTiles(PortableForwardArguments arguments, DevicePlan plan, ElementType keyType)
+    {
+        const int rows = PortableTiles.Tile;
+        int headDim = arguments.HeadDim, splits = arguments.Parts = plan.ForwardSplitsOn(queue);
+        var whole = arguments;
+        using var parts = splits > 1 ? new Parts(queue, plan.Rows * rows, splits, headDim) : null;
+        if (parts is not null)
+        {
+            (arguments.Output, arguments.LogSumExp) =
+                (_tensors.Words(parts.Outputs), _tensors.Floats(parts.LogSumExps));
+            arguments.OutputRows = new RowStrides { Batch = (long)rows * splits * headDim, Row = splits * headDim,
+                Head = headDim };
+            arguments.LogSumExpRows = new RowStrides { Batch = rows * splits, Row = splits, Head = 1 };
+        }
+        Launch(KernelOperation.Forward, ForwardKernel(keyType), new Index3D(plan.Rows, Slices(headDim), splits),
+            arguments);
+        if (parts is not null)
+            Merge(whole, plan, parts, rows);
+    }
+
     private void Decode(PortableForwardArguments arguments, DevicePlan plan, ElementType keyType)
     {
-        int headDim = arguments.HeadDim, splits = plan.SplitsOn(queue);
-        using var partOutputs = queue.Allocate(new Shape(Math.Max(1, plan.Rows), splits, headDim),
-            ElementType.Float32);
-        using var partStatistics = queue.Allocate(new Shape(Math.Max(1, plan.Rows), splits), ElementType.Float32);
-        var (output, logSumExp) = (arguments.Output, arguments.LogSumExp);
-        arguments.Output = _tensors.Words(partOutputs);
-        arguments.LogSumExp = _tensors.Floats(partStatistics);
+        int splits = plan.DecodeSplitsOn(queue);
+        using var parts = new Parts(queue, Math.Max(1, plan.Rows), splits, arguments.HeadDim);
+        var whole = arguments;
+        (arguments.Output, arguments.LogSumExp) = (_tensors.Words(parts.Outputs), _tensors.Floats(parts.LogSumExps));
         Launch(KernelOperation.Decode, DecodeKernel(keyType), new Index3D(plan.Rows, splits, 1), arguments);
-        queue.LaunchOver((long)plan.Rows * headDim, PortableMerge.Splits, new PortableMergeArguments
-        {
-            Rows = arguments.Lists.Rows,
-            PartOutput = _tensors.Floats(partOutputs),
-            PartLogSumExp = arguments.LogSumExp,
-            Output = output.Cast<float>(),
-            LogSumExp = logSumExp,
-            OutputRows = arguments.OutputRows,
-            LogSumExpRows = arguments.LogSumExpRows,
-            OutputStep = headDim,
-            LogSumExpStep = 1,
-            Count = plan.Rows,
-            Parts = splits,
-            HeadDim = headDim,
-        });
+        Merge(whole, plan, parts, tileRows: 1);
     }
+
+    // Joins parts into O and LSE of the arguments.
+    private void Merge(in PortableForwardArguments whole, DevicePlan plan, Parts parts, int tileRows) =>
+        queue.LaunchOver((long)plan.Rows * tileRows * whole.HeadDim, PortableMerge.Splits, new PortableMergeArguments
+        {
+            Rows = whole.Lists.Rows,
+            PartOutput = _tensors.Floats(parts.Outputs),
+            PartLogSumExp = _tensors.Floats(parts.LogSumExps),
+            Output = whole.Output.Cast<float>(),
+            LogSumExp = whole.LogSumExp,
+            OutputRows = whole.OutputRows,
+            LogSumExpRows = whole.LogSumExpRows,
+            OutputStep = whole.HeadDim,
+            LogSumExpStep = 1,
+            Count = plan.Rows * tileRows,
+            Parts = parts.Outputs.Shape[1],
+            HeadDim = whole.HeadDim,
+            TileRows = tileRows,
+        });
 
     private void Delta(Tensor output, Tensor outputGradient, Tensor? logSumExpGradient, Tensor delta)
     {
@@ -316,9 +341,8 @@ internal sealed class PortableAttention(DeviceQueue queue, AttentionKernels kern
     }
 
     // Rows of a plain tensor [B, N, Hkv, D], or of pages [P, blockTokens, D].
-    private static RowStrides KeyRowsOf(Tensor tensor) => tensor.Shape.Rank == 4
-        ? DeviceTensors.HeadRows(tensor)
-        : new RowStrides { Offset = tensor.OffsetElements, Batch = tensor.Stride(0), Row = tensor.Stride(1) };
+    private static RowStrides KeyRowsOf(Tensor tensor, int headDim) => tensor.Shape.Rank == 4
+        ? DeviceTensors.HeadRows(tensor) : PageRows.Of(tensor, headDim);
 
     private static int Slices(int headDim) => (headDim + PortableTiles.Tile - 1) / PortableTiles.Tile;
 
@@ -326,6 +350,7 @@ internal sealed class PortableAttention(DeviceQueue queue, AttentionKernels kern
     {
         ElementType.BFloat16 => PortableForward.Kernel<StoredBFloat16>,
         ElementType.Float16 => PortableForward.Kernel<StoredHalf>,
+        ElementType.Int8 => PortableForward.Kernel<StoredInt8>,
         _ => PortableForward.Kernel<StoredSingle>,
     };
 
@@ -333,6 +358,7 @@ internal sealed class PortableAttention(DeviceQueue queue, AttentionKernels kern
     {
         ElementType.BFloat16 => PortableDecode.Kernel<StoredBFloat16>,
         ElementType.Float16 => PortableDecode.Kernel<StoredHalf>,
+        ElementType.Int8 => PortableDecode.Kernel<StoredInt8>,
         _ => PortableDecode.Kernel<StoredSingle>,
     };
 }

@@ -85,6 +85,7 @@ internal readonly record struct PortableReason(PortableReason.Kinds Kind, Elemen
         ElementType.BFloat16 => "bf16",
         ElementType.Float16 => "fp16",
         ElementType.Float32 => "fp32",
+        ElementType.Int8 => "int8",
         _ => type.ToString(),
     };
 

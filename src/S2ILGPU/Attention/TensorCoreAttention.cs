@@ -55,12 +55,7 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
         if (variant.Operation == KernelOperation.Decode)
             Decode(variant, arguments, plan, headDim: a.Query.Shape[3]);
         else
-        {
-            using var nonFinite = queue.Allocate(new Shape(plan.Rows, 8), ElementType.Int32);
-            arguments.NonFinite = _tensors.Words(nonFinite);
-            Launch(variant, new Index2D(plan.Rows, 1), arguments);
-            portable.RepairForward(call, output, plan, nonFinite, variant.Rows);
-        }
+            ForwardTiles(variant, arguments, call, output, plan);
         _staging.CopyBack(output, a.Output);
         return true;
     }
@@ -123,12 +118,31 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
         return true;
     }
 
+    // Row tiles, their lists in parts where they would not fill the device, and what has to be computed again.
+    private void ForwardTiles(KernelVariant variant, ForwardArguments arguments, in ForwardCall call, Tensor output,
+        DevicePlan plan)
+    {
+        int splits = plan.ForwardSplitsOn(queue), headDim = call.Arguments.Query.Shape[3];
+        using var parts = splits > 1 ? new Parts(queue, plan.Rows * variant.Rows, splits, headDim) : null;
+        using var nonFinite = queue.Allocate(new Shape(splits, plan.Rows, 8), ElementType.Int32);
+        arguments.NonFinite = _tensors.Words(nonFinite);
+        arguments.Splits = splits;
+        if (parts is not null)
+        {
+            arguments.PartialOutput = View<F2>(parts.Outputs);
+            arguments.PartialLogSumExp = _tensors.Floats(parts.LogSumExps);
+        }
+        Launch(variant, new Index2D(plan.Rows, splits), arguments);
+        if (parts is not null)
+            Merge(variant, arguments, parts, groupHeads: 1, variant.Rows);
+        portable.RepairForward(call, output, plan, nonFinite, variant.Rows, splits);
+    }
+
     // The parts of each list, then their merge into O and LSE of the arguments.
     private void Decode(KernelVariant variant, in ForwardArguments a, DevicePlan plan, int headDim)
     {
-        int splits = plan.SplitsOn(queue), lines = plan.Rows * variant.GroupHeads;
-        using var partOutputs = queue.Allocate(new Shape(lines, splits, headDim), ElementType.Float32);
-        using var partStatistics = queue.Allocate(new Shape(lines, splits), ElementType.Float32);
+        int splits = plan.DecodeSplitsOn(queue);
+        using var parts = new Parts(queue, plan.Rows * variant.GroupHeads, splits, headDim);
         Launch(variant, new Index2D(plan.Rows, splits), new DecodeArguments
         {
             Lists = a.Lists,
@@ -136,25 +150,33 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
             QueryRows = a.QueryRows,
             Keys = a.Keys,
             Values = a.Values,
-            PartialOutput = View<F4>(partOutputs),
-            PartialLogSumExp = _tensors.Floats(partStatistics),
+            PartialOutput = View<F4>(parts.Outputs),
+            PartialLogSumExp = _tensors.Floats(parts.LogSumExps),
             Splits = splits,
             ScaleLog2 = a.ScaleLog2,
         });
+        Merge(variant, a, parts, variant.GroupHeads, tileRows: 1);
+    }
+
+    // Joins parts into O and LSE of the arguments.
+    private void Merge(KernelVariant variant, in ForwardArguments a, Parts parts, int groupHeads, int tileRows)
+    {
+        int headQuads = parts.Outputs.Shape[2] / 4;
         var merge = new MergeArguments
         {
             Rows = a.Lists.Rows,
-            PartialOutput = View<F4>(partOutputs),
-            PartialLogSumExp = _tensors.Floats(partStatistics),
+            PartialOutput = View<F4>(parts.Outputs),
+            PartialLogSumExp = _tensors.Floats(parts.LogSumExps),
             Output = a.Output,
             OutputRows = a.OutputRows,
             LogSumExp = a.LogSumExp,
             Heads = a.Heads,
             LogSumExpRows = a.LogSumExpRows,
-            Splits = splits,
-            GroupHeads = variant.GroupHeads,
-            HeadQuads = headDim / 4,
-            Count = checked(lines * headDim / 4),
+            Splits = parts.Outputs.Shape[1],
+            GroupHeads = groupHeads,
+            TileRows = tileRows,
+            HeadQuads = headQuads,
+            Count = checked(parts.Outputs.Shape[0] * headQuads),
         };
         var kernel = KernelVariants.All.First(v => v.Operation == KernelOperation.Merge
             && v.ElementType == variant.ElementType);
@@ -199,7 +221,8 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
         }
         var (layout, pattern, isDecoding) = (a.Layout, a.Layout.Pattern, call.IsDecoding);
         int group = layout.Heads == pattern.KeyValueHeads ? pattern.QueryHeads / pattern.KeyValueHeads : 1;
-        int rows = isDecoding ? 1 : AttentionLaunchTable.ForwardRows(layout, TallTiles(a), queue.Multiprocessors).Rows;
+        int rows = isDecoding ? 1 : AttentionLaunchTable.ForwardRows(layout, TallTiles(a), queue.Multiprocessors,
+            isChosen: call.Kept is not null).Rows;
         var problem = new AttentionProblem(a.Query.ElementType, a.Query.Shape[3], call.Geometry.BlockColumns,
             call.IsPaged, rows, group);
         var operation = isDecoding ? KernelOperation.Decode : KernelOperation.Forward;

@@ -32,6 +32,20 @@ internal static class PrimitiveKernels
         CudaDriver.AllowSharedMemory(cuda, sharedBytes);
     }
 
+    /// <summary>What a loaded kernel takes of a CUDA device; null on other devices.</summary>
+    /// <param name="kernel">The kernel.</param>
+    /// <param name="request">What was compiled. Where it names no number of threads, occupancy is asked for groups of
+    /// 128.</param>
+    public static KernelResources? Resources(Kernel kernel, KernelRequest request)
+    {
+        const int PortableThreads = 128;
+        if (kernel is not CudaKernel cuda)
+            return null;
+        kernel.Accelerator.Bind();
+        return CudaDriver.Resources(cuda, KernelRequest.NameOf(request.Method),
+            request.Threads > 0 ? request.Threads : PortableThreads, request.SharedBytes);
+    }
+
     /// <summary>Architecture of a CUDA device, as in 90 for sm_90; 0 for other devices.</summary>
     public static int Architecture(Device device) =>
         device is CudaDevice { Architecture: { } architecture } ? architecture.Major * 10 + architecture.Minor : 0;

@@ -56,6 +56,9 @@ internal static class PtxInstructions
     public static void StoreShared(PTXBackend backend, PTXCodeGenerator code, Value value) =>
         Line(code, $"st.shared.f32 {At(code, value, 0)}, {Input(code, value[2])}");
 
+    public static void StoreShared2(PTXBackend backend, PTXCodeGenerator code, Value value) =>
+        Line(code, $"st.shared.v2.f32 {At(code, value, 0)}, {Inputs(code, value[2])}");
+
     public static void ZeroSharedUnless(PTXBackend backend, PTXCodeGenerator code, Value value)
     {
         string left = Input(code, value[2]);
@@ -71,10 +74,13 @@ internal static class PtxInstructions
         Load(code, value, "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16");
 
     public static void MultiplyAddBf16(PTXBackend backend, PTXCodeGenerator code, Value value) =>
-        MultiplyAdd(code, value, "bf16");
+        MultiplyAdd(code, value, "m16n8k16", "bf16");
 
     public static void MultiplyAddFp16(PTXBackend backend, PTXCodeGenerator code, Value value) =>
-        MultiplyAdd(code, value, "f16");
+        MultiplyAdd(code, value, "m16n8k16", "f16");
+
+    public static void MultiplyAddTf32(PTXBackend backend, PTXCodeGenerator code, Value value) =>
+        MultiplyAdd(code, value, "m16n8k8", "tf32");
 
     public static void Pin(PTXBackend backend, PTXCodeGenerator code, Value value) => Unary(code, value, "mov.b32");
 
@@ -83,6 +89,9 @@ internal static class PtxInstructions
 
     public static void PackFp16(PTXBackend backend, PTXCodeGenerator code, Value value) =>
         Pack(code, value, "cvt.rn.f16x2.f32");
+
+    public static void RoundTf32(PTXBackend backend, PTXCodeGenerator code, Value value) =>
+        Unary(code, value, "cvt.rna.tf32.f32");
 
     public static void WidenFp16(PTXBackend backend, PTXCodeGenerator code, Value value)
     {
@@ -99,11 +108,11 @@ internal static class PtxInstructions
     public static void Reciprocal(PTXBackend backend, PTXCodeGenerator code, Value value) =>
         Unary(code, value, "rcp.approx.ftz.f32");
 
-    private static void MultiplyAdd(PTXCodeGenerator code, Value value, string type)
+    private static void MultiplyAdd(PTXCodeGenerator code, Value value, string shape, string type)
     {
         string c = Inputs(code, value[0]), a = Inputs(code, value[1]), b = Inputs(code, value[2]),
             d = Outputs(code, value);
-        Line(code, $"mma.sync.aligned.m16n8k16.row.col.f32.{type}.{type}.f32 {d}, {a}, {b}, {c}");
+        Line(code, $"mma.sync.aligned.{shape}.row.col.f32.{type}.{type}.f32 {d}, {a}, {b}, {c}");
     }
 
     private static void Load(PTXCodeGenerator code, Value value, string instruction)

@@ -2,34 +2,28 @@ using ILGPU;
 
 namespace S2ILGPU.Kernels;
 
-/// <summary>A term of a sum over a row.</summary>
+/// <summary>The terms of a sum over a row.</summary>
 internal interface ITerm
 {
-    /// <summary>The term of a column.</summary>
-    float At(int column);
+    /// <summary>The terms of four columns from a multiple of 4 on; 0 past the end of the row.</summary>
+    Quad At(int column);
 }
 
-/// <summary>A thread's share of a sum over a row: every n-th column, n being the threads of the group; always in the
-/// same order.</summary>
+/// <summary>A thread's share of a sum over a row: every n-th quad, n being the threads of the group; always in the same
+/// order, however the row lies in memory.</summary>
 internal static class RowSum
 {
-    /// <summary>Four chains: their loads are in flight together, and shorter sums are rounded less.</summary>
+    /// <summary>Eight chains: their loads are in flight together, and shorter sums are rounded less.</summary>
     public static float Of<TTerm>(TTerm term, int columns) where TTerm : struct, ITerm
     {
-        int n = Group.DimX;
-        float a = 0, b = 0, c = 0, d = 0;
-        int column = Group.IdxX;
-        for (; column + 3 * n < columns; column += 4 * n)
+        int next = Quad.Count * Group.DimX;
+        Quad even = default, odd = default;
+        for (int column = Quad.Count * Group.IdxX; column < columns; column += 2 * next)
         {
-            float ta = term.At(column), tb = term.At(column + n), tc = term.At(column + 2 * n),
-                td = term.At(column + 3 * n);
-            a += ta;
-            b += tb;
-            c += tc;
-            d += td;
+            Quad a = term.At(column), b = term.At(column + next);
+            even += a;
+            odd += b;
         }
-        for (; column < columns; column += n)
-            a += term.At(column);
-        return a + b + (c + d);
+        return (even + odd).Sum;
     }
 }

@@ -17,6 +17,10 @@ internal sealed record TileLists(RowTile[] Rows, int[] Entries, int[] Positions,
     /// <summary>The sequence of each row tile.</summary>
     public required int[] SequenceOfRows { get; init; }
 
+    /// <summary>Column tiles that the device writes by itself, and entries of each; 0 where they are here. The lists of
+    /// row tiles then end where their room does.</summary>
+    public (int Tiles, int EntriesPerTile) Room { get; init; }
+
     /// <summary>Column tiles that all row tiles meet together: the work of the kernel in units of 64 columns.</summary>
     public long ColumnTiles => Rows.Sum(tile => (long)tile.End - tile.Start);
 }
@@ -88,6 +92,37 @@ internal sealed class TileListBuilder
             }
         }
         return Lists(rows, columns, pageBlocks is null ? _keys : null);
+    }
+
+    /// <summary>Rows are queries, and the device writes their lists: each has room for all blocks that its queries
+    /// see.</summary>
+    /// <param name="rowsPerTile">64 or 128.</param>
+    /// <param name="pageBlocks">Entries per KV head in the page table where keys lie in pages; null for plain or packed
+    /// keys.</param>
+    public TileLists RoomForQueries(int rowsPerTile, int? pageBlocks = null)
+    {
+        var rows = new List<(RowTile Row, int Sequence)>();
+        long tiles = 0;
+        for (int s = 0; s < _sequences.Length; s++)
+        {
+            var sequence = _sequences[s];
+            int first = sequence.FirstQueryPosition / rowsPerTile * rowsPerTile;
+            for (int head = 0; head < QueryHeads && sequence.QueryCount > 0; head++)
+                for (int position = first; position < sequence.KeyCount; position += rowsPerTile)
+                {
+                    var row = _queries.Rows(_sequences, s, head, position);
+                    row.ColumnBase = KeyBase(s, head / GroupHeads, pageBlocks);
+                    int seen = (Math.Min(position + rowsPerTile, sequence.KeyCount) - 1) / TileGeometry.TileTokens + 1;
+                    CheckCount((tiles + seen) * _geometry.EntriesPerTile);
+                    rows.Add((With(row, new TileRange((int)tiles, (int)tiles, (int)tiles + seen, 0)), s));
+                    tiles += seen;
+                }
+        }
+        var none = new ColumnTiles(_geometry, rowsAreKeys: false, isCausal: true, CheckCount);
+        return Lists(rows, none, pageBlocks is null ? _keys : null) with
+        {
+            Room = ((int)tiles, _geometry.EntriesPerTile),
+        };
     }
 
     /// <summary>Rows are keys: dK and dV. The list of a tile holds the queries of all heads that share the KV

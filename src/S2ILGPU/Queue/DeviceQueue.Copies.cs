@@ -1,3 +1,4 @@
+using ILGPU;
 using ILGPU.Runtime;
 using S2ILGPU.Kernels;
 using S2ILGPU.Kernels.Memory;
@@ -42,16 +43,23 @@ internal sealed partial class DeviceQueue
                 $"an integer tensor exactly when the source {source} is one", destination.ToString());
         if (source.Count == 0)
             return;
-        if (source.ElementType == destination.ElementType && source.ElementType.SizeBytes() == sizeof(int)
+        if (source.ElementType == destination.ElementType && source.ElementType.SizeBytes() is 4 or 1
             && source.IsContiguous && destination.IsContiguous)
         {
-            var (from, to) = (Tensors.Words(source).SubView(source.OffsetElements, source.Count),
-                Tensors.Words(destination).SubView(destination.OffsetElements, source.Count));
-            from.CopyTo(Stream, to);
+            WordsOf(source).CopyTo(Stream, WordsOf(destination));
             return;
         }
         var kernel = CopyKernelOf(source, destination);
         ForEachSlice(source, destination, (from, to) => LaunchOver(to.Count, kernel, CopyOf(from, to)));
+    }
+
+    // Of a contiguous tensor; one of Int8 is made of pages, which are whole words.
+    private ArrayView<int> WordsOf(Tensor tensor)
+    {
+        int elements = sizeof(int) / tensor.ElementType.SizeBytes();
+        if (tensor.OffsetElements % elements != 0 || tensor.Count % elements != 0)
+            throw Unsupported(nameof(Copy), tensor);
+        return Tensors.Words(tensor).SubView(tensor.OffsetElements / elements, tensor.Count / elements);
     }
 
     // Slices along the first dimension of more than one element until a kernel can count the elements.
@@ -123,5 +131,5 @@ internal sealed partial class DeviceQueue
         };
 
     private static ArgumentException Unsupported(string operation, Tensor tensor) =>
-        new($"{operation}: GPU engines hold Float32, BFloat16, Float16 and Int32, not {tensor}");
+        new($"{operation}: GPU engines hold Float32, BFloat16, Float16, Int32 and whole pages of Int8, not {tensor}");
 }

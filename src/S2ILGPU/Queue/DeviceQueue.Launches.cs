@@ -2,7 +2,9 @@ using System.Numerics;
 using System.Reflection;
 using ILGPU;
 using ILGPU.Runtime;
+using S2ILGPU.Compiler;
 using S2ILGPU.Kernels;
+using S2ILGPU.Tensors;
 using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Queue;
@@ -32,6 +34,7 @@ internal sealed partial class DeviceQueue
         if (IsEmpty(kernel.Method, groups))
             return;
         var config = new KernelConfig(groups, new Index3D(threads, 1, 1));
+        Launches++;
         _kernels.Portable(kernel)(Stream, config, arguments);
     }
 
@@ -51,6 +54,7 @@ internal sealed partial class DeviceQueue
             return;
         var config = sharedBytes == 0 ? new KernelConfig(grid, group)
             : new KernelConfig(grid, group, SharedMemoryConfig.RequestDynamic<U4>(sharedBytes / 16));
+        Launches++;
         _kernels.WithPrimitives<TArguments>(kernel, threads, sharedBytes)(Stream, config, arguments);
     }
 
@@ -63,22 +67,39 @@ internal sealed partial class DeviceQueue
         Launch(kernel, new Index3D(groups, 1, 1), threads, arguments);
     }
 
-    /// <summary>Queues an elementwise operation.</summary>
-    public void LaunchElements<TOperation>(in TOperation operation) where TOperation : struct, IElementwiseOperation =>
-        LaunchOver(operation.Count, ElementwiseKernel.Elements, operation);
-
     /// <summary>Queues an operation over the elements of rows: a group per row, and more where rows are few and
     /// long.</summary>
-    public void LaunchRows<TOperation>(in TOperation operation) where TOperation : struct, IRowOperation
+    /// <param name="activations">How memory keeps the operation's activations.</param>
+    /// <param name="operation">What the kernel gets.</param>
+    /// <exception cref="ArgumentException">Activations are not of that type.</exception>
+    public void LaunchRows<TOperation>(ElementType activations, in TOperation operation)
+        where TOperation : struct, IRowOperation
     {
+        var kernel = StoredKernel<TOperation>(activations, ElementwiseKernel.Rows<TOperation, StoredSingle>,
+            ElementwiseKernel.Rows<TOperation, StoredBFloat16>, ElementwiseKernel.Rows<TOperation, StoredHalf>);
         if (operation.Rows == 0 || operation.Columns == 0)
             return;
-        int threads = IsEmulated ? EmulatedThreads : RowThreads(operation.Columns);
-        int across = (operation.Columns + threads - 1) / threads, enough = IsEmulated ? 2 : 16 * Multiprocessors;
-        int down = IsEmulated ? Math.Min(2, operation.Rows) : operation.Rows;
-        Launch(ElementwiseKernel.Rows, new Index3D(down, Math.Min(across, Math.Max(1, enough / down)), 1), threads,
-            operation);
+        int threads = RowThreads(operation.Columns);
+        long quads = (operation.Columns + Quad.Count - 1) / Quad.Count, across = (quads + threads - 1) / threads;
+        int enough = IsEmulated ? 2 : 16 * Multiprocessors, down = IsEmulated ? Math.Min(2, operation.Rows)
+            : operation.Rows;
+        Launch(kernel, new Index3D(down, (int)Math.Min(across, Math.Max(1, enough / down)), 1), threads, operation);
     }
+
+    /// <summary>The kernel for a type of activations.</summary>
+    /// <exception cref="ArgumentException">Activations are not of that type.</exception>
+    public static Action<TArguments> StoredKernel<TArguments>(ElementType activations, Action<TArguments> single,
+        Action<TArguments> bFloat16, Action<TArguments> half) => activations switch
+    {
+        ElementType.Float32 => single,
+        ElementType.BFloat16 => bFloat16,
+        ElementType.Float16 => half,
+        _ => throw new ArgumentException($"activations are Float32, BFloat16 or Float16, not {activations}"),
+    };
+
+    /// <summary>Threads of a group that owns neighbouring elements.</summary>
+    // Emulated devices pay for threads, so they get few, though more than one group.
+    public int ElementThreads => IsEmulated ? 16 : Math.Min(256, _accelerator.MaxNumThreadsPerGroup);
 
     /// <summary>
     /// Groups and threads for <paramref name="count"/> independent elements: enough to fill the device, then threads
@@ -86,20 +107,19 @@ internal sealed partial class DeviceQueue
     /// </summary>
     public (int Groups, int Threads) ElementGroups(long count)
     {
-        // Emulated devices pay for threads, so they get few, though more than one group.
-        int threads = IsEmulated ? 16 : Math.Min(256, _accelerator.MaxNumThreadsPerGroup);
         long most = IsEmulated ? 3 : 16L * Multiprocessors;
-        return ((int)Math.Min(most, (count + threads - 1) / threads), threads);
+        return ((int)Math.Min(most, (count + ElementThreads - 1) / ElementThreads), ElementThreads);
     }
 
-    /// <summary>Threads of a group that owns a row: enough for every column, 32 to 256, a power of two. Depends on the
+    /// <summary>Threads of a group that owns a row: enough for every quad, 32 to 256, a power of two. Depends on the
     /// number of columns alone on a given device.</summary>
-    public int RowThreads(int columns)
+    public int RowThreads(long columns)
     {
         if (ForcedRowThreads is { } forced)
             return forced;
         int most = Math.Min(GroupSum.MaxThreads, _accelerator.MaxNumThreadsPerGroup);
-        return IsEmulated ? EmulatedThreads : Math.Clamp((int)BitOperations.RoundUpToPowerOf2((uint)columns), 32, most);
+        long quads = Math.Min(most, (columns + Quad.Count - 1) / Quad.Count);
+        return IsEmulated ? EmulatedThreads : Math.Clamp((int)BitOperations.RoundUpToPowerOf2((uint)quads), 32, most);
     }
 
     private static bool IsEmpty(MethodInfo kernel, Index3D groups)
@@ -110,4 +130,7 @@ internal sealed partial class DeviceQueue
                 + $"most {MaxGroupsAcross} along the second and third dimension");
         return groups.X <= 0 || groups.Y <= 0 || groups.Z <= 0;
     }
+
+    /// <summary>What the kernels that were loaded so far take of a CUDA device; empty on other devices.</summary>
+    public IReadOnlyList<KernelResources> LoadedKernels() => _kernels.Resources();
 }

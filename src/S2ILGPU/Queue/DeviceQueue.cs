@@ -48,8 +48,23 @@ internal sealed partial class DeviceQueue : IDisposable
     /// <summary>Where compiled kernels are kept.</summary>
     public KernelStore KernelStore { get; }
 
+    /// <summary>The kernels that were launched so far.</summary>
+    public IReadOnlyList<KernelRequest> LaunchedKernels => _kernels.Launched;
+
     /// <summary>Multiprocessors of the device.</summary>
     public int Multiprocessors => _accelerator.NumMultiprocessors;
+
+    /// <summary>Whether kernels take arguments of 4 KB, as CUDA's do; OpenCL promises 1 KB.</summary>
+    public bool TakesLargeArguments => _accelerator.AcceleratorType != AcceleratorType.OpenCL;
+
+    /// <summary>Kernels launched so far.</summary>
+    public long Launches { get; private set; }
+
+    /// <summary>Bytes copied from the host to the device so far.</summary>
+    public long UploadedBytes { get; private set; }
+
+    /// <summary>How often the host waited for queued work so far.</summary>
+    public long Waits { get; private set; }
 
     /// <summary>The stream that all work is queued on.</summary>
     public AcceleratorStream Stream { get; }
@@ -72,15 +87,25 @@ internal sealed partial class DeviceQueue : IDisposable
     /// <summary>Copies host values to the device.</summary>
     /// <param name="source">The values; may be overwritten when the call returns.</param>
     /// <param name="destination">As many elements.</param>
-    public void Upload<T>(ReadOnlySpan<T> source, ArrayView<T> destination) where T : unmanaged =>
+    public unsafe void Upload<T>(ReadOnlySpan<T> source, ArrayView<T> destination) where T : unmanaged
+    {
+        UploadedBytes += source.Length * (long)sizeof(T);
         GpuDevices.Upload(destination, Stream, source);
+    }
 
     /// <summary>Waits for all queued work and copies values to the host.</summary>
-    public void Download<T>(ArrayView<T> source, Span<T> destination) where T : unmanaged =>
+    public void Download<T>(ArrayView<T> source, Span<T> destination) where T : unmanaged
+    {
+        Waits++;
         source.CopyToCPU(Stream, destination);
+    }
 
     /// <summary>Waits until all queued work is done.</summary>
-    public void Synchronize() => Stream.Synchronize();
+    public void Synchronize()
+    {
+        Waits++;
+        Stream.Synchronize();
+    }
 
     /// <summary>Waits for all queued work and frees the memory.</summary>
     public void Dispose()

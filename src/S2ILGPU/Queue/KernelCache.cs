@@ -13,6 +13,15 @@ namespace S2ILGPU.Queue;
 internal sealed class KernelCache(Accelerator accelerator, KernelStore store)
 {
     private readonly Dictionary<MethodInfo, Delegate> _launchers = [];
+    private readonly List<KernelRequest> _launched = [];
+    private readonly List<(Kernel Kernel, KernelRequest Request)> _loaded = [];
+
+    /// <summary>What the kernels that were loaded so far take of a CUDA device; empty on other devices.</summary>
+    public IReadOnlyList<KernelResources> Resources() =>
+        [.. _loaded.Select(k => PrimitiveKernels.Resources(k.Kernel, k.Request)).OfType<KernelResources>()];
+
+    /// <summary>The kernels that were launched so far.</summary>
+    public IReadOnlyList<KernelRequest> Launched => _launched;
 
     /// <summary>A kernel in plain ILGPU, which every accelerator runs.</summary>
     /// <param name="kernel">A static method, explicitly grouped.</param>
@@ -39,6 +48,7 @@ internal sealed class KernelCache(Accelerator accelerator, KernelStore store)
         var launcher = KernelKey.Of(accelerator, request) is { } key ? Launcher<TArguments>(Load(request, key))
             : DriverLog.Read(kernel.Method, () => accelerator.LoadKernel(kernel));
         _launchers.Add(kernel.Method, launcher);
+        _launched.Add(request);
         return launcher;
     }
 
@@ -49,6 +59,7 @@ internal sealed class KernelCache(Accelerator accelerator, KernelStore store)
         var launcher = KernelKey.Of(accelerator, request) is { } key ? Launcher<TArguments>(Load(request, key))
             : DriverLog.Read(method, () => PrimitiveKernels.Emulate<TArguments>(accelerator, method));
         _launchers.Add(method, launcher);
+        _launched.Add(request);
         return launcher;
     }
 
@@ -57,6 +68,7 @@ internal sealed class KernelCache(Accelerator accelerator, KernelStore store)
         string text = store.Get(key, request.EntryName, () => KernelText.Compile(accelerator.GetBackend(), request));
         var kernel = LoadText(request, text);
         PrimitiveKernels.AllowSharedMemory(kernel, request.SharedBytes);
+        _loaded.Add((kernel, request));
         return kernel;
     }
 

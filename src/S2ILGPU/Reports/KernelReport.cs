@@ -6,7 +6,7 @@ namespace S2ILGPU.Reports;
 /// <param name="Variant">Name of the variant.</param>
 /// <param name="Architecture">As in <c>sm_80</c>, or <c>opencl</c>.</param>
 /// <param name="TensorCore">Whether it uses tensor cores.</param>
-/// <param name="SourceBytes">Size of the PTX, or of the OpenCL C.</param>
+/// <param name="Source">The PTX, or the OpenCL C.</param>
 /// <param name="Registers">Registers per thread.</param>
 /// <param name="SpillBytes">Bytes that spilling stores and loads.</param>
 /// <param name="StackBytes">Local memory per thread.</param>
@@ -14,7 +14,7 @@ namespace S2ILGPU.Reports;
 /// <param name="Loop">Unmasked main loop of a tensor-core kernel.</param>
 /// <param name="LocalAccesses">Loads and stores of local memory in the whole kernel.</param>
 internal sealed record KernelReport(string Kernel, string Variant, string Architecture, bool TensorCore,
-    int SourceBytes, int? Registers, int? SpillBytes, int? StackBytes, int? SharedBytes,
+    string Source, int? Registers, int? SpillBytes, int? StackBytes, int? SharedBytes,
     SassLoop? Loop, int? LocalAccesses)
 {
     /// <summary>A report of PTX.</summary>
@@ -28,12 +28,12 @@ internal sealed record KernelReport(string Kernel, string Variant, string Archit
         int dynamicSharedBytes)
     {
         var (report, listing) = CudaTools.Assemble(ptx, architecture);
-        return new KernelReport(kernel, variant, architecture, tensorCore, ptx.Length, report?.Registers,
+        return new KernelReport(kernel, variant, architecture, tensorCore, ptx, report?.Registers,
             report?.SpillStoreBytes + report?.SpillLoadBytes, report?.StackBytes,
             report?.SharedBytes + dynamicSharedBytes, listing?.MainLoop(), listing?.LocalAccesses);
     }
 
     /// <summary>A report of OpenCL C, of which only the size is known.</summary>
     public static KernelReport OfOpenCL(string kernel, string variant, string source) =>
-        new(kernel, variant, "opencl", false, source.Length, null, null, null, null, null, null);
+        new(kernel, variant, "opencl", false, source, null, null, null, null, null, null);
 }

@@ -1,10 +1,10 @@
 using System.Reflection;
-using S2ILGPU.Tensors;
 using S2ILGPU.Variants;
 
 namespace S2ILGPU.Reports;
 
-/// <summary>A kernel that reports are made of: an attention kernel of the launch table, or a portable one.</summary>
+/// <summary>A kernel that reports are made of: one of attention, tensor-core or portable, or of matrix products on
+/// tensor cores.</summary>
 /// <param name="Kernel">Operation, in lower case.</param>
 /// <param name="Variant">Unique name.</param>
 /// <param name="TensorCore">Whether it uses tensor cores; such kernels have no OpenCL C.</param>
@@ -23,20 +23,17 @@ internal sealed record ReportedKernel(string Kernel, string Variant, bool Tensor
     /// them.</summary>
     public static IReadOnlyList<string> AllArchitectures { get; } = ["sm_75", "sm_80", "sm_90", "opencl"];
 
-    /// <summary>All kernels for attention.</summary>
+    /// <summary>All of them.</summary>
     public static IReadOnlyList<ReportedKernel> All { get; } =
-        [.. KernelVariants.All.Concat(PortableVariants.All).Select(Of)];
+        [.. KernelVariants.All.Concat(PortableVariants.All).Concat(MatMulVariants.All).Select(Of)];
 
-    /// <summary>An entry of the launch table.</summary>
     private static ReportedKernel Of(KernelVariant variant) =>
-        new(variant.Operation.ShortName(), variant.Name, variant.ElementType != ElementType.Float32, variant.Method,
-        variant.Threads, variant.SharedBytes,
-            variant.BlockColumns is 0
+        new(variant.Operation.ShortName(), variant.Name, !variant.IsPortable, variant.Method, variant.Threads,
+            variant.SharedBytes, variant.BlockColumns is 0
             || (variant.BlockColumns == 64 && variant.IsPaged == (variant.Operation == KernelOperation.Decode)),
             ArchitecturesOf(variant));
 
     // A kernel that asks for more shared memory than a multiprocessor of sm_80 has is never chosen there.
-    private static IReadOnlyList<string> ArchitecturesOf(KernelVariant variant) =>
-        variant.ElementType == ElementType.Float32 ? AllArchitectures
-        : variant.MultiprocessorKilobytes > AmpereKilobytes ? ["sm_90"] : ["sm_80", "sm_90"];
+    private static IReadOnlyList<string> ArchitecturesOf(KernelVariant variant) => variant.IsPortable
+        ? AllArchitectures : variant.MultiprocessorKilobytes > AmpereKilobytes ? ["sm_90"] : ["sm_80", "sm_90"];
 }

@@ -18,13 +18,15 @@ internal sealed partial class SassListing
     /// <summary>Reads a listing.</summary>
     public static SassListing Parse(string text) => new([.. Line().Matches(text).Select(match =>
         new SassInstruction(int.Parse(match.Groups["address"].ValueSpan, NumberStyles.HexNumber,
-        CultureInfo.InvariantCulture), match.Groups["name"].Value, match.Groups["operands"].Value.Trim()))]);
+        CultureInfo.InvariantCulture), match.Groups["name"].Value, match.Groups["operands"].Value.Trim(),
+        match.Groups["predicate"].Value))]);
 
     /// <summary>
-    /// The unmasked main loop of a tensor-core kernel: of the loops (branches back) with tensor-core products the
-    /// shortest, since the masked loop around the same products is longer. Null when there is none.
+    /// The main loop of a tensor-core kernel: of the loops (branches back) the one with the largest share of
+    /// tensor-core products, since loops for masks and edges have more instructions for the same products. Null when
+    /// there is none.
     /// </summary>
-    public SassLoop? MainLoop() => Loops().Where(loop => loop.Count("HMMA") > 0).MinBy(loop => loop.Instructions.Count);
+    public SassLoop? MainLoop() => Loops().Where(loop => loop.Count("HMMA") > 0).MaxBy(loop => loop.TensorShare);
 
     /// <summary>What lies between the target of each branch back and the branch.</summary>
     public IEnumerable<SassLoop> Loops()
@@ -40,7 +42,8 @@ internal sealed partial class SassListing
     }
 
     [GeneratedRegex(
-        @"^\s+/\*(?<address>[0-9a-f]{4,})\*/\s+(?:@!?U?P\w+\s+)?(?<name>[A-Z][A-Z0-9_.]*)(?<operands>[^;\n]*);",
+        @"^\s+/\*(?<address>[0-9a-f]{4,})\*/\s+(?:(?<predicate>@!?U?P\w+)\s+)?"
+        + @"(?<name>[A-Z][A-Z0-9_.]*)(?<operands>[^;\n]*);",
         RegexOptions.Multiline)]
     private static partial Regex Line();
 

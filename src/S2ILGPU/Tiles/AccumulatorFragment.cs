@@ -48,7 +48,7 @@ internal struct AccumulatorFragment<TShape, TColumns> where TShape : struct, ITi
             {
                 var b = columns.LoadColumns(n * 16, k);
                 for (int m = 0; m < TShape.RowTiles; m++)
-                    Add<TElement>(m, n, scratch.Tile(m, 0), b);
+                    MultiplyAdd<TElement>(m, n, scratch.Tile(m, 0), b);
             }
         }
     }
@@ -65,7 +65,7 @@ internal struct AccumulatorFragment<TShape, TColumns> where TShape : struct, ITi
             {
                 var b = columns.LoadColumns(n * 16, k);
                 for (int m = 0; m < TShape.RowTiles; m++)
-                    Add<TElement>(m, n, rows.Tile(m, k), b);
+                    MultiplyAdd<TElement>(m, n, rows.Tile(m, k), b);
             }
         }
     }
@@ -86,7 +86,7 @@ internal struct AccumulatorFragment<TShape, TColumns> where TShape : struct, ITi
             {
                 var b = columns.LoadTransposed(k * 16, n);
                 for (int m = 0; m < TShape.RowTiles; m++)
-                    Add<TElement>(m, n, scratch.Tile(m, 0), b);
+                    MultiplyAdd<TElement>(m, n, scratch.Tile(m, 0), b);
             }
         }
     }
@@ -130,6 +130,18 @@ internal struct AccumulatorFragment<TShape, TColumns> where TShape : struct, ITi
         }
     }
 
+    /// <summary>Stores row g + 8 half of row tile m times <paramref name="factor"/> as floats; <paramref name="pair"/>
+    /// is where columns 2t, 2t + 1 go.</summary>
+    [MethodImpl(Inline)]
+    public readonly void StoreFloats(int m, int half, float factor, ArrayView<F2> target, long pair)
+    {
+        for (int n = 0; n < TColumns.Value / 8; n++)
+        {
+            int at = At(m, n) + half * 2;
+            target[pair + n * 4] = new F2 { X = Values[at] * factor, Y = Values[at + 1] * factor };
+        }
+    }
+
     /// <summary>0 if row g + 8 half of row tile m, as far as the lane holds it, is finite, otherwise NaN.</summary>
     [MethodImpl(Inline)]
     public readonly float ZeroIfFinite(int m, int half)
@@ -146,7 +158,7 @@ internal struct AccumulatorFragment<TShape, TColumns> where TShape : struct, ITi
 
     /// <summary>Adds the product of an A operand with two B operands to the 16x16 tile (m, n).</summary>
     [MethodImpl(Inline)]
-    private readonly void Add<TElement>(int m, int n, U4 a, U4 b) where TElement : struct, IElement
+    public readonly void MultiplyAdd<TElement>(int m, int n, U4 a, U4 b) where TElement : struct, IElement
     {
         AddTo<TElement>(At(m, n * 2), a, new U2 { X = b.X, Y = b.Y });
         AddTo<TElement>(At(m, n * 2 + 1), a, new U2 { X = b.Z, Y = b.W });

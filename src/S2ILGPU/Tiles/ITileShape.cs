@@ -5,7 +5,7 @@ namespace S2ILGPU.Tiles;
 /// <summary>The extents that a kernel is compiled for.</summary>
 internal interface ITileShape
 {
-    /// <summary>D, width of a head: 64, 96, 128 or 256.</summary>
+    /// <summary>D, width of a head: a multiple of 16.</summary>
     static abstract int HeadDim { get; }
 
     /// <summary>Row tiles of 16 rows that each warp holds.</summary>

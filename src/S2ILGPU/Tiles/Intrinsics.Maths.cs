@@ -37,6 +37,11 @@ internal static partial class Intrinsics
     public static uint PackFp16(float low, float high) =>
         BitConverter.HalfToUInt16Bits((System.Half)low) | (uint)BitConverter.HalfToUInt16Bits((System.Half)high) << 16;
 
+    /// <summary>The bits of a float rounded to TF32, 10 bits of fraction (to nearest, ties away from zero).</summary>
+    [IntrinsicImplementation]
+    public static uint RoundTf32(uint bits) =>
+        (bits & 0x7fffffffu) > 0x7f800000u ? 0x7fffffffu : (bits + 0x1000u) & 0xffffe000u;
+
     /// <summary>The half-precision number in the low 16 bits.</summary>
     [IntrinsicImplementation]
     public static float WidenFp16(uint bits) => (float)BitConverter.UInt16BitsToHalf((ushort)bits);

@@ -36,12 +36,18 @@ internal static partial class Intrinsics
 
     /// <summary><c>A B + C</c> with A 16x16, B 16x8 of bfloat16 elements, C and the result 16x8 of floats.</summary>
     [IntrinsicImplementation]
-    public static F4 MultiplyAddBf16(F4 c, U4 a, U2 b) => MultiplyAdd(c, a, b, bf16: true);
+    public static F4 MultiplyAddBf16(F4 c, U4 a, U2 b) => MultiplyAdd<BFloat16Words>(c, a, b);
 
     /// <summary><c>A B + C</c> with A 16x16, B 16x8 of half-precision elements, C and the result 16x8 of
     /// floats.</summary>
     [IntrinsicImplementation]
-    public static F4 MultiplyAddFp16(F4 c, U4 a, U2 b) => MultiplyAdd(c, a, b, bf16: false);
+    public static F4 MultiplyAddFp16(F4 c, U4 a, U2 b) => MultiplyAdd<HalfWords>(c, a, b);
+
+    /// <summary><c>A B + C</c> with A 16x8, B 8x8 of single-precision elements, one in each word, of which the last 13
+    /// bits are ignored, C and the result 16x8 of floats. A lane holds column t where it holds columns 2t, 2t + 1 of
+    /// 16-bit elements.</summary>
+    [IntrinsicImplementation]
+    public static F4 MultiplyAddTf32(F4 c, U4 a, U2 b) => MultiplyAdd<Tf32Words>(c, a, b);
 
     private struct Operands
     {
@@ -49,28 +55,46 @@ internal static partial class Intrinsics
         public U2 B;
     }
 
-    private static F4 MultiplyAdd(F4 c, U4 a, U2 b, bool bf16)
+    private static F4 MultiplyAdd<TWords>(F4 c, U4 a, U2 b) where TWords : IWords
     {
         int lane = Warp.LaneIdx, t = lane & 3, quad = lane & ~3;
         Span<Operands> all = stackalloc Operands[32];
         Raw.Gather(new Operands { A = a, B = b }, all);
-        for (int q = 0; q < 4; q++)                     // inner columns 2q, 2q + 1 and 2q + 8, 2q + 9
+        for (int q = 0; q < 4; q++)                     // the inner columns of word q, and those of word q + 4
         {
             ref var rows = ref all[quad + q].A;
             ref var left = ref all[t * 8 + q].B;        // output column 2t
             ref var right = ref all[t * 8 + 4 + q].B;   // output column 2t + 1
-            c.X += Dot(rows.X, left.X, bf16) + Dot(rows.Z, left.Y, bf16);
-            c.Y += Dot(rows.X, right.X, bf16) + Dot(rows.Z, right.Y, bf16);
-            c.Z += Dot(rows.Y, left.X, bf16) + Dot(rows.W, left.Y, bf16);
-            c.W += Dot(rows.Y, right.X, bf16) + Dot(rows.W, right.Y, bf16);
+            c.X += TWords.Dot(rows.X, left.X) + TWords.Dot(rows.Z, left.Y);
+            c.Y += TWords.Dot(rows.X, right.X) + TWords.Dot(rows.Z, right.Y);
+            c.Z += TWords.Dot(rows.Y, left.X) + TWords.Dot(rows.W, left.Y);
+            c.W += TWords.Dot(rows.Y, right.X) + TWords.Dot(rows.W, right.Y);
         }
         return c;
     }
 
-    private static float Dot(uint a, uint b, bool bf16) => bf16
-        ? BitConverter.UInt32BitsToSingle(a << 16) * BitConverter.UInt32BitsToSingle(b << 16)
-            + BitConverter.UInt32BitsToSingle(a & 0xffff0000u) * BitConverter.UInt32BitsToSingle(b & 0xffff0000u)
-        : (float)BitConverter.UInt16BitsToHalf((ushort)a) * (float)BitConverter.UInt16BitsToHalf((ushort)b)
-            + (float)BitConverter.UInt16BitsToHalf((ushort)(a >> 16))
-            * (float)BitConverter.UInt16BitsToHalf((ushort)(b >> 16));
+    // The elements of a word.
+    private interface IWords
+    {
+        static abstract float Dot(uint a, uint b);
+    }
+
+    private readonly struct BFloat16Words : IWords
+    {
+        public static float Dot(uint a, uint b) =>
+            BitConverter.UInt32BitsToSingle(a << 16) * BitConverter.UInt32BitsToSingle(b << 16)
+            + BitConverter.UInt32BitsToSingle(a & 0xffff0000u) * BitConverter.UInt32BitsToSingle(b & 0xffff0000u);
+    }
+
+    private readonly struct HalfWords : IWords
+    {
+        public static float Dot(uint a, uint b) =>
+            WidenFp16(a) * WidenFp16(b) + WidenFp16(a >> 16) * WidenFp16(b >> 16);
+    }
+
+    private readonly struct Tf32Words : IWords
+    {
+        public static float Dot(uint a, uint b) =>
+            BitConverter.UInt32BitsToSingle(a & 0xffffe000u) * BitConverter.UInt32BitsToSingle(b & 0xffffe000u);
+    }
 }

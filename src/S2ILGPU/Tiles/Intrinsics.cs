@@ -89,6 +89,14 @@ internal static partial class Intrinsics
         Raw.Write<U4, float>(ref shared, address + offset) = value;
     }
 
+    /// <summary>Stores two floats to shared memory; the address is a multiple of 8.</summary>
+    [IntrinsicImplementation]
+    public static void StoreShared2(uint address, uint offset, F2 value, ref U4 shared)
+    {
+        Raw.Address(ref shared);
+        Raw.Write<U4, F2>(ref shared, address + offset) = value;
+    }
+
     /// <summary>Clears 16 bytes of shared memory when <paramref name="left"/> is not positive: a condition without a
     /// branch. The address is a multiple of 16.</summary>
     [IntrinsicImplementation]

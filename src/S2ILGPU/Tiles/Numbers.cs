@@ -23,9 +23,15 @@ internal readonly struct N32 : INumber { public static int Value => 32; }
 
 internal readonly struct N64 : INumber { public static int Value => 64; }
 
+internal readonly struct N80 : INumber { public static int Value => 80; }
+
 internal readonly struct N96 : INumber { public static int Value => 96; }
 
+internal readonly struct N112 : INumber { public static int Value => 112; }
+
 internal readonly struct N128 : INumber { public static int Value => 128; }
+
+internal readonly struct N192 : INumber { public static int Value => 192; }
 
 internal readonly struct N256 : INumber { public static int Value => 256; }
 

@@ -35,6 +35,22 @@ internal struct SharedTile<TShape> where TShape : struct, ITileShape
         return tile;
     }
 
+    /// <summary>The part of the tile at an address that begins at a column or a row.</summary>
+    /// <param name="memory">The group's shared memory.</param>
+    /// <param name="address">The tile.</param>
+    /// <param name="lane">The column, a multiple of as many columns (16, 32 or 64) as are read from there on; or the
+    /// row, a multiple of 8.</param>
+    /// <param name="isColumn">Whether it is a column; a constant.</param>
+    [MethodImpl(Inline)]
+    public static SharedTile<TShape> AtLane(ArrayView<U4> memory, uint address, int lane, bool isColumn)
+    {
+        var tile = At(memory, address + (uint)(isColumn ? lane / 64 * 128 : lane * TileLayout<TShape>.RowBytes));
+        uint flip = isColumn ? (uint)(lane % 64 * 2) : 0u;
+        tile.DotLane = Intrinsics.Pin(tile.DotLane ^ flip);
+        tile.RowLane = Intrinsics.Pin(tile.RowLane ^ flip);
+        return tile;
+    }
+
     /// <summary>The tile <paramref name="bytes"/> further, a constant.</summary>
     [MethodImpl(Inline)]
     public readonly SharedTile<TShape> Behind(int bytes)

@@ -6,10 +6,10 @@ namespace S2ILGPU.Tiles;
 /// <summary>How a matrix of D 16-bit columns lies in shared memory, and who copies what.</summary>
 /// <remarks>
 /// <para>Rows follow each other without gaps. A row consists of panels of 128 bytes (64 where D is not a multiple of
-/// 64), a panel of chunks of 16 bytes, and the chunks of a panel are permuted by an exclusive or with the row, so that
-/// the 8 chunks with equal column of 8 neighbouring rows lie in 8 different groups of banks: loads of matrices are free
-/// of conflicts, plain and transposed. The exclusive or needs tiles whose address is a multiple of the panel
-/// size.</para>
+/// 64, 32 where it is not a multiple of 32), a panel of chunks of 16 bytes, and the chunks of a panel are permuted by
+/// an exclusive or with the row, so that the 8 chunks with equal column of 8 neighbouring rows lie in 8 different
+/// groups of banks: loads of matrices are free of conflicts, plain and transposed. The exclusive or needs tiles whose
+/// address is a multiple of the panel size.</para>
 /// <para>Expressions here have no branches: ILGPU folds branches too late for the bounds of loops and for the indices
 /// of register arrays.</para>
 /// <para>A pass of the copying threads covers one panel of several rows. A step to the next pass leaves the permutation

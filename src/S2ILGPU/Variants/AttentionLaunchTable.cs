@@ -20,15 +20,16 @@ internal readonly record struct AttentionProblem(ElementType ElementType, int He
 /// </summary>
 internal static class AttentionLaunchTable
 {
-    private static readonly (Func<BlockLayout, long, int, bool> Applies, int Rows, string Reason)[] s_forwardRows =
+    private static readonly (Func<BlockLayout, bool, long, int, bool> Applies, int Rows, string Reason)[]
+        s_forwardRows =
     [
-        (static (layout, tiles, processors) => tiles < 2L * processors, 64,
+        (static (layout, isChosen, tiles, processors) => tiles < 2L * processors, 64,
         "fewer than two tall tiles per multiprocessor: short tiles keep the device busy"),
-        (static (layout, tiles, processors) => layout.BlockTokens == 128, 128,
+        (static (layout, isChosen, tiles, processors) => layout.BlockTokens == 128, 128,
             "neighbouring 64 rows share their block, and so their list: keys are read half as often"),
-        (static (layout, tiles, processors) => KeptFraction(layout) > 0.9, 128,
+        (static (layout, isChosen, tiles, processors) => !isChosen && KeptFraction(layout) > 0.9, 128,
             "nearly everything is kept, so neighbouring blocks of rows share their lists"),
-        (static (layout, tiles, processors) => true, 64,
+        (static (layout, isChosen, tiles, processors) => true, 64,
             "sparse lists of neighbouring blocks differ: merging two of them would multiply what one does not keep"),
     ];
 
@@ -36,9 +37,11 @@ internal static class AttentionLaunchTable
     /// <param name="layout">The kept blocks.</param>
     /// <param name="tallTiles">Row tiles that there would be with 128 rows.</param>
     /// <param name="multiprocessors">Multiprocessors of the device.</param>
-    public static (int Rows, string Reason) ForwardRows(BlockLayout layout, long tallTiles, int multiprocessors)
+    /// <param name="isChosen">Whether the device chooses fewer blocks than the layout has.</param>
+    public static (int Rows, string Reason) ForwardRows(BlockLayout layout, long tallTiles, int multiprocessors,
+        bool isChosen = false)
     {
-        var (_, rows, reason) = s_forwardRows.First(row => row.Applies(layout, tallTiles, multiprocessors));
+        var (_, rows, reason) = s_forwardRows.First(row => row.Applies(layout, isChosen, tallTiles, multiprocessors));
         return (rows, reason);
     }
 

@@ -10,8 +10,11 @@ internal static class DecodeVariants
     private static readonly (int HeadDim, int Stages, int Kilobytes, string Reason)[] s_rows =
     [
         (64, 3, 100, "48 KB: tiles are small, so a third one is free"),
+        (80, 2, 100, "40 KB: five groups per multiprocessor on H100, four on A100, two in 100 KB"),
         (96, 2, 100, "48 KB: four groups per multiprocessor on H100, three on A100"),
+        (112, 2, 100, "56 KB: four groups per multiprocessor on H100, two on A100"),
         (128, 2, 100, "64 KB: three groups per multiprocessor on H100, two on A100; a third tile would cost one"),
+        (192, 2, 100, "96 KB: two groups per multiprocessor on H100, otherwise one"),
         (256, 2, 164, "128 KB: one group per multiprocessor"),
         (256, 1, 100, "64 KB: nothing is copied ahead, but it fits"),
     ];

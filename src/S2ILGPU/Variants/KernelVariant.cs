@@ -3,7 +3,7 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Variants;
 
-/// <summary>What an attention kernel computes.</summary>
+/// <summary>What a kernel of the launch tables computes.</summary>
 internal enum KernelOperation
 {
     /// <summary>O and LSE of row tiles of queries.</summary>
@@ -32,6 +32,15 @@ internal enum KernelOperation
 
     /// <summary>dV alone.</summary>
     ValueGradient,
+
+    /// <summary>C, by tiles.</summary>
+    MatMul,
+
+    /// <summary>C of few rows.</summary>
+    FewRows,
+
+    /// <summary>C from parts of a sum.</summary>
+    PartSum,
 }
 
 /// <summary>Names of operations.</summary>
@@ -60,8 +69,12 @@ internal sealed record KernelVariant
     /// <summary>The static method with one argument struct.</summary>
     public required MethodInfo Method { get; init; }
 
-    /// <summary>Type of the operands: 16 bits for tensor-core kernels, Float32 for portable ones.</summary>
+    /// <summary>Type of the operands: 16 bits for kernels of attention on tensor cores, those or Float32 for products,
+    /// Float32 for portable ones.</summary>
     public required ElementType ElementType { get; init; }
+
+    /// <summary>Whether it is plain ILGPU, which every accelerator runs.</summary>
+    public bool IsPortable { get; init; }
 
     /// <summary>D, or 0 where the kernel serves every D.</summary>
     public int HeadDim { get; init; }
@@ -72,8 +85,17 @@ internal sealed record KernelVariant
     /// <summary>Whether entries of lists are looked up in a page table.</summary>
     public bool IsPaged { get; init; }
 
-    /// <summary>Rows of a row tile, or 0.</summary>
+    /// <summary>Rows of a row tile, or of C of a group; 0 where it does not matter.</summary>
     public int Rows { get; init; }
+
+    /// <summary>Columns of C of a group; 0 for attention.</summary>
+    public int Columns { get; init; }
+
+    /// <summary>Whether A is stored [K, M].</summary>
+    public bool TransposeA { get; init; }
+
+    /// <summary>Whether B is stored [N, K].</summary>
+    public bool TransposeB { get; init; }
 
     /// <summary>G, query heads that a group of a decode kernel serves, or 0.</summary>
     public int GroupHeads { get; init; }
@@ -87,6 +109,17 @@ internal sealed record KernelVariant
     /// <summary>Least shared memory of a multiprocessor, in KB, for which the table chooses this variant: 228 H100 and
     /// H200, 164 A100, 100 consumer GPUs.</summary>
     public int MultiprocessorKilobytes { get; init; } = 100;
+
+    /// <summary>Groups of a product that the registers of a multiprocessor hold at once.</summary>
+    public int RegisterResidents { get; init; } = 1;
+
+    /// <summary>Expected rate of its products relative to those of the largest tiles, from counted
+    /// instructions.</summary>
+    public double Rate { get; init; } = 1;
+
+    /// <summary>Groups of a product that a multiprocessor of that much shared memory holds at once.</summary>
+    public int Residents(int multiprocessorKilobytes) =>
+        Math.Clamp(multiprocessorKilobytes * 1024 / (SharedBytes + 1024), 1, RegisterResidents);
 
     /// <summary>Why the table has it.</summary>
     public required string Reason { get; init; }

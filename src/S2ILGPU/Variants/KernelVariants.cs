@@ -14,7 +14,7 @@ internal static class KernelVariants
     public const int MaxThreads = 256;
 
     /// <summary>Head dims that the kernels are compiled for.</summary>
-    public static ReadOnlySpan<int> HeadDims => [64, 96, 128, 256];
+    public static ReadOnlySpan<int> HeadDims => [64, 80, 96, 112, 128, 192, 256];
 
     /// <summary>Columns of blocks that the kernels are compiled for.</summary>
     public static ReadOnlySpan<int> BlockColumns => [16, 32, 64];
@@ -38,8 +38,11 @@ internal static class KernelVariants
         16 => typeof(N16),
         32 => typeof(N32),
         64 => typeof(N64),
+        80 => typeof(N80),
         96 => typeof(N96),
+        112 => typeof(N112),
         128 => typeof(N128),
+        192 => typeof(N192),
         256 => typeof(N256),
         _ => throw new ArgumentOutOfRangeException(nameof(value), value, "no such number type"),
     };

@@ -26,6 +26,7 @@ internal static class PortableVariants
         Operation = operation,
         Method = kernel.GetMethod("Kernel", BindingFlags.Public | BindingFlags.Static)!.MakeGenericMethod(argument),
         ElementType = ElementType.Float32,
+        IsPortable = true,
         Rows = rows,
         Threads = PortableTiles.Threads,
         MultiprocessorKilobytes = 0,

@@ -46,6 +46,7 @@ public sealed class ReferencePacksTests : IDisposable
     [Fact]
     public void Reads_the_reference_packs_of_this_machine()
     {
+        TestScale.SkipUnlessDrawn(3);
         Corpus corpus;
         try
         {

@@ -1,19 +1,27 @@
 using S2ILGPU.TestSupport;
-using Xunit;
 
 namespace S2ILGPU.Cli.Tests.House;
 
 /// <summary>Dependencies between the folders of the tool point one way, as ARCHITECTURE.md draws them.</summary>
-public sealed class ArrowTests
+public sealed class ArrowTests() : FolderArrowTests(s_arrows)
 {
     private static readonly FolderArrows s_arrows = new(typeof(CommandLine).Assembly, "src/S2ILGPU.Cli", "S2ILGPU.Cli",
         new Dictionary<string, string[]>
         {
             [""] = ["Commands"],
-            ["Commands"] = ["Bench", "Bench/Device", "Verify", "Training", "Drawing", "Devices", "Json",
-                "Invocation"],
+            ["Commands"] = ["Bench", "Bench/Device", "Bench/Serving", "Bench/Needle", "Bench/Report", "Verify",
+                "Verify/Operations", "Training", "Simulation", "Simulation/Calibration", "Simulation/Tracing",
+                "Design", "Drawing", "Devices", "Json", "Invocation"],
+            ["Simulation/Calibration"] = ["Simulation", "Bench"],
+            ["Simulation"] = ["Simulation/Tracing", "Training", "Drawing"],
+            ["Simulation/Tracing"] = ["Training"],
+            ["Design"] = [],
+            ["Bench/Report"] = ["Bench/Device", "Bench", "Training", "Drawing"],
+            ["Bench/Needle"] = ["Bench", "Drawing"],
+            ["Bench/Serving"] = ["Bench/Device", "Bench", "Simulation/Tracing"],
             ["Bench/Device"] = ["Bench", "Devices"],
             ["Bench"] = ["Training", "Drawing"],
+            ["Verify/Operations"] = ["Verify"],
             ["Verify"] = ["Devices"],
             ["Training"] = ["Devices", "DotNetDocumentation", "Drawing", "Invocation"],
             ["Devices"] = [],
@@ -22,16 +30,4 @@ public sealed class ArrowTests
             ["DotNetDocumentation"] = [],
             ["Json"] = [],
         });
-
-    [Fact]
-    public void Folders_are_namespaces_and_all_have_a_place() => s_arrows.CheckFolders();
-
-    [Fact]
-    public void Types_use_only_folders_below_their_own() => s_arrows.CheckUses();
-
-    [Fact]
-    public void Arrows_have_no_cycle() => s_arrows.CheckCycles();
-
-    [Fact]
-    public void Every_arrow_is_used() => s_arrows.CheckArrows();
 }

@@ -20,6 +20,9 @@ public sealed class CacheSizesTests
     [MemberData(nameof(Widths))]
     public void The_sizes_of_caches_change_no_bit(SimdWidth width)
     {
+        TestScale.SkipUnlessDrawn(3);
+        if (width != SimdWidths.Widest)
+            TestScale.SkipUnlessDrawn(2);
         int seed = Seeds.NewRandom().Next();
         float[] Results(CacheSizes caches)
         {
@@ -31,8 +34,8 @@ public sealed class CacheSizesTests
         var expected = Results(MachineCaches.Default);
         Assert.Contains(expected, x => x != 0);
         Assert.DoesNotContain(expected, float.IsNaN);
-        foreach (var caches in (CacheSizes[])[s_tiny, s_large, CacheSizes.Machine, new(1, 1, 1),
-            new(int.MaxValue, int.MaxValue, int.MaxValue)])
+        foreach (var caches in TestScale.Part([s_tiny, s_large, CacheSizes.Machine, new(1, 1, 1),
+            new(int.MaxValue, int.MaxValue, int.MaxValue)], 2))
         {
             var actual = Results(caches);
             for (int n = 0; n < expected.Length; n++)

@@ -10,6 +10,9 @@ namespace S2ILGPU.Core.Tests.Cpu;
 /// <summary>CPU engines of every width, with one thread and with several.</summary>
 internal static class CpuEngines
 {
+    // Of how many tests a plain run takes one, where the width is not the one that this machine uses.
+    private const int ShareOfNarrower = 6;
+
     /// <summary>An engine; skips the test where the machine has no registers of that width.</summary>
     public static IEngine Create(SimdWidth width, int threads)
     {
@@ -17,81 +20,99 @@ internal static class CpuEngines
             Assert.Skip($"this machine has SIMD registers of {SimdWidths.Widest}, not {width}");
         return new CpuEngine(new CpuOptions(width, threads));
     }
+
+    /// <summary>The same, for 1 of so many tests in a plain run.</summary>
+    public static IEngine Draw(SimdWidth width, int threads)
+    {
+        if (width != SimdWidth.Auto && width != SimdWidths.Widest)
+            TestScale.SkipUnlessDrawn(ShareOfNarrower);
+        return Create(width, threads);
+    }
+
+    /// <summary>An engine of the machine's width, for 1 of 3 tests in a plain run: those that take long.</summary>
+    public static IEngine DrawOneOfThree(int threads)
+    {
+        TestScale.SkipUnlessDrawn(3);
+        return Create(SimdWidth.Auto, threads);
+    }
 }
 
 public sealed class CpuOneThreadMemoryTests()
-    : MemoryTests(() => CpuEngines.Create(SimdWidth.Auto, 1), ElementType.Float16, ElementType.BFloat16);
+    : MemoryTests(() => CpuEngines.Draw(SimdWidth.Auto, 1), ElementType.Float16, ElementType.BFloat16);
 public sealed class CpuTwoThreadsMemoryTests()
-    : MemoryTests(() => CpuEngines.Create(SimdWidth.Auto, 2), ElementType.Float16, ElementType.BFloat16);
+    : MemoryTests(() => CpuEngines.Draw(SimdWidth.Auto, 2), ElementType.Float16, ElementType.BFloat16);
 
-public sealed class CpuUnwrittenMemoryTests() : UnwrittenMemoryTests(() => CpuEngines.Create(SimdWidth.Auto, 1));
+public sealed class CpuInt8PagesTests() : Int8PagesTests(() => CpuEngines.Draw(SimdWidth.Auto, 2));
+public sealed class CpuScalarInt8PagesTests() : Int8PagesTests(() => CpuEngines.Draw(SimdWidth.Scalar, 1));
 
-public sealed class CpuScalarElementwiseTests() : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Scalar, 1));
-public sealed class CpuBits128ElementwiseTests() : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits128, 2));
-public sealed class CpuBits256ElementwiseTests() : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits256, 1));
+public sealed class CpuUnwrittenMemoryTests() : UnwrittenMemoryTests(() => CpuEngines.Draw(SimdWidth.Auto, 1));
+
+public sealed class CpuScalarElementwiseTests() : ElementwiseTests(() => CpuEngines.Draw(SimdWidth.Scalar, 1));
+public sealed class CpuBits128ElementwiseTests() : ElementwiseTests(() => CpuEngines.Draw(SimdWidth.Bits128, 2));
+public sealed class CpuBits256ElementwiseTests() : ElementwiseTests(() => CpuEngines.Draw(SimdWidth.Bits256, 1));
 public sealed class CpuBits256TwoThreadsElementwiseTests()
-    : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
-public sealed class CpuBits512ElementwiseTests() : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits512, 1));
+    : ElementwiseTests(() => CpuEngines.Draw(SimdWidth.Bits256, 2));
+public sealed class CpuBits512ElementwiseTests() : ElementwiseTests(() => CpuEngines.Draw(SimdWidth.Bits512, 1));
 public sealed class CpuBits512TwoThreadsElementwiseTests()
-    : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));
+    : ElementwiseTests(() => CpuEngines.Draw(SimdWidth.Bits512, 2));
 
-public sealed class CpuScalarRowTests() : RowTests(() => CpuEngines.Create(SimdWidth.Scalar, 1));
-public sealed class CpuBits128RowTests() : RowTests(() => CpuEngines.Create(SimdWidth.Bits128, 2));
-public sealed class CpuBits256RowTests() : RowTests(() => CpuEngines.Create(SimdWidth.Bits256, 1));
-public sealed class CpuBits256TwoThreadsRowTests() : RowTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
-public sealed class CpuBits512RowTests() : RowTests(() => CpuEngines.Create(SimdWidth.Bits512, 1));
-public sealed class CpuBits512TwoThreadsRowTests() : RowTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));
+public sealed class CpuScalarRowTests() : RowTests(() => CpuEngines.Draw(SimdWidth.Scalar, 1));
+public sealed class CpuBits128RowTests() : RowTests(() => CpuEngines.Draw(SimdWidth.Bits128, 2));
+public sealed class CpuBits256RowTests() : RowTests(() => CpuEngines.Draw(SimdWidth.Bits256, 1));
+public sealed class CpuBits256TwoThreadsRowTests() : RowTests(() => CpuEngines.Draw(SimdWidth.Bits256, 2));
+public sealed class CpuBits512RowTests() : RowTests(() => CpuEngines.Draw(SimdWidth.Bits512, 1));
+public sealed class CpuBits512TwoThreadsRowTests() : RowTests(() => CpuEngines.Draw(SimdWidth.Bits512, 2));
 
-public sealed class CpuScalarMatMulTests() : MatMulTests(() => CpuEngines.Create(SimdWidth.Scalar, 1));
-public sealed class CpuBits128MatMulTests() : MatMulTests(() => CpuEngines.Create(SimdWidth.Bits128, 2));
-public sealed class CpuBits256MatMulTests() : MatMulTests(() => CpuEngines.Create(SimdWidth.Bits256, 1));
-public sealed class CpuBits256TwoThreadsMatMulTests() : MatMulTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
-public sealed class CpuBits512MatMulTests() : MatMulTests(() => CpuEngines.Create(SimdWidth.Bits512, 1));
-public sealed class CpuBits512TwoThreadsMatMulTests() : MatMulTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));
+public sealed class CpuScalarMatMulTests() : MatMulTests(() => CpuEngines.Draw(SimdWidth.Scalar, 1));
+public sealed class CpuBits128MatMulTests() : MatMulTests(() => CpuEngines.Draw(SimdWidth.Bits128, 2));
+public sealed class CpuBits256MatMulTests() : MatMulTests(() => CpuEngines.Draw(SimdWidth.Bits256, 1));
+public sealed class CpuBits256TwoThreadsMatMulTests() : MatMulTests(() => CpuEngines.Draw(SimdWidth.Bits256, 2));
+public sealed class CpuBits512MatMulTests() : MatMulTests(() => CpuEngines.Draw(SimdWidth.Bits512, 1));
+public sealed class CpuBits512TwoThreadsMatMulTests() : MatMulTests(() => CpuEngines.Draw(SimdWidth.Bits512, 2));
 
-public sealed class CpuScalarOptimizerTests() : OptimizerTests(() => CpuEngines.Create(SimdWidth.Scalar, 1));
-public sealed class CpuBits128OptimizerTests() : OptimizerTests(() => CpuEngines.Create(SimdWidth.Bits128, 2));
-public sealed class CpuBits256OptimizerTests() : OptimizerTests(() => CpuEngines.Create(SimdWidth.Bits256, 1));
+public sealed class CpuScalarOptimizerTests() : OptimizerTests(() => CpuEngines.Draw(SimdWidth.Scalar, 1));
+public sealed class CpuBits128OptimizerTests() : OptimizerTests(() => CpuEngines.Draw(SimdWidth.Bits128, 2));
+public sealed class CpuBits256OptimizerTests() : OptimizerTests(() => CpuEngines.Draw(SimdWidth.Bits256, 1));
 public sealed class CpuBits256TwoThreadsOptimizerTests()
-    : OptimizerTests(() => CpuEngines.Create(SimdWidth.Bits256, 2));
-public sealed class CpuBits512OptimizerTests() : OptimizerTests(() => CpuEngines.Create(SimdWidth.Bits512, 1));
+    : OptimizerTests(() => CpuEngines.Draw(SimdWidth.Bits256, 2));
+public sealed class CpuBits512OptimizerTests() : OptimizerTests(() => CpuEngines.Draw(SimdWidth.Bits512, 1));
 public sealed class CpuBits512TwoThreadsOptimizerTests()
-    : OptimizerTests(() => CpuEngines.Create(SimdWidth.Bits512, 2));
+    : OptimizerTests(() => CpuEngines.Draw(SimdWidth.Bits512, 2));
 
 // Activations of 16 bits, sums of 32.
 
 public sealed class CpuScalarBFloat16ElementwiseTests()
-    : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Scalar, 1), ElementType.BFloat16);
+    : ElementwiseTests(() => CpuEngines.Draw(SimdWidth.Scalar, 1), ElementType.BFloat16);
 public sealed class CpuBits128BFloat16ElementwiseTests()
-    : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits128, 2), ElementType.BFloat16);
+    : ElementwiseTests(() => CpuEngines.Draw(SimdWidth.Bits128, 2), ElementType.BFloat16);
 public sealed class CpuBits256BFloat16ElementwiseTests()
-    : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits256, 2), ElementType.BFloat16);
+    : ElementwiseTests(() => CpuEngines.Draw(SimdWidth.Bits256, 2), ElementType.BFloat16);
 public sealed class CpuBits512BFloat16ElementwiseTests()
-    : ElementwiseTests(() => CpuEngines.Create(SimdWidth.Bits512, 1), ElementType.BFloat16);
+    : ElementwiseTests(() => CpuEngines.Draw(SimdWidth.Bits512, 1), ElementType.BFloat16);
 
 public sealed class CpuScalarBFloat16RowTests()
-    : RowTests(() => CpuEngines.Create(SimdWidth.Scalar, 1), ElementType.BFloat16);
+    : RowTests(() => CpuEngines.Draw(SimdWidth.Scalar, 1), ElementType.BFloat16);
 public sealed class CpuBits128BFloat16RowTests()
-    : RowTests(() => CpuEngines.Create(SimdWidth.Bits128, 2), ElementType.BFloat16);
+    : RowTests(() => CpuEngines.Draw(SimdWidth.Bits128, 2), ElementType.BFloat16);
 public sealed class CpuBits256BFloat16RowTests()
-    : RowTests(() => CpuEngines.Create(SimdWidth.Bits256, 2), ElementType.BFloat16);
+    : RowTests(() => CpuEngines.Draw(SimdWidth.Bits256, 2), ElementType.BFloat16);
 public sealed class CpuBits512BFloat16RowTests()
-    : RowTests(() => CpuEngines.Create(SimdWidth.Bits512, 1), ElementType.BFloat16);
+    : RowTests(() => CpuEngines.Draw(SimdWidth.Bits512, 1), ElementType.BFloat16);
 
 public sealed class CpuScalarBFloat16MatMulTests()
-    : MatMulTests(() => CpuEngines.Create(SimdWidth.Scalar, 2), ElementType.BFloat16);
+    : MatMulTests(() => CpuEngines.Draw(SimdWidth.Scalar, 2), ElementType.BFloat16);
 public sealed class CpuBits256BFloat16MatMulTests()
-    : MatMulTests(() => CpuEngines.Create(SimdWidth.Bits256, 1), ElementType.BFloat16);
+    : MatMulTests(() => CpuEngines.Draw(SimdWidth.Bits256, 1), ElementType.BFloat16);
 public sealed class CpuBits512BFloat16MatMulTests()
-    : MatMulTests(() => CpuEngines.Create(SimdWidth.Bits512, 2), ElementType.BFloat16);
+    : MatMulTests(() => CpuEngines.Draw(SimdWidth.Bits512, 2), ElementType.BFloat16);
 
 public sealed class CpuThreadCountTests()
-    : ThreadCountTests(() => CpuEngines.Create(SimdWidth.Auto, 1), () => CpuEngines.Create(SimdWidth.Auto, 2),
-        () => CpuEngines.Create(SimdWidth.Auto, 3));
+    : ThreadCountTests(() => CpuEngines.DrawOneOfThree(1), () => CpuEngines.DrawOneOfThree(2),
+        () => CpuEngines.DrawOneOfThree(3));
 
 public sealed class CpuBFloat16ThreadCountTests()
-    : ThreadCountTests(() => CpuEngines.Create(SimdWidth.Auto, 1), () => CpuEngines.Create(SimdWidth.Auto, 2),
-        () => CpuEngines.Create(SimdWidth.Auto, 3))
+    : ThreadCountTests(() => CpuEngines.DrawOneOfThree(1), () => CpuEngines.DrawOneOfThree(2),
+        () => CpuEngines.DrawOneOfThree(3))
 {
     protected override ElementType? Activations => ElementType.BFloat16;
 }

@@ -12,6 +12,7 @@ public sealed class CpuEngineTests
     [Fact]
     public void The_number_of_threads_changes_no_bit()
     {
+        TestScale.SkipUnlessDrawn(2);
         int seed = Seeds.NewRandom().Next();
         float[] Results(int threads)
         {

@@ -15,6 +15,8 @@ internal sealed class Workload : IDisposable
     private readonly Tensor _x, _y, _z, _weight, _squareWeight, _perRow, _perRowToo, _dweight, _norm;
     private readonly Tensor _first, _second, _ids, _table, _heads, _rotated, _angles, _positions, _product,
         _few, _start;
+    private readonly Tensor[] _gradients;
+    private readonly AdamWParameter[] _parameters;
 
     public Workload(IEngine engine, int rows, int columns, int seed)
     {
@@ -27,6 +29,7 @@ internal sealed class Workload : IDisposable
         (_heads, _rotated, _angles) = (Normal(1, rows, 3, 10), Normal(1, rows, 3, 10), Normal(8, 5));
         _start = Own(_x.Slice(0, 0, 5));
         engine.Fill(_second, 0.5f); // a mean of squares
+        (_gradients, _parameters) = ([_z], [new(_x, _z, _first, _second, 0.1f)]);
         (_ids, _positions) = (Integers(rows, 17), Integers(rows, 8));
     }
 
@@ -50,8 +53,8 @@ internal sealed class Workload : IDisposable
         e.Rotary(_heads, _angles, _angles, _positions, GradientTarget.Into(_rotated), inverse: false);
         e.SoftmaxCrossEntropy(_x, _ids, _perRow, _perRowToo);
         e.SoftmaxCrossEntropyBackward(_x, _ids, _perRowToo, _perRow, GradientTarget.Into(_z));
-        e.SumOfSquares(_z, _norm, accumulate: false);
-        e.AdamW(new AdamWArguments(_x, _z, _first, _second, 0.01f, 0.9f, 0.99f, 1e-8f, 0.1f, 3, 1));
+        e.SumOfSquares(_gradients, _norm);
+        e.AdamW(new AdamWArguments(_parameters, 0.01f, 0.9f, 0.99f, 1e-8f, 3, 1));
         e.Add(_x, _z, _y);
         e.Copy(_y, _product);
         if (e.CountNonFinite(_product) != 0)

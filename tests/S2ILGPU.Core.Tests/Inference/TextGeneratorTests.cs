@@ -42,4 +42,22 @@ public sealed class TextGeneratorTests : IDisposable
             Assert.Throws<ArgumentException>(() =>
             new TextGenerator(model, s_bytes, new KeyValueCacheOptions { Sequences = 2 })).Message);
     }
+
+    [Fact]
+    public void A_stop_string_ends_the_text_before_it()
+    {
+        using var model = TinyModels.Create(_engine,
+            TinyModels.Config(TinyModels.Dense, TinyModels.Sparse) with { VocabularySize = 257 }, Seeds.NewRandom());
+        using var generator = new TextGenerator(model, s_bytes);
+        var letters = s_greedy with
+        {
+            LogitBias = Enumerable.Range(0, 257).Where(token => token is < 'a' or > 'z')
+                .ToDictionary(token => token, _ => -100f),
+        };
+        string Generate(params string[] stop) => string.Concat(generator.Generate("x", 30, letters,
+            TestContext.Current.CancellationToken, stop));
+        string text = Generate(), stop = text[11..14];
+        Assert.Equal(30, text.Length);
+        Assert.Equal(text[..text.IndexOf(stop, StringComparison.Ordinal)], Generate("none of this", stop));
+    }
 }

@@ -10,9 +10,9 @@ using Xunit;
 
 namespace S2ILGPU.Core.Tests.Models;
 
-/// <summary>A model whose matrices are stored as bfloat16 computes what a model with the same rounded values in single
+/// <summary>A model whose matrices are stored in 16 bits computes what a model with the same rounded values in single
 /// precision computes.</summary>
-public sealed class ShortWeightTests : IDisposable
+public abstract class ShortWeightTests : IDisposable
 {
     private static readonly TransformerConfig Config =
         TinyModels.Config(TinyModels.Sparse, TinyModels.Dense) with { Dim = 40, HeadDim = 16, FeedForwardDim = 56 };
@@ -21,9 +21,9 @@ public sealed class ShortWeightTests : IDisposable
     private readonly CpuEngine _engine = new();
     private readonly TransformerModel _short, _wide;
 
-    public ShortWeightTests()
+    protected ShortWeightTests(ElementType type)
     {
-        _short = new TransformerModel(_engine, Config, matrixType: ElementType.BFloat16);
+        _short = new TransformerModel(_engine, Config, matrixType: type);
         _wide = new TransformerModel(_engine, Config, seed: null);
         foreach (var (from, to) in _short.StoredTensors.Zip(_wide.StoredTensors))
             _engine.Copy(from.Tensor, to.Tensor);
@@ -55,6 +55,7 @@ public sealed class ShortWeightTests : IDisposable
     [Theory]
     [InlineData(null)]
     [InlineData(ElementType.BFloat16)]
+    [InlineData(ElementType.Float16)]
     public void Decoding_has_the_same_bits(ElementType? cacheType)
     {
         var options = new KeyValueCacheOptions { ElementType = cacheType };
@@ -77,3 +78,9 @@ public sealed class ShortWeightTests : IDisposable
         Assert.Equal(Bytes(_wide), 2 * Bytes(_short));
     }
 }
+
+/// <inheritdoc/>
+public sealed class BFloat16WeightTests() : ShortWeightTests(ElementType.BFloat16);
+
+/// <inheritdoc/>
+public sealed class HalfWeightTests() : ShortWeightTests(ElementType.Float16);

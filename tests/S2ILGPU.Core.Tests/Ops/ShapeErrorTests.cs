@@ -44,6 +44,10 @@ public sealed class ShapeErrorTests : IDisposable
         Refused("Int32 with 2 elements", "Float64 [2]", () => _tape.Embedding(New(3, 2), New(2)));
         Refused("Int32 with 3 elements", "Int32 [2]", () => _tape.SoftmaxCrossEntropy(New(3, 4), Integers(2)));
         Refused("of rank 2", "[3]", () => _tape.SoftmaxCrossEntropy(New(3), Integers(3)));
+        Refused("[T, 5] for a weight [7, 5]", "[3, 4]", () =>
+            _tape.LinearCrossEntropy(New(3, 4), New(7, 5), Integers(3)));
+        Refused("Int32 with 3 elements", "Int32 [2]", () =>
+            _tape.LinearCrossEntropy(New(3, 4), New(7, 4), Integers(2)));
     }
 
     [Fact]
@@ -52,7 +56,7 @@ public sealed class ShapeErrorTests : IDisposable
         using var table = new RotaryTable(_engine, 4, 8, 100);
         Refused("[1, 2, 8, 8]", "[1, 2, 7, 8]", () => _tape.SplitHeads(New(1, 2, 7, 8), 4, 2));
         Refused("of rank 4", "[2, 7, 8]", () => _tape.SplitHeads(New(2, 7, 8), 4, 2));
-        Refused("[B, N, G, 8]", "[1, 2, 3, 16]", () => _tape.RotaryInPlace(New(1, 2, 3, 16), 1, table, Integers(1, 2)));
+        Refused("D of 8 or more", "[1, 2, 3, 4]", () => _tape.RotaryInPlace(New(1, 2, 3, 4), 1, table, Integers(1, 2)));
         Refused("0 to 3", "4", () => _tape.RotaryInPlace(New(1, 2, 3, 8), 4, table, Integers(1, 2)));
         Refused("Int32 with 2 elements", "Int32 [1, 3]", () =>
             _tape.RotaryInPlace(New(1, 2, 3, 8), 1, table, Integers(1, 3)));

@@ -21,7 +21,8 @@ internal sealed class RandomPatterns
     {
         int keyValueHeads = 1 + Below(4);
         _heads = (keyValueHeads * (1 + Below(3)), keyValueHeads, 16 << Below(4), Below(3) > 0);
-        AttentionPattern[] simple = _heads.Causal ? [Dense(), Window(), LocalStride(), Custom(), TwoRange()]
+        AttentionPattern[] simple = _heads.Causal
+            ? [Dense(), Window(), LocalStride(), Custom(), TwoRange(), ColumnSlash()]
             : [Dense(), Window(), LocalStride(), Custom()];
         foreach (var pattern in simple)
             yield return pattern;
@@ -56,6 +57,14 @@ internal sealed class RandomPatterns
 
     private SlidingWindowPattern Window() =>
         new(_heads.Query, _heads.KeyValue, 1 + Below(8), Below(4), _heads.Block, _heads.Causal);
+
+    private ColumnSlashPattern ColumnSlash()
+    {
+        int heads = Below(2) == 0 ? _heads.Query : _heads.KeyValue;
+        int[][] Lists() => [.. Enumerable.Range(0, heads).Select(_ =>
+            Enumerable.Range(0, MaxBlocks).Where(_ => Below(5) == 0).ToArray())];
+        return new ColumnSlashPattern(Lists(), Lists(), _heads.Query, _heads.KeyValue, _heads.Block);
+    }
 
     private TwoRangePattern TwoRange()
     {

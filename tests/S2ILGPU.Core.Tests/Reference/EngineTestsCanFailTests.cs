@@ -31,6 +31,8 @@ public sealed class EngineTestsCanFailTests
         [nameof(IEngine.GeluBackward)] = create => new Elementwise(create).Gelu_gradient(false),
         [nameof(IEngine.SwiGlu)] = create => new Elementwise(create).SwiGlu_of_halves_of_one_product(),
         [nameof(IEngine.SwiGluBackward)] = create => new Elementwise(create).SwiGlu_gradient(true, true),
+        [nameof(IEngine.Gegelu)] = create => new Elementwise(create).Gegelu_of_halves_of_one_product(),
+        [nameof(IEngine.GegeluBackward)] = create => new Elementwise(create).Gegelu_gradient(true, true),
         [nameof(IEngine.RmsNorm)] = create => new Rows(create).Rms_norm(1, 1e-5f),
         [nameof(IEngine.RmsNormBackward)] = create => new Rows(create).Rms_norm_gradient(false, true),
         [nameof(IEngine.Rotary)] = create => new Rows(create).Rotary(false, true),
@@ -44,7 +46,7 @@ public sealed class EngineTestsCanFailTests
         [nameof(IEngine.AttentionBackward)] = create => new Backward(create).Memory_orders(MemoryOrder.HeadMajor),
         [nameof(IEngine.MergePartitions)] = create => new Merging(create).Random_parts(3),
         [nameof(IEngine.MergePartitionBackward)] = create => new Merging(create).Gradients_of_parts(false),
-        [nameof(IEngine.SumOfSquares)] = create => new Optimizer(create).Sum_of_squares(false),
+        [nameof(IEngine.SumOfSquares)] = create => new Optimizer(create).Sum_of_squares(),
         [nameof(IEngine.AdamW)] = create => new Optimizer(create).AdamW(2, 0, 1),
         ["decode"] = create => new Decoding(create).One_query_of_every_sequence("L2 s3"),
         ["merge vector"] = create => new Merging(create).The_reference_vector_whole_and_merged(),
@@ -99,7 +101,7 @@ public sealed class EngineTestsCanFailTests
     {
         static void Test(Func<IEngine> create) => new Optimizer(create).AdamW_writes_a_shadow_of_the_parameter();
         Test(() => new ReferenceEngine());
-        Assert.ThrowsAny<Exception>(() => Test(() => new BrokenEngine(nameof(AdamWArguments.Shadow),
+        Assert.ThrowsAny<Exception>(() => Test(() => new BrokenEngine(nameof(AdamWParameter.Shadow),
             shadow => ReferenceEngine.SetValues(shadow, new double[shadow.Count]))));
     }
 

@@ -25,6 +25,11 @@ public sealed class ReferenceGradientTests : IDisposable
         _engine.SwiGluBackward(x[0], x[1], dy, dx[0], dx[1]));
 
     [Fact]
+    public void Gegelu() => Check("gegelu", [new(5, 7), new(5, 7)], new(5, 7),
+        (x, y) => _engine.Gegelu(x[0], x[1], 0.9f, y), (x, y, dy, dx) =>
+        _engine.GegeluBackward(x[0], x[1], 0.9f, dy, dx[0], dx[1]));
+
+    [Fact]
     public void Rms_norm()
     {
         var inverseRms = New(new Shape(5));

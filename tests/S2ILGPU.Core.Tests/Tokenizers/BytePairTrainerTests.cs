@@ -2,6 +2,7 @@ using System.Text;
 using S2ILGPU.Core.Tests.Corpora;
 using S2ILGPU.Corpora;
 using S2ILGPU.Tokenizers;
+using S2ILGPU.Tokenizers.Pipeline;
 using Xunit;
 
 namespace S2ILGPU.Core.Tests.Tokenizers;
@@ -40,7 +41,7 @@ public sealed class BytePairTrainerTests
     {
         for (int trial = 0; trial < 12; trial++)
         {
-            int seed = Random.Shared.Next();
+            int seed = trial == 0 ? 161595828 : Random.Shared.Next(); // has a piece of more than 64 bytes
             var random = new Random(seed);
             int letters = 2 + random.Next(4);
             string text =
@@ -119,8 +120,9 @@ public sealed class BytePairTrainerTests
         var pieces = new List<List<int>>();
         for (int start = 0; start < text.Length;)
         {
-            int end = PieceScanner.NextEnd(text, start);
-            pieces.Add([.. text[start..end].Select(b => (int)b)]);
+            Assert.True(SplitPattern.Gpt2.TryFind(text, start, out _, out int end));
+            for (; start < end; start += 64) // the trainer counts longer pieces in parts
+                pieces.Add([.. text[start..Math.Min(end, start + 64)].Select(b => (int)b)]);
             start = end;
         }
         var texts = Enumerable.Range(0, 256).Select(b => ((char)b).ToString()).ToList();

@@ -7,6 +7,7 @@ using S2ILGPU.Corpora;
 using S2ILGPU.Storage;
 using S2ILGPU.TestSupport;
 using S2ILGPU.Tokenizers;
+using S2ILGPU.Tokenizers.Pipeline;
 using Xunit;
 using JsonValue = System.Text.Json.Nodes.JsonValue;
 
@@ -96,8 +97,12 @@ public sealed class TokenizerJsonTests : IDisposable
         {
             ["type"] = "Sequence",
             ["pretokenizers"] = new JsonArray(
-                new JsonObject { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = PieceScanner.Pattern },
-                ["behavior"] = "Isolated" },
+                new JsonObject
+                {
+                    ["type"] = "Split",
+                    ["pattern"] = new JsonObject { ["Regex"] = SplitPattern.Gpt2.Text },
+                    ["behavior"] = "Isolated",
+                },
                 JsonNode.Parse(
                     """{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}""")),
         };
@@ -124,34 +129,44 @@ public sealed class TokenizerJsonTests : IDisposable
     }
 
     [Theory]
-    [InlineData("normalizer", """{"type":"NFC"}""", "normalizer {\"type\":\"NFC\"} is not supported")]
-    [InlineData("pre_tokenizer", "null", "pre_tokenizer is missing")]
+    [InlineData("normalizer", """{"type":"Lowercase"}""",
+        "normalizer {\"type\":\"Lowercase\"} is not supported, only Sequence, NFC, Prepend and Replace")]
+    [InlineData("normalizer", """{"type":"Replace","pattern":{"String":""},"content":"x"}""",
+        "normalizer.pattern.String must be a text that is not empty")]
+    [InlineData("pre_tokenizer", "null", "decoder {\"type\":\"ByteLevel\"")]
     [InlineData("pre_tokenizer", """{"type":"Whitespace"}""",
-        "pre_tokenizer {\"type\":\"Whitespace\"} is not supported")]
-    [InlineData("pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":true}""", "add_prefix_space must be false")]
-    [InlineData("pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}""",
-        "exactly one step must split")]
-    [InlineData("pre_tokenizer", """{"type":"Sequence","pretokenizers":[]}""", "is not supported")]
-    [InlineData("pre_tokenizer",
-        """{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"(?i:'s|'t)|\\p{N}{1,3}"}},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}""",
-        "pattern (?i:'s|'t)|\\p{N}{1,3} is not supported, only splitting by GPT-2's 's|'t|")]
-    [InlineData("decoder", """{"type":"Metaspace"}""", "decoder {\"type\":\"Metaspace\"} is not supported")]
-    [InlineData("post_processor", """{"type":"TemplateProcessing"}""",
-        "post_processor {\"type\":\"TemplateProcessing\"} is not supported")]
-    [InlineData("model.type", "\"WordPiece\"", "model.type must be \"BPE\", got \"WordPiece\"")]
-    [InlineData("model.byte_fallback", "true", "model.byte_fallback must be false, got true")]
+        "pre_tokenizer {\"type\":\"Whitespace\"} is not supported, only Sequence, ByteLevel, Split")]
+    [InlineData("pre_tokenizer", """{"type":"Sequence","pretokenizers":[{"type":"ByteLevel"},{"type":"Digits"}]}""",
+        "pre_tokenizer.pretokenizers[1] comes after a ByteLevel, which must be the last")]
+    [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"Regex":"(?<=a)b"},"behavior":"Isolated"}""",
+        "pre_tokenizer.pattern.Regex (?<=a)b is not supported: only groups")]
+    [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"Regex":"b"},"behavior":"Kept"}""",
+        "pre_tokenizer.behavior must be \"Isolated\" or \"Removed\"")]
+    [InlineData("decoder", """{"type":"Metaspace"}""",
+        "decoder {\"type\":\"Metaspace\"} does not fit the pre_tokenizer")]
+    [InlineData("post_processor", """{"type":"BertProcessing"}""",
+        "post_processor {\"type\":\"BertProcessing\"} is not supported, only Sequence, ByteLevel")]
+    [InlineData("post_processor", """{"type":"TemplateProcessing","single":[{"Sequence":{"id":"B"}}]}""",
+        "post_processor.single[0] must be a SpecialToken, or once the Sequence A")]
+    [InlineData("post_processor",
+        """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"a"}},{"Sequence":{"id":"A"}}],"special_tokens":{"a":{"ids":[260]}}}""",
+        "post_processor adds the id 260, the last token is 259")]
+    [InlineData("model.type", "\"WordPiece\"",
+        "model.type WordPiece is a kind of tokenizer that is not supported, only BPE")]
+    [InlineData("model.type", "\"Unigram\"", "model.type Unigram is a kind of tokenizer that is not supported")]
+    [InlineData("model.unk_token", "\"<unk>\"",
+        "model.unk_token must be a token of model.vocab, got \"\\u003Cunk\\u003E\"")]
     [InlineData("model.ignore_merges", "1", "ignore_merges must be true or false, got 1")]
     [InlineData("model.dropout", "0.1", "model.dropout must be null or 0, got 0.1")]
     [InlineData("model.end_of_word_suffix", "\"</w>\"",
         "model.end_of_word_suffix must be null or empty, got \"\\u003C/w\\u003E\"")]
     [InlineData("model", "[]", "model must be an object, got []")]
     [InlineData("model.vocab", "7", "model.vocab must be an object, got 7")]
-    [InlineData("model.vocab.he", "-1", "model.vocab.he must be a non-negative integer, got -1")]
-    [InlineData("model.vocab.he", "1.5", "model.vocab.he must be a non-negative integer, got 1.5")]
-    [InlineData("model.vocab.he", "2000000000", "the token 'he' has the id 2000000000, but there are only 260 tokens")]
+    [InlineData("model.vocab.he", "-1", "model.vocab.he must be an integer from 0 to 2097151, got -1")]
+    [InlineData("model.vocab.he", "1.5", "model.vocab.he must be an integer from 0 to 2097151, got 1.5")]
+    [InlineData("model.vocab.he", "2000000000", "model.vocab.he must be an integer from 0 to 2097151, got 2000000000")]
+    [InlineData("model.vocab.he", "2000000", "the token 'he' has the id 2000000, but there are only 260 tokens")]
     [InlineData("model.vocab.he", "3", "two tokens have the id 3")]
-    [InlineData("model.vocab.数", "260",
-        "model.vocab: token '数' holds a character that is not in the byte-level alphabet")]
     [InlineData("model.merges", "{}", "model.merges must be an array, got {}")]
     [InlineData("model.merges", """["Ġ"]""", "model.merges[0] must be \"left right\"")]
     [InlineData("model.merges", """["h e x"]""", "model.merges[0] must be \"left right\"")]
@@ -168,8 +183,8 @@ public sealed class TokenizerJsonTests : IDisposable
         "added_tokens[0].content must be a text that is not empty")]
     [InlineData("added_tokens", """[{"id":5,"content":"<|endoftext|>"}]""",
         "added_tokens[0] '<|endoftext|>' has the id 5, but 259 in model.vocab")]
-    [InlineData("added_tokens", """[{"id":259,"content":"<|endoftext|>","lstrip":true}]""",
-        "'<|endoftext|>': lstrip true is not supported")]
+    [InlineData("added_tokens", """[{"id":259,"content":"<|endoftext|>","lstrip":1}]""",
+        "added_tokens[0].lstrip must be true or false, got 1")]
     [InlineData("added_tokens", """[{"id":259,"content":"<|endoftext|>"},{"id":259,"content":"<|endoftext|>"}]""",
         "added_tokens[1] '<|endoftext|>' stands twice")]
     public void Says_what_is_not_supported_and_where(string where, string value, string expected)
@@ -195,7 +210,7 @@ public sealed class TokenizerJsonTests : IDisposable
     [InlineData("", "not valid JSON")]
     [InlineData("[]", "the document must be an object, got []")]
     [InlineData("{\"model\":{\"a\":1,\"a\":2}}", "not valid JSON")]
-    [InlineData("{\"pre_tokenizer\":{\"type\":\"\\ud800\"}}", "a string holds an escape that is no character")]
+    [InlineData("{\"model\":{\"type\":\"\\ud800\"}}", "a string holds an escape that is no character")]
     public void Says_that_it_is_not_json(string text, string expected) => AssertBad(text, expected);
 
     [Fact]
@@ -220,9 +235,13 @@ public sealed class TokenizerJsonTests : IDisposable
         {
             var tokenizer = new BytePairTokenizer(vocabulary);
             byte[] text = Encoding.UTF8.GetBytes("the he <|endoftext|> é");
-            Assert.Equal(text, tokenizer.DecodeBytes(tokenizer.EncodeBytes(text, allowSpecial: true)));
+            byte[] decoded = tokenizer.DecodeBytes(tokenizer.EncodeBytes(text, allowSpecial: true));
+            // A damaged name of add_prefix_space leaves its default, and lstrip and rstrip take spaces away.
+            Assert.EndsWith(WithoutSpaces(text), WithoutSpaces(decoded));
         }
     }
+
+    private static string WithoutSpaces(byte[] text) => Encoding.Latin1.GetString(text).Replace(" ", "");
 
     private void AssertBad(string json, string expected)
     {

@@ -1,10 +1,12 @@
 using System.Text;
 using S2ILGPU.Core.Tests.Corpora;
 using S2ILGPU.Core.Tests.Tokenizers;
+using S2ILGPU.Collectives;
 using S2ILGPU.Corpora;
 using S2ILGPU.Cpu;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Threads;
+using S2ILGPU.Distributed;
 using S2ILGPU.Models;
 using S2ILGPU.Tokenizers;
 using S2ILGPU.Training;
@@ -32,7 +34,9 @@ internal sealed class TinyTraining : IDisposable
         LearningRate = 1e-2f, ValidationInterval = 5, ValidationSequences = 2 };
 
     public TinyTraining(TrainingOptions options, int threads = 0, ulong seed = 1, TransformerConfig? config = null,
-        string text = "The quick brown fox jumps over the lazy dog, again and again.\n", int repeats = 400)
+        string text = "The quick brown fox jumps over the lazy dog, again and again.\n", int repeats = 400,
+        CpuEngine? engine = null, ICollective? ranks = null, int bucketElements = 1000,
+        RankGroups? groups = null)
     {
         var builder = new StringBuilder();
         for (int i = 0; i < repeats; i++)
@@ -43,9 +47,11 @@ internal sealed class TinyTraining : IDisposable
         File.Delete(path);
         Tokenizer = BytePairTrainer.Train(training, 300);
         Data = TokenDataset.Create(Tokenizer, training);
-        Engine = new CpuEngine(new CpuOptions { Threads = threads });
-        var model = new TransformerModel(Engine, config ?? Config, seed, activationType: options.ActivationType);
-        Trainer = new Trainer(model, Data, TokenDataset.Create(Tokenizer, validation), options);
+        Engine = engine ?? new CpuEngine(new CpuOptions { Threads = threads });
+        var model = new TransformerModel(Engine, config ?? Config, seed, activationType: options.ActivationType,
+            tensorRanks: groups?.TensorGroup);
+        Trainer = new Trainer(model, Data, TokenDataset.Create(Tokenizer, validation), options, ranks,
+            groups?.ContextGroup is { } context ? new ContextParallel(context, model) : null, bucketElements);
     }
 
     public CpuEngine Engine { get; }

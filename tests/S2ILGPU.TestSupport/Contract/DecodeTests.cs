@@ -7,12 +7,16 @@ namespace S2ILGPU.TestSupport;
 
 /// <summary>Few queries against a paged cache that has pages for the kept blocks only.</summary>
 /// <param name="create">Creates the engine.</param>
-/// <param name="cacheType">Element type of the cache; null for the engine's own.</param>
+/// <param name="cacheType">Element type of the cache; null for the engine's own. Pages of Int8 are written by the
+/// engine from rows of its own type, and what the reference reads was rounded alike.</param>
 /// <param name="queryType">Element type of queries and outputs; null for the engine's own.</param>
 public abstract class DecodeTests(Func<IEngine> create, ElementType? cacheType = null, ElementType? queryType = null)
     : EngineTest(create)
 {
     private ElementType CacheType => cacheType ?? Tested.FloatType;
+
+    // Of keys and values outside pages.
+    private ElementType RowType => CacheType == ElementType.Int8 ? Tested.FloatType : CacheType;
 
     private ElementType QueryType => queryType ?? Tested.FloatType;
 
@@ -80,8 +84,8 @@ public abstract class DecodeTests(Func<IEngine> create, ElementType? cacheType =
         const int heads = 2, headDim = 32, keys = 3000;
         var layout = BlockLayout.Create(PatternCatalog.Create("dense", heads, 1, 64), keys, 1);
         var query = Constant("query", new Shape(1, 1, heads, headDim), 0.5, QueryType);
-        var (key, value) = (Normal("key", new Shape(1, keys, 1, headDim), type: CacheType),
-            Normal("value", new Shape(1, keys, 1, headDim), type: CacheType));
+        var (key, value) = (Normal("key", new Shape(1, keys, 1, headDim), type: RowType),
+            Normal("value", new Shape(1, keys, 1, headDim), type: RowType));
         var values = key.Values;
         for (int j = 0; j < keys; j++)
             if (areAll || j is < 1100 or > 2900)
@@ -100,8 +104,8 @@ public abstract class DecodeTests(Func<IEngine> create, ElementType? cacheType =
         const int heads = 4, keyValueHeads = 2, headDim = 64, keys = 500;
         var layout = BlockLayout.Create(PatternCatalog.Create("L2 s3", heads, keyValueHeads, 16), keys, 1);
         var query = Normal("query", new Shape(2, 1, heads, headDim), type: QueryType);
-        var (key, value) = (Normal("key", new Shape(2, keys, keyValueHeads, headDim), type: CacheType),
-            Normal("value", new Shape(2, keys, keyValueHeads, headDim), type: CacheType));
+        var (key, value) = (Normal("key", new Shape(2, keys, keyValueHeads, headDim), type: RowType),
+            Normal("value", new Shape(2, keys, keyValueHeads, headDim), type: RowType));
         var (output, logSumExp) = (Output("output", query.Shape, QueryType),
             Output("log-sum-exp", new Shape(2, heads, 1)));
         Check("decode of plain tensors", Tolerance.Forward(QueryType), e =>
@@ -120,21 +124,42 @@ public abstract class DecodeTests(Func<IEngine> create, ElementType? cacheType =
         var shared = LayoutOf(keyCounts.Max(), null);
         var table = PagedCache.Table(Random, keyValueHeads, keyCounts, blockTokens, (s, head, block) =>
             IsRead(layouts[s], head, block), out int pageCount);
-        var query = Normal("query", new Shape(queryCounts.Length, queryCounts.Max(), queryHeads, headDim),
-            type: QueryType);
-        var (key, value) = (Pages("key pages"), Pages("value pages"));
+        // Queries padded, or packed as a step over any mix of sequences has them.
+        bool isPacked = Random.Next(2) == 0;
+        int batch = isPacked ? 1 : queryCounts.Length, rows = isPacked ? queryCounts.Sum() : queryCounts.Max();
+        var sequences = isPacked ? PagedCache.PackedQueries(queryCounts, keyCounts)
+            : SequenceBatch.Padded(queryCounts, keyCounts);
+        var query = Normal("query", new Shape(batch, rows, queryHeads, headDim), type: QueryType);
+        bool isInt8 = CacheType == ElementType.Int8;
+        var (key, value) = isInt8 ? (Rows("keys"), Rows("values")) : (Pages("key pages"), Pages("value pages"));
         string damage = Damage(damages, query, key, value);
         double unwritten = damages > 0 ? -77 : double.NaN;
         var output = Constant("output", query.Shape, unwritten, QueryType);
-        var logSumExp = Constant("log-sum-exp", new Shape(queryCounts.Length, queryHeads, queryCounts.Max()),
-            unwritten);
+        var logSumExp = Constant("log-sum-exp", new Shape(batch, queryHeads, rows), unwritten);
         string what = $"decode '{pattern}' H{queryHeads}/{keyValueHeads} D{headDim} block {blockTokens}, "
-            + $"queries [{string.Join(' ', queryCounts)}], keys [{string.Join(' ', keyCounts)}]{damage}";
+            + $"{(isPacked ? "packed " : "")}queries [{string.Join(' ', queryCounts)}], "
+            + $"keys [{string.Join(' ', keyCounts)}]{damage}";
         Check(what, Tolerance.Forward(QueryType) with { NaNMatches = damages > 0 }, e =>
+        {
+            using var keys = isInt8 ? Written(e.Engine, e[key]) : e[key].Share();
+            using var values = isInt8 ? Written(e.Engine, e[value]) : e[value].Share();
             e.Engine.AttentionForward(new AttentionForwardArguments(
-            e[query], e[key], e[value], e[output], e[logSumExp], shared, SequenceBatch.Padded(queryCounts, keyCounts),
-            1 / MathF.Sqrt(headDim), table, isLayoutShared ? null : layouts)));
+                e[query], keys, values, e[output], e[logSumExp], shared, sequences,
+                1 / MathF.Sqrt(headDim), table, isLayoutShared ? null : layouts));
+        });
         Release();
+
+        TestTensor Rows(string name) =>
+            Normal(name, new Shape(keyCounts.Length, keyCounts.Max(), keyValueHeads, headDim), type: RowType);
+
+        // New memory is NaN: pages without an owner, and what lies past the last key.
+        Tensor Written(IEngine engine, Tensor rows)
+        {
+            var pages = engine.Allocate(PageTable.PagesShape(pageCount, blockTokens, headDim, ElementType.Int8),
+                ElementType.Int8);
+            engine.WritePages(rows, pages, table, SequenceBatch.Padded(keyCounts, keyCounts));
+            return pages;
+        }
 
         // NaN in pages without an owner and past the last key.
         TestTensor Pages(string name)

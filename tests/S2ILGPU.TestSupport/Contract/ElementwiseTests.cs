@@ -61,6 +61,49 @@ public abstract class ElementwiseTests(Func<IEngine> create, ElementType? activa
     }
 
     [Fact]
+    public void Gegelu_of_halves_of_one_product() => SweepMatrices((rows, columns) =>
+    {
+        var product = Normal("gate and up", new Shape(rows, 2 * columns));
+        var (gate, up) = (View(product, t => t.Slice(1, 0, columns)), View(product, t => t.Slice(1, columns, columns)));
+        var y = StridedRows("y", rows, columns, 3, 2, isWritten: true);
+        foreach (float limit in (float[])[0.7f, 20])
+            Check($"gegelu halves {rows}x{columns}", Forward.Relative,
+                e => e.Engine.Gegelu(e[gate], e[up], limit, e[y]));
+    });
+
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    public void Gegelu_gradient(bool accumulateGate, bool accumulateUp) => SweepMatrices((rows, columns) =>
+    {
+        var product = Normal("gate and up", new Shape(rows, 2 * columns));
+        var gradients = Normal("dgate and dup", new Shape(rows, 2 * columns));
+        var (gate, up) = (View(product, t => t.Slice(1, 0, columns)), View(product, t => t.Slice(1, columns, columns)));
+        var (dgate, dup) = (View(gradients, t => t.Slice(1, 0, columns)),
+            View(gradients, t => t.Slice(1, columns, columns)));
+        var dy = StridedRows("dy", rows, columns, 1, 4, isWritten: false);
+        Check($"gegelu gradient {rows}x{columns}", Backward.Relative,
+            e => e.Engine.GegeluBackward(e[gate], e[up], 0.7f, e[dy], e.Target(dgate, accumulateGate),
+            e.Target(dup, accumulateUp)));
+        var alone = Normal("dup alone", new Shape(rows, columns));
+        Check($"gegelu up gradient alone {rows}x{columns}", Backward.Relative,
+            e => e.Engine.GegeluBackward(e[gate], e[up], 0.7f, e[dy], GradientTarget.None,
+            e.Target(alone, accumulateUp)));
+    });
+
+    [Fact]
+    public void Gegelu_hides_no_damage()
+    {
+        float[] damaged = [float.NaN, float.PositiveInfinity, float.NegativeInfinity, 1];
+        var shape = new Shape(2, 8);
+        var gate = With("gate", shape, [.. Enumerable.Range(0, 16).Select(n => n < 8 ? damaged[n % 4] : 1)]);
+        var up = With("up", shape, [.. Enumerable.Range(0, 16).Select(n => n < 8 ? 1 : damaged[n % 4])]);
+        var y = Output("y", shape);
+        Check("gegelu of damaged numbers", Forward with { NaNMatches = true },
+            e => e.Engine.Gegelu(e[gate], e[up], 3, e[y]));
+    }
+
+    [Fact]
     public void SwiGlu_of_separate_tensors() => SweepMatrices((rows, columns) =>
     {
         var shape = new Shape(rows, columns);

@@ -73,21 +73,23 @@ public abstract class MatMulTests(Func<IEngine> create, ElementType? activations
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Short_weights_give_the_bits_of_their_widened_values(bool accumulate)
+    [InlineData(ElementType.BFloat16, false)]
+    [InlineData(ElementType.BFloat16, true)]
+    [InlineData(ElementType.Float16, false)]
+    [InlineData(ElementType.Float16, true)]
+    public void Short_weights_give_the_bits_of_their_widened_values(ElementType type, bool accumulate)
     {
         foreach (var (m, n, k) in ((int, int, int)[])[(1, 1, 1), (1, 70, 67), (3, 40, 130), (4, 9, 64), (7, 33, 20),
             (9, 5, 40), (20, 8, 131), (20, 33, 70), (150, 70, 33), (0, 4, 5), (4, 3, 0)])
         {
             var (a, bits) = (Normal("A", new Shape(m, k)),
-                Normal("B", new Shape(n, k + 3), 1 / Math.Sqrt(Math.Max(1, k)), ElementType.BFloat16));
+                Normal("B", new Shape(n, k + 3), 1 / Math.Sqrt(Math.Max(1, k)), type));
             var (wide, c, same) = (Normal("widened B", new Shape(n, k), type: FloatType), Normal("C", new Shape(m, n)),
                 Normal("C of the widened B", new Shape(m, n)));
             var b = View(bits, t => t.Slice(1, 2, k));
-            wide.Values = [.. b.Values.Select(x => ElementRounding.Round(x, ElementType.BFloat16))];
+            wide.Values = [.. b.Values.Select(x => ElementRounding.Round(x, type))];
             same.Values = c.Values;
-            Check($"{m}x{n}x{k} B^T of BFloat16", Forward, e =>
+            Check($"{m}x{n}x{k} B^T of {type}", Forward, e =>
             {
                 e.Engine.MatMul(new MatMulArguments(e[a], e[b], e[c], TransposeB: true, Accumulate: accumulate));
                 e.Engine.MatMul(new MatMulArguments(e[a], e[wide], e[same], TransposeB: true, Accumulate: accumulate));

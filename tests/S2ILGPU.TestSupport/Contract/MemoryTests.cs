@@ -158,10 +158,13 @@ public abstract class MemoryTests(Func<IEngine> create, params ElementType[] six
                 int[] lengths = [5, blockTokens + 2, 3 * blockTokens, 2 * blockTokens + 1];
                 var table = PagedCache.Table(Random, heads, lengths, blockTokens, (s, head, block) =>
                     (s, head, block) != (3, 1, 1), out int pageCount);
-                var source = Normal("source", new Shape(lengths.Length, queries, heads, headDim));
-                var pages = Normal("pages", new Shape(pageCount, blockTokens, headDim), type: type);
+                bool isPacked = Random.Next(2) == 0;
                 int[] counts = [5, 4, 5, 2];
-                var sequences = SequenceBatch.Padded(counts, lengths);
+                var source = Normal("source", isPacked ? new Shape(1, counts.Sum(), heads, headDim)
+                    : new Shape(lengths.Length, queries, heads, headDim));
+                var pages = Normal("pages", new Shape(pageCount, blockTokens, headDim), type: type);
+                var sequences = isPacked ? PagedCache.PackedQueries(counts, lengths)
+                    : SequenceBatch.Padded(counts, lengths);
                 Check($"write pages of {blockTokens} {type}", Tolerance.Exact, e =>
                     e.Engine.WritePages(e[source], e[pages], table, sequences));
                 Release();

@@ -9,19 +9,28 @@ public abstract class OptimizerTests(Func<IEngine> create) : EngineTest(create)
 {
     private static readonly int[] s_lengths = [1, 2, 7, 8, 15, 16, 17, 31, 33, 100, 1025, 20011];
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Sum_of_squares(bool accumulate)
+    [Fact]
+    public void Sum_of_squares()
     {
         foreach (int count in (int[])[0, .. s_lengths])
         {
-            var x = Normal("x", new Shape(count));
-            var result = accumulate ? With("result", new Shape(1), [3.5]) : Output("result", new Shape(1));
+            var (x, result) = (Normal("x", new Shape(count)), Output("result", new Shape(1)));
             Check($"sum of squares {count}", new Tolerance(1e-6, true), e =>
-                e.Engine.SumOfSquares(e[x], e[result], accumulate));
+                e.Engine.SumOfSquares([e[x]], e[result]));
             Release();
         }
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    [InlineData(37)]
+    public void Sum_of_squares_of_many_tensors(int count)
+    {
+        TestTensor[] tensors = [.. Enumerable.Range(0, count).Select(n => Normal($"x{n}", new Shape(RandomLength(n))))];
+        var result = Output("result", new Shape(1));
+        Check($"sum of squares of {count} tensors", new Tolerance(1e-6, true), e =>
+            e.Engine.SumOfSquares([.. tensors.Select(x => e[x])], e[result]));
     }
 
     [Fact]
@@ -33,7 +42,7 @@ public abstract class OptimizerTests(Func<IEngine> create) : EngineTest(create)
         values[0] = 1e2;
         var (x, result) = (With("x", new Shape(values.Length), values), Output("result", new Shape(1)));
         Check("sum of squares of different sizes", new Tolerance(1e-6, true), e =>
-            e.Engine.SumOfSquares(e[x], e[result], false));
+            e.Engine.SumOfSquares([e[x]], e[result]));
     }
 
     [Theory]
@@ -51,8 +60,8 @@ public abstract class OptimizerTests(Func<IEngine> create) : EngineTest(create)
             var second = With("second moment", shape,
                 [.. Random.Normal(count, step == 1 ? 0 : 1).Select(x => x * x + (step == 1 ? 0 : 1e-3))]);
             Check($"AdamW step {step}, {count}", Forward, e =>
-                e.Engine.AdamW(new AdamWArguments(e[parameter], e[gradient], e[first], e[second],
-                LearningRate: 0.02f, Beta1: 0.9f, Beta2: 0.95f, Epsilon: 1e-8f, weightDecay, step, gradientScale)));
+                e.Engine.AdamW(new AdamWArguments([new(e[parameter], e[gradient], e[first], e[second], weightDecay)],
+                LearningRate: 0.02f, Beta1: 0.9f, Beta2: 0.95f, Epsilon: 1e-8f, step, gradientScale)));
             Release();
         }
     }
@@ -69,9 +78,9 @@ public abstract class OptimizerTests(Func<IEngine> create) : EngineTest(create)
             shadow.Tolerance = Tolerance.Forward(ElementType.BFloat16);
             Check($"AdamW with a shadow, {count}", Forward, e =>
             {
-                e.Engine.AdamW(new AdamWArguments(e[parameter], e[gradient], e[first], e[second], LearningRate: 0.02f,
-                    Beta1: 0.9f, Beta2: 0.95f, Epsilon: 1e-8f, WeightDecay: 0.1f, Step: 5, GradientScale: 1,
-                    e[shadow]));
+                e.Engine.AdamW(new AdamWArguments([new(e[parameter], e[gradient], e[first], e[second],
+                    WeightDecay: 0.1f, e[shadow])], LearningRate: 0.02f, Beta1: 0.9f, Beta2: 0.95f, Epsilon: 1e-8f,
+                    Step: 5, GradientScale: 1));
                 var (values, rounded) = (new float[count], new float[count]);
                 e.Engine.Download(e[parameter], values);
                 e.Engine.Download(e[shadow], rounded);
@@ -90,7 +99,30 @@ public abstract class OptimizerTests(Func<IEngine> create) : EngineTest(create)
         var (parameter, gradient) = (Normal("parameter", shape), Constant("gradient", shape, 0));
         var (first, second) = (Constant("first moment", shape, 0), Constant("second moment", shape, 0));
         Check("AdamW with gradient 0", Forward, e =>
-            e.Engine.AdamW(new AdamWArguments(e[parameter], e[gradient], e[first], e[second],
-            0.1f, 0.9f, 0.999f, 1e-8f, WeightDecay: 0, Step: 3, GradientScale: 1)));
+            e.Engine.AdamW(new AdamWArguments([new(e[parameter], e[gradient], e[first], e[second], WeightDecay: 0)],
+            0.1f, 0.9f, 0.999f, 1e-8f, Step: 3, GradientScale: 1)));
     }
+
+    [Fact]
+    public void AdamW_of_many_parameters()
+    {
+        const int Count = 37; // more than a launch takes
+        var updates = Enumerable.Range(0, Count).Select(n =>
+        {
+            var shape = new Shape(RandomLength(n));
+            var shadow = n % 3 == 0 ? null : Output($"shadow {n}", shape, ElementType.BFloat16);
+            if (shadow is not null)
+                shadow.Tolerance = Tolerance.Forward(ElementType.BFloat16);
+            return (Parameter: Normal($"parameter {n}", shape), Gradient: Normal($"gradient {n}", shape),
+                First: Normal($"first moment {n}", shape), Second: Constant($"second moment {n}", shape, 0.5),
+                Decay: n * 0.01f, Shadow: shadow);
+        }).ToArray();
+        Check($"AdamW on {Count} parameters", Forward, e =>
+            e.Engine.AdamW(new AdamWArguments([.. updates.Select(u => new AdamWParameter(e[u.Parameter], e[u.Gradient],
+            e[u.First], e[u.Second], u.Decay, u.Shadow is null ? null : e[u.Shadow]))], LearningRate: 0.02f,
+            Beta1: 0.9f, Beta2: 0.95f, Epsilon: 1e-8f, Step: 4, GradientScale: 0.5f)));
+    }
+
+    // Short ones, an empty one, and one that takes several groups of threads.
+    private int RandomLength(int n) => n switch { 1 => 0, 2 => 40_000 + Random.Next(1000), _ => 1 + Random.Next(300) };
 }

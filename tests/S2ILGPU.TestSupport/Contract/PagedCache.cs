@@ -5,6 +5,17 @@ namespace S2ILGPU.TestSupport;
 /// <summary>Page tables for tests: pages in random order, some pages unused.</summary>
 public static class PagedCache
 {
+    /// <summary>New tokens one after the other in tensors with a batch extent of 1; the keys are in pages.</summary>
+    /// <param name="queryCounts">Nq of each sequence.</param>
+    /// <param name="keyCounts">Nk of each sequence.</param>
+    public static SequenceBatch PackedQueries(int[] queryCounts, int[] keyCounts)
+    {
+        var sequences = new Sequence[queryCounts.Length];
+        for (int s = 0, row = 0; s < sequences.Length; row += queryCounts[s++])
+            sequences[s] = new Sequence(0, row, queryCounts[s], 0, keyCounts[s]);
+        return new SequenceBatch(sequences);
+    }
+
     /// <summary>Gives a page to every block that is wanted.</summary>
     /// <param name="random">Shuffles the pages.</param>
     /// <param name="keyValueHeads">Hkv.</param>

@@ -109,15 +109,17 @@ public abstract class RowTests(Func<IEngine> create, ElementType? activations = 
             }
     }
 
-    [Fact]
-    public void Embedding_of_short_rows_widens_them()
+    [Theory]
+    [InlineData(ElementType.BFloat16)]
+    [InlineData(ElementType.Float16)]
+    public void Embedding_of_short_rows_widens_them(ElementType type)
     {
         foreach (int columns in (int[])[1, 7, 16, 100, 257])
         {
-            var (whole, ids) = (Normal("table", new Shape(11, columns + 2), type: ElementType.BFloat16), Ids(30, 11));
+            var (whole, ids) = (Normal("table", new Shape(11, columns + 2), type: type), Ids(30, 11));
             var (table, y) = (View(whole, t => t.Slice(1, 1, columns)),
                 StridedRows("y", 30, columns, 2, 0, isWritten: true));
-            Check($"embedding of {columns} BFloat16 columns", Tolerance.Exact, e =>
+            Check($"embedding of {columns} {type} columns", Tolerance.Exact, e =>
                 e.Engine.Embedding(e[table], e[ids], e[y]));
             Release();
         }

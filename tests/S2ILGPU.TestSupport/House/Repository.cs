@@ -11,6 +11,12 @@ public static class Repository
     /// <summary>A path below the root.</summary>
     public static string PathOf(params ReadOnlySpan<string> parts) => Path.Combine([Root, .. parts]);
 
+    /// <summary>The folder that a project was built into, in the configuration of the running tests: with what a
+    /// reference to it does not copy.</summary>
+    /// <param name="project">The project's folder.</param>
+    public static string OutputOf(string project) => PathOf(project, "bin",
+        new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, new DirectoryInfo(AppContext.BaseDirectory).Name);
+
     /// <summary>The C# files below a folder, or those of another kind, without build outputs, with their paths relative
     /// to the root.</summary>
     public static IEnumerable<(string Path, string Text)> Sources(string folder, string kind = "*.cs") =>

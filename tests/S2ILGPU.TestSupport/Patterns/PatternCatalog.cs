@@ -1,3 +1,4 @@
+using System.Globalization;
 using S2ILGPU.Patterns;
 using Xunit;
 
@@ -32,6 +33,9 @@ public static class PatternCatalog
             new SlidingWindowPattern(h, kv, windowBlocks: 2, sinkBlocks: 0, b, isCausal: false),
         ["some heads of more"] = (h, kv, b) =>
             new LocalStridePattern(2 * h, 2 * kv, b, localBlocks: 1, verticalStride: 3).SliceHeads(h..),
+        ["columns and slashes"] = (h, kv, b) => new ColumnSlashPattern(
+            [.. Enumerable.Range(0, h).Select(head => new[] { head % 3, 4 + head })],
+            [.. Enumerable.Range(0, h).Select(head => new[] { 1 + head, 7 + head })], h, kv, b),
         ["random and window"] = (h, kv, b) =>
             new RandomPattern(h, kv, b, Seeds.Current) | new SlidingWindowPattern(h, kv, windowBlocks: 1,
             blockTokens: b),
@@ -43,6 +47,10 @@ public static class PatternCatalog
         ["nothing"] = (h, kv, b) => new RandomPattern(h, kv, b, Seeds.Current, density: 0),
     };
 
+    /// <summary>The name of a window of tokens, before their number. Not among the names: some engines have
+    /// none.</summary>
+    public const string TokenWindow = "window of tokens ";
+
     /// <summary>The names.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. s_factories.Keys];
 
@@ -51,5 +59,8 @@ public static class PatternCatalog
 
     /// <summary>The pattern of a name. The random ones depend on the seed of the run.</summary>
     public static AttentionPattern Create(string name, int queryHeads, int keyValueHeads, int blockTokens) =>
-        s_factories[name](queryHeads, keyValueHeads, blockTokens);
+        name.StartsWith(TokenWindow, StringComparison.Ordinal)
+            ? new TokenWindowPattern(queryHeads, keyValueHeads,
+                int.Parse(name[TokenWindow.Length..], CultureInfo.InvariantCulture), blockTokens)
+            : s_factories[name](queryHeads, keyValueHeads, blockTokens);
 }

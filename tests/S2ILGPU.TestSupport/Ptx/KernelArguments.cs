@@ -70,12 +70,11 @@ public sealed class KernelArguments
         if (!_fields.TryGetValue(path, out var field))
             throw new ArgumentException($"no field {path}; there are {string.Join(", ", _fields.Keys)}");
         _unset.RemoveWhere(name => name == path || name.StartsWith(path + ".", StringComparison.Ordinal));
-        if (!_unset.Any(name => name.StartsWith(Parent(path) + ".", StringComparison.Ordinal)))
-            _unset.Remove(Parent(path));
+        for (int dot = path.LastIndexOf('.'); dot >= 0; dot = path.LastIndexOf('.', dot - 1))
+            if (!_unset.Any(name => name.StartsWith(path[..(dot + 1)], StringComparison.Ordinal)))
+                _unset.Remove(path[..dot]);
         return field;
     }
-
-    private static string Parent(string path) => path.LastIndexOf('.') is var dot and >= 0 ? path[..dot] : path;
 
     // Places the fields of a struct; returns its size and alignment.
     private (int Size, int Alignment) Lay(Type type, int begin, string prefix)

@@ -39,6 +39,9 @@ public enum PtxMutantKind
     /// <summary>A packing of two results writes 0.</summary>
     PackDropped,
 
+    /// <summary>An operand of a product is not rounded to TF32.</summary>
+    RoundingDropped,
+
     /// <summary>A shuffle gives each lane its own value.</summary>
     ShuffleDropped,
 
@@ -86,6 +89,7 @@ public static partial class PtxMutants
         Every(PtxMutantKind.ExponentialDropped, Exponential(), m =>
             $"mov.f32 {m.Groups[1].Value}, {m.Groups[2].Value};");
         Every(PtxMutantKind.PackDropped, Pack(), m => $"mov.b32 {m.Groups[1].Value}, 0;");
+        Every(PtxMutantKind.RoundingDropped, Rounding(), m => $"mov.b32 {m.Groups[1].Value}, {m.Groups[2].Value};");
         Every(PtxMutantKind.ShuffleDropped, Shuffle(), m => $"mov.b32 {m.Groups[1].Value}, {m.Groups[2].Value};");
         Every(PtxMutantKind.ProductDropped, Product(), m =>
             string.Join(' ', m.Groups[1].Value.Split(',')
@@ -158,6 +162,9 @@ public static partial class PtxMutants
 
     [GeneratedRegex(@"cvt\.rn\.(?:b?f16x2)\.f32 (%r\d+), (%f\d+), (%f\d+);")]
     private static partial Regex Pack();
+
+    [GeneratedRegex(@"cvt\.rna\.tf32\.f32 (%\w+), (%\w+);")]
+    private static partial Regex Rounding();
 
     [GeneratedRegex(@"shfl\.sync\.\w+\.b32\s+(%\w+), (%\w+), [^;]*;")]
     private static partial Regex Shuffle();

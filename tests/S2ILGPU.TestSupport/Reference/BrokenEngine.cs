@@ -20,13 +20,13 @@ public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngi
 
     public void Synchronize() => _inner.Synchronize();
 
-    /// <summary>Adds a little to the first finite element from the middle on.</summary>
+    /// <summary>Adds a little, in relation to its size, to the first finite element from the middle on.</summary>
     public static void Nudge(Tensor tensor)
     {
         var values = ReferenceEngine.Values(tensor);
         int at = Array.FindIndex(values, values.Length / 2, double.IsFinite);
         if (at >= 0)
-            values[at] += 3e-4;
+            values[at] += 3e-4 * Math.Max(1, Math.Abs(values[at]));
         ReferenceEngine.SetValues(tensor, values);
     }
 
@@ -59,6 +59,11 @@ public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngi
     public void GeluBackward(Tensor x, Tensor dy, GradientTarget dx) =>
         Then(nameof(GeluBackward), dx.Tensor, () => _inner.GeluBackward(x, dy, dx));
     public void SwiGlu(Tensor gate, Tensor up, Tensor y) => Then(nameof(SwiGlu), y, () => _inner.SwiGlu(gate, up, y));
+    public void Gegelu(Tensor gate, Tensor up, float limit, Tensor y) =>
+        Then(nameof(Gegelu), y, () => _inner.Gegelu(gate, up, limit, y));
+    public void GegeluBackward(Tensor gate, Tensor up, float limit, Tensor dy, GradientTarget dgate,
+        GradientTarget dup) =>
+        Then(nameof(GegeluBackward), dup.Tensor, () => _inner.GegeluBackward(gate, up, limit, dy, dgate, dup));
     public void SwiGluBackward(Tensor gate, Tensor up, Tensor dy, GradientTarget dgate, GradientTarget dup) =>
         Then(nameof(SwiGluBackward), dup.Tensor, () => _inner.SwiGluBackward(gate, up, dy, dgate, dup));
 
@@ -108,14 +113,15 @@ public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngi
         Then(nameof(MergePartitionBackward), a.PartLogSumExpGradient, () => _inner.MergePartitionBackward(a));
     }
 
-    public void SumOfSquares(Tensor x, Tensor result, bool accumulate) =>
-        Then(nameof(SumOfSquares), result, () => _inner.SumOfSquares(x, result, accumulate));
+    public void SumOfSquares(IReadOnlyList<Tensor> tensors, Tensor result) =>
+        Then(nameof(SumOfSquares), result, () => _inner.SumOfSquares(tensors, result));
 
     public void AdamW(in AdamWArguments arguments)
     {
         var a = arguments;
-        Then(nameof(AdamW), a.SecondMoment, () => _inner.AdamW(a));
-        Then(nameof(a.Shadow), a.Shadow, () => { });
+        var last = a.Parameters[^1];
+        Then(nameof(AdamW), last.SecondMoment, () => _inner.AdamW(a));
+        Then(nameof(last.Shadow), last.Shadow, () => { });
     }
 
     public void Dispose() => _inner.Dispose();

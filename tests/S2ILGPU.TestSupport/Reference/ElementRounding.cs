@@ -15,6 +15,7 @@ public static class ElementRounding
         ElementType.Float16 => (double)(Half)value,
         ElementType.BFloat16 => RoundToBFloat16(value),
         ElementType.Float64 => value,
+        ElementType.Int8 => value, // rounded row by row, when pages are written
         _ => throw new ArgumentException($"{type} is not a float type"),
     };
 

@@ -13,7 +13,8 @@ public sealed partial class ReferenceEngine
         Fill(a.Output, 0);
         if (a.LogSumExp is not null)
             Fill(a.LogSumExp, float.NegativeInfinity);
-        int heads = a.Query.Shape[2], group = heads / (a.Pages?.KeyValueHeads ?? a.Key.Shape[2]);
+        int heads = a.Query.Shape[2], headDim = a.Query.Shape[3],
+            group = heads / (a.Pages?.KeyValueHeads ?? a.Key.Shape[2]);
         for (int s = 0; s < a.Sequences.Sequences.Length; s++)
         {
             var sequence = a.Sequences.Sequences[s];
@@ -21,8 +22,8 @@ public sealed partial class ReferenceEngine
             CheckCovers(nameof(AttentionForward), layout, sequence);
             for (int head = 0; head < heads; head++)
             {
-                var rows = new HeadRows(KeyRows(a.Key, a.Pages, s, sequence, head / group),
-                    KeyRows(a.Value, a.Pages, s, sequence, head / group));
+                var rows = new HeadRows(KeyRows(a.Key, a.Pages, s, sequence, head / group, headDim),
+                    KeyRows(a.Value, a.Pages, s, sequence, head / group, headDim));
                 for (int i = 0; i < sequence.QueryCount; i++)
                     ForwardRow(a, layout, sequence, head, i, rows);
             }
@@ -38,16 +39,16 @@ public sealed partial class ReferenceEngine
         using var valueGradient = Allocate(a.ValueGradient.Shape, ElementType.Float64);
         foreach (var gradient in (Tensor[])[a.QueryGradient, keyGradient, valueGradient])
             Fill(gradient, 0);
-        int heads = a.Query.Shape[2], group = heads / a.Key.Shape[2];
+        int heads = a.Query.Shape[2], headDim = a.Query.Shape[3], group = heads / a.Key.Shape[2];
         foreach (var sequence in a.Sequences.Sequences)
         {
             CheckCovers(nameof(AttentionBackward), a.Layout, sequence);
             for (int head = 0; head < heads; head++)
             {
-                var rows = new HeadRows(KeyRows(a.Key, null, 0, sequence, head / group),
-                    KeyRows(a.Value, null, 0, sequence, head / group));
-                var gradients = new HeadRows(Zeros(sequence.KeyCount, a.Query.Shape[3]),
-                    Zeros(sequence.KeyCount, a.Query.Shape[3]));
+                var rows = new HeadRows(KeyRows(a.Key, null, 0, sequence, head / group, headDim),
+                    KeyRows(a.Value, null, 0, sequence, head / group, headDim));
+                var gradients = new HeadRows(Zeros(sequence.KeyCount, headDim),
+                    Zeros(sequence.KeyCount, headDim));
                 for (int i = 0; i < sequence.QueryCount; i++)
                     BackwardRow(a, sequence, head, i, rows, gradients);
                 // added, because the query heads of a group share the KV head
@@ -182,7 +183,8 @@ public sealed partial class ReferenceEngine
         AddRow(queryGradient, a.QueryGradient, sequence.Batch, row, head);
     }
 
-    // The key positions that query i of a sequence sees: in a kept block and, if causal, not after the query.
+    // The key positions that query i of a sequence sees: in a kept block, if causal not after the query, and in
+    // its window.
     private static List<int> VisibleKeys(BlockLayout layout, Sequence sequence, int queryHead, int i)
     {
         int position = sequence.FirstQueryPosition + i, block = layout.BlockTokens,
@@ -190,7 +192,8 @@ public sealed partial class ReferenceEngine
         bool[] kept = KeptBlocks(layout, head, position / block);
         var visible = new List<int>();
         for (int j = 0; j < sequence.KeyCount; j++)
-            if (kept[j / block] && (!layout.IsCausal || j <= position))
+            if (kept[j / block] && (!layout.IsCausal || j <= position)
+                && position - j < layout.Pattern.WindowTokens)
                 visible.Add(j);
         return visible;
     }
@@ -218,11 +221,11 @@ public sealed partial class ReferenceEngine
 
     // The rows of one KV head of a sequence by key position, from a plain tensor or from pages; null where there is no
     // page.
-    private static double[]?[] KeyRows(Tensor tensor, PageTable? pages, int s, Sequence sequence, int head)
+    private static double[]?[] KeyRows(Tensor tensor, PageTable? pages, int s, Sequence sequence, int head,
+        int headDim)
     {
         var elements = new Elements(tensor);
         var rows = new double[]?[sequence.KeyCount];
-        int headDim = tensor.Shape[-1];
         for (int j = 0; j < rows.Length; j++)
         {
             if (pages is null)

@@ -15,7 +15,8 @@ public sealed partial class ReferenceEngine
         if (a.Pages is null)
             Contract.Shape(operation, "key", a.Key, batch, a.Key.Shape[1], a.Layout.Pattern.KeyValueHeads, headDim);
         else
-            Contract.Shape(operation, "key pages", a.Key, a.Key.Shape[0], a.Layout.BlockTokens, headDim);
+            ShapeException.ThrowUnless(operation, "key pages", a.Key,
+                PageTable.PagesShape(a.Key.Shape[0], a.Layout.BlockTokens, headDim, a.Key.ElementType));
         Contract.Require(a.Pages is null
             || (a.Pages.KeyValueHeads == a.Layout.Pattern.KeyValueHeads && a.Pages.Sequences >= count), operation,
             $"a page table [{a.Pages?.Sequences}, {a.Pages?.KeyValueHeads}, ...] for {count} sequences and "

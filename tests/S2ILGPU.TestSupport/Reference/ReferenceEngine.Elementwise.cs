@@ -77,6 +77,38 @@ public sealed partial class ReferenceEngine
             }
     }
 
+    public void Gegelu(Tensor gate, Tensor up, float limit, Tensor y)
+    {
+        CheckRows(nameof(Gegelu), gate, up, y);
+        var (gates, ups, output) = (new Elements(gate), new Elements(up), new Elements(y));
+        for (int r = 0; r < y.Shape[0]; r++)
+            for (int c = 0; c < y.Shape[1]; c++)
+            {
+                double g = Clamp(gates[r, c], double.NegativeInfinity, limit), u = Clamp(ups[r, c], -limit, limit);
+                output[r, c] = g * Sigmoid(1.702 * g) * (u + 1);
+            }
+    }
+
+    // (g sigmoid(k g))' = sigmoid(k g) (1 + k g (1 - sigmoid(k g))), and 0 where a limit holds
+    public void GegeluBackward(Tensor gate, Tensor up, float limit, Tensor dy, GradientTarget dgate,
+        GradientTarget dup)
+    {
+        CheckRows(nameof(GegeluBackward), gate, up, dy, dgate.Tensor, dup.Tensor);
+        var (gates, ups, outputGradient) = (new Elements(gate), new Elements(up), new Elements(dy));
+        var (gateGradient, upGradient) = (new GradientElements(dgate), new GradientElements(dup));
+        for (int r = 0; r < dy.Shape[0]; r++)
+            for (int c = 0; c < dy.Shape[1]; c++)
+            {
+                double g = Clamp(gates[r, c], double.NegativeInfinity, limit), u = Clamp(ups[r, c], -limit, limit),
+                    dout = outputGradient[r, c], s = Sigmoid(1.702 * g);
+                if (gateGradient.IsNeeded)
+                    gateGradient.Give(r, c, gates[r, c] > limit ? 0
+                        : dout * (u + 1) * s * (1 + 1.702 * g * (1 - s)));
+                if (upGradient.IsNeeded)
+                    upGradient.Give(r, c, Math.Abs(ups[r, c]) > limit ? 0 : dout * g * s);
+            }
+    }
+
     public long CountNonFinite(Tensor x)
     {
         long count = 0;
@@ -87,6 +119,9 @@ public sealed partial class ReferenceEngine
     }
 
     private static double GeluArgument(double x) => Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x);
+
+    private static double Clamp(double x, double low, double high) =>
+        double.IsFinite(x) ? Math.Clamp(x, low, high) : double.NaN;
 
     private static double Sigmoid(double x) => 1 / (1 + Math.Exp(-x));
 

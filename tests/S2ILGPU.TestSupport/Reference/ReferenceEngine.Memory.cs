@@ -63,6 +63,8 @@ public sealed partial class ReferenceEngine
     {
         Contract.Rank(nameof(WritePages), "source", source, 4);
         Contract.Rank(nameof(WritePages), "pages", pages, 3);
+        ShapeException.ThrowUnless(nameof(WritePages), "pages", pages,
+            PageTable.PagesShape(pages.Shape[0], pages.Shape[1], source.Shape[3], pages.ElementType));
         var (rows, paged) = (new Elements(source), new Elements(pages));
         int heads = source.Shape[2], headDim = source.Shape[3], blockTokens = pages.Shape[1];
         for (int s = 0; s < sequences.Sequences.Length; s++)
@@ -73,8 +75,13 @@ public sealed partial class ReferenceEngine
                 {
                     int position = sequence.KeyCount - sequence.QueryCount + t;
                     int page = table[s, head, position / blockTokens];
+                    var row = new double[headDim];
+                    for (int d = 0; d < headDim; d++)
+                        row[d] = rows[sequence.Batch, sequence.QueryStart + t, head, d];
+                    if (pages.ElementType == ElementType.Int8)
+                        Int8Rows.Round(row);
                     for (int d = 0; page != PageTable.None && d < headDim; d++)
-                        paged[page, position % blockTokens, d] = rows[sequence.Batch, sequence.QueryStart + t, head, d];
+                        paged[page, position % blockTokens, d] = row[d];
                 }
         }
     }

@@ -5,30 +5,35 @@ namespace S2ILGPU.TestSupport;
 
 public sealed partial class ReferenceEngine
 {
-    public void SumOfSquares(Tensor x, Tensor result, bool accumulate)
+    public void SumOfSquares(IReadOnlyList<Tensor> tensors, Tensor result)
     {
         Contract.Require(result.Count == 1, nameof(SumOfSquares), $"result must have one element, got {result}");
-        Contract.Contiguous(nameof(SumOfSquares), x);
-        double sum = accumulate ? Values(result)[0] : 0;
-        foreach (double value in Values(x))
-            sum += value * value;
+        double sum = 0;
+        foreach (var x in tensors)
+        {
+            Contract.Contiguous(nameof(SumOfSquares), x);
+            foreach (double value in Values(x))
+                sum += value * value;
+        }
         SetValues(result, [sum]);
     }
 
     public void AdamW(in AdamWArguments arguments)
     {
-        var a = arguments;
-        foreach (var tensor in (Tensor[])[a.Gradient, a.FirstMoment, a.SecondMoment])
-            Contract.SameShape(nameof(AdamW), a.Parameter, tensor);
-        if (a.Shadow is not null)
-            Contract.SameShape(nameof(AdamW), a.Parameter, a.Shadow);
-        Contract.Contiguous(nameof(AdamW), a.Shadow ?? a.Parameter);
-        Contract.Contiguous(nameof(AdamW), a.Parameter, a.Gradient, a.FirstMoment, a.SecondMoment);
-        Contract.Require(a.Step >= 1, nameof(AdamW), $"steps count from 1, got {a.Step}");
-        var (parameter, gradient) = (Elements.Flat(a.Parameter), Elements.Flat(a.Gradient));
-        var (first, second) = (Elements.Flat(a.FirstMoment), Elements.Flat(a.SecondMoment));
+        Contract.Require(arguments.Step >= 1, nameof(AdamW), $"steps count from 1, got {arguments.Step}");
+        foreach (var parameter in arguments.Parameters)
+            Update(arguments, parameter);
+    }
+
+    private static void Update(in AdamWArguments a, in AdamWParameter p)
+    {
+        p.ThrowUnlessOneShape();
+        Contract.Contiguous(nameof(AdamW), p.Shadow ?? p.Value);
+        Contract.Contiguous(nameof(AdamW), p.Value, p.Gradient, p.FirstMoment, p.SecondMoment);
+        var (parameter, gradient) = (Elements.Flat(p.Value), Elements.Flat(p.Gradient));
+        var (first, second) = (Elements.Flat(p.FirstMoment), Elements.Flat(p.SecondMoment));
         double beta1 = a.Beta1, beta2 = a.Beta2;
-        for (int n = 0; n < a.Parameter.Count; n++)
+        for (int n = 0; n < p.Value.Count; n++)
         {
             double g = gradient[n] * a.GradientScale;
             first[n] = beta1 * first[n] + (1 - beta1) * g;
@@ -36,9 +41,9 @@ public sealed partial class ReferenceEngine
             double unbiasedFirst = first[n] / (1 - Math.Pow(beta1, a.Step)),
                 unbiasedSecond = second[n] / (1 - Math.Pow(beta2, a.Step));
             parameter[n] -= a.LearningRate
-                * (unbiasedFirst / (Math.Sqrt(unbiasedSecond) + a.Epsilon) + a.WeightDecay * parameter[n]);
+                * (unbiasedFirst / (Math.Sqrt(unbiasedSecond) + a.Epsilon) + p.WeightDecay * parameter[n]);
         }
-        if (a.Shadow is not null)
-            SetValues(a.Shadow, Values(a.Parameter));
+        if (p.Shadow is not null)
+            SetValues(p.Shadow, Values(p.Value));
     }
 }

@@ -8,18 +8,22 @@ namespace S2ILGPU.TestSupport;
 /// written to be obviously right.
 /// </summary>
 /// <remarks>
-/// Tensors of 16 and 32 bit types hold doubles that are rounded to the type on every write. The reference is strict: a
+/// Tensors of 16 and 32 bit types hold doubles that are rounded to the type on every write, pages of Int8 what their
+/// integers and scales stand for, in the first D elements of a row. The reference is strict: a
 /// caller that breaks the contract gets an exception, and uninitialised memory is NaN.
 /// </remarks>
 public sealed partial class ReferenceEngine : IEngine
 {
+    public bool SupportsTokenWindows => true;
+
     public string Name => "reference (double)";
 
     public ElementType FloatType => ElementType.Float64;
 
-    public bool SupportsActivations(ElementType elementType) => elementType != ElementType.Int32;
+    public bool SupportsActivations(ElementType elementType) =>
+        elementType is not (ElementType.Int32 or ElementType.Int8);
 
-    public bool SupportsAttention(ElementType elementType) => elementType != ElementType.Int32;
+    public bool SupportsAttention(ElementType elementType) => SupportsActivations(elementType);
 
     public long UsedBytes { get; private set; }
 

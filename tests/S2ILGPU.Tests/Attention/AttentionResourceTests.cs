@@ -19,11 +19,13 @@ public sealed partial class AttentionResourceTests : IDisposable
         BlockLayout.Create(new LocalStridePattern(Heads, 1, blockTokens: 32, localBlocks: 1,
         verticalStride: 2), Tokens);
 
+    public static TheoryData<ElementType> Types => [.. Sweeps.ResourceTypes];
+
     [Theory]
-    [InlineData(ElementType.Float32)]
-    [InlineData(ElementType.BFloat16)]
+    [MemberData(nameof(Types))]
     public void Calls_leave_nothing_behind_and_build_lists_once(ElementType type)
     {
+        TestScale.SkipUnlessDrawn(2);
         using var tensors = new Operands(_engine, type);
         RunAll(tensors);
         int live = _engine.Queue.Memory.LiveBuffers, built = _engine.PlansBuilt;
@@ -37,8 +39,7 @@ public sealed partial class AttentionResourceTests : IDisposable
     /// <summary>Steps of decoding within an entry share a plan, also backwards, and give what plans of their own
     /// give.</summary>
     [Theory]
-    [InlineData(ElementType.Float32)]
-    [InlineData(ElementType.BFloat16)]
+    [MemberData(nameof(Types))]
     public void A_plan_of_decoding_moves_along(ElementType type)
     {
         using var tensors = new Operands(_engine, type);
@@ -67,6 +68,7 @@ public sealed partial class AttentionResourceTests : IDisposable
     [Fact]
     public void The_oldest_lists_are_dropped()
     {
+        TestScale.SkipUnlessDrawn(2);
         using var tensors = new Operands(_engine, ElementType.Float32);
         for (int n = 1; n <= 60; n++)
             tensors.Decode(BlockLayout.Create(_layout.Pattern, Tokens), n % Tokens + 1);
@@ -89,6 +91,78 @@ public sealed partial class AttentionResourceTests : IDisposable
         _engine.Fill(pages, 1);
         _engine.AttentionForward(arguments);
         Assert.Equal(1, _engine.ToArray(output)[0], 1e-5);
+    }
+
+    /// <summary>A step that adds one page per head uploads those entries, and the few words of every step, not the
+    /// table; what was changed between two steps, in any number, is found on the device.</summary>
+    [Fact]
+    public void Page_tables_receive_changes_only()
+    {
+        const int sequences = 3, heads = 2, maxBlocks = 400;
+        var random = Seeds.NewRandom();
+        var table = new PageTable(sequences, heads, maxBlocks);
+        var copies = new S2ILGPU.Queue.PageTableCopies(_engine.Queue);
+        for (int block = 0; block < maxBlocks - 20; block++)
+            Add(block);
+        Assert.Equal(4L * 2 * sequences * heads * maxBlocks, BytesOfStep());
+        for (int block = maxBlocks - 20; block < maxBlocks - 10; block++)
+        {
+            Add(block);
+            Assert.Equal(8L * 2 * sequences * heads, BytesOfStep());
+        }
+        Assert.Equal(0, BytesOfStep());
+        for (int n = 0; n < 50; n++)
+            table[random.Next(sequences), random.Next(heads), random.Next(maxBlocks)] = random.Next(3) - 1;
+        Assert.InRange(BytesOfStep(), 1, 8 * 2 * 50);
+        for (int n = 0; n < 4 * sequences * heads * maxBlocks; n++)
+            table[random.Next(sequences), random.Next(heads), random.Next(maxBlocks)] = random.Next(3) - 1;
+        Assert.Equal(4L * 2 * sequences * heads * maxBlocks, BytesOfStep());
+
+        void Add(int block)
+        {
+            for (int s = 0; s < sequences; s++)
+                for (int head = 0; head < heads; head++)
+                    table[s, head, block] = (s * heads + head) * maxBlocks + block;
+        }
+
+        // The bytes that bring the copy up to date, after which it is the table.
+        long BytesOfStep()
+        {
+            long before = _engine.Queue.UploadedBytes;
+            var copy = copies.Of(table, 2);
+            long bytes = _engine.Queue.UploadedBytes - before;
+            var pages = new int[copy.Length];
+            _engine.Queue.Download(copy, pages);
+            for (int n = 0; n < pages.Length; n++)
+            {
+                int page = table.Row(n / 2 / maxBlocks / heads, n / 2 / maxBlocks % heads)[n / 2 % maxBlocks];
+                Assert.True(pages[n] == (page < 0 ? page : page * 2 + n % 2), $"entry {n}; {Seeds.Text}");
+            }
+            return bytes;
+        }
+    }
+
+    /// <summary>A plan that has seen a table looks up what was written since: a page that is lost is found, one that no
+    /// list names is nothing to it.</summary>
+    [Fact]
+    public void A_page_that_is_lost_between_steps_is_named()
+    {
+        using var operands = new Operands(_engine, ElementType.Float32);
+        using var pages = _engine.Allocate(new Shape(2, 32, HeadDim), ElementType.Float32);
+        _engine.Fill(pages, 1);
+        var table = new PageTable(1, 1, 4) { [0, 0, 0] = 0, [0, 0, 1] = 1, [0, 0, 3] = 1 };
+        using var query = operands.Query.Slice(1, 0, 1);
+        using var output = operands.Output.Slice(1, 0, 1);
+        var arguments = new AttentionForwardArguments(query, pages, pages, output, null, _layout,
+            SequenceBatch.Uniform(1, 1, Tokens), 0.1f, table);
+        _engine.AttentionForward(arguments);
+        table[0, 0, 3] = PageTable.None;
+        _engine.AttentionForward(arguments);
+        table[0, 0, 1] = PageTable.None;
+        Assert.Contains("block 1 of KV head 0 of sequence 0",
+            Assert.Throws<ArgumentException>(() => _engine.AttentionForward(arguments)).Message);
+        table[0, 0, 1] = 0;
+        _engine.AttentionForward(arguments);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 
 namespace S2ILGPU.Tests.Attention;
@@ -26,4 +27,25 @@ public sealed class IlgpuAttentionBackwardTests() : AttentionBackwardTests(Emula
 
 public sealed class IlgpuDecodeTests() : DecodeTests(Emulated.OfDecoding(Emulated.Create));
 
+public sealed class IlgpuInt8DecodeTests() : DecodeTests(Emulated.OfDecoding(Emulated.Create), ElementType.Int8);
+
+public sealed class IlgpuInt8PagesTests() : Int8PagesTests(Emulated.Create);
+
 public sealed class IlgpuMergeTests() : MergeTests(Emulated.Create);
+
+public sealed class IlgpuHeadSliceTests() : HeadSliceTests(Emulated.CreateForSome);
+
+public sealed class IlgpuSamplerTests() : SamplerTests(Emulated.CreateForSome)
+{
+    protected override int RandomCases => 2;
+
+    protected override int HeadDim => Random.Pick(8, 40);
+}
+
+public sealed class BFloat16TensorCoreSamplerTests()
+    : SamplerTests(Emulated.OfSome(Emulated.CreateWithTensorCores), ElementType.BFloat16)
+{
+    protected override int RandomCases => 1;
+
+    protected override int HeadDim => 64;
+}

@@ -39,7 +39,7 @@ public sealed class NotesTests
         Attend(engine, ElementType.BFloat16, 32);
         Assert.Equal(2, engine.Notes.Count);
         Assert.Contains("bf16 attention of head dim 32", engine.Notes[1]);
-        Assert.Contains("head dims 64, 96, 128, 256", engine.Notes[1]);
+        Assert.Contains("head dims 64, 80, 96, 112, 128, 192, 256", engine.Notes[1]);
         Attend(engine, ElementType.Float16, 32);
         Attend(engine, ElementType.Float16, 64, scale: 0);
         Assert.Equal(4, engine.Notes.Count);
@@ -72,6 +72,8 @@ public sealed class NotesTests
         engine.ExpectAttention(ElementType.Float32, ElementType.BFloat16, 64);
         engine.ExpectAttention(ElementType.Float32, ElementType.BFloat16, 64);
         Assert.Contains("fp32 queries over bf16 keys", Assert.Single(engine.Notes));
+        engine.ExpectAttention(ElementType.BFloat16, ElementType.Int8, 64);
+        Assert.Contains("bf16 queries over int8 keys", engine.Notes[1]);
     }
 
     // 100 KB of consumer GPUs, 164 of an A100, 228 of an H100.

@@ -7,6 +7,7 @@ using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Kernels.MatMul;
 using S2ILGPU.Kernels.Memory;
 using S2ILGPU.Reports;
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Tests.Attention;
@@ -28,12 +29,14 @@ public sealed partial class PortableAttentionCompileTests
     public static TheoryData<string> Names => [.. Sweeps.PortableAttention];
 
     [Fact]
-    public void All_of_them_are_tried() => Assert.Equal(6 + 3 + 8 + 2 + 1 + 1 + 9 + 3 + 1 + 9, s_kernels.Count);
+    public void All_of_them_are_tried() => Assert.Equal(7 + 4 + 8 + 2 + 1 + 1 + 9 + 3 + 1 + 12
+        + 4 + 2 + 2 + 1, s_kernels.Count);
 
     [Theory]
     [MemberData(nameof(Names))]
     public void It_compiles_to_ptx(string name)
     {
+        TestScale.SkipUnlessDrawn(2);
         string ptx = OfflineCompiler.Ptx(s_kernels[name], PortableTiles.Threads, 75, unroll: false);
         Assert.DoesNotContain(".local", ptx);
         // Repairs follow tensor-core kernels, on devices with more.
@@ -50,7 +53,8 @@ public sealed partial class PortableAttentionCompileTests
     [Fact]
     public void Engines_ask_devices_for_the_shared_memory_of_the_largest_kernel()
     {
-        var product = typeof(ProductTile).GetMethod(nameof(ProductTile.Run))!.MakeGenericMethod(typeof(StoredSingle));
+        var product = typeof(ProductTile).GetMethod(nameof(ProductTile.Run))!.MakeGenericMethod(typeof(StoredSingle),
+            typeof(StoredSingle), typeof(StoredSingle));
         string largest = OfflineCompiler.Ptx(s_kernels["PortableBackward.Kernel<KeyRows>"], PortableTiles.Threads,
             75, unroll: false);
         Assert.Equal(PortableTiles.SharedBytes, SharedBytesOf(largest));
@@ -74,10 +78,11 @@ public sealed partial class PortableAttentionCompileTests
     {
         foreach (var type in (Type[])[typeof(PortableForward), typeof(PortableDecode), typeof(PortableBackward),
             typeof(PortableDelta), typeof(PortableMerge), typeof(PortableMergeBackward), typeof(CopyKernel),
-            typeof(PagesKernel)])
+            typeof(PagesKernel), typeof(SampleScores), typeof(SampleSums), typeof(BlockChoice), typeof(ChosenLists)])
             foreach (var kernel in type.GetMethods(BindingFlags.Static | BindingFlags.Public))
             {
-                Type[] arguments = type == typeof(PortableBackward) ? [typeof(KeyRows), typeof(QueryRows)] : s_elements;
+                Type[] arguments = type == typeof(PortableBackward) ? [typeof(KeyRows), typeof(QueryRows)]
+                    : kernel.Name == nameof(PortableForward.Kernel) ? [.. s_elements, typeof(StoredInt8)] : s_elements;
                 var parameters = kernel.GetGenericArguments();
                 if (parameters.Length == 0)
                     yield return kernel;

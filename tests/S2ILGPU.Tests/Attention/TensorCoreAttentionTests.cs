@@ -34,8 +34,11 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
             PaddingRows = 1, WithLogSumExp = false },
         s_case with { Order = MemoryOrder.HeadMajor, QueryCounts = [40], KeyCounts = [40] },
         s_case with { Order = MemoryOrder.PackedQueryKeyValue, QueryCounts = [40], KeyCounts = [40], PaddingRows = 2 },
+        s_case with { HeadDim = 80, QueryHeads = 1, QueryCounts = [20], KeyCounts = [40] },
         s_case with { HeadDim = 96, QueryHeads = 1, QueryCounts = [20], KeyCounts = [40] },
+        s_case with { HeadDim = 112, QueryHeads = 1, QueryCounts = [20], KeyCounts = [40] },
         s_case with { HeadDim = 128, QueryHeads = 1, QueryCounts = [20], KeyCounts = [40] },
+        s_case with { HeadDim = 192, QueryHeads = 1, QueryCounts = [10], KeyCounts = [30] },
         s_case with { HeadDim = 256, QueryHeads = 1, QueryCounts = [10], KeyCounts = [30] },
         s_case with { Pattern = "nothing", QueryCounts = [10], KeyCounts = [10] },
     ];
@@ -52,6 +55,7 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
     [MemberData(nameof(Cases))]
     public void Backward_pass(AttentionCase problem)
     {
+        TestScale.SkipUnlessDrawn(3);
         CheckBackward(problem);
         Assert.NotNull(Kernels.Last(KernelOperation.QueryGradient));
     }
@@ -73,6 +77,7 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
     [MemberData(nameof(DamagedCases))]
     public void NaN_and_infinity_reach_the_rows_that_see_them(AttentionCase problem)
     {
+        TestScale.SkipUnlessDrawn(4);
         CheckForward(problem);
         Assert.NotNull(Kernels.Last(KernelOperation.Forward));
         CheckBackward(problem);
@@ -100,6 +105,7 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
     [Fact]
     public void A_forced_variant_serves_the_calls_that_it_fits()
     {
+        TestScale.SkipUnlessDrawn(3);
         var variant = KernelVariants.All.First(v => v.Operation == KernelOperation.Forward && v.HeadDim == 128
             && v.Rows == 128 && v.ElementType == Type && v.BlockColumns == 64 && !v.IsPaged);
         using (Kernels.Force(variant))
@@ -116,6 +122,7 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
     [Fact]
     public void What_no_tensor_core_kernel_serves_is_done_by_portable_ones()
     {
+        TestScale.SkipUnlessDrawn(2);
         CheckForward(s_case with { HeadDim = 24, QueryCounts = [30], KeyCounts = [30] });
         CheckBackward(s_case with { HeadDim = 24, QueryCounts = [30], KeyCounts = [30] });
         CheckForward(s_case with { RelativeScale = 0, QueryCounts = [30], KeyCounts = [30] });
@@ -130,6 +137,7 @@ public sealed class HalfTensorCoreAttentionTests() : AttentionTest(Emulated.Crea
     [Fact]
     public void Forward_and_backward_pass()
     {
+        TestScale.SkipUnlessDrawn(2);
         var problem = new AttentionCase { HeadDim = 64, BlockTokens = 32, Pattern = "L1 s2", QueryCounts = [30],
             KeyCounts = [50] };
         CheckForward(problem);

@@ -50,9 +50,12 @@ public sealed class OwnAcceleratorTests
         CheckAttention(ElementType.Float16, x => (ILGPU.Half)x, x => (float)x);
 
     [Fact]
-    public void Attention_on_views_of_bfloat16() =>
-        CheckAttention(ElementType.BFloat16, x => (ushort)(BitConverter.SingleToUInt32Bits(x) >> 16), x =>
-        BitConverter.UInt32BitsToSingle((uint)x << 16));
+    public void Attention_on_views_of_bfloat16()
+    {
+        TestScale.SkipUnlessDrawn(2);
+        CheckAttention(ElementType.BFloat16, x => (ushort)(BitConverter.SingleToUInt32Bits(x) >> 16),
+            x => BitConverter.UInt32BitsToSingle((uint)x << 16));
+    }
 
     private static bool UsesTensorCores(Action<Context.Builder> build, CPUDevice device)
     {
@@ -66,6 +69,7 @@ public sealed class OwnAcceleratorTests
     private static void CheckAttention<T>(ElementType type, Func<float, T> narrow, Func<T, float> widen)
         where T : unmanaged
     {
+        TestScale.SkipUnlessDrawn(3);
         using var context = Context.Create(builder => builder.EnableAlgorithms().WithTensorCores());
         using var accelerator = new CPUDevice(32, 8, 1).CreateAccelerator(context);
         using var stream = accelerator.CreateStream();

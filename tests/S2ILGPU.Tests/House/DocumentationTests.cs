@@ -9,12 +9,10 @@ public sealed partial class DocumentationTests
 {
     private static readonly string[] s_fileTypes = [".cs", ".md", ".sh", ".py", ".csproj", ".props", ".targets"];
 
-    private static readonly (string Path, string Text)[] s_documents =
-    [
-        .. Directory.EnumerateFiles(Repository.Root, "*.md")
-        .Select(file => (Path.GetFileName(file), File.ReadAllText(file))),
-        .. new[] { "docs", "samples", "bench" }.SelectMany(folder => Repository.Sources(folder, "*.md")),
-    ];
+    // Those of the packages and of Python name paths of theirs.
+    private static readonly Markdown[] s_documents =
+        [.. Markdown.All.Where(document => !document.Path.StartsWith("src/", StringComparison.Ordinal)
+            && !document.Path.StartsWith("python/", StringComparison.Ordinal))];
 
     // Folders that builds and programs make.
     private static readonly string[] s_made =
@@ -57,22 +55,30 @@ public sealed partial class DocumentationTests
                     where match.Success
                     select (token.Document, Name: match.Groups[1].Value);
         Assert.True(named.Count() > 10, "the search for commands finds too few");
-        Assert.Empty(named.Where(name => !commands.Contains(name.Name, StringComparer.OrdinalIgnoreCase))
+        Assert.Empty(named.Where(name =>
+            !commands.Contains(name.Name.Replace("-", ""), StringComparer.OrdinalIgnoreCase))
             .Select(name => $"{name.Document}: s2 {name.Name}"));
     }
 
     [Fact]
-    public void Links_lead_somewhere()
+    public void Links_lead_to_files_and_headings()
     {
-        var links = from document in s_documents
-                    from match in Link().Matches(document.Text)
-                    let target = match.Groups[1].Value
-                    where !target.Contains("://", StringComparison.Ordinal)
-                    select (document.Path, Target: target);
-        Assert.True(links.Count() > 10, "the search for links finds too few");
-        Assert.Empty(links.Where(link =>
-            !Path.Exists(Repository.PathOf(Path.GetDirectoryName(link.Path)!, link.Target))).Select(link =>
-            $"{link.Path}: {link.Target}"));
+        var links = (from document in Markdown.All
+                     from target in document.Links
+                     select (document.Path, Target: target)).ToArray();
+        Assert.True(links.Length > 60, $"only {links.Length} links found");
+        Assert.Empty(links.Where(link => !IsThere(link.Path, link.Target))
+            .Select(link => $"{link.Path}: {link.Target}"));
+    }
+
+    // A file or folder beside the document, and for an anchor a heading of the document that it leads to.
+    private static bool IsThere(string document, string target)
+    {
+        string[] parts = target.Split('#');
+        string path = parts[0].Length == 0 ? Repository.PathOf(document)
+            : Path.GetFullPath(Repository.PathOf(Path.GetDirectoryName(document)!, parts[0]));
+        return Path.Exists(path) && (parts.Length == 1 || Markdown.All.Any(file =>
+            Path.GetFullPath(Repository.PathOf(file.Path)) == path && file.Anchors.Contains(parts[1])));
     }
 
     private static IEnumerable<(string Document, string Text)> Tokens() => from document in s_documents
@@ -116,11 +122,8 @@ public sealed partial class DocumentationTests
     [GeneratedRegex(@"^([A-Z]\w+(?:\.[A-Z]\w+)*)(?:<\w+>)?(?:\([^)]*\))?$")]
     private static partial Regex CSharpName();
 
-    [GeneratedRegex(@"^s2 ([a-z]+)\b")]
+    [GeneratedRegex(@"^s2 ([a-z]+(?:-[a-z]+)*)\b")]
     private static partial Regex Command();
-
-    [GeneratedRegex(@"\]\(([^)#\s]+)\)")]
-    private static partial Regex Link();
 
     [GeneratedRegex(@"\w+")]
     private static partial Regex Word();

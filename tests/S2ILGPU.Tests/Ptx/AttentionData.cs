@@ -43,7 +43,7 @@ internal sealed class AttentionData
     public AttentionCase Problem { get; }
 
     /// <summary>Type of the operands; a portable kernel may take queries in single precision, whose values are of this
-    /// type as well.</summary>
+    /// type as well. Int8 is that of keys and values alone.</summary>
     public ElementType Type { get; }
 
     /// <summary>Whether tiles that need no mask go through the loop with masks too.</summary>
@@ -180,6 +180,8 @@ internal sealed class AttentionData
                 for (int n = 0; n < shape[2] * shape[3]; n++, at++)
                     if (!InSequence(b, row, areQueries))
                         values[at] = double.NaN;
+        for (int at = 0; at < values.Length && Type == ElementType.Int8 && !areQueries; at += shape[3])
+            Int8Rows.Round(values.AsSpan(at, shape[3]));
         return new Operand(values, Type);
     }
 

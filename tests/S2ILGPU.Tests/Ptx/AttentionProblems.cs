@@ -57,13 +57,13 @@ internal static class AttentionProblems
     /// <summary>For portable kernels: any head dim, rows at any place.</summary>
     public static IEnumerable<AttentionData> OfPortable(ElementType keyType)
     {
-        yield return Make(Portable with { HeadDim = 33, BlockTokens = 32, Pattern = "L1 s3 by query head" },
-            keyType, gap: 3);
+        yield return Make(Portable with { HeadDim = Whole(33, keyType), BlockTokens = 32,
+            Pattern = "L1 s3 by query head" }, keyType, gap: 3);
         yield return Make(Portable with { HeadDim = 64, BlockTokens = 16, Pattern = "random mostly empty",
             Batching = Batching.Padded }, keyType, gap: 3);
         yield return Make(Portable with { HeadDim = 72, BlockTokens = 128, Pattern = "window non-causal",
             PaddingRows = 0 }, keyType).Masked;
-        var dense = Portable with { HeadDim = 130, BlockTokens = 64, Pattern = "dense", QueryHeads = 2,
+        var dense = Portable with { HeadDim = Whole(130, keyType), BlockTokens = 64, Pattern = "dense", QueryHeads = 2,
             KeyValueHeads = 1, QueryCounts = [200], KeyCounts = [290] };
         yield return Make(dense with { WithLogSumExp = false }, keyType);
     }
@@ -72,8 +72,8 @@ internal static class AttentionProblems
     public static IEnumerable<AttentionData> OfPortableDecode(ElementType keyType)
     {
         var basic = Portable with { QueryCounts = [1, 1, 1, 0], KeyCounts = [400, 1, 133, 5] };
-        yield return Make(basic with { HeadDim = 33, BlockTokens = 32, Pattern = "L1 s3 by query head" },
-            keyType, gap: 3);
+        yield return Make(basic with { HeadDim = Whole(33, keyType), BlockTokens = 32,
+            Pattern = "L1 s3 by query head" }, keyType, gap: 3);
         yield return Make(basic with { HeadDim = 64, BlockTokens = 16, Pattern = "random mostly empty",
             Batching = Batching.Padded }, keyType, gap: 3);
         yield return Make(basic with { HeadDim = 200, BlockTokens = 128, Pattern = "L2 s3" }, keyType).Masked;
@@ -85,6 +85,10 @@ internal static class AttentionProblems
     public static AttentionData OfPack(int headDim, ElementType type) =>
         Make(new AttentionCase { QueryHeads = 4, KeyValueHeads = 2, HeadDim = headDim, QueryCounts = [150, 20, 0],
         KeyCounts = [200, 133, 7], Batching = Batching.Packed, PaddingRows = 3 }, type);
+
+    // Rows of bytes are whole words.
+    private static int Whole(int headDim, ElementType keyType) =>
+        keyType == ElementType.Int8 ? (headDim + 3) / 4 * 4 : headDim;
 
     private static AttentionCase Portable =>
         new() { QueryHeads = 4, KeyValueHeads = 2, QueryCounts = [150, 20, 0], KeyCounts = [200, 133, 7],

@@ -33,32 +33,39 @@ internal static class AttentionRuns
 
     /// <summary>Forward.</summary>
     /// <param name="kernel">The kernel.</param>
+    /// <param name="merge">The kernel that joins the parts.</param>
+    /// <param name="splits">Parts of each list.</param>
     /// <param name="rowsPerTile">64 or 128.</param>
     /// <param name="placement">Where keys and values lie.</param>
     /// <param name="data">The problem.</param>
     /// <param name="copies">When asynchronous copies arrive.</param>
     /// <param name="text">A mutant, or null.</param>
-    public static void Forward(InterpretedKernel kernel, int rowsPerTile, KeyPlacement placement, AttentionData data,
+    public static void Forward(InterpretedKernel kernel, InterpretedKernel merge, int splits, int rowsPerTile,
+        KeyPlacement placement, AttentionData data,
         CopyTiming copies, string? text = null)
     {
         var keys = KeyOperands<ushort>.Create(data, placement, operand => operand.Halves);
         var lists = Shaped(data.Lists().OfQueries(rowsPerTile, keys.PageBlocks), data);
         var output = data.QueryPlace.Untouched<ushort>();
         var lines = AttentionData.Untouched<float>(data.LineShape.Count);
-        kernel.Launch(Math.Max(1, lists.Rows.Length), copies, a =>
+        var parts = new PartialResults(Math.Max(1, lists.Rows.Length) * rowsPerTile, splits, data.Problem.HeadDim);
+        kernel.Launch(new PtxDim(Math.Max(1, lists.Rows.Length), splits), copies, a =>
         {
             SetLists(a, lists, keys.Pages);
+            parts.Set(a, splits > 1 ? PtxAccess.Output : PtxAccess.Input).Value("Splits", splits);
             a.View("Query", data.QueryPlace.Scatter(data.Query.Halves)).Value("QueryRows", data.QueryPlace.Rows)
                 .View("Keys", keys.Keys).View("Values", keys.Values);
             a.View("Output", output, PtxAccess.Output).Value("OutputRows", data.QueryPlace.Rows)
                 .View("LogSumExp", lines, PtxAccess.Output);
             a.Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows)
                 .Value("ScaleLog2", data.ScaleLog2).Value("Causal", IsCausal(data))
-                .View("NonFinite", new int[Math.Max(1, lists.Rows.Length) * 8], PtxAccess.Output);
+                .View("NonFinite", new int[Math.Max(1, lists.Rows.Length) * splits * 8], PtxAccess.Output);
         }, text);
-        data.Compare($"O, copies {copies}", data.QueryShape, data.Output, data.QueryPlace.Gather(output),
-            Tolerance.Forward(data.Type));
-        data.CompareLines($"LSE, copies {copies}", lines, LineTolerance);
+        if (splits > 1)
+            Merge(merge, parts, data, lists, 1, rowsPerTile, output, lines, copies);
+        data.Compare($"O, {splits} parts, copies {copies}", data.QueryShape, data.Output,
+            data.QueryPlace.Gather(output), Tolerance.Forward(data.Type));
+        data.CompareLines($"LSE, {splits} parts, copies {copies}", lines, LineTolerance);
     }
 
     /// <summary>Decoding: every sequence has one query.</summary>
@@ -77,33 +84,45 @@ internal static class AttentionRuns
     {
         var keys = KeyOperands<ushort>.Create(data, placement, operand => operand.Halves);
         var lists = Shaped(data.Lists().OfLastQueries(groupHeads, keys.PageBlocks), data);
-        int heads = lists.Rows.Length * groupHeads, quads = data.Problem.HeadDim / 4;
-        float[] partialOutput = AttentionData.Untouched<float>(heads * splits * quads * 4),
-            partialLines = AttentionData.Untouched<float>(heads * splits);
+        var parts = new PartialResults(lists.Rows.Length * groupHeads, splits, data.Problem.HeadDim);
         decode.Launch(new PtxDim(lists.Rows.Length, splits), copies, a =>
         {
             SetLists(a, lists, keys.Pages);
             a.View("Query", data.QueryPlace.Scatter(data.Query.Halves)).Value("QueryRows", data.QueryPlace.Rows)
                 .View("Keys", keys.Keys).View("Values", keys.Values);
-            a.View("PartialOutput", partialOutput, PtxAccess.Output)
-                .View("PartialLogSumExp", partialLines, PtxAccess.Output).Value("Splits", splits)
-                .Value("ScaleLog2", data.ScaleLog2);
+            parts.Set(a, PtxAccess.Output).Value("Splits", splits).Value("ScaleLog2", data.ScaleLog2);
         }, decodeText);
         var output = data.QueryPlace.Untouched<ushort>();
         var lines = AttentionData.Untouched<float>(data.LineShape.Count);
-        int count = heads * quads;
-        merge.Launch((count + merge.Threads - 1) / merge.Threads, copies, a =>
-        {
-            a.View("Rows", lists.Rows).View("PartialOutput", partialOutput).View("PartialLogSumExp", partialLines);
-            a.View("Output", output, PtxAccess.Output).Value("OutputRows", data.QueryPlace.Rows)
-                .View("LogSumExp", lines, PtxAccess.Output);
-            a.Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows)
-                .Value("Splits", splits)
-                .Value("GroupHeads", groupHeads).Value("HeadQuads", quads).Value("Count", count);
-        }, mergeText);
+        Merge(merge, parts, data, lists, groupHeads, 1, output, lines, copies, mergeText);
         data.Compare($"O, copies {copies}", data.QueryShape, data.Output, data.QueryPlace.Gather(output),
             Tolerance.Forward(data.Type));
         data.CompareLines($"LSE, copies {copies}", lines, LineTolerance);
+    }
+
+    private static void Merge(InterpretedKernel merge, PartialResults parts, AttentionData data, TileLists lists,
+        int groupHeads, int tileRows, ushort[] output, float[] lines, CopyTiming copies, string? text = null)
+    {
+        int quads = data.Problem.HeadDim / 4, count = lists.Rows.Length * groupHeads * tileRows * quads;
+        merge.Launch((count + merge.Threads - 1) / merge.Threads, copies, a =>
+        {
+            parts.Set(a.View("Rows", lists.Rows), PtxAccess.Input);
+            a.View("Output", output, PtxAccess.Output).Value("OutputRows", data.QueryPlace.Rows)
+                .View("LogSumExp", lines, PtxAccess.Output);
+            a.Value("Heads", data.Problem.QueryHeads).Value("LogSumExpRows", data.Problem.QueryRows)
+                .Value("Splits", parts.Splits).Value("GroupHeads", groupHeads).Value("TileRows", tileRows)
+                .Value("HeadQuads", quads).Value("Count", count);
+        }, text);
+    }
+
+    // O and LSE of parts.
+    private sealed record PartialResults(int Lines, int Splits, int HeadDim)
+    {
+        private readonly float[] _outputs = AttentionData.Untouched<float>(Lines * Splits * HeadDim),
+            _lines = AttentionData.Untouched<float>(Lines * Splits);
+
+        public KernelArguments Set(KernelArguments a, PtxAccess access) =>
+            a.View("PartialOutput", _outputs, access).View("PartialLogSumExp", _lines, access);
     }
 
     /// <summary>The lines [tile, 128] that the backward kernels read: log-sum-exp and delta.</summary>

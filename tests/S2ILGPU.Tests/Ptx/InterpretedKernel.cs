@@ -15,6 +15,7 @@ internal sealed class InterpretedKernel(MethodInfo method, int threads)
     private readonly Lock _lock = new();
     private string? _text;
     private PtxProgram? _program;
+    private (string Text, PtxProgram Program)? _mutant; // the last one: several launches try it
 
     /// <summary>The kernel.</summary>
     public MethodInfo Method => method;
@@ -57,12 +58,20 @@ internal sealed class InterpretedKernel(MethodInfo method, int threads)
     public void Launch(PtxDim grid, CopyTiming copies, Action<KernelArguments> arguments, string? text = null,
         int? seed = null, int? sharedBytes = null)
     {
-        var program = text is null ? Program : PtxProgram.Parse(text);
+        var program = text is null ? Program : Mutant(text);
         using var machine = new PtxMachine(program,
             new PtxOptions { Copies = copies, Seed = seed ?? Seeds.Current, MaximumWarpInstructions = 5_000_000 });
         var values = new KernelArguments(machine, Method.GetParameters()[0].ParameterType);
         arguments(values);
         machine.Launch(grid, Threads, values.ToBytes(), sharedBytes ?? SharedBytes);
+    }
+
+    private PtxProgram Mutant(string text)
+    {
+        lock (_lock)
+            if (_mutant is not { } known || !ReferenceEquals(known.Text, text))
+                _mutant = (text, PtxProgram.Parse(text));
+        return _mutant.Value.Program;
     }
 
     /// <summary>Compiles the kernel.</summary>

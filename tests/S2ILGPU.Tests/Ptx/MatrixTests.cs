@@ -92,6 +92,43 @@ public sealed class MatrixTests
             }
     }
 
+    [Fact]
+    public void Products_of_tf32_ignore_what_was_not_rounded()
+    {
+        var random = Seeds.NewRandom();
+        float[] a = [.. random.Normal(128).Select(x => (float)x)], b = [.. random.Normal(64).Select(x => (float)x)];
+        var words = new uint[32 * 10]; // per lane: 4 words of A, 2 of B, 4 of C
+        for (int lane = 0; lane < 32; lane++)
+        {
+            int row = lane / 4, t = lane % 4;
+            for (int n = 0; n < 4; n++)
+                words[lane * 10 + n] = BitConverter.SingleToUInt32Bits(a[(row + n % 2 * 8) * 8 + t + n / 2 * 4]);
+            for (int n = 0; n < 2; n++)
+                words[lane * 10 + 4 + n] = BitConverter.SingleToUInt32Bits(b[(t + n * 4) * 8 + row]);
+        }
+        string truncated = ProductBody("tf32").Replace("m16n8k16", "m16n8k8"),
+            rounded = truncated.Replace("mma.sync", Concat(n => $"cvt.rna.tf32.f32 %r{n}, %r{n};") + "mma.sync");
+        Check(truncated, x => x & 0xffffe000);
+        Check(rounded, x => x + 0x1000 & 0xffffe000);
+
+        static string Concat(Func<int, string> line) => string.Concat(Enumerable.Range(2, 6).Select(line));
+
+        void Check(string body, Func<uint, uint> kept)
+        {
+            var output = TinyKernel.Run<uint, float>(body, words, 128);
+            double Kept(float x) => BitConverter.UInt32BitsToSingle(kept(BitConverter.SingleToUInt32Bits(x)));
+            for (int row = 0; row < 16; row++)
+                for (int column = 0; column < 8; column++)
+                {
+                    double expected = Enumerable.Range(0, 8)
+                        .Sum(k => Kept(a[row * 8 + k]) * Kept(b[k * 8 + column]));
+                    int lane = row % 8 * 4 + column / 2, register = row / 8 * 2 + column % 2;
+                    Assert.True(Math.Abs(expected - output[lane * 4 + register]) < 1e-5,
+                        $"[{row}, {column}]: {expected}, got {output[lane * 4 + register]}; {Seeds.Text}");
+                }
+        }
+    }
+
     private static string ProductBody(string type) => $$"""
         mul.wide.u32 %rd5, %r1, 40;
         add.u64 %rd5, %rd5, %rd2;

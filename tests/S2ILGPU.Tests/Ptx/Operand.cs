@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 
@@ -12,10 +13,19 @@ internal sealed class Operand(double[] values, ElementType type)
     /// <summary>The numbers, row-major.</summary>
     public double[] Values => Array.ConvertAll(Singles, x => (double)x);
 
-    /// <summary>16-bit elements; of 16-bit types.</summary>
-    public ushort[] Halves => type == ElementType.BFloat16
-        ? Array.ConvertAll(Singles, x => (ushort)(BitConverter.SingleToUInt32Bits(x) >> 16))
-        : Array.ConvertAll(Singles, x => BitConverter.HalfToUInt16Bits((Half)x));
+    /// <summary>What products make of the numbers: those of single precision are rounded to TF32.</summary>
+    public double[] Factors => type == ElementType.Float32
+        ? Array.ConvertAll(Singles, x => (double)BitConverter.UInt32BitsToSingle(
+            BitConverter.SingleToUInt32Bits(x) + 0x1000 & 0xffffe000))
+        : Values;
+
+    /// <summary>16-bit elements, or both halves of elements of 32 bits.</summary>
+    public ushort[] Halves => type switch
+    {
+        ElementType.Float32 => MemoryMarshal.Cast<float, ushort>(Singles).ToArray(),
+        ElementType.BFloat16 => Array.ConvertAll(Singles, x => (ushort)(BitConverter.SingleToUInt32Bits(x) >> 16)),
+        _ => Array.ConvertAll(Singles, x => BitConverter.HalfToUInt16Bits((Half)x)),
+    };
 
     /// <summary>16-bit elements as numbers.</summary>
     public static double[] Decode(ushort[] elements, ElementType type) => type == ElementType.BFloat16

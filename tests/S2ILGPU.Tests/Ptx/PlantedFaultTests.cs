@@ -40,13 +40,15 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     [MemberData(nameof(TileFamilies))]
     public void Faults_of_kernels_with_tiles_are_found(string family)
     {
+        TestScale.SkipUnlessDrawn(4);
         var kernel = KernelCatalog.Choose(family);
         bool isForward = kernel.Variant.Operation == KernelOperation.Forward;
         Check(kernel.Kernel, AttentionProblems.ForFaults(kernel), isZeroFillNeeded: isForward,
             (data, copies, text) =>
         {
             if (isForward)
-                AttentionRuns.Forward(kernel.Kernel, kernel.Rows, kernel.Placement, data, copies, text);
+                AttentionRuns.Forward(kernel.Kernel, KernelCatalog.MergeOf(kernel.Type), 1, kernel.Rows,
+                    kernel.Placement, data, copies, text);
             else
                 AttentionRuns.Backward(kernel.Kernel, kernel.RowsAreKeys, kernel.First, kernel.Second, data,
                     Lines(kernel, data), copies, text);
@@ -56,6 +58,7 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     [Fact]
     public void Faults_of_decoding_are_found()
     {
+        TestScale.SkipUnlessDrawn(4);
         var kernel = KernelCatalog.Choose(KernelCatalog.Families(typeof(Decode))
             .First(f => f.Contains("D64") && f.Contains("heads 2")));
         Check(kernel.Kernel, AttentionProblems.ForDecodeFaults(kernel), isZeroFillNeeded: false,
@@ -67,6 +70,7 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     [Fact]
     public void Faults_of_delta_are_found()
     {
+        TestScale.SkipUnlessDrawn(2);
         var kernel = KernelCatalog.Choose(KernelCatalog.Families(typeof(Backward))
             .First(f => f.StartsWith("QueryGradient")));
         var delta = KernelCatalog.DeltaOf(kernel.Type, kernel.HeadDim);
@@ -80,11 +84,12 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     [MemberData(nameof(PortableKernels))]
     public void Faults_of_portable_kernels_are_found(Type kernel)
     {
+        TestScale.SkipUnlessDrawn(3);
         var type = Seeds.NewRandom().Pick(ElementType.Float32, ElementType.BFloat16, ElementType.Float16);
         if (kernel == typeof(PortableForward))
             Check(PortableRuns.KernelOf(kernel, type), AttentionProblems.OfPortable(type).Take(1),
                 isZeroFillNeeded: true,
-                (data, _, text) => PortableRuns.Forward(data, KeyPlacement.Packed, text));
+                (data, _, text) => PortableRuns.Forward(data, KeyPlacement.Packed, text: text));
         else if (kernel == typeof(PortableDecode))
             Check(PortableRuns.KernelOf(kernel, type), AttentionProblems.OfPortableDecode(type).Take(1),
                 isZeroFillNeeded: true,
@@ -162,11 +167,12 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     // Late and early copies, and both problems: as the tests of the kernels do.
     private static bool IsFound(PtxMutant mutant, AttentionData[] problems, Run run)
     {
+        string text = mutant.Text;
         foreach (var data in problems)
             foreach (var copies in new[] { CopyTiming.Late, CopyTiming.Early })
                 try
                 {
-                    run(data, copies, mutant.Text);
+                    run(data, copies, text);
                 }
                 catch (PtxFaultException fault)
                 {

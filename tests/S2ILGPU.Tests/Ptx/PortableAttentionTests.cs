@@ -11,11 +11,13 @@ namespace S2ILGPU.Tests.Ptx;
 /// float64.</summary>
 public sealed class PortableAttentionTests
 {
-    private static readonly ElementType[] s_types = [ElementType.Float32, ElementType.BFloat16, ElementType.Float16];
+    private static readonly ElementType[] s_types = [ElementType.Float32, ElementType.BFloat16, ElementType.Float16,
+        ElementType.Int8];
 
-    /// <summary>Types and places of keys.</summary>
+    /// <summary>Types and places of keys; those of 8 bits lie in pages.</summary>
     internal static IEnumerable<(string Type, string Placement)> AllKeys =>
         from type in s_types from placement in Enum.GetValues<KeyPlacement>()
+        where type != ElementType.Int8 || placement == KeyPlacement.Pages
         select (type.ToString(), placement.ToString());
 
     public static TheoryData<string, string> ForwardKeys => [.. Sweeps.PortableForwardKeys];
@@ -28,8 +30,10 @@ public sealed class PortableAttentionTests
     [MemberData(nameof(ForwardKeys))]
     public void Output_and_log_sum_exp_agree_with_float64(string keyType, string placement)
     {
+        TestScale.SkipUnlessDrawn(2);
         foreach (var data in TestScale.Part(AttentionProblems.OfPortable(Enum.Parse<ElementType>(keyType)), 2))
-            PortableRuns.Forward(data, Enum.Parse<KeyPlacement>(placement));
+            foreach (int parts in (int[])[1, 3])
+                PortableRuns.Forward(data, Enum.Parse<KeyPlacement>(placement), parts);
     }
 
     [Theory]

@@ -35,6 +35,7 @@ internal static class PortableRuns
     {
         ElementType.BFloat16 => typeof(StoredBFloat16),
         ElementType.Float16 => typeof(StoredHalf),
+        ElementType.Int8 => typeof(StoredInt8),
         _ => typeof(StoredSingle),
     }), PortableTiles.Threads);
 
@@ -44,19 +45,32 @@ internal static class PortableRuns
         Portable(typeof(PortableBackward).GetMethod(nameof(PortableBackward.Kernel))!.MakeGenericMethod(side),
         PortableTiles.Threads);
 
-    /// <summary>Forward.</summary>
+    /// <summary>Forward, and the kernel that joins the parts.</summary>
     /// <param name="data">The problem.</param>
     /// <param name="placement">Where keys and values lie.</param>
+    /// <param name="parts">Parts of each list.</param>
     /// <param name="text">A mutant, or null.</param>
-    public static void Forward(AttentionData data, KeyPlacement placement, string? text = null)
+    public static void Forward(AttentionData data, KeyPlacement placement, int parts = 1, string? text = null)
     {
+        const int tile = PortableTiles.Tile;
         var keys = PortableKeys.Create(data, placement);
-        var lists = AttentionRuns.Shaped(data.Lists().OfQueries(PortableTiles.Tile, keys.PageBlocks), data);
-        float[] output = data.QueryPlace.Untouched<float>(), lines = UntouchedLines(data);
+        var lists = AttentionRuns.Shaped(data.Lists().OfQueries(tile, keys.PageBlocks), data);
+        int headDim = data.Problem.HeadDim, rows = lists.Rows.Length * tile;
+        bool isWhole = parts == 1;
+        float[] output = data.QueryPlace.Untouched<float>(), lines = UntouchedLines(data),
+            partOutput = AttentionData.Untouched<float>(rows * parts * headDim),
+            partLines = AttentionData.Untouched<float>(rows * parts);
+        var partRows = new RowStrides { Batch = tile * parts * headDim, Row = parts * headDim, Head = headDim };
+        var partLineRows = new RowStrides { Batch = tile * parts, Row = parts, Head = 1 };
         KernelOf(typeof(PortableForward), data.Type)
-            .Launch(new PtxDim(lists.Rows.Length, Slices(data)), default, a => SetForward(a, data, lists, keys)
-            .View("Output", output, PtxAccess.Output).Value("OutputRows", data.QueryPlace.Rows)
-                .View("LogSumExp", lines, PtxAccess.Output).Value("LogSumExpRows", LineRows(data)), text);
+            .Launch(new PtxDim(lists.Rows.Length, Slices(data), parts), default,
+            a => SetForward(a, data, lists, keys, parts)
+            .View("Output", isWhole ? output : partOutput, PtxAccess.Output)
+            .Value("OutputRows", isWhole ? data.QueryPlace.Rows : partRows)
+            .View("LogSumExp", isWhole ? lines : partLines, PtxAccess.Output)
+            .Value("LogSumExpRows", isWhole ? LineRows(data) : partLineRows), text);
+        if (!isWhole)
+            Merge(data, lists, partOutput, partLines, parts, tile, output, lines);
         CompareForward(data, output, lines);
     }
 
@@ -73,19 +87,24 @@ internal static class PortableRuns
         float[] partOutput = AttentionData.Untouched<float>(rows * parts * headDim),
             partLines = AttentionData.Untouched<float>(rows * parts);
         KernelOf(typeof(PortableDecode), data.Type)
-            .Launch(new PtxDim(rows, parts), default, a => SetForward(a, data, lists, keys)
+            .Launch(new PtxDim(rows, parts), default, a => SetForward(a, data, lists, keys, parts)
             .View("Output", partOutput, PtxAccess.Output).Value("OutputRows", default(RowStrides))
                 .View("LogSumExp", partLines, PtxAccess.Output).Value("LogSumExpRows", default(RowStrides)), text);
         float[] output = data.QueryPlace.Untouched<float>(), lines = UntouchedLines(data);
+        Merge(data, lists, partOutput, partLines, parts, 1, output, lines);
+        CompareForward(data, output, lines);
+    }
+
+    private static void Merge(AttentionData data, TileLists lists, float[] partOutput, float[] partLines, int parts,
+        int tileRows, float[] output, float[] lines) =>
         Portable(typeof(PortableMerge).GetMethod(nameof(PortableMerge.Splits))!, ElementThreads)
             .Launch(ElementGroups, default, a => a
             .View("Rows", lists.Rows).View("PartOutput", partOutput).View("PartLogSumExp", partLines)
             .View("Output", output, PtxAccess.Output).Value("OutputRows", data.QueryPlace.Rows)
                 .View("LogSumExp", lines, PtxAccess.Output).Value("LogSumExpRows", LineRows(data))
-            .Value("OutputStep", (long)headDim).Value("LogSumExpStep", 1L).Value("Count", rows).Value("Parts", parts)
-                .Value("HeadDim", headDim).Value("Tokens", 0).Value("Heads", 0));
-        CompareForward(data, output, lines);
-    }
+            .Value("OutputStep", (long)data.Problem.HeadDim).Value("LogSumExpStep", 1L)
+            .Value("Count", lists.Rows.Length * tileRows).Value("Parts", parts).Value("TileRows", tileRows)
+                .Value("HeadDim", data.Problem.HeadDim).Value("Tokens", 0).Value("Heads", 0));
 
     /// <summary>Delta, as memory holds it.</summary>
     public static float[] Delta(AttentionData data)
@@ -171,7 +190,7 @@ internal static class PortableRuns
             .View("LogSumExp", line, PtxAccess.Output)
                 .Value("LogSumExpRows", new RowStrides { Batch = (long)shape[2] * shape[1], Head = shape[1], Row = 1 })
             .Value("OutputStep", shape.Count).Value("LogSumExpStep", (long)rows).Value("Count", rows)
-                .Value("Parts", parts)
+                .Value("TileRows", 0).Value("Parts", parts)
             .Value("HeadDim", shape[3]).Value("Tokens", shape[1]).Value("Heads", shape[2]));
         return (place.Gather(output), line);
     }
@@ -179,13 +198,15 @@ internal static class PortableRuns
     private static InterpretedKernel Portable(MethodInfo method, int threads) =>
         _kernels.GetOrAdd(method, _ => new InterpretedKernel(method, threads) { IsPortable = true });
 
-    private static KernelArguments SetForward(KernelArguments a, AttentionData data, TileLists lists, PortableKeys keys)
+    private static KernelArguments SetForward(KernelArguments a, AttentionData data, TileLists lists,
+        PortableKeys keys, int parts)
     {
         AttentionRuns.SetLists(a, lists, keys.Pages);
         a.View("Columns", keys.PageEntries == 0 ? lists.Columns : [])
             .View("Query", data.QueryPlace.Scatter(data.Query.Singles)).Value("QueryRows", data.QueryPlace.Rows);
         a.View("Key", keys.Keys).Value("KeyRows", keys.Rows).View("Value", keys.Values).Value("ValueRows", keys.Rows)
-            .Value("PageEntries", keys.PageEntries).View("NonFinite", Array.Empty<int>());
+            .Value("PageEntries", keys.PageEntries).View("NonFinite", Array.Empty<int>())
+            .Value("Parts", parts);
         return SetSizes(a, data);
     }
 

@@ -28,6 +28,7 @@ internal sealed class PtxReplay : IDisposable
 
     private readonly Context _context = Context.Create(builder => builder.EnableAlgorithms());
     private readonly CPUAccelerator _accelerator;
+    private readonly Dictionary<object, Type> _computed = [];
 
     public PtxReplay() => _accelerator = new CPUDevice(32, 4, 1).CreateCPUAccelerator(_context);
 
@@ -54,6 +55,13 @@ internal sealed class PtxReplay : IDisposable
 
     /// <summary>Unwritten memory: all bits are set, which is NaN. Reading it is a fault.</summary>
     public ArrayView<float> Output(int count) => View(AttentionData.Untouched<float>(count));
+
+    /// <summary>Words that hold computed numbers: their last bits may differ, unlike those of copies.</summary>
+    public ArrayView<int> Computed<TStored>(ArrayView<int> words) where TStored : struct, IStoredElement
+    {
+        _computed.Add(words, typeof(TStored));
+        return words;
+    }
 
     /// <summary>Launches, and fails where a written element differs, or where nothing was written.</summary>
     public void Run<TArguments>(Action<TArguments> kernel, Index3D groups, int threads, TArguments arguments)
@@ -91,22 +99,31 @@ internal sealed class PtxReplay : IDisposable
     private static float[] Floats(Random random, int count, double scale = 1) =>
         [.. random.Normal(count, scale).Select(x => (float)x)];
 
-    private static void Compare(string what, object view, byte[] expected, byte[] actual)
+    private void Compare(string what, object view, byte[] expected, byte[] actual)
     {
-        if (view is not (ArrayView<float> or ArrayView<CompensatedSum>))
+        var type = view is ArrayView<float> or ArrayView<CompensatedSum> ? typeof(StoredSingle)
+            : _computed.GetValueOrDefault(view);
+        if (type is null)
         {
             Assert.True(expected.AsSpan().SequenceEqual(actual), $"{what}: other bits; {Seeds.Text}");
             return;
         }
-        var wanted = MemoryMarshal.Cast<byte, float>(expected);
-        var got = MemoryMarshal.Cast<byte, float>(actual);
+        // Where the last bit of a sum differs, it may be rounded to the neighbour.
+        double tolerance = type == typeof(StoredSingle) ? Tolerance
+            : type == typeof(StoredHalf) ? 1.0 / 1024 : 1.0 / 128;
+        float[] wanted = Numbers(type, expected), got = Numbers(type, actual);
         for (int n = 0; n < wanted.Length; n++)
         {
-            bool agrees = wanted[n].Equals(got[n]) || Math.Abs(wanted[n] - got[n]) <= Tolerance
+            bool agrees = wanted[n].Equals(got[n]) || Math.Abs(wanted[n] - got[n]) <= tolerance
                 * Math.Max(1, Math.Abs(wanted[n]));
             Assert.True(agrees, $"{what}[{n}]: C# gives {wanted[n]:r}, PTX {got[n]:r}; {Seeds.Text}");
         }
     }
+
+    private static float[] Numbers(Type type, byte[] bytes) => type == typeof(StoredSingle)
+        ? MemoryMarshal.Cast<byte, float>(bytes).ToArray()
+        : [.. MemoryMarshal.Cast<byte, ushort>(bytes).ToArray().Select(bits => type == typeof(StoredHalf)
+            ? StoredHalf.Widen(bits) : BitConverter.Int32BitsToSingle(bits << 16))];
 
     // Walks the fields of an argument struct; views become arrays of the PTX machine.
     private static void Set(PtxMachine machine, KernelArguments arguments, List<(string, object, byte[])> memory,

@@ -26,45 +26,18 @@ public sealed class PtxReplayTests : IDisposable
 
     public void Dispose() => _replay.Dispose();
 
-    [Fact]
-    public void Elementwise()
+    // Rows that begin at whole quads, and rows of odd length.
+    [Theory]
+    [InlineData(336)]
+    [InlineData(333)]
+    public void Elementwise(int count)
     {
-        const int count = 333;
-        Elements(new AddOperation { A = Normal(count), B = Normal(count), Sum = Output(count) });
-        Elements(new AddScaledOperation { X = Normal(count), Factor = -1.5f, Accumulator = Normal(count) });
-        Elements(new SumOfRowsOperation { Terms = Normal(5 * count), TermRows = 5, Sum = Normal(count),
-            Accumulate = 1 });
-        Elements(new GeluOperation { X = Normal(count), Y = Output(count) });
-        Elements(new GeluBackwardOperation { X = Normal(count), OutputGradient = Normal(count),
-            Gradient = Normal(count), Accumulate = 1 });
-        Rows(new SwiGluOperation { Gate = Matrix(5, 40), Up = Matrix(5, 40), Y = Unwritten(5, 40), Rows = 5,
-            Columns = 37 });
-        Rows(new SwiGluBackwardOperation
-        {
-            Gate = Matrix(5, 40),
-            Up = Matrix(5, 40),
-            OutputGradient = Matrix(5, 40),
-            GateGradient = Target(5, 40, true),
-            UpGradient = Target(5, 40, false),
-            Rows = 5,
-            Columns = 37,
-        });
-        Elements(new AdamWOperation
-        {
-            Parameter = Normal(count),
-            Gradient = Normal(count),
-            FirstMoment = Normal(count),
-            SecondMoment = _replay.View([.. Enumerable.Range(0, count).Select(n => n * 0.01f)]),
-            GradientScale = 0.5f,
-            Beta1 = 0.9f,
-            Beta2 = 0.95f,
-            NewFirst = 0.1f,
-            NewSecond = 0.05f,
-            Step = 0.02f,
-            SecondCorrection = 1.5f,
-            Epsilon = 1e-8f,
-            Keep = 0.99f,
-        });
+        TestScale.SkipUnlessDrawn(2);
+        ElementsOf<StoredSingle>(count);
+        ElementsOf<StoredBFloat16>(count);
+        ElementsOf<StoredHalf>(count);
+        Rows<StoredSingle, SumOfRowsOperation>(new SumOfRowsOperation { Terms = Matrix<StoredSingle>(5, count),
+            TermRows = 5, Sum = Target<StoredSingle>(1, count, true) });
     }
 
     [Theory]
@@ -72,23 +45,16 @@ public sealed class PtxReplayTests : IDisposable
     [InlineData(128)]
     public void Rows_of_groups(int threads)
     {
-        foreach (int columns in (int[])[1, 33, 4 * threads + 7])
+        TestScale.SkipUnlessDrawn(2);
+        foreach (int columns in (int[])[1, 33, 4 * threads + 8, 8 * threads + 7])
         {
-            _replay.Run(RmsNormKernel.Run, new Index3D(3, 1, 1), threads,
-                new RmsNormArguments { X = Matrix(3, columns), Y = Unwritten(3, columns), Weight = Normal(columns),
-                InverseRms = Output(3), Columns = columns, Epsilon = 1e-5f });
-            _replay.Run(RmsNormBackwardKernel.Run, new Index3D(3, 1, 1), threads, new RmsNormBackwardArguments
-            {
-                X = Matrix(3, columns),
-                OutputGradient = Matrix(3, columns),
-                Weight = Normal(columns),
-                InverseRms = Normal(3),
-                Gradient = Target(3, columns, true),
-                Columns = columns,
-            });
+            Norms(RmsNormKernel.Run<StoredSingle>, RmsNormBackwardKernel.Run<StoredSingle>, Matrix<StoredSingle>,
+                Unwritten<StoredSingle>, columns, threads);
+            Norms(RmsNormKernel.Run<StoredBFloat16>, RmsNormBackwardKernel.Run<StoredBFloat16>, Matrix<StoredBFloat16>,
+                Unwritten<StoredBFloat16>, columns, threads);
             _replay.Run(SoftmaxCrossEntropyKernel.Run, new Index3D(3, 1, 1), threads, new SoftmaxCrossEntropyArguments
             {
-                Logits = Matrix(3, columns),
+                Logits = Matrix<StoredSingle>(3, columns),
                 Targets = _replay.View(0, -1, columns - 1),
                 Losses = Output(3),
                 LogSumExp = Output(3),
@@ -100,49 +66,29 @@ public sealed class PtxReplayTests : IDisposable
     [Fact]
     public void Rows_of_elements()
     {
-        Rows(new WeightGradientOperation { X = Matrix(20, 9), OutputGradient = Matrix(20, 9), InverseRms = Normal(20),
-            Partials = Output(27), RowCount = 20, PartRows = 8, Rows = 3, Columns = 9 });
-        Rows(new SoftmaxCrossEntropyBackwardOperation
+        Rows<StoredSingle, SoftmaxCrossEntropyBackwardOperation>(new SoftmaxCrossEntropyBackwardOperation
         {
-            Logits = Matrix(4, 17),
+            Logits = Matrix<StoredSingle>(4, 17),
             Targets = _replay.View(0, -1, 16, 3),
             LogSumExp = Normal(4),
             LossGradients = Normal(4),
-            Gradient = Target(4, 17, false),
+            Gradient = Target<StoredSingle>(4, 17, false),
             Rows = 4,
-            Columns = 17,
         });
-        Rows(new RotaryOperation
-        {
-            X = Normal(2 * 3 * 4 * 6),
-            Y = Normal(2 * 3 * 4 * 6),
-            XRows = new RowStrides { Batch = 72, Row = 24, Head = 6 },
-            YRows = new RowStrides { Batch = 72, Row = 6, Head = 18 },
-            Cosine = Matrix(5, 3),
-            Sine = Matrix(5, 3),
-            Positions = _replay.View(0, 1, 2, 4, 5, -1),
-            Tokens = 3,
-            HalfDim = 3,
-            MaxPositions = 5,
-            Direction = -1,
-            Accumulate = 1,
-            Rows = 6,
-            Columns = 12,
-        });
-        Rows(new EmbeddingOperation<StoredSingle> { Table = Stored<StoredSingle>(7, 10), TableRows = 7,
-            Ids = _replay.View(6, 0, 7, -1), Y = Unwritten(4, 10), Rows = 4, Columns = 9 });
-        Rows(new EmbeddingOperation<StoredBFloat16> { Table = Stored<StoredBFloat16>(7, 10), TableRows = 7,
-            Ids = _replay.View(6, 0, 7, -1), Y = Unwritten(4, 10), Rows = 4, Columns = 9 });
-        Elements(new TokenChainsOperation { Ids = _replay.View(3, 1, 3, 9, 1, 3), Next = _replay.View(new int[6]),
-            IsFirst = _replay.View(new int[6]), TableRows = 9 });
-        Rows(new EmbeddingBackwardOperation
-        {
-            OutputGradient = Matrix(6, 10),
-            TableGradient = Matrix(9, 10),
-            Ids = _replay.View(3, 1, 3, 9, 1, 3),
-            Next = _replay.View(2, 4, 5, -1, -1, -1),
-            IsFirst = _replay.View(1, 1, 0, 0, 0, 0), Rows = 6, Columns = 10,
-        });
+        RowsOfElements<StoredSingle>();
+        RowsOfElements<StoredBFloat16>();
+        RowsOfElements<StoredHalf>();
+    }
+
+    [Fact]
+    public void Order_of_tokens()
+    {
+        var ids = _replay.View(3, 1, 3, -9, 1, 3, 7, 7, 3, 2, 1);
+        _replay.Run(TokenOrderKernel.Begin, new Index3D(2, 1, 1), 4, new TokenOrderArguments { Ids = ids,
+            Sorted = _replay.View(new int[11]), Merged = _replay.View(new int[11]), RunTokens = 1 });
+        _replay.Run(TokenOrderKernel.Merge, new Index3D(2, 1, 1), 4, new TokenOrderArguments { Ids = ids,
+            Sorted = _replay.View(3, 1, 0, 2, 4, 5, 6, 7, 10, 9, 8), Merged = _replay.View(new int[11]),
+            RunTokens = 4 });
     }
 
     [Theory]
@@ -152,34 +98,24 @@ public sealed class PtxReplayTests : IDisposable
     [InlineData(true, true)]
     public void Products(bool transposeA, bool transposeB)
     {
+        TestScale.SkipUnlessDrawn(3);
         foreach (var (m, n, k) in ((int, int, int)[])[(1, 1, 1), (70, 65, 33), (64, 128, 16), (3, 9, 50)])
         {
-            Product<StoredSingle>(m, n, k, transposeA, transposeB);
-            if (transposeB)
-                Product<StoredBFloat16>(m, n, k, transposeA, transposeB);
+            Product<StoredSingle, StoredSingle, StoredSingle>(m, n, k, transposeA, transposeB);
+            Product<StoredBFloat16, StoredBFloat16, StoredBFloat16>(m, n, k, transposeA, transposeB);
+            Product<StoredHalf, StoredBFloat16, StoredSingle>(m, n, k, transposeA, transposeB);
         }
     }
 
     [Fact]
     public void Products_of_few_rows()
     {
-        foreach (int steps in (int[])[1, 31, 32, 500])
+        foreach (int steps in (int[])[1, 31, 32, 501])
         {
-            _replay.Run(DotProducts.Run, new Index3D(15, 1, 1), 64, Factors<StoredSingle>(3, 5, steps, false, true));
-            _replay.Run(DotProducts.Run, new Index3D(15, 1, 1), 64, Factors<StoredBFloat16>(3, 5, steps, false, true));
+            DotProduct<StoredSingle, StoredSingle, StoredSingle>(steps);
+            DotProduct<StoredSingle, StoredBFloat16, StoredSingle>(steps);
+            DotProduct<StoredBFloat16, StoredBFloat16, StoredBFloat16>(steps);
         }
-    }
-
-    [Fact]
-    public void Sum_of_squares()
-    {
-        var x = Normal(1000);
-        _replay.Run(SumOfSquaresKernel.Partials, new Index3D(3, 1, 1), 64,
-            new SumOfSquaresArguments { X = x, Partials = _replay.View(new CompensatedSum[3]) });
-        var partials = Enumerable.Range(0, 37)
-            .Select(n => new CompensatedSum { Sum = n * 1e6f, Lost = n * 1e-2f }).ToArray();
-        _replay.Run(SumOfSquaresKernel.Total, new Index3D(1, 1, 1), SumOfSquaresKernel.TotalThreads,
-            new TotalArguments { Partials = _replay.View(partials), Result = Normal(1), Accumulate = 1 });
     }
 
     [Fact]
@@ -240,60 +176,173 @@ public sealed class PtxReplayTests : IDisposable
         Extent1 = 3, Extent2 = 4, Extent3 = 5, Count = 120, Value = value,
     };
 
-    private void Product<TStored>(int m, int n, int k, bool transposeA, bool transposeB)
-        where TStored : struct, IStoredElement =>
-        _replay.Run(ProductTile.Run, new Index3D((n + 63) / 64, (m + 63) / 64, 1), ProductTile.Threads,
-            Factors<TStored>(m, n, k, transposeA, transposeB));
+    private void ElementsOf<TStored>(int count) where TStored : struct, IStoredElement
+    {
+        RowView Values() => Matrix<TStored>(1, count);
+        Rows<TStored, AddOperation>(new AddOperation { A = Values(), B = Values(),
+            Sum = Unwritten<TStored>(1, count) });
+        Rows<TStored, AddScaledOperation>(new AddScaledOperation { X = Values(), Factor = -1.5f,
+            Accumulator = Values() });
+        Rows<TStored, GeluOperation>(new GeluOperation { X = Values(), Y = Unwritten<TStored>(1, count) });
+        Rows<TStored, GeluBackwardOperation>(new GeluBackwardOperation { X = Values(), OutputGradient = Values(),
+            Gradient = Target<TStored>(1, count, true) });
+        int columns = count / 9;
+        Rows<TStored, SwiGluOperation>(new SwiGluOperation { Gate = Matrix<TStored>(5, columns),
+            Up = Matrix<TStored>(5, columns), Y = Unwritten<TStored>(5, columns), Rows = 5 });
+        Rows<TStored, SwiGluBackwardOperation>(new SwiGluBackwardOperation
+        {
+            Gate = Matrix<TStored>(5, columns),
+            Up = Matrix<TStored>(5, columns),
+            OutputGradient = Matrix<TStored>(5, columns),
+            GateGradient = Target<TStored>(5, columns, true),
+            UpGradient = Target<TStored>(5, columns, false),
+            Rows = 5,
+        });
+        Rows<TStored, GegeluOperation>(new GegeluOperation { Gate = Matrix<TStored>(5, columns), Limit = 0.5f,
+            Up = Matrix<TStored>(5, columns), Y = Unwritten<TStored>(5, columns), Rows = 5 });
+        Rows<TStored, GegeluBackwardOperation>(new GegeluBackwardOperation
+        {
+            Gate = Matrix<TStored>(5, columns),
+            Up = Matrix<TStored>(5, columns),
+            Limit = 0.5f,
+            OutputGradient = Matrix<TStored>(5, columns),
+            GateGradient = Target<TStored>(5, columns, true),
+            UpGradient = Target<TStored>(5, columns, false),
+            Rows = 5,
+        });
+    }
+
+    private void Norms(Action<RmsNormArguments> forward, Action<RmsNormBackwardArguments> backward,
+        Func<int, int, RowView> matrix, Func<int, int, RowView> unwritten, int columns, int threads)
+    {
+        _replay.Run(forward, new Index3D(3, 1, 1), threads, new RmsNormArguments { X = matrix(3, columns),
+            Y = unwritten(3, columns), Weight = Matrix<StoredSingle>(1, columns), InverseRms = Output(3),
+            Columns = columns, Epsilon = 1e-5f });
+        _replay.Run(backward, new Index3D(3, 1, 1), threads, new RmsNormBackwardArguments
+        {
+            X = matrix(3, columns),
+            OutputGradient = matrix(3, columns),
+            Weight = Matrix<StoredSingle>(1, columns),
+            InverseRms = Normal(3),
+            Gradient = new RowTarget { Rows = matrix(3, columns), IsNeeded = 1, Accumulate = 1 },
+            Columns = columns,
+        });
+    }
+
+    private void RowsOfElements<TStored>() where TStored : struct, IStoredElement
+    {
+        Rows<TStored, WeightGradientOperation>(new WeightGradientOperation { X = Matrix<TStored>(20, 9),
+            OutputGradient = Matrix<TStored>(20, 9), InverseRms = Normal(20),
+            Partials = Unwritten<StoredSingle>(3, 9), RowCount = 20, PartRows = 8, Rows = 3 });
+        foreach (int half in (int[])[3, 4])
+            Rows<TStored, RotaryOperation>(new RotaryOperation
+            {
+                X = Heads<TStored>(new RowStrides { Batch = 24 * half, Row = 8 * half, Head = 2 * half }, half),
+                Y = Heads<TStored>(new RowStrides { Batch = 24 * half, Row = 2 * half, Head = 6 * half }, half),
+                Cosine = Matrix<StoredSingle>(5, half),
+                Sine = Matrix<StoredSingle>(5, half),
+                Positions = _replay.View(0, 1, 2, 4, 5, -1),
+                Tokens = 3,
+                Heads = 4,
+                HalfDim = half,
+                MaxPositions = 5,
+                Direction = -1,
+                Accumulate = 1,
+                Rows = 6,
+            });
+        Rows<TStored, EmbeddingOperation<StoredSingle>>(new EmbeddingOperation<StoredSingle>
+        {
+            Table = Matrix<StoredSingle>(7, 9), TableRows = 7, Ids = _replay.View(6, 0, 7, -1),
+            Y = Unwritten<TStored>(4, 9), Rows = 4,
+        });
+        Rows<TStored, EmbeddingOperation<StoredBFloat16>>(new EmbeddingOperation<StoredBFloat16>
+        {
+            Table = Matrix<StoredBFloat16>(7, 12), TableRows = 7, Ids = _replay.View(6, 0, 7, -1),
+            Y = Unwritten<TStored>(4, 12), Rows = 4,
+        });
+        Rows<TStored, EmbeddingBackwardOperation>(new EmbeddingBackwardOperation
+        {
+            OutputGradient = Matrix<TStored>(6, 10),
+            TableGradient = Matrix<StoredSingle>(9, 10),
+            Ids = _replay.View(3, 1, 3, 9, 1, 3),
+            Sorted = _replay.View(1, 4, 0, 2, 5, 3),
+            TableRows = 9,
+        });
+    }
+
+    private HeadRowsView Heads<TStored>(RowStrides rows, int half) where TStored : struct, IStoredElement => new()
+    {
+        Words = _replay.Computed<TStored>(_replay.Words<TStored>(_random, 48 * half)),
+        Rows = rows,
+        IsAligned = half % 4 == 0 ? 1 : 0,
+    };
+
+    private void Product<TA, TB, TC>(int m, int n, int k, bool transposeA, bool transposeB)
+        where TA : struct, IStoredElement where TB : struct, IStoredElement where TC : struct, IStoredElement =>
+        _replay.Run(ProductTile.Run<TA, TB, TC>, new Index3D((n + 63) / 64, (m + 63) / 64, 1), ProductTile.Threads,
+            Factors<TA, TB, TC>(m, n, k, transposeA, transposeB));
+
+    private void DotProduct<TA, TB, TC>(int steps)
+        where TA : struct, IStoredElement where TB : struct, IStoredElement where TC : struct, IStoredElement =>
+        _replay.Run(DotProducts.Run<TA, TB, TC>, new Index3D(15, 1, 1), 64,
+            Factors<TA, TB, TC>(3, 5, steps, false, true));
 
     // Rows are 3 elements longer than they need to be. B is scaled by 1 / sqrt(K), so that the products are N(0, 1).
-    private ProductArguments<TStored> Factors<TStored>(int m, int n, int k, bool transposeA, bool transposeB)
+    private ProductArguments Factors<TA, TB, TC>(int m, int n, int k, bool transposeA, bool transposeB)
+        where TA : struct, IStoredElement where TB : struct, IStoredElement where TC : struct, IStoredElement => new()
+    {
+        A = Operand<TA>(m, k, !transposeA, 1),
+        B = Operand<TB>(n, k, transposeB, 1 / Math.Sqrt(k)),
+        C = Target<TC>(m, n, true),
+    };
+
+    private MatrixOperand Operand<TStored>(int lanes, int steps, bool areStepsAdjacent, double scale)
         where TStored : struct, IStoredElement
     {
-        int strideA = 3 + (transposeA ? m : k), strideB = 3 + (transposeB ? k : n);
-        return new ProductArguments<TStored>
+        int stride = 3 + (areStepsAdjacent ? steps : lanes);
+        return new MatrixOperand
         {
-            A = new MatrixOperand<StoredSingle>
-            {
-                Words = _replay.Words<StoredSingle>(_random, strideA * (transposeA ? k : m)),
-                Lanes = m,
-                Steps = k,
-                Lane = transposeA ? 1 : strideA,
-                Step = transposeA ? strideA : 1,
-            },
-            B = new MatrixOperand<TStored>
-            {
-                Words = _replay.Words<TStored>(_random, strideB * (transposeB ? n : k), 1 / Math.Sqrt(k)),
-                Lanes = n,
-                Steps = k,
-                Lane = transposeB ? strideB : 1,
-                Step = transposeB ? 1 : strideB,
-            },
-            C = Target(m, n, true),
+            Words = _replay.Words<TStored>(_random, stride * (areStepsAdjacent ? lanes : steps), scale),
+            Lanes = lanes,
+            Steps = steps,
+            Lane = areStepsAdjacent ? stride : 1,
+            Step = areStepsAdjacent ? 1 : stride,
+            IsAligned = stride % 4 == 0 ? 1 : 0,
         };
     }
 
-    private void Elements<TOperation>(TOperation operation) where TOperation : struct, IElementwiseOperation =>
-        _replay.Run(ElementwiseKernel.Elements, new Index3D(2, 1, 1), 64, operation);
-
-    private void Rows<TOperation>(TOperation operation) where TOperation : struct, IRowOperation =>
-        _replay.Run(ElementwiseKernel.Rows, new Index3D(2, 2, 1), 32, operation);
+    private void Rows<TStored, TOperation>(TOperation operation) where TStored : struct, IStoredElement
+        where TOperation : struct, IRowOperation =>
+        _replay.Run(ElementwiseKernel.Rows<TOperation, TStored>, new Index3D(2, 2, 1), 32, operation);
 
     private ArrayView<float> Normal(int count) => _replay.Normal(_random, count);
 
     private ArrayView<float> Output(int count) => _replay.Output(count);
 
-    private RowView Matrix(int rows, int columns) => new() { Data = Normal(rows * columns), Stride = columns };
+    private RowView Matrix<TStored>(int rows, int columns) where TStored : struct, IStoredElement =>
+        View<TStored>(_replay.Words<TStored>(_random, rows * columns), columns);
 
-    private RowView Unwritten(int rows, int columns) => new() { Data = Output(rows * columns), Stride = columns };
+    private RowView Unwritten<TStored>(int rows, int columns) where TStored : struct, IStoredElement
+    {
+        int count = rows * columns;
+        return View<TStored>(_replay.View(AttentionData.Untouched<int>(
+            typeof(TStored) == typeof(StoredSingle) ? count : (count + 1) / 2)), columns);
+    }
 
-    private RowTarget Target(int rows, int columns, bool accumulate) =>
+    private RowView View<TStored>(ArrayView<int> words, int columns) where TStored : struct, IStoredElement =>
         new()
         {
-            Rows = accumulate ? Matrix(rows, columns) : Unwritten(rows, columns),
+            Words = _replay.Computed<TStored>(words),
+            Stride = columns,
+            Columns = columns,
+            IsAligned = columns % 4 == 0 ? 1 : 0,
+        };
+
+    private RowTarget Target<TStored>(int rows, int columns, bool accumulate) where TStored : struct, IStoredElement =>
+        new()
+        {
+            Rows = accumulate ? Matrix<TStored>(rows, columns) : Unwritten<TStored>(rows, columns),
             IsNeeded = 1,
             Accumulate = accumulate ? 1 : 0,
         };
-
-    private StoredRows Stored<TStored>(int rows, int columns) where TStored : struct, IStoredElement =>
-        new() { Words = _replay.Words<TStored>(_random, rows * columns), Offset = 1, Stride = columns };
 }

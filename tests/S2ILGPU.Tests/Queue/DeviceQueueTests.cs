@@ -18,14 +18,14 @@ public sealed class DeviceQueueTests : IDisposable
     public void A_grid_that_devices_do_not_take_is_refused_with_its_extents(int y, int z)
     {
         string message = Assert.Throws<ArgumentException>(() => Device.Launch(
-            ElementwiseKernel.Elements, new Index3D(7, y, z), 16, new AddOperation())).Message;
+            ElementwiseKernel.Rows<AddOperation, StoredSingle>, new Index3D(7, y, z), 16, new AddOperation())).Message;
         Assert.Contains($"7 x {y} x {z} groups", message);
         Assert.Contains("at most 65535", message);
     }
 
     [Fact]
     public void Nothing_is_queued_for_an_empty_grid() =>
-        Device.Launch(ElementwiseKernel.Elements, new Index3D(0, 1, 1), 16, new AddOperation());
+        Device.Launch(ElementwiseKernel.Rows<AddOperation, StoredSingle>, new Index3D(0, 1, 1), 16, new AddOperation());
 
     public void Dispose() => _engine.Dispose();
 }

@@ -35,7 +35,7 @@ public sealed class ParsingTests
                 /*00a0*/               @P0 LDGSTS.E.BYPASS.128 [R122], [R2.64] ;                  /* 0x0000000000007919 */
                 /*00b0*/               @P0 CALL.REL.NOINC 0x100 ;                                 /* 0x0000001000000944 */
                 /*00c0*/                   BRA 0x30 ;                                             /* 0xffffec6000007947 */
-                /*00d0*/                   HMMA.16816.F32.BF16 R80, R44.reuse, R40, R80 ;         /* 0x000000282c50723c */
+                /*00d0*/                   FSEL R80, R80, -INF , P0 ;                             /* 0x000000282c50723c */
                 /*00e0*/                   ISETP.GE.AND P0, PT, R122, R3, PT ;                    /* 0x000000037a00720c */
                 /*00f0*/              @!UP0 BRA `(.L_1) 0x20 ;                                    /* 0x0000181000000947 */
                 /*0100*/                   STL [R1+0x4], R9 ;                                     /* 0x0000000000007308 */
@@ -72,12 +72,14 @@ public sealed class ParsingTests
         Assert.Equal(new SassInstruction(0x50, "HMMA.16816.F32.BF16", "R80, R44.reuse, R40, R80"),
             listing.Instructions[5]);
         Assert.Equal("HMMA", listing.Instructions[5].Root);
+        Assert.Equal("@!UP0", listing.Instructions[15].Predicate);
+        Assert.Equal("00f0 @!UP0 BRA `(.L_1) 0x20", listing.Instructions[15].ToString());
         Assert.Equal("EXIT", listing.Instructions[17].Root);
         Assert.Equal(2, listing.LocalAccesses);
     }
 
     [Fact]
-    public void The_main_loop_is_the_shortest_with_tensor_products()
+    public void The_main_loop_has_the_largest_share_of_tensor_products()
     {
         var listing = SassListing.Parse(Sass);
         Assert.Equal(3, listing.Loops().Count());

@@ -1,5 +1,10 @@
+using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 
 namespace S2ILGPU.Tests.Row;
 
 public sealed class IlgpuRowTests() : RowTests(Emulated.Create);
+
+public sealed class IlgpuBFloat16RowTests() : RowTests(Emulated.Create, ElementType.BFloat16);
+
+public sealed class IlgpuHalfRowTests() : RowTests(Emulated.CreateForSome, ElementType.Float16);

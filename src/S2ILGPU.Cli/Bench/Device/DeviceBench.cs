@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Reflection;
 using S2ILGPU.Cli.Devices;
 using S2ILGPU.Cpu;
 using S2ILGPU.Engines;
@@ -12,7 +11,9 @@ namespace S2ILGPU.Cli.Bench.Device;
 /// <param name="engine">The engine; stays with the caller.</param>
 /// <param name="device">Its device.</param>
 /// <param name="settings">Sizes and patience.</param>
-internal sealed class DeviceBench(IEngine engine, DeviceInfo device, DeviceBenchSettings settings)
+/// <param name="machine">The machine whose engine it is, where its limits are measured too.</param>
+internal sealed class DeviceBench(IEngine engine, DeviceInfo device, DeviceBenchSettings settings,
+    BenchMachine? machine = null)
 {
     // Packed copies, lists and partial results of the engine come on top of the tensors.
     private const double WorkspaceFactor = 2, UsableMemory = 0.9;
@@ -22,9 +23,9 @@ internal sealed class DeviceBench(IEngine engine, DeviceInfo device, DeviceBench
     /// <summary>Measures everything.</summary>
     /// <param name="show">Called with the entries of each size as soon as they are measured.</param>
     /// <param name="cancellation">Ends the run.</param>
-    public DeviceReport Run(Action<IReadOnlyList<DeviceEntry>> show, CancellationToken cancellation)
+    public DeviceReport Run(Action<IReadOnlyList<IDeviceEntry>> show, CancellationToken cancellation)
     {
-        using var timer = new DeviceTimer(engine);
+        using var timer = new DeviceTimer(engine, machine);
         var (queryType, keyType) = FastestTypes();
         var entries = new List<DeviceEntry>();
         foreach (string work in settings.Works)
@@ -40,15 +41,8 @@ internal sealed class DeviceBench(IEngine engine, DeviceInfo device, DeviceBench
                     entries.AddRange(measured);
                     show(measured);
                 }
-        return new DeviceReport(device, engine.Name, DateOnly.FromDateTime(DateTime.UtcNow), Commit(), entries, _notes);
-    }
-
-    // What the tool was built from; a packed tool runs where there is no git.
-    private static string? Commit()
-    {
-        string? version = typeof(DeviceBench).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()
-            ?.InformationalVersion;
-        return version?.Split('+') is [_, { Length: > 0 } revision] ? revision : BenchMachine.Commit();
+        return new DeviceReport(device, engine.Name, DateOnly.FromDateTime(DateTime.UtcNow),
+            DeviceReport.CommitOfTool(), entries, _notes);
     }
 
     private IReadOnlyList<DeviceEntry> Measure(DeviceTimer timer, AttentionShape size, ElementType queryType,
@@ -78,7 +72,7 @@ internal sealed class DeviceBench(IEngine engine, DeviceInfo device, DeviceBench
     private List<DeviceEntry> Attend(DeviceTimer timer, AttentionShape size, ElementType type, bool isBackward,
         CancellationToken cancellation)
     {
-        using var inputs = new DeviceInputs(engine, size, type, isBackward);
+        using var inputs = new DeviceInputs(engine, size, type, isBackward, settings.IsVaried);
         BlockLayout[] layouts =
             [.. settings.Patterns.Select(p =>
             BlockLayout.Create(p.Create(size.Heads, size.KeyValueHeads), size.Tokens))];
@@ -87,34 +81,42 @@ internal sealed class DeviceBench(IEngine engine, DeviceInfo device, DeviceBench
         Action[] variants =
             [.. layouts.Select(layout =>
             (Action)(isBackward ? () => inputs.Backward(layout) : () => inputs.Forward(layout)))];
-        var seconds = timer.Time(settings.Rounds, settings.BatchSeconds, cancellation, variants);
+        var timings = timer.Time(settings.Rounds, settings.BatchSeconds, Yardsticks.PeakAllThreads, cancellation,
+            variants);
         double flopsPerBlock = (isBackward ? 10.0 : 4.0) * DevicePattern.BlockTokens * DevicePattern.BlockTokens
             * size.HeadDim * (size.Heads / size.KeyValueHeads);
-        return Entries(size, seconds, [.. layouts.Select(l => l.KeptBlocks)], flopsPerBlock, bytesPerBlock: 0);
+        return Entries(size, timings, [.. layouts.Select(l => l.KeptBlocks)], flopsPerBlock, bytesPerBlock: 0);
     }
 
     private List<DeviceEntry> Decode(DeviceTimer timer, AttentionShape size, ElementType queryType, ElementType keyType,
         CancellationToken cancellation)
     {
-        using var decode = new DeviceDecode(engine, size, queryType, keyType);
+        using var decode = new DeviceDecode(engine, size, queryType, keyType, settings.IsVaried);
         var steps = settings.Patterns.Select(p => decode.Prepare(p.Create(size.Heads, size.KeyValueHeads))).ToArray();
-        var seconds = timer.Time(settings.Rounds, settings.BatchSeconds, cancellation, [.. steps.Select(s => s.Step)]);
+        var timings = timer.Time(settings.Rounds, settings.BatchSeconds, Yardsticks.ReadRate, cancellation,
+            [.. steps.Select(s => s.Step)]);
         double elements = (double)DevicePattern.BlockTokens * size.HeadDim;
-        return Entries(size, seconds, [.. steps.Select(s => s.KeptBlocks)],
+        return Entries(size, timings, [.. steps.Select(s => s.KeptBlocks)],
             4 * elements * (size.Heads / size.KeyValueHeads), 2 * elements * keyType.SizeBytes());
     }
 
     // Dense is the first pattern.
-    private List<DeviceEntry> Entries(AttentionShape size, Samples[] seconds, long[] keptBlocks, double flopsPerBlock,
+    private List<DeviceEntry> Entries(AttentionShape size, Timings timings, long[] keptBlocks, double flopsPerBlock,
         double bytesPerBlock)
     {
         var entries = new List<DeviceEntry>();
-        for (int i = 0; i < seconds.Length; i++)
+        for (int i = 0; i < keptBlocks.Length; i++)
         {
-            double? speedUp = i == 0 ? null : seconds[0].With(seconds[i], (dense, sparse) => dense / sparse).Median;
-            entries.Add(new DeviceEntry(size with { Pattern = settings.Patterns[i].Name }, seconds[i].Median * 1e3,
-                seconds[i].Spread * 1e3, keptBlocks[i] * flopsPerBlock,
-                (double)keptBlocks[0] / keptBlocks[i], speedUp) { KeptBytes = keptBlocks[i] * bytesPerBlock });
+            var speedUp = i == 0 ? null : timings.Ratio(i, baseline: 0);
+            double flops = keptBlocks[i] * flopsPerBlock, bytes = keptBlocks[i] * bytesPerBlock;
+            entries.Add(new DeviceEntry(size with { Pattern = settings.Patterns[i].Name }, timings[i].Median * 1e3,
+                timings[i].Spread * 1e3, flops, (double)keptBlocks[0] / keptBlocks[i], speedUp?.Median)
+            {
+                SpeedUpSpread = speedUp?.Spread,
+                KeptBytes = bytes,
+                OfLimit = bytes > 0 ? OfLimit.Of(timings[i], bytes, timings.ReadRate)
+                    : OfLimit.Of(timings[i], flops, timings.PeakAllThreads),
+            });
         }
         return entries;
     }
@@ -132,10 +134,11 @@ internal sealed class DeviceBench(IEngine engine, DeviceInfo device, DeviceBench
         try
         {
             var shape = new AttentionShape("decode", settings.HeadDims[0], 1, 1, "", "", DevicePattern.BlockTokens);
-            using var decode = new DeviceDecode(engine, shape, queryType, keyType);
+            using var decode = new DeviceDecode(engine, shape, queryType, keyType, isVaried: false);
             decode.Prepare(DevicePattern.Dense.Create(1, 1)).Step();
             if (queryType == keyType)
-                using (var inputs = new DeviceInputs(engine, shape, queryType, hasGradients: false))
+                using (var inputs = new DeviceInputs(engine, shape, queryType, hasGradients: false,
+                        isVaried: false))
                     inputs.Forward(BlockLayout.Create(DevicePattern.Dense.Create(1, 1), shape.Tokens));
             return true;
         }

@@ -28,6 +28,10 @@ internal sealed record DeviceBenchSettings
     /// <summary>What to measure.</summary>
     public IReadOnlyList<string> Works { get; init; } = ["forward", "backward", "decode"];
 
+    /// <summary>Whether every call has lengths that no recent call had, so that the host's plans are measured too:
+    /// attention a little shorter than the whole, decoding one token longer each time.</summary>
+    public bool IsVaried { get; init; }
+
     /// <summary>How often.</summary>
     public Rounds Rounds { get; init; } = new(5, 30, 2, WarmUpSeconds: 0.3);
 

@@ -12,15 +12,18 @@ internal sealed class DeviceDecode : IDisposable
     private readonly IEngine _engine;
     private readonly AttentionShape _shape;
     private readonly Tensor _query, _output, _keys, _values;
-    private readonly SequenceBatch _sequences;
+    private readonly VariedSequences _sequences;
     private readonly int[] _pages;
     private readonly float _scale;
 
-    public DeviceDecode(IEngine engine, AttentionShape shape, ElementType queryType, ElementType cacheType)
+    public DeviceDecode(IEngine engine, AttentionShape shape, ElementType queryType, ElementType cacheType,
+        bool isVaried)
     {
         (_engine, _shape) = (engine, shape);
         _scale = (float)(1 / Math.Sqrt(shape.HeadDim));
-        _sequences = SequenceBatch.Uniform(shape.Sequences, 1, shape.Tokens);
+        // Within the last block, so that all lengths keep the same pages.
+        _sequences = new VariedSequences(shape.Tokens, isVaried ? DevicePattern.BlockTokens : 1, tokens =>
+            SequenceBatch.Uniform(shape.Sequences, 1, tokens));
         _pages = [.. Enumerable.Range(0, shape.Sequences * shape.KeyValueHeads * Blocks)];
         new Random(1).Shuffle(_pages); // a decoder that has run for a while hands pages out in any order
         _query = engine.Allocate(new Shape(shape.Sequences, 1, shape.Heads, shape.HeadDim), queryType);
@@ -56,7 +59,7 @@ internal sealed class DeviceDecode : IDisposable
             }
         return (() =>
             _engine.AttentionForward(new AttentionForwardArguments(_query, _keys, _values, _output, null, layout,
-            _sequences, _scale, table)),
+            _sequences.Next(), _scale, table)),
             layout.KeptBlocks * _shape.Sequences);
     }
 

@@ -46,8 +46,14 @@ internal sealed record AttentionShape(string Work, int HeadDim, int Heads, int K
 /// <param name="SpeedUp">Time of dense over time of this pattern, the median over the rounds; null for dense, and where
 /// dense was not measured.</param>
 internal sealed record DeviceEntry(AttentionShape Shape, double Milliseconds, double Spread, double KeptFlops,
-    double Ceiling, double? SpeedUp)
+    double Ceiling, double? SpeedUp) : IDeviceEntry
 {
+    /// <summary>Width of the middle half of the speed-ups; null where there is none.</summary>
+    public double? SpeedUpSpread { get; init; }
+
+    /// <summary>The rate of the peak, and while decoding of the read rate; null where it was not measured.</summary>
+    public OfLimit? OfLimit { get; init; }
+
     /// <summary>Bytes of the kept keys and values, while decoding; 0 otherwise.</summary>
     public double KeptBytes { get; init; }
 
@@ -63,36 +69,39 @@ internal sealed record DeviceEntry(AttentionShape Shape, double Milliseconds, do
     /// <summary>Tokens of all sequences per second and layer, while decoding.</summary>
     public double TokensPerSecond => Shape.Sequences / Milliseconds * 1e3;
 
-    /// <summary>Writes the entry as a JSON object.</summary>
+    public string Line
+    {
+        get
+        {
+            string rate = KeptBytes > 0
+                ? string.Create(CultureInfo.InvariantCulture,
+                $"{GigabytesPerSecond,8:0.0} GB/s {TokensPerSecond,10:#,0} tokens/s")
+                : string.Create(CultureInfo.InvariantCulture, $"{TeraFlops,8:0.000} TFLOP/s");
+            return string.Create(CultureInfo.InvariantCulture,
+                $"{Shape.Size,-58} {Shape.Pattern,-10} {Milliseconds,10:0.0000} ms +-{Spread / 2,8:0.0000} {rate}  "
+                + $"{EntryText.SpeedUp(SpeedUp, Ceiling)}").TrimEnd();
+        }
+    }
+
     public void Write(Utf8JsonWriter json)
     {
         json.WriteStartObject();
         Shape.Write(json);
-        json.WriteNumber("milliseconds", Rounded(Milliseconds));
-        json.WriteNumber("spread", Rounded(Spread));
+        json.WriteNumber("milliseconds", EntryText.Rounded(Milliseconds));
+        json.WriteNumber("spread", EntryText.Rounded(Spread));
         json.WriteNumber("keptFlops", KeptFlops);
-        json.WriteNumber("teraFlops", Rounded(TeraFlops));
-        json.WriteNumber("ceiling", Rounded(Ceiling));
-        WriteNumber(json, "speedUp", SpeedUp);
-        WriteNumber(json, "fraction", Fraction);
+        json.WriteNumber("teraFlops", EntryText.Rounded(TeraFlops));
+        json.WriteNumber("ceiling", EntryText.Rounded(Ceiling));
+        EntryText.WriteNumber(json, "speedUp", SpeedUp);
+        EntryText.WriteNumber(json, "speedUpSpread", SpeedUpSpread);
+        EntryText.WriteNumber(json, "fraction", Fraction);
+        OfLimit.Write(json, KeptBytes > 0 ? "ofReadRate" : "ofPeak", OfLimit);
         if (KeptBytes > 0)
         {
             json.WriteNumber("keptBytes", KeptBytes);
-            json.WriteNumber("gigabytesPerSecond", Rounded(GigabytesPerSecond));
-            json.WriteNumber("tokensPerSecond", Rounded(TokensPerSecond));
+            json.WriteNumber("gigabytesPerSecond", EntryText.Rounded(GigabytesPerSecond));
+            json.WriteNumber("tokensPerSecond", EntryText.Rounded(TokensPerSecond));
         }
         json.WriteEndObject();
     }
-
-    private static void WriteNumber(Utf8JsonWriter json, string name, double? value)
-    {
-        if (value is { } number)
-            json.WriteNumber(name, Rounded(number));
-        else
-            json.WriteNull(name);
-    }
-
-    // Six digits: more than any clock has.
-    private static double Rounded(double value) =>
-        double.Parse(value.ToString("g6", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
 }

@@ -14,14 +14,15 @@ internal sealed class DeviceInputs : IDisposable
     private readonly List<Tensor> _owned = [];
     private readonly Tensor _query, _key, _value, _output, _logSumExp;
     private readonly Tensor? _outputGradient, _queryGradient, _keyGradient, _valueGradient;
-    private readonly SequenceBatch _sequences;
+    private readonly VariedSequences _sequences;
     private readonly float _scale;
 
-    public DeviceInputs(IEngine engine, AttentionShape shape, ElementType type, bool hasGradients)
+    public DeviceInputs(IEngine engine, AttentionShape shape, ElementType type, bool hasGradients, bool isVaried)
     {
         _engine = engine;
         Shape queries = new(1, shape.Tokens, shape.Heads, shape.HeadDim), keys = queries.With(2, shape.KeyValueHeads);
-        _sequences = SequenceBatch.Uniform(1, shape.Tokens, shape.Tokens);
+        _sequences = new VariedSequences(shape.Tokens, isVaried ? VariedSequences.Lengths : 1, tokens =>
+            SequenceBatch.Padded([tokens], [tokens]));
         _scale = (float)(1 / Math.Sqrt(shape.HeadDim));
         try
         {
@@ -46,14 +47,14 @@ internal sealed class DeviceInputs : IDisposable
 
     public void Forward(BlockLayout layout) =>
         _engine.AttentionForward(new AttentionForwardArguments(_query, _key, _value, _output, _logSumExp, layout,
-        _sequences, _scale));
+        _sequences.Next(), _scale));
 
     /// <summary>Reads whatever output and log-sum-exp were computed last: the work is the same for those of another
     /// pattern.</summary>
     public void Backward(BlockLayout layout) =>
         _engine.AttentionBackward(new AttentionBackwardArguments(_query, _key, _value, _output, _logSumExp,
         _outputGradient!, null,
-        _queryGradient!, _keyGradient!, _valueGradient!, layout, _sequences, _scale));
+        _queryGradient!, _keyGradient!, _valueGradient!, layout, _sequences.Next(), _scale));
 
     public void Dispose() => _owned.ForEach(t => t.Dispose());
 

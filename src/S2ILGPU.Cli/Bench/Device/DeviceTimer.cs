@@ -5,7 +5,9 @@ namespace S2ILGPU.Cli.Bench.Device;
 
 /// <summary>A stopwatch for work that may still run when a call returns: batches of calls between two synchronisations,
 /// variants in turn.</summary>
-internal sealed class DeviceTimer(IEngine engine) : IDisposable
+/// <param name="engine">The engine; stays with the caller.</param>
+/// <param name="machine">The machine whose engine it is, where its limits are measured too.</param>
+internal sealed class DeviceTimer(IEngine engine, BenchMachine? machine = null) : IDisposable
 {
     private readonly Tensor _probe = engine.Zeros(1);
 
@@ -20,12 +22,17 @@ internal sealed class DeviceTimer(IEngine engine) : IDisposable
     /// them.</summary>
     /// <param name="rounds">How often.</param>
     /// <param name="batchSeconds">Least duration of a batch of calls.</param>
+    /// <param name="yardsticks">What to measure beside them where there is a machine.</param>
     /// <param name="cancellation">Ends the run after the round under way.</param>
     /// <param name="variants">What to measure.</param>
     /// <returns>Seconds of one call per variant; measurement i of all variants belongs to the same round.</returns>
-    public Samples[] Time(Rounds rounds, double batchSeconds, CancellationToken cancellation,
-        params Action[] variants) =>
-        Alternating.Time(rounds, new Measurement(batchSeconds, Synchronize, cancellation), variants);
+    public Timings Time(Rounds rounds, double batchSeconds, Yardsticks yardsticks, CancellationToken cancellation,
+        params Action[] variants)
+    {
+        var measurement = new Measurement(batchSeconds, Synchronize, cancellation);
+        return machine is null ? new Timings(Alternating.Time(rounds, measurement, variants))
+            : machine.Time(rounds, yardsticks, measurement, variants);
+    }
 
     public void Dispose() => _probe.Dispose();
 }

@@ -113,7 +113,7 @@ internal sealed unsafe class BackwardTile<T>(Blocking blocking)
     public void Advance(ref TokenWalk walk) => NextQuery = _group.Fill(ref walk) ? _group.First[0] : int.MaxValue;
 
     /// <summary>Adds what the queries found last contribute.</summary>
-    public void Add(in BackwardQueries queries, bool isCausal, int blockTokens)
+    public void Add(in BackwardQueries queries, bool isCausal, int blockTokens, int windowTokens)
     {
         float* query = queries.Query.Rows<T>(_group, _headDim, _queryCopy, out nint queryStride);
         float* gradient = queries.OutputGradient.Rows<T>(_group, _headDim, _gradientCopy, out nint gradientStride);
@@ -125,7 +125,7 @@ internal sealed unsafe class BackwardTile<T>(Blocking blocking)
         var toScores = new PanelStrides(Pair * _headDim, Pair * Queries, blocking.FloatsOfB);
         RegisterKernels<T>.MultiplyPanels<AnyStride, UnitStride, Overwrite<T>>(scores, toScores, rows, _spanStart, end,
             default);
-        Probabilities(isCausal, blockTokens);
+        Probabilities(isCausal, blockTokens, windowTokens);
         var differences = scores with { A = gradient, RowStride = gradientStride, B = _valueTransposed,
             C = _scoreGradient };
         RegisterKernels<T>.MultiplyPanels<AnyStride, UnitStride, WeightedDifference<T>>(differences, toScores, rows,
@@ -181,13 +181,14 @@ internal sealed unsafe class BackwardTile<T>(Blocking blocking)
     }
 
     // P = 2^(S - shift), 0 where the query does not see the key.
-    private void Probabilities(bool isCausal, int blockTokens)
+    private void Probabilities(bool isCausal, int blockTokens, int windowTokens)
     {
         for (int piece = 0, row = 0; piece < _group.Pieces; row += _group.Count[piece++])
         {
             int first = _group.First[piece], count = _group.Count[piece];
             if (SeesWholeSpan(_group.Mask[piece], blockTokens)
-                && !(isCausal && first < _firstKey + _spanStart + _spanKeys - 1))
+                && !(isCausal && first < _firstKey + _spanStart + _spanKeys - 1)
+                && first + count - 1 - _firstKey - _spanStart < windowTokens)
             {
                 Exponentials(row, count);
                 continue;
@@ -198,6 +199,19 @@ internal sealed unsafe class BackwardTile<T>(Blocking blocking)
                 if ((_group.Mask[piece] >> block & 1) == 0)
                     new Span<float>(_firstQuery + block * blockTokens, blockTokens).Fill(float.MaxValue);
             MaskedExponentials(row, count, isCausal ? first - _firstKey : 0);
+            if (windowTokens < int.MaxValue)
+                HideBeyondWindow(row, count, first - _firstKey, windowTokens);
+        }
+    }
+
+    // Few groups meet the end of a key's window: row by row.
+    private void HideBeyondWindow(int firstRow, int rows, int position, int windowTokens)
+    {
+        for (int row = 0; row < rows; row++)
+        {
+            long end = Math.Min((long)position + row - windowTokens + 1, _spanStart + _spanColumns);
+            for (int lane = _spanStart; lane < end; lane++)
+                Panel(lane)[(firstRow + row) * Pair] = 0;
         }
     }
 

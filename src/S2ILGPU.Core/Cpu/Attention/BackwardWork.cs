@@ -142,6 +142,7 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         var sequence = plan.Sequence;
         BackwardTile<T> one = _tiles[2 * worker], two = _tiles[2 * worker + 1];
         bool isPair = tileEnd - tile == 2, isCausal = _arguments.Layout.IsCausal;
+        int windowTokens = _arguments.Layout.Pattern.WindowTokens;
         int firstQuery = sequence.FirstQueryPosition, blockTokens = _arguments.Layout.BlockTokens;
         Begin(one, sequence, keyValueHead, tile);
         if (isPair)
@@ -161,12 +162,12 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
             while (Math.Min(one.NextQuery, two.NextQuery) != int.MaxValue)
                 if (one.NextQuery <= two.NextQuery)
                 {
-                    one.Add(queries, isCausal, blockTokens);
+                    one.Add(queries, isCausal, blockTokens, windowTokens);
                     one.Advance(ref walk);
                 }
                 else
                 {
-                    two.Add(queries, isCausal, blockTokens);
+                    two.Add(queries, isCausal, blockTokens, windowTokens);
                     two.Advance(ref secondWalk);
                 }
         }

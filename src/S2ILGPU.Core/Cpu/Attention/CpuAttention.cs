@@ -36,6 +36,9 @@ internal abstract class CpuAttention : IDisposable
     /// <summary>See <see cref="IEngine.MergePartitionBackward"/>.</summary>
     public abstract void MergeBackward(in MergeBackwardArguments arguments);
 
+    /// <summary>See <see cref="IAttentionSampler.SampleRows"/>.</summary>
+    public abstract void SampleRows(in AttentionSampleArguments arguments);
+
     public abstract void Dispose();
 }
 
@@ -48,6 +51,7 @@ internal sealed class CpuAttention<T>(WorkerPool pool, Blocking blocking) : CpuA
     private readonly BackwardWork<T> _backward = new(pool.Workers, blocking);
     private readonly PartitionMerge<T> _merge = new();
     private readonly PartitionMergeBackward<T> _mergeBackward = new();
+    private readonly SampleWork<T> _samples = new(pool.Workers, blocking);
 
     public override void Forward(in AttentionForwardArguments arguments)
     {
@@ -74,8 +78,11 @@ internal sealed class CpuAttention<T>(WorkerPool pool, Blocking blocking) : CpuA
 
     public override void MergeBackward(in MergeBackwardArguments arguments) => _mergeBackward.Run(arguments, pool);
 
+    public override void SampleRows(in AttentionSampleArguments arguments) => _samples.Run(arguments, pool);
+
     public override void Dispose()
     {
+        _samples.Dispose();
         _forward.Dispose();
         _backward.Dispose();
         _merge.Dispose();

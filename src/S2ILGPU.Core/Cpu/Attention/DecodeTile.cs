@@ -52,6 +52,8 @@ internal sealed unsafe class DecodeTile<T>
             AddKeys<Float32Element>(queries, walk, isCausal, keys, values);
         else if (keys.ElementType == ElementType.BFloat16)
             AddKeys<BFloat16Element>(queries, walk, isCausal, keys, values);
+        else if (keys.HasScales)
+            AddKeys<Int8Element>(queries, walk, isCausal, keys, values);
         else
             AddKeys<Float16Element>(queries, walk, isCausal, keys, values);
         if (Finish(queries, result))
@@ -74,15 +76,19 @@ internal sealed unsafe class DecodeTile<T>
                 int first = _group.First[piece], count = _group.Count[piece];
                 DecodeKernels<T>.Dots<TElement>(_query, _rows, _headDim, keys.Stored(first, count), _scores + offset,
                     Keys, values.Stored(first, count));
+                if (keys.HasScales)
+                    DecodeKernels<T>.ScaleColumns(_scores + offset, Keys, _rows, keys.Scales(first), count);
                 Mask(queries, piece, offset, isCausal);
             }
             Softmax();
             for (int piece = 0, offset = 0; piece < _group.Pieces; offset += _group.Count[piece++])
             {
+                int first = _group.First[piece], count = _group.Count[piece];
+                if (values.HasScales)
+                    DecodeKernels<T>.ScaleColumns(_scores + offset, Keys, _rows, values.Scales(first), count);
                 var ahead = any && piece < _next.Pieces ? keys.Stored(_next.First[piece], _next.Count[piece]) : default;
                 DecodeKernels<T>.AddWeighted<TElement>(_scores + offset, Keys, _rows, _headDim,
-                    values.Stored(_group.First[piece], _group.Count[piece]),
-                    _output, ahead);
+                    values.Stored(first, count), _output, ahead);
             }
         }
     }
@@ -105,13 +111,17 @@ internal sealed unsafe class DecodeTile<T>
     {
         int first = _group.First[piece], count = _group.Count[piece], mask = _group.Mask[piece];
         _seenBlocks |= mask;
-        if (mask == (1 << queries.Blocks) - 1 && !(isCausal && first + count - 1 > queries.FirstPosition))
+        if (mask == (1 << queries.Blocks) - 1 && !(isCausal && first + count - 1 > queries.FirstPosition)
+            && !queries.HidesBefore(first))
             return;
         for (int row = 0; row < _rows; row++)
         {
             int visible = (mask >> queries.BlockOf(row) & 1) == 0 ? 0 : isCausal
                 ? Math.Clamp(queries.PositionOf(row) + 1 - first, 0, count) : count;
-            new Span<float>(_scores + row * Keys + offset + visible, count - visible).Fill(OnlineSoftmax<T>.Masked);
+            int hidden = Math.Clamp(queries.WindowStartOf(row) - first, 0, visible);
+            float* scores = _scores + row * Keys + offset;
+            new Span<float>(scores, hidden).Fill(OnlineSoftmax<T>.Masked);
+            new Span<float>(scores + visible, count - visible).Fill(OnlineSoftmax<T>.Masked);
         }
     }
 

@@ -26,6 +26,8 @@ internal static unsafe class ExactAttention
             {
                 if ((walk.Mask >> block & 1) == 0 || (isCausal && key > position))
                     break;
+                if (key < queries.WindowStartOf(lane))
+                    continue;
                 isEmpty = false;
                 double score = scale * Dot(q, keys.Floats(key, row), headDim), raised = Math.Max(max, score);
                 bool isNothing = double.IsNegativeInfinity(raised);        // -inf - -inf is NaN, but the weight is 0

@@ -95,7 +95,8 @@ internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments,
         int row = layout.Pattern.PatternHeadOf(head) * layout.QueryBlocks + position / layout.BlockTokens
             - layout.FirstQueryBlock;
         int end = layout.IsCausal ? position + 1 : sequence.KeyCount;
-        return new TokenWalk(new BlockUnion(layout.RowStarts, layout.Columns, row, 1), layout.BlockTokens, 0, end);
+        int start = Math.Max(0, position - layout.Pattern.WindowTokens + 1);
+        return new TokenWalk(new BlockUnion(layout.RowStarts, layout.Columns, row, 1), layout.BlockTokens, start, end);
     }
 
     private void Write(double[] gradient, HeadTensor to)

@@ -150,7 +150,8 @@ internal sealed unsafe class ForwardTile<T>(Blocking blocking)
             product.A = copy == null ? (float*)keys.At(first) : copy + row * _headDim;
             product.C = _scores + row * Pair;
             _seenBlocks |= mask;
-            if (mask == allBlocks && !(isCausal && first + count - 1 > queries.FirstPosition))
+            if (mask == allBlocks && !(isCausal && first + count - 1 > queries.FirstPosition)
+                && !queries.HidesBefore(first))
             {
                 RegisterKernels<T>.MultiplyPanels<AnyStride, UnitStride, TrackMax<T>>(product, panels, count, 0,
                     _columns, new(_groupMax));
@@ -162,6 +163,8 @@ internal sealed unsafe class ForwardTile<T>(Blocking blocking)
                 int end = Math.Min(lane + Pair, _columns), visible = Math.Clamp(_visible[lane] - row, 0, count);
                 RegisterKernels<T>.MultiplyPanels<AnyStride, UnitStride, Overwrite<T>>(product, panels, visible, lane,
                     end, default);
+                if (queries.HidesBefore(first))
+                    HideBeforeWindow(queries, Panel(product.C, lane, Keys), first, visible, lane, end);
                 MaskAndMax(Panel(product.C, lane, Keys), visible, lane, end);
             }
         }
@@ -180,6 +183,18 @@ internal sealed unsafe class ForwardTile<T>(Blocking blocking)
             }
         for (; lane < _columns; lane++)
             _limit[lane] = Keys;
+    }
+
+    // Few groups meet the start of a window: lane by lane.
+    private static void HideBeforeWindow(in TileQueries queries, float* scores, int firstKey, int keys, int firstLane,
+        int laneEnd)
+    {
+        for (int lane = firstLane; lane < Math.Min(laneEnd, queries.Lanes); lane++)
+        {
+            int hidden = Math.Clamp(queries.WindowStartOf(lane) - firstKey, 0, keys);
+            for (int key = 0; key < hidden; key++)
+                scores[key * Pair + lane - firstLane] = OnlineSoftmax<T>.Masked;
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -62,7 +62,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         var (s, unit, tile, part) = _plan[item];
         ref readonly var plan = ref _plan.Sequences[s];
         var layout = LayoutOf(s);
-        var queries = plan.Queries(unit, tile, layout.BlockTokens);
+        var queries = plan.Queries(unit, tile, layout.BlockTokens) with { WindowTokens = layout.Pattern.WindowTokens };
         var blocks = ForwardPlan.Rows(layout, queries);
         if (part > 0)
             blocks.Skip(part * plan.PartBlocks);
@@ -125,7 +125,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
 
     // Pages [P, blockTokens, D] are read as one head each; the table finds them.
     private HeadTensor KeysOf(Tensor tensor) =>
-        _arguments.Pages is null ? HeadTensor.OfKeys(tensor) : HeadTensor.OfPages(tensor);
+        _arguments.Pages is null ? HeadTensor.OfKeys(tensor) : HeadTensor.OfPages(tensor, _headDim);
 
     private TokenRows RowsOf(in HeadCopy heads, int s, in Sequence sequence, BlockLayout layout, int head) =>
         _arguments.Pages is { } pages

@@ -34,14 +34,19 @@ internal readonly unsafe record struct HeadTensor(nint Start, nint BatchStride, 
             tensor.ElementType);
     }
 
-    /// <summary>The pages [P, blockTokens, D] of a cache, float32 or a 16-bit type: the batch dimension counts
-    /// pages.</summary>
-    public static HeadTensor OfPages(Tensor tensor)
+    /// <summary>The pages [P, blockTokens, D] of a cache, float32 or a 16-bit type, or those of <see
+    /// cref="Int8Pages"/>: the batch dimension counts pages.</summary>
+    public static HeadTensor OfPages(Tensor tensor, int headDim)
     {
+        if (tensor.ElementType == ElementType.Int8)
+        {
+            Int8Pages.Check(tensor, headDim);
+            return new HeadTensor((nint)CpuTensors.Address(tensor), tensor.Stride(0), headDim, 0, ElementType.Int8);
+        }
         if (!IsReadable(tensor.ElementType) || tensor.Shape.Rank != 3 || !HasAdjacentRows(tensor))
             throw new ArgumentException(
-                $"attention on the CPU needs pages [P, blockTokens, D] of Float32, Float16 or BFloat16 with adjacent "
-                + $"D, got {tensor}");
+                $"attention on the CPU needs pages [P, blockTokens, D] of Float32, Float16, BFloat16 or Int8 with "
+                + $"adjacent D, got {tensor}");
         return new HeadTensor((nint)CpuTensors.Address(tensor), tensor.Stride(0), tensor.Stride(1), 0,
             tensor.ElementType);
     }

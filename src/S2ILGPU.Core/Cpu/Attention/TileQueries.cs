@@ -15,6 +15,9 @@ internal readonly record struct TileQueries(int Batch, int FirstRow, int FirstPo
     /// <summary>The most lanes of a tile.</summary>
     public const int MaxLanes = 64;
 
+    /// <summary>W, tokens that a query reads at most, itself and those before it.</summary>
+    public int WindowTokens { get; init; } = int.MaxValue;
+
     public int Lanes => Heads * Tokens;
 
     /// <summary>First block that has a token of the tile.</summary>
@@ -39,6 +42,12 @@ internal readonly record struct TileQueries(int Batch, int FirstRow, int FirstPo
 
     /// <summary>Position of a lane.</summary>
     public int PositionOf(int lane) => FirstPosition + lane % Tokens;
+
+    /// <summary>The first position that the window of a lane reaches; below 0 where it reaches all.</summary>
+    public int WindowStartOf(int lane) => PositionOf(lane) - WindowTokens + 1;
+
+    /// <summary>Whether some lane's window begins after a position.</summary>
+    public bool HidesBefore(int position) => position <= FirstPosition + Tokens - 1 - WindowTokens;
 
     /// <summary>Which of the tile's blocks a lane is in.</summary>
     public int BlockOf(int lane) => PositionOf(lane) / BlockTokens - FirstBlock;

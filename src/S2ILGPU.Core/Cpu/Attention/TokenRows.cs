@@ -78,6 +78,16 @@ internal readonly unsafe ref struct TokenRows
     /// <summary>Some rows of one block, where they are stored.</summary>
     public StoredRows Stored(int first, int count) => new((nint)At(first), StrideBytes, count);
 
+    /// <summary>Whether rows are integers, each with a scale.</summary>
+    public bool HasScales => ElementType == ElementType.Int8;
+
+    /// <summary>The scales of the rows from a position on, as far as its block goes.</summary>
+    public float* Scales(int position)
+    {
+        int row = position % _blockTokens;
+        return Int8Pages.Scales(At(position) - row * StrideBytes, _blockTokens, HeadDim) + row;
+    }
+
     /// <summary>The row of a position as floats: in place, or widened to scratch.</summary>
     public float* Floats(int position, float* scratch)
     {
@@ -119,6 +129,8 @@ internal readonly unsafe ref struct TokenRows
             BlockMoves<T>.Copy((float*)rows.Start, Stride, count, HeadDim, destination, paddedDim, paddedDim);
         else if (ElementType == ElementType.BFloat16)
             BlockMoves<T>.Widen<BFloat16Element>(rows, HeadDim, destination, paddedDim);
+        else if (HasScales)
+            Dequantize<T>(rows, Scales(first), destination, paddedDim);
         else
             BlockMoves<T>.Widen<Float16Element>(rows, HeadDim, destination, paddedDim);
     }
@@ -163,6 +175,14 @@ internal readonly unsafe ref struct TokenRows
                 : new PanelSource((nint)widened, HeadDim, LanesAdjacent: true);
             source.Pack<T>(new Stretch(0, HeadDim), new Stretch(0, now), tiles, RegisterKernels<T>.Height, tileStride);
         }
+    }
+
+    private void Dequantize<T>(in StoredRows rows, float* scales, float* destination, int paddedDim)
+        where T : unmanaged, ISimd<T>
+    {
+        BlockMoves<T>.Widen<Int8Element>(rows, HeadDim, destination, paddedDim);
+        for (int row = 0; row < rows.Count; row++, destination += paddedDim)
+            BlockMoves<T>.Scale(destination, 0, 1, HeadDim, destination, 0, scales[row]);
     }
 
     // A cache line more, so that tiles do not fight for the same places in the caches.

@@ -7,7 +7,7 @@ namespace S2ILGPU.Cpu.Elementwise;
 
 /// <summary><c>y = x</c>, rounded where y has fewer bits.</summary>
 internal readonly unsafe struct ConvertOperation<TFrom, TTo>(TFrom* x, TTo* y) : IElementwiseOperation
-    where TFrom : unmanaged, IStoredValue<TFrom>
+    where TFrom : unmanaged, IStoredFloat<TFrom>
     where TTo : unmanaged, IStoredValue<TTo>
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -17,7 +17,7 @@ internal readonly unsafe struct ConvertOperation<TFrom, TTo>(TFrom* x, TTo* y) :
 
 /// <summary><see cref="ConvertOperation{TFrom, TTo}"/> over rows of any stride; the index is the row.</summary>
 internal readonly unsafe struct ConvertRowsKernel<TFrom, TTo>(Rows from, Rows to) : IRangeKernel
-    where TFrom : unmanaged, IStoredValue<TFrom>
+    where TFrom : unmanaged, IStoredFloat<TFrom>
     where TTo : unmanaged, IStoredValue<TTo>
 {
     public void Execute<T>(long start, long end) where T : unmanaged, ISimd<T>

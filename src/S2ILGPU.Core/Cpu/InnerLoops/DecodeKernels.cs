@@ -103,6 +103,21 @@ internal static unsafe class DecodeKernels<T>
             }
     }
 
+    /// <summary><c>S[row][j] *= scale_j</c>: the scales of keys in their scores, or of values in their
+    /// weights.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void ScaleColumns(float* scores, int stride, int rows, float* scales, int count)
+    {
+        for (int row = 0; row < rows; row++, scores += stride)
+        {
+            int j = 0;
+            for (; j + T.Count <= count; j += T.Count)
+                T.Store(T.Load(scores + j) * T.Load(scales + j), scores + j);
+            for (; j < count; j++)
+                scores[j] *= scales[j];
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Prefetch(byte* row, int bytes)
     {

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
+using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu.InnerLoops;
 
@@ -13,9 +14,10 @@ namespace S2ILGPU.Cpu.InnerLoops;
 /// <param name="Stride">Distance between rows of the stored matrix, in elements.</param>
 /// <param name="LanesAdjacent">Whether a stored row holds the lanes of one step, rather than the steps of one
 /// lane.</param>
-/// <param name="IsBFloat16">Whether elements are bfloat16, widened while they are packed; only where a row holds the
-/// steps of one lane.</param>
-internal readonly unsafe record struct PanelSource(nint Data, nint Stride, bool LanesAdjacent, bool IsBFloat16 = false)
+/// <param name="Type">How elements are stored; those of 16 bits are widened while they are packed, only where a row
+/// holds the steps of one lane.</param>
+internal readonly unsafe record struct PanelSource(nint Data, nint Stride, bool LanesAdjacent,
+    ElementType Type = ElementType.Float32)
 {
     // Where lanes are adjacent, so many rows are walked side by side: neighbouring panels read on in the same rows, and
     // writes stay together. More than the ways of a first-level cache would push each other out when rows are a
@@ -98,15 +100,18 @@ internal readonly unsafe record struct PanelSource(nint Data, nint Stride, bool 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void TransposePanel<T>(Stretch lanes, Stretch steps, float* panel, int width) where T : unmanaged, ISimd<T>
     {
-        float* widened = stackalloc float[IsBFloat16 ? MaxWidth * StepsAtOnce : 0];
+        bool isShort = Type != ElementType.Float32;
+        float* widened = stackalloc float[isShort ? MaxWidth * StepsAtOnce : 0];
         for (int step = 0; step < steps.Count; step += StepsAtOnce)
         {
             int now = Math.Min(StepsAtOnce, steps.Count - step);
             PrefetchSteps(new Stretch(lanes.First + width, width), steps.First + step, now);
-            if (IsBFloat16)
-                Widen<T>(lanes, steps.First + step, now, widened);
-            float* source = IsBFloat16 ? widened : (float*)Data + lanes.First * Stride + steps.First + step;
-            nint stride = IsBFloat16 ? StepsAtOnce : Stride;
+            if (Type == ElementType.BFloat16)
+                Widen<T, BFloat16Element>(lanes, steps.First + step, now, widened);
+            else if (Type == ElementType.Float16)
+                Widen<T, Float16Element>(lanes, steps.First + step, now, widened);
+            float* source = isShort ? widened : (float*)Data + lanes.First * Stride + steps.First + step;
+            nint stride = isShort ? StepsAtOnce : Stride;
             if (lanes.Count < T.Count)
                 BlockMoves<Simd128>.Transpose(source, stride, lanes.Count, now, panel + (nint)step * width, width, 1);
             else
@@ -117,16 +122,17 @@ internal readonly unsafe record struct PanelSource(nint Data, nint Stride, bool 
                 new Span<float>(panel + (nint)step * width + lanes.Count, width - lanes.Count).Clear();
     }
 
-    private void Widen<T>(Stretch lanes, long firstStep, int steps, float* target) where T : unmanaged, ISimd<T>
+    private void Widen<T, TElement>(Stretch lanes, long firstStep, int steps, float* target)
+        where T : unmanaged, ISimd<T> where TElement : IRowElement
     {
         for (int lane = 0; lane < lanes.Count; lane++, target += StepsAtOnce)
         {
             ushort* source = (ushort*)Data + (lanes.First + lane) * Stride + firstStep;
             int step = 0;
             for (; step + T.Count <= steps; step += T.Count)
-                T.Store(T.LoadBFloat16(source + step), target + step);
+                T.Store(TElement.Load<T>((byte*)(source + step)), target + step);
             for (; step < steps; step++)
-                SimdScalar.Store(SimdScalar.LoadBFloat16(source + step), target + step);
+                SimdScalar.Store(TElement.Load<SimdScalar>((byte*)(source + step)), target + step);
         }
     }
 
@@ -143,7 +149,7 @@ internal readonly unsafe record struct PanelSource(nint Data, nint Stride, bool 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void PrefetchSteps(Stretch lanes, long firstStep, int steps)
     {
-        int elementBytes = IsBFloat16 ? sizeof(ushort) : sizeof(float);
+        int elementBytes = Type.SizeBytes();
         if (Sse.IsSupported)
             for (int lane = 0; lane < lanes.Count; lane++)
                 for (int step = 0; step < steps; step += NativePages.CacheLine / elementBytes)

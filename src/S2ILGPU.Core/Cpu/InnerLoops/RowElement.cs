@@ -36,3 +36,12 @@ internal readonly unsafe struct Float16Element : IRowElement
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Load<T>(byte* source) where T : unmanaged, ISimd<T> => T.LoadFloat16((ushort*)source);
 }
+
+/// <summary>Without the scale of the row, by which what is computed from it is multiplied.</summary>
+internal readonly unsafe struct Int8Element : IRowElement
+{
+    public static int SizeBytes => sizeof(sbyte);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Load<T>(byte* source) where T : unmanaged, ISimd<T> => T.LoadInt8((sbyte*)source);
+}

@@ -107,6 +107,8 @@ internal unsafe struct CopyKernel : IRangeKernel
     {
         if (fromStride == 1 && toStride == 1)
             Buffer.MemoryCopy(from, to, count * sizeBytes, count * sizeBytes);
+        else if (sizeBytes == 1)
+            CopyStrided(from, fromStride, to, toStride, count);
         else if (sizeBytes == 2)
             CopyStrided((ushort*)from, fromStride, (ushort*)to, toStride, count);
         else if (sizeBytes == 4)

@@ -15,6 +15,9 @@ internal readonly unsafe record struct Rows(nint Data, long Count, int Columns, 
 
     /// <summary>First element of a row.</summary>
     public TStored* At<TStored>(long row) where TStored : unmanaged => (TStored*)Data + row * Stride;
+
+    /// <summary>Some of the rows, which hold floats.</summary>
+    public Rows Range(long first, long count) => this with { Data = (nint)At<float>(first), Count = count };
 }
 
 /// <summary>Rows that receive a gradient; empty when the gradient is not needed.</summary>

@@ -4,19 +4,9 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cpu.Memory;
 
-/// <summary>A float as memory keeps it.</summary>
-internal interface IStoredFloat<TSelf> where TSelf : unmanaged, IStoredFloat<TSelf>
-{
-    /// <summary>The value, exactly.</summary>
-    static abstract float Widen(TSelf stored);
-
-    /// <summary>The nearest stored value, ties to even.</summary>
-    static abstract TSelf Round(float value);
-}
-
-/// <summary>A float as activations and weights are kept, widened and rounded by the register. Typed pointers: over byte
-/// offsets the JIT makes dot products 1.8 times slower.</summary>
-internal unsafe interface IStoredValue<TSelf> : IStoredFloat<TSelf> where TSelf : unmanaged, IStoredValue<TSelf>
+/// <summary>A float as memory keeps it, widened by the register. Typed pointers: over byte offsets the JIT makes dot
+/// products 1.8 times slower.</summary>
+internal unsafe interface IStoredFloat<TSelf> where TSelf : unmanaged, IStoredFloat<TSelf>
 {
     /// <summary>The element type of tensors that hold such values.</summary>
     static abstract ElementType ElementType { get; }
@@ -24,6 +14,16 @@ internal unsafe interface IStoredValue<TSelf> : IStoredFloat<TSelf> where TSelf 
     /// <summary>A register of values, exactly.</summary>
     static abstract T Load<T>(TSelf* source) where T : unmanaged, ISimd<T>;
 
+    /// <summary>The value, exactly.</summary>
+    static abstract float Widen(TSelf stored);
+
+    /// <summary>The nearest stored value, ties to even.</summary>
+    static abstract TSelf Round(float value);
+}
+
+/// <summary>A float as activations are kept, rounded by the register.</summary>
+internal unsafe interface IStoredValue<TSelf> : IStoredFloat<TSelf> where TSelf : unmanaged, IStoredValue<TSelf>
+{
     /// <summary>Stores a register of values, rounded to nearest even.</summary>
     static abstract void Store<T>(T value, TSelf* destination) where T : unmanaged, ISimd<T>;
 }
@@ -48,13 +48,18 @@ internal readonly unsafe struct StoredSingle(float value) : IStoredValue<StoredS
 }
 
 /// <summary>IEEE half precision.</summary>
-internal readonly struct StoredHalf(Half value) : IStoredFloat<StoredHalf>
+internal readonly unsafe struct StoredHalf(Half value) : IStoredFloat<StoredHalf>
 {
     private readonly Half _value = value;
+
+    public static ElementType ElementType => ElementType.Float16;
 
     public static float Widen(StoredHalf stored) => (float)stored._value;
 
     public static StoredHalf Round(float value) => new((Half)value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Load<T>(StoredHalf* source) where T : unmanaged, ISimd<T> => T.LoadFloat16((ushort*)source);
 }
 
 /// <summary>bfloat16: the upper half of a single.</summary>

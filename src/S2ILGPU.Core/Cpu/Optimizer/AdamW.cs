@@ -14,18 +14,18 @@ internal readonly unsafe struct AdamWOperation : IElementwiseOperation
     private readonly ushort* _shadow;
     private readonly float _scale, _beta1, _beta2, _newFirst, _newSecond, _step, _secondCorrection, _epsilon, _keep;
 
-    public AdamWOperation(in AdamWArguments a)
+    public AdamWOperation(in AdamWArguments a, in AdamWParameter p)
     {
-        _parameter = CpuTensors.Floats(a.Parameter);
-        _gradient = CpuTensors.Floats(a.Gradient);
-        _first = CpuTensors.Floats(a.FirstMoment);
-        _second = CpuTensors.Floats(a.SecondMoment);
-        _shadow = a.Shadow is { } shadow ? (ushort*)CpuTensors.Values<StoredBFloat16>(shadow) : null;
+        _parameter = CpuTensors.Floats(p.Value);
+        _gradient = CpuTensors.Floats(p.Gradient);
+        _first = CpuTensors.Floats(p.FirstMoment);
+        _second = CpuTensors.Floats(p.SecondMoment);
+        _shadow = p.Shadow is { } shadow ? (ushort*)CpuTensors.Values<StoredBFloat16>(shadow) : null;
         (_scale, _beta1, _beta2, _epsilon) = (a.GradientScale, a.Beta1, a.Beta2, a.Epsilon);
         (_newFirst, _newSecond) = ((float)(1 - (double)a.Beta1), (float)(1 - (double)a.Beta2));
         _step = (float)(a.LearningRate / (1 - Math.Pow(a.Beta1, a.Step)));
         _secondCorrection = (float)(1 / (1 - Math.Pow(a.Beta2, a.Step)));
-        _keep = (float)(1 - (double)a.LearningRate * a.WeightDecay);
+        _keep = (float)(1 - (double)a.LearningRate * p.WeightDecay);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -8,7 +8,7 @@ namespace S2ILGPU.Cpu.Row;
 
 /// <summary><c>y_t = table[ids_t]</c>; the index is t.</summary>
 internal readonly unsafe struct EmbeddingKernel<TTable, TStored>(Rows table, int* ids, Rows y) : IRangeKernel
-    where TTable : unmanaged, IStoredValue<TTable>
+    where TTable : unmanaged, IStoredFloat<TTable>
     where TStored : unmanaged, IStoredValue<TStored>
 {
     public void Execute<T>(long start, long end) where T : unmanaged, ISimd<T>

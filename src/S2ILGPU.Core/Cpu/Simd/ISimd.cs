@@ -38,6 +38,9 @@ internal unsafe interface ISimd<T> :
     /// <summary>Widens <see cref="Count"/> IEEE half precision values.</summary>
     static abstract T LoadFloat16(ushort* source);
 
+    /// <summary>Converts <see cref="Count"/> signed bytes.</summary>
+    static abstract T LoadInt8(sbyte* source);
+
     /// <summary><c>a * b + c</c>, rounded once where the machine has such an instruction, twice where not: emulating it
     /// would be a hundred times slower.</summary>
     static abstract T FusedMultiplyAdd(T a, T b, T c);
@@ -70,8 +73,8 @@ internal unsafe interface ISimd<T> :
     /// <summary>Sum of the lanes, always in the same order.</summary>
     static abstract float Sum(T a);
 
-    /// <summary><c>destination[n] = Sum</c> of each of four registers, always in the same order; fewer instructions
-    /// than four sums.</summary>
+    /// <summary><c>destination[n] = Sum</c> of each of four registers, with the same bits as <see cref="Sum"/>; fewer
+    /// instructions than four sums.</summary>
     static abstract void StoreSums(T a, T b, T c, T d, float* destination);
 
     /// <summary>Largest lane.</summary>

@@ -59,6 +59,14 @@ internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 LoadInt8(sbyte* source) => new(Vector128.ConvertToSingle(Int8(source)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector128<int> Int8(sbyte* source) => Sse41.IsSupported
+        ? Sse41.ConvertToVector128Int32(source)
+        : Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(int*)source).AsSByte()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 FusedMultiplyAdd(Simd128 a, Simd128 b, Simd128 c) =>
         new(Vector128.MultiplyAddEstimate(a._v, b._v, c._v));
 
@@ -84,7 +92,8 @@ internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Simd128 a)
     {
-        return Vector128.Sum(a._v);
+        var pairs = a._v + Vector128.Shuffle(a._v, Vector128.Create(2, 3, 0, 1));
+        return pairs.ToScalar() + pairs[1];
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

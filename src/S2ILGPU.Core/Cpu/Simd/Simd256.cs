@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace S2ILGPU.Cpu.Simd;
 
@@ -57,6 +58,14 @@ internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 LoadInt8(sbyte* source) => new(Vector256.ConvertToSingle(Int8(source)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector256<int> Int8(sbyte* source) => Avx2.IsSupported
+        ? Avx2.ConvertToVector256Int32(source)
+        : Vector256.Create(Simd128.Int8(source), Simd128.Int8(source + 4));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 FusedMultiplyAdd(Simd256 a, Simd256 b, Simd256 c) =>
         new(Vector256.MultiplyAddEstimate(a._v, b._v, c._v));
 
@@ -82,7 +91,7 @@ internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Simd256 a)
     {
-        return Vector128.Sum(a._v.GetLower() + a._v.GetUpper());
+        return Simd128.Sum(Half(a));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

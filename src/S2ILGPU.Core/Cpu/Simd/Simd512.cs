@@ -62,6 +62,14 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 LoadInt8(sbyte* source) => new(Vector512.ConvertToSingle(Int8(source)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> Int8(sbyte* source) => Avx512F.IsSupported
+        ? Avx512F.ConvertToVector512Int32(Vector128.Load(source))
+        : Vector512.Create(Simd256.Int8(source), Simd256.Int8(source + 8));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 FusedMultiplyAdd(Simd512 a, Simd512 b, Simd512 c) =>
         new(Vector512.FusedMultiplyAdd(a._v, b._v, c._v));
 
@@ -95,8 +103,12 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Simd512 a)
     {
-        var half = a._v.GetLower() + a._v.GetUpper();
-        return Vector128.Sum(half.GetLower() + half.GetUpper());
+        if (!Avx512F.IsSupported)
+            return Simd256.Sum(Half(a));
+        var pairs = a._v + Avx512F.Shuffle(a._v, a._v, 0x4E);
+        var sums = pairs + Avx512F.Shuffle(pairs, pairs, 0xB1);
+        var half = sums.GetLower() + sums.GetUpper();
+        return (half.GetLower() + half.GetUpper()).ToScalar();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

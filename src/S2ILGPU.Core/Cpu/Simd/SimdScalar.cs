@@ -33,8 +33,11 @@ internal readonly unsafe struct SimdScalar(float value) : ISimd<SimdScalar>
 
     public static SimdScalar LoadFloat16(ushort* source) => new((float)BitConverter.UInt16BitsToHalf(*source));
 
+    public static SimdScalar LoadInt8(sbyte* source) => new(*source);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SimdScalar FusedMultiplyAdd(SimdScalar a, SimdScalar b, SimdScalar c) => new(a._v * b._v + c._v);
+    public static SimdScalar FusedMultiplyAdd(SimdScalar a, SimdScalar b, SimdScalar c) =>
+        new(float.MultiplyAddEstimate(a._v, b._v, c._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdScalar Max(SimdScalar a, SimdScalar b) => new(a._v > b._v ? a._v : b._v);

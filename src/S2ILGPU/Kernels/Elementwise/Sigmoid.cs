@@ -3,7 +3,7 @@ using ILGPU.Algorithms;
 namespace S2ILGPU.Kernels.Elementwise;
 
 /// <summary>The logistic function; tanh is one of it.</summary>
-internal static class Sigmoid
+internal readonly struct Sigmoid : IElementFunction
 {
     /// <summary><c>1 / (1 + e^-x)</c> through <c>e^-|x|</c>: nothing overflows, and <c>Of(-x)</c> is 1 - Of(x) without
     /// its cancellation.</summary>

@@ -1,41 +1,51 @@
-using ILGPU;
-
 namespace S2ILGPU.Kernels.Elementwise;
 
 /// <summary><c>sum = a + b</c></summary>
-internal struct AddOperation : IElementwiseOperation
+internal struct AddOperation : IRowOperation
 {
-    public ArrayView<float> A, B, Sum;
+    public RowView A, B, Sum;
 
-    public readonly long Count => Sum.Length;
+    public readonly int Rows => 1;
 
-    public readonly void Apply(long index) => Sum[index] = A[index] + B[index];
+    public readonly long Columns => Sum.Columns;
+
+    public readonly void Apply<TStored>(int row, long column) where TStored : struct, IStoredElement =>
+        Sum.Store<TStored>(row, column, A.Load<TStored>(row, column) + B.Load<TStored>(row, column));
 }
 
 /// <summary><c>accumulator += factor x</c></summary>
-internal struct AddScaledOperation : IElementwiseOperation
+internal struct AddScaledOperation : IRowOperation
 {
-    public ArrayView<float> X, Accumulator;
+    public RowView X, Accumulator;
     public float Factor;
 
-    public readonly long Count => X.Length;
+    public readonly int Rows => 1;
 
-    public readonly void Apply(long index) => Accumulator[index] = Accumulator[index] + Factor * X[index];
+    public readonly long Columns => X.Columns;
+
+    public readonly void Apply<TStored>(int row, long column) where TStored : struct, IStoredElement
+    {
+        var sum = Accumulator.Load<TStored>(row, column).AddScaled(Factor, X.Load<TStored>(row, column));
+        Accumulator.Store<TStored>(row, column, sum);
+    }
 }
 
-/// <summary><c>sum_c (+)= sum_i terms_ic</c> in the order of i. terms [Terms, columns].</summary>
-internal struct SumOfRowsOperation : IElementwiseOperation
+/// <summary><c>sum_c (+)= sum_i terms_ic</c> in the order of i. terms [TermRows, columns].</summary>
+internal struct SumOfRowsOperation : IRowOperation
 {
-    public ArrayView<float> Terms, Sum;
-    public int TermRows, Accumulate;
+    public RowView Terms;
+    public RowTarget Sum;
+    public int TermRows;
 
-    public readonly long Count => Sum.Length;
+    public readonly int Rows => 1;
 
-    public readonly void Apply(long index)
+    public readonly long Columns => Terms.Columns;
+
+    public readonly void Apply<TStored>(int row, long column) where TStored : struct, IStoredElement
     {
-        float total = 0;
-        for (int row = 0; row < TermRows; row++)
-            total += Terms[row * Sum.Length + index];
-        Sum[index] = Accumulate != 0 ? Sum[index] + total : total;
+        var total = new Quad();
+        for (int term = 0; term < TermRows; term++)
+            total += Terms.Load<TStored>(term, column);
+        Sum.Put<TStored>(row, column, total);
     }
 }

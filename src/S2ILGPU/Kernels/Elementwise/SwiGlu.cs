@@ -1,5 +1,3 @@
-using ILGPU;
-
 namespace S2ILGPU.Kernels.Elementwise;
 
 /// <summary><c>y = g sigmoid(g) u</c></summary>
@@ -9,12 +7,12 @@ internal struct SwiGluOperation : IRowOperation
 
     public int Rows { readonly get; set; }
 
-    public int Columns { readonly get; set; }
+    public readonly long Columns => Y.Columns;
 
-    public readonly void Apply(int row, int column)
+    public readonly void Apply<TStored>(int row, long column) where TStored : struct, IStoredElement
     {
-        float g = Gate.Data[Gate.Start(row) + column];
-        Y.Data[Y.Start(row) + column] = g * Sigmoid.Of(g) * Up.Data[Up.Start(row) + column];
+        var g = Gate.Load<TStored>(row, column);
+        Y.Store<TStored>(row, column, g * g.Map<Sigmoid>() * Up.Load<TStored>(row, column));
     }
 }
 
@@ -26,17 +24,17 @@ internal struct SwiGluBackwardOperation : IRowOperation
 
     public int Rows { readonly get; set; }
 
-    public int Columns { readonly get; set; }
+    public readonly long Columns => OutputGradient.Columns;
 
-    public readonly void Apply(int row, int column)
+    public readonly void Apply<TStored>(int row, long column) where TStored : struct, IStoredElement
     {
-        float g = Gate.Data[Gate.Start(row) + column];
-        float u = Up.Data[Up.Start(row) + column];
-        float dy = OutputGradient.Data[OutputGradient.Start(row) + column];
-        float s = Sigmoid.Of(g);
+        var g = Gate.Load<TStored>(row, column);
+        var u = Up.Load<TStored>(row, column);
+        var dy = OutputGradient.Load<TStored>(row, column);
+        var s = g.Map<Sigmoid>();
         if (GateGradient.IsNeeded != 0)
-            GateGradient.Put(row, column, dy * u * s * (1 + g * Sigmoid.Of(-g)));
+            GateGradient.Put<TStored>(row, column, dy * u * s * (g * (g * -1).Map<Sigmoid>() + 1));
         if (UpGradient.IsNeeded != 0)
-            UpGradient.Put(row, column, dy * g * s);
+            UpGradient.Put<TStored>(row, column, dy * g * s);
     }
 }

@@ -6,7 +6,7 @@ namespace S2ILGPU.Kernels.MatMul;
 /// A factor of a product as lanes (the rows of A, the columns of B) times steps (along which the product sums):
 /// element (lane, step) is number <c>Offset + lane Lane + step Step</c> in memory.
 /// </summary>
-internal struct MatrixOperand<TStored> where TStored : struct, IStoredElement
+internal struct MatrixOperand
 {
     /// <summary>The memory underneath.</summary>
     public ArrayView<int> Words;
@@ -22,6 +22,10 @@ internal struct MatrixOperand<TStored> where TStored : struct, IStoredElement
 
     /// <summary>Number of lanes and of steps.</summary>
     public int Lanes, Steps;
+
+    /// <summary>Whether every lane begins at a multiple of 4 elements (1) or not (0), where steps are
+    /// adjacent.</summary>
+    public int IsAligned;
 }
 
 /// <summary>A thread's 16 elements of every tile of 64 lanes and 16 steps of an operand, between global and
@@ -32,12 +36,12 @@ internal struct TileReader<TStored> where TStored : struct, IStoredElement
 {
     private const int LaneStride = ProductTile.Threads / ProductTile.Steps;
 
-    private MatrixOperand<TStored> _operand;
+    private MatrixOperand _operand;
     private long _index, _next;
     private int _areStepsAdjacent, _lanesLeft, _step, _shared, _nextShared;
 
     /// <summary>The reader of the tiles from a lane on.</summary>
-    public static TileReader<TStored> Of(MatrixOperand<TStored> operand, int firstLane)
+    public static TileReader<TStored> Of(MatrixOperand operand, int firstLane)
     {
         int areStepsAdjacent = operand.Step == 1 ? 1 : 0;
         int lane = areStepsAdjacent != 0 ? Group.IdxX / ProductTile.Steps : Group.IdxX;
@@ -80,9 +84,9 @@ internal struct TileReader<TStored> where TStored : struct, IStoredElement
         Write(shared, _shared + 12 * _nextShared, elements.Row3);
     }
 
-    private readonly Float4 Read(long index, int count)
+    private readonly Quad Read(long index, int count)
     {
-        var elements = new Float4();
+        var elements = new Quad();
         if (count > 0)
             elements.X = TStored.Load(_operand.Words, index);
         if (count > 1)
@@ -94,7 +98,7 @@ internal struct TileReader<TStored> where TStored : struct, IStoredElement
         return elements;
     }
 
-    private readonly void Write(ArrayView<float> shared, int index, Float4 elements)
+    private readonly void Write(ArrayView<float> shared, int index, Quad elements)
     {
         shared[index] = elements.X;
         shared[index + _nextShared] = elements.Y;

@@ -3,14 +3,13 @@ using ILGPU;
 namespace S2ILGPU.Kernels.MatMul;
 
 /// <summary>A, B and C of a product: A [M, K], B [K, N], C [M, N].</summary>
-internal struct ProductArguments<TStored> where TStored : struct, IStoredElement
+internal struct ProductArguments
 {
-    public MatrixOperand<StoredSingle> A;
-    public MatrixOperand<TStored> B;
+    public MatrixOperand A, B;
     public RowTarget C;
 }
 
-/// <summary><c>C (+)= A B</c>, any transposition, float32.</summary>
+/// <summary><c>C (+)= A B</c>, any transposition, each operand of a type of its own, computed in float32.</summary>
 /// <remarks>
 /// A group owns 64 rows and 64 columns of C, a thread 8 rows and 8 columns: four blocks of 4 by 4 that lie 32 apart, so
 /// that the threads of a warp read adjacent quads of B and share those of A. Per step a thread loads 4 quads and
@@ -36,15 +35,18 @@ internal static class ProductTile
 
     private const int BlocksAcross = 8, Half = Lanes / 2, PitchQuads = Pitch / 4;
 
-    public static void Run<TStored>(ProductArguments<TStored> arguments) where TStored : struct, IStoredElement
+    public static void Run<TA, TB, TC>(ProductArguments arguments)
+        where TA : struct, IStoredElement
+        where TB : struct, IStoredElement
+        where TC : struct, IStoredElement
     {
-        var sharedA = SharedMemory.Allocate<Float4>(Steps * PitchQuads);
-        var sharedB = SharedMemory.Allocate<Float4>(Steps * PitchQuads);
+        var sharedA = SharedMemory.Allocate<Quad>(Steps * PitchQuads);
+        var sharedB = SharedMemory.Allocate<Quad>(Steps * PitchQuads);
         int firstRow = Grid.IdxY * Lanes, firstColumn = Grid.IdxX * Lanes;
         int blockRow = Group.IdxX / BlocksAcross, blockColumn = Group.IdxX % BlocksAcross;
         Block4x4 upperLeft = default, upperRight = default, lowerLeft = default, lowerRight = default;
-        var readerA = TileReader<StoredSingle>.Of(arguments.A, firstRow);
-        var readerB = TileReader<TStored>.Of(arguments.B, firstColumn);
+        var readerA = TileReader<TA>.Of(arguments.A, firstRow);
+        var readerB = TileReader<TB>.Of(arguments.B, firstColumn);
         var nextA = readerA.Read(0);
         var nextB = readerB.Read(0);
         for (int firstStep = 0; firstStep < arguments.A.Steps; firstStep += Steps)
@@ -56,9 +58,9 @@ internal static class ProductTile
             nextB = readerB.Read(firstStep + Steps);
             for (int step = 0; step < Steps; step++)
             {
-                Float4 upper = sharedA[step * PitchQuads + blockRow],
+                Quad upper = sharedA[step * PitchQuads + blockRow],
                     lower = sharedA[step * PitchQuads + blockRow + Half / 4];
-                Float4 left = sharedB[step * PitchQuads + blockColumn],
+                Quad left = sharedB[step * PitchQuads + blockColumn],
                     right = sharedB[step * PitchQuads + blockColumn + Half / 4];
                 upperLeft = upperLeft.AddOuterProduct(upper, left);
                 upperRight = upperRight.AddOuterProduct(upper, right);
@@ -67,38 +69,23 @@ internal static class ProductTile
             }
             Group.Barrier();
         }
-        int row = firstRow + 4 * blockRow, column = firstColumn + 4 * blockColumn;
-        var extent = new Extent { Rows = arguments.A.Lanes, Columns = arguments.B.Lanes };
-        Store(arguments.C, extent, row, column, upperLeft);
-        Store(arguments.C, extent, row, column + Half, upperRight);
-        Store(arguments.C, extent, row + Half, column, lowerLeft);
-        Store(arguments.C, extent, row + Half, column + Half, lowerRight);
+        int row = firstRow + 4 * blockRow, column = firstColumn + 4 * blockColumn, rows = arguments.A.Lanes;
+        Store<TC>(arguments.C, rows, row, column, upperLeft);
+        Store<TC>(arguments.C, rows, row, column + Half, upperRight);
+        Store<TC>(arguments.C, rows, row + Half, column, lowerLeft);
+        Store<TC>(arguments.C, rows, row + Half, column + Half, lowerRight);
     }
 
-    private static void Store(RowTarget c, Extent extent, int row, int column, Block4x4 block)
+    private static void Store<TC>(RowTarget c, int rows, int row, int column, Block4x4 block)
+        where TC : struct, IStoredElement
     {
-        Store(c, extent, row, column, block.Row0);
-        Store(c, extent, row + 1, column, block.Row1);
-        Store(c, extent, row + 2, column, block.Row2);
-        Store(c, extent, row + 3, column, block.Row3);
-    }
-
-    private static void Store(RowTarget c, Extent extent, int row, int column, Float4 values)
-    {
-        if (row >= extent.Rows)
-            return;
-        if (column < extent.Columns)
-            c.Put(row, column, values.X);
-        if (column + 1 < extent.Columns)
-            c.Put(row, column + 1, values.Y);
-        if (column + 2 < extent.Columns)
-            c.Put(row, column + 2, values.Z);
-        if (column + 3 < extent.Columns)
-            c.Put(row, column + 3, values.W);
-    }
-
-    private struct Extent
-    {
-        public int Rows, Columns;
+        if (row < rows)
+            c.Put<TC>(row, column, block.Row0);
+        if (row + 1 < rows)
+            c.Put<TC>(row + 1, column, block.Row1);
+        if (row + 2 < rows)
+            c.Put<TC>(row + 2, column, block.Row2);
+        if (row + 3 < rows)
+            c.Put<TC>(row + 3, column, block.Row3);
     }
 }

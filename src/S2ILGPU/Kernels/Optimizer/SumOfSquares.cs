@@ -26,10 +26,10 @@ internal struct CompensatedSum
     }
 }
 
-/// <summary>x [count], partial sums [Grid.DimX].</summary>
-internal struct SumOfSquaresArguments
+/// <summary>Tensors [count] and partial sums [groups].</summary>
+internal struct SumOfSquaresArguments<TList> where TList : struct, ITensorList<ArrayView<float>>
 {
-    public ArrayView<float> X;
+    public TList Tensors;
     public ArrayView<CompensatedSum> Partials;
 }
 
@@ -38,53 +38,58 @@ internal struct TotalArguments
 {
     public ArrayView<CompensatedSum> Partials;
     public ArrayView<float> Result;
-    public int Accumulate;
 }
 
-/// <summary><c>result (+)= sum x^2</c> in two launches: a partial sum of each group, then their sum.</summary>
-/// <remarks>A thread owns every n-th element, n being the number of threads; partial sums and not atomics: the order of
-/// the additions is fixed. Roofline: memory bandwidth, 4 bytes per element; the share was not measured.</remarks>
+/// <summary><c>result = sum x^2</c> over many tensors: a partial sum of each group, then, in one more launch, their
+/// sum.</summary>
+/// <remarks>A group owns <see cref="Chunk"/> elements of one tensor, its threads every n-th of them. Partial sums and
+/// not atomics: the order of the additions is fixed, and does not depend on how the tensors are shared out to launches.
+/// Roofline: memory bandwidth, 4 bytes per element; the share was not measured.</remarks>
 internal static class SumOfSquaresKernel
 {
-    /// <summary>Threads of the group that adds up the partial sums.</summary>
-    public const int TotalThreads = Folded;
+    /// <summary>Elements of a group.</summary>
+    public const int Chunk = 16 * 1024;
 
     private const int Folded = 16;
 
     /// <summary>The partial sum of each group.</summary>
-    public static void Partials(SumOfSquaresArguments a)
+    public static void Partials<TList>(SumOfSquaresArguments<TList> a)
+        where TList : struct, ITensorList<ArrayView<float>>
     {
-        var shared = SharedMemory.Allocate<CompensatedSum>(GroupSum.MaxThreads).SubView(0, Group.DimX);
-        long threads = (long)Grid.DimX * Group.DimX;
+        var x = a.Tensors.Of(Grid.IdxX);
+        long first = (long)Chunk * a.Tensors.Within(Grid.IdxX);
+        long end = first + Chunk < x.Length ? first + Chunk : x.Length;
         var (even, odd) = (new CompensatedSum(), new CompensatedSum());
-        for (long index = (long)Grid.IdxX * Group.DimX + Group.IdxX; index < a.X.Length; index += 2 * threads)
+        for (long index = first + Group.IdxX; index < end; index += 2 * Group.DimX)
         {
             // Two chains of additions, whose loads are in flight together.
-            float x = a.X[index], y = index + threads < a.X.Length ? a.X[index + threads] : 0;
-            even = even.Plus(x * x);
-            odd = odd.Plus(y * y);
+            float one = x[index], other = index + Group.DimX < end ? x[index + Group.DimX] : 0;
+            even = even.Plus(one * one);
+            odd = odd.Plus(other * other);
         }
-        shared[Group.IdxX] = even.Plus(odd);
+        var sum = SumOfThreads(even.Plus(odd));
+        if (Group.IdxX == 0)
+            a.Partials[Grid.IdxX] = sum;
+    }
+
+    /// <summary>One group: the sum of the partial sums.</summary>
+    public static void Total(TotalArguments a)
+    {
+        var sum = SumOfThreads(SumOf(a.Partials, Group.IdxX, a.Partials.IntLength, Group.DimX));
+        if (Group.IdxX == 0)
+            a.Result[0] = sum.Value;
+    }
+
+    // Of the values of all threads, in the first thread.
+    private static CompensatedSum SumOfThreads(CompensatedSum own)
+    {
+        var shared = SharedMemory.Allocate<CompensatedSum>(GroupSum.MaxThreads).SubView(0, Group.DimX);
+        shared[Group.IdxX] = own;
         Group.Barrier();
         if (Group.IdxX < Folded)
             shared[Group.IdxX] = SumOf(shared, Group.IdxX, Group.DimX, Folded);
         Group.Barrier();
-        if (Group.IdxX == 0)
-            a.Partials[Grid.IdxX] = SumOf(shared, 0, Group.DimX < Folded ? Group.DimX : Folded, 1);
-    }
-
-    /// <summary>One group of <see cref="TotalThreads"/>: the sum of the partial sums.</summary>
-    public static void Total(TotalArguments a)
-    {
-        var shared = SharedMemory.Allocate<CompensatedSum>(Folded);
-        shared[Group.IdxX] = SumOf(a.Partials, Group.IdxX, a.Partials.IntLength, Folded);
-        Group.Barrier();
-        if (Group.IdxX != 0)
-            return;
-        var sum = SumOf(shared, 0, Folded, 1);
-        if (a.Accumulate != 0)
-            sum = sum.Plus(a.Result[0]);
-        a.Result[0] = sum.Value;
+        return Group.IdxX == 0 ? SumOf(shared, 0, Group.DimX < Folded ? Group.DimX : Folded, 1) : own;
     }
 
     private static CompensatedSum SumOf(ArrayView<CompensatedSum> terms, int first, int end, int step)

@@ -5,43 +5,43 @@ namespace S2ILGPU.Kernels.Row;
 /// <summary>x, dy, dx [R, C], weight [C], inverse RMS [R].</summary>
 internal struct RmsNormBackwardArguments
 {
-    public RowView X, OutputGradient;
-    public ArrayView<float> Weight, InverseRms;
+    public RowView X, OutputGradient, Weight;
+    public ArrayView<float> InverseRms;
     public RowTarget Gradient;
     public int Columns;
 }
 
 /// <summary><c>dx_ic (+)= r_i (w_c dy_ic - x_ic r_i^2 mean_k(dy_ik w_k x_ik))</c></summary>
-/// <remarks>A group owns a row, a thread every n-th column of it. Roofline: memory bandwidth, as in the forward pass;
-/// the share was not measured.</remarks>
+/// <remarks>A group owns a row, a thread every n-th quad of it. Roofline: memory bandwidth, as in the forward pass; the
+/// share was not measured.</remarks>
 internal static class RmsNormBackwardKernel
 {
-    public static void Run(RmsNormBackwardArguments a)
+    public static void Run<TStored>(RmsNormBackwardArguments a) where TStored : struct, IStoredElement
     {
         var partials = SharedMemory.Allocate<float>(GroupSum.MaxThreads);
         int row = Grid.IdxX;
-        long x = a.X.Start(row), dy = a.OutputGradient.Start(row);
-        partials[Group.IdxX] =
-            RowSum.Of(new ProjectionTerm { X = a.X.Data, OutputGradient = a.OutputGradient.Data, Weight = a.Weight,
-            FirstX = x, FirstGradient = dy }, a.Columns);
+        partials[Group.IdxX] = RowSum.Of(new ProjectionTerm<TStored> { X = a.X, OutputGradient = a.OutputGradient,
+            Weight = a.Weight, Row = row }, a.Columns);
         Group.Barrier();
         GroupSum.Fold(partials);
         Group.Barrier();
         float r = a.InverseRms[row];
         float pull = GroupSum.Total(partials) / a.Columns * r * r * r;
-        for (int column = Group.IdxX; column < a.Columns; column += Group.DimX)
-            a.Gradient.Put(row, column, r * a.Weight[column] * a.OutputGradient.Data[dy + column] - pull
-                * a.X.Data[x + column]);
+        for (int column = Quad.Count * Group.IdxX; column < a.Columns; column += Quad.Count * Group.DimX)
+        {
+            var weighted = a.Weight.Load<StoredSingle>(0, column) * a.OutputGradient.Load<TStored>(row, column);
+            a.Gradient.Put<TStored>(row, column, (weighted * r).AddScaled(-pull, a.X.Load<TStored>(row, column)));
+        }
     }
 
     // dy w x
-    private struct ProjectionTerm : ITerm
+    private struct ProjectionTerm<TStored> : ITerm where TStored : struct, IStoredElement
     {
-        public ArrayView<float> X, OutputGradient, Weight;
-        public long FirstX, FirstGradient;
+        public RowView X, OutputGradient, Weight;
+        public int Row;
 
-        public readonly float At(int column) =>
-            OutputGradient[FirstGradient + column] * Weight[column] * X[FirstX + column];
+        public readonly Quad At(int column) => OutputGradient.Load<TStored>(Row, column)
+            * Weight.Load<StoredSingle>(0, column) * X.Load<TStored>(Row, column);
     }
 }
 
@@ -50,20 +50,20 @@ internal static class RmsNormBackwardKernel
 /// fixed.</remarks>
 internal struct WeightGradientOperation : IRowOperation
 {
-    public RowView X, OutputGradient;
-    public ArrayView<float> InverseRms, Partials;
+    public RowView X, OutputGradient, Partials;
+    public ArrayView<float> InverseRms;
     public int RowCount, PartRows;
 
     public int Rows { readonly get; set; }
 
-    public int Columns { readonly get; set; }
+    public readonly long Columns => Partials.Columns;
 
-    public readonly void Apply(int row, int column)
+    public readonly void Apply<TStored>(int row, long column) where TStored : struct, IStoredElement
     {
         int first = row * PartRows, end = first + PartRows < RowCount ? first + PartRows : RowCount;
-        float sum = 0;
+        var sum = new Quad();
         for (int i = first; i < end; i++)
-            sum += OutputGradient.Data[OutputGradient.Start(i) + column] * X.Data[X.Start(i) + column] * InverseRms[i];
-        Partials[(long)row * Columns + column] = sum;
+            sum += OutputGradient.Load<TStored>(i, column) * X.Load<TStored>(i, column) * InverseRms[i];
+        Partials.Store<StoredSingle>(row, column, sum);
     }
 }

@@ -29,13 +29,13 @@ internal static class SoftmaxCrossEntropyKernel
         var maxima = SharedMemory.Allocate<float>(GroupSum.MaxThreads);
         var sums = SharedMemory.Allocate<float>(GroupSum.MaxThreads);
         int row = Grid.IdxX;
-        long logits = a.Logits.Start(row);
+        var (logits, start) = (a.Logits.Words, a.Logits.Start(row));
         float m = float.MinValue, l = 0;
         for (int column = Group.IdxX; column < a.Columns; column += 2 * Group.DimX)
         {
             // Two loads in flight.
-            float first = a.Logits.Data[logits + column];
-            float second = column + Group.DimX < a.Columns ? a.Logits.Data[logits + column + Group.DimX]
+            float first = StoredSingle.Load(logits, start + column);
+            float second = column + Group.DimX < a.Columns ? StoredSingle.Load(logits, start + column + Group.DimX)
                 : float.NegativeInfinity;
             float raised = first > second ? first : second;
             if (raised > m)
@@ -60,13 +60,13 @@ internal static class SoftmaxCrossEntropyKernel
         float logOfSum = XMath.Log(GroupSum.Total(sums));
         a.LogSumExp[row] = maximum + logOfSum;
         a.Losses[row] = target == Ignored ? 0 : target < 0 || target >= a.Columns ? float.NaN
-            : maximum - a.Logits.Data[logits + target] + logOfSum;
+            : maximum - StoredSingle.Load(logits, start + target) + logOfSum;
     }
 }
 
 /// <summary><c>dlogits_tv (+)= dlosses_t (exp(logits_tv - lse_t) - [v = targets_t])</c>, 0 where ignored. Rows are
 /// t.</summary>
-/// <remarks>A thread reads its logit before it writes there, so dlogits may be logits.</remarks>
+/// <remarks>A thread reads its logits before it writes there, so dlogits may be logits.</remarks>
 internal struct SoftmaxCrossEntropyBackwardOperation : IRowOperation
 {
     public RowView Logits;
@@ -76,18 +76,30 @@ internal struct SoftmaxCrossEntropyBackwardOperation : IRowOperation
 
     public int Rows { readonly get; set; }
 
-    public int Columns { readonly get; set; }
+    public readonly long Columns => Logits.Columns;
 
-    public readonly void Apply(int row, int column)
+    public readonly void Apply<TStored>(int row, long column) where TStored : struct, IStoredElement
     {
         int target = Targets[row];
-        float gradient = 0;
+        var gradient = new Quad();
         if (target != SoftmaxCrossEntropyKernel.Ignored)
         {
             // Not as p g - g: the gradient of a certain target is exactly 0.
-            float p = XMath.Exp(Logits.Data[Logits.Start(row) + column] - LogSumExp[row]);
-            gradient = LossGradients[row] * (column == target ? p - 1 : p);
+            var p = (Logits.Load<TStored>(row, column) + -LogSumExp[row]).Map<Exponential>();
+            // Floats: ILGPU takes the bits 1 and 0 of "? 1 : 0" for the float.
+            long place = target - column;
+            p.X -= place == 0 ? 1f : 0f;
+            p.Y -= place == 1 ? 1f : 0f;
+            p.Z -= place == 2 ? 1f : 0f;
+            p.W -= place == 3 ? 1f : 0f;
+            gradient = p * LossGradients[row];
         }
-        Gradient.Put(row, column, gradient);
+        Gradient.Put<TStored>(row, column, gradient);
     }
+}
+
+/// <summary><c>e^x</c></summary>
+internal readonly struct Exponential : IElementFunction
+{
+    public static float Of(float x) => XMath.Exp(x);
 }

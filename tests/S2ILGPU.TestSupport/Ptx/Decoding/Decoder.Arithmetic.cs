@@ -181,6 +181,8 @@ internal sealed partial class Decoder
                 return new Binary<float, float, uint, PackBFloat16>(Target(0, typeof(uint)), Source(1), Source(2));
             case "f16x2.f32":
                 return new Binary<float, float, uint, PackFloat16>(Target(0, typeof(uint)), Source(1), Source(2));
+            case "tf32.f32" when Has("rna"):
+                return new Unary<float, uint, ToTf32>(Target(0, typeof(uint)), Source(1));
             case "bf16.f32":
                 return new Unary<float, ushort, ToBFloat16>(Target(0, typeof(ushort)), Source(1));
             case "f32.bf16":

@@ -61,12 +61,14 @@ internal sealed partial class Decoder
     private Instruction MultiplyMatrices()
     {
         int[] d = Elements(0, 4), a = Elements(1, 4), b = Elements(2, 4), c = Elements(3, 4);
-        if (!Has("m16n8k16") || d.Length != 4 || a.Length != 4 || b.Length != 2 || c.Length != 4)
+        string shape = Has("tf32") ? "m16n8k8" : "m16n8k16";
+        if (!Has(shape) || d.Length != 4 || a.Length != 4 || b.Length != 2 || c.Length != 4)
             throw new NotSupportedException("unknown matrix product");
         return string.Join('.', _parts[^4..]) switch
         {
             "f32.bf16.bf16.f32" => new MultiplyMatrices<BFloat16Element>(d, a, b, c),
             "f32.f16.f16.f32" => new MultiplyMatrices<Float16Element>(d, a, b, c),
+            "f32.tf32.tf32.f32" => new MultiplyMatrices<Tf32Element>(d, a, b, c),
             _ => throw new NotSupportedException("unknown matrix product"),
         };
     }

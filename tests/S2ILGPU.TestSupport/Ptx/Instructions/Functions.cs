@@ -220,6 +220,13 @@ internal readonly struct ToBFloat16 : IUnary<float, ushort>
     public static ushort Apply(float a) => (ushort)PackBFloat16.Round(a);
 }
 
+/// <summary>fp32 to TF32, ties away from zero.</summary>
+internal readonly struct ToTf32 : IUnary<float, uint>
+{
+    public static uint Apply(float a) =>
+        float.IsNaN(a) ? 0x7fffffff : BitConverter.SingleToUInt32Bits(a) + 0x1000 & 0xffffe000;
+}
+
 /// <summary>bfloat16 to fp32.</summary>
 internal readonly struct FromBFloat16 : IUnary<ushort, float>
 {

@@ -51,40 +51,63 @@ internal sealed unsafe class LoadMatrix(int[] d, PtxPointer pointer, bool isTran
     }
 }
 
-/// <summary>How 16-bit elements of a matrix become fp32.</summary>
-internal interface IMatrixElement
+/// <summary>How the elements of a matrix become fp32.</summary>
+internal unsafe interface IMatrixElement
 {
-    static abstract Vector256<float> Widen(Vector128<ushort> elements);
+    /// <summary>Elements of 16 bytes.</summary>
+    static abstract int Count { get; }
+
+    /// <summary>Widens the elements of 16 bytes.</summary>
+    static abstract void Widen(byte* elements, float* to);
 }
 
 /// <summary>bfloat16.</summary>
-internal readonly struct BFloat16Element : IMatrixElement
+internal readonly unsafe struct BFloat16Element : IMatrixElement
 {
-    public static Vector256<float> Widen(Vector128<ushort> elements) =>
-        (Vector256.Create(Vector128.WidenLower(elements), Vector128.WidenUpper(elements)) << 16).AsSingle();
+    public static int Count => 8;
+
+    public static void Widen(byte* elements, float* to)
+    {
+        var bits = Vector128.Load((ushort*)elements);
+        (Vector256.Create(Vector128.WidenLower(bits), Vector128.WidenUpper(bits)) << 16).AsSingle().Store(to);
+    }
 }
 
 /// <summary>IEEE half.</summary>
-internal readonly struct Float16Element : IMatrixElement
+internal readonly unsafe struct Float16Element : IMatrixElement
 {
-    public static Vector256<float> Widen(Vector128<ushort> elements)
+    public static int Count => 8;
+
+    public static void Widen(byte* elements, float* to)
     {
-        var bits = Vector256.Create(Vector128.WidenLower(elements), Vector128.WidenUpper(elements));
+        var halves = Vector128.Load((ushort*)elements);
+        var bits = Vector256.Create(Vector128.WidenLower(halves), Vector128.WidenUpper(halves));
         var magnitude = (bits & Vector256.Create(0x7fffu)) << 13;
         // times 2^112 moves the exponent, for subnormals too
         var value = (magnitude.AsSingle() * BitConverter.UInt32BitsToSingle(0x77800000u)).AsUInt32();
         var isSpecial = Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(0x7c00u << 13));
         value = Vector256.ConditionalSelect(isSpecial, magnitude | Vector256.Create(0x7f800000u), value);
-        return (value | (bits & Vector256.Create(0x8000u)) << 16).AsSingle();
+        (value | (bits & Vector256.Create(0x8000u)) << 16).AsSingle().Store(to);
     }
 }
 
-/// <summary><c>mma.sync.m16n8k16</c>: D[16, 8] = A[16, 16] B[16, 8] + C[16, 8], products of 16-bit elements, sums in
-/// fp32 from the first to the last.</summary>
+/// <summary>TF32: the upper 19 bits of a float. The others are ignored, which truncates what was not rounded.</summary>
+internal readonly unsafe struct Tf32Element : IMatrixElement
+{
+    public static int Count => 4;
+
+    public static void Widen(byte* elements, float* to) =>
+        (Vector128.Load((uint*)elements) & Vector128.Create(0xffffe000u)).AsSingle().Store(to);
+}
+
+/// <summary><c>mma.sync.m16n8k16</c> or, of 32-bit elements, <c>m16n8k8</c>: D[16, 8] = A[16, K] B[K, 8] + C[16, 8],
+/// sums in fp32 from the first to the last.</summary>
 internal sealed unsafe class MultiplyMatrices<TElement>(int[] d, int[] a, int[] b, int[] c) : Instruction
     where TElement : struct, IMatrixElement
 {
     public override Flow Flow => Flow.WarpCollective;
+
+    private static int Inner => 2 * TElement.Count;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Execute(Warp warp, uint lanes)
@@ -95,25 +118,25 @@ internal sealed unsafe class MultiplyMatrices<TElement>(int[] d, int[] a, int[] 
         LoadRight(r, right);
         for (int row = 0; row < 8; row++)
         {
-            // the four lanes of a row hold its eight elements in order
-            Widen(r + a[0] + row * 16).Store(left + row * 16);
-            Widen(r + a[2] + row * 16).Store(left + row * 16 + 8);
-            Widen(r + a[1] + row * 16).Store(left + (row + 8) * 16);
-            Widen(r + a[3] + row * 16).Store(left + (row + 8) * 16 + 8);
+            // the four lanes of a row hold the elements of 16 bytes in order
+            TElement.Widen(r + a[0] + row * 16, left + row * Inner);
+            TElement.Widen(r + a[2] + row * 16, left + row * Inner + TElement.Count);
+            TElement.Widen(r + a[1] + row * 16, left + (row + 8) * Inner);
+            TElement.Widen(r + a[3] + row * 16, left + (row + 8) * Inner + TElement.Count);
             sums[row] = Interleave((float*)(r + c[0]) + row * 4, (float*)(r + c[1]) + row * 4);
             sums[row + 8] = Interleave((float*)(r + c[2]) + row * 4, (float*)(r + c[3]) + row * 4);
         }
         for (int row = 0; row < 16; row += 4)
         {
             Vector256<float> s0 = sums[row], s1 = sums[row + 1], s2 = sums[row + 2], s3 = sums[row + 3];
-            float* x = left + row * 16;
-            for (int k = 0; k < 16; k++)
+            float* x = left + row * Inner;
+            for (int k = 0; k < Inner; k++)
             {
                 var y = Vector256.Load(right + k * 8);
                 s0 = Vector256.FusedMultiplyAdd(Vector256.Create(x[k]), y, s0);
-                s1 = Vector256.FusedMultiplyAdd(Vector256.Create(x[k + 16]), y, s1);
-                s2 = Vector256.FusedMultiplyAdd(Vector256.Create(x[k + 32]), y, s2);
-                s3 = Vector256.FusedMultiplyAdd(Vector256.Create(x[k + 48]), y, s3);
+                s1 = Vector256.FusedMultiplyAdd(Vector256.Create(x[k + Inner]), y, s1);
+                s2 = Vector256.FusedMultiplyAdd(Vector256.Create(x[k + 2 * Inner]), y, s2);
+                s3 = Vector256.FusedMultiplyAdd(Vector256.Create(x[k + 3 * Inner]), y, s3);
             }
             (sums[row], sums[row + 1], sums[row + 2], sums[row + 3]) = (s0, s1, s2, s3);
         }
@@ -130,14 +153,12 @@ internal sealed unsafe class MultiplyMatrices<TElement>(int[] d, int[] a, int[] 
         float* column = stackalloc float[16];
         for (int n = 0; n < 8; n++)
         {
-            Widen(r + b[0] + n * 16).Store(column);
-            Widen(r + b[1] + n * 16).Store(column + 8);
-            for (int k = 0; k < 16; k++)
+            TElement.Widen(r + b[0] + n * 16, column);
+            TElement.Widen(r + b[1] + n * 16, column + TElement.Count);
+            for (int k = 0; k < Inner; k++)
                 right[k * 8 + n] = column[k];
         }
     }
-
-    private static Vector256<float> Widen(byte* elements) => TElement.Widen(Vector128.Load((ushort*)elements));
 
     private static Vector256<float> Interleave(float* even, float* odd)
     {

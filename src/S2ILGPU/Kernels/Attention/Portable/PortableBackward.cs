@@ -93,7 +93,7 @@ internal static class PortableBackward
     {
         var memory = PortableBackwardMemory.Allocate();
         var isWanted = SharedMemory.Allocate<int>(PortableTiles.Tile);
-        PortableRepair.Find(isWanted, a.NonFinite, a.Lists.Rows.IntLength, 0, TSide.RowsAreKeys != 0 ? 8 : 4,
+        PortableRepair.Find(isWanted, a.NonFinite, 1, a.Lists.Rows.IntLength, 0, TSide.RowsAreKeys != 0 ? 8 : 4,
             TSide.RowsAreKeys != 0 ? 1 : 2);
         Group.Barrier();
         for (int n = 0; n < PortableTiles.Tile; n++)

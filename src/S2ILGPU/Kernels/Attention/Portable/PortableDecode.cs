@@ -18,13 +18,14 @@ internal static class PortableDecode
     /// <summary>The arguments are those of the forward pass; Output and LogSumExp are [row tile, part, D] and [row
     /// tile, part].</summary>
     public static void Kernel<TKey>(PortableForwardArguments a)
-        where TKey : struct, IStoredElement
+        where TKey : struct, IReadElement
     {
         var query = SharedMemory.Allocate<float>(MaxHeadDim);
         var scores = SharedMemory.Allocate<float>(PortableTiles.Tile);
         var weights = SharedMemory.Allocate<float>(PortableTiles.Tile);
         var keyStarts = SharedMemory.Allocate<long>(PortableTiles.Tile);
         var valueStarts = SharedMemory.Allocate<long>(PortableTiles.Tile);
+        var scales = PortableScales.Allocate();
 
         var rows = a.Lists.Rows[Grid.IdxX];
         int c = Group.IdxX, part = Grid.IdxY, parts = Grid.DimY, tiles = rows.End - rows.Start;
@@ -38,7 +39,7 @@ internal static class PortableDecode
         float maximum = float.NegativeInfinity, sum = 0, o0 = 0, o1 = 0, o2 = 0, o3 = 0;
         for (int tile = begin; tile < end; tile++)
         {
-            PortableColumns.Find(a, rows, tile, c, keyStarts, valueStarts);
+            PortableColumns.Find<TKey>(a, rows, tile, c, keyStarts, valueStarts, scales);
             float score = float.NegativeInfinity;
             bool isVisible = tile < rows.FullEnd
                 || PortableTiles.IsVisible(a.Lists.Masks[tile], 0, c,
@@ -49,7 +50,7 @@ internal static class PortableDecode
                 score = 0;
                 for (int d = 0; d < a.HeadDim; d++)
                     score += query[d] * TKey.Load(a.Key, keyStarts[c] + d);
-                score *= a.ScaleLog2;
+                score *= scales.OfKey<TKey>(c) * a.ScaleLog2;
             }
             scores[c] = score;
             Group.Barrier();
@@ -73,6 +74,7 @@ internal static class PortableDecode
                 if (weight == PortableTiles.Hidden) // what is not seen may be anything
                     continue;
                 sum += weight;
+                weight *= scales.OfValue<TKey>(j);
                 if (c < a.HeadDim) o0 += weight * TKey.Load(a.Value, value + c);
                 if (c + 64 < a.HeadDim) o1 += weight * TKey.Load(a.Value, value + c + 64);
                 if (c + 128 < a.HeadDim) o2 += weight * TKey.Load(a.Value, value + c + 128);

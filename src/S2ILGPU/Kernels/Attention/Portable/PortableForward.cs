@@ -24,6 +24,11 @@ internal struct PortableForwardArguments
     /// <summary>LSE [B, H, Nq], natural logarithm, -inf for rows that keep nothing. Written.</summary>
     public ArrayView<float> LogSumExp;
 
+    /// <summary>Parts of each list: as many as wrote <see cref="NonFinite"/> before a repair. A launch of several parts
+    /// writes O [row tile, 64, part, D] and LSE [row tile, 64, part], which are merged by <see
+    /// cref="PortableMerge"/>.</summary>
+    public int Parts;
+
     /// <summary>Which row tiles a repair computes, as <see cref="TensorCore.Forward"/> writes it; otherwise
     /// unused.</summary>
     public ArrayView<int> NonFinite;
@@ -48,10 +53,27 @@ internal struct PortableForwardArguments
 /// step; the share was not measured.</remarks>
 internal static class PortableForward
 {
-    /// <summary>The kernel, for queries and outputs in single precision. Grid: row tiles, slices.</summary>
+    /// <summary>The kernel, for queries and outputs in single precision. Grid: row tiles, slices, parts.</summary>
     public static void Kernel<TKey>(PortableForwardArguments a)
-        where TKey : struct, IStoredElement =>
-        ComputeTile<StoredSingle, TKey>(a, PortableForwardMemory.Allocate(), a.Lists.Rows[Grid.IdxX]);
+        where TKey : struct, IReadElement
+    {
+        var rows = a.Lists.Rows[Grid.IdxX];
+        long tiles = rows.End - rows.Start;
+        var target = rows;
+        if (a.Parts > 1)
+        {
+            rows.End = rows.Start + (int)(tiles * (Grid.IdxZ + 1) / a.Parts);
+            rows.Start += (int)(tiles * Grid.IdxZ / a.Parts);
+            target = new RowTile
+            {
+                Batch = Grid.IdxX,
+                Head = Grid.IdxZ,
+                BeginRow = rows.BeginRow - rows.FirstRow,
+                EndRow = rows.EndRow - rows.FirstRow,
+            };
+        }
+        ComputeTile<StoredSingle, TKey>(a, PortableForwardMemory.Allocate(), rows, target, a.Parts > 1, 0);
+    }
 
     /// <summary>Computes again the row tiles of 64 or 128 rows in which a tensor-core kernel found an output that is
     /// not finite beside a log-sum-exp that is: it multiplies all rows of a tile by all of its columns, and 0 * NaN is
@@ -63,7 +85,7 @@ internal static class PortableForward
         var memory = PortableForwardMemory.Allocate();
         var isWanted = SharedMemory.Allocate<int>(PortableTiles.Tile);
         int half = Grid.IdxZ;
-        PortableRepair.Find(isWanted, a.NonFinite, a.Lists.Rows.IntLength, half * 4, 4, 1);
+        PortableRepair.Find(isWanted, a.NonFinite, a.Parts, a.Lists.Rows.IntLength, half * 4, 4, 1);
         Group.Barrier();
         for (int n = 0; n < PortableTiles.Tile; n++)
             if (isWanted[n] != 0)
@@ -72,28 +94,27 @@ internal static class PortableForward
                 rows.FirstRow += half * PortableTiles.Tile;
                 rows.FirstPosition += half * PortableTiles.Tile;
                 rows.SeenRows >>= half * 4;
-                ComputeTile<TElement, TElement>(a, memory, rows);
+                ComputeTile<TElement, TElement>(a, memory, rows, rows, isPart: false, half * 16);
                 Group.Barrier();
             }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void ComputeTile<TQuery, TKey>(in PortableForwardArguments a, in PortableForwardMemory memory,
-        in RowTile rows)
-        where TQuery : struct, IStoredElement where TKey : struct, IStoredElement
+        in RowTile rows, in RowTile target, bool isPart, int maskShift)
+        where TQuery : struct, IStoredElement where TKey : struct, IReadElement
     {
         ArrayView<float> chunks = memory.Chunks, weights = memory.Weights, factors = memory.Factors;
         ArrayView<long> queryStarts = memory.QueryStarts, keyStarts = memory.KeyStarts,
             valueStarts = memory.ValueStarts;
-        int i = Group.IdxX, slice = Grid.IdxY, lastPosition = a.Causal != 0 ? rows.FirstPosition + i : int.MaxValue,
-            maskShift = Grid.IdxZ * 16;
+        int i = Group.IdxX, slice = Grid.IdxY, lastPosition = a.Causal != 0 ? rows.FirstPosition + i : int.MaxValue;
         float maximum = float.NegativeInfinity, sum = 0;
         var output = new Block8x8();
         queryStarts[i] = PortableTiles.Start(rows, a.QueryRows, rows.FirstRow + i);
 
         for (int tile = rows.Start; tile < rows.End; tile++)
         {
-            PortableColumns.Find(a, rows, tile, i, keyStarts, valueStarts);
+            PortableColumns.Find<TKey>(a, rows, tile, i, keyStarts, valueStarts, memory.Scales);
             Group.Barrier();
 
             var scores = new Block8x8();
@@ -109,7 +130,7 @@ internal static class PortableForward
                 slice * PortableTiles.Tile, a.HeadDim);
             Group.Barrier();
 
-            factors[i] = Weigh(a, rows, tile, i, lastPosition, maskShift, weights, ref maximum, ref sum);
+            factors[i] = Weigh<TKey>(a, rows, tile, i, lastPosition, maskShift, memory, ref maximum, ref sum);
             Group.Barrier();
             output.ScaleRows(Floats8.Load(factors, i / 8, 1));
             if (tile < rows.FullEnd)
@@ -119,28 +140,30 @@ internal static class PortableForward
             Group.Barrier();
         }
 
-        // Where a row sees something, a sum of 0 (all scores -inf) or NaN makes it NaN.
-        bool isSeen = (rows.SeenRows >> i / 16 & 1) != 0;
+        // Where a row sees something, a sum of 0 (all scores -inf) or NaN makes it NaN; of a part, only NaN.
+        bool isSeen = isPart ? sum != 0 : (rows.SeenRows >> i / 16 & 1) != 0;
         factors[i] = isSeen ? 1 / sum : 0;
-        if (slice == 0 && PortableTiles.Start(rows, a.LogSumExpRows, rows.FirstRow + i) is var statistic
+        if (slice == 0 && PortableTiles.Start(target, a.LogSumExpRows, target.FirstRow + i) is var statistic
             && statistic != PortableTiles.None)
             a.LogSumExp[statistic] = sum > 0 ? (maximum + XMath.Log2(sum)) * 0.693147180559945f
                 : isSeen ? float.NaN : float.NegativeInfinity;
         Group.Barrier();
         output.ScaleRows(Floats8.Load(factors, i / 8, 1));
-        PortableTiles.Store<TQuery>(output, a.Output, rows, a.OutputRows, slice, a.HeadDim);
+        PortableTiles.Store<TQuery>(output, a.Output, target, a.OutputRows, slice, a.HeadDim);
     }
 
     // Row i: P = exp2(S - m') in place of S, l = l exp2(m - m') + sum P; returns exp2(m - m'), the factor of what was
     // summed before.
-    private static float Weigh(in PortableForwardArguments a, in RowTile rows, int tile, int i, int lastPosition,
-        int maskShift, ArrayView<float> weights, ref float maximum, ref float sum)
+    private static float Weigh<TKey>(in PortableForwardArguments a, in RowTile rows, int tile, int i, int lastPosition,
+        int maskShift, in PortableForwardMemory memory, ref float maximum, ref float sum)
+        where TKey : struct, IReadElement
     {
+        var weights = memory.Weights;
         uint mask = a.Lists.Masks[tile] >> maskShift;
         float before = maximum;
         for (int c = 0; c < PortableTiles.Tile; c++)
         {
-            float score = weights[i * PortableTiles.TilePitch + c] * a.ScaleLog2;
+            float score = weights[i * PortableTiles.TilePitch + c] * memory.Scales.OfKey<TKey>(c) * a.ScaleLog2;
             if (tile >= rows.FullEnd
                 && !PortableTiles.IsVisible(mask, i, c, PortableTiles.Position(a.Lists, a.BlockColumns, tile, c),
                 rows.ColumnEnd, lastPosition))
@@ -155,7 +178,7 @@ internal static class PortableForward
         {
             float score = weights[i * PortableTiles.TilePitch + c], weight = XMath.Exp2(score - shift);
             bool isHidden = score == PortableTiles.Hidden;
-            weights[i * PortableTiles.TilePitch + c] = isHidden ? score : weight;
+            weights[i * PortableTiles.TilePitch + c] = isHidden ? score : weight * memory.Scales.OfValue<TKey>(c);
             added += isHidden ? 0 : weight;
         }
         sum = sum * factor + added;
@@ -172,6 +195,9 @@ internal struct PortableForwardMemory
     /// <summary>Where each row of Q, K and V begins.</summary>
     public ArrayView<long> QueryStarts, KeyStarts, ValueStarts;
 
+    /// <summary>The scales of K and V.</summary>
+    public PortableScales Scales;
+
     /// <summary>Takes the memory.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static PortableForwardMemory Allocate() => new()
@@ -182,33 +208,6 @@ internal struct PortableForwardMemory
         QueryStarts = SharedMemory.Allocate<long>(PortableTiles.Tile),
         KeyStarts = SharedMemory.Allocate<long>(PortableTiles.Tile),
         ValueStarts = SharedMemory.Allocate<long>(PortableTiles.Tile),
+        Scales = PortableScales.Allocate(),
     };
-}
-
-/// <summary>Where the columns of a column tile lie.</summary>
-internal static class PortableColumns
-{
-    /// <summary>Thread c finds the key and the value of column c: in pages, or in the tile of keys that the entry
-    /// counts.</summary>
-    public static void Find(in PortableForwardArguments a, in RowTile rows, int tile, int c, ArrayView<long> keyStarts,
-        ArrayView<long> valueStarts)
-    {
-        int block = PortableTiles.Block(a.Lists, a.BlockColumns, rows.ColumnBase, tile, c), within = c % a.BlockColumns;
-        if (a.PageEntries == 0)
-        {
-            int perTile = PortableTiles.Tile / a.BlockColumns, packed = block / perTile;
-            var columns = a.Columns[packed];
-            int row = columns.FirstRow + (block - packed * perTile) * a.BlockColumns + within;
-            keyStarts[c] = PortableTiles.Start(columns, a.KeyRows, row);
-            valueStarts[c] = PortableTiles.Start(columns, a.ValueRows, row);
-            return;
-        }
-        bool exists = PortableTiles.Position(a.Lists, a.BlockColumns, tile, c) < rows.ColumnEnd;
-        int physical = a.Lists.Pages[block], page = physical / a.PageEntries;
-        long row64 = (physical - page * a.PageEntries) * a.BlockColumns + within;
-        keyStarts[c] = exists && physical >= 0 ? a.KeyRows.Offset + page * a.KeyRows.Batch + row64 * a.KeyRows.Row
-            : PortableTiles.None;
-        valueStarts[c] = exists && physical >= 0 ? a.ValueRows.Offset + page * a.ValueRows.Batch + row64
-            * a.ValueRows.Row : PortableTiles.None;
-    }
 }

@@ -7,7 +7,7 @@ namespace S2ILGPU.Kernels.Attention.Portable;
 /// <summary>Arguments of <see cref="PortableMerge"/>.</summary>
 internal struct PortableMergeArguments
 {
-    /// <summary>Where rows go when they are decoded queries; otherwise unused.</summary>
+    /// <summary>The row tiles of parts of lists; otherwise unused.</summary>
     public ArrayView<RowTile> Rows;
 
     /// <summary>O and LSE of the parts: read. O [B, N, H, D] and LSE [B, H, N]: written.</summary>
@@ -21,6 +21,9 @@ internal struct PortableMergeArguments
 
     /// <summary>Number of rows, parts of each, elements of a row; Nq and H of the output.</summary>
     public int Count, Parts, HeadDim, Tokens, Heads;
+
+    /// <summary>Rows of a row tile: 1 where they are decoded queries.</summary>
+    public int TileRows;
 }
 
 /// <summary><c>M = max LSE_p, LSE = M + ln sum exp(LSE_p - M), O = sum exp(LSE_p - LSE) O_p</c>; a thread owns elements
@@ -30,17 +33,20 @@ internal static class PortableMerge
 {
     private const float Log2E = 1.4426950408889634f, Ln2 = 0.693147180559945f;
 
-    /// <summary>Parts [row, part] of decoded queries.</summary>
+    /// <summary>Parts [row tile, row, part] of the lists of row tiles.</summary>
     public static void Splits(PortableMergeArguments a)
     {
         for (int n = Grid.IdxX * Group.DimX + Group.IdxX; n < a.Count * a.HeadDim; n += Grid.DimX * Group.DimX)
         {
             int r = n / a.HeadDim, d = n - r * a.HeadDim;
-            var rows = a.Rows[r];
+            int tile = r / a.TileRows, row = r - tile * a.TileRows;
+            var rows = a.Rows[tile];
             // A query that sees keys, all with scores of -inf, is 0 / 0.
-            float nothing = rows.End > rows.Start ? float.NaN : 0;
-            Merge(a, (long)r * a.Parts * a.HeadDim + d, (long)r * a.Parts, d, rows.Batch, rows.FirstRow, rows.Head,
-                nothing);
+            float nothing = (rows.SeenRows >> row / 16 & 1) != 0 ? float.NaN : 0;
+            row += rows.FirstRow;
+            if (row >= rows.BeginRow && row < rows.EndRow)
+                Merge(a, (long)r * a.Parts * a.HeadDim + d, (long)r * a.Parts, d, rows.Batch, row, rows.Head,
+                    nothing);
         }
     }
 

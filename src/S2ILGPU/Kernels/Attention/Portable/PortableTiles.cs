@@ -63,7 +63,7 @@ internal static class PortableTiles
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Load<TElement>(ArrayView<float> tile, int pitch, int width, ArrayView<int> memory,
         ArrayView<long> starts, int column, int columns)
-        where TElement : struct, IStoredElement
+        where TElement : struct, IReadElement
     {
         for (int n = Group.IdxX; n < Tile * width; n += Threads)
         {
@@ -81,7 +81,7 @@ internal static class PortableTiles
     public static void LoadChunks<TRow, TColumn>(ArrayView<float> chunks, ArrayView<int> rowMemory,
         ArrayView<long> rowStarts,
         ArrayView<int> columnMemory, ArrayView<long> columnStarts, int d, int headDim)
-        where TRow : struct, IStoredElement where TColumn : struct, IStoredElement
+        where TRow : struct, IReadElement where TColumn : struct, IReadElement
     {
         Load<TRow>(chunks.SubView(0, Tile * ChunkPitch), ChunkPitch, Chunk, rowMemory, rowStarts, d, headDim);
         Load<TColumn>(chunks.SubView(Tile * ChunkPitch, Tile * ChunkPitch), ChunkPitch, Chunk, columnMemory,

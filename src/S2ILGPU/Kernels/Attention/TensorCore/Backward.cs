@@ -44,7 +44,7 @@ internal static class Backward
     {
         var tile = a.Lists.Rows[Grid.IdxX];
         var s = Begin<TShape>(a, tile);
-        int it = tile.Start, end = tile.End, full = tile.FullEnd;
+        int it = tile.Start * Parts<TShape>(), end = tile.End * Parts<TShape>(), full = tile.FullEnd * Parts<TShape>();
         s.Columns.Start(a, tile, it, end);
         if (TShape.RowsInRegisters)
         {
@@ -71,6 +71,10 @@ internal static class Backward
             Store<TElement, TShape>(a, s.Gradient2, 1f, a.Gradient2, a.Gradient2Rows, 1, it - end);
     }
 
+    /// <summary>Buffers that a column tile fills one after the other.</summary>
+    [MethodImpl(Inline)]
+    private static int Parts<TShape>() where TShape : struct, IBackwardShape => 64 / TShape.StageColumns;
+
     [MethodImpl(Inline)]
     private static State<TShape> Begin<TShape>(in BackwardArguments a, in RowTile tile)
         where TShape : struct, IBackwardShape
@@ -94,7 +98,8 @@ internal static class Backward
         return s;
     }
 
-    /// <summary>One column tile.</summary>
+    /// <summary>The columns of one buffer: a column tile, or part <paramref name="it"/> % Parts of tile it /
+    /// Parts.</summary>
     [MethodImpl(Inline)]
     private static void Tile<TElement, TShape>(in BackwardArguments a, in State<TShape> s, int it, int end, bool masked)
         where TElement : struct, IElement where TShape : struct, IBackwardShape
@@ -104,11 +109,12 @@ internal static class Backward
         s.Columns.LoadBehind(a, it, end);
         SharedTile<TShape> columns1 = s.Columns.First(it), columns2 = s.Columns.Second(it);
         uint line = s.Columns.Line(it);
-        for (int c = 0; c < 64 / TShape.StepColumns; c++)
+        for (int c = 0; c < TShape.StageColumns / TShape.StepColumns; c++)
         {
             int firstColumn = c * TShape.StepColumns, distance = firstColumn * TileLayout<TShape>.RowBytes;
             if (masked)
-                BackwardMask<TShape>.Load(s.Excess, a.Lists, it, firstColumn, a.Causal);
+                BackwardMask<TShape>.Load(s.Excess, a.Lists, BackwardPipeline<TShape>.ColumnTile(it),
+                    BackwardPipeline<TShape>.FirstColumn(it) + firstColumn, a.Causal);
             s.Scores.Zero();
             // S = R1 C1^T
             Dot<TElement, TShape>(s.Scores, s, s.Rows1, BackwardMemory<TShape>.Rows1, columns1.Behind(distance));
@@ -180,7 +186,7 @@ internal static class Backward
             if (row >= tile.BeginRow && row < tile.EndRow)
             {
                 if (a.FloatGradients != 0)
-                    StoreFloats(gradient, half, factor, pairs, pair);
+                    gradient.StoreFloats(0, half, factor, pairs, pair);
                 else
                     gradient.Store<TElement>(0, half, factor, target, pair);
                 isNonFinite |= gradient.ZeroIfFinite(0, half) == 0f ? 0 : 1;
@@ -189,14 +195,5 @@ internal static class Backward
         isNonFinite = WarpVote.Any(isNonFinite);
         if (lane == 0)
             a.NonFinite[(Grid.IdxX + tie) * 8 + (thread >> 5) * 2 + number] = isNonFinite;
-    }
-
-    [MethodImpl(Inline)]
-    private static void StoreFloats<TShape>(in AccumulatorFragment<TShape, Width<TShape>> gradient, int half,
-        float factor, ArrayView<F2> target, long pair) where TShape : struct, IBackwardShape
-    {
-        for (int n = 0; n < TShape.HeadDim / 8; n++)
-            target[pair + n * 4] = new F2 { X = gradient.Values[n * 4 + half * 2] * factor,
-                Y = gradient.Values[n * 4 + half * 2 + 1] * factor };
     }
 }

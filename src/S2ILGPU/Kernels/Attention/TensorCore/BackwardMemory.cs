@@ -12,24 +12,22 @@ internal static class BackwardMemory<TShape> where TShape : struct, IBackwardSha
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 
-    /// <summary>A tile of 64 rows.</summary>
-    public static int TileBytes { [MethodImpl(Inline)] get => 4 * TileLayout<TShape>.TileBytes; }
-
     /// <summary>From a stage to the next.</summary>
-    public static int StageBytes { [MethodImpl(Inline)] get => TShape.SecondBuffers * TileBytes; }
+    public static int StageBytes { [MethodImpl(Inline)] get => TShape.SecondBuffers * ColumnBytes; }
 
     /// <summary>R1; rows that stay in registers pass through a stage.</summary>
     public const int Rows1 = 0;
 
     /// <summary>R2.</summary>
-    public static int Rows2 { [MethodImpl(Inline)] get => TileBytes; }
+    public static int Rows2 { [MethodImpl(Inline)] get => RowBytes; }
 
     /// <summary>C1 of the first stage.</summary>
-    public static int Columns1 { [MethodImpl(Inline)] get => (RowTiles + 2 - TShape.SecondBuffers) * TileBytes; }
+    public static int Columns1 { [MethodImpl(Inline)] get =>
+        RowTiles * RowBytes + (2 - TShape.SecondBuffers) * ColumnBytes; }
 
     /// <summary>C2 of the first stage, or of both.</summary>
-    public static int Columns2 { [MethodImpl(Inline)] get => TShape.SecondBuffers == 2 ? Columns1 + TileBytes
-        : Columns1 - TileBytes; }
+    public static int Columns2 { [MethodImpl(Inline)] get => TShape.SecondBuffers == 2 ? Columns1 + ColumnBytes
+        : Columns1 - ColumnBytes; }
 
     /// <summary>The line of queries of the first stage.</summary>
     public static int Lines { [MethodImpl(Inline)] get => Columns1 + 2 * StageBytes; }
@@ -37,6 +35,10 @@ internal static class BackwardMemory<TShape> where TShape : struct, IBackwardSha
     /// <summary>All of it.</summary>
     public static int Bytes { [MethodImpl(Inline)] get =>
         Lines + (TShape.RowsAreKeys ? 2 * QueryLines<TShape>.LineBytes : 0); }
+
+    private static int RowBytes { [MethodImpl(Inline)] get => 64 * TileLayout<TShape>.RowBytes; }
+
+    private static int ColumnBytes { [MethodImpl(Inline)] get => TShape.StageColumns * TileLayout<TShape>.RowBytes; }
 
     private static int RowTiles { [MethodImpl(Inline)] get => TShape.RowsInRegisters ? 0 : TShape.First ? 2 : 1; }
 }

@@ -8,25 +8,34 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 /// <see cref="Backward"/>.</summary>
 /// <remarks>
 /// C1 has two buffers, filled one tile ahead. C2 has two as well, or a single one, filled again as soon as all warps
-/// have read it. Lists are read one tile ahead of the copies, so that no copy waits for a list entry. A warp copies and
-/// reads rows 16 w to 16 w + 15 of each tile: one list entry per tile and thread.
+/// have read it. A tile here is what a buffer holds: a column tile, of which each warp copies the rows 16 w to 16 w +
+/// 15, or 16 rows of one, which all warps copy together: one list entry per tile and thread. Lists are read one tile
+/// ahead of the copies, so that no copy waits for a list entry.
 /// </remarks>
 internal struct BackwardPipeline<TShape> where TShape : struct, IBackwardShape
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 
     private SharedTile<TShape> _columns;
-    private TileCopy<TShape> _copy;
+    private TileCopy<Strips<TShape>> _copy;
     private ColumnLists _list;
-    private ArrayView<int> _current, _next;                 // block that the warp copies from
+    private ArrayView<int> _current, _next;                 // 16 packed rows that the thread copies from
     private uint _shared;
-    private int _columnBase, _firstEntry;
+    private int _columnBase, _firstStrip;                   // of a tile, the 16 rows that the thread copies parts of
 
     /// <summary>The warp's rows of R1 and R2 at the first stage.</summary>
     public SharedTile<TShape> Rows;
 
     /// <summary>Log-sum-exp and delta of the queries.</summary>
     public QueryLines<TShape> Lines;
+
+    /// <summary>The column tile that a tile is, or is a part of.</summary>
+    [MethodImpl(Inline)]
+    public static int ColumnTile(int it) => TShape.StageColumns == 64 ? it : it >> 2;
+
+    /// <summary>First column of a tile in its column tile.</summary>
+    [MethodImpl(Inline)]
+    public static int FirstColumn(int it) => TShape.StageColumns == 64 ? 0 : (it & 3) * 16;
 
     /// <summary>The pipeline as the calling thread sees it.</summary>
     [MethodImpl(Inline)]
@@ -39,14 +48,15 @@ internal struct BackwardPipeline<TShape> where TShape : struct, IBackwardShape
         p._shared = shared;
         p.Rows = SharedTile<TShape>.At(memory, shared + (uint)warpBytes);
         p._columns = SharedTile<TShape>.At(memory, shared);
-        p._copy = TileCopy<TShape>.At(memory, shared + (uint)warpBytes, Group.IdxX & 31, warpRows);
+        p._copy = TileCopy<Strips<TShape>>.At(memory, shared + (uint)(TShape.StageColumns == 64 ? warpBytes : 0),
+            Group.IdxX & (TShape.CopyThreads - 1), 0);
         p.Lines = QueryLines<TShape>.At(memory);
         p._current = LocalMemory.Allocate<int>(4);
         p._next = LocalMemory.Allocate<int>(4);
-        TileEntries<TShape>.Clear(p._next);
+        p._next[0] = 0;
         p._list = a.Lists;
         p._columnBase = (int)Intrinsics.Pin((uint)tile.ColumnBase);
-        p._firstEntry = warpRows / TShape.BlockColumns;
+        p._firstStrip = TShape.StageColumns == 64 ? warpRows / 16 : 0;
         return p;
     }
 
@@ -140,37 +150,45 @@ internal struct BackwardPipeline<TShape> where TShape : struct, IBackwardShape
     public readonly uint Line(int it) =>
         LineOf(Parity(it)) + QueryLines<TShape>.LaneColumns(Stage(it).RowLane, _shared);
 
-    /// <summary>Starts copying the warp's rows of R1 and R2.</summary>
+    /// <summary>Starts copying R1 and R2.</summary>
     [MethodImpl(Inline)]
     private readonly void LoadRows(in BackwardArguments a, in RowTile tile, uint parity)
     {
         uint stage = parity * (uint)BackwardMemory<TShape>.StageBytes;
-        _current[0] = tile.PackedTile * TileLayout<TShape>.Entries + _firstEntry;
-        _copy.Load(a.Rows1, _current, stage, BackwardMemory<TShape>.Rows1);
-        if (TShape.First)
-            _copy.Load(a.Rows2, _current, stage, BackwardMemory<TShape>.Rows2);
+        for (int part = 0; part < 64 / TShape.StageColumns; part++)
+        {
+            int distance = part * TileLayout<TShape>.TileBytes;
+            _current[0] = tile.PackedTile * 4 + part + _firstStrip;
+            _copy.Load(a.Rows1, _current, stage, BackwardMemory<TShape>.Rows1 + distance);
+            if (TShape.First)
+                _copy.Load(a.Rows2, _current, stage, BackwardMemory<TShape>.Rows2 + distance);
+        }
     }
 
     /// <summary>Starts copying C1 and, where columns are queries, their line.</summary>
     [MethodImpl(Inline)]
-    private readonly void LoadFirst(in BackwardArguments a, ArrayView<int> blocks, uint parity, uint bytes)
+    private readonly void LoadFirst(in BackwardArguments a, ArrayView<int> strips, uint parity, uint bytes)
     {
-        _copy.LoadOrZero(a.Columns1, blocks, parity * (uint)BackwardMemory<TShape>.StageBytes,
+        _copy.LoadOrZero(a.Columns1, strips, parity * (uint)BackwardMemory<TShape>.StageBytes,
             BackwardMemory<TShape>.Columns1, bytes);
         if (TShape.RowsAreKeys)
-            Lines.LoadOrZero(a.Lines, blocks[0], LineOf(parity), bytes);
+            Lines.LoadOrZero(a.Lines, strips[0], LineOf(parity), bytes);
     }
 
     /// <summary>Starts copying C2.</summary>
     [MethodImpl(Inline)]
-    private readonly void LoadSecond(in BackwardArguments a, ArrayView<int> blocks, uint parity, uint bytes) =>
-        _copy.LoadOrZero(a.Columns2, blocks, parity * (uint)BackwardMemory<TShape>.StageBytes,
+    private readonly void LoadSecond(in BackwardArguments a, ArrayView<int> strips, uint parity, uint bytes) =>
+        _copy.LoadOrZero(a.Columns2, strips, parity * (uint)BackwardMemory<TShape>.StageBytes,
             BackwardMemory<TShape>.Columns2, bytes);
 
-    /// <summary>Reads the block of a column tile that the warp copies from.</summary>
+    /// <summary>Reads which 16 packed rows of a tile the thread copies from.</summary>
     [MethodImpl(Inline)]
-    private readonly void Read(int columnTile) =>
-        TileEntries<TShape>.Load(_next, _list, _columnBase, columnTile, _firstEntry);
+    private readonly void Read(int it)
+    {
+        int perBlock = TShape.BlockColumns / 16, strip = TShape.StageColumns == 64 ? _firstStrip : it & 3;
+        int block = _columnBase + _list.Entries[ColumnTile(it) * TileLayout<TShape>.Entries + strip / perBlock];
+        _next[0] = perBlock == 1 ? block : block * perBlock + (strip & (perBlock - 1));
+    }
 
     [MethodImpl(Inline)]
     private readonly SharedTile<TShape> Stage(int it) =>
@@ -185,15 +203,15 @@ internal struct BackwardPipeline<TShape> where TShape : struct, IBackwardShape
     [MethodImpl(Inline)]
     private static uint Bytes(int it, int end) => it + 1 < end ? 16u : 0u;
 
-    /// <summary>The stage of a column tile: by its number, so that no register says which.</summary>
+    /// <summary>The stage of a tile: by its number, so that no register says which.</summary>
     [MethodImpl(Inline)]
-    private static uint Parity(int columnTile) => (uint)columnTile & 1u;
+    private static uint Parity(int it) => (uint)it & 1u;
 
     /// <summary>The buffer of C2.</summary>
     [MethodImpl(Inline)]
-    private static uint SecondParity(int columnTile) => TShape.SecondBuffers == 2 ? Parity(columnTile) : 0u;
+    private static uint SecondParity(int it) => TShape.SecondBuffers == 2 ? Parity(it) : 0u;
 
     /// <summary>The stage that rows for registers pass through.</summary>
     [MethodImpl(Inline)]
-    private static uint RowParity(int columnTile) => TShape.RowsInRegisters ? Parity(columnTile) ^ 1u : 0u;
+    private static uint RowParity(int it) => TShape.RowsInRegisters ? Parity(it) ^ 1u : 0u;
 }

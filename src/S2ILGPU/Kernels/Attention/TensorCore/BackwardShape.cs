@@ -18,6 +18,11 @@ internal interface IBackwardShape : ITileShape
     /// <summary>Whether R1 and R2 stay in registers; otherwise they stay in shared memory.</summary>
     static abstract bool RowsInRegisters { get; }
 
+    /// <summary>Columns that a buffer holds: the 64 of a column tile, 16 copied by each warp; or 16, copied by all four
+    /// warps together, for a quarter of the memory. With 16, rows stay in shared memory and C2 has two
+    /// buffers.</summary>
+    static abstract int StageColumns { get; }
+
     /// <summary>Buffers for C2, 1 or 2. C1 has two. With one buffer all 64 columns are handled at a time.</summary>
     static abstract int SecondBuffers { get; }
 }
@@ -108,13 +113,15 @@ internal readonly struct RowsInShared : IRowPlace
     public static bool InRegisters => false;
 }
 
-/// <summary>A shape made of its parts: gradients, head dim, columns of S at a time, place of the rows, buffers for C2,
-/// columns of a block.</summary>
-/// <remarks>Every warp owns 16 rows and fills 16 rows of each shared tile: they belong to one block, so a thread needs
-/// one entry of a list per column tile however narrow blocks are.</remarks>
-internal readonly struct BackwardShape<TGradients, THeadDim, TStep, TRows, TSecondBuffers, TBlock> : IBackwardShape
+/// <summary>A shape made of its parts: gradients, head dim, columns of S at a time, place of the rows, columns of a
+/// buffer, buffers for C2, columns of a block.</summary>
+/// <remarks>Every warp owns 16 rows, and copies go by 16 rows of a shared tile: they belong to one block, so a thread
+/// needs one entry of a list per buffer however narrow blocks are.</remarks>
+internal readonly struct BackwardShape<TGradients, THeadDim, TStep, TRows, TStage, TSecondBuffers, TBlock>
+    : IBackwardShape
     where TGradients : struct, IGradients where THeadDim : struct, INumber where TStep : struct, INumber
-    where TRows : struct, IRowPlace where TSecondBuffers : struct, INumber where TBlock : struct, INumber
+    where TRows : struct, IRowPlace where TStage : struct, INumber where TSecondBuffers : struct, INumber
+    where TBlock : struct, INumber
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 
@@ -137,7 +144,7 @@ internal readonly struct BackwardShape<TGradients, THeadDim, TStep, TRows, TSeco
     public static int TileRows { [MethodImpl(Inline)] get => 16; }
 
     /// <inheritdoc/>
-    public static int CopyThreads { [MethodImpl(Inline)] get => 32; }
+    public static int CopyThreads { [MethodImpl(Inline)] get => 128 * 16 / TStage.Value; }
 
     /// <inheritdoc/>
     public static bool RowsAreKeys { [MethodImpl(Inline)] get => TGradients.RowsAreKeys; }
@@ -152,5 +159,35 @@ internal readonly struct BackwardShape<TGradients, THeadDim, TStep, TRows, TSeco
     public static bool RowsInRegisters { [MethodImpl(Inline)] get => TRows.InRegisters; }
 
     /// <inheritdoc/>
+    public static int StageColumns { [MethodImpl(Inline)] get => TStage.Value; }
+
+    /// <inheritdoc/>
     public static int SecondBuffers { [MethodImpl(Inline)] get => TSecondBuffers.Value; }
+}
+
+/// <summary>The shape of copies of 16 rows, which a block of columns consists of.</summary>
+internal readonly struct Strips<TShape> : ITileShape where TShape : struct, IBackwardShape
+{
+    private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
+
+    /// <inheritdoc/>
+    public static int HeadDim { [MethodImpl(Inline)] get => TShape.HeadDim; }
+
+    /// <inheritdoc/>
+    public static int RowTiles { [MethodImpl(Inline)] get => TShape.RowTiles; }
+
+    /// <inheritdoc/>
+    public static int StepColumns { [MethodImpl(Inline)] get => TShape.StepColumns; }
+
+    /// <inheritdoc/>
+    public static int BlockColumns { [MethodImpl(Inline)] get => 16; }
+
+    /// <inheritdoc/>
+    public static bool Paged { [MethodImpl(Inline)] get => false; }
+
+    /// <inheritdoc/>
+    public static int TileRows { [MethodImpl(Inline)] get => 16; }
+
+    /// <inheritdoc/>
+    public static int CopyThreads { [MethodImpl(Inline)] get => TShape.CopyThreads; }
 }

@@ -8,8 +8,9 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 /// <see cref="QueryLines{TShape}"/>.</summary>
 /// <remarks>
 /// A group of 4 x 64 threads owns a row tile, four neighbouring lanes a row: lane t the elements 8t to 8t + 7 of every
-/// 32. Rows of the tile outside the sequence read a row inside instead of branching. Roofline: memory bandwidth, 4 D
-/// bytes read and 8 written per query; two 16-byte loads per thread are in flight, the share was not measured.
+/// 32, as far as there are so many. Rows of the tile outside the sequence read a row inside instead of branching.
+/// Roofline: memory bandwidth, 4 D bytes read and 8 written per query; two 16-byte loads per thread are in flight, the
+/// share was not measured.
 /// </remarks>
 internal static class Delta
 {
@@ -31,11 +32,10 @@ internal static class Delta
             gradient = First(a.OutputGradientRows, tile, inside) + t * 8;
         float sum = 0f;
         for (int i = 0; i < THeadDim.Value / 32; i++)
-        {
-            var o = TOutput.Load(a.Output, output + i * 32);
-            var g = TGradient.Load(a.OutputGradient, gradient + i * 32);
-            sum += Dot(o.Left, g.Left) + Dot(o.Right, g.Right);
-        }
+            sum += Dot<TOutput, TGradient>(a, output + i * 32, gradient + i * 32);
+        const int whole = ~31;
+        if (t * 8 < THeadDim.Value % 32)
+            sum += Dot<TOutput, TGradient>(a, output + (THeadDim.Value & whole), gradient + (THeadDim.Value & whole));
         sum += Warp.ShuffleXor(sum, 1);
         sum += Warp.ShuffleXor(sum, 2);
         if (t == 0)
@@ -60,6 +60,15 @@ internal static class Delta
     [MethodImpl(Inline)]
     private static long First(in RowStrides strides, in RowTile tile, int row) =>
         strides.Offset + tile.Batch * strides.Batch + tile.Head * strides.Head + row * strides.Row;
+
+    /// <summary>Eight elements of O times eight of dO.</summary>
+    [MethodImpl(Inline)]
+    private static float Dot<TOutput, TGradient>(in DeltaArguments a, long output, long gradient)
+        where TOutput : struct, IEightElements where TGradient : struct, IEightElements
+    {
+        var (o, g) = (TOutput.Load(a.Output, output), TGradient.Load(a.OutputGradient, gradient));
+        return Dot(o.Left, g.Left) + Dot(o.Right, g.Right);
+    }
 
     [MethodImpl(Inline)]
     private static float Dot(F4 x, F4 y) => x.X * y.X + x.Y * y.Y + (x.Z * y.Z + x.W * y.W);

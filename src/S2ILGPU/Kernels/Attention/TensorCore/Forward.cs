@@ -6,7 +6,7 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 
 /// <summary>
 /// Block-sparse attention, forward: <c>S = Q K^T, P = 2^(S c - m), O = P V / sum P, LSE = ln sum 2^(S c)</c> over the
-/// column tiles of a list.
+/// column tiles of a list, or of one of several parts of it, which <see cref="Merge"/> joins.
 /// </summary>
 /// <remarks>
 /// <para>A group owns a row tile of 16 RowTiles Warps queries of one head, a warp 16 RowTiles of them, a lane rows g
@@ -41,7 +41,8 @@ internal static class Forward
     public static int SharedBytes<TShape>() where TShape : struct, IForwardShape =>
         Rows<TShape>() * TileLayout<TShape>.RowBytes + KeyValuePipeline<TShape>.SharedBytes;
 
-    /// <summary>The kernel. Grid: one group of 32 Warps threads per row tile.</summary>
+    /// <summary>The kernel. Grid: row tiles along x, parts of their lists along y, groups of 32 Warps
+    /// threads.</summary>
     public static void Kernel<TElement, TShape>(ForwardArguments a) where TElement : struct, IElement
         where TShape : struct, IForwardShape
     {
@@ -61,7 +62,9 @@ internal static class Forward
         s.Softmax = OnlineSoftmax<TShape>.Empty();
         s.Output.Zero();
 
-        int it = tile.Start, end = tile.End, full = tile.FullEnd;
+        int part = (tile.End - tile.Start + a.Splits - 1) / a.Splits,
+            it = IntrinsicMath.Min(tile.Start + Grid.IdxY * part, tile.End),
+            end = IntrinsicMath.Min(it + part, tile.End), full = IntrinsicMath.Min(tile.FullEnd, end);
         s.Columns.Start(it, end);
         uint stage = 0;
         while (it < full)
@@ -118,7 +121,7 @@ internal static class Forward
     {
         var tile = a.Lists.Rows[Grid.IdxX + tie];
         int thread = Group.IdxX + tie, lane = thread & 31, t = lane & 3,
-            first = tile.FirstRow + (thread >> 5) * 16 * TShape.RowTiles + (lane >> 2);
+            first = (thread >> 5) * 16 * TShape.RowTiles + (lane >> 2);
         long output = a.OutputRows.Offset + tile.Batch * a.OutputRows.Batch + tile.Head * a.OutputRows.Head,
             sums = ((long)tile.Batch * a.Heads + tile.Head) * a.LogSumExpRows;
         int firstGroup = (thread >> 5) * TShape.RowTiles;
@@ -128,20 +131,39 @@ internal static class Forward
             int isNonFinite = 0;
             for (int half = 0; half < 2; half++)
             {
-                int y = m * 2 + half, row = first + m * 16 + half * 8;
-                float total = s.Softmax.Total(y), inverse = isSeen ? Intrinsics.Reciprocal(total) : 0f;
+                int y = m * 2 + half, r = first + m * 16 + half * 8, row = tile.FirstRow + r;
+                float total = s.Softmax.Total(y);
                 if (row >= tile.BeginRow && row < tile.EndRow)
                 {
-                    if (t == 0)
-                        a.LogSumExp[sums + row] = s.Softmax.LogSumExp(y, total, isSeen);
-                    s.Output.Store<TElement>(m, half, inverse, a.Output, (output + row * a.OutputRows.Row) / 2 + t);
-                    if (total > 0f)
+                    if (a.Splits > 1)
+                        StorePart(a, s, m, half, (((long)Grid.IdxX + tie) * Rows<TShape>() + r) * a.Splits + Grid.IdxY,
+                            total, t);
+                    else
+                    {
+                        if (t == 0)
+                            a.LogSumExp[sums + row] = s.Softmax.LogSumExp(y, total, isSeen);
+                        s.Output.Store<TElement>(m, half, isSeen ? Intrinsics.Reciprocal(total) : 0f, a.Output,
+                            (output + row * a.OutputRows.Row) / 2 + t);
+                    }
+                    if (total >= 0f)
                         isNonFinite |= s.Output.ZeroIfFinite(m, half) == 0f ? 0 : 1;
                 }
             }
             isNonFinite = WarpVote.Any(isNonFinite);
             if (lane == 0)
-                a.NonFinite[(Grid.IdxX + tie) * 8 + firstGroup + m] = isNonFinite;
+                a.NonFinite[((long)Grid.IdxY * Grid.DimX + Grid.IdxX + tie) * 8 + firstGroup + m] = isNonFinite;
         }
+    }
+
+    /// <summary>O and LSE of a part of a row: 0 and -inf where the row sees nothing of it, or only scores of
+    /// -inf.</summary>
+    [MethodImpl(Inline)]
+    private static void StorePart<TShape>(in ForwardArguments a, in State<TShape> s, int m, int half, long line,
+        float total, int t) where TShape : struct, IForwardShape
+    {
+        if (t == 0)
+            a.PartialLogSumExp[line] = s.Softmax.LogSumExp(m * 2 + half, total, total != 0f);
+        s.Output.StoreFloats(m, half, total == 0f ? 0f : Intrinsics.Reciprocal(total), a.PartialOutput,
+            line * (TShape.HeadDim / 2) + t);
     }
 }

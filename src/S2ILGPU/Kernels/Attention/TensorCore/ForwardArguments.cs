@@ -28,13 +28,24 @@ internal struct ForwardArguments
     /// <summary>LSE [B, H, Nq], natural logarithm, -inf for rows that keep nothing. Written.</summary>
     public ArrayView<float> LogSumExp;
 
-    /// <summary>[row tiles, 8]: for each 16 rows of a row tile 1 if one of them has an output that is not finite beside
-    /// a log-sum-exp that is, else 0; <see cref="Portable.PortableForward.Repair"/> computes them again.
+    /// <summary>O of each part of a list where there are several, in pairs of floats, [row tiles, rows, splits, D].
+    /// Written instead of <see cref="Output"/>.</summary>
+    public ArrayView<F2> PartialOutput;
+
+    /// <summary>LSE of each part where there are several, natural logarithm, [row tiles, rows, splits]; -inf for parts
+    /// without a weight. Written instead of <see cref="LogSumExp"/>.</summary>
+    public ArrayView<float> PartialLogSumExp;
+
+    /// <summary>[splits, row tiles, 8]: for each 16 rows of a row tile 1 if one of them has an output that is not
+    /// finite beside a log-sum-exp that is, else 0; <see cref="Portable.PortableForward.Repair"/> computes them again.
     /// Written.</summary>
     public ArrayView<int> NonFinite;
 
     /// <summary>H, and Nq of <see cref="LogSumExp"/>.</summary>
     public int Heads, LogSumExpRows;
+
+    /// <summary>Parts that a list is cut into, the groups along y.</summary>
+    public int Splits;
 
     /// <summary>c = scale log2(e); positive.</summary>
     public float ScaleLog2;

@@ -6,16 +6,16 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 /// <summary>Argument of <see cref="Merge"/>.</summary>
 internal struct MergeArguments
 {
-    /// <summary>The row tiles of <see cref="Decode"/>.</summary>
+    /// <summary>The row tiles of the parts.</summary>
     public ArrayView<RowTile> Rows;
 
-    /// <summary>O of each part, [row tiles, G, splits, D]. Read.</summary>
+    /// <summary>O of each part, [row tiles, G, rows, splits, D]. Read.</summary>
     public ArrayView<F4> PartialOutput;
 
-    /// <summary>LSE of each part, [row tiles, G, splits]. Read.</summary>
+    /// <summary>LSE of each part, [row tiles, G, rows, splits]. Read.</summary>
     public ArrayView<float> PartialLogSumExp;
 
-    /// <summary>O [B, 1, H, D] in pairs of 16-bit elements. Written.</summary>
+    /// <summary>O [B, Nq, H, D] in pairs of 16-bit elements. Written.</summary>
     public ArrayView<uint> Output;
 
     /// <summary>Where the rows of O lie; all even.</summary>
@@ -27,12 +27,13 @@ internal struct MergeArguments
     /// <summary>H, and Nq of <see cref="LogSumExp"/>.</summary>
     public int Heads, LogSumExpRows;
 
-    /// <summary>Parts of each list, and G.</summary>
-    public int Splits, GroupHeads;
+    /// <summary>Parts of each list; G, heads of a row tile, and its rows: 1 when decoding, where G may be more than
+    /// 1.</summary>
+    public int Splits, GroupHeads, TileRows;
 
     /// <summary>D / 4.</summary>
     public int HeadQuads;
 
-    /// <summary>Threads with work: row tiles * G * D / 4.</summary>
+    /// <summary>Threads with work: row tiles * G * rows * D / 4.</summary>
     public int Count;
 }

@@ -25,8 +25,8 @@ internal struct QueryLines<TShape> where TShape : struct, IBackwardShape
     /// <summary>Of the lane's rows, [2]; rows are queries.</summary>
     public ArrayView<float> LogSumExps, Deltas;
 
-    /// <summary>What a thread copies of a line, as an offset in bytes; columns are queries. A warp copies the part of
-    /// its 16 queries, four times over the same bytes: no branch.</summary>
+    /// <summary>What a thread copies of a line, as an offset in bytes; columns are queries. The threads of 16 queries
+    /// copy their part, several times over the same bytes: no branch.</summary>
     public uint Part;
 
     /// <summary>The line as the calling thread sees it.</summary>
@@ -37,7 +37,8 @@ internal struct QueryLines<TShape> where TShape : struct, IBackwardShape
         lines.Memory = memory;
         lines.LogSumExps = LocalMemory.Allocate<float>(2);
         lines.Deltas = LocalMemory.Allocate<float>(2);
-        lines.Part = Intrinsics.Pin((uint)((Group.IdxX >> 5) * PartBytes + (Group.IdxX & 7) * 16));
+        lines.Part = Intrinsics.Pin((uint)((TShape.StageColumns == 64 ? Group.IdxX >> 5 : 0) * PartBytes
+            + (Group.IdxX & 7) * 16));
         return lines;
     }
 
@@ -55,19 +56,18 @@ internal struct QueryLines<TShape> where TShape : struct, IBackwardShape
         }
     }
 
-    /// <summary>Starts copying the line of the warp's block of columns to shared memory, or zeros if <paramref
-    /// name="bytes"/> is 0 instead of 16.</summary>
+    /// <summary>Starts copying the part of the 16 packed queries number <paramref name="strip"/> to shared memory, or
+    /// zeros if <paramref name="bytes"/> is 0 instead of 16.</summary>
     [MethodImpl(Inline)]
-    public readonly void LoadOrZero(ArrayView<U4> source, int block, uint line, uint bytes)
+    public readonly void LoadOrZero(ArrayView<U4> source, int strip, uint line, uint bytes)
     {
         ulong from = Intrinsics.GlobalAddress(ref source[0])
-            + ((ulong)(uint)block * (ulong)(uint)(TShape.BlockColumns * QueryBytes)
-            + (Part & (uint)(TShape.BlockColumns * QueryBytes - 1)));
+            + ((ulong)(uint)strip * PartBytes + (Part & (PartBytes - 1u)));
         Intrinsics.CopyAsyncOrZero(line + Part, 0, from, 0, bytes, ref Memory[0], ref source[0]);
     }
 
     /// <summary><c>P = 2^(S c - lse)</c> in place of S. The line is at <paramref name="lane"/>, the first column of S
-    /// is column <paramref name="firstColumn"/> of its tile.</summary>
+    /// is column <paramref name="firstColumn"/> of its buffer.</summary>
     [MethodImpl(Inline)]
     public readonly void Weigh(in AccumulatorFragment<TShape, Step<TShape>> scores, float c, uint lane, int firstColumn)
     {

@@ -1,0 +1,29 @@
+"""Engines: what computes."""
+
+import functools
+
+from ._library import Handle, text
+
+
+def devices():
+    """The names of the devices of this machine, fastest first."""
+    return text("devices").split("\n")
+
+
+class Engine(Handle):
+    """The engine of a device.
+
+    device: a name from devices(), or "auto" for the fastest. Arrays are memory of the CPU: its engine computes in
+    place, others copy. threads: of the CPU engine; 0 for all processors.
+
+    Calls on one engine wait for each other. Raises S2Error where there is no such device.
+    """
+
+    def __init__(self, device="cpu", threads=0):
+        super().__init__("engine_create", device.encode(), threads)
+
+
+@functools.lru_cache(maxsize=None)
+def default():
+    """The CPU engine with all processors, shared by the calls that name no engine."""
+    return Engine()

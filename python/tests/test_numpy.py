@@ -1,0 +1,226 @@
+"""Functions on NumPy arrays against the definition in double precision."""
+
+import copy
+import pickle
+import threading
+import unittest
+
+import numpy as np
+import s2ilgpu
+from reference import dense, error, generator, message, token_mask
+
+PATTERN = dict(block=16, local=1, stride=3, query_heads=4)
+
+
+def pattern(**changes):
+    return s2ilgpu.Pattern.local_stride(4, 2, 16, 1, 3, **changes)
+
+
+def problem(random, queries, keys, dtype=np.float32, batch=2, dim=24):
+    shapes = (batch, queries, 4, dim), (batch, keys, 2, dim), (batch, keys, 2, dim)
+    return [random.standard_normal(shape).astype(dtype) for shape in shapes]
+
+
+def mask(queries, keys):
+    """Of the 2 KV heads, for the 4 query heads."""
+    return np.repeat(token_mask(2, queries, keys, **PATTERN), 2, 0)
+
+
+class NumpyTests(unittest.TestCase):
+    def check(self, actual, expected, tolerance, what):
+        self.assertLessEqual(error(actual, expected), tolerance, message(what))
+
+    def test_forward_is_the_definition(self):
+        random = generator()
+        for dtype, tolerance in ((np.float32, 1e-5), (np.float16, 2e-3)):
+            for scale in (None, 0.3):
+                keys = int(random.integers(1, 90))
+                queries = int(random.integers(1, keys + 1))
+                q, k, v = problem(random, queries, keys, dtype)
+                layout = s2ilgpu.Layout(pattern(), keys)
+                output, lse = s2ilgpu.attention_forward(q, k, v, layout, scale=scale)
+                expected, expected_lse = dense(q, k, v, mask(queries, keys), scale)
+                self.assertEqual(output.dtype, dtype)
+                self.check(output, expected, tolerance, f"output of {dtype.__name__}, {queries} of {keys}")
+                self.check(lse, expected_lse, 1e-5, "log-sum-exp")
+
+    def test_backward_is_the_difference_quotient(self):
+        random = generator()
+        q, k, v = problem(random, 20, 37, batch=1, dim=8)
+        layout = s2ilgpu.Layout(pattern(), 37)
+        output, lse = s2ilgpu.attention_forward(q, k, v, layout)
+        d_output, d_lse = random.standard_normal(output.shape), random.standard_normal(lse.shape)
+        gradients = s2ilgpu.attention_backward(q, k, v, output, lse, d_output.astype(np.float32), layout,
+                                               log_sum_exp_gradient=d_lse.astype(np.float32))
+        rule = mask(20, 37)
+
+        def loss(*arrays):
+            o, l = dense(*arrays, rule)
+            return (o * d_output).sum() + (l * d_lse).sum()
+
+        for n, gradient in enumerate(gradients):
+            direction = random.standard_normal(gradient.shape)
+            step = 1e-5
+            above, below = ([array + sign * step * direction if n == m else array.astype(np.float64)
+                             for m, array in enumerate((q, k, v))] for sign in (1, -1))
+            expected = (loss(*above) - loss(*below)) / (2 * step)
+            self.assertAlmostEqual(float((gradient * direction).sum()), expected, delta=1e-3 * max(1, abs(expected)),
+                                   msg=message(f"gradient {n}"))
+
+    def test_decode_reads_the_cache_in_place(self):
+        random = generator()
+        capacity = 100
+        counts = [int(random.integers(2, capacity + 1)), capacity, 2]
+        q, k, v = problem(random, 2, capacity, batch=3)
+        layout = s2ilgpu.Layout(pattern(), capacity)
+        output, lse = s2ilgpu.decode(q, k, v, counts, layout)
+        for b, count in enumerate(counts):
+            expected, expected_lse = dense(q[b:b + 1], k[b:b + 1, :count], v[b:b + 1, :count], mask(2, count))
+            self.check(output[b:b + 1], expected, 1e-5, f"{count} keys")
+            self.check(lse[b:b + 1], expected_lse, 1e-5, f"{count} keys")
+        with self.assertRaisesRegex(ValueError, "2 key counts for a batch of 3"):
+            s2ilgpu.decode(q, k, v, counts[:2], layout)
+
+    def test_partitions_combine_to_the_whole(self):
+        random = generator()
+        keys = 64
+        q, k, v = problem(random, keys, keys)
+        whole = s2ilgpu.Pattern.dense(4, 2, 16, causal=False)
+        layout = s2ilgpu.Layout(whole, keys)
+        expected = dense(q, k, v, np.ones((4, keys, keys), bool))
+        pattern_of = [s2ilgpu.Pattern.table(kept, 4, 2, 16, causal=False) for kept in self.halves(keys // 16, random)]
+        parts = [s2ilgpu.attention_forward(q, k, v, s2ilgpu.Layout(part, keys)) for part in pattern_of]
+        combined = s2ilgpu.combine_attn_partitions(*zip(*parts))
+        for actual, exact, alone in zip(combined, expected, s2ilgpu.attention_forward(q, k, v, layout)):
+            self.check(actual, exact, 1e-5, "combined")
+            self.check(alone, exact, 1e-5, "whole")
+
+    @staticmethod
+    def halves(blocks, random):
+        left = random.integers(0, 2, (2, blocks, blocks)).astype(bool)
+        return left, ~left
+
+    def test_sequences_are_padded_or_packed(self):
+        random = generator()
+        q, k, v = problem(random, 40, 40)
+        layout = s2ilgpu.Layout(pattern(), 40)
+        padded = [s2ilgpu.Sequence(0, 0, 7, 0, 30), s2ilgpu.Sequence(1, 5, 35, 0, 40)]
+        output, lse = s2ilgpu.attention_forward(q, k, v, layout, sequences=padded)
+        self.check(output[:1, :7], dense(q[:1, :7], k[:1, :30], v[:1, :30], mask(7, 30))[0], 1e-5, "first")
+        self.check(output[1:, 5:], dense(q[1:, 5:], k[1:], v[1:], mask(35, 40))[0], 1e-5, "second")
+        self.assertEqual(float(np.abs(output[0, 7:]).max()), 0)
+        self.assertTrue((lse[1, :, :5] == -np.inf).all())
+
+    def test_strides_are_read_in_place(self):
+        random = generator()
+        q, k, v = problem(random, 40, 40)
+        layout = s2ilgpu.Layout(pattern(), 40)
+        expected, _ = s2ilgpu.attention_forward(q, k, v, layout)
+        head_major = [np.ascontiguousarray(array.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3) for array in (q, k, v)]
+        every_other = np.repeat(k, 2, 1)[:, ::2]
+        backwards = v[..., ::-1].copy()[..., ::-1]
+        output = np.empty((2, 4, 40, 24), np.float32).transpose(0, 2, 1, 3)
+        given, _ = s2ilgpu.attention_forward(head_major[0], every_other, backwards, layout, output=output)
+        self.assertIs(given, output)
+        np.testing.assert_array_equal(output, expected)
+        np.testing.assert_array_equal(s2ilgpu.attention_forward(*head_major, layout)[0], expected)
+
+    def test_arrays_of_other_libraries_come_by_dlpack(self):
+        class Foreign:
+            """An array that NumPy knows by DLPack only."""
+
+            def __init__(self, array):
+                self.array = array
+
+            def __dlpack__(self, **options):
+                return self.array.__dlpack__(**options)
+
+            def __dlpack_device__(self):
+                return self.array.__dlpack_device__()
+
+        q, k, v = problem(generator(), 20, 20)
+        layout = s2ilgpu.Layout(pattern(), 20)
+        expected, _ = s2ilgpu.attention_forward(q, k, v, layout)
+        output, _ = s2ilgpu.attention_forward(Foreign(q), Foreign(k), Foreign(v), layout)
+        np.testing.assert_array_equal(output, expected)
+        self.assertEqual(s2ilgpu.attention._array(Foreign(q), "q").ctypes.data, q.ctypes.data)
+        np.testing.assert_array_equal(np.from_dlpack(output), output)
+
+    def test_layouts_are_the_definition(self):
+        for options in ({}, dict(offset=2), dict(homogeneous=True), dict(dense_from=1)):
+            changes = dict(head_offset=options.get("offset", 0), homogeneous_heads="homogeneous" in options,
+                           dense_heads=int("dense_from" in options))
+            layout = s2ilgpu.Layout(pattern(**changes), 150)
+            tokens = token_mask(2, 150, 150, **PATTERN, **options)
+            np.testing.assert_array_equal(layout.mask(), _blocks(tokens, 16))
+            report = layout.report()
+            self.assertEqual(report["kept_blocks"], layout.mask().sum())
+            self.assertTrue(report["is_cache_efficient"])
+
+    def test_patterns_combine_and_slice(self):
+        window = s2ilgpu.Pattern.sliding_window(4, 2, 16, window_blocks=2, sink_blocks=1)
+        ranges = s2ilgpu.Pattern.two_range(4, 2, 16, local_blocks=1, near_blocks=3, near_stride=2, far_stride=4)
+        masks = [s2ilgpu.Layout(p, 200).mask() for p in (window, ranges, window | ranges, window & ranges)]
+        np.testing.assert_array_equal(masks[2], masks[0] | masks[1])
+        np.testing.assert_array_equal(masks[3], masks[0] & masks[1])
+        part = ranges.slice_heads(2, 4)
+        self.assertEqual((part.query_heads, part.key_value_heads), (2, 1))
+        np.testing.assert_array_equal(s2ilgpu.Layout(part, 200).mask(), masks[1][1:])
+
+    def test_layouts_can_be_pickled_and_copied(self):
+        layout = s2ilgpu.Layout((pattern() | pattern(head_offset=1)).slice_heads(0, 2), 300, 40)
+        for other in (pickle.loads(pickle.dumps(layout)), copy.deepcopy(layout)):
+            self.assertNotEqual(other.handle, layout.handle)
+            self.assertEqual(repr(other), repr(layout))
+            np.testing.assert_array_equal(other.mask(), layout.mask())
+
+    def test_wrong_arguments_are_named(self):
+        q, k, v = problem(generator(), 20, 20)
+        layout = s2ilgpu.Layout(pattern(), 20)
+        with self.assertRaisesRegex(s2ilgpu.S2Error, r"value must be \[2, 20, 2, 24\], got \[2, 10, 2, 24\]") as caught:
+            s2ilgpu.attention_forward(q, k, v[:, :10], layout)
+        self.assertEqual(caught.exception.status, 2)
+        with self.assertRaisesRegex(s2ilgpu.S2Error, "3 key/value heads do not divide 4"):
+            s2ilgpu.Pattern.dense(4, 3)
+        with self.assertRaisesRegex(s2ilgpu.S2Error, "abacus"):
+            s2ilgpu.Engine("abacus")
+        with self.assertRaisesRegex(TypeError, "float64"):
+            s2ilgpu.attention_forward(q.astype(np.float64), k, v, layout)
+        with self.assertRaisesRegex(ValueError, r"\[20, 4, 24\]"):
+            s2ilgpu.attention_forward(q[0], k, v, layout)
+        with self.assertRaisesRegex(ValueError, "can be written"):
+            frozen = np.empty_like(q)
+            frozen.flags.writeable = False
+            s2ilgpu.attention_forward(q, k, v, layout, output=frozen)
+        with self.assertRaisesRegex(ValueError, "no parts"):
+            s2ilgpu.combine_attn_partitions([], [])
+
+    def test_threads_share_an_engine(self):
+        q, k, v = problem(generator(), 60, 60)
+        layout = s2ilgpu.Layout(pattern(), 60)
+        expected, _ = s2ilgpu.attention_forward(q, k, v, layout)
+        failures = []
+
+        def work():
+            for _ in range(20):
+                if not np.array_equal(s2ilgpu.attention_forward(q, k, v, layout)[0], expected):
+                    failures.append("another result")
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+
+
+def _blocks(tokens, block):
+    """Which blocks have a token that is seen."""
+    heads, queries, keys = tokens.shape
+    padded = np.zeros((heads, -(-queries // block) * block, -(-keys // block) * block), bool)
+    padded[:, :queries, :keys] = tokens
+    return padded.reshape(heads, padded.shape[1] // block, block, padded.shape[2] // block, block).any((2, 4))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,75 @@
+using System.Diagnostics;
+using S2ILGPU.Autograd;
+using S2ILGPU.Models;
+using S2ILGPU.Training;
+using static System.FormattableString;
+
+namespace S2ILGPU.Cli.Bench.Needle;
+
+/// <summary>Teaches a model to answer questions, first in short texts and then in longer ones.</summary>
+/// <param name="model">The model; not disposed.</param>
+/// <param name="settings">Sizes.</param>
+internal sealed class NeedleTraining(TransformerModel model, NeedleSettings settings)
+{
+    private const float LearningRate = 3e-3f, Learned = 0.02f;
+    private const int WarmupSteps = 50, LeastSteps = 20;
+
+    private readonly NeedleTask _task = new(settings.Seed);
+    private readonly AdamWOptimizer _optimizer = new(model.Engine, model.Parameters,
+        new TrainingOptions { WeightDecay = 0.01f });
+    private int _step;
+
+    /// <summary>Steps done, of copies and of questions.</summary>
+    public int Steps => _step;
+
+    private delegate void Draw(Span<int> tokens, Span<int> targets);
+
+    /// <summary>Trains until the loss of every context is small or its steps are done.</summary>
+    /// <param name="progress">Told each context that was learned.</param>
+    /// <param name="cancellation">Looked at before each step.</param>
+    public void Run(Action<string> progress, CancellationToken cancellation)
+    {
+        using (_optimizer)
+        {
+            if (settings.CopySteps > 0)
+                Learn("copies", settings.TrainingTokens[0], settings.CopySteps, _task.Copy);
+            foreach (int tokens in settings.TrainingTokens)
+                Learn("questions", tokens, settings.Steps, _task.Ask);
+        }
+
+        void Learn(string what, int tokens, int steps, Draw draw)
+        {
+            long start = Stopwatch.GetTimestamp();
+            var (done, loss) = Train(tokens, steps, draw, cancellation);
+            progress(Invariant($"{what} in {tokens:#,0} tokens: loss {loss:0.000} after {done} steps, ")
+                + Invariant($"{Stopwatch.GetElapsedTime(start).TotalSeconds:0} s"));
+        }
+    }
+
+    // Returns the steps done and the loss over about the last ten of them.
+    private (int Steps, double Loss) Train(int context, int steps, Draw draw, CancellationToken cancellation)
+    {
+        int rows = Math.Max(1, settings.StepTokens / context);
+        int[] tokens = new int[rows * context], targets = new int[tokens.Length];
+        float[] losses = new float[tokens.Length];
+        using var tape = new Tape(model.Engine, recording: true);
+        double mean = 0, weight = 0;
+        for (int done = 1; ; done++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            for (int row = 0; row < rows; row++)
+                draw(tokens.AsSpan(row * context, context), targets.AsSpan(row * context, context));
+            int asked = targets.Count(target => target >= 0);
+            model.ZeroGradients();
+            var loss = model.Loss(tape, tokens, targets, rows);
+            model.Engine.Download(loss.Value, losses);
+            tape.Backward(loss, 1f / asked);
+            tape.Reset();
+            _step++;
+            _optimizer.Step(_step, LearningRate * Math.Min(1f, _step / (float)WarmupSteps));
+            (mean, weight) = (0.9 * mean + 0.1 * losses.Sum() / asked, 0.9 * weight + 0.1);
+            if (done >= steps || (done >= LeastSteps && mean / weight < Learned))
+                return (done, mean / weight);
+        }
+    }
+}

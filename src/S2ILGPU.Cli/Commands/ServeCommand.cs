@@ -1,0 +1,141 @@
+using System.CommandLine;
+using System.Net;
+using Microsoft.Extensions.Logging;
+using S2ILGPU.AttentionWorkers;
+using S2ILGPU.Cli.Devices;
+using S2ILGPU.Cli.Invocation;
+using S2ILGPU.Cluster;
+using S2ILGPU.Engines;
+using S2ILGPU.Models;
+using S2ILGPU.Scheduling;
+using S2ILGPU.Serving;
+using S2ILGPU.Templates;
+using S2ILGPU.Tensors;
+
+namespace S2ILGPU.Cli.Commands;
+
+/// <summary><c>s2 serve</c>: a trained model behind OpenAI's API.</summary>
+internal static class ServeCommand
+{
+    public static Command Create()
+    {
+        var defaults = new SchedulerOptions();
+        var folder = ModelOption.Create();
+        var host = Options.Text("--host", "ADDRESS",
+            "Address to listen on; the default is reached from this machine only", unset: "127.0.0.1");
+        var port = Options.Number("--port", 8080, "Port to listen on; 0 for any that is free", least: 0, most: 65535);
+        var apiKey = Options.Text("--api-key", "KEY", "Key that requests must carry", unset: "none");
+        var attention = AttentionOption.CreateOfRun();
+        var precision = DeviceOption.PrecisionOfFiles();
+        var cache = DeviceOption.Cache();
+        var cacheBytes = Options.OptionalNumber<long>("--cache-bytes", "The most bytes of keys and values", least: 1,
+            unset: "no limit");
+        var speculate = DeviceOption.Speculate();
+        var maxQueue = Options.Number("--max-queue", defaults.MaxQueued, "The most requests that wait", least: 1);
+        var batchTokens = Options.Number("--max-batch-tokens", defaults.StepTokens, "The most tokens of a step",
+            least: 2);
+        var verbose = Options.Switch("--verbose", "Write a line for every request, not only for those that fail");
+        var cluster = new ServeClusterOptions();
+        var workers = new ServeAttentionOptions();
+        var device = DeviceOption.Create();
+        var command = new Command("serve", "Serve a trained model over HTTP with OpenAI's API.") { folder, host, port,
+            apiKey, attention, precision, cache, cacheBytes, speculate, maxQueue, batchTokens,
+            verbose, device };
+        cluster.AddTo(command);
+        workers.AddTo(command);
+        command.SetAction((parsed, cancellation) =>
+        {
+            var request = new Request(ModelOption.Folder(parsed, folder),
+                NetworkAddress.Parse("--host", parsed.GetValue(host)) ?? IPAddress.Loopback,
+                parsed.GetValue(port), parsed.GetValue(apiKey), parsed.GetValue(verbose), parsed.GetValue(device)!,
+                DeviceOption.TypeOfFiles(parsed.GetValue(precision)), parsed.GetValue(attention),
+                Limits(parsed.GetValue(batchTokens), parsed.GetValue(attention)) with
+                {
+                    Speculate = parsed.GetValue(speculate),
+                    MaxQueued = parsed.GetValue(maxQueue),
+                    MaxBytes = parsed.GetValue(cacheBytes) ?? defaults.MaxBytes,
+                    ElementType = DeviceOption.CacheType(parsed.GetValue(cache)),
+                    AttentionWorkers = workers.Read(parsed),
+                }, cluster.Read(parsed));
+            if (request is { Cluster: not null, Scheduler.AttentionWorkers: not null })
+                throw new ArgumentException("--attention-workers and --cluster cannot be combined: an instance of a "
+                    + "cluster holds its own cache");
+            return RunAsync(request, (ToolConfiguration)parsed.InvocationConfiguration, cancellation);
+        });
+        return command;
+    }
+
+    private static async Task<int> RunAsync(Request request, ToolConfiguration streams, CancellationToken cancellation)
+    {
+        using var engine = Engine.Create(request.Device);
+        var chat = ChatTemplate.Load(request.Folder);
+        using var loaded = ModelOption.Load(request.Folder, engine, request.Precision, request.Attention,
+            streams.Error, cancellation);
+        var notes = EngineNotes.Begin(engine, loaded.Model, request.Scheduler.ElementType, streams.Error);
+        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Folder)));
+        using var server = new ModelServer(loaded, new ModelServerOptions
+        {
+            ModelName = name,
+            Scheduler = request.Scheduler with { AttentionWorkers = Reporting(request, streams.Error) },
+            Chat = chat,
+            ApiKey = request.ApiKey,
+        }, new LineLogger<ModelServer>(streams.Error, request.IsVerbose ? LogLevel.Information : LogLevel.Warning));
+        await using var instance = request.Cluster is null ? null
+            : await ClusterInstance.StartAsync(server, request.Cluster, cancellation);
+        await using var host = await ApiHost.StartAsync(server, request.Address, request.Port);
+        streams.Output.WriteLine($"{name} on {host.Address}/v1"
+            + (instance is null ? "" : $", {instance.Address} in the cluster '{request.Cluster!.Name}'"));
+        streams.Output.Flush();
+        notes.WriteNew();
+        return await ServeAsync(host, instance, cancellation);
+    }
+
+    // The server's log is of requests; a lost worker is told in the same form.
+    private static AttentionWorkerOptions? Reporting(Request request, TextWriter error) =>
+        request.Scheduler.AttentionWorkers is not { } workers ? null : workers with
+        {
+            Report = line =>
+            {
+                error.WriteLine($"warning: {line}");
+                error.Flush();
+            },
+        };
+
+    private static async Task<int> ServeAsync(ApiHost host, ClusterInstance? instance, CancellationToken cancellation)
+    {
+        string? expelled = null;
+        try
+        {
+            var end = Task.Delay(Timeout.Infinite, cancellation);
+            if (instance is not null && await Task.WhenAny(instance.Expelled, end) == instance.Expelled)
+                expelled = await instance.Expelled;
+            else
+                await end;
+        }
+        catch (OperationCanceledException)
+        {
+            // The second signal ends the process at once.
+        }
+        await Task.WhenAll(host.DrainAsync(), instance?.DrainAsync() ?? Task.CompletedTask);
+        throw expelled is null ? new InterruptedException("interrupted; the running requests are finished")
+            : new IOException($"the cluster has given this instance up, start it again: {expelled}");
+    }
+
+    // A step has room for a token of each sequence and a chunk of a prompt: for sampled attention as long a chunk as
+    // there is room for, since it samples some rows of each.
+    private static SchedulerOptions Limits(int stepTokens, string? attention)
+    {
+        var defaults = new SchedulerOptions();
+        int sequences = Math.Min(defaults.Sequences, stepTokens / 2);
+        return defaults with
+        {
+            StepTokens = stepTokens,
+            Sequences = sequences,
+            ChunkTokens = attention is not null && SampleAttentionOptions.Names(attention) ? stepTokens - sequences
+                : Math.Min(defaults.ChunkTokens, stepTokens - sequences),
+        };
+    }
+
+    private sealed record Request(string Folder, IPAddress Address, int Port, string? ApiKey, bool IsVerbose,
+        string Device, ElementType? Precision, string? Attention, SchedulerOptions Scheduler, ClusterOptions? Cluster);
+}

@@ -1,0 +1,14 @@
+using System.CommandLine;
+
+namespace S2ILGPU.Cli.Commands;
+
+/// <summary><c>s2 simulate</c>: from the costs of a machine to runs that it is too small for.</summary>
+internal static class SimulateCommand
+{
+    public static Command Create() =>
+        new("simulate", "Predict training on many ranks from measured costs, without running it.")
+        {
+            SimulateTrainingCommand.Create(),
+            SimulateCalibrateCommand.Create(),
+        };
+}

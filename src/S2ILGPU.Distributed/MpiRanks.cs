@@ -1,0 +1,42 @@
+using S2ILGPU.Collectives;
+using S2ILGPU.Distributed.Mpi;
+
+namespace S2ILGPU.Distributed;
+
+/// <summary>Ranks that are processes started by an MPI launcher: <c>mpirun -n 2 PROGRAM</c> of Open MPI 4 or 5, or of
+/// MPICH.</summary>
+public static class MpiRanks
+{
+    /// <summary>Whether this process was started by an MPI launcher. Loads nothing.</summary>
+    public static bool IsLaunched => MpiLauncher.IsLaunched;
+
+    /// <summary>Loads the MPI library and runs the program of this rank; once per process.</summary>
+    /// <param name="body">The program of the rank.</param>
+    /// <param name="failed">Told of the exception of this rank before the launcher ends all processes; returns the
+    /// exit code of the run. Null for 1 without a word.</param>
+    /// <param name="deadline">The longest that a rank waits for a message; null for <see
+    /// cref="MemoryRanks.DefaultDeadline"/>.</param>
+    /// <exception cref="DllNotFoundException">There is no MPI library.</exception>
+    /// <exception cref="NotSupportedException">The library cannot be called from threads.</exception>
+    /// <exception cref="RanksDifferException">The ranks were set up differently.</exception>
+    /// <exception cref="OperationCanceledException">All ranks were cancelled.</exception>
+    public static void Run(Action<RankConnection> body, Func<Exception, int>? failed = null, TimeSpan? deadline = null)
+    {
+        ArgumentNullException.ThrowIfNull(body);
+        var library = MpiLibrary.Load(MpiLauncher.Libraries);
+        var transport = new MpiTransport(library, library.World, deadline ?? MemoryRanks.DefaultDeadline);
+        try
+        {
+            body(new RankConnection(transport));
+        }
+        catch (Exception exception) when (!MemoryRanks.IsCommon(exception))
+        {
+            library.Abort(failed?.Invoke(exception) ?? 1);
+            throw;
+        }
+        finally
+        {
+            transport.Dispose();
+        }
+    }
+}

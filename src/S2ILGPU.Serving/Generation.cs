@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+using S2ILGPU.Scheduling;
+using S2ILGPU.Serving.Api;
+using S2ILGPU.Serving.Routing;
+using S2ILGPU.Serving.Telemetry;
+
+namespace S2ILGPU.Serving;
+
+/// <summary>The texts that one HTTP request gets, timed and counted as they come.</summary>
+internal sealed class Generation : IDisposable
+{
+    private readonly ModelServer _server;
+    private readonly RequestTrace _trace;
+    private readonly long[] _lastTimestamps;                              // of each text; 0 before its first token
+    private readonly long _start = Stopwatch.GetTimestamp();
+    private ITokenStream? _stream;
+
+    public Generation(ModelServer server, string operation, IReadOnlyList<int[]> prompts, GenerationRequest request)
+    {
+        _server = server;
+        PromptTokens = prompts.Sum(prompt => prompt.Length);
+        _lastTimestamps = new long[prompts.Count * request.Choices];
+        _trace = new RequestTrace(Id, operation, server.Options.ModelName, request, PromptTokens, Texts);
+    }
+
+    /// <summary>Names the request in answers, traces and logs.</summary>
+    public string Id { get; } = Guid.NewGuid().ToString("N");
+
+    /// <summary>Tokens of all prompts.</summary>
+    public int PromptTokens { get; }
+
+    /// <summary>Texts of all prompts; choice c of prompt p is text p n + c.</summary>
+    public int Texts => _lastTimestamps.Length;
+
+    /// <summary>What became of it so far.</summary>
+    public RequestTrace Trace => _trace;
+
+    /// <summary>Submits a request for each prompt.</summary>
+    /// <exception cref="ArgumentException">As for <see cref="IRequestRouter.SubmitAsync"/>.</exception>
+    /// <exception cref="InvalidOperationException">As for <see cref="IRequestRouter.SubmitAsync"/>.</exception>
+    public async Task SubmitAsync(IRequestRouter router, IReadOnlyList<int[]> prompts, GenerationRequest request,
+        CancellationToken cancellation) =>
+        _stream = await router.SubmitAsync([.. prompts.Select(prompt => request with
+        {
+            Prompt = prompt,
+            OnToken = Observe,
+        })], cancellation);
+
+    /// <summary>Takes a token that is there already; false when none is.</summary>
+    public bool TryRead([MaybeNullWhen(false)] out GeneratedToken token) => _stream!.TryRead(out token);
+
+    /// <summary>Waits for a token; false when all texts have ended.</summary>
+    /// <exception cref="ApiException">The model failed.</exception>
+    public async ValueTask<bool> WaitToReadAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            return await _stream!.WaitToReadAsync(cancellation);
+        }
+        catch (InvalidOperationException e)
+        {
+            _trace.Fail(e);
+            throw ApiException.Unavailable(e.Message);
+        }
+    }
+
+    /// <summary>Cancels what still runs.</summary>
+    public void Dispose()
+    {
+        _stream?.Dispose();
+        _trace.End(_stream?.QueueTime);
+        _server.End(this);
+    }
+
+    // As tokens come, however slowly they are read; those of several texts may come at once.
+    private void Observe(GeneratedToken token)
+    {
+        if (token.Token is not null)
+        {
+            ref long last = ref _lastTimestamps[token.Choice];
+            double seconds = Stopwatch.GetElapsedTime(last == 0 ? _start : last).TotalSeconds;
+            (last == 0 ? _server.Metrics.FirstToken : _server.Metrics.NextToken).Observe(seconds);
+            _trace.CountToken(seconds);
+            last = Stopwatch.GetTimestamp();
+        }
+        if (token.Finish is { } finish)
+            _trace.Finish(token.Choice, finish);
+    }
+}

@@ -1,0 +1,48 @@
+using System.Text.Json;
+using S2ILGPU.Serving.Api;
+using S2ILGPU.Tokenizers;
+
+namespace S2ILGPU.Serving.Prompts;
+
+/// <summary>The field <c>prompt</c>: a text, token ids, or an array of either.</summary>
+internal static class CompletionPrompts
+{
+    private const int MaxPrompts = 2048;
+
+    /// <summary>Token ids of each prompt.</summary>
+    /// <exception cref="ApiException">The field is missing, is none of these, or has too many prompts.</exception>
+    public static List<int[]> Read(RequestBody body, BytePairTokenizer tokenizer)
+    {
+        if (body.Find("prompt") is not { } prompt)
+            throw ApiException.Invalid("prompt", "'prompt' is missing");
+        bool isMany = prompt.ValueKind == JsonValueKind.Array && prompt.GetArrayLength() > 0
+            && prompt[0].ValueKind != JsonValueKind.Number;
+        if (isMany && prompt.GetArrayLength() > MaxPrompts)
+            throw ApiException.Invalid("prompt",
+                $"'prompt' has at most {MaxPrompts} prompts, got {prompt.GetArrayLength()}");
+        return isMany ? [.. prompt.EnumerateArray().Select(item => One(item, tokenizer))] : [One(prompt, tokenizer)];
+    }
+
+    // An empty text begins a document.
+    private static int[] One(JsonElement prompt, BytePairTokenizer tokenizer)
+    {
+        int[] tokens = prompt.ValueKind switch
+        {
+            JsonValueKind.String => tokenizer.Encode(prompt.GetString()!, addSpecial: true),
+            JsonValueKind.Array => [.. prompt.EnumerateArray().Select(id => Id(id, tokenizer.VocabularySize))],
+            _ => throw Wrong(prompt),
+        };
+        return tokens.Length > 0 ? tokens
+            : tokenizer.EndOfText is { } endOfText ? [endOfText]
+            : throw ApiException.Invalid("prompt", "'prompt' is empty, and the tokenizer has no token to begin with");
+    }
+
+    private static int Id(JsonElement id, int vocabularySize) =>
+        id.ValueKind != JsonValueKind.Number ? throw Wrong(id)
+        : id.TryGetInt32(out int token) && token >= 0 && token < vocabularySize ? token
+        : throw ApiException.Invalid("prompt",
+            $"'prompt' has token ids from 0 to {vocabularySize - 1}, got {id.GetRawText()}");
+
+    private static ApiException Wrong(JsonElement got) =>
+        RequestBody.WrongType("prompt", "a string, an array of token ids, or an array of these", got);
+}

@@ -1,0 +1,129 @@
+using ILGPU;
+using ILGPU.Runtime;
+using S2ILGPU.Attention;
+using S2ILGPU.Engines;
+using S2ILGPU.Kernels.MatMul.TensorCore;
+using S2ILGPU.Memory;
+using S2ILGPU.Queue;
+using S2ILGPU.Tensors;
+using S2ILGPU.Tiles;
+using S2ILGPU.Variants;
+
+namespace S2ILGPU.Products;
+
+/// <summary>Matrix products by the tensor-core kernels, on 16-bit operands, and where it was allowed on
+/// single-precision ones rounded to TF32.</summary>
+/// <param name="queue">The device.</param>
+/// <param name="kernels">Whether the device has tensor cores, and how much shared memory.</param>
+internal sealed class TensorCoreProducts(DeviceQueue queue, AttentionKernels kernels)
+{
+    private readonly OperandMatrices _operands = new(queue);
+    private readonly List<string> _notes = [];
+
+    /// <summary>What portable kernels did so far although tensor cores would be faster.</summary>
+    public IEnumerable<string> Notes => _notes;
+
+    /// <summary>The variant that served the last product; null when none did.</summary>
+    public KernelVariant? Last { get; private set; }
+
+    /// <summary>Whether products of Float32 matrices may round their operands to TF32; false by itself.</summary>
+    public bool AllowTf32 { get; set; }
+
+    /// <summary><c>C (+)= op(A) op(B)</c>, if A and B are of one 16-bit type and C of that type or Float32; if TF32 is
+    /// allowed also of Float32 matrices with more rows of C than few.</summary>
+    /// <param name="a">Operands whose shapes were checked.</param>
+    /// <returns>False when a portable kernel has to do it.</returns>
+    public bool TryMultiply(in MatMulArguments a)
+    {
+        Last = null;
+        // single precision is transposed in memory: C = A B^T
+        bool isSingle = a.A.ElementType == ElementType.Float32;
+        int steps = a.A.Shape[a.TransposeA ? 0 : 1];
+        var problem = new ProductProblem(a.A.ElementType, a.C.Shape[0], a.C.Shape[1], steps,
+            a.TransposeA && !isSingle, a.TransposeB || isSingle);
+        if (!AreForTensorCores(a) || problem.Rows == 0 || problem.Columns == 0 || problem.Steps == 0)
+            return false;
+        var variant = MatMulLaunchTable.Choose(problem, kernels.MultiprocessorKilobytes, queue.Multiprocessors);
+        using var left = a.TransposeA && isSingle ? _operands.Transposed(a.A) : _operands.ToRead(a.A);
+        using var right = !a.TransposeB && isSingle ? _operands.Transposed(a.B) : _operands.ToRead(a.B);
+        var arguments = new MatrixProductArguments
+        {
+            A = _operands.MatrixOf(left),
+            B = _operands.MatrixOf(right),
+            C = _operands.ResultOf(a.C, a.Accumulate),
+            Steps = isSingle ? checked(2 * steps) : steps,
+            Parts = MatMulLaunchTable.Parts(problem),
+        };
+        if (arguments.Parts == 1)
+            Launch(variant, problem, arguments);
+        else
+            LaunchParts(variant, problem, arguments);
+        Last = variant;
+        return true;
+    }
+
+    private bool AreForTensorCores(in MatMulArguments a)
+    {
+        var (left, right, result) = (a.A.ElementType, a.B.ElementType, a.C.ElementType);
+        if (!kernels.UseTensorCores)
+            return false;
+        if (left == ElementType.Float32 && right == ElementType.Float32)
+            return AllowTf32 && a.C.Shape[0] > MatMulLaunchTable.MaxFewRows && result != ElementType.Float16;
+        if (left == right && (result == left || result == ElementType.Float32))
+            return true;
+        string note = $"products of {Name(left)} and {Name(right)} with results of {Name(result)} run on portable "
+            + "kernels in single precision: tensor cores take two matrices of bf16, or two of fp16, and give results "
+            + "of that type or of fp32";
+        if (!_notes.Contains(note))
+            _notes.Add(note);
+        return false;
+    }
+
+    // Sums of each part in memory of their own, then their sum in C.
+    private void LaunchParts(KernelVariant variant, in ProductProblem problem, MatrixProductArguments arguments)
+    {
+        int quads = (problem.Columns + 3) / 4;
+        var c = arguments.C;
+        using var parts = queue.Allocate(new Shape(arguments.Parts, problem.Rows, quads * 4), ElementType.Float32);
+        arguments.C = new ResultMatrix
+        {
+            Memory = queue.Tensors.Words(parts),
+            Stride = quads * 4,
+            Rows = problem.Rows,
+            Columns = quads * 4,
+            IsSingle = 1,
+            AreQuadsAligned = 1,
+        };
+        arguments.PartElements = (long)problem.Rows * quads * 4;
+        Launch(variant, problem, arguments);
+        var sum = new PartSumArguments
+        {
+            Sums = queue.Tensors.Words(parts).Cast<F4>(),
+            C = c,
+            Parts = arguments.Parts,
+            RowQuads = quads,
+            PartQuads = checked(problem.Rows * quads),
+        };
+        string name = MatMulVariants.SumOf(problem.ElementType);
+        var kernel = MatMulVariants.All.First(v => v.Name == name);
+        queue.Launch(kernel.Method, new Index2D((sum.PartQuads + kernel.Threads - 1) / kernel.Threads, 1),
+            kernel.Threads, kernel.SharedBytes, sum);
+    }
+
+    private void Launch(KernelVariant variant, in ProductProblem problem, in MatrixProductArguments arguments)
+    {
+        int tiles = checked((int)MatMulLaunchTable.Tiles(problem, variant.Rows, variant.Columns));
+        queue.Launch(variant.Method, new Index2D(tiles, arguments.Parts), variant.Threads, variant.SharedBytes,
+            arguments);
+    }
+
+    private static bool Is16Bit(ElementType type) => type is ElementType.BFloat16 or ElementType.Float16;
+
+    private static string Name(ElementType type) => type switch
+    {
+        ElementType.BFloat16 => "bf16",
+        ElementType.Float16 => "fp16",
+        ElementType.Float32 => "fp32",
+        _ => type.ToString(),
+    };
+}

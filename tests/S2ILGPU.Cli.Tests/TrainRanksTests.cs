@@ -1,0 +1,129 @@
+using S2ILGPU.Models;
+using S2ILGPU.TestSupport;
+using S2ILGPU.Training;
+using Xunit;
+
+namespace S2ILGPU.Cli.Tests;
+
+/// <summary>Training over ranks: threads, and processes of MPI launchers.</summary>
+public sealed class TrainRanksTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    private string Text { get; }
+
+    public TrainRanksTests() => Text = _folder.Write("text.txt", string.Concat(Enumerable.Range(0, 300)
+        .Select(i => $"Line {i}: the quick brown fox jumps over {i * 7 % 100} lazy dogs.\n")));
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("openmpi", "")]
+    [InlineData("mpich", "")]
+    [InlineData("mpich", "--context-parallel 2")]
+    [InlineData("openmpi", "--tensor-parallel 2")]
+    [InlineData("mpich", "--tensor-parallel 2")]
+    public async Task Processes_train_to_the_bits_of_threads(string family, string options)
+    {
+        TestScale.SkipUnlessDrawn(3);
+        string threads = await TrainAsync("threads", $"--steps 3 --ranks 2 {options}");
+        string processes = Train(family, "processes", $"--steps 3 {options}");
+        Assert.Equal(State(threads), State(processes));
+        // On to the end with one rank, and from one rank on with two.
+        await Tool.SucceedAsync($"train --resume --steps 5 --out {processes}");
+        string one = await TrainAsync("one", "--steps 3");
+        bool isExact = options.Length == 0; // whole sequences and layers: sums have one order
+        if (isExact)
+            Assert.Equal(State(threads), State(one));
+        await Tool.SucceedAsync($"train --resume --steps 5 --ranks 2 --data-parallel 2 --out {one}");
+        double[] left = Losses(processes), right = Losses(one);
+        Assert.Equal(5, left.Length);
+        for (int i = 0; i < 5; i++)
+            Assert.Equal(left[i], right[i], isExact ? 0 : 1e-4);
+    }
+
+    [Theory]
+    [InlineData("openmpi")]
+    [InlineData("mpich")]
+    public void Ranks_that_differ_are_refused_by_the_field(string family)
+    {
+        string model = _folder["model"];
+        var (code, text) = MpiProgram.Run(family, ["-n", "1", .. Command(model, "--steps 3 --learning-rate 0.01"),
+            ":", "-n", "1", .. Command(model, "--steps 3 --learning-rate 0.02")]);
+        Assert.Equal(2, code);
+        Assert.Equal("error: rank 1 has LearningRate 0.02 where rank 0 has LearningRate 0.01: all ranks of a run need "
+            + "the same", Assert.Single(text.Split('\n'), line => line.StartsWith("error")).TrimEnd('\r'));
+    }
+
+    [Theory]
+    [InlineData("openmpi")]
+    [InlineData("mpich")]
+    public async Task A_killed_rank_ends_the_run_and_its_checkpoint_resumes(string family)
+    {
+        TestScale.SkipUnlessDrawn(2);
+        string model = _folder["model"], log = Path.Combine(model, ModelFolder.Log),
+            command = string.Join(' ', Command(model, "--steps 100000"));
+        string script = $"{command} & rank=$!; while [ ! -s {log} ] && kill -0 $rank; do sleep 0.1; done; "
+            + "kill -9 $rank; wait $rank";
+        var (code, text) = MpiProgram.Run(family, ["-n", "1", .. Command(model, "--steps 100000"), ":", "-n", "1",
+            "sh", "-c", script]);
+        Assert.True(code != 0 && File.Exists(log), text);
+        // The launcher may end before the ranks that it ends.
+        string resume = $"train --resume --steps 2 --out {model}";
+        var run = await Tool.RunAsync(resume);
+        for (int tries = 0; run.Error.Contains("another run is training") && tries < 6000; tries++)
+        {
+            await Task.Delay(100, TestContext.Current.CancellationToken);
+            run = await Tool.RunAsync(resume);
+        }
+        Assert.True(run.ExitCode == 0, run.Error);
+        Assert.Contains("2 steps of 2 x 4", run.Output);
+    }
+
+    [Fact]
+    public async Task Grids_that_do_not_fit_are_refused()
+    {
+        string options = $"--preset tiny --data {Text} --out {_folder["model"]}";
+        await Tool.RefuseAsync($"train {options} --data-parallel 2",
+            "2 ranks are needed: start with mpirun -n 2, or add --ranks 2");
+        await Tool.RefuseAsync($"train {options} --ranks 2 --data-parallel 3",
+            "--data-parallel 3 with --context-parallel 1 needs 3 ranks, there are 2");
+        await Tool.RefuseAsync($"train {options} --ranks 3 --context-parallel 2",
+            "--context-parallel 2 does not divide the 3 ranks");
+        await Tool.RefuseAsync($"train {options} --ranks 3 --tensor-parallel 2",
+            "--tensor-parallel 2 does not divide the 3 ranks");
+        await Tool.RefuseAsync($"train {options} --ranks 6 --tensor-parallel 2 --context-parallel 2",
+            "--context-parallel 2 and --tensor-parallel 2 do not divide the 6 ranks");
+        await Tool.RefuseAsync($"train {options} --ranks 4 --tensor-parallel 2 --data-parallel 4",
+            "--data-parallel 4 with --context-parallel 1 and --tensor-parallel 2 needs 8 ranks, there are 4");
+        await Tool.RefuseAsync($"train {options} --ranks 3 --tensor-parallel 3", "ranks cannot share");
+        string folder = await TrainAsync("from", "--steps 1");
+        await Tool.RefuseAsync($"train --data {Text} --from {folder} --ranks 2 --tensor-parallel 2 --out "
+            + _folder["x"], "--tensor-parallel cannot be given with --from");
+        await Tool.RefuseAsync($"train {options} --ranks 3 --device cpu,cpu", "not a multiple of the 2 devices");
+        await Tool.RefuseAsync($"train {options} --ranks 5 --context-parallel 5", "too few for 5 ranks");
+    }
+
+    private async Task<string> TrainAsync(string name, string options)
+    {
+        await Tool.SucceedAsync($"train --preset tiny --accumulate 2 --data {Text} --out {_folder[name]} {options}");
+        return _folder[name];
+    }
+
+    private string Train(string family, string name, string options)
+    {
+        var (code, text) = MpiProgram.Run(family, ["-n", "2", .. Command(_folder[name], options)]);
+        Assert.True(code == 0, text);
+        Assert.Contains(family == "openmpi" ? "(Open MPI" : "(MPICH", text);
+        return _folder[name];
+    }
+
+    private string[] Command(string folder, string options) => [.. ToolProcess.Command,
+        .. $"train --preset tiny --accumulate 2 --data {Text} --out {folder} {options}"
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)];
+
+    private static byte[] State(string folder) => File.ReadAllBytes(Path.Combine(folder, ModelFolder.State));
+
+    private static double[] Losses(string folder) =>
+        [.. TrainingLog.Read(Path.Combine(folder, ModelFolder.Log)).Select(step => step.Loss)];
+}

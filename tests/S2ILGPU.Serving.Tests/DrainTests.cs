@@ -1,0 +1,42 @@
+using S2ILGPU.Inference;
+using Xunit;
+
+namespace S2ILGPU.Serving.Tests;
+
+public sealed class DrainTests
+{
+    [Fact]
+    public async Task Running_streams_finish_and_new_requests_get_503()
+    {
+        await using var server = await TestServer.StartAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/completions");
+        request.Content = new StringContent("""
+            {"model":"tiny","prompt":"Line 5","max_tokens":150,"seed":7,"stream":true}
+            """);
+        using var running = await server.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        var drained = server.Server.DrainAsync();
+        Assert.Equal(503, (int)(await server.Client.GetAsync("/ready")).StatusCode);
+        Assert.Equal(200, (int)(await server.Client.GetAsync("/health")).StatusCode);
+        using var refused = await server.PostAsync("/v1/completions", """{"model":"tiny","prompt":"a"}""");
+        Assert.Equal(503, (int)refused.StatusCode);
+        Assert.Equal(server.Alone("Line 5", 150, new SamplingOptions { Temperature = 1, TopK = 0, TopP = 1, Seed = 7 }),
+            EventStream.Text(await EventStream.ReadAsync(running)));
+        await drained;
+        await server.Host.DrainAsync();
+        await Assert.ThrowsAsync<HttpRequestException>(() => server.Client.GetAsync("/health"));
+    }
+
+    [Fact]
+    public async Task Damaged_model_is_503_and_not_the_end_of_the_process()
+    {
+        await using var server = await TestServer.StartAsync();
+        server.Damage();
+        for (int attempt = 0; attempt < 2; attempt++)
+        {
+            using var response = await server.PostAsync("/v1/completions", """{"model":"tiny","prompt":"a"}""");
+            Assert.Equal(503, (int)response.StatusCode);
+            Assert.Contains("NaN", await response.Content.ReadAsStringAsync());
+        }
+        Assert.Equal(503, (int)(await server.Client.GetAsync("/ready")).StatusCode);
+    }
+}

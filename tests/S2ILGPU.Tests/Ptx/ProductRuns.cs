@@ -1,0 +1,128 @@
+using S2ILGPU.Tensors;
+using S2ILGPU.TestSupport;
+using S2ILGPU.TestSupport.Ptx;
+using S2ILGPU.Variants;
+using Xunit;
+
+namespace S2ILGPU.Tests.Ptx;
+
+/// <summary>Kernels of matrix products on the PTX machine, compared with float64.</summary>
+internal static class ProductRuns
+{
+    /// <summary>A variant, ready for the PTX machine.</summary>
+    public static InterpretedKernel KernelOf(KernelVariant variant) =>
+        new(variant.Method, variant.Threads) { SharedBytes = variant.SharedBytes };
+
+    /// <summary>Operands for a variant.</summary>
+    public static ProductData DataOf(KernelVariant variant, ProductCase problem) =>
+        new(problem, variant.ElementType, variant.TransposeA, variant.TransposeB, Seeds.NewRandom());
+
+    /// <summary>Problems around the edges of a variant's tile and of its panels: all edges in turn, and sizes drawn by
+    /// the seed.</summary>
+    public static IEnumerable<ProductCase> Problems(KernelVariant variant)
+    {
+        var random = Seeds.NewRandom();
+        int[] edges = [1, 7, 16, 63, 65, 130];
+        int most = variant.Operation == KernelOperation.FewRows ? variant.Rows : int.MaxValue;
+        // more panels than a turn of all stages
+        yield return new(Math.Min(most, variant.Rows + 2), 17, 64 * 9 + 24, Gap: 8, ResultGap: 3);
+        yield return new(Math.Min(most, 3), variant.Columns + 9, 64 * 12, IsSingle: true, Accumulate: true);
+        yield return new(Math.Min(most, 20), 30, 64 * 7 + 1, Parts: 3, ResultGap: 1);
+        for (int n = 0; n < 3; n++)
+            yield return new(Math.Min(most, random.Pick(edges)), random.Pick(edges), random.Pick(edges),
+                Parts: random.Pick(1, 2), Gap: random.Pick(0, 8, 24), ResultGap: random.Pick(0, 1, 4),
+                IsSingle: random.Next(2) == 0, Accumulate: random.Next(2) == 0);
+    }
+
+    /// <summary>Runs a product, and the addition of its parts.</summary>
+    /// <param name="variant">The kernel's row of the table.</param>
+    /// <param name="kernel">The kernel.</param>
+    /// <param name="data">The problem.</param>
+    /// <param name="copies">When asynchronous copies arrive.</param>
+    /// <param name="text">A mutant, or null.</param>
+    public static void Run(KernelVariant variant, InterpretedKernel kernel, ProductData data, CopyTiming copies,
+        string? text = null)
+    {
+        var p = data.Problem;
+        if (p.IsSingle)
+            Check(data, copies, Start(data, (place, values) => values.Singles),
+                memory => memory.Select(x => (double)x));
+        else
+            Check(data, copies, Start(data, (place, values) => values.Halves),
+                memory => Operand.Decode(memory, data.ResultType));
+
+        void Check<T>(ProductData data, CopyTiming copies, T[] memory, Func<T[], IEnumerable<double>> decode)
+            where T : unmanaged
+        {
+            if (p.Parts == 1)
+                Launch(memory, data.PlaceC, p.IsSingle, p.Accumulate);
+            else
+            {
+                int quads = (p.Columns + 3) / 4;
+                var parts = AttentionData.Untouched<float>(p.Parts * p.Rows * quads * 4);
+                Launch(parts, new MatrixPlace(p.Rows, quads * 4, 0, quads * 4), isSingle: true, accumulate: false);
+                Sum(parts, memory, quads);
+            }
+            double[] actual = new double[p.Rows * p.Columns], all = [.. decode(memory)];
+            for (int row = 0; row < p.Rows; row++)
+            {
+                Array.Copy(all, data.PlaceC.Offset + row * data.PlaceC.Stride, actual, row * p.Columns, p.Columns);
+                Array.Fill(all, double.NaN, data.PlaceC.Offset + row * data.PlaceC.Stride, p.Columns);
+            }
+            Assert.True(Array.TrueForAll(all, double.IsNaN), $"{variant.Name}, {p}: wrote between the rows of C");
+            // sums of fp32 differ from float64 with the square root of their length
+            MaximumError.AssertWithin(p.IsSingle ? new Tolerance(1e-5, true) : Tolerance.Backward(data.ResultType),
+                $"{variant.Name}, {p}, copies {copies}", new Shape(p.Rows, p.Columns), data.Expected, actual);
+        }
+
+        void Launch<T>(T[] memory, MatrixPlace place, bool isSingle, bool accumulate) where T : unmanaged =>
+            kernel.Launch(new PtxDim(Tiles(p.Rows, variant.Rows) * Tiles(p.Columns, variant.Columns), p.Parts), copies,
+                a =>
+                {
+                    SetOperand(a, "A", data.PlaceA, data.A);
+                    SetOperand(a, "B", data.PlaceB, data.B);
+                    SetResult(a, memory, place, isSingle, accumulate);
+                    a.Value("Steps", p.Steps * data.Halves).Value("Parts", p.Parts)
+                        .Value("PartElements", (long)place.Rows * place.Stride);
+                }, text);
+
+        void Sum<T>(float[] parts, T[] memory, int quads) where T : unmanaged
+        {
+            var sum = MatMulVariants.All.Single(v => v.Name == MatMulVariants.SumOf(data.Type));
+            int count = p.Rows * quads;
+            KernelOf(sum).Launch((count + sum.Threads - 1) / sum.Threads, copies, a =>
+            {
+                SetResult(a, memory, data.PlaceC, p.IsSingle, p.Accumulate);
+                a.View("Sums", parts).Value("Parts", p.Parts).Value("RowQuads", quads).Value("PartQuads", count);
+            });
+        }
+    }
+
+    // C before the call: its content where it is added to; otherwise all bits are set.
+    private static T[] Start<T>(ProductData data, Func<MatrixPlace, Operand, T[]> elements) where T : unmanaged
+    {
+        var place = data.PlaceC;
+        var memory = AttentionData.Untouched<T>((place.Offset + (place.Rows - 1) * place.Stride + place.Columns + 3)
+            / 4 * 4);
+        if (data.Problem.Accumulate)
+            for (int row = 0; row < place.Rows; row++)
+                elements(place, data.C).AsSpan(row * place.Columns, place.Columns)
+                    .CopyTo(memory.AsSpan(place.Offset + row * place.Stride));
+        return memory;
+    }
+
+    private static void SetOperand(KernelArguments a, string name, MatrixPlace place, Operand operand) =>
+        a.View($"{name}.Memory", place.Scatter(operand)).Value($"{name}.Offset", (long)place.Offset)
+            .Value($"{name}.Stride", (long)place.Stride).Value($"{name}.Rows", place.Rows)
+            .Value($"{name}.Columns", place.Columns);
+
+    private static void SetResult<T>(KernelArguments a, T[] memory, MatrixPlace place, bool isSingle, bool accumulate)
+        where T : unmanaged =>
+        a.View("C.Memory", memory, accumulate ? PtxAccess.InputOutput : PtxAccess.Output)
+            .Value("C.Offset", (long)place.Offset).Value("C.Stride", (long)place.Stride).Value("C.Rows", place.Rows)
+            .Value("C.Columns", place.Columns).Value("C.IsSingle", isSingle ? 1 : 0)
+            .Value("C.Accumulate", accumulate ? 1 : 0)
+            .Value("C.AreQuadsAligned", place.Offset % 4 == 0 && place.Stride % 4 == 0 ? 1 : 0);
+
+    private static int Tiles(int count, int size) => (count + size - 1) / size;
+}
