@@ -81,7 +81,8 @@ internal static class TokenizerJsonWriter
     {
         string[] texts = vocabulary.Pieces is { } pieces ? [.. pieces.Select(Encoding.UTF8.GetString)]
             : [.. vocabulary.Tokens.Select(bytes => ByteLevelAlphabet.Encode(bytes))];
-        foreach (var token in vocabulary.AddedTokens)
+        // In model.vocab a character that is an added token, not special, would become one of pieces too.
+        foreach (var token in vocabulary.AddedTokens.Where(token => token.IsSpecial || vocabulary.Pieces is null))
             texts[token.Id] = token.Text;
         return texts;
     }

@@ -51,6 +51,29 @@ public sealed class TokenizerKindTests : IDisposable
         }
     }
 
+    // Inside a word it is none, and the vocabulary has no such character: what stands there are its bytes.
+    [Fact]
+    public void An_added_token_of_whole_words_is_no_piece_of_one_after_saving()
+    {
+        var json = RandomTokenizer.Draw("llama2", Seeds.NewRandom());
+        int added = json["model"]!["vocab"]!.AsObject().Count + 100;
+        json["added_tokens"] = new JsonArray(new JsonObject
+        {
+            ["id"] = added,
+            ["content"] = "\uA4D0",
+            ["single_word"] = true,
+            ["special"] = false,
+        });
+        json["post_processor"] = null;
+        var tokenizer = BytePairTokenizer.Load(_folder.Write("tokenizer.json", json.ToJsonString()));
+        tokenizer.Save(_folder["saved.json"]);
+        foreach (var one in (BytePairTokenizer[])[tokenizer, BytePairTokenizer.Load(_folder["saved.json"])])
+        {
+            Assert.DoesNotContain(added, one.Encode("x\uA4D0"));
+            Assert.Contains(added, one.Encode("x \uA4D0"));
+        }
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
