@@ -7,12 +7,16 @@ namespace S2ILGPU.Scheduling;
 
 public sealed partial class Scheduler
 {
-    // Between two questions for pages of others, and what the thread sleeps when it has nothing else to do.
+    // The least mean time between two questions for pages of others, and what the thread sleeps when it has nothing
+    // else to do.
     private static readonly TimeSpan s_borrowDelay = TimeSpan.FromMilliseconds(20);
+    private const int MostDoublings = 3;
 
     private readonly BorrowingLedger _borrowing = new();
     private long _lentBytes, _neededBytes;                                        // under the gate
     private long _refusedTimestamp;
+    private TimeSpan _untilBorrowing;
+    private int _refusals;                                                        // one after the other
     private bool _ownWait;                                                        // under the gate
 
     /// <summary>Where pages are borrowed for requests that need more than there are here; null for nowhere. Set before
@@ -100,9 +104,10 @@ public sealed partial class Scheduler
         if (branch.FarBytes.Count == 0)
             return true;
         int heads = _model.Config.KeyValueHeads, first = heads - branch.FarBytes.Count;
+        long start = _time.GetTimestamp();
         if (Credit?.TryBorrow(first, branch.FarBytes) is not { } loans)
         {
-            _refusedTimestamp = _time.GetTimestamp();
+            PutOffBorrowing(start);
             return false;
         }
         far = new BorrowedPages(_model.Engine, _model.Config.QueryHeads / heads, loans, _borrowing);
@@ -110,7 +115,17 @@ public sealed partial class Scheduler
     }
 
     private bool MayBorrow(Branch branch) => branch.FarBytes.Count == 0 || _refusedTimestamp == 0
-        || _time.GetElapsedTime(_refusedTimestamp) >= s_borrowDelay;
+        || _time.GetElapsedTime(_refusedTimestamp) >= _untilBorrowing;
+
+    // Instances that reserve each other's pages at the same time all fail. As each waits a random time, longer after
+    // every failure and never short beside what asking takes, one comes first in the end.
+    private void PutOffBorrowing(long start)
+    {
+        var asked = _time.GetElapsedTime(start);
+        _untilBorrowing = (asked > s_borrowDelay ? asked : s_borrowDelay)
+            * (2 * Random.Shared.NextDouble() * (1 << Math.Min(_refusals++, MostDoublings)));
+        _refusedTimestamp = _time.GetTimestamp();
+    }
 
     // Those whose pages elsewhere are gone give way, to be computed again.
     private bool IsLost(Branch branch)
@@ -119,7 +134,7 @@ public sealed partial class Scheduler
             return false;
         _running.Remove(branch);
         GiveWay(branch);
-        _refusedTimestamp = _time.GetTimestamp();
+        PutOffBorrowing(_time.GetTimestamp());
         _borrowing.Add(losses: 1);
         return true;
     }

@@ -38,6 +38,7 @@ public sealed partial class Scheduler
             }
             if (CountStaying(branch) < 0)
                 return;
+            long start = _time.GetTimestamp();
             if (!TryBorrow(branch, out var far))
             {
                 next++;
@@ -46,8 +47,10 @@ public sealed partial class Scheduler
             if (!TryCommit(branch))                                       // pages were lent meanwhile
             {
                 far?.Dispose();
+                PutOffBorrowing(start);
                 return;
             }
+            _refusals = 0;
             _queue.Remove(branch);
             branch.Sequence = _freeSequences.Pop();
             foreach (var child in branch.Children)
