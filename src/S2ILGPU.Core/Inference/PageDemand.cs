@@ -19,12 +19,14 @@ internal sealed class PageDemand
     public PageDemand(TransformerModel model, KeyValueCache cache, int chunkTokens) =>
         (_model, _cache, _chunkTokens) = (model, cache, chunkTokens);
 
-    /// <summary>Bytes at most, while a sequence grows to a number of tokens. Never less than <see
-    /// cref="KeyValueCache"/> asks for: the blocks of a chunk have pages before the dead ones are freed.</summary>
+    /// <summary>Bytes at most, while a sequence grows to a number of tokens; of workers, of the one that needs most.
+    /// Never less than <see cref="KeyValueCache"/> asks for: the blocks of a chunk have pages before the dead ones are
+    /// freed.</summary>
     public long Bytes(int tokens)
     {
-        return Enumerable.Range(0, _model.Config.Layers).Sum(layer => _cache.PageBytes(layer)
-            * WholePages(tokens, _model.Pattern(layer), 0, _model.Config.KeyValueHeads));
+        int heads = _model.Config.KeyValueHeads / _cache.Workers;
+        return Enumerable.Range(0, _cache.Workers).Max(worker => Enumerable.Range(0, _model.Config.Layers).Sum(layer =>
+            _cache.PageBytes(layer) * WholePages(tokens, _model.Pattern(layer), worker * heads, heads)));
     }
 
     /// <summary>Bytes that dense attention would keep for a number of tokens.</summary>

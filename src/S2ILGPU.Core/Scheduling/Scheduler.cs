@@ -122,8 +122,8 @@ public sealed partial class Scheduler : IDisposable
         {
             long whole = _demand.Bytes(longest);
             var (bytes, farBytes) = whole <= _options.MaxBytes ? (whole, []) : DemandWithCredit(longest)
-                ?? throw new ArgumentException($"a choice of up to {longest} tokens needs {whole} bytes of pages, "
-                + $"{_options.MaxBytes} are allowed"
+                ?? throw new ArgumentException($"a choice of up to {longest} tokens needs {whole} bytes of pages"
+                + (_remote is null ? "" : " of one attention worker") + $", {_options.MaxBytes} are allowed"
                 + (Credit is null ? "" : $", and other instances lend at most {Credit.MostBytes}"));
             if (_queued + _submitted.Count >= _options.MaxQueued)
                 throw new InvalidOperationException($"the queue is full: {_options.MaxQueued} requests wait");
@@ -155,7 +155,7 @@ public sealed partial class Scheduler : IDisposable
         }
         EndCancelled(_running);
         EndCancelled(_queue);
-        while (_cache.UsedBytes > OwnBytes && _prefixes.DropOldest()) { }
+        while (_cache.UsedBytes > OwnBytes && _cache.Remote is null && _prefixes.DropOldest()) { }
         if (_remote is not { IsLost: true } || _remote.TryRestore())
             Run();
         Publish();
@@ -249,7 +249,8 @@ public sealed partial class Scheduler : IDisposable
                 FreePages = _cache.FreePages,
                 UsedBytes = _cache.UsedBytes,
                 FreeBytes = _cache.ReservedBytes - _cache.UsedBytes,
-                MaxBytes = _options.MaxBytes,
+                MaxBytes = _options.MaxBytes > long.MaxValue / _cache.Workers ? long.MaxValue
+                    : _options.MaxBytes * _cache.Workers,
                 DenseBytes = dense,
             };
         }
