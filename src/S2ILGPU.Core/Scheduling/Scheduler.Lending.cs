@@ -80,21 +80,21 @@ public sealed partial class Scheduler
             _lentBytes -= bytes;
     }
 
-    // The fewest heads whose far blocks must be elsewhere for the rest to fit; null when that is not possible.
-    private (long Bytes, long[] FarBytes)? DemandWithCredit(GenerationRequest request, int longest)
+    // The fewest heads of layers whose far blocks must be elsewhere for the rest to fit; null when that is not
+    // possible.
+    private (long Bytes, long[] FarBytes)? DemandWithCredit(int longest)
     {
-        if (Credit is not { } credit || request.Choices > 1 || _model.Sample is not null
+        if (Credit is not { } credit || _model.Sample is not null
             || !WireTensors.Carries(_options.ElementType ?? _model.ActivationType))
             return null;
-        int heads = _model.Config.KeyValueHeads;
-        for (int first = heads - 1; first >= 0; first--)
-        {
-            long bytes = _demand.NearBytes(longest, first);
-            long[] far = [.. Enumerable.Range(first, heads - first).Select(head => _demand.FarBytes(longest, head))];
-            if (bytes <= _options.MaxBytes)
-                return far.Sum() <= credit.MostBytes ? (bytes, far) : null;
-        }
-        return null;
+        int layers = _model.Config.Layers, all = layers * _model.Config.KeyValueHeads, first = all;
+        long bytes;
+        do
+            bytes = _demand.NearBytes(longest, --first);
+        while (bytes > _options.MaxBytes && first > 0);
+        long[] far = [.. Enumerable.Range(first, all - first).Select(number =>
+            _demand.FarBytes(longest, number % layers, number / layers))];
+        return bytes <= _options.MaxBytes && credit.MayLend(first, far) ? (bytes, far) : null;
     }
 
     // False when a request must wait for pages of others.
@@ -103,14 +103,10 @@ public sealed partial class Scheduler
         far = null;
         if (branch.FarBytes.Count == 0)
             return true;
-        int heads = _model.Config.KeyValueHeads, first = heads - branch.FarBytes.Count;
-        long start = _time.GetTimestamp();
-        if (Credit?.TryBorrow(first, branch.FarBytes) is not { } loans)
-        {
-            PutOffBorrowing(start);
+        int layers = _model.Config.Layers, heads = _model.Config.KeyValueHeads;
+        if (Credit?.TryBorrow(layers * heads - branch.FarBytes.Count, branch.FarBytes) is not { } loans)
             return false;
-        }
-        far = new BorrowedPages(_model.Engine, _model.Config.QueryHeads / heads, loans, _borrowing);
+        far = new BorrowedPages(_model.Engine, layers, _model.Config.QueryHeads / heads, loans, _borrowing);
         return true;
     }
 

@@ -41,6 +41,7 @@ public sealed partial class Scheduler
             long start = _time.GetTimestamp();
             if (!TryBorrow(branch, out var far))
             {
+                PutOffBorrowing(start);
                 next++;
                 continue;
             }
