@@ -69,6 +69,15 @@ internal sealed class PageCredit : IPageCredit, IAsyncDisposable
         return null;
     }
 
+    public bool GiveUp()
+    {
+        lock (_gate)
+            if (_wish is null)
+                return false;
+        Forget(TimeSpan.Zero);
+        return true;
+    }
+
     /// <summary>Ends the heartbeats.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -2,8 +2,8 @@ namespace S2ILGPU.Lending;
 
 /// <summary>Where a scheduler borrows pages: the other instances of a cluster. KV heads of all L layers are numbered
 /// head by head: head h of layer l is <c>h L + l</c>.</summary>
-/// <remarks>Any thread may call <see cref="MostBytes"/> and <see cref="MayLend"/>, only that of the scheduler <see
-/// cref="TryBorrow"/>.</remarks>
+/// <remarks>Any thread may call <see cref="MostBytes"/> and <see cref="MayLend"/>, only that of the scheduler the
+/// others.</remarks>
 public interface IPageCredit
 {
     /// <summary>Bytes that the others could lend at most, if nothing ran there.</summary>
@@ -18,8 +18,14 @@ public interface IPageCredit
     /// <summary>Reserves pages for KV heads.</summary>
     /// <param name="first">Number of the first KV head of a layer; all later ones are meant, too.</param>
     /// <param name="bytes">Bytes at most of each.</param>
-    /// <returns>Loans of ranges of these heads in ascending order; null when there is not enough room now.</returns>
+    /// <returns>Loans of ranges of these heads in ascending order; null when there is not enough room now, or not
+    /// yet: what is asked for may be reserved until it is asked for again.</returns>
     IReadOnlyList<IPageLoan>? TryBorrow(int first, IReadOnlyList<long> bytes);
+
+    /// <summary>Gives back what is reserved since <see cref="TryBorrow"/> was last answered with null: it cannot be used
+    /// now. Two instances that hold pages of each other and wait for their own would wait for ever.</summary>
+    /// <returns>Whether anything was reserved, or was about to be.</returns>
+    bool GiveUp();
 }
 
 /// <summary>Pages of another instance (the creditor) for the far blocks of some KV heads of one sequence, numbered

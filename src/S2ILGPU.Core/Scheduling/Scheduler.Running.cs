@@ -31,27 +31,29 @@ public sealed partial class Scheduler
         for (int next = 0; next < _queue.Count;)
         {
             var branch = _queue[next];
-            if (!MayBorrow(branch))
+            bool isOwnRoomLent = IsOwnRoomLent(branch);
+            if (isOwnRoomLent && Credit?.GiveUp() == true)
+                PutOffBorrowing();
+            if (isOwnRoomLent || !MayBorrow(branch))
             {
                 next++;
                 continue;
             }
             if (CountStaying(branch) < 0)
                 return;
-            long start = _time.GetTimestamp();
             if (!TryBorrow(branch, out var far))
             {
-                PutOffBorrowing(start);
                 next++;
                 continue;
             }
             if (!TryCommit(branch))                                       // pages were lent meanwhile
             {
                 far?.Dispose();
-                PutOffBorrowing(start);
+                PutOffBorrowing();
                 return;
             }
-            _refusals = 0;
+            if (far is not null)
+                _conflicts = 0;
             _queue.Remove(branch);
             branch.Sequence = _freeSequences.Pop();
             foreach (var child in branch.Children)

@@ -45,6 +45,8 @@ internal sealed class MemoryCredit(params PageLender[] creditors) : IPageCredit
         return loans;
     }
 
+    public bool GiveUp() => false;
+
     private void Count()
     {
         if (CallsLeft is not { } left)
