@@ -130,6 +130,9 @@ public sealed class ServingSimulationTests
         Assert.All(attention, operation => Assert.Equal(
             (4.0 * config.HeadDim * block * kept * config.QueryHeads / pattern.PatternHeads,
                 2.0 * config.HeadDim * block * kept * sizeof(float)), (operation.Work, operation.Bytes)));
+        // All rows of the step are computed one by one.
+        Assert.All(operations.Where(o => o.Name == nameof(IEngine.MatMul)), product =>
+            Assert.Equal(product.Work / 2, product.Rows));
     }
 
     [Fact]

@@ -8,8 +8,9 @@ namespace S2ILGPU.Cli.Simulation.Tracing;
 /// <param name="Name">Its name in <see cref="IEngine"/>.</param>
 /// <param name="Work">Multiplications and additions of products and attention, bytes read and written of all
 /// others.</param>
-/// <param name="Rows">Rows that are gathered or added by their number; 0 for operations that go straight through their
-/// tensors.</param>
+/// <param name="Rows">Rows that are gathered or added by their number; of products, elements of the matrix times the
+/// rows that are computed one by one (<see cref="MatMulArguments.FewRows"/>), which take longer than many together; 0
+/// for operations that go straight through their tensors.</param>
 /// <param name="Bytes">Bytes that products and attention read and write: what few rows cost, where there is little to
 /// multiply.</param>
 internal readonly record struct Operation(string Name, double Work, long Rows = 0, double Bytes = 0)
@@ -17,6 +18,7 @@ internal readonly record struct Operation(string Name, double Work, long Rows = 
     /// <summary>Multiplications and additions of a product.</summary>
     public static Operation Of(in MatMulArguments arguments) => new(nameof(IEngine.MatMul),
         2.0 * arguments.C.Count * arguments.A.Shape[arguments.TransposeA ? 0 : 1],
+        arguments.B.Count * arguments.FewRows,
         Bytes: BytesOf(arguments.A) + BytesOf(arguments.B) + BytesOf(arguments.C));
 
     /// <summary>Those of the forward pass over the kept blocks: 4 D per score. Keys and values are read
