@@ -6,9 +6,12 @@ namespace S2ILGPU.Cli.Commands;
 internal static class SimulateCommand
 {
     public static Command Create() =>
-        new("simulate", "Predict training on many ranks from measured costs, without running it.")
+        new("simulate",
+            "Predict training on many ranks and servers under traffic from measured costs, without running them.")
         {
             SimulateTrainingCommand.Create(),
             SimulateCalibrateCommand.Create(),
+            SimulateServingCommand.Create(),
+            SimulateServingCalibrateCommand.Create(),
         };
 }

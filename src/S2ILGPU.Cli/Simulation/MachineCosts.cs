@@ -4,17 +4,21 @@ using S2ILGPU.Storage;
 
 namespace S2ILGPU.Cli.Simulation;
 
-/// <summary>What one operation costs: <c>seconds = Fixed + Work * PerUnit + Rows * PerRow</c>.</summary>
+/// <summary>What one operation costs: <c>seconds = Fixed + Work * PerUnit + Rows * PerRow + Bytes * PerByte</c>.
+/// </summary>
 /// <param name="Fixed">Seconds of a call.</param>
 /// <param name="PerUnit">Seconds per multiplication or addition of products and attention, per byte of others.</param>
 /// <param name="PerRow">Seconds per row that is gathered or added by its number.</param>
-internal sealed record OperationCost(double Fixed, double PerUnit, double PerRow = 0)
+/// <param name="PerByte">Seconds per byte that products and attention read or write.</param>
+internal sealed record OperationCost(double Fixed, double PerUnit, double PerRow = 0, double PerByte = 0)
 {
     /// <summary>Seconds of an operation.</summary>
-    public double Seconds(in Operation operation) => Fixed + operation.Work * PerUnit + operation.Rows * PerRow;
+    public double Seconds(in Operation operation) => Fixed + operation.Work * PerUnit + operation.Rows * PerRow
+        + operation.Bytes * PerByte;
 
     /// <summary>The cost where everything takes so many times as long.</summary>
-    public OperationCost Times(double factor) => new(Fixed * factor, PerUnit * factor, PerRow * factor);
+    public OperationCost Times(double factor) =>
+        new(Fixed * factor, PerUnit * factor, PerRow * factor, PerByte * factor);
 }
 
 /// <summary>What an exchange costs a rank: <c>seconds = messages * PerMessage + bytes * PerByte</c>.</summary>
@@ -122,7 +126,7 @@ internal sealed record MachineCosts(string Name, IReadOnlyDictionary<string, Ope
     private MachineCosts Validate()
     {
         foreach (var (name, cost) in Operations)
-            if (!(Known(cost.Fixed) && Known(cost.PerUnit) && Known(cost.PerRow)))
+            if (!(Known(cost.Fixed) && Known(cost.PerUnit) && Known(cost.PerRow) && Known(cost.PerByte)))
                 throw new InvalidDataException($"operation {name} has a cost below 0");
         foreach (var transport in Transports)
         {

@@ -10,9 +10,10 @@ public sealed class ArrowTests() : FolderArrowTests(s_arrows)
         {
             [""] = ["Commands"],
             ["Commands"] = ["Bench", "Bench/Device", "Bench/Serving", "Bench/Needle", "Bench/Report", "Verify",
-                "Verify/Operations", "Training", "Simulation", "Simulation/Calibration", "Simulation/Tracing",
-                "Design", "Drawing", "Devices", "Json", "Invocation"],
-            ["Simulation/Calibration"] = ["Simulation", "Bench"],
+                "Verify/Operations", "Training", "Simulation", "Simulation/Calibration", "Simulation/Serving",
+                "Simulation/Tracing", "Design", "Drawing", "Devices", "Json", "Invocation"],
+            ["Simulation/Calibration"] = ["Simulation/Serving", "Simulation", "Bench"],
+            ["Simulation/Serving"] = ["Simulation", "Bench"],
             ["Simulation"] = ["Simulation/Tracing", "Training", "Drawing"],
             ["Simulation/Tracing"] = ["Training"],
             ["Design"] = [],

@@ -73,6 +73,64 @@ public sealed class SimulateCommandTests
     }
 
     [Fact]
+    public async Task Predicts_servers_under_traffic()
+    {
+        using var folder = new TemporaryFolder();
+        string costs = folder.Write("costs.json", Costs), plot = folder["serving.svg"];
+        string command = $"simulate serving --costs {costs} --preset tiny --attention s2 --rate 100 --texts 20 "
+            + "--prompt-tokens 20 --output-tokens 10 --instances 2 --hours-between-failures 0.0001";
+        string text = await Tool.SucceedAsync($"{command} --plot {plot}");
+        Assert.Contains("test machine", text);
+        Assert.Contains("first token", text);
+        Assert.StartsWith("<svg", File.ReadAllText(plot));
+        using var json = JsonDocument.Parse(await Tool.SucceedAsync($"{command} --json"));
+        var rows = json.RootElement.EnumerateArray().ToArray();
+        Assert.Equal([("dense", 12.5), ("dense", 25), ("dense", 50), ("dense", 100), ("s2", 12.5), ("s2", 25),
+            ("s2", 50), ("s2", 100)], rows.Select(row => (row.GetProperty("attention").GetString()!,
+                row.GetProperty("textsPerSecond").GetDouble())));
+        Assert.All(rows, row => Assert.Equal((0, 0), (row.GetProperty("lostTexts").GetInt32(),
+            row.GetProperty("lostPages").GetInt32())));
+        Assert.Equal(json.RootElement.GetRawText(),
+            JsonDocument.Parse(await Tool.SucceedAsync($"{command} --json")).RootElement.GetRawText());
+    }
+
+    [Fact]
+    public async Task A_machine_predicts_its_own_server()
+    {
+        using var folder = new TemporaryFolder();
+        string costs = folder["costs.json"];
+        using var runs = JsonDocument.Parse(await Tool.SucceedAsync(
+            $"simulate calibrate-serving --preset tiny --attention s2 --rounds 1 --json --out {costs}"));
+        Assert.Equal(["dense", "dense", "dense", "s2", "s2", "s2"],
+            runs.RootElement.EnumerateArray().Select(run => run.GetProperty("attention").GetString()!));
+        // Whatever the machine does meanwhile, times are above 0.
+        Assert.All(runs.RootElement.EnumerateArray(), run => Assert.All((string[])["measured", "predicted"], kind =>
+            Assert.True(run.GetProperty(kind).GetProperty("tokensPerSecond").GetDouble() > 0
+                && run.GetProperty(kind).GetProperty("firstTokenSeconds50").GetDouble() > 0, run.ToString())));
+        // What it writes is read.
+        using var json = JsonDocument.Parse(await Tool.SucceedAsync(
+            $"simulate serving --costs {costs} --preset tiny --rate 10 --texts 4 --json"));
+        Assert.Equal(8, json.RootElement.GetArrayLength());
+    }
+
+    [Fact]
+    public async Task Bad_traffic_is_refused()
+    {
+        using var folder = new TemporaryFolder();
+        string costs = folder.Write("costs.json", Costs), serving = $"simulate serving --costs {costs} --preset tiny";
+        await Tool.RefuseAsync(serving, "--rate");
+        await Tool.RefuseAsync($"{serving} --rate 0", "--rate must be a number from 1E-06 to 1000000000, got 0");
+        await Tool.RefuseAsync($"{serving} --rate 1 --sequences 64 --max-batch-tokens 64",
+            "--max-batch-tokens 64 must be above --sequences 64");
+        await Tool.RefuseAsync($"{serving} --rate 1 --prefix-share 0.5 --prefix-tokens 127",
+            "a shared prefix of 127 tokens leaves no room for a text in a context of 128");
+        await Tool.RefuseAsync($"{serving} --rate 1 --cache-bytes 5000", "5000 are allowed");
+        string shared = folder.Write("shared.json", Costs.Replace("\"processors\": 0", "\"processors\": 2"));
+        await Tool.RefuseAsync($"simulate serving --costs {shared} --preset tiny --rate 1 --instances 3",
+            "--instances 3: the machine of --costs has 2 processors");
+    }
+
+    [Fact]
     public async Task Bad_input_is_refused()
     {
         using var folder = new TemporaryFolder();

@@ -6,7 +6,7 @@ namespace S2ILGPU.Cli.Simulation.Calibration;
 internal static class OperationFit
 {
     /// <summary>Fits each operation by itself: the sum of its times over the calls is met exactly, the times of
-    /// different sizes as well as three coefficients can.</summary>
+    /// different sizes as well as four coefficients can.</summary>
     /// <param name="samples">Calls, each with the seconds of its size.</param>
     public static IReadOnlyDictionary<string, OperationCost> Of(
         IEnumerable<(Operation Operation, double Seconds)> samples) =>
@@ -19,11 +19,11 @@ internal static class OperationFit
         var sizes = samples.GroupBy(sample => sample.Operation).Select(size =>
         {
             double seconds = Math.Max(size.First().Seconds, 1e-9);
-            double[] features = [1, size.Key.Work, size.Key.Rows];
+            double[] features = [1, size.Key.Work, size.Key.Rows, size.Key.Bytes];
             return (Features: features, Value: seconds, Weight: size.Count() / seconds);
         }).ToArray();
         double[] c = LeastSquares.Solve(sizes);
-        var fitted = new OperationCost(c[0], c[1], c[2]);
+        var fitted = new OperationCost(c[0], c[1], c[2], c[3]);
         double sum = samples.Sum(sample => fitted.Seconds(sample.Operation)),
             exact = sum > 0 ? samples.Sum(sample => sample.Seconds) / sum : 1;
         return fitted.Times(exact);
