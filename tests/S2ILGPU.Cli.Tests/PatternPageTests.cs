@@ -28,7 +28,7 @@ public sealed class PatternPageTests
     [Fact]
     public async Task Numbers_of_the_page_are_those_of_the_report()
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(3);
         Assert.SkipUnless(HasNode(), "node is not installed");
         string page = await Tool.SucceedAsync($"pattern {Options} --format html");
         string script = page.Split("<script>")[1].Split("const numbers")[0];

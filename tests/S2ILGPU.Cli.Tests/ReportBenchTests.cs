@@ -8,6 +8,7 @@ using S2ILGPU.Cli.Bench.Report;
 using S2ILGPU.Cli.Commands;
 using S2ILGPU.Cli.Invocation;
 using S2ILGPU.Cpu;
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Cli.Tests;
@@ -53,6 +54,7 @@ public sealed partial class ReportBenchTests : IDisposable
     [Fact]
     public async Task The_page_has_the_figures_of_its_json()
     {
+        TestScale.SkipUnlessDrawn(2);
         var lines = new List<string>();
         var run = new ReportRun(s_tiny, "s2 bench report --peers", lines.Add, TestContext.Current.CancellationToken);
         string folder = Path.Combine(_folder, "new", "machine");
@@ -94,6 +96,7 @@ public sealed partial class ReportBenchTests : IDisposable
     [Fact]
     public async Task What_the_time_does_not_reach_is_said()
     {
+        TestScale.SkipUnlessDrawn(2);
         var run = new ReportRun(s_tiny with { Minutes = 0 }, "", _ => { }, TestContext.Current.CancellationToken);
         await ReportBenchCommand.RunAsync(_folder, () => run.RunWithPeers(null), TextWriter.Null,
             TestContext.Current.CancellationToken);
@@ -156,6 +159,7 @@ public sealed partial class ReportBenchTests : IDisposable
     [Fact]
     public void Lengths_are_those_that_the_machine_reaches_in_the_time()
     {
+        TestScale.SkipUnlessDrawn(2);
         var all = new ReportPlan(ReportSettings.Quick, peakFlops: 1e15, memoryBytes: 1e15, minutes: 16);
         Assert.Empty(all.LeftOut);
         Assert.All(all.Forward.Concat(all.Backward), tokens => Assert.Equal(ReportSettings.Quick.Tokens, tokens));

@@ -40,6 +40,7 @@ public sealed class ServeCommandTests
     [Fact]
     public async Task An_emulated_device_streams_the_greedy_texts_of_the_cpu_engine()
     {
+        TestScale.SkipUnlessDrawn(6);
         Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGTERM");
         TestScale.SkipUnlessDrawn(3);
         using var folder = new TemporaryFolder();

@@ -47,6 +47,7 @@ public sealed class TrainRanksTests : IDisposable
     [InlineData("mpich")]
     public void Ranks_that_differ_are_refused_by_the_field(string family)
     {
+        TestScale.SkipUnlessDrawn(3);
         string model = _folder["model"];
         var (code, text) = MpiProgram.Run(family, ["-n", "1", .. Command(model, "--steps 3 --learning-rate 0.01"),
             ":", "-n", "1", .. Command(model, "--steps 3 --learning-rate 0.02")]);

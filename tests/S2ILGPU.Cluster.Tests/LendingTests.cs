@@ -1,6 +1,7 @@
 using System.Net;
 using S2ILGPU.Cpu;
 using S2ILGPU.Inference;
+using S2ILGPU.Serving;
 using S2ILGPU.Serving.Tests;
 using S2ILGPU.TestSupport;
 using Xunit;
@@ -11,7 +12,7 @@ namespace S2ILGPU.Cluster.Tests;
 public sealed class LendingTests
 {
     // A prompt of 1,500 tokens needs more: alone, its request is refused.
-    private const long PoolBytes = 190_000, ProcessPoolBytes = 240_000;
+    private const long PoolBytes = 190_000, ProcessPoolBytes = 240_000, SmallPoolBytes = 125_000;
     private const int PromptTokens = 1500;
 
     [Fact]
@@ -34,6 +35,63 @@ public sealed class LendingTests
         using var tooLarge = await cluster.BeginAsync(0, prompt + prompt, 10);
         Assert.Equal(HttpStatusCode.BadRequest, tooLarge.StatusCode);
         Assert.Contains("other instances lend at most", await tooLarge.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task A_context_of_twice_the_pool_runs_on_three_instances()
+    {
+        TestScale.SkipUnlessDrawn(3);
+        ModelServerOptions Small(ModelServerOptions options) => options with
+        {
+            Scheduler = options.Scheduler with { MaxBytes = SmallPoolBytes },
+        };
+        await using var cluster = await TestCluster.StartAsync(Small);
+        string prompt = Prompt(cluster.Servers[0]);
+        while (await cluster.MetricAsync(0, "s2_borrowable_bytes") < SmallPoolBytes)
+            await Task.Delay(10);
+        using (var tooLarge = await cluster.BeginAsync(0, prompt, 60))
+        {
+            // "... needs N bytes of pages ...": more than two have.
+            string[] words = (await tooLarge.Content.ReadAsStringAsync()).Split(' ');
+            Assert.True(long.Parse(words[Array.IndexOf(words, "needs") + 1]) > 2 * SmallPoolBytes,
+                string.Join(' ', words));
+        }
+        await cluster.AddAsync(Small);
+        while (await cluster.MetricAsync(0, "s2_borrowable_bytes") < 2 * SmallPoolBytes)
+            await Task.Delay(10);
+        int seed = Seeds.NewRandom().Next();
+        Assert.Equal(cluster.Alone(prompt, 60), await cluster.StreamAsync(0, prompt, 60));
+        Assert.Equal(cluster.Alone(prompt, 60, 1, seed), await cluster.StreamAsync(0, prompt, 60, 1, seed));
+        await cluster.BecomeIdleAsync();
+    }
+
+    [Fact]
+    public async Task Pages_that_a_creditor_took_back_cost_a_prefill_and_no_token()
+    {
+        TestScale.SkipUnlessDrawn(2);
+        await using var cluster = await TestCluster.StartAsync(options => options with
+        {
+            Scheduler = options.Scheduler with { MaxBytes = PoolBytes },
+        });
+        string prompt = Prompt(cluster.Servers[0]);
+        while (await cluster.MetricAsync(0, "s2_borrowable_bytes") < PoolBytes)
+            await Task.Delay(10);
+        // What the plan knows of the creditor is old by then.
+        var lender = cluster.Servers[1].Server.Lender!;
+        var other = Guid.NewGuid();
+        Assert.True(lender.TryLend(other, 0, 1, PoolBytes));
+        // Front and debtor are one, as the other one has no room.
+        var text = cluster.StreamAsync(0, prompt, 200);
+        await Task.Delay(Seeds.NewRandom().Next(1000));
+        Assert.False(text.IsCompleted);
+        lender.Return(other);
+        while (await cluster.MetricAsync(0, "s2_borrowed_pages") == 0)
+            await Task.Delay(5);
+        lender.EndSilent(TimeSpan.Zero);
+        Assert.Equal(cluster.Alone(prompt, 200), await text);
+        Assert.True(await cluster.MetricAsync(0, "s2_borrow_losses_total") > 0, Seeds.Text);
+        Assert.Equal(0, await cluster.MetricAsync(0, "s2_borrowed_pages"));
+        await cluster.BecomeIdleAsync();
     }
 
     [Fact]

@@ -68,10 +68,10 @@ internal static class Sweeps
     public static AttentionCase[] DamagedTensorCores { get; } = TestScale.Sample(
         "tensor cores on NaN and infinity", TensorCoreAttentionTests.AllDamagedCases, 1);
 
-    public static int EmulatedDecodeShare { get; } = TestScale.OneOf("decoding on the emulated device", 40);
+    public static int EmulatedDecodeShare { get; } = TestScale.OneOf("decoding on the emulated device", 60);
 
     public static int EmulatedSomeShare { get; } =
-        TestScale.OneOf("16-bit activations and head slices on the emulated device", 20);
+        TestScale.OneOf("16-bit activations and head slices on the emulated device", 30);
 
     public static int EmulatedForwardShare { get; } = TestScale.OneOf("forward on the emulated device", 40);
 

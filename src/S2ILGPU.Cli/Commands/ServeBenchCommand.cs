@@ -51,7 +51,10 @@ internal static class ServeBenchCommand
         lines.WriteLine(engine is CpuEngine cpu ? $"{MachineFacts.Of(cpu)}\n" : $"{engine.Name}\n");
         var groups = new List<FigureGroup>();
         using (var model = ModelFolder.Load(request.Folder, engine, cancellation: cancellation))
+        {
             Show(await new ServeLoad(model, request.Settings, cancellation).MeasureAsync(cancellation));
+            Show(new RowCosts(model, request.Settings.Rounds).Measure(cancellation));
+        }
         var operations = new OperationTimes();
         using var timed = new TracedEngine(engine, operations.Add);
         using (var model = ModelFolder.Load(request.Folder, timed, cancellation: cancellation))

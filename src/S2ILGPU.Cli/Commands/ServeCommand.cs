@@ -28,7 +28,8 @@ internal static class ServeCommand
         var attention = AttentionOption.CreateOfRun();
         var precision = DeviceOption.PrecisionOfFiles();
         var cache = DeviceOption.Cache();
-        var cacheBytes = Options.OptionalNumber<long>("--cache-bytes", "The most bytes of keys and values", least: 1,
+        var cacheBytes = Options.OptionalNumber<long>("--cache-bytes",
+            "The most bytes of keys and values, of each attention worker where these hold them", least: 1,
             unset: "no limit");
         var speculate = DeviceOption.Speculate();
         var maxQueue = Options.Number("--max-queue", defaults.MaxQueued, "The most requests that wait", least: 1);

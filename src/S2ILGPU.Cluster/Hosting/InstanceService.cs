@@ -26,8 +26,8 @@ internal sealed class InstanceService(GrainId id, Silo silo, ILoggerFactory logg
         return Task.CompletedTask;
     }
 
-    public Task<bool> LendAsync(Guid id, string fingerprint, int firstHead, int heads, long bytes) =>
-        Task.Run(() => lending.TryLend(id, fingerprint, firstHead, heads, bytes));
+    public Task<bool> LendAsync(Guid id, string fingerprint, int first, int count, long bytes) =>
+        Task.Run(() => lending.TryLend(id, fingerprint, first, count, bytes));
 
     public Task PutAsync(Guid id, int layer, int[] places, byte[] pages) =>
         Task.Run(() => lending.Lender.Put(id, layer, places, pages));

@@ -44,11 +44,11 @@ internal sealed class LendingHost : IDisposable
     }
 
     /// <inheritdoc cref="Wire.IInstance.LendAsync"/>
-    public bool TryLend(Guid id, string fingerprint, int firstHead, int heads, long bytes)
+    public bool TryLend(Guid id, string fingerprint, int first, int count, long bytes)
     {
         lock (_gate)
             return !_isDraining && fingerprint == _fingerprint
-                && bytes <= MostBytes - Lender.Counters.ReservedBytes && Lender.TryLend(id, firstHead, heads, bytes);
+                && bytes <= MostBytes - Lender.Counters.ReservedBytes && Lender.TryLend(id, first, count, bytes);
     }
 
     /// <summary>Lends no more.</summary>

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Orleans.Runtime;
 using S2ILGPU.Cluster.Hosting;
 using S2ILGPU.Cluster.Membership;
+using S2ILGPU.Cluster.Planning;
 using S2ILGPU.Cluster.Wire;
 using S2ILGPU.Lending;
 using S2ILGPU.Serving;
@@ -29,7 +30,8 @@ internal sealed class PageCredit : IPageCredit, IAsyncDisposable
     private long _asked;                                                                // under the gate
     private readonly Task _beats;
     private readonly HashSet<Guid> _told = [];
-    private long _number, _mostBytes;
+    private volatile PoolSize[] _others = [];
+    private long _number;
     private bool _isKnown;
 
     public PageCredit(ModelServer server, InstanceServices instances, IGrainFactory grains, LendingHost lending,
@@ -40,11 +42,14 @@ internal sealed class PageCredit : IPageCredit, IAsyncDisposable
         _beats = Task.Run(RunAsync);
     }
 
-    public long MostBytes => Interlocked.Read(ref _mostBytes);
+    public long MostBytes => _others.Sum(other => other.Bytes);
 
-    public IReadOnlyList<IPageLoan>? TryBorrow(int firstHead, IReadOnlyList<long> headBytes)
+    public bool MayLend(int first, IReadOnlyList<long> bytes) =>
+        LendingPlan.IsPossible(new LoanWish(first, [.. bytes]), _others);
+
+    public IReadOnlyList<IPageLoan>? TryBorrow(int first, IReadOnlyList<long> bytes)
     {
-        var wish = new LoanWish(firstHead, [.. headBytes]);
+        var wish = new LoanWish(first, [.. bytes]);
         List<PageLoan>? unused;
         lock (_gate)
         {
@@ -115,7 +120,7 @@ internal sealed class PageCredit : IPageCredit, IAsyncDisposable
         _told.Clear();
         _told.UnionWith(ids);
         if (_isKnown = answer.IsKnown)
-            Interlocked.Exchange(ref _mostBytes, answer.MostBytes);
+            _others = answer.Others;
         if (answer.Loans.Length > 0)
             await ReserveAsync(wish!, answer.Loans);
     }
@@ -127,7 +132,7 @@ internal sealed class PageCredit : IPageCredit, IAsyncDisposable
         bool isWhole = true;
         foreach (var part in plan)
         {
-            var entry = new LoanEntry(Guid.NewGuid(), part.Creditor, part.FirstHead, part.Heads, part.Bytes);
+            var entry = new LoanEntry(Guid.NewGuid(), part.Creditor, part.First, part.Count, part.Bytes);
             var loan = new PageLoan(_instances, SiloAddress.FromParsableString(part.Creditor), entry, _options, Close);
             loans.Add(loan);
             lock (_gate)
@@ -149,7 +154,7 @@ internal sealed class PageCredit : IPageCredit, IAsyncDisposable
         try
         {
             var entry = loan.Entry;
-            return await _instances[loan.Creditor].LendAsync(entry.Id, _fingerprint, entry.FirstHead, entry.Heads,
+            return await _instances[loan.Creditor].LendAsync(entry.Id, _fingerprint, entry.First, entry.Count,
                 entry.Bytes).WaitAsync(_stop.Token);
         }
         catch (Exception)

@@ -15,9 +15,9 @@ internal sealed class PageLoan(InstanceServices instances, SiloAddress creditor,
 
     public SiloAddress Creditor => creditor;
 
-    public int FirstHead => entry.FirstHead;
+    public int First => entry.First;
 
-    public int Heads => entry.Heads;
+    public int Count => entry.Count;
 
     public async Task PutAsync(int layer, int[] places, byte[] pages) => await RepeatAsync(async () =>
     {

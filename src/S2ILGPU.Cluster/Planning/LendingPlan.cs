@@ -12,42 +12,60 @@ internal static class LendingPlan
     public static double Throughput(int sequences, long pageBytes, long weightBytes) =>
         sequences / (double)Math.Max(1, weightBytes + pageBytes);
 
-    /// <summary>The loans of a wish; whole KV heads, so that nothing is merged between creditors.</summary>
+    /// <summary>The loans of a wish; whole KV heads of a layer, so that nothing is merged between creditors.</summary>
     /// <param name="wish">The wish.</param>
     /// <param name="creditors">Who may lend.</param>
     /// <param name="weightBytes">Bytes of the weights of an instance.</param>
     /// <returns>In the order of the heads; empty where there is not enough room.</returns>
-    public static PlannedLoan[] Make(LoanWish wish, IEnumerable<(string Name, PoolLoad Load)> creditors,
-        long weightBytes)
+    public static PlannedLoan[] Make(LoanWish wish, IReadOnlyCollection<(string Name, PoolLoad Load)> creditors,
+        long weightBytes) =>
+        Fill(wish, creditors, (load, bytes) => Loss(load, bytes, weightBytes)) is { Length: > 0 } loans ? loans
+        : Fill(wish, creditors, ByRoom);
+
+    /// <summary>Whether <see cref="Make"/> finds room when nothing runs anywhere.</summary>
+    public static bool IsPossible(LoanWish wish, IReadOnlyCollection<PoolSize> creditors) =>
+        Fill(wish, [.. creditors.Select(c => (c.Name, new PoolLoad(0, 0, c.Bytes, c.Bytes)))], ByRoom).Length > 0;
+
+    // Those with the least cost first, each as many heads in a row as it has room for.
+    private static PlannedLoan[] Fill(LoanWish wish, IReadOnlyCollection<(string Name, PoolLoad Load)> creditors,
+        Func<PoolLoad, long, double> cost)
     {
         var left = creditors.ToList();
         var loans = new List<PlannedLoan>();
-        for (int head = 0; head < wish.HeadBytes.Length;)
+        for (int next = 0; next < wish.Bytes.Length;)
         {
-            var best = left.Select(creditor => (creditor.Name, creditor.Load, Part: Fitting(wish, head, creditor.Load)))
-                .Where(creditor => creditor.Part.Heads > 0)
-                .OrderBy(creditor => Loss(creditor.Load, creditor.Part.Bytes, weightBytes))
+            var best = left.Select(creditor => (creditor.Name, creditor.Load, Part: Fitting(wish, next, creditor.Load)))
+                .Where(creditor => creditor.Part.Count > 0)
+                .OrderBy(creditor => cost(creditor.Load, creditor.Part.Bytes))
                 .ThenBy(creditor => creditor.Load.UsedBytes)
                 .ThenBy(creditor => creditor.Name, StringComparer.Ordinal)
                 .FirstOrDefault();
-            if (best.Part.Heads == 0)
+            if (best.Part.Count == 0)
                 return [];
-            loans.Add(new PlannedLoan(best.Name, wish.FirstHead + head, best.Part.Heads, best.Part.Bytes));
+            loans.Add(new PlannedLoan(best.Name, wish.First + next, best.Part.Count, best.Part.Bytes));
             left.RemoveAll(creditor => creditor.Name == best.Name);
-            head += best.Part.Heads;
+            left.Add((best.Name, best.Load with
+            {
+                UsedBytes = best.Load.UsedBytes + best.Part.Bytes,
+                FreeBytes = best.Load.FreeBytes - best.Part.Bytes,
+            }));
+            next += best.Part.Count;
         }
         return [.. loans];
     }
 
     // The heads from one on for which a creditor has room.
-    private static (int Heads, long Bytes) Fitting(LoanWish wish, int head, PoolLoad load)
+    private static (int Count, long Bytes) Fitting(LoanWish wish, int next, PoolLoad load)
     {
-        int heads = 0;
+        int count = 0;
         long bytes = 0;
-        while (head + heads < wish.HeadBytes.Length && bytes + wish.HeadBytes[head + heads] <= load.FreeBytes)
-            bytes += wish.HeadBytes[head + heads++];
-        return (heads, bytes);
+        while (next + count < wish.Bytes.Length && bytes + wish.Bytes[next + count] <= load.FreeBytes)
+            bytes += wish.Bytes[next + count++];
+        return (count, bytes);
     }
+
+    // The same order whenever nothing runs, so that what is possible then is found.
+    private static double ByRoom(PoolLoad load, long bytes) => -load.FreeBytes;
 
     // What the creditor's own sequences lose for each byte that it lends.
     private static double Loss(PoolLoad load, long bytes, long weightBytes) =>

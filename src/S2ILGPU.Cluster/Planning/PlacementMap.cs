@@ -27,7 +27,7 @@ internal sealed class PlacementMap(TimeSpan lease, long weightBytes, TimeProvide
         else if (!_instances.TryGetValue(instance, out var known) || known.Number + 1 != beat.Number)
         {
             _instances.Remove(instance);
-            return new PlanAnswer(IsKnown: false, 0, []);
+            return new PlanAnswer(IsKnown: false, [], []);
         }
         var entry = _instances[instance];
         (entry.Number, entry.Load, entry.Heard) = (beat.Number, beat.Load, time.GetTimestamp());
@@ -37,7 +37,7 @@ internal sealed class PlacementMap(TimeSpan lease, long weightBytes, TimeProvide
             entry.Loans[loan.Id] = loan;
         var others = _instances.Where(other => other.Key != instance)
             .Select(other => (other.Key, other.Value.Load)).ToArray();
-        return new PlanAnswer(IsKnown: true, others.Sum(other => other.Load.MostBytes),
+        return new PlanAnswer(IsKnown: true, [.. others.Select(other => new PoolSize(other.Key, other.Load.MostBytes))],
             beat.Wish is null ? [] : LendingPlan.Make(beat.Wish, others, weightBytes));
     }
 

@@ -38,12 +38,12 @@ internal interface IInstance : IGrainService
     /// <summary>Reserves pages, first come first served; nothing more for a loan that exists.</summary>
     /// <param name="id">Of this attempt.</param>
     /// <param name="fingerprint">What the debtor serves.</param>
-    /// <param name="firstHead">The first KV head.</param>
-    /// <param name="heads">Number of KV heads.</param>
+    /// <param name="first">Number of the first KV head of a layer (<see cref="S2ILGPU.Lending.IPageCredit"/>).</param>
+    /// <param name="count">How many KV heads of layers.</param>
     /// <param name="bytes">Bytes that the pages may take.</param>
     /// <returns>False where they are not free, whatever the plan said.</returns>
     [Alias("lend")]
-    Task<bool> LendAsync(Guid id, string fingerprint, int firstHead, int heads, long bytes);
+    Task<bool> LendAsync(Guid id, string fingerprint, int first, int count, long bytes);
 
     /// <inheritdoc cref="S2ILGPU.Lending.IPageLoan.PutAsync"/>
     [Alias("put")]

@@ -1,3 +1,5 @@
+using S2ILGPU.Lending;
+
 namespace S2ILGPU.Cluster.Wire;
 
 /// <summary>The placement map of the cluster and the plan that follows from it (Infinite-LLM's gManager). One grain,
@@ -33,30 +35,35 @@ internal sealed record PoolLoad(int Running, long UsedBytes, long FreeBytes, lon
 /// <summary>A loan in the placement map.</summary>
 /// <param name="Id">The loan.</param>
 /// <param name="Creditor">Who lends.</param>
-/// <param name="FirstHead">The first KV head.</param>
-/// <param name="Heads">Number of KV heads.</param>
+/// <param name="First">Number of the first KV head of a layer (<see cref="IPageCredit"/>).</param>
+/// <param name="Count">How many KV heads of layers.</param>
 /// <param name="Bytes">Bytes that the pages may take.</param>
-internal sealed record LoanEntry(Guid Id, string Creditor, int FirstHead, int Heads, long Bytes);
+internal sealed record LoanEntry(Guid Id, string Creditor, int First, int Count, long Bytes);
 
 /// <summary>What an instance wants to borrow for one request.</summary>
-/// <param name="FirstHead">The first KV head.</param>
-/// <param name="HeadBytes">Bytes of it and of each later head.</param>
-internal sealed record LoanWish(int FirstHead, long[] HeadBytes)
+/// <param name="First">Number of the first KV head of a layer (<see cref="IPageCredit"/>).</param>
+/// <param name="Bytes">Bytes of it and of each later one.</param>
+internal sealed record LoanWish(int First, long[] Bytes)
 {
     /// <summary>Whether two wishes are the same.</summary>
     public bool Is(LoanWish? other) =>
-        other is not null && FirstHead == other.FirstHead && HeadBytes.AsSpan().SequenceEqual(other.HeadBytes);
+        other is not null && First == other.First && Bytes.AsSpan().SequenceEqual(other.Bytes);
 }
 
 /// <summary>A part of a plan: heads that go to a creditor.</summary>
 /// <param name="Creditor">Who is to lend.</param>
-/// <param name="FirstHead">The first KV head.</param>
-/// <param name="Heads">Number of KV heads.</param>
+/// <param name="First">Number of the first KV head of a layer (<see cref="IPageCredit"/>).</param>
+/// <param name="Count">How many KV heads of layers.</param>
 /// <param name="Bytes">Bytes of them.</param>
-internal sealed record PlannedLoan(string Creditor, int FirstHead, int Heads, long Bytes);
+internal sealed record PlannedLoan(string Creditor, int First, int Count, long Bytes);
 
 /// <summary>The answer to a heartbeat.</summary>
 /// <param name="IsKnown">False where the map does not have what came before: the next heartbeat must be whole.</param>
-/// <param name="MostBytes">Bytes that the others lend at most.</param>
+/// <param name="Others">What the others lend at most.</param>
 /// <param name="Loans">The plan for the wish; empty where there is not enough room, or no wish.</param>
-internal sealed record PlanAnswer(bool IsKnown, long MostBytes, PlannedLoan[] Loans);
+internal sealed record PlanAnswer(bool IsKnown, PoolSize[] Others, PlannedLoan[] Loans);
+
+/// <summary>What an instance lends at most.</summary>
+/// <param name="Name">The instance.</param>
+/// <param name="Bytes">Bytes of pages, if nothing ran there.</param>
+internal sealed record PoolSize(string Name, long Bytes);

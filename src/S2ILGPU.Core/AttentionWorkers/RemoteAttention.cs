@@ -69,6 +69,8 @@ internal sealed class RemoteAttention : IRemoteCache, IDisposable
         }
     }
 
+    public int Workers => _links.Length;
+
     /// <summary>Whether a worker is lost, so that the cache is empty.</summary>
     public bool IsLost { get; private set; }
 

@@ -32,15 +32,19 @@ internal sealed class AttentionLayers
     {
     }
 
-    /// <summary>Some of the heads of a model, on another engine.</summary>
+    /// <summary>Some of the heads of some layers of a model, on another engine.</summary>
     /// <param name="engine">The engine.</param>
     /// <param name="whole">All heads.</param>
-    /// <param name="queryHeads">Query heads of whole GQA groups.</param>
-    public AttentionLayers(IEngine engine, AttentionLayers whole, Range queryHeads)
+    /// <param name="parts">Layers, and query heads of whole GQA groups of each.</param>
+    public AttentionLayers(IEngine engine, AttentionLayers whole, IEnumerable<(int Layer, Range QueryHeads)> parts)
     {
-        var patterns = whole.Patterns.Distinct().ToDictionary(pattern => pattern, p => p.SliceHeads(queryHeads));
-        (Engine, Patterns, ActivationType, Layouts) =
-            (engine, [.. whole.Patterns.Select(p => patterns[p])], whole.ActivationType, new LayoutCache());
+        var patterns = new Dictionary<(AttentionPattern, Range), AttentionPattern>();
+        AttentionPattern Slice(AttentionPattern pattern, Range heads) =>
+            patterns.TryGetValue((pattern, heads), out var slice) ? slice
+            : patterns[(pattern, heads)] = pattern.SliceHeads(heads);
+        (Engine, Patterns, ActivationType, Layouts) = (engine,
+            [.. parts.Select(part => Slice(whole.Patterns[part.Layer], part.QueryHeads))], whole.ActivationType,
+            new LayoutCache());
         (HeadDim, Scale, ContextTokens) = (whole.HeadDim, whole.Scale, whole.ContextTokens);
     }
 
@@ -53,7 +57,7 @@ internal sealed class AttentionLayers
 
     public IEngine Engine { get; }
 
-    /// <summary>The pattern of each layer, over the heads that are here.</summary>
+    /// <summary>The pattern of each layer that is here, over the heads that are here.</summary>
     public IReadOnlyList<AttentionPattern> Patterns { get; }
 
     public ElementType ActivationType { get; }

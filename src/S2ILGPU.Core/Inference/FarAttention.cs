@@ -13,7 +13,7 @@ namespace S2ILGPU.Inference;
 /// <param name="attention">Attention of its layers.</param>
 internal sealed class FarAttention(KeyValueCache cache, AttentionLayers attention)
 {
-    private readonly Dictionary<(AttentionPattern Pattern, int Sequence), Near> _near = [];
+    private readonly Dictionary<(AttentionPattern Pattern, int Sequence, int FirstHead), BlockLayout> _near = [];
 
     private IEngine Engine => attention.Engine;
 
@@ -28,31 +28,36 @@ internal sealed class FarAttention(KeyValueCache cache, AttentionLayers attentio
         var pattern = attention.Patterns[layer];
         BlockLayout[] near = [.. layouts];
         foreach (int s in pass.Active)
-            if (FarEnd(pass, s, pattern) is > 0 and var end)
+            if (FarEnd(pass, s, layer) is > 0 and var end)
             {
                 var far = cache.Far(s)!;
-                near[s] = NearLayout(pattern, s, pass[s], far.FirstHead, end);
+                near[s] = NearLayout(pattern, s, pass[s], far.FirstHead(layer), end);
                 using var rows = query.Slice(1, pass[s].QueryStart, pass[s].QueryCount);
-                using var queries = Heads(rows, 2, pattern, far);
+                using var queries = Heads(rows, 2, layer, far);
                 far.Query(layer, pass[s].FirstQueryPosition, queries);
             }
         using var logSumExp =
             Engine.Allocate(AttentionRules.StatisticsShape(query), AttentionRules.LogSumExpType(query));
         cache.AttendPages(pass, layer, query, output, logSumExp, near);
         foreach (int s in pass.Active)
-            if (FarEnd(pass, s, pattern) > 0)
-                Merge(layer, pattern, pass[s], cache.Far(s)!, output, logSumExp);
+            if (FarEnd(pass, s, layer) > 0)
+                Merge(layer, pass[s], cache.Far(s)!, output, logSumExp);
     }
 
-    private int FarEnd(CachePass pass, int sequence, AttentionPattern pattern) => cache.Far(sequence) is null ? 0
-        : pattern.FarEnd(pass[sequence].FirstQueryPosition / pattern.BlockTokens);
+    /// <summary>Exclusive end of the blocks of a sequence that are elsewhere when a pass begins; 0 where none
+    /// is.</summary>
+    public int FarEnd(CachePass pass, int sequence, int layer)
+    {
+        var pattern = attention.Patterns[layer];
+        return cache.Far(sequence) is not { } far || far.FirstHead(layer) == pattern.KeyValueHeads ? 0
+            : pattern.FarEnd(pass[sequence].FirstQueryPosition / pattern.BlockTokens);
+    }
 
-    private void Merge(int layer, AttentionPattern pattern, in Sequence rows, IFarPages far, Tensor output,
-        Tensor logSumExp)
+    private void Merge(int layer, in Sequence rows, IFarPages far, Tensor output, Tensor logSumExp)
     {
         using Tensor outputRows = output.Slice(1, rows.QueryStart, rows.QueryCount),
             logSumExpRows = logSumExp.Slice(2, rows.QueryStart, rows.QueryCount),
-            target = Heads(outputRows, 2, pattern, far), targetLogSumExp = Heads(logSumExpRows, 1, pattern, far),
+            target = Heads(outputRows, 2, layer, far), targetLogSumExp = Heads(logSumExpRows, 1, layer, far),
             near = Copy(target), nearLogSumExp = Copy(targetLogSumExp),
             distant = Engine.Allocate(near.Shape, near.ElementType),
             distantLogSumExp = Engine.Allocate(nearLogSumExp.Shape, nearLogSumExp.ElementType),
@@ -64,9 +69,10 @@ internal sealed class FarAttention(KeyValueCache cache, AttentionLayers attentio
     }
 
     // The query heads whose far blocks are elsewhere.
-    private static Tensor Heads(Tensor rows, int dimension, AttentionPattern pattern, IFarPages far)
+    private Tensor Heads(Tensor rows, int dimension, int layer, IFarPages far)
     {
-        int first = far.FirstHead * (pattern.QueryHeads / pattern.KeyValueHeads);
+        var pattern = attention.Patterns[layer];
+        int first = far.FirstHead(layer) * (pattern.QueryHeads / pattern.KeyValueHeads);
         return rows.Slice(dimension, first, pattern.QueryHeads - first);
     }
 
@@ -82,12 +88,10 @@ internal sealed class FarAttention(KeyValueCache cache, AttentionLayers attentio
     {
         int block = pattern.BlockTokens, first = rows.FirstQueryPosition / block,
             end = BlockLayout.BlocksOf(rows.KeyCount, block);
-        if (!_near.TryGetValue((pattern, sequence), out var near) || near.FirstHead != firstHead
-            || near.Layout.FirstQueryBlock != first || near.Layout.KeyBlocks != end)
-            _near[(pattern, sequence)] = near = new Near(firstHead, BlockLayout.Create(
-                new NearPattern(pattern, firstHead, start), end * block, (end - first) * block));
-        return near.Layout;
+        if (!_near.TryGetValue((pattern, sequence, firstHead), out var near) || near.FirstQueryBlock != first
+            || near.KeyBlocks != end || near.QueryBlocks != end - first)
+            _near[(pattern, sequence, firstHead)] = near = BlockLayout.Create(
+                new NearPattern(pattern, firstHead, start), end * block, (end - first) * block);
+        return near;
     }
-
-    private readonly record struct Near(int FirstHead, BlockLayout Layout);
 }

@@ -2,14 +2,15 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Inference;
 
-/// <summary>Pages elsewhere of one sequence: the blocks before the window of its KV heads from one on (stripes). Keys
-/// and values go there once; queries follow, and outputs come back. Dispose it to give the pages back.</summary>
+/// <summary>Pages elsewhere of one sequence: the blocks before the window of the last KV heads of its layers (stripes).
+/// Keys and values go there once; queries follow, and outputs come back. Dispose it to give the pages back.</summary>
 /// <remarks>What fails makes it lost, and does not disturb a step: outputs are 0 from then on, and the sequence must be
 /// computed again.</remarks>
 internal interface IFarPages : IDisposable
 {
-    /// <summary>The first KV head whose far blocks are there; those of all later heads are, too.</summary>
-    int FirstHead { get; }
+    /// <summary>The first KV head of a layer whose far blocks are there; those of all later heads are, too. The number
+    /// of KV heads where the whole layer is here.</summary>
+    int FirstHead(int layer);
 
     /// <summary>Whether pages are gone.</summary>
     bool IsLost { get; }

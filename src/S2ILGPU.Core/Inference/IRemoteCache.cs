@@ -7,6 +7,9 @@ namespace S2ILGPU.Inference;
 /// <remarks>Only <see cref="Query"/>, <see cref="KeyValue"/> and <see cref="Output"/> may fail.</remarks>
 internal interface IRemoteCache
 {
+    /// <summary>Number of devices; each has as many KV heads, in their order.</summary>
+    int Workers { get; }
+
     /// <summary>Forgets a sequence.</summary>
     void Clear(int sequence);
 

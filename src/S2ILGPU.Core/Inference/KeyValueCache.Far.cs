@@ -11,8 +11,8 @@ public sealed partial class KeyValueCache
     /// <summary>Where the blocks before the window of some KV heads of a sequence are; null for here.</summary>
     internal IFarPages? Far(int sequence) => _far[sequence];
 
-    /// <summary>Gives the blocks before the window of some KV heads of a sequence to pages elsewhere, those that are
-    /// here now and all later ones.</summary>
+    /// <summary>Gives the blocks before the window of the last KV heads of a sequence to pages elsewhere, those that
+    /// are here now and all later ones.</summary>
     /// <param name="sequence">A sequence without such pages.</param>
     /// <param name="far">Where they go; disposed when the sequence is cleared.</param>
     internal void Borrow(int sequence, IFarPages far)
@@ -53,9 +53,8 @@ public sealed partial class KeyValueCache
 
     private bool HasFar(CachePass pass, int layer)
     {
-        var pattern = _layers[layer].Pattern;
         foreach (int s in pass.Active)
-            if (_far[s] is not null && pattern.FarEnd(pass[s].FirstQueryPosition / pattern.BlockTokens) > 0)
+            if (_farAttention.FarEnd(pass, s, layer) > 0)
                 return true;
         return false;
     }
@@ -71,7 +70,7 @@ public sealed partial class KeyValueCache
     {
         var pages = _layers[layer];
         int end = pages.Pattern.FarEnd(length / pages.Pattern.BlockTokens);
-        for (int head = far.FirstHead; head < pages.Pattern.KeyValueHeads; head++)
+        for (int head = far.FirstHead(layer); head < pages.Pattern.KeyValueHeads; head++)
             pages.GiveAway(sequence, head, end, (block, page) =>
             {
                 var (keys, values) = PageTensors(layer, page);

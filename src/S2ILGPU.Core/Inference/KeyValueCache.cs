@@ -75,7 +75,8 @@ public sealed partial class KeyValueCache : IDisposable
     /// <summary>The most tokens of a sequence.</summary>
     public int MaxTokens { get; }
 
-    /// <summary>The most bytes that the pages in use may take.</summary>
+    /// <summary>The most bytes that the pages in use may take; where they are elsewhere, those of each
+    /// device.</summary>
     public long MaxBytes => _options.MaxBytes;
 
     /// <summary>Pages in use, over all layers, sequences and KV heads; each holds the keys and the values of one block.
@@ -213,6 +214,9 @@ public sealed partial class KeyValueCache : IDisposable
     /// <summary>Where the pages are; null for here.</summary>
     internal IRemoteCache? Remote { get; }
 
+    /// <summary>Memories that hold pages, each those of as many KV heads: devices elsewhere, or this one.</summary>
+    internal int Workers => Remote?.Workers ?? 1;
+
     /// <summary>Starts a forward pass over packed rows of some sequences; the others rest.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="pass">Number of the pass among those that run side by side; they have no sequence in
@@ -232,7 +236,7 @@ public sealed partial class KeyValueCache : IDisposable
     }
 
     /// <summary>Bytes that the pages in use would take in a step, from above: layers run one after the other and free
-    /// their dead pages at once.</summary>
+    /// their dead pages at once. Where pages are elsewhere, those of the device that has most.</summary>
     /// <exception cref="ArgumentException">As for <see cref="Begin"/>.</exception>
     internal long BytesNeeded(ReadOnlySpan<StepRows> rows)
     {
@@ -343,18 +347,28 @@ public sealed partial class KeyValueCache : IDisposable
     {
         if (MaxBytes == long.MaxValue)
             return 0;
-        long bytes = UsedBytes;
-        foreach (var layer in _layers)
-            foreach (int s in pass.Active)
-                bytes += layer.CountMissing(s, pass[s], pass.AttendsDirectly) * layer.Store.PageBytes;
-        return bytes;
+        long most = 0;
+        int heads = _attention.Patterns[0].KeyValueHeads / Workers;
+        for (int worker = 0; worker < Workers; worker++)
+        {
+            long bytes = 0;
+            foreach (var layer in _layers)
+            {
+                long pages = layer.UsedPages(worker * heads, heads);
+                foreach (int s in pass.Active)
+                    pages += layer.CountMissing(s, pass[s], pass.AttendsDirectly, worker * heads, heads);
+                bytes += pages * layer.Store.PageBytes;
+            }
+            most = Math.Max(most, bytes);
+        }
+        return most;
     }
 
     private void GivePages(CachePass pass, LayerPages pages)
     {
         int missing = 0;
         foreach (int s in pass.Active)
-            missing += pages.CountMissing(s, pass[s], pass.AttendsDirectly);
+            missing += pages.CountMissing(s, pass[s], pass.AttendsDirectly, 0, pages.Pattern.KeyValueHeads);
         if (missing == 0)
             return;
         pages.Store.Reserve(missing);

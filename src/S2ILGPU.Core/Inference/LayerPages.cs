@@ -9,12 +9,14 @@ namespace S2ILGPU.Inference;
 internal sealed class LayerPages
 {
     private readonly BlockList[] _kept;                                           // [sequences, Hkv]
+    private readonly long[] _used;                                                // pages of each KV head
 
     public LayerPages(AttentionPattern pattern, PageStore store, int sequences, int maxTokens)
     {
         (Pattern, Store) = (pattern, store);
         Table = new PageTable(sequences, pattern.KeyValueHeads, BlockLayout.BlocksOf(maxTokens, pattern.BlockTokens));
         _kept = new BlockList[sequences * pattern.KeyValueHeads];
+        _used = new long[pattern.KeyValueHeads];
         for (int i = 0; i < _kept.Length; i++)
             _kept[i] = new BlockList();
     }
@@ -30,11 +32,20 @@ internal sealed class LayerPages
     /// <summary>The blocks of a head that have pages.</summary>
     public ReadOnlySpan<int> Kept(int sequence, int head) => _kept[sequence * Heads + head].Blocks;
 
-    /// <summary>How many pages <see cref="Give"/> would take from the store.</summary>
-    public int CountMissing(int sequence, in Sequence step, bool liveOnly)
+    /// <summary>Pages of some KV heads over all sequences; one that is shared counts once.</summary>
+    public long UsedPages(int firstHead, int heads)
+    {
+        long pages = 0;
+        for (int head = firstHead; head < firstHead + heads; head++)
+            pages += _used[head];
+        return pages;
+    }
+
+    /// <summary>How many pages <see cref="Give"/> would take from the store for some KV heads.</summary>
+    public int CountMissing(int sequence, in Sequence step, bool liveOnly, int firstHead, int heads)
     {
         int missing = 0;
-        for (int head = 0; head < Heads; head++)
+        for (int head = firstHead; head < firstHead + heads; head++)
         {
             for (int block = FirstBlock(step); block < EndBlock(step); block++)
                 if (IsMissing(sequence, head, block, step, liveOnly))
@@ -53,10 +64,13 @@ internal sealed class LayerPages
         {
             int first = FirstBlock(step);
             if (SharesFirst(sequence, head, step))
+            {
                 Table[sequence, head, first] = Store.CopyShared(Table[sequence, head, first]);
+                _used[head]++;
+            }
             for (int block = first; block < EndBlock(step); block++)
                 if (IsMissing(sequence, head, block, step, liveOnly))
-                    Put(sequence, head, block, Store.Take());
+                    PutNew(sequence, head, block);
         }
     }
 
@@ -116,7 +130,7 @@ internal sealed class LayerPages
         {
             if (Kept(sequence, head) is { Length: > 0 } kept && kept[^1] > block)
                 throw new ArgumentException($"block {block} of head {head} comes after block {kept[^1]}");
-            Put(sequence, head, block, Store.Take());
+            PutNew(sequence, head, block);
         }
         return Table[sequence, head, block];
     }
@@ -192,7 +206,7 @@ internal sealed class LayerPages
     public void Drop(KeptPage[] pages)
     {
         foreach (var kept in pages)
-            Store.Release(kept.Page);
+            Release(kept.Head, kept.Page);
     }
 
     private int FirstBlock(in Sequence step) => step.FirstQueryPosition / Pattern.BlockTokens;
@@ -213,10 +227,22 @@ internal sealed class LayerPages
         _kept[sequence * Heads + head].Add(block);
     }
 
+    private void PutNew(int sequence, int head, int block)
+    {
+        Put(sequence, head, block, Store.Take());
+        _used[head]++;
+    }
+
     private void Release(int sequence, int head, int block)
     {
-        Store.Release(Table[sequence, head, block]);
+        Release(head, Table[sequence, head, block]);
         Table[sequence, head, block] = PageTable.None;
+    }
+
+    private void Release(int head, int page)
+    {
+        if (Store.Release(page))
+            _used[head]--;
     }
 }
 

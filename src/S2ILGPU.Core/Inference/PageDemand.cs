@@ -19,20 +19,14 @@ internal sealed class PageDemand
     public PageDemand(TransformerModel model, KeyValueCache cache, int chunkTokens) =>
         (_model, _cache, _chunkTokens) = (model, cache, chunkTokens);
 
-    /// <summary>Bytes at most, while a sequence grows to a number of tokens. Never less than <see
-    /// cref="KeyValueCache"/> asks for: the blocks of a chunk have pages before the dead ones are freed.</summary>
+    /// <summary>Bytes at most, while a sequence grows to a number of tokens; of workers, of the one that needs most.
+    /// Never less than <see cref="KeyValueCache"/> asks for: the blocks of a chunk have pages before the dead ones are
+    /// freed.</summary>
     public long Bytes(int tokens)
     {
-        long bytes = 0;
-        for (int layer = 0; layer < _model.Config.Layers; layer++)
-        {
-            var pattern = _model.Pattern(layer);
-            long blocks = Blocks(tokens, pattern), ofChunk = Blocks(_chunkTokens, pattern) + 1;
-            bytes += _cache.PageBytes(layer)
-                * Math.Min(pattern.KeyValueHeads * blocks,
-                    Peak(pattern, (int)blocks) + pattern.KeyValueHeads * ofChunk);
-        }
-        return bytes;
+        int heads = _model.Config.KeyValueHeads / _cache.Workers;
+        return Enumerable.Range(0, _cache.Workers).Max(worker => Enumerable.Range(0, _model.Config.Layers).Sum(layer =>
+            _cache.PageBytes(layer) * WholePages(tokens, _model.Pattern(layer), worker * heads, heads)));
     }
 
     /// <summary>Bytes that dense attention would keep for a number of tokens.</summary>
@@ -44,39 +38,43 @@ internal sealed class PageDemand
         return bytes;
     }
 
-    /// <summary>As <see cref="Bytes"/>, where the blocks before the window of the KV heads from one on are
-    /// elsewhere.</summary>
-    public long NearBytes(int tokens, int firstFarHead)
+    /// <summary>As <see cref="Bytes"/>, where the blocks before the window of the KV heads from one number on (<see
+    /// cref="LayerHeads"/>) are elsewhere.</summary>
+    public long NearBytes(int tokens, int firstFar)
     {
         long bytes = 0;
         for (int layer = 0; layer < _model.Config.Layers; layer++)
         {
             var pattern = _model.Pattern(layer);
-            long blocks = Blocks(tokens, pattern), ofChunk = Blocks(_chunkTokens, pattern) + 1,
-                whole = firstFarHead == 0 ? 0 : Math.Min(firstFarHead * blocks,
-                    Peak(Slice(pattern, 0, firstFarHead), (int)blocks) + firstFarHead * ofChunk);
-            bytes += _cache.PageBytes(layer) * (whole
-                + (pattern.KeyValueHeads - firstFarHead) * Math.Min(blocks, pattern.FarDistance + ofChunk));
+            int firstFarHead = LayerHeads.FirstHead(_model.Config.Layers, firstFar, layer);
+            long near = Math.Min(Blocks(tokens, pattern), pattern.FarDistance + Blocks(_chunkTokens, pattern) + 1);
+            bytes += _cache.PageBytes(layer) * (WholePages(tokens, pattern, 0, firstFarHead)
+                + (pattern.KeyValueHeads - firstFarHead) * near);
         }
         return bytes;
     }
 
-    /// <summary>Bytes at most of the blocks before the window of a KV head.</summary>
-    public long FarBytes(int tokens, int head)
+    /// <summary>Bytes at most of the blocks before the window of a KV head of a layer.</summary>
+    public long FarBytes(int tokens, int layer, int head)
     {
-        long bytes = 0;
-        for (int layer = 0; layer < _model.Config.Layers; layer++)
-        {
-            var pattern = _model.Pattern(layer);
-            // A block goes when the next row begins, before that row has a block of its own.
-            bytes += _cache.PageBytes(layer) * Math.Max(0,
-                Peak(Slice(pattern, head, 1), (int)Blocks(tokens, pattern)) - pattern.FarDistance + 1);
-        }
-        return bytes;
+        var pattern = _model.Pattern(layer);
+        // A block goes when the next row begins, before that row has a block of its own.
+        return _cache.PageBytes(layer) * Math.Max(0,
+            Peak(Slice(pattern, head, 1), (int)Blocks(tokens, pattern)) - pattern.FarDistance + 1);
+    }
+
+    // Pages at most of some KV heads.
+    private long WholePages(int tokens, AttentionPattern pattern, int firstHead, int heads)
+    {
+        long blocks = Blocks(tokens, pattern), ofChunk = Blocks(_chunkTokens, pattern) + 1;
+        return heads == 0 ? 0
+            : Math.Min(heads * blocks, Peak(Slice(pattern, firstHead, heads), (int)blocks) + heads * ofChunk);
     }
 
     private AttentionPattern Slice(AttentionPattern pattern, int firstHead, int heads)
     {
+        if (heads == pattern.KeyValueHeads)
+            return pattern;
         int group = pattern.QueryHeads / pattern.KeyValueHeads;
         if (!_slices.TryGetValue((pattern, firstHead, heads), out var slice))
             _slices[(pattern, firstHead, heads)] = slice =

@@ -67,10 +67,13 @@ internal sealed class PageStore : IDisposable
     public bool IsShared(int page) => _owners[page] > 1;
 
     /// <summary>Takes an owner away; a page without owners is free.</summary>
-    public void Release(int page)
+    /// <returns>Whether it is free now.</returns>
+    public bool Release(int page)
     {
-        if (--_owners[page] == 0)
-            _free.Push(page);
+        if (--_owners[page] > 0)
+            return false;
+        _free.Push(page);
+        return true;
     }
 
     /// <summary>Gives up a share of a page for a copy of one's own.</summary>

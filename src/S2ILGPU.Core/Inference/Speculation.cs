@@ -25,8 +25,8 @@ internal sealed class Speculation
     private int _guesses, _proposed;                                              // of which the first are proposed
 
     /// <summary>Work of a further row, 0.2 alone and 0.6 beside many: matrices are read once for all rows of a step,
-    /// pages once for those of a sequence, and its tokens are drawn one by one. Measured on the CPU engine with the
-    /// model of <c>s2 train</c>.</summary>
+    /// pages once for those of a sequence, and its tokens are drawn one by one. <c>s2 bench serve</c> prints what it is
+    /// on the machine and with the model at hand.</summary>
     /// <param name="sequences">Sequences of the step.</param>
     internal static double RowCost(int sequences) => 0.6 * sequences / (sequences + 2);
 

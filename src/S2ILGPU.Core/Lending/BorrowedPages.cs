@@ -7,27 +7,28 @@ using S2ILGPU.Tensors;
 namespace S2ILGPU.Lending;
 
 /// <summary>The debtor's half: the far blocks of one sequence in pages of other instances, each with some of the KV
-/// heads. Nothing is merged between creditors, as each has whole heads.</summary>
+/// heads of layers. Nothing is merged between creditors, as each has whole heads of a layer.</summary>
 /// <param name="engine">Where queries and outputs are; not disposed.</param>
+/// <param name="layers">L, number of layers.</param>
 /// <param name="group">G, query heads of a KV head.</param>
-/// <param name="loans">The loans, by their first heads; disposed.</param>
+/// <param name="loans">The loans, by their first numbers; disposed.</param>
 /// <param name="counted">Told what was sent and received.</param>
-internal sealed class BorrowedPages(IEngine engine, int group, IReadOnlyList<IPageLoan> loans, BorrowingLedger counted)
-    : IFarPages
+internal sealed class BorrowedPages(IEngine engine, int layers, int group, IReadOnlyList<IPageLoan> loans,
+    BorrowingLedger counted) : IFarPages
 {
     private readonly WireTensors _tensors = new(engine);
-    private readonly Part[] _parts = [.. loans.Select(loan => new Part(loan))];
+    private readonly Part[] _parts = [.. loans.Select(loan => new Part(loan, layers))];
     private long _pages;
 
-    public int FirstHead => loans[0].FirstHead;
+    public int FirstHead(int layer) => LayerHeads.FirstHead(layers, loans[0].First, layer);
 
     public bool IsLost { get; private set; }
 
     public void Put(int layer, int head, int block, Tensor keys, Tensor values)
     {
-        var part = _parts.Last(part => part.Loan.FirstHead <= head);
+        var part = _parts.Last(part => part.Heads.First <= head * layers + layer);
         int bytes = Bytes(keys), start = part.Pages.Count;
-        part.Places.AddRange([head - part.Loan.FirstHead, block]);
+        part.Places.AddRange([head, block]);
         CollectionsMarshal.SetCount(part.Pages, start + 2 * bytes);
         var pages = CollectionsMarshal.AsSpan(part.Pages)[start..];
         _tensors.Load(keys, pages[..bytes]);
@@ -52,12 +53,12 @@ internal sealed class BorrowedPages(IEngine engine, int group, IReadOnlyList<IPa
 
     public void Query(int layer, int position, Tensor query)
     {
-        foreach (var part in _parts)
+        foreach (var part in PartsOf(layer))
         {
             if (!TryWait(Task.WhenAll(part.Written)))
                 return;
             part.Written.Clear();
-            using var heads = Heads(query, 2, part.Loan);
+            using var heads = Heads(query, 2, layer, part);
             byte[] bytes = new byte[Bytes(heads)];
             _tensors.Load(heads, bytes);
             part.Answer = part.Loan.AttendAsync(layer, position, query.Shape[1], bytes);
@@ -67,9 +68,9 @@ internal sealed class BorrowedPages(IEngine engine, int group, IReadOnlyList<IPa
 
     public void Output(int layer, Tensor output, Tensor logSumExp)
     {
-        foreach (var part in _parts)
+        foreach (var part in PartsOf(layer))
         {
-            using Tensor heads = Heads(output, 2, part.Loan), sums = Heads(logSumExp, 1, part.Loan);
+            using Tensor heads = Heads(output, 2, layer, part), sums = Heads(logSumExp, 1, layer, part);
             int bytes = Bytes(heads), all = bytes + Bytes(sums);
             if (TryWait(part.Answer) && part.Answer.Result.Length == all)
             {
@@ -109,15 +110,22 @@ internal sealed class BorrowedPages(IEngine engine, int group, IReadOnlyList<IPa
         return !IsLost;
     }
 
-    private Tensor Heads(Tensor rows, int dimension, IPageLoan loan) =>
-        rows.Slice(dimension, (loan.FirstHead - FirstHead) * group, loan.Heads * group);
+    private IEnumerable<Part> PartsOf(int layer) => _parts.Where(part => part.Heads.Of(layer).Count > 0);
+
+    private Tensor Heads(Tensor rows, int dimension, int layer, Part part)
+    {
+        var (first, count) = part.Heads.Of(layer);
+        return rows.Slice(dimension, (first - FirstHead(layer)) * group, count * group);
+    }
 
     private static int Bytes(Tensor tensor) => checked((int)tensor.Count * tensor.ElementType.SizeBytes());
 
     // What is on its way to and from a creditor.
-    private sealed class Part(IPageLoan loan)
+    private sealed class Part(IPageLoan loan, int layers)
     {
         public IPageLoan Loan { get; } = loan;
+
+        public LayerHeads Heads { get; } = new(layers, loan.First, loan.Count);
 
         public List<int> Places { get; } = [];
 

@@ -47,13 +47,13 @@ public sealed class PageLender : IDisposable
 
     /// <summary>Begins a loan, unless it exists.</summary>
     /// <param name="id">Its id.</param>
-    /// <param name="firstHead">The first KV head.</param>
-    /// <param name="heads">Number of KV heads.</param>
+    /// <param name="first">Number of the first KV head of a layer (<see cref="IPageCredit"/>).</param>
+    /// <param name="count">How many KV heads of layers.</param>
     /// <param name="bytes">Bytes that its pages may take.</param>
     /// <returns>False when so many are not free.</returns>
     /// <exception cref="ArgumentException">The heads are not some of the model's, or there are fewer than 0
     /// bytes.</exception>
-    public bool TryLend(Guid id, int firstHead, int heads, long bytes)
+    public bool TryLend(Guid id, int first, int count, long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         lock (_gate)
@@ -62,7 +62,8 @@ public sealed class PageLender : IDisposable
                 return false;
             if (_loans.ContainsKey(id))
                 return true;
-            var pages = new LentPages(_engine, _attention, firstHead, heads, _options, bytes);
+            var pages = new LentPages(_engine, _attention, new LayerHeads(_attention.Patterns.Count, first, count),
+                _options, bytes);
             if (!_reserve(bytes))
             {
                 pages.Dispose();

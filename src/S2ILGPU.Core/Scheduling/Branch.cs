@@ -7,7 +7,7 @@ using S2ILGPU.Tokenizers;
 namespace S2ILGPU.Scheduling;
 
 /// <summary>One choice of a request: its tokens, how it draws, and where it is in the cache. Until the prompt is
-/// computed, the first choice runs for all of them.</summary>
+/// computed, the first choice runs for all of them, where there is room for all at a time.</summary>
 internal sealed class Branch
 {
     private readonly TokenStreamDecoder? _text;
@@ -16,11 +16,10 @@ internal sealed class Branch
     private readonly TokenConstraint? _constraint;
 
     public Branch(SubmittedRequest owner, int choice, int vocabularySize, BytePairTokenizer? tokenizer,
-        TokenTrie? trie, long bytes, long[]? farBytes = null)
+        TokenTrie? trie, long bytes, long[] farBytes)
     {
         var request = owner.Request;
-        (Owner, Choice, PromptTokens, Bytes) = (owner, choice, request.Prompt.Count, bytes);
-        FarBytes = farBytes ?? [];
+        (Owner, Choice, PromptTokens, Bytes, FarBytes) = (owner, choice, request.Prompt.Count, bytes, farBytes);
         Tokens = [.. request.Prompt];
         _sampler = new TokenSampler(request.Sampling with { Seed = request.Sampling.Seed + (ulong)choice },
             vocabularySize);
@@ -30,10 +29,6 @@ internal sealed class Branch
         _stop = new StopText(request.Stop);
         foreach (int token in request.Generated)
             Repeat(token);
-        if (choice > 0)
-            return;
-        for (int c = 1; c < request.Choices; c++)
-            Children.Add(new Branch(owner, c, vocabularySize, tokenizer, trie, bytes));
     }
 
     public SubmittedRequest Owner { get; }
@@ -45,7 +40,7 @@ internal sealed class Branch
     /// <summary>Bytes of pages that it needs here at its longest.</summary>
     public long Bytes { get; }
 
-    /// <summary>Bytes that it needs elsewhere besides, for each of the last KV heads; empty where all fits
+    /// <summary>Bytes that it needs elsewhere besides, for each of the last KV heads of layers; empty where all fits
     /// here.</summary>
     public IReadOnlyList<long> FarBytes { get; }
 

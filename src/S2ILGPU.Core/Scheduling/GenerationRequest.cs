@@ -19,7 +19,8 @@ public sealed record GenerationRequest
     /// <summary>How to draw; choice c draws with the seed + c.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
-    /// <summary>n, how many texts continue the prompt, which is computed once.</summary>
+    /// <summary>n, how many texts continue the prompt, which is computed once where there is room for all of them
+    /// at a time, else for each.</summary>
     public int Choices { get; init; } = 1;
 
     /// <summary>Strings that end a text before them; need a tokenizer.</summary>

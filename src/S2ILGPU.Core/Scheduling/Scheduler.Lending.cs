@@ -7,12 +7,16 @@ namespace S2ILGPU.Scheduling;
 
 public sealed partial class Scheduler
 {
-    // Between two questions for pages of others, and what the thread sleeps when it has nothing else to do.
+    // The least mean time between two questions for pages of others, and what the thread sleeps when it has nothing
+    // else to do.
     private static readonly TimeSpan s_borrowDelay = TimeSpan.FromMilliseconds(20);
+    private const int MostDoublings = 3;
 
     private readonly BorrowingLedger _borrowing = new();
     private long _lentBytes, _neededBytes;                                        // under the gate
     private long _refusedTimestamp;
+    private TimeSpan _untilBorrowing;
+    private int _refusals;                                                        // one after the other
     private bool _ownWait;                                                        // under the gate
 
     /// <summary>Where pages are borrowed for requests that need more than there are here; null for nowhere. Set before
@@ -76,21 +80,21 @@ public sealed partial class Scheduler
             _lentBytes -= bytes;
     }
 
-    // The fewest heads whose far blocks must be elsewhere for the rest to fit; null when that is not possible.
-    private (long Bytes, long[] FarBytes)? DemandWithCredit(GenerationRequest request, int longest)
+    // The fewest heads of layers whose far blocks must be elsewhere for the rest to fit; null when that is not
+    // possible.
+    private (long Bytes, long[] FarBytes)? DemandWithCredit(int longest)
     {
-        if (Credit is not { } credit || request.Choices > 1 || _model.Sample is not null
+        if (Credit is not { } credit || _model.Sample is not null
             || !WireTensors.Carries(_options.ElementType ?? _model.ActivationType))
             return null;
-        int heads = _model.Config.KeyValueHeads;
-        for (int first = heads - 1; first >= 0; first--)
-        {
-            long bytes = _demand.NearBytes(longest, first);
-            long[] far = [.. Enumerable.Range(first, heads - first).Select(head => _demand.FarBytes(longest, head))];
-            if (bytes <= _options.MaxBytes)
-                return far.Sum() <= credit.MostBytes ? (bytes, far) : null;
-        }
-        return null;
+        int layers = _model.Config.Layers, all = layers * _model.Config.KeyValueHeads, first = all;
+        long bytes;
+        do
+            bytes = _demand.NearBytes(longest, --first);
+        while (bytes > _options.MaxBytes && first > 0);
+        long[] far = [.. Enumerable.Range(first, all - first).Select(number =>
+            _demand.FarBytes(longest, number % layers, number / layers))];
+        return bytes <= _options.MaxBytes && credit.MayLend(first, far) ? (bytes, far) : null;
     }
 
     // False when a request must wait for pages of others.
@@ -99,18 +103,25 @@ public sealed partial class Scheduler
         far = null;
         if (branch.FarBytes.Count == 0)
             return true;
-        int heads = _model.Config.KeyValueHeads, first = heads - branch.FarBytes.Count;
-        if (Credit?.TryBorrow(first, branch.FarBytes) is not { } loans)
-        {
-            _refusedTimestamp = _time.GetTimestamp();
+        int layers = _model.Config.Layers, heads = _model.Config.KeyValueHeads;
+        if (Credit?.TryBorrow(layers * heads - branch.FarBytes.Count, branch.FarBytes) is not { } loans)
             return false;
-        }
-        far = new BorrowedPages(_model.Engine, _model.Config.QueryHeads / heads, loans, _borrowing);
+        far = new BorrowedPages(_model.Engine, layers, _model.Config.QueryHeads / heads, loans, _borrowing);
         return true;
     }
 
     private bool MayBorrow(Branch branch) => branch.FarBytes.Count == 0 || _refusedTimestamp == 0
-        || _time.GetElapsedTime(_refusedTimestamp) >= s_borrowDelay;
+        || _time.GetElapsedTime(_refusedTimestamp) >= _untilBorrowing;
+
+    // Instances that reserve each other's pages at the same time all fail. As each waits a random time, longer after
+    // every failure and never short beside what asking takes, one comes first in the end.
+    private void PutOffBorrowing(long start)
+    {
+        var asked = _time.GetElapsedTime(start);
+        _untilBorrowing = (asked > s_borrowDelay ? asked : s_borrowDelay)
+            * (2 * Random.Shared.NextDouble() * (1 << Math.Min(_refusals++, MostDoublings)));
+        _refusedTimestamp = _time.GetTimestamp();
+    }
 
     // Those whose pages elsewhere are gone give way, to be computed again.
     private bool IsLost(Branch branch)
@@ -119,7 +130,7 @@ public sealed partial class Scheduler
             return false;
         _running.Remove(branch);
         GiveWay(branch);
-        _refusedTimestamp = _time.GetTimestamp();
+        PutOffBorrowing(_time.GetTimestamp());
         _borrowing.Add(losses: 1);
         return true;
     }

@@ -38,16 +38,20 @@ public sealed partial class Scheduler
             }
             if (CountStaying(branch) < 0)
                 return;
+            long start = _time.GetTimestamp();
             if (!TryBorrow(branch, out var far))
             {
+                PutOffBorrowing(start);
                 next++;
                 continue;
             }
             if (!TryCommit(branch))                                       // pages were lent meanwhile
             {
                 far?.Dispose();
+                PutOffBorrowing(start);
                 return;
             }
+            _refusals = 0;
             _queue.Remove(branch);
             branch.Sequence = _freeSequences.Pop();
             foreach (var child in branch.Children)

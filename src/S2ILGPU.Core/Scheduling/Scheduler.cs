@@ -120,17 +120,20 @@ public sealed partial class Scheduler : IDisposable
         int longest = (int)Math.Min(_cache.MaxTokens, (long)request.Prompt.Count + request.MaxTokens - 1);
         lock (_gate)
         {
-            long bytes = _demand.Bytes(longest);
-            long[] farBytes = [];
-            if ((double)bytes * request.Choices > _options.MaxBytes)
-                (bytes, farBytes) = DemandWithCredit(request, longest)
-                    ?? throw new ArgumentException($"{request.Choices} choices of up to {longest} tokens need "
-                    + $"{(double)bytes * request.Choices:0} bytes of pages, {_options.MaxBytes} are allowed"
-                    + (Credit is null ? "" : $", and other instances lend at most {Credit.MostBytes}"));
+            long whole = _demand.Bytes(longest);
+            var (bytes, farBytes) = whole <= _options.MaxBytes ? (whole, []) : DemandWithCredit(longest)
+                ?? throw new ArgumentException($"a choice of up to {longest} tokens needs {whole} bytes of pages"
+                + (_remote is null ? "" : " of one attention worker") + $", {_options.MaxBytes} are allowed"
+                + (Credit is null ? "" : $", and other instances lend at most {Credit.MostBytes}"));
             if (_queued + _submitted.Count >= _options.MaxQueued)
                 throw new InvalidOperationException($"the queue is full: {_options.MaxQueued} requests wait");
             var submitted = new SubmittedRequest(request, _orders++, _time.GetTimestamp());
-            _submitted.Add(new Branch(submitted, 0, VocabularySize, _tokenizer, trie, bytes, farBytes));
+            Branch[] choices = [.. Enumerable.Range(0, request.Choices).Select(choice =>
+                new Branch(submitted, choice, VocabularySize, _tokenizer, trie, bytes, farBytes))];
+            _submitted.Add(choices[0]);
+            // Those that do not fit together run each by itself, as room comes.
+            (farBytes.Length == 0 && (double)bytes * request.Choices <= _options.MaxBytes ? choices[0].Children
+                : _submitted).AddRange(choices[1..]);
             return submitted;
         }
     }
@@ -152,7 +155,7 @@ public sealed partial class Scheduler : IDisposable
         }
         EndCancelled(_running);
         EndCancelled(_queue);
-        while (_cache.UsedBytes > OwnBytes && _prefixes.DropOldest()) { }
+        while (_cache.UsedBytes > OwnBytes && _cache.Remote is null && _prefixes.DropOldest()) { }
         if (_remote is not { IsLost: true } || _remote.TryRestore())
             Run();
         Publish();
@@ -246,7 +249,8 @@ public sealed partial class Scheduler : IDisposable
                 FreePages = _cache.FreePages,
                 UsedBytes = _cache.UsedBytes,
                 FreeBytes = _cache.ReservedBytes - _cache.UsedBytes,
-                MaxBytes = _options.MaxBytes,
+                MaxBytes = _options.MaxBytes > long.MaxValue / _cache.Workers ? long.MaxValue
+                    : _options.MaxBytes * _cache.Workers,
                 DenseBytes = dense,
             };
         }

@@ -55,7 +55,7 @@ public readonly record struct SchedulerCounters
     /// <summary>Bytes of free pages that wait to be used again.</summary>
     public long FreeBytes { get; init; }
 
-    /// <summary>The most bytes that pages may take.</summary>
+    /// <summary>The most bytes that pages may take, those of attention workers together.</summary>
     public long MaxBytes { get; init; }
 
     /// <summary>Bytes that dense attention would keep for the running sequences, without sharing.</summary>

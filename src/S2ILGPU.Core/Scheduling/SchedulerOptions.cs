@@ -20,7 +20,7 @@ public sealed record SchedulerOptions
     /// <summary>The most tokens of a sequence; null for the model's context.</summary>
     public int? MaxTokens { get; init; }
 
-    /// <summary>The most bytes of keys and values.</summary>
+    /// <summary>The most bytes of keys and values; with <see cref="AttentionWorkers"/>, of each of them.</summary>
     public long MaxBytes { get; init; } = long.MaxValue;
 
     /// <summary>Element type of keys and values; null for that of the activations.</summary>
@@ -44,7 +44,7 @@ public sealed record SchedulerOptions
     public int Speculate { get; init; }
 
     /// <summary>Processes that hold the pages and run attention; null for this one. <see cref="MaxBytes"/> counts the
-    /// pages of all of them together.</summary>
+    /// pages of each: the smallest memory among them, and the heads that keep most, decide what runs.</summary>
     public AttentionWorkerOptions? AttentionWorkers { get; init; }
 
     internal KeyValueCacheOptions Cache => new()

@@ -57,6 +57,43 @@ public sealed class RemoteAttentionTests : IDisposable
     }
 
     [Fact]
+    public async Task A_limit_counts_the_pages_of_each_worker()
+    {
+        int tokens = 100 + _served.Random.Next(60);
+        var requests = Enumerable.Range(0, 4)
+            .Select(_ => (Prompt: _served.Prompt(tokens - 10), Received: new Received())).ToArray();
+        long each, together = 0;
+        using (var remote = new RemoteAttention(_served.Model, new KeyValueCacheOptions(), Workers(2, overlap: false)))
+        using (var cache = new KeyValueCache(_served.Model, new KeyValueCacheOptions(), remote))
+            each = 2 * new PageDemand(_served.Model, cache, ServedModel.ChunkTokens).Bytes(tokens);
+        foreach (var worker in _workers)
+            await worker.SaysAsync("is gone");
+        using var scheduler = new Scheduler(_served.Model, s_options with
+        {
+            MaxBytes = each,
+            Prefixes = 0,
+            AttentionWorkers = Workers(2, overlap: false),
+        });
+        foreach (var (prompt, received) in requests)
+            scheduler.Submit(new GenerationRequest { Prompt = prompt, MaxTokens = 11, Sampling = s_greedy,
+                OnToken = received.Take });
+        int heads = _served.Model.Config.KeyValueHeads, most = 0;
+        while (scheduler.Step())
+        {
+            var snapshot = scheduler.Capture();
+            most = Math.Max(most, snapshot.Sequences.Count);
+            together = Math.Max(together, snapshot.Counters.UsedBytes);
+            for (int worker = 0; worker < 2; worker++)
+                Assert.True(BytesOf(snapshot, worker * heads / 2, heads / 2) <= each, Seeds.Text);
+        }
+        Assert.Equal(2, most);
+        Assert.True(together > each, $"{together} bytes of both workers, {each} of each are allowed; {Seeds.Text}");
+        foreach (var (prompt, received) in requests)
+            Assert.True(_served.Alone(new GenerationRequest { Prompt = prompt, MaxTokens = 11, Sampling = s_greedy })
+                .AsSpan().SequenceEqual(received.Tokens()), Seeds.Text);
+    }
+
+    [Fact]
     public async Task With_overlap_a_sequence_gets_the_same_bits_in_every_mix_and_logits_differ_by_rounding()
     {
         var random = _served.Random;
@@ -294,6 +331,17 @@ public sealed class RemoteAttentionTests : IDisposable
                 Assert.True(_served.Alone(request.Request, choice).AsSpan().SequenceEqual(received.Tokens(choice)),
                     $"choice {choice} of a prompt of {request.Request.Prompt.Count} tokens; {Seeds.Text}");
         }
+    }
+
+    private long BytesOf(SchedulerSnapshot snapshot, int firstHead, int heads)
+    {
+        long bytes = 0, token = 2 * sizeof(float) * _served.Model.Config.HeadDim;
+        foreach (var map in snapshot.Sequences.Select(running => running.Pages))
+            for (int layer = 0; layer < map.Layers; layer++)
+                for (int head = firstHead; head < firstHead + heads; head++)
+                    bytes += token * _served.Model.Pattern(layer).BlockTokens * Enumerable.Range(0, map.Blocks(layer))
+                        .Count(block => map[layer, head, block] == PageState.Kept);
+        return bytes;
     }
 
     private long Demand(int tokens)

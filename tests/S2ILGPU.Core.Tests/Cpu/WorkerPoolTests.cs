@@ -30,6 +30,7 @@ public sealed class WorkerPoolTests
     [Fact]
     public void Workers_that_park_or_are_about_to_wake_up_again()
     {
+        TestScale.SkipUnlessDrawn(2);
         using var pool = new WorkerPool(3);
         var random = Seeds.NewRandom();
         for (int run = 0; run < 1000; run++)

@@ -76,9 +76,11 @@ public sealed class PagePoolTests : IDisposable
             return;
         var step = new Sequence(0, 0, count, 0, tokens.Count + count);
         bool liveOnly = tokens.Count == 0 && _random.Next(2) == 0;
-        int before = pages.Store.UsedPages, missing = pages.CountMissing(sequence, step, liveOnly);
+        int before = pages.Store.UsedPages, heads = pages.Pattern.KeyValueHeads,
+            missing = pages.CountMissing(sequence, step, liveOnly, 0, heads);
         pages.Give(sequence, step, liveOnly);
         Assert.Equal(before + missing, pages.Store.UsedPages);
+        Assert.Equal(pages.Store.UsedPages, pages.UsedPages(0, heads));
         for (int t = 0; t < count; t++)
         {
             tokens.Add(_random.NextSingle());

@@ -20,24 +20,26 @@ internal sealed class MemoryCredit(params PageLender[] creditors) : IPageCredit
 
     public int Borrowed { get; private set; }
 
-    /// <summary>The most KV heads of a loan.</summary>
-    public int MostHeads { get; init; } = int.MaxValue;
+    /// <summary>The most KV heads of layers in a loan.</summary>
+    public int MostCount { get; init; } = int.MaxValue;
 
-    public IReadOnlyList<IPageLoan>? TryBorrow(int firstHead, IReadOnlyList<long> headBytes)
+    public bool MayLend(int first, IReadOnlyList<long> bytes) => bytes.Sum() <= MostBytes;
+
+    public IReadOnlyList<IPageLoan>? TryBorrow(int first, IReadOnlyList<long> bytes)
     {
         var loans = new List<IPageLoan>();
-        for (int head = 0; head < headBytes.Count;)
+        for (int next = 0; next < bytes.Count;)
         {
-            int heads = Math.Min(MostHeads, headBytes.Count - head);
+            int count = Math.Min(MostCount, bytes.Count - next);
             var id = Guid.NewGuid();
-            long bytes = headBytes.Skip(head).Take(heads).Sum();
-            if (creditors.FirstOrDefault(c => c.TryLend(id, firstHead + head, heads, bytes)) is not { } creditor)
+            long sum = bytes.Skip(next).Take(count).Sum();
+            if (creditors.FirstOrDefault(c => c.TryLend(id, first + next, count, sum)) is not { } creditor)
             {
                 loans.ForEach(loan => loan.Dispose());
                 return null;
             }
-            loans.Add(new Loan(this, creditor, id, firstHead + head, heads));
-            head += heads;
+            loans.Add(new Loan(this, creditor, id, first + next, count));
+            next += count;
         }
         Borrowed++;
         return loans;
@@ -52,11 +54,11 @@ internal sealed class MemoryCredit(params PageLender[] creditors) : IPageCredit
             throw new IOException("the creditor is gone");
     }
 
-    private sealed class Loan(MemoryCredit credit, PageLender creditor, Guid id, int firstHead, int heads) : IPageLoan
+    private sealed class Loan(MemoryCredit credit, PageLender creditor, Guid id, int first, int count) : IPageLoan
     {
-        public int FirstHead => firstHead;
+        public int First => first;
 
-        public int Heads => heads;
+        public int Count => count;
 
         // Each twice: writes may be repeated.
         public Task PutAsync(int layer, int[] places, byte[] pages)

@@ -30,6 +30,7 @@ public sealed class CheckpointGradientTests : IDisposable
     [MemberData(nameof(Names))]
     public void Gradients_are_those_of_differences(string name)
     {
+        TestScale.SkipUnlessDrawn(3);
         using var model = Load(name, _reference, gateLimit: 1000);
         var (tokens, targets) = Text(name, model);
         double[][] gradients = Gradients(model, tokens, targets);

@@ -22,6 +22,7 @@ public sealed class FolderCopyTests
     [MemberData(nameof(Names))]
     public void There_in_shards_and_back(string name)
     {
+        TestScale.SkipUnlessDrawn(4);
         using TemporaryFolder source = Folder(name), there = new(), back = new();
         var config = TransformerConfigFile.Read(source["config.json"]);
         Copy(source, there, config, shardBytes: 9_000);
@@ -55,6 +56,7 @@ public sealed class FolderCopyTests
     [MemberData(nameof(Names))]
     public void With_a_pattern_and_back(string name)
     {
+        TestScale.SkipUnlessDrawn(4);
         using TemporaryFolder source = Folder(name), there = new(), back = new();
         var config = TransformerConfigFile.Read(source["config.json"]);
         var sparse = config with { Attention = AttentionPlan.EveryDense(config.Layers, 2, s_sparse) };

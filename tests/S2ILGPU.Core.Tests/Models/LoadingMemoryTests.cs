@@ -27,6 +27,7 @@ public sealed class LoadingMemoryTests
     [InlineData(SafetensorsType.Float16, ElementType.Float16, 1.2)]
     public void Peak_is_little_more_than_the_file(SafetensorsType stored, ElementType kept, double ratio)
     {
+        TestScale.SkipUnlessDrawn(2);
         using var folder = new TemporaryFolder();
         Write(folder, stored);
         long bytes = new FileInfo(folder[ModelFolder.Weights]).Length;

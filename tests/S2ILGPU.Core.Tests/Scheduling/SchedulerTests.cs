@@ -129,6 +129,21 @@ public sealed class SchedulerTests : IDisposable
     }
 
     [Fact]
+    public void Choices_that_do_not_fit_together_run_each_by_itself()
+    {
+        var received = new Received();
+        var request = new GenerationRequest { Prompt = _served.Prompt(100), MaxTokens = 20, Choices = 3,
+            OnToken = received.Take };
+        using var scheduler = new Scheduler(_served.Model, s_options with { MaxBytes = DemandOf(119), Prefixes = 0 });
+        scheduler.Submit(request);
+        while (scheduler.Step())
+            Assert.InRange(scheduler.Counters.Running, 0, 1);
+        for (int choice = 0; choice < 3; choice++)
+            Assert.True(_served.Alone(request, choice).AsSpan().SequenceEqual(received.Tokens(choice)), Seeds.Text);
+        Assert.Equal(3, scheduler.Counters.FinishedChoices);
+    }
+
+    [Fact]
     public void A_shared_prefix_is_computed_once()
     {
         using var scheduler = new Scheduler(_served.Model, s_options);

@@ -13,7 +13,7 @@ public sealed class SafetensorsFuzzTests : IDisposable
     [Fact]
     public void Damaged_files_give_only_invalid_data_exception()
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         byte[] good = Good();
         Mutation.Fuzz([good], ReadEverything, e => e is InvalidDataException);
     }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using S2ILGPU.Templates;
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Core.Tests.Templates;
@@ -165,6 +166,7 @@ public sealed class JinjaTemplateTests
         "template line 1: the template does not end after 5000000 statements")]
     public void What_cannot_be_read_or_rendered_is_refused_with_its_line(string template, string message)
     {
+        TestScale.SkipUnlessDrawn(2);
         var failure = Assert.Throws<TemplateException>(() => JinjaTemplate.Parse(template).Render(s_variables));
         Assert.Equal(message, failure.Message);
         Assert.False(failure.IsRaised);

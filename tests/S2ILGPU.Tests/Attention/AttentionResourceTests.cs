@@ -25,7 +25,7 @@ public sealed partial class AttentionResourceTests : IDisposable
     [MemberData(nameof(Types))]
     public void Calls_leave_nothing_behind_and_build_lists_once(ElementType type)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         using var tensors = new Operands(_engine, type);
         RunAll(tensors);
         int live = _engine.Queue.Memory.LiveBuffers, built = _engine.PlansBuilt;
@@ -68,7 +68,7 @@ public sealed partial class AttentionResourceTests : IDisposable
     [Fact]
     public void The_oldest_lists_are_dropped()
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         using var tensors = new Operands(_engine, ElementType.Float32);
         for (int n = 1; n <= 60; n++)
             tensors.Decode(BlockLayout.Create(_layout.Pattern, Tokens), n % Tokens + 1);

@@ -36,7 +36,7 @@ public sealed partial class PortableAttentionCompileTests
     [MemberData(nameof(Names))]
     public void It_compiles_to_ptx(string name)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         string ptx = OfflineCompiler.Ptx(s_kernels[name], PortableTiles.Threads, 75, unroll: false);
         Assert.DoesNotContain(".local", ptx);
         // Repairs follow tensor-core kernels, on devices with more.

@@ -33,7 +33,7 @@ public sealed class SampledModelTests
     [Fact]
     public void A_model_gives_what_it_gives_on_the_CPU()
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         var random = new Random(5);
         int[] tokens = [.. Enumerable.Range(0, Tokens).Select(_ => random.Next(s_config.VocabularySize))];
         using var cpu = new CpuEngine(new CpuOptions(Threads: 1));
@@ -53,7 +53,7 @@ public sealed class SampledModelTests
     [Fact]
     public void Nothing_waits_and_the_layers_of_a_pass_share_their_plan()
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         const int heads = 2, block = 64, blocks = 6;
         var random = Seeds.NewRandom();
         using var engine = (IlgpuEngine)Emulated.Create();

@@ -55,7 +55,7 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
     [MemberData(nameof(Cases))]
     public void Backward_pass(AttentionCase problem)
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         CheckBackward(problem);
         Assert.NotNull(Kernels.Last(KernelOperation.QueryGradient));
     }
@@ -77,7 +77,7 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
     [MemberData(nameof(DamagedCases))]
     public void NaN_and_infinity_reach_the_rows_that_see_them(AttentionCase problem)
     {
-        TestScale.SkipUnlessDrawn(4);
+        TestScale.SkipUnlessDrawn(8);
         CheckForward(problem);
         Assert.NotNull(Kernels.Last(KernelOperation.Forward));
         CheckBackward(problem);
@@ -105,7 +105,7 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
     [Fact]
     public void A_forced_variant_serves_the_calls_that_it_fits()
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         var variant = KernelVariants.All.First(v => v.Operation == KernelOperation.Forward && v.HeadDim == 128
             && v.Rows == 128 && v.ElementType == Type && v.BlockColumns == 64 && !v.IsPaged);
         using (Kernels.Force(variant))
@@ -122,7 +122,7 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
     [Fact]
     public void What_no_tensor_core_kernel_serves_is_done_by_portable_ones()
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         CheckForward(s_case with { HeadDim = 24, QueryCounts = [30], KeyCounts = [30] });
         CheckBackward(s_case with { HeadDim = 24, QueryCounts = [30], KeyCounts = [30] });
         CheckForward(s_case with { RelativeScale = 0, QueryCounts = [30], KeyCounts = [30] });
@@ -137,7 +137,7 @@ public sealed class HalfTensorCoreAttentionTests() : AttentionTest(Emulated.Crea
     [Fact]
     public void Forward_and_backward_pass()
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         var problem = new AttentionCase { HeadDim = 64, BlockTokens = 32, Pattern = "L1 s2", QueryCounts = [30],
             KeyCounts = [50] };
         CheckForward(problem);

@@ -23,7 +23,7 @@ public sealed class TileListTests
     [InlineData(128)]
     public void Lists_of_queries_are_the_layout(int rowsPerTile)
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         for (int n = 0; n < 60; n++)
         {
             var problem = Problem();

@@ -19,7 +19,7 @@ public sealed class RunningNumbersTests
     [MemberData(nameof(Kernels))]
     public void The_text_does_not_depend_on_what_was_compiled_before(string name)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         var (kernel, threads, unroll) = Find(name);
         string first = OfflineCompiler.Ptx(kernel, threads, 80, unroll);
         OfflineCompiler.Ptx(typeof(NonFiniteKernel).GetMethod(nameof(NonFiniteKernel.NonFinite))!, 32, 80, false);

@@ -52,7 +52,7 @@ public sealed class OwnAcceleratorTests
     [Fact]
     public void Attention_on_views_of_bfloat16()
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         CheckAttention(ElementType.BFloat16, x => (ushort)(BitConverter.SingleToUInt32Bits(x) >> 16),
             x => BitConverter.UInt32BitsToSingle((uint)x << 16));
     }
@@ -69,7 +69,7 @@ public sealed class OwnAcceleratorTests
     private static void CheckAttention<T>(ElementType type, Func<float, T> narrow, Func<T, float> widen)
         where T : unmanaged
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         using var context = Context.Create(builder => builder.EnableAlgorithms().WithTensorCores());
         using var accelerator = new CPUDevice(32, 8, 1).CreateAccelerator(context);
         using var stream = accelerator.CreateStream();

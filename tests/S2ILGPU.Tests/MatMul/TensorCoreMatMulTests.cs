@@ -29,7 +29,7 @@ public sealed class TensorCoreMatMulTests() : EngineTest(Emulated.CreateWithTens
     [MemberData(nameof(Forms))]
     public void Every_form_and_place(ElementType type, bool transposeA, bool transposeB)
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         int[] edges = [1, 7, 16, 63, 65];
         Product(type, Random.Pick(edges), Random.Pick(edges), Random.Pick(edges), transposeA, transposeB);
         Product(type, 70, 20, 72, transposeA, transposeB, accumulate: true);
@@ -41,7 +41,7 @@ public sealed class TensorCoreMatMulTests() : EngineTest(Emulated.CreateWithTens
     [MemberData(nameof(Tf32Forms))]
     public void Tf32_in_every_form_and_place(bool transposeA, bool transposeB)
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         Engine.Products.AllowTf32 = true;
         Product(ElementType.Float32, 65 + Random.Next(4), Random.Pick(1, 7, 33), Random.Pick(1, 31, 33), transposeA,
             transposeB);
@@ -69,7 +69,7 @@ public sealed class TensorCoreMatMulTests() : EngineTest(Emulated.CreateWithTens
     [MemberData(nameof(LongSums))]
     public void Long_sums_are_cut_into_parts(bool transposeB)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         var problem = new ProductProblem(ElementType.BFloat16, 5, 20, 2056, false, transposeB);
         Assert.Equal(2, MatMulLaunchTable.Parts(problem));
         Product(ElementType.BFloat16, 5, 20, 2056, false, transposeB, accumulate: true);
@@ -103,7 +103,7 @@ public sealed class TensorCoreMatMulTests() : EngineTest(Emulated.CreateWithTens
     [Fact]
     public void Products_leave_nothing_behind()
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         Product(ElementType.BFloat16, 9, 20, 2100, false, true, isStrided: true);
         Assert.Equal(0, Engine.Queue.Memory.LiveBuffers);
     }

@@ -38,7 +38,7 @@ public sealed class BackwardKernelTests(ITestOutputHelper log)
     [MemberData(nameof(Problems))]
     public void Gradients_agree_with_float64(string problems)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         var kernels = KernelCatalog.WithProblems(problems, Sweeps.BackwardOperations);
         AttentionRuns.ForEach(kernels, AttentionProblems.Of(kernels[0]), log, (kernel, data, copies) =>
         {

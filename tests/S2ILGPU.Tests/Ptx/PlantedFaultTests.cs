@@ -40,7 +40,7 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     [MemberData(nameof(TileFamilies))]
     public void Faults_of_kernels_with_tiles_are_found(string family)
     {
-        TestScale.SkipUnlessDrawn(4);
+        TestScale.SkipUnlessDrawn(8);
         var kernel = KernelCatalog.Choose(family);
         bool isForward = kernel.Variant.Operation == KernelOperation.Forward;
         Check(kernel.Kernel, AttentionProblems.ForFaults(kernel), isZeroFillNeeded: isForward,
@@ -58,7 +58,7 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     [Fact]
     public void Faults_of_decoding_are_found()
     {
-        TestScale.SkipUnlessDrawn(4);
+        TestScale.SkipUnlessDrawn(8);
         var kernel = KernelCatalog.Choose(KernelCatalog.Families(typeof(Decode))
             .First(f => f.Contains("D64") && f.Contains("heads 2")));
         Check(kernel.Kernel, AttentionProblems.ForDecodeFaults(kernel), isZeroFillNeeded: false,
@@ -70,7 +70,7 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     [Fact]
     public void Faults_of_delta_are_found()
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         var kernel = KernelCatalog.Choose(KernelCatalog.Families(typeof(Backward))
             .First(f => f.StartsWith("QueryGradient")));
         var delta = KernelCatalog.DeltaOf(kernel.Type, kernel.HeadDim);
@@ -84,7 +84,7 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     [MemberData(nameof(PortableKernels))]
     public void Faults_of_portable_kernels_are_found(Type kernel)
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         var type = Seeds.NewRandom().Pick(ElementType.Float32, ElementType.BFloat16, ElementType.Float16);
         if (kernel == typeof(PortableForward))
             Check(PortableRuns.KernelOf(kernel, type), AttentionProblems.OfPortable(type).Take(1),

@@ -30,7 +30,7 @@ public sealed class PortableAttentionTests
     [MemberData(nameof(ForwardKeys))]
     public void Output_and_log_sum_exp_agree_with_float64(string keyType, string placement)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         foreach (var data in TestScale.Part(AttentionProblems.OfPortable(Enum.Parse<ElementType>(keyType)), 2))
             foreach (int parts in (int[])[1, 3])
                 PortableRuns.Forward(data, Enum.Parse<KeyPlacement>(placement), parts);

@@ -24,7 +24,7 @@ public sealed class ProductKernelTests(ITestOutputHelper log)
     [MemberData(nameof(Kernels))]
     public void Products_agree_with_float64(string name)
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         var variant = MatMulVariants.All.Single(v => v.Name == name);
         var kernel = ProductRuns.KernelOf(variant);
         foreach (var problem in ProductRuns.Problems(variant))
@@ -63,7 +63,7 @@ public sealed class ProductKernelTests(ITestOutputHelper log)
     [Fact]
     public void Planted_faults_are_found()
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         var random = Seeds.NewRandom();
         var variant = random.Pick([.. MatMulVariants.All.Where(v => v is
         {

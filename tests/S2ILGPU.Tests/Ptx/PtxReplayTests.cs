@@ -32,7 +32,7 @@ public sealed class PtxReplayTests : IDisposable
     [InlineData(333)]
     public void Elementwise(int count)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         ElementsOf<StoredSingle>(count);
         ElementsOf<StoredBFloat16>(count);
         ElementsOf<StoredHalf>(count);
@@ -43,7 +43,7 @@ public sealed class PtxReplayTests : IDisposable
     [InlineData(128)]
     public void Rows_of_groups(int threads)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         foreach (int columns in (int[])[1, 33, 4 * threads + 8, 8 * threads + 7])
         {
             Norms(RmsNormKernel.Run<StoredSingle>, RmsNormBackwardKernel.Run<StoredSingle>, Matrix<StoredSingle>,
@@ -112,7 +112,7 @@ public sealed class PtxReplayTests : IDisposable
     [InlineData(true, true)]
     public void Products(bool transposeA, bool transposeB)
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         foreach (var (m, n, k) in ((int, int, int)[])[(1, 1, 1), (70, 65, 33), (64, 128, 16), (3, 9, 50)])
         {
             Product<StoredSingle, StoredSingle, StoredSingle>(m, n, k, transposeA, transposeB);

@@ -41,7 +41,7 @@ public sealed class ResourceTests
     [MemberData(nameof(Products))]
     public void Kernels_of_products_compile_without_spills(string name)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         Assert.SkipUnless(CudaTools.HasDisassembler, "ptxas and cuobjdump are not on the path");
         var kernel = ReportedKernel.All.Single(k => k.Variant == name);
         foreach (var report in KernelReports.Of(kernel, kernel.Architectures))
@@ -59,7 +59,7 @@ public sealed class ResourceTests
     [MemberData(nameof(Portable))]
     public void Portable_kernels_compile_for_every_target(string name)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         var kernel = ReportedKernel.All.Single(k => k.Variant == name);
         var reports = KernelReports.Of(kernel, ["sm_75", "sm_80", "opencl"]).ToArray();
         Assert.All(reports, report => Assert.True(report.Source.Length > 1000));

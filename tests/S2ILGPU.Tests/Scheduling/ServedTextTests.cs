@@ -38,7 +38,7 @@ public sealed class ServedTextTests
     [Fact]
     public void Random_traffic_gets_the_greedy_tokens_of_the_cpu_engine_and_leaves_no_page()
     {
-        TestScale.SkipUnlessDrawn(5);
+        TestScale.SkipUnlessDrawn(8);
         foreach (var (type, speculate) in TestScale.Part<(ElementType?, int)>([(null, 0), (null, 7),
             (ElementType.Int8, 0), (ElementType.Int8, 7), (ElementType.BFloat16, 0), (ElementType.BFloat16, 7)], 1))
             Serve(type, speculate);

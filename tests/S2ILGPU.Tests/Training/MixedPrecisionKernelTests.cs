@@ -28,7 +28,7 @@ public sealed class MixedPrecisionKernelTests : IDisposable
     [Fact]
     public void Attention_and_products_are_done_by_tensor_cores_alone()
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         var ilgpu = (IlgpuEngine)_engine;
         Step();
         KernelOperation[] operations = [KernelOperation.Forward, KernelOperation.QueryGradient];

@@ -19,6 +19,7 @@ public sealed class LongSequenceTests() : AttentionTest(() => CpuEngines.Create(
     [InlineData("random mostly empty", 2, 2, 20)]
     public void Decoding_in_parts(string pattern, int heads, int keyValueHeads, int queries)
     {
+        TestScale.SkipUnlessDrawn(4);
         foreach (int headDim in (int[])[8, 32])
             CheckForward(new AttentionCase
             {
