@@ -12,19 +12,30 @@ public sealed partial class IlgpuEngine
     /// <inheritdoc/>
     /// <remarks>A sum of float32 squares that keeps what its additions round away: about double precision, on devices
     /// without doubles too.</remarks>
-    public unsafe void SumOfSquares(IReadOnlyList<Tensor> tensors, Tensor result)
+    public unsafe void SumOfSquares(IReadOnlyList<IReadOnlyList<Tensor>> lists, Tensor results)
     {
-        CheckCount(nameof(SumOfSquares), nameof(result), result, 1);
-        ArrayView<float>[] inputs = [.. tensors.Where(x => x.Count > 0).Select(_tensors.Floats)];
-        int groups = inputs.Sum(x => Groups(x.Length, SumOfSquaresKernel.Chunk));
+        CheckCount(nameof(SumOfSquares), nameof(results), results, lists.Count);
+        var inputs = new List<ArrayView<float>>();
+        int groups = 0;
+        int[] first = new int[lists.Count + 1]; // group of each list
+        for (int n = 0; n < lists.Count; n++)
+        {
+            foreach (var x in lists[n].Where(x => x.Count > 0))
+            {
+                inputs.Add(_tensors.Floats(x));
+                groups += Groups(x.Count, SumOfSquaresKernel.Chunk);
+            }
+            first[n + 1] = groups;
+        }
         var scratch = _queue.Memory.Rent((long)groups * sizeof(CompensatedSum));
         var partials = scratch.Words.Cast<CompensatedSum>().SubView(0, groups);
         if (_queue.TakesLargeArguments)
             LaunchPartials<ThirtyTwo<ArrayView<float>>>(inputs, partials);
         else
             LaunchPartials<Four<ArrayView<float>>>(inputs, partials);
-        _queue.Launch(SumOfSquaresKernel.Total, new Index3D(1, 1, 1), _queue.ElementThreads,
-            new TotalArguments { Partials = partials, Result = _tensors.Floats(result) });
+        using var firsts = new HostCopy<int>(_queue, first);
+        _queue.Launch(SumOfSquaresKernel.Totals, new Index3D(lists.Count, 1, 1), _queue.ElementThreads,
+            new TotalsArguments { Partials = partials, First = firsts.View, Results = _tensors.Floats(results) });
         _queue.Memory.Return(scratch);
     }
 
@@ -58,7 +69,7 @@ public sealed partial class IlgpuEngine
             LaunchUpdates<Four<ParameterUpdate>>(updates, type, factors);
     }
 
-    private void LaunchPartials<TList>(ArrayView<float>[] inputs, ArrayView<CompensatedSum> partials)
+    private void LaunchPartials<TList>(List<ArrayView<float>> inputs, ArrayView<CompensatedSum> partials)
         where TList : struct, ITensorList<ArrayView<float>>
     {
         var lists = TensorList.Cut<ArrayView<float>, TList>(inputs, x => Groups(x.Length, SumOfSquaresKernel.Chunk));

@@ -12,8 +12,8 @@ namespace S2ILGPU;
 
 public sealed partial class IlgpuEngine
 {
-    // Rows of a partial sum of dweight: at least so many, and at most so many parts.
-    private const int MinPartRows = 16, MaxParts = 128;
+    // Threads that keep any device busy: where there are more rows, parts are longer and partial sums no more.
+    private int EnoughThreads => _queue.IsEmulated ? 64 : 1 << 16;
 
     /// <inheritdoc/>
     public void RmsNorm(Tensor x, Tensor weight, Tensor y, Tensor inverseRms, float epsilon)
@@ -47,10 +47,13 @@ public sealed partial class IlgpuEngine
         var (rows, columns) = Extents(x);
         CheckCount(nameof(RmsNormBackward), nameof(weight), weight, columns);
         CheckCount(nameof(RmsNormBackward), nameof(inverseRms), inverseRms, rows);
-        if (dweight.Tensor is { } sum)
-            WeightGradient(x, inverseRms, dy, sum, dweight.Accumulate);
-        if (dx.Tensor is null)
+        if (dx.Tensor is null && dweight.Tensor is null)
             return;
+        int threads = _queue.RowThreads(columns), most = Math.Max(1, EnoughThreads / threads),
+            fours = (rows + FourRows.Count - 1) / FourRows.Count,
+            partRows = Math.Max(2, (fours + most - 1) / most) * FourRows.Count,
+            parts = (rows + partRows - 1) / partRows;
+        using var partials = dweight.Tensor is null ? null : Allocate(new Shape(parts, columns), ElementType.Float32);
         var type = x.ElementType;
         var arguments = new RmsNormBackwardArguments
         {
@@ -59,11 +62,17 @@ public sealed partial class IlgpuEngine
             InverseRms = _tensors.Floats(inverseRms),
             OutputGradient = RowsOf(dy, type),
             Gradient = TargetOf(dx, type),
+            Partials = partials is null ? default : RowsOf(partials),
+            Rows = rows,
             Columns = columns,
+            PartRows = partRows,
+            ArePartialsNeeded = partials is null ? 0 : 1,
         };
         var kernel = DeviceQueue.StoredKernel<RmsNormBackwardArguments>(type, RmsNormBackwardKernel.Run<StoredSingle>,
             RmsNormBackwardKernel.Run<StoredBFloat16>, RmsNormBackwardKernel.Run<StoredHalf>);
-        _queue.Launch(kernel, new Index3D(rows, 1, 1), _queue.RowThreads(columns), arguments);
+        _queue.Launch(kernel, new Index3D(parts, 1, 1), threads, arguments);
+        if (partials is not null)
+            SumOfRows(partials, dweight);
     }
 
     /// <inheritdoc/>
@@ -181,27 +190,15 @@ public sealed partial class IlgpuEngine
         });
     }
 
-    // dw_c (+)= sum_i dy_ic x_ic r_i: partial sums over parts of the rows, then their sum.
-    private void WeightGradient(Tensor x, Tensor inverseRms, Tensor dy, Tensor sum, bool accumulate)
-    {
-        var (rows, columns) = Extents(x);
-        int partRows = Math.Max(MinPartRows, (rows + MaxParts - 1) / MaxParts),
-            parts = (rows + partRows - 1) / partRows;
-        using var partials = Allocate(new Shape(parts, columns), ElementType.Float32);
-        var type = x.ElementType;
-        _queue.LaunchRows(type, new WeightGradientOperation
+    // sum_c (+)= sum_i terms_ic
+    private void SumOfRows(Tensor terms, GradientTarget sum) => _queue.Launch(SumOfRowsKernel.Run, new Index3D(
+        (terms.Shape[1] + SumOfRowsKernel.GroupColumns - 1) / SumOfRowsKernel.GroupColumns, 1, 1),
+        _queue.ElementThreads, new SumOfRowsArguments
         {
-            X = RowsOf(x, type),
-            OutputGradient = RowsOf(dy, type),
-            InverseRms = _tensors.Floats(inverseRms),
-            Partials = RowsOf(partials),
-            RowCount = rows,
-            PartRows = partRows,
-            Rows = parts,
+            Terms = RowsOf(terms),
+            Sum = TargetOf(FlatOf(sum.Tensor!, FloatType), sum.Accumulate),
+            Rows = terms.Shape[0],
         });
-        _queue.LaunchRows(FloatType, new SumOfRowsOperation { Terms = RowsOf(partials), TermRows = parts,
-            Sum = TargetOf(FlatOf(sum, FloatType), accumulate) });
-    }
 
     private void Embed<TTable>(Tensor table, Tensor ids, Tensor y) where TTable : struct, IStoredElement =>
         _queue.LaunchRows(y.ElementType, new EmbeddingOperation<TTable>

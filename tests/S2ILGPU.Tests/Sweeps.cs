@@ -32,6 +32,9 @@ internal static class Sweeps
     public static string[] Products { get; } = TestScale.Sample("matrix products", ProductKernelTests.AllNames,
         kind: name => string.Join('-', name.Split('-')[..2]), 1);
 
+    public static string[] Tf32Tiles { get; } = TestScale.Sample("tiles of products in TF32",
+        ProductKernelTests.AllNames.Where(name => name.Contains("tf32")), 1);
+
     public static (ElementType, bool, bool)[] ProductForms { get; } = TestScale.Sample(
         "forms of products on the emulated device", TensorCoreMatMulTests.AllForms, 1);
 

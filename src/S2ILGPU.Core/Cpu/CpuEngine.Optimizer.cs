@@ -8,14 +8,18 @@ namespace S2ILGPU.Cpu;
 public sealed unsafe partial class CpuEngine
 {
     /// <inheritdoc/>
-    public void SumOfSquares(IReadOnlyList<Tensor> tensors, Tensor result)
+    public void SumOfSquares(IReadOnlyList<IReadOnlyList<Tensor>> lists, Tensor results)
     {
-        if (result.Count != 1)
-            throw new ShapeException(nameof(SumOfSquares), nameof(result), "one element", result.Shape.ToString());
-        double sum = 0;
-        for (int t = 0; t < tensors.Count; t++)
-            sum += SumOfSquares(tensors[t]);
-        *CpuTensors.Floats(result) = (float)sum;
+        if (results.Count != lists.Count)
+            throw new ShapeException(nameof(SumOfSquares), nameof(results), $"of {lists.Count} elements",
+                results.Shape.ToString());
+        for (int i = 0; i < lists.Count; i++)
+        {
+            double sum = 0;
+            for (int t = 0; t < lists[i].Count; t++)
+                sum += SumOfSquares(lists[i][t]);
+            CpuTensors.Floats(results)[i] = (float)sum;
+        }
     }
 
     /// <inheritdoc/>

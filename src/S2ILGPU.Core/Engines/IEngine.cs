@@ -199,9 +199,9 @@ public interface IEngine : IDisposable
 
     // ---- optimizer ----
 
-    /// <summary><c>result[0] = sum x^2</c> over all elements of all tensors, in their order, accumulated in double
-    /// precision. result: one element, 0 without tensors.</summary>
-    void SumOfSquares(IReadOnlyList<Tensor> tensors, Tensor result);
+    /// <summary><c>results[i] = sum x^2</c> over all elements of the tensors of list i, in their order, accumulated in
+    /// double precision. results: one element for each list, 0 where it has no tensors.</summary>
+    void SumOfSquares(IReadOnlyList<IReadOnlyList<Tensor>> lists, Tensor results);
 
     /// <summary><c>m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2, p -= lr (m^ / (sqrt(v^) + eps) + decay p)</c> with
     /// bias-corrected m^, v^, for each parameter p of a list. Writes a shadow of p in the same pass where one is given;

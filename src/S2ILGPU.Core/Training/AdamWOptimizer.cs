@@ -74,7 +74,8 @@ public sealed class AdamWOptimizer : IDisposable
 
     private double OwnSquares()
     {
-        _engine.SumOfSquares([.. _parameters.Select(parameter => parameter.Gradient).OfType<Tensor>()], _sumOfSquares);
+        _engine.SumOfSquares([[.. _parameters.Select(parameter => parameter.Gradient).OfType<Tensor>()]],
+            _sumOfSquares);
         Span<float> sum = stackalloc float[1];
         _engine.Download(_sumOfSquares, sum);
         return sum[0];

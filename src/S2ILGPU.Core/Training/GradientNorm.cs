@@ -50,15 +50,11 @@ internal static class GradientNorm
 
     private static Tensor Run(IEngine engine, int parts, Func<int, IEnumerable<Tensor>> gradients)
     {
-        var sums = engine.Zeros(parts);
-        for (int part = 0; part < parts; part++)
-        {
-            using var sum = sums.Slice(0, part, 1);
-            Tensor[] pieces = [.. gradients(part)];
-            engine.SumOfSquares(pieces, sum);
-            foreach (var piece in pieces)
-                piece.Dispose();
-        }
+        var sums = engine.Allocate(new Shape(parts), engine.FloatType);
+        Tensor[][] pieces = [.. Enumerable.Range(0, parts).Select(part => gradients(part).ToArray())];
+        engine.SumOfSquares(pieces, sums);
+        foreach (var piece in pieces.SelectMany(part => part))
+            piece.Dispose();
         return sums;
     }
 

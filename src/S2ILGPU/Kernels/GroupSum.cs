@@ -32,7 +32,7 @@ internal static class GroupSum
         partials[Group.IdxX] = sum;
     }
 
-    /// <summary>The sum of the values that <see cref="Fold"/> left.</summary>
+    /// <summary>The sum of the values that <see cref="Fold(ArrayView{float})"/> left.</summary>
     public static float Total(ArrayView<float> partials)
     {
         float sum = partials[0];
@@ -41,7 +41,27 @@ internal static class GroupSum
         return sum;
     }
 
-    /// <summary>As <see cref="Fold"/>, but the maximum.</summary>
+    /// <summary>As <see cref="Fold(ArrayView{float})"/>, four sums at a time.</summary>
+    public static void Fold(ArrayView<Quad> partials)
+    {
+        if (Group.IdxX >= Folded)
+            return;
+        var sum = partials[Group.IdxX];
+        for (int thread = Group.IdxX + Folded; thread < Group.DimX; thread += Folded)
+            sum += partials[thread];
+        partials[Group.IdxX] = sum;
+    }
+
+    /// <summary>The four sums of the values that <see cref="Fold(ArrayView{Quad})"/> left.</summary>
+    public static Quad Total(ArrayView<Quad> partials)
+    {
+        var sum = partials[0];
+        for (int thread = 1; thread < Folded && thread < Group.DimX; thread++)
+            sum += partials[thread];
+        return sum;
+    }
+
+    /// <summary>As <see cref="Fold(ArrayView{float})"/>, but the maximum.</summary>
     public static void FoldMaximum(ArrayView<float> partials)
     {
         if (Group.IdxX >= Folded)

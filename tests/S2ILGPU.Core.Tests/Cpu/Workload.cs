@@ -15,7 +15,7 @@ internal sealed class Workload : IDisposable
     private readonly Tensor _x, _y, _z, _weight, _squareWeight, _perRow, _perRowToo, _dweight, _norm;
     private readonly Tensor _first, _second, _ids, _table, _heads, _rotated, _angles, _positions, _product,
         _few, _start;
-    private readonly Tensor[] _gradients;
+    private readonly Tensor[][] _gradients;
     private readonly AdamWParameter[] _parameters;
 
     public Workload(IEngine engine, int rows, int columns, int seed)
@@ -29,7 +29,7 @@ internal sealed class Workload : IDisposable
         (_heads, _rotated, _angles) = (Normal(1, rows, 3, 10), Normal(1, rows, 3, 10), Normal(8, 5));
         _start = Own(_x.Slice(0, 0, 5));
         engine.Fill(_second, 0.5f); // a mean of squares
-        (_gradients, _parameters) = ([_z], [new(_x, _z, _first, _second, 0.1f)]);
+        (_gradients, _parameters) = ([[_z]], [new(_x, _z, _first, _second, 0.1f)]);
         (_ids, _positions) = (Integers(rows, 17), Integers(rows, 8));
     }
 

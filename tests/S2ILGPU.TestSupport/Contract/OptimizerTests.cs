@@ -16,7 +16,7 @@ public abstract class OptimizerTests(Func<IEngine> create) : EngineTest(create)
         {
             var (x, result) = (Normal("x", new Shape(count)), Output("result", new Shape(1)));
             Check($"sum of squares {count}", new Tolerance(1e-6, true), e =>
-                e.Engine.SumOfSquares([e[x]], e[result]));
+                e.Engine.SumOfSquares([[e[x]]], e[result]));
             Release();
         }
     }
@@ -28,9 +28,12 @@ public abstract class OptimizerTests(Func<IEngine> create) : EngineTest(create)
     public void Sum_of_squares_of_many_tensors(int count)
     {
         TestTensor[] tensors = [.. Enumerable.Range(0, count).Select(n => Normal($"x{n}", new Shape(RandomLength(n))))];
-        var result = Output("result", new Shape(1));
-        Check($"sum of squares of {count} tensors", new Tolerance(1e-6, true), e =>
-            e.Engine.SumOfSquares([.. tensors.Select(x => e[x])], e[result]));
+        var results = Output("results", new Shape(4));
+        int first = Random.Next(count + 1), second = Random.Next(first, count + 1);
+        Check($"sums of squares of {first}, {second - first}, 0 and {count - second} tensors", new Tolerance(1e-6, true),
+            e => e.Engine.SumOfSquares([[.. tensors[..first].Select(x => e[x])],
+                [.. tensors[first..second].Select(x => e[x])], [], [.. tensors[second..].Select(x => e[x])]],
+                e[results]));
     }
 
     [Fact]
@@ -42,7 +45,7 @@ public abstract class OptimizerTests(Func<IEngine> create) : EngineTest(create)
         values[0] = 1e2;
         var (x, result) = (With("x", new Shape(values.Length), values), Output("result", new Shape(1)));
         Check("sum of squares of different sizes", new Tolerance(1e-6, true), e =>
-            e.Engine.SumOfSquares([e[x]], e[result]));
+            e.Engine.SumOfSquares([[e[x]]], e[result]));
     }
 
     [Theory]

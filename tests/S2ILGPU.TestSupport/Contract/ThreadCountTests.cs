@@ -60,7 +60,7 @@ public abstract class ThreadCountTests(params Func<IEngine>[] engines)
         work.Engine.Gelu(x, work.Result(count));
         work.Engine.GeluBackward(x, y, GradientTarget.Into(work.Result(count)));
         var gradient = work.Floats(count);
-        work.Engine.SumOfSquares([gradient, work.Floats(33)], work.Sums(1));
+        work.Engine.SumOfSquares([[gradient, work.Floats(33)]], work.Sums(1));
         var (parameter, first, second) = (work.Sums(count), work.Sums(count), work.Sums(count));
         foreach (var tensor in (Tensor[])[parameter, first, second])
             work.Engine.Fill(tensor, 0.5f);

@@ -113,8 +113,8 @@ public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngi
         Then(nameof(MergePartitionBackward), a.PartLogSumExpGradient, () => _inner.MergePartitionBackward(a));
     }
 
-    public void SumOfSquares(IReadOnlyList<Tensor> tensors, Tensor result) =>
-        Then(nameof(SumOfSquares), result, () => _inner.SumOfSquares(tensors, result));
+    public void SumOfSquares(IReadOnlyList<IReadOnlyList<Tensor>> lists, Tensor results) =>
+        Then(nameof(SumOfSquares), results, () => _inner.SumOfSquares(lists, results));
 
     public void AdamW(in AdamWArguments arguments)
     {

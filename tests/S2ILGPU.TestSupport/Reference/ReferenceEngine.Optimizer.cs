@@ -5,17 +5,19 @@ namespace S2ILGPU.TestSupport;
 
 public sealed partial class ReferenceEngine
 {
-    public void SumOfSquares(IReadOnlyList<Tensor> tensors, Tensor result)
+    public void SumOfSquares(IReadOnlyList<IReadOnlyList<Tensor>> lists, Tensor results)
     {
-        Contract.Require(result.Count == 1, nameof(SumOfSquares), $"result must have one element, got {result}");
-        double sum = 0;
-        foreach (var x in tensors)
-        {
-            Contract.Contiguous(nameof(SumOfSquares), x);
-            foreach (double value in Values(x))
-                sum += value * value;
-        }
-        SetValues(result, [sum]);
+        Contract.Require(results.Count == lists.Count, nameof(SumOfSquares),
+            $"results must have {lists.Count} elements, got {results}");
+        var sums = new double[lists.Count];
+        for (int n = 0; n < sums.Length; n++)
+            foreach (var x in lists[n])
+            {
+                Contract.Contiguous(nameof(SumOfSquares), x);
+                foreach (double value in Values(x))
+                    sums[n] += value * value;
+            }
+        SetValues(results, sums);
     }
 
     public void AdamW(in AdamWArguments arguments)

@@ -30,7 +30,7 @@ public sealed class OptimizerLaunchTests : IDisposable
             .Select(list => list.ToList()).ToList();
         using var sum = _engine.Allocate(new Shape(1), ElementType.Float32);
         long before = _engine.Queue.Launches;
-        _engine.SumOfSquares(tensors[1], sum);
+        _engine.SumOfSquares([tensors[1]], sum);
         _engine.AdamW(new AdamWArguments([.. Enumerable.Range(0, parameters).Select(n => new AdamWParameter(
             tensors[0][n], tensors[1][n], tensors[2][n], tensors[3][n], WeightDecay: 0))], 1e-3f, 0.9f, 0.95f, 1e-8f,
             Step: 1, GradientScale: 1));
@@ -49,10 +49,23 @@ public sealed class OptimizerLaunchTests : IDisposable
         Assert.NotEqual(all, SumOf([.. tensors.Skip(1)]));
     }
 
+    // The gradient's norm is made of 192 of them.
+    [Fact]
+    public void Sums_of_many_lists_take_one_launch_more_than_their_tensors()
+    {
+        Tensor[][] lists = [.. Enumerable.Range(0, 192).Select(n => new[] { Normal(n % 5) })];
+        using var sums = _engine.Allocate(new Shape(192), ElementType.Float32);
+        long before = _engine.Queue.Launches;
+        _engine.SumOfSquares(lists, sums);
+        int tensors = lists.Count(list => list[0].Count > 0);
+        Assert.Equal((tensors + 31) / 32 + 1, _engine.Queue.Launches - before);
+        Assert.Equal([.. lists.Select(list => SumOf([.. list]))], _engine.ToArray(sums));
+    }
+
     private float SumOf(List<Tensor> tensors)
     {
         using var result = _engine.Allocate(new Shape(1), ElementType.Float32);
-        _engine.SumOfSquares(tensors, result);
+        _engine.SumOfSquares([tensors], result);
         return _engine.ToArray(result)[0];
     }
 

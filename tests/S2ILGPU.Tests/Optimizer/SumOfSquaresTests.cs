@@ -34,7 +34,7 @@ public sealed class SumOfSquaresTests
         using var x = engine.Allocate(new Shape(values.Length), ElementType.Float32);
         using var result = engine.Allocate(new Shape(1), ElementType.Float32);
         engine.Upload(values, x);
-        engine.SumOfSquares([x], result);
+        engine.SumOfSquares([[x]], result);
         return engine.ToArray(result)[0];
     }
 }

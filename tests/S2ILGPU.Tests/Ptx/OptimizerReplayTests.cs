@@ -22,8 +22,12 @@ public sealed class OptimizerReplayTests : IDisposable
         var partials = Enumerable.Range(0, 37)
             .Select(n => new CompensatedSum { Sum = n * 1e6f, Lost = n * 1e-2f }).ToArray();
         foreach (int threads in (int[])[16, 64])
-            _replay.Run(SumOfSquaresKernel.Total, new Index3D(1, 1, 1), threads,
-                new TotalArguments { Partials = _replay.View(partials), Result = _replay.Normal(_random, 1) });
+            _replay.Run(SumOfSquaresKernel.Totals, new Index3D(3, 1, 1), threads, new TotalsArguments
+            {
+                Partials = _replay.View(partials),
+                First = _replay.View(0, 30, 30, 37),
+                Results = _replay.Output(3),
+            });
     }
 
     [Fact]

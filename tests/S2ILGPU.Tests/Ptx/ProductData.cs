@@ -82,13 +82,19 @@ internal sealed record MatrixPlace(int Rows, int Columns, int Offset, int Stride
     /// with the last row.</summary>
     public ushort[] Scatter(Operand operand)
     {
+        var (memory, halves) = (Blank(), operand.Halves);
+        for (int row = 0; row < Rows; row++)
+            halves.AsSpan(row * Columns, Columns).CopyTo(memory.AsSpan(Offset + row * Stride));
+        return memory;
+    }
+
+    /// <summary>The same memory with zeros in place of the operand.</summary>
+    public ushort[] Blank()
+    {
         int width = (Columns + 7) / 8 * 8;
         var memory = AttentionData.Untouched<ushort>(Offset + (Rows - 1) * Stride + width);
         for (int row = 0; row < Rows; row++)
-        {
             memory.AsSpan(Offset + row * Stride, width).Clear();
-            operand.Halves.AsSpan(row * Columns, Columns).CopyTo(memory.AsSpan(Offset + row * Stride));
-        }
         return memory;
     }
 }

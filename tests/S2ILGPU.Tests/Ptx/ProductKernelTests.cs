@@ -14,6 +14,8 @@ public sealed class ProductKernelTests(ITestOutputHelper log)
 {
     public static TheoryData<string> Kernels => [.. Sweeps.Products];
 
+    public static TheoryData<string> Tf32Tiles => [.. Sweeps.Tf32Tiles];
+
     internal static IEnumerable<string> AllNames =>
         MatMulVariants.All.Where(variant => variant.Operation != KernelOperation.PartSum)
         .Select(variant => variant.Name);
@@ -31,6 +33,28 @@ public sealed class ProductKernelTests(ITestOutputHelper log)
             foreach (var copies in Enum.GetValues<CopyTiming>())
                 ProductRuns.Run(variant, kernel, data, copies);
         }
+    }
+
+    /// <summary>Every form of a product of TF32: what does not lie as [M, K] and [N, K] is transposed in memory. The
+    /// float64 product is that of rounded factors, of which none is off by more than half a step of TF32.</summary>
+    [Theory]
+    [MemberData(nameof(Tf32Tiles))]
+    public void Tf32_tiles_take_every_form(string name)
+    {
+        TestScale.SkipUnlessDrawn(3);
+        var variant = MatMulVariants.All.Single(v => v.Name == name);
+        var kernel = ProductRuns.KernelOf(variant);
+        // whether A and B are transposed: NT, NN, TT, TN
+        foreach (var copied in TestScale.Part([(false, false), (false, true), (true, false), (true, true)], 1))
+            foreach (var problem in ProductRuns.Tf32Problems(variant))
+            {
+                var data = ProductRuns.DataOf(variant, problem);
+                foreach (var operand in new[] { data.A, data.B })
+                    Assert.All(operand.Values.Zip(operand.Factors), pair =>
+                        Assert.True(Math.Abs(pair.First - pair.Second) <= Math.Abs(pair.First) / 2048));
+                foreach (var copies in Enum.GetValues<CopyTiming>())
+                    ProductRuns.Run(variant, kernel, data, copies, copied: copied);
+            }
     }
 
     /// <summary>Every missing wait, commit and barrier must be found, and of other faults one of each kind: while there

@@ -1,3 +1,5 @@
+using S2ILGPU.Kernels;
+using S2ILGPU.Kernels.Memory;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 using S2ILGPU.TestSupport.Ptx;
@@ -9,6 +11,9 @@ namespace S2ILGPU.Tests.Ptx;
 /// <summary>Kernels of matrix products on the PTX machine, compared with float64.</summary>
 internal static class ProductRuns
 {
+    private static readonly InterpretedKernel s_copy = new(
+        ((Action<CopyArguments>)CopyKernel.Copy<StoredSingle, StoredSingle>).Method, 64) { IsPortable = true };
+
     /// <summary>A variant, ready for the PTX machine.</summary>
     public static InterpretedKernel KernelOf(KernelVariant variant) =>
         new(variant.Method, variant.Threads) { SharedBytes = variant.SharedBytes };
@@ -34,14 +39,28 @@ internal static class ProductRuns
                 IsSingle: random.Next(2) == 0, Accumulate: random.Next(2) == 0);
     }
 
+    /// <summary>Problems around the edges of a tile of TF32, whose panels have 32 steps.</summary>
+    public static IEnumerable<ProductCase> Tf32Problems(KernelVariant variant)
+    {
+        var random = Seeds.NewRandom();
+        int[] steps = [1, 4, 31, 32, 33, 100];
+        foreach (bool isSingle in new[] { true, false })
+            yield return new(Edge(variant.Rows), Edge(variant.Columns), random.Pick(steps), random.Pick(1, 2),
+                random.Pick(0, 8), random.Pick(0, 1, 4), isSingle, random.Next(2) == 0);
+
+        int Edge(int size) => random.Pick(1, size - 1, size, size + 1);
+    }
+
     /// <summary>Runs a product, and the addition of its parts.</summary>
     /// <param name="variant">The kernel's row of the table.</param>
     /// <param name="kernel">The kernel.</param>
     /// <param name="data">The problem.</param>
     /// <param name="copies">When asynchronous copies arrive.</param>
     /// <param name="text">A mutant, or null.</param>
+    /// <param name="copied">Which operands of single precision lie the other way and are transposed in memory first, as
+    /// the host does it; none if not given.</param>
     public static void Run(KernelVariant variant, InterpretedKernel kernel, ProductData data, CopyTiming copies,
-        string? text = null)
+        string? text = null, (bool A, bool B) copied = default)
     {
         var p = data.Problem;
         if (p.IsSingle)
@@ -79,8 +98,8 @@ internal static class ProductRuns
             kernel.Launch(new PtxDim(Tiles(p.Rows, variant.Rows) * Tiles(p.Columns, variant.Columns), p.Parts), copies,
                 a =>
                 {
-                    SetOperand(a, "A", data.PlaceA, data.A);
-                    SetOperand(a, "B", data.PlaceB, data.B);
+                    SetOperand(a, "A", data.PlaceA, Lay(data.PlaceA, data.A, copied.A));
+                    SetOperand(a, "B", data.PlaceB, Lay(data.PlaceB, data.B, copied.B));
                     SetResult(a, memory, place, isSingle, accumulate);
                     a.Value("Steps", p.Steps * data.Halves).Value("Parts", p.Parts)
                         .Value("PartElements", (long)place.Rows * place.Stride);
@@ -111,8 +130,29 @@ internal static class ProductRuns
         return memory;
     }
 
-    private static void SetOperand(KernelArguments a, string name, MatrixPlace place, Operand operand) =>
-        a.View($"{name}.Memory", place.Scatter(operand)).Value($"{name}.Offset", (long)place.Offset)
+    private static ushort[] Lay(MatrixPlace place, Operand operand, bool isCopied) =>
+        isCopied ? Transposed(place, operand) : place.Scatter(operand);
+
+    // The operand's memory, written by the copy kernel from a matrix with rows and columns exchanged.
+    private static ushort[] Transposed(MatrixPlace place, Operand operand)
+    {
+        const int offset = 3;
+        int rows = place.Rows, columns = place.Columns / 2, stride = rows + 1;
+        var source = AttentionData.Untouched<float>(offset + (columns - 1) * stride + rows);
+        for (int n = 0; n < rows * columns; n++)
+            source[offset + n % columns * stride + n / columns] = operand.Singles[n];
+        var memory = place.Blank();
+        s_copy.Launch(2, CopyTiming.Late, a => a.View("Source", source)
+            .View("Destination", memory, PtxAccess.InputOutput)
+            .Value("From", new ElementStrides { Offset = offset, Stride2 = 1, Stride3 = stride })
+            .Value("To", new ElementStrides { Offset = place.Offset / 2, Stride2 = place.Stride / 2, Stride3 = 1 })
+            .Value("Extent1", 1).Value("Extent2", rows).Value("Extent3", columns).Value("Count", rows * columns)
+            .Value("Value", 0f));
+        return memory;
+    }
+
+    private static void SetOperand(KernelArguments a, string name, MatrixPlace place, ushort[] memory) =>
+        a.View($"{name}.Memory", memory).Value($"{name}.Offset", (long)place.Offset)
             .Value($"{name}.Stride", (long)place.Stride).Value($"{name}.Rows", place.Rows)
             .Value($"{name}.Columns", place.Columns);
 

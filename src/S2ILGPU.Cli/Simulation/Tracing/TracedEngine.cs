@@ -223,8 +223,9 @@ internal sealed class TracedEngine(IEngine? inner, Action<Operation, double> not
     }
 
     /// <inheritdoc/>
-    public void SumOfSquares(IReadOnlyList<Tensor> tensors, Tensor result) =>
-        Run(Operation.Over(nameof(SumOfSquares), [.. tensors]), engine => engine.SumOfSquares(tensors, result));
+    public void SumOfSquares(IReadOnlyList<IReadOnlyList<Tensor>> lists, Tensor results) =>
+        Run(Operation.Over(nameof(SumOfSquares), [.. lists.SelectMany(list => list)]),
+            engine => engine.SumOfSquares(lists, results));
 
     /// <inheritdoc/>
     public void AdamW(in AdamWArguments arguments)

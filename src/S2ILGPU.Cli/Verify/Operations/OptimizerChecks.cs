@@ -18,8 +18,9 @@ internal static class OptimizerChecks
     private static Action SumOfSquares(OperationProblem p, Shape shape, ElementType type)
     {
         Operand x = p.Normal(shape, type), y = p.Normal(new Shape(shape[1]), type);
-        var sum = p.Result("sum", new Shape(1), type, [x.Values.Sum(v => v * v) + y.Values.Sum(v => v * v)]);
-        return () => p.Engine.SumOfSquares([x.Tensor, y.Tensor], sum);
+        double ofY = y.Values.Sum(v => v * v);
+        var sums = p.Result("sums", new Shape(2), type, [x.Values.Sum(v => v * v) + ofY, ofY]);
+        return () => p.Engine.SumOfSquares([[x.Tensor, y.Tensor], [y.Tensor]], sums);
     }
 
     private static Action AdamW(OperationProblem p, Shape shape, ElementType type, bool hasShadow)

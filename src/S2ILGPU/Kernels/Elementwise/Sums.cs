@@ -29,23 +29,3 @@ internal struct AddScaledOperation : IRowOperation
         Accumulator.Store<TStored>(row, column, sum);
     }
 }
-
-/// <summary><c>sum_c (+)= sum_i terms_ic</c> in the order of i. terms [TermRows, columns].</summary>
-internal struct SumOfRowsOperation : IRowOperation
-{
-    public RowView Terms;
-    public RowTarget Sum;
-    public int TermRows;
-
-    public readonly int Rows => 1;
-
-    public readonly long Columns => Terms.Columns;
-
-    public readonly void Apply<TStored>(int row, long column) where TStored : struct, IStoredElement
-    {
-        var total = new Quad();
-        for (int term = 0; term < TermRows; term++)
-            total += Terms.Load<TStored>(term, column);
-        Sum.Put<TStored>(row, column, total);
-    }
-}

@@ -33,15 +33,18 @@ internal struct SumOfSquaresArguments<TList> where TList : struct, ITensorList<A
     public ArrayView<CompensatedSum> Partials;
 }
 
-/// <summary>partial sums, result [1].</summary>
-internal struct TotalArguments
+/// <summary>partial sums, first [lists + 1], results [lists].</summary>
+internal struct TotalsArguments
 {
     public ArrayView<CompensatedSum> Partials;
-    public ArrayView<float> Result;
+
+    /// <summary>Where the partial sums of each list begin, and where those of the last one end.</summary>
+    public ArrayView<int> First;
+    public ArrayView<float> Results;
 }
 
-/// <summary><c>result = sum x^2</c> over many tensors: a partial sum of each group, then, in one more launch, their
-/// sum.</summary>
+/// <summary><c>results[i] = sum x^2</c> over the tensors of list i: a partial sum of each group, then, in one more
+/// launch, their sums.</summary>
 /// <remarks>A group owns <see cref="Chunk"/> elements of one tensor, its threads every n-th of them. Partial sums and
 /// not atomics: the order of the additions is fixed, and does not depend on how the tensors are shared out to launches.
 /// Roofline: memory bandwidth, 4 bytes per element; the share was not measured.</remarks>
@@ -72,12 +75,13 @@ internal static class SumOfSquaresKernel
             a.Partials[Grid.IdxX] = sum;
     }
 
-    /// <summary>One group: the sum of the partial sums.</summary>
-    public static void Total(TotalArguments a)
+    /// <summary>The sum of the partial sums of a list. A group owns a list.</summary>
+    public static void Totals(TotalsArguments a)
     {
-        var sum = SumOfThreads(SumOf(a.Partials, Group.IdxX, a.Partials.IntLength, Group.DimX));
+        int list = Grid.IdxX;
+        var sum = SumOfThreads(SumOf(a.Partials, a.First[list] + Group.IdxX, a.First[list + 1], Group.DimX));
         if (Group.IdxX == 0)
-            a.Result[0] = sum.Value;
+            a.Results[list] = sum.Value;
     }
 
     // Of the values of all threads, in the first thread.
