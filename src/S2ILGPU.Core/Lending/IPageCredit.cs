@@ -22,8 +22,8 @@ public interface IPageCredit
     /// yet: what is asked for may be reserved until it is asked for again.</returns>
     IReadOnlyList<IPageLoan>? TryBorrow(int first, IReadOnlyList<long> bytes);
 
-    /// <summary>Gives back what is reserved since <see cref="TryBorrow"/> was last answered with null: it cannot be used
-    /// now. Two instances that hold pages of each other and wait for their own would wait for ever.</summary>
+    /// <summary>Gives back what is reserved since <see cref="TryBorrow"/> was last answered with null: it cannot be
+    /// used now. Two instances that hold pages of each other and wait for their own would wait for ever.</summary>
     /// <returns>Whether anything was reserved, or was about to be.</returns>
     bool GiveUp();
 }

@@ -30,7 +30,8 @@ public abstract class OptimizerTests(Func<IEngine> create) : EngineTest(create)
         TestTensor[] tensors = [.. Enumerable.Range(0, count).Select(n => Normal($"x{n}", new Shape(RandomLength(n))))];
         var results = Output("results", new Shape(4));
         int first = Random.Next(count + 1), second = Random.Next(first, count + 1);
-        Check($"sums of squares of {first}, {second - first}, 0 and {count - second} tensors", new Tolerance(1e-6, true),
+        string name = $"sums of squares of {first}, {second - first}, 0 and {count - second} tensors";
+        Check(name, new Tolerance(1e-6, true),
             e => e.Engine.SumOfSquares([[.. tensors[..first].Select(x => e[x])],
                 [.. tensors[first..second].Select(x => e[x])], [], [.. tensors[second..].Select(x => e[x])]],
                 e[results]));

@@ -96,7 +96,8 @@ internal sealed class ServingCalibrator(TrainingPreset preset, string attention,
         using (model = ServingModel.Measured(new TracedEngine(device, (operation, _) =>
         {
             long now = Environment.CpuUsage.TotalTime.Ticks;
-            calls.Add(new TimedCall(operation, model?.Steps.Count ?? 0, (now - last) / (double)TimeSpan.TicksPerSecond));
+            calls.Add(new TimedCall(operation, model?.Steps.Count ?? 0,
+                (now - last) / (double)TimeSpan.TicksPerSecond));
             last = now;
         }), Config(kind), stepSeconds: 1))
         {
