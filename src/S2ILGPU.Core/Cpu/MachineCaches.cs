@@ -11,6 +11,8 @@ internal static class MachineCaches
     // Virtual machines report sizes of 0, or of what the whole host has.
     private const long LargestBytes = 1L << 30;
 
+    private const int Extended = unchecked((int)0x80000000);
+
     // No processor has as many caches; ends the list of a processor that never ends it itself.
     private const int MostCaches = 16;
 
@@ -41,7 +43,7 @@ internal static class MachineCaches
             if ((DataOrUnified >> type & 1) != 0)
                 caches.Add((level, ways * partitions * lineBytes * ((uint)ecx + 1L)));
         }
-        return Of(caches);
+        return Of(caches.Count > 0 ? caches : OldLeaves(cpuid));
     }
 
     /// <summary>The caches in a folder that Linux fills, <c>index*/{level,type,size}</c>; null where there are
@@ -68,12 +70,24 @@ internal static class MachineCaches
     // extended leaves end before.
     private static int CacheLeaf(CpuId cpuid)
     {
-        const int Leaf = 4, ExtendedLeaf = unchecked((int)0x8000001D), Extended = unchecked((int)0x80000000);
+        const int Leaf = 4, ExtendedLeaf = unchecked((int)0x8000001D);
         const int TopologyExtensions = 1 << 22;
         if ((uint)cpuid(Extended, 0).Eax >= unchecked((uint)ExtendedLeaf)
             && (cpuid(Extended + 1, 0).Ecx & TopologyExtensions) != 0)
             return ExtendedLeaf;
         return (uint)cpuid(0, 0).Eax >= Leaf ? Leaf : 0;
+    }
+
+    // The first two levels of a core, in KB, as AMD has described them before: some virtual machines leave out the
+    // newer leaf only. The third level, which is that of the whole processor, is left open.
+    private static List<(int Level, long Bytes)> OldLeaves(CpuId cpuid)
+    {
+        const int Level1 = unchecked((int)0x80000005), Level2 = unchecked((int)0x80000006);
+        if ((uint)cpuid(Extended, 0).Eax < unchecked((uint)Level2))
+            return [];
+        int level1 = cpuid(Level1, 0).Ecx >>> 24, level2 = cpuid(Level2, 0).Ecx >>> 16;
+        return level1 is > 0 and < 0xFF && level2 is > 0 and < 0xFFFF
+            ? [(1, level1 << 10), (2, level2 << 10), (3, 0)] : [];
     }
 
     // As in 512K; 0 for anything else.

@@ -133,6 +133,21 @@ public sealed class CacheSizesTests
         Assert.Null(MachineCaches.OfProcessor(Processor(4, 4, 0x80000008, [])));
     }
 
+    // As a virtual machine on Zen 5 does: 48 KB and 1 MB, 508 MB of all cores together.
+    [Fact]
+    public void Where_the_newer_leaf_is_empty_older_ones_are_asked()
+    {
+        var empty = Processor(0x8000001D, 0x10, 0x80000028, []);
+        MachineCaches.CpuId processor = (leaf, subleaf) => (uint)leaf switch
+        {
+            0x80000005 => (0, 0, 0x30_0C_01_40, 0),
+            0x80000006 => (0, 0, 0x0400_81_40, 0x0FE0_91_40),
+            _ => empty(leaf, subleaf),
+        };
+        Assert.Equal(new CacheSizes(48 << 10, 1 << 20, MachineCaches.Default.LastLevelBytes),
+            MachineCaches.OfProcessor(processor));
+    }
+
     [Fact]
     public void Sizes_that_cannot_be_are_replaced()
     {
