@@ -69,7 +69,9 @@ public sealed class ProcessTests
                 Assert.Equal(request.Alone(alone), await text);
             else
                 await ((Task)text).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // its connection is gone
-        Assert.True(await left.MetricAsync("s2_requests_continued_total") > 0, Seeds.Text);
+        // The one that is not awaited here goes on when the call that waits for its tokens fails.
+        while (await left.MetricAsync("s2_requests_continued_total") == 0)
+            await Task.Delay(50);
         surely.Dispose();
         // The lease ends what ran here for the clients of the lost one.
         while (await left.MetricAsync("s2_cache_pages_used") > 0 || await left.MetricAsync("s2_running_sequences") > 0)

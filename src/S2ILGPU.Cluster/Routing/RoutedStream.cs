@@ -17,7 +17,7 @@ internal sealed class RoutedStream(ClusterRouter router, ServingMetrics metrics)
     private readonly List<Task> _followed = [];
     private int _texts;
 
-    public TimeSpan? QueueTime => _runs.Max(run => run.QueueTime);
+    public TimeSpan? QueueTime => _runs.Min(run => run.QueueTime);
 
     /// <summary>Adds a request that runs; its choices are the next texts.</summary>
     public void Add(GenerationRequest request, IRun run)

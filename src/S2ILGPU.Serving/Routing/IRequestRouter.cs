@@ -21,7 +21,7 @@ internal interface IRequestRouter
 /// <summary>The tokens of one or several requests as they come. Dispose it to cancel what still runs.</summary>
 internal interface ITokenStream : IDisposable
 {
-    /// <summary>The longest time that one of the requests waited; null where none began.</summary>
+    /// <summary>How long the first of the requests to begin waited; null where none began.</summary>
     TimeSpan? QueueTime { get; }
 
     /// <summary>Takes a token that is there already; <see cref="GeneratedToken.Choice"/> is the text, from 0.</summary>

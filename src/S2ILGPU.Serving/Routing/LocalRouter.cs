@@ -14,7 +14,7 @@ internal sealed class LocalRouter(SchedulerThread scheduler) : IRequestRouter
 
     private sealed class Tokens(TokenStream stream) : ITokenStream
     {
-        public TimeSpan? QueueTime => stream.Requests.Max(request => request.QueueTime);
+        public TimeSpan? QueueTime => stream.Requests.Min(request => request.QueueTime);
 
         public bool TryRead([MaybeNullWhen(false)] out GeneratedToken token) => stream.TryRead(out token);
 
