@@ -21,19 +21,20 @@ internal static class Emulated
     public static IEngine CreateWithTensorCores() => Create(KernelVariants.MaxThreads, hasTensorCores: true);
 
     /// <summary>The same for decoding, of whose tests a plain run takes some.</summary>
-    public static Func<IEngine> OfDecoding(Func<IEngine> create) => () =>
-    {
-        TestScale.SkipUnlessDrawn(Sweeps.EmulatedDecodeShare);
-        return create();
-    };
+    public static Func<IEngine> OfDecoding(Func<IEngine> create) => OneOf(Sweeps.EmulatedDecodeShare, create);
 
     /// <summary>The same for sweeps of whose tests a plain run takes some.</summary>
     public static IEngine CreateForSome() => OfSome(Create)();
 
     /// <summary>The same on another engine.</summary>
-    public static Func<IEngine> OfSome(Func<IEngine> create) => () =>
+    public static Func<IEngine> OfSome(Func<IEngine> create) => OneOf(Sweeps.EmulatedSomeShare, create);
+
+    /// <summary>The same for bf16 rows, elementwise operations and int8 pages.</summary>
+    public static IEngine CreateForMost() => OneOf(Sweeps.EmulatedMostShare, Create)();
+
+    private static Func<IEngine> OneOf(int tests, Func<IEngine> create) => () =>
     {
-        TestScale.SkipUnlessDrawn(Sweeps.EmulatedSomeShare);
+        TestScale.SkipUnlessDrawn(tests);
         return create();
     };
 

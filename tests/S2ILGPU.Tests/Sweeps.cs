@@ -68,14 +68,17 @@ internal static class Sweeps
     public static AttentionCase[] DamagedTensorCores { get; } = TestScale.Sample(
         "tensor cores on NaN and infinity", TensorCoreAttentionTests.AllDamagedCases, 1);
 
-    public static int EmulatedDecodeShare { get; } = TestScale.OneOf("decoding on the emulated device", 60);
+    public static int EmulatedDecodeShare { get; } = TestScale.OneOf("decoding on the emulated device", 120);
 
     public static int EmulatedSomeShare { get; } =
-        TestScale.OneOf("16-bit activations and head slices on the emulated device", 30);
+        TestScale.OneOf("16-bit activations and head slices on the emulated device", 60);
 
-    public static int EmulatedForwardShare { get; } = TestScale.OneOf("forward on the emulated device", 40);
+    public static int EmulatedMostShare { get; } =
+        TestScale.OneOf("bf16 rows and elementwise operations, int8 pages on the emulated device", 4);
 
-    public static int EmulatedBackwardShare { get; } = TestScale.OneOf("backward on the emulated device", 40);
+    public static int EmulatedForwardShare { get; } = TestScale.OneOf("forward on the emulated device", 20);
+
+    public static int EmulatedBackwardShare { get; } = TestScale.OneOf("backward on the emulated device", 30);
 
     public static ElementType[] TrainingTypes { get; } = TestScale.Sample("trainings on the emulated device",
         [ElementType.Float32, ElementType.BFloat16], 1);

@@ -91,22 +91,27 @@ internal sealed class RemoteAttention : IRemoteCache, IDisposable
     /// <exception cref="IOException">They did not come back in time.</exception>
     public bool TryRestore()
     {
-        try
-        {
-            for (int worker = 0; worker < _links.Length; worker++)
+        List<AttentionLostException> missing = [];
+        for (int worker = 0; worker < _links.Length; worker++)
+            try
+            {
                 _links[worker] ??= ConnectAgain(worker);
+            }
+            catch (AttentionLostException e)
+            {
+                missing.Add(e);
+            }
+        if (missing.Count == 0)
+        {
             IsLost = false;
             _options.Report?.Invoke($"attention runs on {string.Join(" and ", _addresses)} again");
             return true;
         }
-        catch (AttentionLostException e)
-        {
-            if (Stopwatch.GetElapsedTime(_lostTimestamp) > _options.RestoreTimeout)
-                throw new IOException($"no attention worker came back within {_options.RestoreTimeout.TotalSeconds} s; "
-                    + e.Message, e);
-            Thread.Sleep(s_retryDelay);
-            return false;
-        }
+        if (Stopwatch.GetElapsedTime(_lostTimestamp) > _options.RestoreTimeout)
+            throw new IOException($"no attention worker came back within {_options.RestoreTimeout.TotalSeconds} s; "
+                + string.Join("; ", missing.Select(e => e.Message)), missing[0]);
+        Thread.Sleep(s_retryDelay);
+        return false;
     }
 
     public void Clear(int sequence) => Tell(FrameKind.Clear, sequence);

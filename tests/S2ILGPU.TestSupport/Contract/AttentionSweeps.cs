@@ -178,7 +178,8 @@ public abstract class AttentionSweeps(Func<IEngine> create, ElementType? type) :
             Run(AttentionCase.CreateRandom(Random, RandomWork));
     }
 
-    private void Run(AttentionCase problem)
+    /// <summary>Checks a case if it is one of those that this run takes.</summary>
+    private protected void Run(AttentionCase problem)
     {
         if (!_hasRun)
             TestScale.SkipUnlessDrawn(Share);

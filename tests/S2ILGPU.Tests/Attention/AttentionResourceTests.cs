@@ -42,6 +42,7 @@ public sealed partial class AttentionResourceTests : IDisposable
     [MemberData(nameof(Types))]
     public void A_plan_of_decoding_moves_along(ElementType type)
     {
+        TestScale.SkipUnlessDrawn(2);
         using var tensors = new Operands(_engine, type);
         using var query = tensors.Query.Slice(1, 0, 1);
         using var output = tensors.Output.Slice(1, 0, 1);

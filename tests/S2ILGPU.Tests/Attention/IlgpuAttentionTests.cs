@@ -29,7 +29,7 @@ public sealed class IlgpuDecodeTests() : DecodeTests(Emulated.OfDecoding(Emulate
 
 public sealed class IlgpuInt8DecodeTests() : DecodeTests(Emulated.OfDecoding(Emulated.Create), ElementType.Int8);
 
-public sealed class IlgpuInt8PagesTests() : Int8PagesTests(Emulated.Create);
+public sealed class IlgpuInt8PagesTests() : Int8PagesTests(Emulated.CreateForMost);
 
 public sealed class IlgpuMergeTests() : MergeTests(Emulated.Create);
 

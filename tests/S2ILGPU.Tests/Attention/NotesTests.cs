@@ -5,6 +5,7 @@ using S2ILGPU.Layouts;
 using S2ILGPU.Patterns;
 using S2ILGPU.Tensors;
 using S2ILGPU.Variants;
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Tests.Attention;
@@ -29,6 +30,7 @@ public sealed class NotesTests
     [Fact]
     public void Calls_without_a_kernel_are_noted_once_for_each_kind()
     {
+        TestScale.SkipUnlessDrawn(2);
         using var engine = TensorCores();
         Assert.Empty(engine.Notes);
         Attend(engine, ElementType.Float32, 64);
@@ -49,6 +51,7 @@ public sealed class NotesTests
     [Fact]
     public void Calls_with_a_kernel_are_not_noted()
     {
+        TestScale.SkipUnlessDrawn(3);
         using var engine = TensorCores();
         Attend(engine, ElementType.BFloat16, 64);
         Assert.Equal(ElementType.BFloat16, engine.AttentionKernels.Last(KernelOperation.Forward)!.ElementType);
@@ -58,6 +61,7 @@ public sealed class NotesTests
     [Fact]
     public void A_backward_pass_notes_the_same_kind_as_the_forward_pass()
     {
+        TestScale.SkipUnlessDrawn(2);
         using var engine = TensorCores();
         Attend(engine, ElementType.BFloat16, 32, isBackward: true);
         Assert.Contains("head dim 32", Assert.Single(engine.Notes));

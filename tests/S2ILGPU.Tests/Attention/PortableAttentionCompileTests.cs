@@ -53,6 +53,7 @@ public sealed partial class PortableAttentionCompileTests
     [Fact]
     public void Engines_ask_devices_for_the_shared_memory_of_the_largest_kernel()
     {
+        TestScale.SkipUnlessDrawn(2);
         var product = typeof(ProductTile).GetMethod(nameof(ProductTile.Run))!.MakeGenericMethod(typeof(StoredSingle),
             typeof(StoredSingle), typeof(StoredSingle));
         string largest = OfflineCompiler.Ptx(s_kernels["PortableBackward.Kernel<KeyRows>"], PortableTiles.Threads,
@@ -66,6 +67,7 @@ public sealed partial class PortableAttentionCompileTests
     [MemberData(nameof(Names))]
     public void It_compiles_to_OpenCL(string name)
     {
+        TestScale.SkipUnlessDrawn(2);
         string source = OfflineCompiler.OpenCL(s_kernels[name], PortableTiles.Threads);
         Assert.Contains("kernel void", source);
         Assert.DoesNotContain("double", source);

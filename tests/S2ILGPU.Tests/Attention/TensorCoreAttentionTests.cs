@@ -47,6 +47,7 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
     [MemberData(nameof(Cases))]
     public void Forward_pass(AttentionCase problem)
     {
+        TestScale.SkipUnlessDrawn(2);
         CheckForward(problem);
         Assert.NotNull(Kernels.Last(KernelOperation.Forward));
     }
@@ -55,7 +56,7 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
     [MemberData(nameof(Cases))]
     public void Backward_pass(AttentionCase problem)
     {
-        TestScale.SkipUnlessDrawn(6);
+        TestScale.SkipUnlessDrawn(10);
         CheckBackward(problem);
         Assert.NotNull(Kernels.Last(KernelOperation.QueryGradient));
     }
@@ -87,6 +88,7 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
     [Fact]
     public void A_value_that_one_row_sees_reaches_no_other()
     {
+        TestScale.SkipUnlessDrawn(2);
         const int tokens = 20;
         var layout = S2ILGPU.Layouts.BlockLayout.Create(PatternCatalog.Create("dense", 1, 1, 64), tokens);
         var query = Normal("query", new Shape(1, tokens, 1, 64), type: Type);
@@ -105,7 +107,7 @@ public sealed class TensorCoreAttentionTests() : AttentionTest(Emulated.CreateWi
     [Fact]
     public void A_forced_variant_serves_the_calls_that_it_fits()
     {
-        TestScale.SkipUnlessDrawn(6);
+        TestScale.SkipUnlessDrawn(10);
         var variant = KernelVariants.All.First(v => v.Operation == KernelOperation.Forward && v.HeadDim == 128
             && v.Rows == 128 && v.ElementType == Type && v.BlockColumns == 64 && !v.IsPaged);
         using (Kernels.Force(variant))
@@ -137,7 +139,7 @@ public sealed class HalfTensorCoreAttentionTests() : AttentionTest(Emulated.Crea
     [Fact]
     public void Forward_and_backward_pass()
     {
-        TestScale.SkipUnlessDrawn(4);
+        TestScale.SkipUnlessDrawn(8);
         var problem = new AttentionCase { HeadDim = 64, BlockTokens = 32, Pattern = "L1 s2", QueryCounts = [30],
             KeyCounts = [50] };
         CheckForward(problem);

@@ -35,6 +35,7 @@ public sealed class TileListTests
     [Fact]
     public void Lists_of_keys_are_the_layout()
     {
+        TestScale.SkipUnlessDrawn(2);
         for (int n = 0; n < 60; n++)
         {
             var problem = Problem();

@@ -103,7 +103,7 @@ public sealed class TensorCoreMatMulTests() : EngineTest(Emulated.CreateWithTens
     [Fact]
     public void Products_leave_nothing_behind()
     {
-        TestScale.SkipUnlessDrawn(6);
+        TestScale.SkipUnlessDrawn(8);
         Product(ElementType.BFloat16, 9, 20, 2100, false, true, isStrided: true);
         Assert.Equal(0, Engine.Queue.Memory.LiveBuffers);
     }

@@ -26,6 +26,7 @@ public sealed class OptimizerLaunchTests : IDisposable
     [InlineData(100, 9)]
     public void Thirty_two_parameters_take_two_launches_and_the_norm_one(int parameters, int launches)
     {
+        TestScale.SkipUnlessDrawn(2);
         var tensors = Enumerable.Range(0, 4).Select(_ => Enumerable.Range(0, parameters).Select(n => Normal(n + 1)))
             .Select(list => list.ToList()).ToList();
         using var sum = _engine.Allocate(new Shape(1), ElementType.Float32);

@@ -17,6 +17,7 @@ public sealed class ForwardKernelTests(ITestOutputHelper log)
     [MemberData(nameof(Problems))]
     public void Output_and_log_sum_exp_agree_with_float64(string problems)
     {
+        TestScale.SkipUnlessDrawn(2);
         var kernels = KernelCatalog.WithProblems(problems, KernelOperation.Forward);
         AttentionRuns.ForEach(kernels, AttentionProblems.Of(kernels[0]), log,
             (kernel, data, copies) =>
@@ -77,6 +78,7 @@ public sealed class PackKernelTests
     [MemberData(nameof(Kernels))]
     public void Tiles_hold_the_rows_of_sequences_and_zeros(string name)
     {
+        TestScale.SkipUnlessDrawn(2);
         var kernel = KernelCatalog.Named(name);
         foreach (int headDim in new[] { 64, 80, 96 })
             AttentionRuns.Pack(kernel.Kernel, AttentionProblems.OfPack(headDim, kernel.Type),

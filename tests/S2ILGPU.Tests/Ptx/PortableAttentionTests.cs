@@ -40,6 +40,7 @@ public sealed class PortableAttentionTests
     [MemberData(nameof(DecodeKeys))]
     public void Decoded_rows_agree_with_float64(string keyType, string placement)
     {
+        TestScale.SkipUnlessDrawn(2);
         foreach (var data in TestScale.Part(AttentionProblems.OfPortableDecode(Enum.Parse<ElementType>(keyType)), 2))
             foreach (int parts in new[] { 1, 3 })
                 PortableRuns.Decode(data, Enum.Parse<KeyPlacement>(placement), parts);
@@ -49,6 +50,7 @@ public sealed class PortableAttentionTests
     [MemberData(nameof(GradientProblems))]
     public void Gradients_agree_with_float64(int problem)
     {
+        TestScale.SkipUnlessDrawn(3);
         var data = AttentionProblems.OfPortable(ElementType.Float32).ElementAt(problem);
         float[] delta = PortableRuns.Delta(data);
         PortableRuns.Backward(typeof(QueryRows), data, delta);

@@ -32,7 +32,7 @@ public sealed class PtxReplayTests : IDisposable
     [InlineData(333)]
     public void Elementwise(int count)
     {
-        TestScale.SkipUnlessDrawn(4);
+        TestScale.SkipUnlessDrawn(6);
         ElementsOf<StoredSingle>(count);
         ElementsOf<StoredBFloat16>(count);
         ElementsOf<StoredHalf>(count);
@@ -43,7 +43,7 @@ public sealed class PtxReplayTests : IDisposable
     [InlineData(128)]
     public void Rows_of_groups(int threads)
     {
-        TestScale.SkipUnlessDrawn(4);
+        TestScale.SkipUnlessDrawn(6);
         foreach (int columns in (int[])[1, 33, 4 * threads + 8, 8 * threads + 7])
         {
             Norms(RmsNormKernel.Run<StoredSingle>, RmsNormBackwardKernel.Run<StoredSingle>, Matrix<StoredSingle>,

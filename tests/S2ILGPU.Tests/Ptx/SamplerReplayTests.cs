@@ -27,6 +27,7 @@ public sealed class SamplerReplayTests : IDisposable
     [InlineData(64)]
     public void Scores_of_tensors(int width)
     {
+        TestScale.SkipUnlessDrawn(2);
         Scores<StoredSingle>(width);
         Scores<StoredBFloat16>(width);
         Scores<StoredHalf>(width);
@@ -37,6 +38,7 @@ public sealed class SamplerReplayTests : IDisposable
     [InlineData(64, 2)]
     public void Scores_of_pages(int width, int perPage)
     {
+        TestScale.SkipUnlessDrawn(2);
         const int keys = 150;
         int entries = (keys - 1) / width + 1, blocks = (entries - 1) / perPage + 2;
         var arguments = Arguments(keys, queries: 90, width);

@@ -59,7 +59,7 @@ public sealed class ResourceTests
     [MemberData(nameof(Portable))]
     public void Portable_kernels_compile_for_every_target(string name)
     {
-        TestScale.SkipUnlessDrawn(4);
+        TestScale.SkipUnlessDrawn(6);
         var kernel = ReportedKernel.All.Single(k => k.Variant == name);
         var reports = KernelReports.Of(kernel, ["sm_75", "sm_80", "opencl"]).ToArray();
         Assert.All(reports, report => Assert.True(report.Source.Length > 1000));

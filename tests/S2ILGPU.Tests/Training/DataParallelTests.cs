@@ -40,7 +40,7 @@ public sealed class DataParallelTests
     [Fact]
     public void Two_devices_follow_one()
     {
-        TestScale.SkipUnlessDrawn(8);
+        TestScale.SkipUnlessDrawn(12);
         int seed = Seeds.NewRandom().Next();
         List<TrainingStep> expected = Train(seed, 1), actual = Train(seed, 2);
         Assert.Equal(s_options.Steps, actual.Count);

@@ -28,7 +28,7 @@ public sealed class MixedPrecisionKernelTests : IDisposable
     [Fact]
     public void Attention_and_products_are_done_by_tensor_cores_alone()
     {
-        TestScale.SkipUnlessDrawn(4);
+        TestScale.SkipUnlessDrawn(8);
         var ilgpu = (IlgpuEngine)_engine;
         Step();
         KernelOperation[] operations = [KernelOperation.Forward, KernelOperation.QueryGradient];

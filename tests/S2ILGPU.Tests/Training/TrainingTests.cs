@@ -64,7 +64,7 @@ public sealed class TrainingTests
     [MemberData(nameof(Types))]
     public void Losses_and_norms_are_those_of_the_cpu_engine(ElementType activations)
     {
-        TestScale.SkipUnlessDrawn(10);
+        TestScale.SkipUnlessDrawn(16);
         double bound = activations == ElementType.Float32 ? 1e-3 : 2e-2;
         List<TrainingStep> expected = Train(new CpuEngine(), activations),
             actual = Train(Emulated.Create(), activations);
@@ -82,7 +82,7 @@ public sealed class TrainingTests
     [MemberData(nameof(Types))]
     public void Greedy_tokens_are_those_of_the_cpu_engine(ElementType activations)
     {
-        TestScale.SkipUnlessDrawn(10);
+        TestScale.SkipUnlessDrawn(16);
         using CpuEngine cpu = new();
         using var engine = Emulated.Create();
         using TransformerModel trained = new(cpu, s_config, seed: 1, activationType: activations),
