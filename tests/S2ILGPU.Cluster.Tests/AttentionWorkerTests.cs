@@ -21,7 +21,7 @@ public sealed class AttentionWorkerTests
         using (var engine = new CpuEngine(new CpuOptions(Threads: 1)))
             TinyModelFolder.Save(folder.FullPath, engine, TestCluster.Config);
         using var kept = await WorkerProcess.StartAsync();
-        using var lost = await WorkerProcess.StartAsync();
+        using var lost = await WorkerProcess.StartAsync($"127.0.0.1:{FreePort.Find()}");
         using var spare = hasSpare ? await WorkerProcess.StartAsync() : null;
         using var serve = await ServeProcess.StartAsync(folder.FullPath, ["--attention-workers",
             $"{lost.Address},{kept.Address}", "--attention-overlap", "off", "--attention-restore", "100000",

@@ -120,7 +120,7 @@ public sealed class LendingTests
         using var folder = new TemporaryFolder();
         using (var engine = new CpuEngine(new CpuOptions(Threads: 1)))
             TinyModelFolder.Save(folder.FullPath, engine, TestCluster.Config);
-        string[] options = ["--cluster", "test", "--cluster-port", $"{TestCluster.FreePort()}", "--cache-bytes",
+        string[] options = ["--cluster", "test", "--cluster-port", $"{FreePort.Find()}", "--cache-bytes",
             $"{ProcessPoolBytes}"];
         using var debtor = await ServeProcess.StartAsync(folder.FullPath, options);
         using var creditor = await ServeProcess.StartAsync(folder.FullPath, options);
