@@ -103,6 +103,8 @@ public sealed class BorrowingPauseTests
         Assert.Equal(1, credit.Asked);
 
         _time.Now += Bound(Conflicts);
+        debtor.Step();
+        Assert.Equal(2, credit.Asked);
         while (debtor.Step()) { }
         Assert.Equal(2, credit.Asked);
         Assert.Equal(served.Alone(request), received.Tokens());
@@ -116,6 +118,8 @@ public sealed class BorrowingPauseTests
         Assert.True(debtor.Step());
         Assert.Equal(2, credit.Asked);
         _time.Now += Bound(0);
+        debtor.Step();
+        Assert.Equal(3, credit.Asked);
         while (debtor.Step()) { }
         Assert.Equal(3, credit.Asked);
     }
