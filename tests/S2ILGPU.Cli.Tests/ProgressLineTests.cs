@@ -1,5 +1,6 @@
 using System.Globalization;
 using S2ILGPU.Cli.Invocation;
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Cli.Tests;
@@ -12,16 +13,18 @@ public sealed class ProgressLineTests
     public void It_is_rewritten_below_the_result_and_gone_at_the_end()
     {
         using var screen = new StringWriter(CultureInfo.InvariantCulture);
-        using (var line = new ProgressLine(screen, isShown: true, "kernels", 2))
+        var time = new SetTime();
+        using (var line = new ProgressLine(screen, isShown: true, "kernels", 2, time))
         {
             line.Start();
+            time.Now = TimeSpan.FromSeconds(7);
             line.Advance();
             line.Above(() => screen.Write("first\n"));
             line.Advance();
             line.Above(() => screen.Write("second\n"));
         }
         string[] drawn = screen.ToString().Split(Erase);
-        Assert.Equal(["", "0/2 kernels", "1/2 kernels, 0 s left", "first\n", "1/2 kernels, 0 s left",
+        Assert.Equal(["", "0/2 kernels", "1/2 kernels, 7 s left", "first\n", "1/2 kernels, 7 s left",
             "2/2 kernels, 0 s left", "second\n", ""], drawn);
     }
 

@@ -120,14 +120,14 @@ public sealed class ServeCommandTests
         using var folder = new TemporaryFolder();
         string text = folder.Write("text.txt", string.Concat(Enumerable.Range(0, 600).Select(i => $"Line {i}.\n")));
         await Tool.RunAsync($"train --preset tiny --steps 2 --data {text} --out {folder["model"]}");
-        string command = $"serve --model {folder["model"]} --device cpu --port";
-        using var killed = ToolProcess.Start($"{command} 0");
+        string command = $"serve --model {folder["model"]} --device cpu --port {FreePort.Find()}";
+        using var killed = ToolProcess.Start(command);
         var address = await AddressAsync(killed);
         var cut = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => StreamAsync(address)));
         await SignalAsync(killed, "KILL");
         Array.ForEach(cut, response => response.Dispose());
 
-        using var server = ToolProcess.Start($"{command} {address.Port}");
+        using var server = ToolProcess.Start(command);
         await AddressAsync(server);
         var running = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => StreamAsync(address)));
         var ended = SignalAsync(server, "TERM");

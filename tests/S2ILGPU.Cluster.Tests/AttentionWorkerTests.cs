@@ -21,11 +21,13 @@ public sealed class AttentionWorkerTests
         using (var engine = new CpuEngine(new CpuOptions(Threads: 1)))
             TinyModelFolder.Save(folder.FullPath, engine, TestCluster.Config);
         using var kept = await WorkerProcess.StartAsync();
-        using var lost = await WorkerProcess.StartAsync();
+        using var lost = await WorkerProcess.StartAsync($"127.0.0.1:{FreePort.Find()}");
         using var spare = hasSpare ? await WorkerProcess.StartAsync() : null;
         using var serve = await ServeProcess.StartAsync(folder.FullPath, ["--attention-workers",
             $"{lost.Address},{kept.Address}", "--attention-overlap", "off", "--attention-restore", "100000",
             .. spare is null ? (string[])[] : ["--attention-spares", spare.Address]]);
+        // It runs when the worker is killed, whatever the others do.
+        using var endless = await serve.BeginAsync(folder.FullPath, "Line", 4000, 0, 1);
         var all = TextRequest.Draw(Clients, 100, 300);
         var running = await Task.WhenAll(all.Select(r =>
             r.BeginAsync(serve, folder.FullPath)));
@@ -36,6 +38,9 @@ public sealed class AttentionWorkerTests
         using var again = hasSpare ? null : await WorkerProcess.StartAsync(lost.Address);
         foreach (var (request, text) in all.Zip(texts))
             Assert.Equal(request.Alone(alone), await text);
+        endless.Dispose();
+        while (await serve.MetricAsync("s2_running_sequences") > 0)
+            await Task.Delay(10);
         Assert.Equal(1, await serve.MetricAsync("s2_attention_losses_total"));
         Assert.InRange(await serve.MetricAsync("s2_attention_overlap"), 0, 1);
         double tokens = await serve.MetricAsync("s2_computed_tokens_total");

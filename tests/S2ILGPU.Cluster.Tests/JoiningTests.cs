@@ -71,7 +71,7 @@ public sealed class JoiningTests
         await RefusedAsync(server.Server, new ClusterOptions
         {
             Name = "a",
-            Store = $"127.0.0.1:{TestCluster.FreePort()},password=secret",
+            Store = $"127.0.0.1:{FreePort.Find()},password=secret",
         }, "the store of the cluster does not answer at 127.0.0.1:");
     }
 

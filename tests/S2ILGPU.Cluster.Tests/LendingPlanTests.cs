@@ -79,9 +79,14 @@ public sealed class LendingPlanTests
     [Fact]
     public void Silent_instances_are_forgotten()
     {
-        var map = new PlacementMap(TimeSpan.Zero, Weights, TimeProvider.System);
+        var time = new SetTime();
+        var lease = TimeSpan.FromSeconds(10);
+        var map = new PlacementMap(lease, Weights, time);
         var load = new PoolLoad(1, 10, 50, 60);
         map.Take("a", new PoolBeat(1, true, load, [], [], null));
+        time.Now += lease;
+        Assert.Single(map.Take("b", new PoolBeat(1, true, load, [], [], null)).Others);
+        time.Now += TimeSpan.FromTicks(1);
         Assert.Empty(map.Take("b", new PoolBeat(1, true, load, [], [], null)).Others);
     }
 }

@@ -17,14 +17,15 @@ public sealed class LossTests
     public async Task Texts_of_an_instance_that_is_lost_go_on_elsewhere(bool modelFails)
     {
         await using var cluster = await TestCluster.StartAsync();
+        using var slow = cluster.Servers[1].SlowDown();                   // its texts run when it is lost
         var random = Seeds.NewRandom();
         var all = Enumerable.Range(0, 8).Select(n => (Prompt: $"Line {n} of some text", Tokens: random.Next(300, 700),
             Temperature: random.Pick(0.0, 1.0), Seed: random.Next())).ToArray();
         var running = await Task.WhenAll(all.Select(r =>
             cluster.BeginAsync(0, r.Prompt, r.Tokens, r.Temperature, r.Seed)));
-        while (cluster.Servers[1].Server.Counters.GeneratedTokens < 100)
+        while (cluster.Servers[1].Server.Counters.GeneratedTokens < 30)
             await Task.Delay(5);
-        Assert.True(cluster.Servers[1].Server.Counters.Running > 0, Seeds.Text);
+        Assert.True(cluster.Servers[1].Server.Counters.Running > 1, Seeds.Text);
         if (modelFails)
             cluster.Servers[1].Damage();
         else
@@ -36,6 +37,7 @@ public sealed class LossTests
             response.Dispose();
         }
         Assert.True(await cluster.MetricAsync(0, "s2_requests_continued_total") > 0, Seeds.Text);
+        slow.Dispose();
         await cluster.Servers[0].BecomeIdleAsync();
         if (!modelFails)
             await cluster.Servers[1].BecomeIdleAsync();
@@ -126,6 +128,7 @@ public sealed class LossTests
             isEnd = again.IsEnd && taken == again.Tokens.Length;
         }
         Assert.Equal(50, tokens.Count);
+        await server.BecomeIdleAsync();                                   // counters are those after the last step
         Assert.Equal(50, server.Server.Counters.GeneratedTokens);
         Assert.Equal(1, server.Server.Counters.FinishedChoices);
         await Assert.ThrowsAsync<ArgumentException>(() => runs.ReadAsync(id, 0, TimeSpan.Zero));

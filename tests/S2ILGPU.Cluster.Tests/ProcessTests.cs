@@ -18,7 +18,7 @@ public sealed class ProcessTests
     public async Task Texts_outlive_a_killed_process_of_this_machine(int killed)
     {
         TestScale.SkipUnlessDrawn(3);
-        await KillAsync(killed, "--cluster-port", $"{TestCluster.FreePort()}");
+        await KillAsync(killed, "--cluster-port", $"{FreePort.Find()}");
     }
 
     [Fact]
@@ -26,7 +26,7 @@ public sealed class ProcessTests
     {
         TestScale.SkipUnlessDrawn(3);
         Assert.SkipUnless(ChildProcess.IsOnPath("redis-server"), "no redis-server is installed");
-        int port = TestCluster.FreePort();
+        int port = FreePort.Find();
         using var store = Process.Start(new ProcessStartInfo("redis-server",
             ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         { RedirectStandardOutput = true })!;

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
 using S2ILGPU.Inference;
 using S2ILGPU.Models;
@@ -28,7 +26,7 @@ internal sealed class TestCluster : IAsyncDisposable
     public ClusterOptions Options { get; } = new()
     {
         Name = "test",
-        Port = FreePort(),
+        Port = FreePort.Find(),
         CallTimeout = TimeSpan.FromMinutes(2),
         StatusTimeout = TimeSpan.FromMinutes(2),
         Lease = TimeSpan.FromMinutes(10),
@@ -105,24 +103,6 @@ internal sealed class TestCluster : IAsyncDisposable
             await instance.DisposeAsync();
         foreach (var server in _servers)
             await server.DisposeAsync();
-    }
-
-    /// <summary>A free port, below those that systems hand out by themselves, which another test could get before
-    /// this one uses it.</summary>
-    public static int FreePort()
-    {
-        while (true)
-            try
-            {
-                int port = Random.Shared.Next(20_000, 32_000);
-                using var listener = new TcpListener(IPAddress.Loopback, port);
-                listener.Start();
-                return port;
-            }
-            catch (SocketException)
-            {
-                // in use
-            }
     }
 
     private static int Lines(string text) => text.Count(c => c == '\n');

@@ -124,6 +124,13 @@ public sealed class ChatClientTests : IAsyncLifetime
     public async Task Concurrent_calls_share_steps_and_cancelled_ones_end()
     {
         var scheduler = _services.GetRequiredService<SchedulerThread>();
+        // Slows the steps down, so that the endless text is there when the others end.
+        using var slow = scheduler.Submit(new GenerationRequest
+        {
+            Prompt = [1],
+            MaxTokens = 8000,
+            OnToken = _ => Thread.Sleep(10),
+        });
         using var cancellation = new CancellationTokenSource();
         await using var endless = _client.GetStreamingResponseAsync(Message,
             new ChatOptions { MaxOutputTokens = 8000 }, cancellation.Token).GetAsyncEnumerator();
@@ -133,14 +140,17 @@ public sealed class ChatClientTests : IAsyncLifetime
         var answers = await Task.WhenAll(Enumerable.Range(0, 4)
             .Select(_ => _client.GetResponseAsync(Message, options)));
         Assert.All(answers, answer => Assert.Equal(expected, answer.Text));
-        while (scheduler.Counters.Running > 1)
+        while (scheduler.Counters.Running > 2)
             await Task.Delay(5);
-        Assert.Equal(1, scheduler.Counters.Running);                      // the first one ran beside them
+        Assert.Equal(2, scheduler.Counters.Running);                      // the first one ran beside them
         await cancellation.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
             while (await endless.MoveNextAsync()) { }
         });
+        while (scheduler.Counters.Running > 1)
+            await Task.Delay(5);
+        slow.Dispose();
         while (scheduler.Counters.Running > 0)
             await Task.Delay(5);
     }

@@ -129,11 +129,16 @@ public sealed class RefusalTests
         {
             Scheduler = o.Scheduler with { Sequences = 1, MaxQueued = 1 },
         });
-        // The prompts of a request are submitted faster than they run: one runs and one waits.
-        using var response = await server.PostAsync("/v1/completions",
-            """{"model":"tiny","prompt":["a","b","c","d","e","f"],"max_tokens":150}""");
-        Assert.Equal(429, (int)response.StatusCode);
-        Assert.Contains("rate_limit_exceeded", await response.Content.ReadAsStringAsync());
+        using (server.SlowDown())
+        {
+            while (server.Server.Counters.Running == 0)
+                await Task.Delay(5);
+            // One runs, and one prompt of the two may wait.
+            using var response = await server.PostAsync("/v1/completions",
+                """{"model":"tiny","prompt":["a","b"],"max_tokens":3}""");
+            Assert.Equal(429, (int)response.StatusCode);
+            Assert.Contains("rate_limit_exceeded", await response.Content.ReadAsStringAsync());
+        }
         await server.BecomeIdleAsync();
     }
 

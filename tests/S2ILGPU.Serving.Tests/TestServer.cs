@@ -91,13 +91,16 @@ internal sealed class TestServer : IAsyncDisposable
             }
     }
 
-    /// <summary>A request whose tokens take 0.1 s each, so that all others last as long as a test needs.</summary>
-    public IDisposable SlowDown() => Server.Scheduler.Submit(new GenerationRequest
-    {
-        Prompt = [.. Enumerable.Repeat(1, ChunkTokens)],
-        MaxTokens = Server.ContextTokens,
-        OnToken = _ => Thread.Sleep(100),
-    });
+    /// <summary>A request whose tokens take 0.1 s each, so that it and all others last as long as a test needs.
+    /// </summary>
+    public IDisposable SlowDown(int promptTokens = ChunkTokens, int choices = 1) => Server.Scheduler.Submit(
+        new GenerationRequest
+        {
+            Prompt = [.. Enumerable.Repeat(1, promptTokens)],
+            MaxTokens = Server.ContextTokens,
+            Choices = choices,
+            OnToken = _ => Thread.Sleep(100),
+        });
 
     /// <summary>Posts JSON.</summary>
     public Task<HttpResponseMessage> PostAsync(string path, string json) =>

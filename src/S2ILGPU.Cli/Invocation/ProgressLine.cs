@@ -8,12 +8,15 @@ namespace S2ILGPU.Cli.Invocation;
 /// <param name="isShown">Whether a person sees it; otherwise nothing is written.</param>
 /// <param name="what">What is counted, as in "kernels".</param>
 /// <param name="total">How many there are.</param>
-internal sealed class ProgressLine(TextWriter error, bool isShown, string what, int total) : IDisposable
+/// <param name="time">The clock; null for the system's.</param>
+internal sealed class ProgressLine(TextWriter error, bool isShown, string what, int total, TimeProvider? time = null)
+    : IDisposable
 {
     internal const string Erase = "\r\e[K";
 
     private readonly Lock _writing = new();
-    private readonly long _started = TimeProvider.System.GetTimestamp();
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
+    private readonly long _started = (time ?? TimeProvider.System).GetTimestamp();
     private int _done;
 
     /// <summary>Shows 0 of all.</summary>
@@ -57,7 +60,7 @@ internal sealed class ProgressLine(TextWriter error, bool isShown, string what, 
     {
         if (!isShown)
             return;
-        var passed = TimeProvider.System.GetElapsedTime(_started);
+        var passed = _time.GetElapsedTime(_started);
         string left = _done == 0 ? "" : string.Create(CultureInfo.InvariantCulture,
             $", {(passed * (total - _done) / _done).TotalSeconds:0} s left");
         error.Write(string.Create(CultureInfo.InvariantCulture, $"{Erase}{_done}/{total} {what}{left}"));

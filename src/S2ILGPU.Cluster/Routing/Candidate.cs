@@ -1,6 +1,7 @@
 using Orleans.Runtime;
 using S2ILGPU.Cluster.Membership;
 using S2ILGPU.Cluster.Wire;
+using S2ILGPU.Scheduling;
 using S2ILGPU.Serving.Routing;
 
 namespace S2ILGPU.Cluster.Routing;
@@ -15,20 +16,8 @@ internal sealed record Candidate(SiloAddress Address, InstanceReport Report, boo
     public InstanceStatus Status =>
         new(InstanceServices.NameOf(Address), Report.IsReady, Report.Sequences, Report.Counters);
 
-    /// <summary>The best candidate: one that takes requests; with a free sequence; that keeps most of the prompt; with
-    /// the fewest sequences; with the fewest bytes of pages; this instance.</summary>
-    /// <param name="candidates">At least one.</param>
-    /// <param name="placed">Sequences that this instance has placed on another and that have not ended: they may not be
-    /// in its report yet.</param>
-    public static Candidate Best(IEnumerable<Candidate> candidates, Func<SiloAddress, int> placed) => candidates
-        .Select(candidate => (It: candidate, candidate.Report, candidate.Report.Counters,
-            Load: Math.Max(candidate.Report.Counters.Running + candidate.Report.Counters.Queued,
-                placed(candidate.Address))))
-        .OrderByDescending(candidate => candidate.Report.IsReady)
-        .ThenBy(candidate => candidate.Load >= candidate.Report.Sequences || candidate.Counters.Queued > 0)
-        .ThenByDescending(candidate => candidate.Report.KeptPrefixTokens)
-        .ThenBy(candidate => candidate.Load)
-        .ThenBy(candidate => candidate.Counters.UsedBytes)
-        .ThenByDescending(candidate => candidate.It.IsSelf)
-        .First().It;
+    /// <summary>What placement asks of it.</summary>
+    /// <param name="placed">Sequences that this instance has placed on it and that have not ended.</param>
+    public PlacementState State(int placed) =>
+        new(Report.IsReady, Report.Sequences, Report.Counters, placed, Report.KeptPrefixTokens, IsSelf);
 }

@@ -113,7 +113,8 @@ internal sealed class ClusterRouter(ModelServer server, InstanceServices instanc
     {
         lock (_gate)
         {
-            var best = Candidate.Best(candidates, address => _placed.GetValueOrDefault(address));
+            var best = PlacementState.Order(candidates, candidate =>
+                candidate.State(_placed.GetValueOrDefault(candidate.Address))).First();
             candidates.Remove(best);
             Count(best.Address, sequences);
             return best;

@@ -7,15 +7,9 @@ namespace S2ILGPU.Scheduling;
 
 public sealed partial class Scheduler
 {
-    // Between two questions for pages of others, and what the thread sleeps when it has nothing else to do.
-    private static readonly TimeSpan s_borrowDelay = TimeSpan.FromMilliseconds(20);
-    private const int MostDoublings = 8;
-
+    private readonly BorrowingPause _pause;
     private readonly BorrowingLedger _borrowing = new();
     private long _lentBytes, _neededBytes;                                        // under the gate
-    private long _refusedTimestamp;
-    private TimeSpan _untilBorrowing;
-    private int _conflicts;                                                       // since something was borrowed
     private bool _ownWait;                                                        // under the gate
 
     /// <summary>Where pages are borrowed for requests that need more than there are here; null for nowhere. Set before
@@ -105,24 +99,16 @@ public sealed partial class Scheduler
         int layers = _model.Config.Layers, heads = _model.Config.KeyValueHeads;
         if (Credit?.TryBorrow(layers * heads - branch.FarBytes.Count, branch.FarBytes) is not { } loans)
         {
-            AskLater(s_borrowDelay);
+            _pause.Begin();
             return false;
         }
         far = new BorrowedPages(_model.Engine, layers, _model.Config.QueryHeads / heads, loans, _borrowing);
         return true;
     }
 
-    private bool MayBorrow(Branch branch) => branch.FarBytes.Count == 0 || _refusedTimestamp == 0
-        || _time.GetElapsedTime(_refusedTimestamp) >= _untilBorrowing;
+    private bool MayBorrow(Branch branch) => branch.FarBytes.Count == 0 || _pause.IsOver;
 
     private bool IsOwnRoomLent(Branch branch) => branch.FarBytes.Count > 0 && branch.Bytes > OwnBytes;
-
-    private void AskLater(TimeSpan delay) => (_refusedTimestamp, _untilBorrowing) = (_time.GetTimestamp(), delay);
-
-    // Instances that reserve each other's pages at the same time all fail. As each waits a random time, longer after
-    // every failure, one comes first in the end.
-    private void PutOffBorrowing() => AskLater(s_borrowDelay
-        * (2 * Random.Shared.NextDouble() * (1 << Math.Min(_conflicts++, MostDoublings))));
 
     // Those whose pages elsewhere are gone give way, to be computed again.
     private bool IsLost(Branch branch)
@@ -131,7 +117,7 @@ public sealed partial class Scheduler
             return false;
         _running.Remove(branch);
         GiveWay(branch);
-        AskLater(s_borrowDelay);
+        _pause.Begin();
         _borrowing.Add(losses: 1);
         return true;
     }

@@ -33,7 +33,7 @@ public sealed partial class Scheduler
             var branch = _queue[next];
             bool isOwnRoomLent = IsOwnRoomLent(branch);
             if (isOwnRoomLent && Credit?.GiveUp() == true)
-                PutOffBorrowing();
+                _pause.BeginAfterConflict();
             if (isOwnRoomLent || !MayBorrow(branch))
             {
                 next++;
@@ -49,11 +49,11 @@ public sealed partial class Scheduler
             if (!TryCommit(branch))                                       // pages were lent meanwhile
             {
                 far?.Dispose();
-                PutOffBorrowing();
+                _pause.BeginAfterConflict();
                 return;
             }
             if (far is not null)
-                _conflicts = 0;
+                _pause.ForgetConflicts();
             _queue.Remove(branch);
             branch.Sequence = _freeSequences.Pop();
             foreach (var child in branch.Children)

@@ -43,7 +43,7 @@ public sealed partial class Scheduler : IDisposable
     /// <param name="model">The model; not disposed.</param>
     /// <param name="options">Limits; null for the defaults.</param>
     /// <param name="tokenizer">Makes text of tokens, which stop strings need; null for tokens alone.</param>
-    /// <param name="time">The clock of timeouts; null for the system's.</param>
+    /// <param name="time">The clock of timeouts and pauses; null for the system's.</param>
     /// <exception cref="ArgumentException">An option is out of its range, the tokenizer has more tokens than the model,
     /// or attention workers cannot share the model's heads.</exception>
     /// <exception cref="IOException">An attention worker is not reached or refuses.</exception>
@@ -52,6 +52,7 @@ public sealed partial class Scheduler : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         (_model, _tokenizer, _time) = (model, tokenizer, time ?? TimeProvider.System);
+        _pause = new BorrowingPause(_time, Random.Shared);
         _trie = tokenizer is null ? null : new Lazy<TokenTrie>(() => new TokenTrie(tokenizer));
         _options = (options ?? new SchedulerOptions()).Validate();
         if (tokenizer?.VocabularySize > model.Config.VocabularySize)
@@ -168,7 +169,7 @@ public sealed partial class Scheduler : IDisposable
         if (!Compose())
         {
             if (_queue.Count > 0)
-                Thread.Sleep(s_borrowDelay);                              // for pages of others, as nothing runs
+                Thread.Sleep(BorrowingPause.Short);                       // for pages of others, as nothing runs
         }
         else if (TryCompute())
         {

@@ -313,13 +313,4 @@ public sealed class SchedulerTests : IDisposable
     // Only letters are generated, so that a token is a character.
     private static Dictionary<int, float> Letters() =>
         Enumerable.Range(0, 257).Where(token => token is < 'a' or > 'z').ToDictionary(token => token, _ => -100f);
-
-    private sealed class SetTime : TimeProvider
-    {
-        public TimeSpan Now { get; set; }
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => Now.Ticks;
-    }
 }

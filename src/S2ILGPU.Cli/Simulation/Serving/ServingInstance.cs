@@ -49,8 +49,10 @@ internal sealed class ServingInstance(ServingModel model, SchedulerOptions optio
     /// <inheritdoc cref="Scheduler.PrefixHashes"/>
     public ulong[] PrefixHashes(int[] prompt) => _scheduler.PrefixHashes(prompt);
 
-    /// <inheritdoc cref="Scheduler.KeptPrefixTokens"/>
-    public int KeptTokens(ulong[] prefixHashes) => _scheduler.KeptPrefixTokens(prefixHashes);
+    /// <summary>What placement asks of it.</summary>
+    /// <param name="prefixHashes">The prompt, as <see cref="PrefixHashes"/> gives it.</param>
+    public PlacementState Placement(ulong[] prefixHashes) => new(IsUp, options.Sequences, Counters, Texts,
+        _scheduler.KeptPrefixTokens(prefixHashes), IsSelf: false);
 
     /// <summary>Takes a text, or what is left of it.</summary>
     public void Submit(ServedText text)

@@ -13,7 +13,6 @@ internal sealed class ServingSimulation
     private readonly ServedText[] _texts;
     private readonly InstanceFailures? _failures;
     private readonly Random _random;
-    private readonly int _sequences;
     private readonly PriorityQueue<ServingEvent, (double Time, long Order)> _events = new();
     private readonly List<ServedText> _waiting = [];                                  // for an instance that works
     private double _now, _pageSeconds;
@@ -25,7 +24,7 @@ internal sealed class ServingSimulation
     {
         _instances = [.. Enumerable.Range(0, instances).Select(_ => new ServingInstance(model, options))];
         _texts = [.. arrivals.Select(arrival => new ServedText(arrival))];
-        (_failures, _random, _sequences, _open) = (failures, new Random(seed), options.Sequences, _texts.Length);
+        (_failures, _random, _open) = (failures, new Random(seed), _texts.Length);
     }
 
     /// <summary>Serves texts until all have ended.</summary>
@@ -109,16 +108,12 @@ internal sealed class ServingSimulation
         }
     }
 
-    // As a cluster places a request: a free sequence, the longest kept prefix, the fewest texts, the fewest bytes.
+    // As a cluster places a request, among the instances that work.
     private void Place(ServedText text)
     {
         ulong[] prefix = _instances[0].PrefixHashes(text.Arrival.Prompt);
-        int best = Enumerable.Range(0, _instances.Length).Where(i => _instances[i].IsUp)
-            .OrderBy(i => _instances[i].Texts >= _sequences || _instances[i].Counters.Queued > 0)
-            .ThenByDescending(i => _instances[i].KeptTokens(prefix))
-            .ThenBy(i => _instances[i].Texts)
-            .ThenBy(i => _instances[i].Counters.UsedBytes)
-            .FirstOrDefault(-1);
+        int best = PlacementState.Order(Enumerable.Range(0, _instances.Length).Where(i => _instances[i].IsUp),
+            i => _instances[i].Placement(prefix)).FirstOrDefault(-1);
         if (best < 0)
         {
             _waiting.Add(text);
