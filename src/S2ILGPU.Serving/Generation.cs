@@ -13,7 +13,6 @@ internal sealed class Generation : IDisposable
     private readonly ModelServer _server;
     private readonly RequestTrace _trace;
     private readonly long[] _lastTimestamps;                              // of each text; 0 before its first token
-    private readonly long _start = Stopwatch.GetTimestamp();
     private ITokenStream? _stream;
 
     public Generation(ModelServer server, string operation, IReadOnlyList<int[]> prompts, GenerationRequest request)
@@ -79,7 +78,7 @@ internal sealed class Generation : IDisposable
         if (token.Token is not null)
         {
             ref long last = ref _lastTimestamps[token.Choice];
-            double seconds = Stopwatch.GetElapsedTime(last == 0 ? _start : last).TotalSeconds;
+            double seconds = Stopwatch.GetElapsedTime(last == 0 ? _trace.Start : last).TotalSeconds;
             (last == 0 ? _server.Metrics.FirstToken : _server.Metrics.NextToken).Observe(seconds);
             _trace.CountToken(seconds);
             last = Stopwatch.GetTimestamp();

@@ -13,7 +13,6 @@ internal sealed class RequestTrace
 
     private readonly Activity? _activity;
     private readonly FinishReason?[] _finishes;
-    private readonly long _start = Stopwatch.GetTimestamp();
     private Exception? _failure;
     private int _outputTokens;
     private long _firstTokenTicks = -1;
@@ -23,6 +22,7 @@ internal sealed class RequestTrace
     {
         (Id, Operation, InputTokens, _finishes) = (id, operation, inputTokens, new FinishReason?[texts]);
         _activity = s_source.StartActivity($"{operation} {model}");
+        Start = Stopwatch.GetTimestamp(); // within the span, so that no time in it is longer than the span
         if (_activity is not { IsAllDataRequested: true })
             return;
         var sampling = request.Sampling;
@@ -46,6 +46,9 @@ internal sealed class RequestTrace
     public string Operation { get; }
 
     public int InputTokens { get; }
+
+    /// <summary>The timestamp from which its times count.</summary>
+    public long Start { get; }
 
     /// <summary>Tokens of all texts so far.</summary>
     public int OutputTokens => Volatile.Read(ref _outputTokens);
@@ -86,7 +89,7 @@ internal sealed class RequestTrace
     /// <summary>Ends the span.</summary>
     public void End(TimeSpan? queueTime)
     {
-        (QueueTime, Duration) = (queueTime, Stopwatch.GetElapsedTime(_start));
+        (QueueTime, Duration) = (queueTime, Stopwatch.GetElapsedTime(Start));
         if (_activity is null)
             return;
         _activity.SetTag("gen_ai.usage.output_tokens", OutputTokens)
