@@ -125,6 +125,7 @@ public sealed partial class BenchCommandTests : IDisposable
     [Fact]
     public async Task Sampled_attention_is_reported_as_json()
     {
+        TestScale.SkipUnlessDrawn(2);
         // 64 tokens are too few to choose blocks: nothing is left out, and there is no ceiling.
         foreach (int tokens in (int[])[64, 1024])
         {

@@ -114,6 +114,7 @@ public sealed partial class ReportBenchTests : IDisposable
     [Fact]
     public async Task A_cancelled_run_leaves_the_old_page()
     {
+        TestScale.SkipUnlessDrawn(2);
         string page = Path.Combine(_folder, "report.md"), missing = Path.Combine(_folder, "a", "b");
         File.WriteAllText(page, "old");
         foreach (string folder in (string[])[_folder, missing])

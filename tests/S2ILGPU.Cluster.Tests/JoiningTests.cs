@@ -30,6 +30,7 @@ public sealed class JoiningTests
     [Fact]
     public async Task Another_cluster_on_the_port_is_refused()
     {
+        TestScale.SkipUnlessDrawn(2);
         await using var cluster = new TestCluster();
         await cluster.AddAsync();
         await using var server = await TestServer.StartAsync(config: TestCluster.Config);

@@ -18,6 +18,7 @@ public sealed class LendingTests
     [Fact]
     public async Task A_text_larger_than_the_pool_is_that_of_one_process()
     {
+        TestScale.SkipUnlessDrawn(2);
         await using var cluster = await TestCluster.StartAsync(options => options with
         {
             Scheduler = options.Scheduler with { MaxBytes = PoolBytes },
@@ -97,6 +98,7 @@ public sealed class LendingTests
     [Fact]
     public async Task Debtors_that_want_the_same_pages_get_them_one_after_the_other()
     {
+        TestScale.SkipUnlessDrawn(2);
         await using var cluster = await TestCluster.StartAsync(options => options with
         {
             Scheduler = options.Scheduler with { MaxBytes = PoolBytes },

@@ -16,6 +16,7 @@ public sealed class LossTests
     [InlineData(true)]
     public async Task Texts_of_an_instance_that_is_lost_go_on_elsewhere(bool modelFails)
     {
+        TestScale.SkipUnlessDrawn(2);
         await using var cluster = await TestCluster.StartAsync();
         using var slow = cluster.Servers[1].SlowDown();                   // its texts run when it is lost
         var random = Seeds.NewRandom();
@@ -46,6 +47,7 @@ public sealed class LossTests
     [Fact]
     public async Task Instance_that_the_others_give_up_says_so_and_answers_alone()
     {
+        TestScale.SkipUnlessDrawn(2);
         await using var cluster = await TestCluster.StartAsync();
         var running = await Task.WhenAll(Enumerable.Range(0, 4).Select(n => cluster.BeginAsync(0, $"{n}", 500)));
         await cluster.Instances[0].Services.ExpelAsync(cluster.Instances[1].Services.Self);

@@ -16,7 +16,7 @@ public sealed class MpiRanksTests
     [MemberData(nameof(Cases))]
     public void Operations_equal_plain_arithmetic(string family, int ranks)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         var (code, text) = MpiProgram.Run(family,
             Test(ranks, nameof(MpiRankTests.Operations_equal_plain_arithmetic)));
         Assert.True(code == 0, text);
@@ -28,7 +28,7 @@ public sealed class MpiRanksTests
     [InlineData("mpich")]
     public void A_rank_that_fails_ends_the_run(string family)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         var (code, text) = MpiProgram.Run(family, Test(2, nameof(MpiRankTests.A_rank_fails)));
         Assert.NotEqual(0, code);
         Assert.Contains("rank 1: no such data", text);
@@ -39,7 +39,7 @@ public sealed class MpiRanksTests
     [InlineData("mpich")]
     public void A_null_stays_an_exception_of_the_runtime(string family)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         var (code, text) = MpiProgram.Run(family, Test(2, nameof(MpiRankTests.A_null_is_an_exception)));
         Assert.True(code == 0, text);
         Assert.Contains("null was caught", text);

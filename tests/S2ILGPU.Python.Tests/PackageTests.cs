@@ -20,8 +20,11 @@ public sealed partial class PackageTests
 
     [Theory]
     [MemberData(nameof(Tests))]
-    public async Task Tests_pass_in_the_installed_runtime(string name) =>
+    public async Task Tests_pass_in_the_installed_runtime(string name)
+    {
+        TestScale.SkipUnlessDrawn(2);
         await RunTestsAsync(await Python.WithAsync(s_modules[name]), name, Python.Assembly);
+    }
 
     [Fact]
     public void Every_test_file_is_run() => Assert.Equal(s_modules.Keys.Order(),
@@ -31,6 +34,7 @@ public sealed partial class PackageTests
     [Fact]
     public async Task Benchmark_runs()
     {
+        TestScale.SkipUnlessDrawn(2);
         string python = await Python.WithAsync("numpy", "torch");
         string output = await Python.RunAsync(python, Python.Assembly, Python.Folder,
             Repository.PathOf("bench", "python", "attention.py"), "--tokens", "256", "--repeats", "1");

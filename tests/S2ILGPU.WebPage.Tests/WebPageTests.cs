@@ -28,6 +28,7 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
     [Fact]
     public async Task Chat_streams_the_text_that_the_model_gives()
     {
+        TestScale.SkipUnlessDrawn(2);
         await using var server = await TestServer.StartAsync();
         await using var visit = await browser.VisitAsync(server);
         await SendAsync(visit, maxTokens: 40);
@@ -43,6 +44,7 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
     [Fact]
     public async Task Keyboard_alone_writes_reads_the_picture_and_stops()
     {
+        TestScale.SkipUnlessDrawn(2);
         await using var server = await TestServer.StartAsync(config: s_config);
         await using var visit = await browser.VisitAsync(server);
         var page = visit.Page;
@@ -75,6 +77,7 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
     [InlineData(ColorScheme.Dark)]
     public async Task Picture_has_the_numbers_of_the_pool(ColorScheme scheme)
     {
+        TestScale.SkipUnlessDrawn(2);
         await using var server = await TestServer.StartAsync(config: s_config);
         // One moment of two running requests, served again and again.
         using var requests = new CancellationTokenSource();
@@ -109,6 +112,7 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
     [Fact]
     public async Task Key_is_asked_for_and_kept_in_the_tab()
     {
+        TestScale.SkipUnlessDrawn(2);
         await using var server = await TestServer.StartAsync(o => o with { ApiKey = "secret" });
         await using var visit = await browser.VisitAsync(server);
         await visit.ExpectAsync("#error", "an API key is needed");
@@ -126,6 +130,7 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
     [Fact]
     public async Task Refusal_is_one_line_and_the_message_comes_back()
     {
+        TestScale.SkipUnlessDrawn(2);
         await using var server = await TestServer.StartAsync();
         await using var visit = await browser.VisitAsync(server);
         await visit.ExpectAsync("#state", "idle");
@@ -142,6 +147,7 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
     [InlineData(ColorScheme.Dark)]
     public async Task Controls_have_names_and_texts_have_contrast(ColorScheme scheme)
     {
+        TestScale.SkipUnlessDrawn(2);
         await using var server = await TestServer.StartAsync();
         await using var visit = await browser.VisitAsync(server, scheme);
         await SendAsync(visit, maxTokens: 60);

@@ -60,6 +60,7 @@ public sealed class StudyTests : IDisposable
     [Fact]
     public void A_study_goes_on_where_it_was_and_reports_what_is_there()
     {
+        TestScale.SkipUnlessDrawn(2);
         var (study, folder) = Open();
         Assert.Equal(2 * (6 + 6 + 1), study.Missing().Count);
         study.Run(_engine, _ => { });

@@ -23,6 +23,7 @@ public sealed class SimulateCommandTests
     [Fact]
     public async Task Predicts_up_to_thousands_of_ranks()
     {
+        TestScale.SkipUnlessDrawn(2);
         using var folder = new TemporaryFolder();
         string costs = folder.Write("costs.json", Costs), plot = folder["ranks.svg"];
         string command = $"simulate training --costs {costs} --preset tiny --attention s2 --ranks 4096 "
@@ -51,6 +52,7 @@ public sealed class SimulateCommandTests
     [Fact]
     public async Task A_machine_predicts_its_own_runs()
     {
+        TestScale.SkipUnlessDrawn(2);
         using var folder = new TemporaryFolder();
         string costs = folder["costs.json"];
         using var runs = JsonDocument.Parse(await Tool.SucceedAsync(

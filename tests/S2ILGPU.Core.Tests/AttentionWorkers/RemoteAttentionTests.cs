@@ -37,6 +37,7 @@ public sealed class RemoteAttentionTests : IDisposable
     [InlineData(2, ElementType.Int8)]
     public void Without_overlap_random_traffic_gets_the_tokens_of_one_process(int workers, ElementType? cacheType)
     {
+        TestScale.SkipUnlessDrawn(2);
         _served.CacheType = cacheType;
         var random = _served.Random;
         using var scheduler = new Scheduler(_served.Model, s_options with
@@ -165,6 +166,7 @@ public sealed class RemoteAttentionTests : IDisposable
     [InlineData(true)]
     public void A_lost_worker_changes_no_token(bool hasSpare)
     {
+        TestScale.SkipUnlessDrawn(2);
         var random = _served.Random;
         var lines = new List<string>();
         using var spare = new WorkerHost();

@@ -29,6 +29,15 @@ internal static class CpuEngines
         return Create(width, threads);
     }
 
+    /// <summary>The same, for 1 of 2 tests of the machine's width too: those of keys or activations of 8 and 16 bits.
+    /// </summary>
+    public static IEngine DrawNarrowTypes(SimdWidth width, int threads)
+    {
+        if (width == SimdWidth.Auto || width == SimdWidths.Widest)
+            TestScale.SkipUnlessDrawn(2);
+        return Draw(width, threads);
+    }
+
     /// <summary>An engine of the machine's width, for 1 of 3 tests in a plain run: those that take long.</summary>
     public static IEngine DrawOneOfThree(int threads)
     {
@@ -82,29 +91,29 @@ public sealed class CpuBits512TwoThreadsOptimizerTests()
 // Activations of 16 bits, sums of 32.
 
 public sealed class CpuScalarBFloat16ElementwiseTests()
-    : ElementwiseTests(() => CpuEngines.Draw(SimdWidth.Scalar, 1), ElementType.BFloat16);
+    : ElementwiseTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Scalar, 1), ElementType.BFloat16);
 public sealed class CpuBits128BFloat16ElementwiseTests()
-    : ElementwiseTests(() => CpuEngines.Draw(SimdWidth.Bits128, 2), ElementType.BFloat16);
+    : ElementwiseTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits128, 2), ElementType.BFloat16);
 public sealed class CpuBits256BFloat16ElementwiseTests()
-    : ElementwiseTests(() => CpuEngines.Draw(SimdWidth.Bits256, 2), ElementType.BFloat16);
+    : ElementwiseTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits256, 2), ElementType.BFloat16);
 public sealed class CpuBits512BFloat16ElementwiseTests()
-    : ElementwiseTests(() => CpuEngines.Draw(SimdWidth.Bits512, 1), ElementType.BFloat16);
+    : ElementwiseTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits512, 1), ElementType.BFloat16);
 
 public sealed class CpuScalarBFloat16RowTests()
-    : RowTests(() => CpuEngines.Draw(SimdWidth.Scalar, 1), ElementType.BFloat16);
+    : RowTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Scalar, 1), ElementType.BFloat16);
 public sealed class CpuBits128BFloat16RowTests()
-    : RowTests(() => CpuEngines.Draw(SimdWidth.Bits128, 2), ElementType.BFloat16);
+    : RowTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits128, 2), ElementType.BFloat16);
 public sealed class CpuBits256BFloat16RowTests()
-    : RowTests(() => CpuEngines.Draw(SimdWidth.Bits256, 2), ElementType.BFloat16);
+    : RowTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits256, 2), ElementType.BFloat16);
 public sealed class CpuBits512BFloat16RowTests()
-    : RowTests(() => CpuEngines.Draw(SimdWidth.Bits512, 1), ElementType.BFloat16);
+    : RowTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits512, 1), ElementType.BFloat16);
 
 public sealed class CpuScalarBFloat16MatMulTests()
-    : MatMulTests(() => CpuEngines.Draw(SimdWidth.Scalar, 2), ElementType.BFloat16);
+    : MatMulTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Scalar, 2), ElementType.BFloat16);
 public sealed class CpuBits256BFloat16MatMulTests()
-    : MatMulTests(() => CpuEngines.Draw(SimdWidth.Bits256, 1), ElementType.BFloat16);
+    : MatMulTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits256, 1), ElementType.BFloat16);
 public sealed class CpuBits512BFloat16MatMulTests()
-    : MatMulTests(() => CpuEngines.Draw(SimdWidth.Bits512, 2), ElementType.BFloat16);
+    : MatMulTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits512, 2), ElementType.BFloat16);
 
 public sealed class CpuThreadCountTests()
     : ThreadCountTests(() => CpuEngines.DrawOneOfThree(1), () => CpuEngines.DrawOneOfThree(2),

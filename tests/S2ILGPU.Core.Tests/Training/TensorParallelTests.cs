@@ -30,7 +30,7 @@ public sealed class TensorParallelTests
     public void A_grid_follows_one_process(int ranks, int tensor, int context, ElementType? activations,
         bool recompute)
     {
-        TestScale.SkipUnlessDrawn(4);
+        TestScale.SkipUnlessDrawn(6);
         var options = s_options with { ActivationType = activations, Recompute = recompute };
         using var one = new TinyTraining(options, seed: s_seed, config: s_config);
         var expected = one.Finish();

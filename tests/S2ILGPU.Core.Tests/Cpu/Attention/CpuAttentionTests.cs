@@ -40,42 +40,42 @@ public sealed class Simd512DecodeTests() : DecodeTests(() => CpuEngines.Draw(Sim
 // Caches of 16-bit elements, read by queries of 32 bits.
 
 public sealed class ScalarBFloat16DecodeTests()
-    : DecodeTests(() => CpuEngines.Draw(SimdWidth.Scalar, 2), ElementType.BFloat16);
+    : DecodeTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Scalar, 2), ElementType.BFloat16);
 
 public sealed class Simd128BFloat16DecodeTests()
-    : DecodeTests(() => CpuEngines.Draw(SimdWidth.Bits128, 2), ElementType.BFloat16);
+    : DecodeTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits128, 2), ElementType.BFloat16);
 
 public sealed class Simd256BFloat16DecodeTests()
-    : DecodeTests(() => CpuEngines.Draw(SimdWidth.Bits256, 1), ElementType.BFloat16);
+    : DecodeTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits256, 1), ElementType.BFloat16);
 
 public sealed class Simd512BFloat16DecodeTests()
-    : DecodeTests(() => CpuEngines.Draw(SimdWidth.Bits512, 2), ElementType.BFloat16);
+    : DecodeTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits512, 2), ElementType.BFloat16);
 
 public sealed class ScalarFloat16DecodeTests()
-    : DecodeTests(() => CpuEngines.Draw(SimdWidth.Scalar, 1), ElementType.Float16);
+    : DecodeTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Scalar, 1), ElementType.Float16);
 
 public sealed class Simd128Float16DecodeTests()
-    : DecodeTests(() => CpuEngines.Draw(SimdWidth.Bits128, 1), ElementType.Float16);
+    : DecodeTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits128, 1), ElementType.Float16);
 
 public sealed class Simd256Float16DecodeTests()
-    : DecodeTests(() => CpuEngines.Draw(SimdWidth.Bits256, 2), ElementType.Float16);
+    : DecodeTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits256, 2), ElementType.Float16);
 
 public sealed class Simd512Float16DecodeTests()
-    : DecodeTests(() => CpuEngines.Draw(SimdWidth.Bits512, 1), ElementType.Float16);
+    : DecodeTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits512, 1), ElementType.Float16);
 
 // Caches of 8-bit elements with a scale for each row.
 
 public sealed class ScalarInt8DecodeTests()
-    : DecodeTests(() => CpuEngines.Draw(SimdWidth.Scalar, 2), ElementType.Int8);
+    : DecodeTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Scalar, 2), ElementType.Int8);
 
 public sealed class Simd128Int8DecodeTests()
-    : DecodeTests(() => CpuEngines.Draw(SimdWidth.Bits128, 1), ElementType.Int8);
+    : DecodeTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits128, 1), ElementType.Int8);
 
 public sealed class Simd256Int8DecodeTests()
-    : DecodeTests(() => CpuEngines.Draw(SimdWidth.Bits256, 2), ElementType.Int8);
+    : DecodeTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits256, 2), ElementType.Int8);
 
 public sealed class Simd512Int8DecodeTests()
-    : DecodeTests(() => CpuEngines.Draw(SimdWidth.Bits512, 1), ElementType.Int8);
+    : DecodeTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits512, 1), ElementType.Int8);
 
 public sealed class ScalarMergeTests() : MergeTests(() => CpuEngines.Draw(SimdWidth.Scalar, 3));
 
@@ -88,34 +88,34 @@ public sealed class Simd512MergeTests() : MergeTests(() => CpuEngines.Draw(SimdW
 // Queries, keys, values, outputs and their gradients of 16 bits.
 
 public sealed class ScalarBFloat16AttentionForwardTests()
-    : AttentionForwardTests(() => CpuEngines.Draw(SimdWidth.Scalar, 2), ElementType.BFloat16);
+    : AttentionForwardTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Scalar, 2), ElementType.BFloat16);
 
 public sealed class Simd256BFloat16AttentionForwardTests()
-    : AttentionForwardTests(() => CpuEngines.Draw(SimdWidth.Bits256, 1), ElementType.BFloat16);
+    : AttentionForwardTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits256, 1), ElementType.BFloat16);
 
 public sealed class Simd512BFloat16AttentionForwardTests()
-    : AttentionForwardTests(() => CpuEngines.Draw(SimdWidth.Bits512, 2), ElementType.BFloat16);
+    : AttentionForwardTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits512, 2), ElementType.BFloat16);
 
 public sealed class ScalarBFloat16AttentionBackwardTests()
-    : AttentionBackwardTests(() => CpuEngines.Draw(SimdWidth.Scalar, 2), ElementType.BFloat16);
+    : AttentionBackwardTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Scalar, 2), ElementType.BFloat16);
 
 public sealed class Simd256BFloat16AttentionBackwardTests()
-    : AttentionBackwardTests(() => CpuEngines.Draw(SimdWidth.Bits256, 1), ElementType.BFloat16);
+    : AttentionBackwardTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits256, 1), ElementType.BFloat16);
 
 public sealed class Simd512BFloat16AttentionBackwardTests()
-    : AttentionBackwardTests(() => CpuEngines.Draw(SimdWidth.Bits512, 2), ElementType.BFloat16);
+    : AttentionBackwardTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits512, 2), ElementType.BFloat16);
 
 public sealed class Simd128BFloat16QueryDecodeTests()
-    : DecodeTests(() => CpuEngines.Draw(SimdWidth.Bits128, 1), ElementType.BFloat16, ElementType.BFloat16);
+    : DecodeTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits128, 1), ElementType.BFloat16, ElementType.BFloat16);
 
 public sealed class Simd512BFloat16QueryDecodeTests()
-    : DecodeTests(() => CpuEngines.Draw(SimdWidth.Bits512, 2), ElementType.BFloat16, ElementType.BFloat16);
+    : DecodeTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits512, 2), ElementType.BFloat16, ElementType.BFloat16);
 
 public sealed class Simd256Int8BFloat16QueryDecodeTests()
-    : DecodeTests(() => CpuEngines.Draw(SimdWidth.Bits256, 2), ElementType.Int8, ElementType.BFloat16);
+    : DecodeTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits256, 2), ElementType.Int8, ElementType.BFloat16);
 
 public sealed class Simd256BFloat16MergeTests()
-    : MergeTests(() => CpuEngines.Draw(SimdWidth.Bits256, 2), ElementType.BFloat16);
+    : MergeTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits256, 2), ElementType.BFloat16);
 
 public sealed class Simd512BFloat16MergeTests()
-    : MergeTests(() => CpuEngines.Draw(SimdWidth.Bits512, 1), ElementType.BFloat16);
+    : MergeTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits512, 1), ElementType.BFloat16);
