@@ -112,6 +112,19 @@ internal sealed unsafe class BackwardTile<T>(Blocking blocking)
     /// <summary>Finds the next queries of a walk over those that see the tile's keys.</summary>
     public void Advance(ref TokenWalk walk) => NextQuery = _group.Fill(ref walk) ? _group.First[0] : int.MaxValue;
 
+    /// <summary>Asks for the rows of the queries found last before <see cref="Add"/> reads them.</summary>
+    public void Prefetch(in BackwardQueries queries)
+    {
+        for (int piece = 0; piece < _group.Pieces; piece++)
+        {
+            int first = _group.First[piece], count = _group.Count[piece];
+            queries.Query.Prefetch<T>(first, count);
+            queries.OutputGradient.Prefetch<T>(first, count);
+            TokenRows.Prefetch((byte*)(queries.Gradient + (nint)(first - queries.FirstPosition) * _paddedDim),
+                count * _paddedDim * sizeof(float));
+        }
+    }
+
     /// <summary>Adds what the queries found last contribute.</summary>
     public void Add(in BackwardQueries queries, bool isCausal, int blockTokens, int windowTokens)
     {

@@ -164,6 +164,8 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
                 {
                     one.Add(queries, isCausal, blockTokens, windowTokens);
                     one.Advance(ref walk);
+                    if (isPair)
+                        one.Prefetch(queries); // while the second tile takes the queries before
                 }
                 else
                 {

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using S2ILGPU.Cpu.InnerLoops;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
@@ -175,6 +176,31 @@ internal readonly unsafe ref struct TokenRows
                 : new PanelSource((nint)widened, HeadDim, LanesAdjacent: true);
             source.Pack<T>(new Stretch(0, HeadDim), new Stretch(0, now), tiles, RegisterKernels<T>.Height, tileStride);
         }
+    }
+
+    /// <summary>Asks for neighbouring rows of a tensor, and for their packed tiles, before they are read: from a cache
+    /// that cores share into the core's own.</summary>
+    public void Prefetch<T>(int first, int count)
+        where T : unmanaged, ISimd<T>
+    {
+        byte* row = At(first);
+        for (int i = 0; i < count; i++, row += StrideBytes)
+            Prefetch(row, HeadDim * ElementType.SizeBytes());
+        if (Packed == 0)
+            return;
+        int height = RegisterKernels<T>.Height;
+        float* tile = (float*)Packed + (nint)first * height;
+        for (int d = 0; d < HeadDim; d += height, tile += PackedStride)
+            Prefetch((byte*)tile, count * height * sizeof(float));
+    }
+
+    /// <summary>Asks for memory in the same way.</summary>
+    public static void Prefetch(byte* start, int bytes)
+    {
+        if (!Sse.IsSupported)
+            return;
+        for (int at = 0; at < bytes; at += NativePages.CacheLine)
+            Sse.Prefetch1(start + at);
     }
 
     private void Dequantize<T>(in StoredRows rows, float* scales, float* destination, int paddedDim)
