@@ -47,7 +47,8 @@ public sealed class ServingSimulationTests
     [InlineData("hybrid")]
     public void No_text_and_no_page_is_lost(string attention)
     {
-        int seed = Seeds.NewRandom().Next();
+        var random = Seeds.NewRandom();
+        int seed = random.Next();
         var traffic = new Traffic
         {
             Texts = 60,
@@ -62,9 +63,12 @@ public sealed class ServingSimulationTests
         double whole = Run(traffic, options, seed, attention).Seconds;
         options = options with { MaxBytes = 4 * 2 * 2 * 8 * PageBytes }; // 4 texts of 128 tokens, if dense
         var failures = new InstanceFailures(whole / 4, whole / 8, whole / 50);
-        var run = Run(traffic, options, seed, attention, instances: 3, failures);
-        Assert.True(run.Failures > 0 && run.MovedTexts > 0 && run.PrefixTokens > 0, $"{run}; {Seeds.Text}");
-        Assert.True(attention != "dense" || run.Preemptions > 0, $"{run}; {Seeds.Text}");
+        ServingForecast run;
+        int runs = 0;
+        do // a run without a failure, or where none leaves a prefix to share, is possible, if rare
+            run = Run(traffic, options, seed = random.Next(), attention, instances: 3, failures);
+        while (!SeesAll(run) && ++runs < 50);
+        Assert.True(SeesAll(run), $"{run}; {Seeds.Text}");
         Assert.Equal((0, 0L), (run.LostTexts, run.LostPages));
         Assert.InRange(run.MostBytes, PageBytes, options.MaxBytes);
         Assert.All(run.Texts, text =>
@@ -74,6 +78,9 @@ public sealed class ServingSimulationTests
         });
         var again = Run(traffic, options, seed, attention, instances: 3, failures);
         Assert.Equal(run.Texts.SelectMany(text => text.Times), again.Texts.SelectMany(text => text.Times));
+
+        bool SeesAll(ServingForecast run) => run.Failures > 0 && run.MovedTexts > 0 && run.PrefixTokens > 0
+            && (attention != "dense" || run.Preemptions > 0);
     }
 
     [Fact]

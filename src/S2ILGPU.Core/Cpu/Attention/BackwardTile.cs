@@ -1,7 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using S2ILGPU.Cpu.InnerLoops;
-using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
 
 namespace S2ILGPU.Cpu.Attention;
@@ -120,8 +119,8 @@ internal sealed unsafe class BackwardTile<T>(Blocking blocking)
             int first = _group.First[piece], count = _group.Count[piece];
             queries.Query.Prefetch<T>(first, count);
             queries.OutputGradient.Prefetch<T>(first, count);
-            TokenRows.Prefetch((byte*)(queries.Gradient + (nint)(first - queries.FirstPosition) * _paddedDim),
-                count * _paddedDim * sizeof(float));
+            CacheLines.Prefetch((byte*)(queries.Gradient + (nint)(first - queries.FirstPosition) * _paddedDim),
+                count * _paddedDim * sizeof(float), level: 2);
         }
     }
 

@@ -22,7 +22,7 @@ internal sealed unsafe class HeadCopies<T> : IParallelWork, IDisposable
     /// <summary>From how many tiles that read a row its copy for all of them pays.</summary>
     public const double ReadsWorthCopy = 4;
 
-    private const int TokensPerItem = 256, LineFloats = NativePages.CacheLine / sizeof(float);
+    private const int TokensPerItem = 256, LineFloats = CacheLines.Bytes / sizeof(float);
 
     // Of the copies at a time: what stays in a last-level cache beside what it was made from, and the bound of all.
     private const long BytesPerWorker = 2 << 20, MaxBytes = 1L << 29;

@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics.X86;
 using S2ILGPU.Cpu.InnerLoops;
 using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
@@ -185,22 +184,13 @@ internal readonly unsafe ref struct TokenRows
     {
         byte* row = At(first);
         for (int i = 0; i < count; i++, row += StrideBytes)
-            Prefetch(row, HeadDim * ElementType.SizeBytes());
+            CacheLines.Prefetch(row, HeadDim * ElementType.SizeBytes(), level: 2);
         if (Packed == 0)
             return;
         int height = RegisterKernels<T>.Height;
         float* tile = (float*)Packed + (nint)first * height;
         for (int d = 0; d < HeadDim; d += height, tile += PackedStride)
-            Prefetch((byte*)tile, count * height * sizeof(float));
-    }
-
-    /// <summary>Asks for memory in the same way.</summary>
-    public static void Prefetch(byte* start, int bytes)
-    {
-        if (!Sse.IsSupported)
-            return;
-        for (int at = 0; at < bytes; at += NativePages.CacheLine)
-            Sse.Prefetch1(start + at);
+            CacheLines.Prefetch((byte*)tile, count * height * sizeof(float), level: 2);
     }
 
     private void Dequantize<T>(in StoredRows rows, float* scales, float* destination, int paddedDim)
@@ -213,7 +203,7 @@ internal readonly unsafe ref struct TokenRows
 
     // A cache line more, so that tiles do not fight for the same places in the caches.
     private static int GroupTileStride<T>() where T : unmanaged, ISimd<T> =>
-        TokenGroup.MaxTokens * RegisterKernels<T>.Height + NativePages.CacheLine / sizeof(float);
+        TokenGroup.MaxTokens * RegisterKernels<T>.Height + CacheLines.Bytes / sizeof(float);
 
     private bool IsOneRun(TokenGroup group, byte* first)
     {

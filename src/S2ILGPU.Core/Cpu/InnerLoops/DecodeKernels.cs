@@ -1,6 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
-using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
 
 namespace S2ILGPU.Cpu.InnerLoops;
@@ -44,7 +42,7 @@ internal static unsafe class DecodeKernels<T>
         for (; j + 4 <= keys.Count; j += 4, key += 4 * stride)
         {
             for (int n = 0; n < 4 && j + n < aheadRows; n++, next += aheadStride)
-                Prefetch(next, headDim * TElement.SizeBytes);
+                CacheLines.Prefetch(next, headDim * TElement.SizeBytes, level: 1);
             int row = 0;
             for (; T.HasManyRegisters && row + 4 <= rows; row += 4)
                 FourByFour<TElement>(query + row * headDim, key, stride, headDim, scores + row * scoreStride + j,
@@ -116,13 +114,6 @@ internal static unsafe class DecodeKernels<T>
             for (; j < count; j++)
                 scores[j] *= scales[j];
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(byte* row, int bytes)
-    {
-        for (int at = 0; Sse.IsSupported && at < bytes; at += NativePages.CacheLine)
-            Sse.Prefetch0(row + at);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -214,7 +205,7 @@ internal static unsafe class DecodeKernels<T>
         {
             if (j < aheadRows)
             {
-                Prefetch(next, rowBytes);
+                CacheLines.Prefetch(next, rowBytes, level: 1);
                 next += aheadStride;
             }
             T p = T.Create(weights[j]);
@@ -248,7 +239,7 @@ internal static unsafe class DecodeKernels<T>
         {
             if (j < aheadRows)
             {
-                Prefetch(next, rowBytes);
+                CacheLines.Prefetch(next, rowBytes, level: 1);
                 next += aheadStride;
             }
             T v0 = TElement.Load<T>(v), v1 = TElement.Load<T>(v + register), v2 = TElement.Load<T>(v + 2 * register),

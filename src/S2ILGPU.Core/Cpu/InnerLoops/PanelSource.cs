@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
-using S2ILGPU.Cpu.Memory;
 using S2ILGPU.Cpu.Simd;
 using S2ILGPU.Tensors;
 
@@ -28,7 +27,7 @@ internal readonly unsafe record struct PanelSource(nint Data, nint Stride, bool 
     // panel widened is 8 KB.
     private const int StepsAtOnce = 64, MaxWidth = 32;
 
-    private const int LineFloats = NativePages.CacheLine / sizeof(float);
+    private const int LineFloats = CacheLines.Bytes / sizeof(float);
 
     /// <summary>Packs lanes by steps.</summary>
     /// <param name="lanes">The lanes.</param>
@@ -152,7 +151,7 @@ internal readonly unsafe record struct PanelSource(nint Data, nint Stride, bool 
         int elementBytes = Type.SizeBytes();
         if (Sse.IsSupported)
             for (int lane = 0; lane < lanes.Count; lane++)
-                for (int step = 0; step < steps; step += NativePages.CacheLine / elementBytes)
+                for (int step = 0; step < steps; step += CacheLines.Bytes / elementBytes)
                     Sse.Prefetch0((byte*)Data + ((lanes.First + lane) * Stride + firstStep + step) * elementBytes);
     }
 }

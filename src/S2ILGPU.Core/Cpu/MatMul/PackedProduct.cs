@@ -232,7 +232,7 @@ internal sealed unsafe class PackedProduct<T>(WorkerPool pool, CpuAllocator memo
 
     // A cache line apart, because panels a power of two apart would fight for the same places in the caches.
     private static nint PanelStride(int width, int steps) =>
-        (nint)width * steps + NativePages.CacheLine / sizeof(float);
+        (nint)width * steps + CacheLines.Bytes / sizeof(float);
 
     private nint PackedRowElements(int steps) =>
         (_a.LanesAdjacent ? _chunkRows / Height : 1) * PanelStride(Height, steps);

@@ -1,11 +1,11 @@
 using System.Runtime.InteropServices;
+using S2ILGPU.Cpu.Simd;
 
 namespace S2ILGPU.Cpu.Memory;
 
 /// <summary>Native memory aligned to cache lines; large pieces in huge pages where the system has them.</summary>
 internal static unsafe partial class NativePages
 {
-    public const int CacheLine = 64;
     private const int HugePage = 2 << 20, AdviseHugePages = 14;
 
     /// <summary>Uninitialised memory. Pieces of several huge pages are aligned to one, which spares address
@@ -13,7 +13,7 @@ internal static unsafe partial class NativePages
     public static byte* Allocate(long sizeBytes)
     {
         bool large = sizeBytes >= 2 * HugePage;
-        var memory = (byte*)NativeMemory.AlignedAlloc((nuint)sizeBytes, (nuint)(large ? HugePage : CacheLine));
+        var memory = (byte*)NativeMemory.AlignedAlloc((nuint)sizeBytes, (nuint)(large ? HugePage : CacheLines.Bytes));
         if (large && OperatingSystem.IsLinux())
             _ = Advise(memory, (nuint)sizeBytes, AdviseHugePages); // a wish: refusal costs only speed
         return memory;

@@ -1,10 +1,12 @@
+using S2ILGPU.Cpu.Simd;
+
 namespace S2ILGPU.Cpu.Memory;
 
 /// <summary>Native memory that grows when more is asked for and is kept between calls, so that nothing is allocated in
 /// the steady state.</summary>
 internal sealed unsafe class ScratchMemory : IDisposable
 {
-    private const int FloatsPerLine = NativePages.CacheLine / sizeof(float);
+    private const int FloatsPerLine = CacheLines.Bytes / sizeof(float);
 
     private float* _memory;
     private long _floats;

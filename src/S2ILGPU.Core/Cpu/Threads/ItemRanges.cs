@@ -1,4 +1,4 @@
-using S2ILGPU.Cpu.Memory;
+using S2ILGPU.Cpu.Simd;
 
 namespace S2ILGPU.Cpu.Threads;
 
@@ -13,7 +13,7 @@ namespace S2ILGPU.Cpu.Threads;
 internal sealed class ItemRanges(int workers)
 {
     // Two cache lines each, because processors fetch lines in pairs.
-    private const int Slot = 2 * NativePages.CacheLine / sizeof(long);
+    private const int Slot = 2 * CacheLines.Bytes / sizeof(long);
 
     // Next item and exclusive end, in one number so that both change at once.
     private readonly long[] _ranges = new long[(workers + 1) * Slot];
