@@ -17,6 +17,10 @@ internal sealed class BackwardPlan
     // for D128 at 16k.
     private const int WantedItems = 16, MinTilesPerRange = 16;
 
+    // Of Q, dO, their packed copies and dQ of the queries that are taken at a time: what stays in a second-level cache
+    // while one tile of keys after the other goes over them. The same on all machines, as it decides the order of sums.
+    private const int ChunkBytes = 640 << 10, ChunkCopies = 5, ChunkMultiple = 128;
+
     // Of all dQ of ranges.
     private const long MaxGradientBytes = 1L << 29;
 
@@ -46,6 +50,13 @@ internal sealed class BackwardPlan
     /// <summary>Rows of dQ that an item needs at most, or all items together when there are ranges.</summary>
     public long GradientRows { get; private set; }
 
+    /// <summary>Tiles of keys of the longest sequence.</summary>
+    public int MostTiles { get; private set; }
+
+    /// <summary>Positions whose queries are taken at a time, of all query heads of a KV head; chunks begin at
+    /// multiples. Whole blocks.</summary>
+    public int ChunkTokens { get; private set; }
+
     /// <summary>The sequences, in order.</summary>
     public ReadOnlySpan<BackwardSequence> Sequences => _sequences.AsSpan(0, _count);
 
@@ -58,6 +69,10 @@ internal sealed class BackwardPlan
         (_count, _itemsPerHead, QueryRows, GradientRows, HasRanges) = (sequences.Length, 0, 0, 0, false);
         int heads = a.Query.Shape[2], keyValueHeads = a.Key.Shape[2], longest = 0;
         _heads = new HeadRange(0, keyValueHeads);
+        ChunkTokens = ChunkBytes / (ChunkCopies * sizeof(float) * (heads / keyValueHeads) * a.Query.Shape[3])
+            / ChunkMultiple * ChunkMultiple;
+        ChunkTokens = Math.Max(ChunkTokens, ChunkMultiple);
+        MostTiles = 0;
         long allBlocks = 0, queries = 0;
         foreach (var s in sequences)
             (allBlocks, queries, longest) = (allBlocks + KeptBlocks(a.Layout, s), queries + s.QueryCount,
@@ -73,6 +88,7 @@ internal sealed class BackwardPlan
                 (int)Math.Max(1, Math.Min(Math.Min(wanted, mostRanges), TilesOf(sequences[s]) / MinTilesPerRange));
             _sequences[s] = new BackwardSequence(sequences[s], _itemsPerHead, QueryRows, GradientRows, ranges);
             _itemsPerHead += ranges;
+            MostTiles = Math.Max(MostTiles, TilesOf(sequences[s]));
             QueryRows += (long)heads * sequences[s].QueryCount;
             GradientRows += (long)heads * ranges * sequences[s].QueryCount;
             HasRanges |= ranges > 1;

@@ -57,8 +57,11 @@ internal sealed unsafe class BackwardTile<T>(Blocking blocking)
 
     /// <summary>Floats of scratch memory for a head size.</summary>
     public static long ScratchFloats(int headDim) =>
-        4L * headDim * Lanes + 3L * Queries * Lanes + Queries * (PaddedDim(headDim) + 2L * headDim)
+        2L * headDim * Lanes + 3L * Queries * Lanes + Queries * (PaddedDim(headDim) + 2L * headDim)
         + 2L * TokenRows.PackedFloats<T>(headDim) + 3 * Lanes;
+
+    /// <summary>Floats of the sums of dK and dV of a tile.</summary>
+    public static int SumFloats(int headDim) => 2 * headDim * Lanes;
 
     /// <summary>Gives the tile its scratch memory.</summary>
     public void Prepare(float* scratch, int headDim)
@@ -67,9 +70,7 @@ internal sealed unsafe class BackwardTile<T>(Blocking blocking)
         _paddedDim = PaddedDim(headDim);
         _keyTransposed = scratch;
         _valueTransposed = _keyTransposed + headDim * Lanes;
-        _keyGradient = _valueTransposed + headDim * Lanes;
-        _valueGradient = _keyGradient + headDim * Lanes;
-        _probability = _valueGradient + headDim * Lanes;
+        _probability = _valueTransposed + headDim * Lanes;
         _scoreGradient = _probability + Queries * Lanes;
         _scoreGradientRows = _scoreGradient + Queries * Lanes;
         _keyCopy = _scoreGradientRows + Queries * Lanes;
@@ -83,9 +84,12 @@ internal sealed unsafe class BackwardTile<T>(Blocking blocking)
     }
 
     /// <summary>Takes the keys <paramref name="firstKey"/> to <paramref name="keyEnd"/>, in blocks of <paramref
-    /// name="blockTokens"/>.</summary>
-    public void Begin(in TokenRows keys, in TokenRows values, int firstKey, int keyEnd, int blockTokens, float scale)
+    /// name="blockTokens"/>; what their queries contribute to dK and dV is added to <paramref name="sums"/>.</summary>
+    public void Begin(in TokenRows keys, in TokenRows values, int firstKey, int keyEnd, int blockTokens, float scale,
+        float* sums)
     {
+        _keyGradient = sums;
+        _valueGradient = sums + _headDim * Lanes;
         (_firstKey, _keyCount) = (firstKey, keyEnd - firstKey);
         _columns = (_keyCount + T.Count - 1) / T.Count * T.Count;
         _blocks = (_keyCount + blockTokens - 1) / blockTokens;
@@ -101,7 +105,6 @@ internal sealed unsafe class BackwardTile<T>(Blocking blocking)
         }
         _keys.SetRange(firstKey, _keyCount);
         _key = keys.Rows<T>(_keys, _paddedDim, _keyCopy, out _keyStride);
-        new Span<float>(_keyGradient, 2 * Lanes * _headDim).Clear();
     }
 
     /// <summary>First position of the queries that <see cref="Add"/> takes next; beyond all positions when there are
@@ -154,17 +157,19 @@ internal sealed unsafe class BackwardTile<T>(Blocking blocking)
         AddQueryGradients(queries);
     }
 
-    /// <summary>Writes dK and dV of the tile's keys.</summary>
+    /// <summary>Writes dK and dV of a tile's keys.</summary>
     /// <returns>Whether all of them are finite.</returns>
-    public bool End(float* keyGradient, nint keyStride, float* valueGradient, nint valueStride, float scale) =>
-        Write(_keyGradient, keyGradient, keyStride, scale) & Write(_valueGradient, valueGradient, valueStride, 1);
+    public static bool Write(float* sums, int headDim, int keys, float* keyGradient, nint keyStride,
+        float* valueGradient, nint valueStride, float scale) =>
+        Write(sums, headDim, keys, keyGradient, keyStride, scale)
+        & Write(sums + headDim * Lanes, headDim, keys, valueGradient, valueStride, 1);
 
-    private bool Write(float* panels, float* rows, nint stride, float scale)
+    private static bool Write(float* panels, int headDim, int keys, float* rows, nint stride, float scale)
     {
-        for (int lane = 0; lane < _keyCount; lane += Pair)
-            BlockMoves<T>.Transpose(panels + lane * _headDim, Pair, _headDim, Math.Min(Pair, _keyCount - lane),
+        for (int lane = 0; lane < keys; lane += Pair)
+            BlockMoves<T>.Transpose(panels + lane * headDim, Pair, headDim, Math.Min(Pair, keys - lane),
                 rows + lane * stride, stride, scale);
-        return BlockMoves<T>.AreFinite(rows, stride, _keyCount, _headDim);
+        return BlockMoves<T>.AreFinite(rows, stride, keys, headDim);
     }
 
     // The lanes between the first and the last key that the group sees: of a tile of small blocks often only one block,

@@ -13,7 +13,9 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
 {
     private readonly BackwardPlan _plan = new();
     private readonly BackwardTile<T>[] _tiles;
-    private readonly ScratchMemory _tileScratch = new(), _rowScratch = new(), _gradientScratch = new();
+    private readonly VisibleTiles[] _visible;
+    private readonly ScratchMemory _tileScratch = new(), _rowScratch = new(), _gradientScratch = new(),
+        _sumScratch = new();
     private readonly StatisticsPass _statistics;
     private readonly RangeSum _rangeSum;
     private readonly ExactPass _exact;
@@ -23,8 +25,9 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
     private readonly WideBackward<T> _wide = new();
     private BackwardTensors _tensors;
     private HeadCopy _query, _outputGradient;
-    // [rows], [rows], [gradient rows, padded D]
-    private float* _shift, _delta, _gradients;
+    // [rows], [rows], [gradient rows, padded D], [workers, tiles, dK and dV of a tile]
+    private float* _shift, _delta, _gradients, _sums;
+    private long _sumFloats;                                                     // of a worker
     private int _heads, _group, _headDim, _paddedDim;
 
     public BackwardWork(int workers, Blocking blocking)
@@ -32,6 +35,9 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         _tiles = new BackwardTile<T>[2 * workers];
         for (int w = 0; w < _tiles.Length; w++)
             _tiles[w] = new BackwardTile<T>(blocking);
+        _visible = new VisibleTiles[workers];
+        for (int w = 0; w < workers; w++)
+            _visible[w] = new VisibleTiles();
         _statistics = new StatisticsPass(this);
         _rangeSum = new RangeSum(this);
         _exact = new ExactPass(this);
@@ -67,18 +73,25 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
     {
         var (s, head, range) = _plan[item];
         ref readonly var plan = ref _plan.Sequences[s];
+        var sequence = plan.Sequence;
         int patternHead = _arguments.Layout.Pattern.PatternHeadOf(head * _group);
         var (start, end) = BackwardPlan.TilesOf(_arguments.Layout, plan, patternHead, range);
         float* gradients = _plan.HasRanges ? RangeGradients(plan, head, range)
             : _gradients + worker * _plan.GradientRows * _paddedDim;
-        var sequence = plan.Sequence;
         int firstRow = BackwardPlan.FirstRow(_arguments.Layout, plan, patternHead, range);
         for (int h = 0; h < _group; h++)
             Clear(gradients + ((long)h * sequence.QueryCount + firstRow) * _paddedDim,
                 (long)(sequence.QueryCount - firstRow) * _paddedDim);
+        var keys = new KeyRange(start, end, _sums + worker * _sumFloats, BackwardTile<T>.SumFloats(_headDim));
+        Clear(keys.Sums(start), (long)(end - start) * BackwardTile<T>.SumFloats(_headDim));
+        for (int first = sequence.FirstQueryPosition + firstRow, last; first < sequence.KeyCount; first = last)
+        {
+            last = Math.Min(sequence.KeyCount, (first / _plan.ChunkTokens + 1) * _plan.ChunkTokens);
+            AddChunk(plan, head, keys, first, last, gradients, worker);
+        }
         bool isFinite = true;
-        for (int tile = start; tile < end; tile += 2)
-            isFinite &= Tiles(plan, head, tile, Math.Min(end, tile + 2), gradients, worker);
+        for (int tile = start; tile < end; tile++)
+            isFinite &= Write(sequence, head, tile, keys.Sums(tile));
         for (int h = 0; h < _group && !_plan.HasRanges; h++)
             isFinite &= BlockMoves<T>.Scale(gradients + (long)h * sequence.QueryCount * _paddedDim, _paddedDim,
                 sequence.QueryCount, _headDim,
@@ -95,6 +108,7 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         _tileScratch.Dispose();
         _rowScratch.Dispose();
         _gradientScratch.Dispose();
+        _sumScratch.Dispose();
     }
 
     // The items, on copies of Q and dO where they pay.
@@ -128,84 +142,109 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
             _tiles[w].Prepare(scratch + w * floats, _headDim);
         _shift = _rowScratch.Take(2 * _plan.QueryRows);
         _delta = _shift + _plan.QueryRows;
+        _sumFloats = (long)_plan.MostTiles * BackwardTile<T>.SumFloats(_headDim);
+        _sums = _sumScratch.Take(_sumFloats * _tiles.Length / 2);
         _gradients = _gradientScratch.Take(_plan.GradientRows * _paddedDim * (_plan.HasRanges ? 1 : _tiles.Length / 2));
     }
 
     // Items of several workers may say so of the same heads.
     private void SetBeyondRange(int sequence, int head) => _isBeyondRange[(sequence * _heads + head) / _group] = true;
 
-    // dK and dV of one or two neighbouring tiles of keys, and their share of dQ, over the query heads of the KV head.
-    // Two tiles go through the queries together, so that the second finds most of Q, dO and dQ in the cache. False when
-    // one of dK and dV is not finite.
-    private bool Tiles(in BackwardSequence plan, int keyValueHead, int tile, int tileEnd, float* gradients, int worker)
+    // What the queries from one position to another, of the query heads of a KV head, contribute: to dK and dV of the
+    // tiles of a range that they see, and to dQ. Two tiles after each other in that order go through the queries
+    // together, so that the second finds them in the nearest cache: neighbours in a window, or two of the stripes.
+    private void AddChunk(in BackwardSequence plan, int keyValueHead, in KeyRange keys, int first, int last,
+        float* gradients, int worker)
     {
+        var layout = _arguments.Layout;
+        var tiles = _visible[worker];
+        tiles.Clear(keys.End);
+        for (int h = 0, before = -1, head; h < _group; h++, before = head)
+        {
+            head = layout.Pattern.PatternHeadOf(keyValueHead * _group + h);
+            if (head != before)
+                tiles.Add(layout, head, first / layout.BlockTokens, (last - 1) / layout.BlockTokens + 1);
+        }
         var sequence = plan.Sequence;
         BackwardTile<T> one = _tiles[2 * worker], two = _tiles[2 * worker + 1];
-        bool isPair = tileEnd - tile == 2, isCausal = _arguments.Layout.IsCausal;
-        int windowTokens = _arguments.Layout.Pattern.WindowTokens;
-        int firstQuery = sequence.FirstQueryPosition, blockTokens = _arguments.Layout.BlockTokens;
-        Begin(one, sequence, keyValueHead, tile);
-        if (isPair)
-            Begin(two, sequence, keyValueHead, tile + 1);
-        for (int h = 0; h < _group; h++)
+        for (int tile = tiles.Next(keys.Start), second; tile < keys.End; tile = tiles.Next(second + 1))
         {
-            int head = keyValueHead * _group + h;
-            long row = plan.FirstRow + (long)head * sequence.QueryCount;
-            var queries = new BackwardQueries(
-                _query.Of<T>(sequence.Batch, sequence.QueryStart - firstQuery, head, _headDim),
-                _outputGradient.Of<T>(sequence.Batch, sequence.QueryStart - firstQuery, head, _headDim),
-                _shift + row, _delta + row, gradients + (long)h * sequence.QueryCount * _paddedDim, firstQuery);
-            TokenWalk walk = Walk(sequence, head, tile, int.MaxValue),
-                secondWalk = Walk(sequence, head, tileEnd - 1, isPair ? int.MaxValue : 0);
-            one.Advance(ref walk);
-            two.Advance(ref secondWalk);
-            while (Math.Min(one.NextQuery, two.NextQuery) != int.MaxValue)
-                if (one.NextQuery <= two.NextQuery)
-                {
-                    one.Add(queries, isCausal, blockTokens, windowTokens);
-                    one.Advance(ref walk);
-                    if (isPair)
-                        one.Prefetch(queries); // while the second tile takes the queries before
-                }
-                else
-                {
-                    two.Add(queries, isCausal, blockTokens, windowTokens);
-                    two.Advance(ref secondWalk);
-                }
+            second = tiles.Next(tile + 1);
+            Begin(one, sequence, keyValueHead, tile, keys.Sums(tile));
+            if (second < keys.End)
+                Begin(two, sequence, keyValueHead, second, keys.Sums(second));
+            for (int h = 0; h < _group; h++)
+            {
+                int head = keyValueHead * _group + h;
+                long row = plan.FirstRow + (long)head * sequence.QueryCount;
+                int firstQuery = sequence.FirstQueryPosition;
+                var queries = new BackwardQueries(
+                    _query.Of<T>(sequence.Batch, sequence.QueryStart - firstQuery, head, _headDim),
+                    _outputGradient.Of<T>(sequence.Batch, sequence.QueryStart - firstQuery, head, _headDim),
+                    _shift + row, _delta + row, gradients + (long)h * sequence.QueryCount * _paddedDim, firstQuery);
+                TokenWalk walk = Walk(sequence, head, tile, first, last),
+                    secondWalk = second < keys.End ? Walk(sequence, head, second, first, last)
+                        : Walk(sequence, head, tile, last, last);
+                Add(one, ref walk, two, ref secondWalk, queries);
+            }
         }
-        return End(one, sequence, keyValueHead, tile) & (!isPair || End(two, sequence, keyValueHead, tile + 1));
+    }
+
+    private void Add(BackwardTile<T> one, ref TokenWalk walk, BackwardTile<T> two, ref TokenWalk secondWalk,
+        in BackwardQueries queries)
+    {
+        bool isCausal = _arguments.Layout.IsCausal;
+        int windowTokens = _arguments.Layout.Pattern.WindowTokens, blockTokens = _arguments.Layout.BlockTokens;
+        one.Advance(ref walk);
+        two.Advance(ref secondWalk);
+        while (Math.Min(one.NextQuery, two.NextQuery) != int.MaxValue)
+            if (one.NextQuery <= two.NextQuery)
+            {
+                one.Add(queries, isCausal, blockTokens, windowTokens);
+                one.Advance(ref walk);
+                if (two.NextQuery != int.MaxValue)
+                    one.Prefetch(queries); // while the second tile takes the queries before
+            }
+            else
+            {
+                two.Add(queries, isCausal, blockTokens, windowTokens);
+                two.Advance(ref secondWalk);
+            }
     }
 
     private static (int First, int End) KeysOf(in Sequence sequence, int tile) =>
         (tile * BackwardTile<T>.MaxKeys, Math.Min(sequence.KeyCount, (tile + 1) * BackwardTile<T>.MaxKeys));
 
-    private void Begin(BackwardTile<T> work, in Sequence sequence, int head, int tile)
+    private void Begin(BackwardTile<T> work, in Sequence sequence, int head, int tile, float* sums)
     {
         var (first, end) = KeysOf(sequence, tile);
         work.Begin(Rows(_tensors.Key, sequence.Batch, sequence.KeyStart, head),
             Rows(_tensors.Value, sequence.Batch, sequence.KeyStart, head), first, end,
-            _arguments.Layout.BlockTokens, _arguments.Scale);
+            _arguments.Layout.BlockTokens, _arguments.Scale, sums);
     }
 
-    private bool End(BackwardTile<T> work, in Sequence sequence, int head, int tile)
+    private bool Write(in Sequence sequence, int head, int tile, float* sums)
     {
-        int first = sequence.KeyStart + KeysOf(sequence, tile).First;
-        return work.End(_tensors.KeyGradient.Row(sequence.Batch, first, head), _tensors.KeyGradient.TokenStride,
-            _tensors.ValueGradient.Row(sequence.Batch, first, head), _tensors.ValueGradient.TokenStride,
-            _arguments.Scale);
+        var (first, end) = KeysOf(sequence, tile);
+        return BackwardTile<T>.Write(sums, _headDim, end - first,
+            _tensors.KeyGradient.Row(sequence.Batch, sequence.KeyStart + first, head),
+            _tensors.KeyGradient.TokenStride,
+            _tensors.ValueGradient.Row(sequence.Batch, sequence.KeyStart + first, head),
+            _tensors.ValueGradient.TokenStride, _arguments.Scale);
     }
 
-    // The queries of a head that see keys of a tile.
-    private TokenWalk Walk(in Sequence sequence, int head, int tile, int maxBlocks)
+    // The queries of a head, between two positions, that see keys of a tile.
+    private TokenWalk Walk(in Sequence sequence, int head, int tile, int start, int end)
     {
         var layout = _arguments.Layout;
         var (firstKey, keyEnd) = KeysOf(sequence, tile);
         int firstBlock = firstKey / layout.BlockTokens, blocks = (keyEnd - 1) / layout.BlockTokens - firstBlock + 1;
         var rows = new BlockUnion(layout.ColumnStarts, layout.Rows,
             layout.Pattern.PatternHeadOf(head) * layout.KeyBlocks + firstBlock, blocks);
-        int firstVisible = layout.IsCausal ? Math.Max(sequence.FirstQueryPosition, firstKey)
-            : sequence.FirstQueryPosition;
-        return new TokenWalk(rows, layout.BlockTokens, firstVisible, sequence.KeyCount, maxBlocks, layout.IsCausal
+        if (layout.IsCausal)
+            start = Math.Max(start, firstKey);
+        rows.SkipTo(start / layout.BlockTokens);
+        return new TokenWalk(rows, layout.BlockTokens, start, end, cut: layout.IsCausal
             ? firstKey + BackwardTile<T>.HalfKeys : 0);
     }
 
@@ -219,6 +258,14 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
 
     private static void Clear(float* memory, long floats) =>
         System.Runtime.InteropServices.NativeMemory.Clear(memory, (nuint)(floats * sizeof(float)));
+
+    // Tiles of keys and where the sums of their dK and dV are.
+    private readonly ref struct KeyRange(int start, int end, float* sums, int sumFloats)
+    {
+        public readonly int Start = start, End = end;
+
+        public float* Sums(int tile) => sums + (long)(tile - Start) * sumFloats;
+    }
 
     /// <summary><c>delta = rowsum(O dO) - dLSE</c> and LSE in base 2; items are (sequence, head).</summary>
     private sealed class StatisticsPass(BackwardWork<T> backward) : IParallelWork

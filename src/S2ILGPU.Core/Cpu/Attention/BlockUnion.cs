@@ -47,6 +47,16 @@ internal unsafe ref struct BlockUnion
         return Mask != 0;
     }
 
+    /// <summary>Passes over entries below a block.</summary>
+    public void SkipTo(int block)
+    {
+        for (int r = 0; r < _rows; r++)
+        {
+            int at = _entries[_next[r].._end[r]].BinarySearch(block);
+            _next[r] += at < 0 ? ~at : at;
+        }
+    }
+
     /// <summary>Passes over entries.</summary>
     public void Skip(int entries)
     {

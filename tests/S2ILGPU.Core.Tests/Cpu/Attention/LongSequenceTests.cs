@@ -8,7 +8,7 @@ using Xunit;
 namespace S2ILGPU.Core.Tests.Cpu.Attention;
 
 /// <summary>Sequences so long that the engine cuts their keys: parts in decoding, ranges in the backward
-/// pass.</summary>
+/// pass; or their queries: chunks there.</summary>
 public sealed class LongSequenceTests() : AttentionTest(() => CpuEngines.Create(SimdWidth.Auto, 2), null)
 {
     [Theory]
@@ -47,6 +47,26 @@ public sealed class LongSequenceTests() : AttentionTest(() => CpuEngines.Create(
         HeadDim = 8,
         QueryCounts = [2100, 70],
         KeyCounts = [2100, 100],
+        Batching = Batching.Packed,
+    });
+
+    // Large heads: the queries are taken 128 at a time.
+    [Theory]
+    [InlineData("dense", 64)]
+    [InlineData("L2 s3", 16)]
+    [InlineData("L1 s3 by query head", 64)]
+    [InlineData("L2 s3 non-causal", 128)]
+    [InlineData("random by query head", 32)]
+    [InlineData("random mostly empty", 64)]
+    public void Backward_in_chunks_of_queries(string pattern, int blockTokens) => CheckBackward(new AttentionCase
+    {
+        Pattern = pattern,
+        BlockTokens = blockTokens,
+        QueryHeads = 4,
+        KeyValueHeads = 1,
+        HeadDim = 96,
+        QueryCounts = [400, 150],
+        KeyCounts = [400, 330],
         Batching = Batching.Packed,
     });
 
