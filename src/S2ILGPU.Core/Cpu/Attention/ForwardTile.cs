@@ -25,6 +25,7 @@ internal sealed unsafe class ForwardTile<T>(Blocking blocking)
     private float* _keyCopy, _valueTiles;                                       // [keys, D], packed V
     private float* _max, _sum, _factor, _groupMax, _limit, _logSumExp;           // [lanes]
     private int _headDim, _columns, _seenBlocks;
+    private TileQueries _queries;
 
     private static int Pair => RegisterKernels<T>.PairWidth;
 
@@ -49,25 +50,59 @@ internal sealed unsafe class ForwardTile<T>(Blocking blocking)
         _logSumExp = _limit + Lanes;
     }
 
-    /// <summary>Attention of the tile over all keys of a walk.</summary>
-    public void Run(in TileQueries queries, HeadTensor query, float scale, TokenWalk walk, bool isCausal,
-        in TokenRows keys, in TokenRows values,
-        in TileResult result)
+    /// <summary>First position of the keys that <see cref="Add"/> takes next; beyond all positions when there are
+    /// none.</summary>
+    public int NextKey { get; private set; }
+
+    /// <summary>Takes queries, and finds the first keys of a walk over those that they see.</summary>
+    public void Begin(in TileQueries queries, HeadTensor query, float scale, ref TokenWalk walk)
     {
-        var replay = walk;
-        Begin(queries, query, scale);
-        while (_group.Fill(ref walk))
-        {
-            CountVisible(queries, isCausal);
-            Scores(queries, isCausal, keys);
-            Softmax();
-            Values(values);
-        }
-        if (Finish(queries, result))
-            return;
-        for (int lane = 0; lane < queries.Lanes; lane++)
-            ExactAttention.Row(queries, lane, query, scale, replay, isCausal, keys, values, result);
+        _queries = queries;
+        Load(query, scale);
+        Advance(ref walk);
     }
+
+    /// <summary>Adds the keys found last, and finds the next ones.</summary>
+    public void Add(bool isCausal, in TokenRows keys, in TokenRows values, ref TokenWalk walk)
+    {
+        CountVisible(isCausal);
+        Scores(isCausal, keys);
+        Softmax();
+        Values(values);
+        Advance(ref walk);
+    }
+
+    /// <summary>Writes O and LSE.</summary>
+    /// <returns>False, with nothing useful written, when a score or a sum left the range of ordinary
+    /// numbers.</returns>
+    public bool End(in TileResult result)
+    {
+        Statistics();
+        bool hasEmpty = _seenBlocks != (1 << _queries.Blocks) - 1;
+        for (int head = 0, lane = 0; head < _queries.Heads; head++)
+            for (int token = 0; token < _queries.Tokens; token++, lane++)
+            {
+                bool isEmpty = hasEmpty && (_seenBlocks >> _queries.BlockOf(lane) & 1) == 0;
+                if (isEmpty)
+                    (_logSumExp[lane], _factor[lane]) = (float.NegativeInfinity, 0);
+                else if (!(_max[lane] > OnlineSoftmax<T>.Seen && _sum[lane] > 0 && float.IsFinite(_sum[lane])))
+                    return false;
+                result.SetLogSumExp(head, token, _logSumExp[lane]);
+            }
+        new Span<float>(_factor + _queries.Lanes, Lanes - _queries.Lanes).Clear();
+        if (!Normalize())
+            return false;
+        for (int lane = 0, run; lane < _queries.Lanes; lane += run)
+        {
+            run = _queries.RunOf(lane, Pair);
+            BlockMoves<T>.Transpose(Panel(_output, lane, _headDim), Pair, _headDim, run,
+                result.Row(_queries.HeadOf(lane), _queries.TokenOf(lane)),
+                _queries.Tokens == 1 ? result.HeadStride : result.TokenStride, 1);
+        }
+        return true;
+    }
+
+    private void Advance(ref TokenWalk walk) => NextKey = _group.Fill(ref walk) ? _group.First[0] : int.MaxValue;
 
     // O^T = V^T P^T + O^T factor, neighbouring lanes that see as many keys together.
     private void Values(in TokenRows values)
@@ -88,21 +123,22 @@ internal sealed unsafe class ForwardTile<T>(Blocking blocking)
     }
 
     // Few queries, whose keys no other tile reads.
-    private static bool IsDecoding(in TileQueries queries) => queries.Lanes < TileQueries.MaxLanes / 2;
+    private bool IsDecoding => _queries.Lanes < TileQueries.MaxLanes / 2;
 
-    private void Begin(in TileQueries queries, HeadTensor query, float scale)
+    private void Load(HeadTensor query, float scale)
     {
-        int lanes = queries.Lanes;
+        int lanes = _queries.Lanes;
         _columns = (lanes + T.Count - 1) / T.Count * T.Count;
         _seenBlocks = 0;
         if (_columns != lanes)
             new Span<float>(_query, _headDim * Lanes).Clear();
-        float* first = query.Row(queries.Batch, queries.FirstRow, queries.FirstHead);
+        float* first = query.Row(_queries.Batch, _queries.FirstRow, _queries.FirstHead);
         for (int lane = 0, run; lane < lanes; lane += run)
         {
-            run = queries.RunOf(lane, Pair);
-            BlockMoves<T>.Transpose(first + queries.HeadOf(lane) * query.HeadStride
-                + queries.TokenOf(lane) * query.TokenStride, queries.Tokens == 1 ? query.HeadStride : query.TokenStride,
+            run = _queries.RunOf(lane, Pair);
+            BlockMoves<T>.Transpose(first + _queries.HeadOf(lane) * query.HeadStride
+                + _queries.TokenOf(lane) * query.TokenStride,
+                _queries.Tokens == 1 ? query.HeadStride : query.TokenStride,
                 run, _headDim, Panel(_query, lane, _headDim), Pair, scale * SimdMath.Log2E);
         }
         new Span<float>(_output, _headDim * Lanes).Clear();
@@ -120,12 +156,12 @@ internal sealed unsafe class ForwardTile<T>(Blocking blocking)
 
     // Above the diagonal a register of lanes sees only the first keys of a group, and the rest is left out. Measured at
     // 4k, D64: dense 1.03x, L16 s8 1.06x; D128 within the noise.
-    private void CountVisible(in TileQueries queries, bool isCausal)
+    private void CountVisible(bool isCausal)
     {
-        bool isDiagonal = isCausal && queries.Heads == 1;
+        bool isDiagonal = isCausal && _queries.Heads == 1;
         for (int lane = 0; lane < _columns; lane += Pair)
         {
-            int end = isDiagonal ? queries.FirstPosition + lane + Pair : int.MaxValue, visible = 0;
+            int end = isDiagonal ? _queries.FirstPosition + lane + Pair : int.MaxValue, visible = 0;
             for (int piece = 0; piece < _group.Pieces; piece++)
                 visible += Math.Clamp(end - _group.First[piece], 0, _group.Count[piece]);
             _visible[lane] = visible;
@@ -134,51 +170,51 @@ internal sealed unsafe class ForwardTile<T>(Blocking blocking)
 
     // S^T = K Q^T of the group, and the largest score of every lane. A tile of keys is read for all queries at once, so
     // that keys may lie anywhere.
-    private void Scores(in TileQueries queries, bool isCausal, in TokenRows keys)
+    private void Scores(bool isCausal, in TokenRows keys)
     {
         new Span<float>(_groupMax, Lanes).Fill(OnlineSoftmax<T>.Masked);
         var product = new Product { RowStride = keys.Stride, B = _query, BStride = Pair, C = _scores, CStride = Pair,
             Steps = _headDim };
         var panels = new PanelStrides(Pair * _headDim, Pair * Keys, blocking.FloatsOfB);
-        float* copy = IsDecoding(queries) || keys.ElementType != ElementType.Float32
+        float* copy = IsDecoding || keys.ElementType != ElementType.Float32
             ? keys.Rows<T>(_group, _headDim, _keyCopy, out product.RowStride, isReadOnce: true)
             : null;
-        int allBlocks = (1 << queries.Blocks) - 1;
+        int allBlocks = (1 << _queries.Blocks) - 1;
         for (int piece = 0, row = 0; piece < _group.Pieces; row += _group.Count[piece++])
         {
             int first = _group.First[piece], count = _group.Count[piece], mask = _group.Mask[piece];
             product.A = copy == null ? (float*)keys.At(first) : copy + row * _headDim;
             product.C = _scores + row * Pair;
             _seenBlocks |= mask;
-            if (mask == allBlocks && !(isCausal && first + count - 1 > queries.FirstPosition)
-                && !queries.HidesBefore(first))
+            if (mask == allBlocks && !(isCausal && first + count - 1 > _queries.FirstPosition)
+                && !_queries.HidesBefore(first))
             {
                 RegisterKernels<T>.MultiplyPanels<AnyStride, UnitStride, TrackMax<T>>(product, panels, count, 0,
                     _columns, new(_groupMax));
                 continue;
             }
-            SetLimits(queries, first, mask, isCausal);
+            SetLimits(first, mask, isCausal);
             for (int lane = 0; lane < _columns; lane += Pair)
             {
                 int end = Math.Min(lane + Pair, _columns), visible = Math.Clamp(_visible[lane] - row, 0, count);
                 RegisterKernels<T>.MultiplyPanels<AnyStride, UnitStride, Overwrite<T>>(product, panels, visible, lane,
                     end, default);
-                if (queries.HidesBefore(first))
-                    HideBeforeWindow(queries, Panel(product.C, lane, Keys), first, visible, lane, end);
+                if (_queries.HidesBefore(first))
+                    HideBeforeWindow(Panel(product.C, lane, Keys), first, visible, lane, end);
                 MaskAndMax(Panel(product.C, lane, Keys), visible, lane, end);
             }
         }
     }
 
     // The last key of a piece that each lane sees, counted from the piece's first key; -1 for none.
-    private void SetLimits(in TileQueries queries, int firstKey, int mask, bool isCausal)
+    private void SetLimits(int firstKey, int mask, bool isCausal)
     {
         int lane = 0;
-        for (int head = 0; head < queries.Heads; head++)
-            for (int token = 0; token < queries.Tokens; token++, lane++)
+        for (int head = 0; head < _queries.Heads; head++)
+            for (int token = 0; token < _queries.Tokens; token++, lane++)
             {
-                int position = queries.FirstPosition + token,
-                    block = position / queries.BlockTokens - queries.FirstBlock;
+                int position = _queries.FirstPosition + token,
+                    block = position / _queries.BlockTokens - _queries.FirstBlock;
                 _limit[lane] = (mask >> block & 1) == 0 ? -1 : isCausal ? position - firstKey : Keys;
             }
         for (; lane < _columns; lane++)
@@ -186,12 +222,12 @@ internal sealed unsafe class ForwardTile<T>(Blocking blocking)
     }
 
     // Few groups meet the start of a window: lane by lane.
-    private static void HideBeforeWindow(in TileQueries queries, float* scores, int firstKey, int keys, int firstLane,
+    private void HideBeforeWindow(float* scores, int firstKey, int keys, int firstLane,
         int laneEnd)
     {
-        for (int lane = firstLane; lane < Math.Min(laneEnd, queries.Lanes); lane++)
+        for (int lane = firstLane; lane < Math.Min(laneEnd, _queries.Lanes); lane++)
         {
-            int hidden = Math.Clamp(queries.WindowStartOf(lane) - firstKey, 0, keys);
+            int hidden = Math.Clamp(_queries.WindowStartOf(lane) - firstKey, 0, keys);
             for (int key = 0; key < hidden; key++)
                 scores[key * Pair + lane - firstLane] = OnlineSoftmax<T>.Masked;
         }
@@ -246,34 +282,6 @@ internal sealed unsafe class ForwardTile<T>(Blocking blocking)
             T.Store(softmax.Max, _max + lane);
             T.Store(softmax.Sum, _sum + lane);
         }
-    }
-
-    // Writes O and LSE. False, with nothing useful written, when a score or a sum left the range of ordinary numbers.
-    private bool Finish(in TileQueries queries, in TileResult result)
-    {
-        Statistics();
-        bool hasEmpty = _seenBlocks != (1 << queries.Blocks) - 1;
-        for (int head = 0, lane = 0; head < queries.Heads; head++)
-            for (int token = 0; token < queries.Tokens; token++, lane++)
-            {
-                bool isEmpty = hasEmpty && (_seenBlocks >> queries.BlockOf(lane) & 1) == 0;
-                if (isEmpty)
-                    (_logSumExp[lane], _factor[lane]) = (float.NegativeInfinity, 0);
-                else if (!(_max[lane] > OnlineSoftmax<T>.Seen && _sum[lane] > 0 && float.IsFinite(_sum[lane])))
-                    return false;
-                result.SetLogSumExp(head, token, _logSumExp[lane]);
-            }
-        new Span<float>(_factor + queries.Lanes, Lanes - queries.Lanes).Clear();
-        if (!Normalize())
-            return false;
-        for (int lane = 0, run; lane < queries.Lanes; lane += run)
-        {
-            run = queries.RunOf(lane, Pair);
-            BlockMoves<T>.Transpose(Panel(_output, lane, _headDim), Pair, _headDim, run,
-                result.Row(queries.HeadOf(lane), queries.TokenOf(lane)),
-                queries.Tokens == 1 ? result.HeadStride : result.TokenStride, 1);
-        }
-        return true;
     }
 
     // LSE and 1 / l of every lane.

@@ -28,10 +28,12 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
 
     public ForwardWork(int workers, Blocking blocking)
     {
-        _tiles = new ForwardTile<T>[workers];
+        _tiles = new ForwardTile<T>[2 * workers];
         _decodeTiles = new DecodeTile<T>[workers];
         for (int w = 0; w < workers; w++)
-            (_tiles[w], _decodeTiles[w]) = (new ForwardTile<T>(blocking), new DecodeTile<T>());
+            _decodeTiles[w] = new DecodeTile<T>();
+        for (int t = 0; t < _tiles.Length; t++)
+            _tiles[t] = new ForwardTile<T>(blocking);
         _merge = new PartMerge(this);
     }
 
@@ -61,22 +63,65 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
     {
         var (s, unit, tile, part) = _plan[item];
         ref readonly var plan = ref _plan.Sequences[s];
+        var queries = QueriesOf(s, unit, tile);
+        int keyValueHead = queries.FirstHead / (_arguments.Query.Shape[2] / LayoutOf(s).Pattern.KeyValueHeads);
+        TokenRows keys = RowsOf(_key, s, plan.Sequence, LayoutOf(s), keyValueHead),
+            values = RowsOf(_value, s, plan.Sequence, LayoutOf(s), keyValueHead);
+        if (DecodeTile<T>.Takes(queries, keys, values))
+            _decodeTiles[worker].Run(queries, _query, _arguments.Scale, WalkOf(s, queries, part),
+                LayoutOf(s).IsCausal, keys, values, ResultOf(s, queries, unit, tile, part));
+        else
+            RunTiles(s, unit, tile, part, keys, values, worker);
+    }
+
+    // One or two neighbouring tiles of queries. Two go through the keys together, so that the second finds most of
+    // them in the cache.
+    private void RunTiles(int s, int unit, int tile, int part, in TokenRows keys, in TokenRows values, int worker)
+    {
+        ForwardTile<T> one = _tiles[2 * worker], two = _tiles[2 * worker + 1];
+        bool isCausal = LayoutOf(s).IsCausal, isPair = _plan.Sequences[s].HasSecondTile(tile);
+        TileQueries queries = QueriesOf(s, unit, tile), secondQueries = isPair ? QueriesOf(s, unit, tile + 1) : queries;
+        TokenWalk walk = WalkOf(s, queries, part), secondWalk = WalkOf(s, secondQueries, part);
+        one.Begin(queries, _query, _arguments.Scale, ref walk);
+        if (isPair)
+            two.Begin(secondQueries, _query, _arguments.Scale, ref secondWalk);
+        while (one.NextKey != int.MaxValue || isPair && two.NextKey != int.MaxValue)
+            if (!isPair || one.NextKey <= two.NextKey)
+                one.Add(isCausal, keys, values, ref walk);
+            else
+                two.Add(isCausal, keys, values, ref secondWalk);
+        End(one, s, queries, part, keys, values, ResultOf(s, queries, unit, tile, part));
+        if (isPair)
+            End(two, s, secondQueries, part, keys, values, ResultOf(s, secondQueries, unit, tile + 1, part));
+    }
+
+    private void End(ForwardTile<T> tile, int s, in TileQueries queries, int part, in TokenRows keys,
+        in TokenRows values, in TileResult result)
+    {
+        if (tile.End(result))
+            return;
+        for (int lane = 0; lane < queries.Lanes; lane++)
+            ExactAttention.Row(queries, lane, _query, _arguments.Scale, WalkOf(s, queries, part), LayoutOf(s).IsCausal,
+                keys, values, result);
+    }
+
+    private TileQueries QueriesOf(int s, int unit, int tile) =>
+        _plan.Sequences[s].Queries(unit, tile, LayoutOf(s).BlockTokens) with
+        {
+            WindowTokens = LayoutOf(s).Pattern.WindowTokens,
+        };
+
+    // The keys that some queries see.
+    private TokenWalk WalkOf(int s, in TileQueries queries, int part)
+    {
+        ref readonly var plan = ref _plan.Sequences[s];
         var layout = LayoutOf(s);
-        var queries = plan.Queries(unit, tile, layout.BlockTokens) with { WindowTokens = layout.Pattern.WindowTokens };
         var blocks = ForwardPlan.Rows(layout, queries);
         if (part > 0)
             blocks.Skip(part * plan.PartBlocks);
         int keyEnd = layout.IsCausal ? queries.FirstPosition + queries.Tokens : plan.Sequence.KeyCount;
-        var walk = new TokenWalk(blocks, layout.BlockTokens, 0, keyEnd, plan.Parts > 1 ? plan.PartBlocks
+        return new TokenWalk(blocks, layout.BlockTokens, 0, keyEnd, plan.Parts > 1 ? plan.PartBlocks
             : int.MaxValue);
-        int keyValueHead = queries.FirstHead / (_arguments.Query.Shape[2] / layout.Pattern.KeyValueHeads);
-        TokenRows keys = RowsOf(_key, s, plan.Sequence, layout, keyValueHead),
-            values = RowsOf(_value, s, plan.Sequence, layout, keyValueHead);
-        var result = plan.Parts > 1 ? PartialResult(plan, plan.IndexOf(unit, tile, part)) : FinalResult(queries);
-        if (DecodeTile<T>.Takes(queries, keys, values))
-            _decodeTiles[worker].Run(queries, _query, _arguments.Scale, walk, layout.IsCausal, keys, values, result);
-        else
-            _tiles[worker].Run(queries, _query, _arguments.Scale, walk, layout.IsCausal, keys, values, result);
     }
 
     public void Dispose()
@@ -93,11 +138,10 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         long floats = ScratchMemory.Aligned(Math.Max(ForwardTile<T>.ScratchFloats(_headDim),
             DecodeTile<T>.ScratchFloats(_headDim)));
         float* scratch = _tileScratch.Take(floats * _tiles.Length);
-        for (int w = 0; w < _tiles.Length; w++)
-        {
-            _tiles[w].Prepare(scratch + w * floats, _headDim);
-            _decodeTiles[w].Prepare(scratch + w * floats, _headDim);
-        }
+        for (int t = 0; t < _tiles.Length; t++)
+            _tiles[t].Prepare(scratch + t * floats, _headDim);
+        for (int w = 0; w < _decodeTiles.Length; w++)
+            _decodeTiles[w].Prepare(scratch + 2 * w * floats, _headDim);
         _partialOutput = _partialScratch.Take(_plan.PartialRows * (_headDim + 1));
         _partialLogSumExp = _partialOutput + _plan.PartialRows * _headDim;
     }
@@ -131,6 +175,10 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         _arguments.Pages is { } pages
         ? new TokenRows(heads.Source, _headDim, layout.BlockTokens, pages.Row(s, head))
         : heads.Of<T>(sequence.Batch, sequence.KeyStart, head, _headDim);
+
+    private TileResult ResultOf(int s, in TileQueries queries, int unit, int tile, int part) =>
+        _plan.Sequences[s] is { Parts: > 1 } plan ? PartialResult(plan, plan.IndexOf(unit, tile, part))
+        : FinalResult(queries);
 
     private TileResult FinalResult(in TileQueries queries) => new(
         (nint)_output.Row(queries.Batch, queries.FirstRow, queries.FirstHead), _output.TokenStride, _output.HeadStride,

@@ -26,11 +26,13 @@ internal sealed class VisibleTiles
     {
         int row = head * layout.QueryBlocks - layout.FirstQueryBlock;
         var columns = layout.Columns[layout.RowStarts[row + firstBlock]..layout.RowStarts[row + endBlock]];
-        int blockTokens = layout.BlockTokens, tileOfBlock = Math.Max(1, blockTokens / TokenGroup.MaxTokens);
         foreach (int block in columns)
-            for (int i = 0, tile = (int)((long)block * blockTokens / TokenGroup.MaxTokens); i < tileOfBlock; i++, tile++)
-                if (tile < _end)
-                    _bits[tile >> 6] |= 1ul << tile;
+        {
+            int first = block * layout.BlockTokens / TokenGroup.MaxTokens,
+                last = ((block + 1) * layout.BlockTokens - 1) / TokenGroup.MaxTokens;
+            for (int tile = first; tile <= Math.Min(last, _end - 1); tile++)
+                _bits[tile >> 6] |= 1ul << tile;
+        }
     }
 
     /// <summary>The first tile from one on; the exclusive end when there is none.</summary>
