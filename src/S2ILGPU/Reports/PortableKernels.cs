@@ -117,7 +117,8 @@ internal static class PortableKernels
                 .Select(NameOf)];
             yield return new ReportedKernel(name.Split('-')[0], string.Join('-', parts), TensorCore: false,
                 arguments.Length == 0 ? kernel : kernel.MakeGenericMethod(arguments), Threads: 0, SharedBytes: 0,
-                IsMain: parts.Intersect(s_keys.Select(NameOf)).Count() <= 1, ReportedKernel.AllArchitectures);
+                IsMain: arguments.SelectMany(argument => (Type[])[argument, .. argument.GetGenericArguments()])
+                    .Intersect(s_floats).Count() <= 1, ReportedKernel.AllArchitectures);
         }
     }
 
