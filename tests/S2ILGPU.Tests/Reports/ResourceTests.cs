@@ -1,5 +1,3 @@
-using S2ILGPU.Kernels;
-using S2ILGPU.Kernels.Attention.Portable;
 using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Reports;
 using S2ILGPU.TestSupport;
