@@ -40,6 +40,22 @@ public sealed class KernelsCommandTests
     }
 
     [Fact]
+    public async Task Kernels_of_rows_are_reported_too()
+    {
+        var result = await Tool.RunAsync("kernels --only copy --arch sm_80 --quick --json");
+        Assert.Equal(0, result.ExitCode);
+        using var document = JsonDocument.Parse(result.Output);
+        JsonElement[] rows = [.. document.RootElement.EnumerateArray()];
+        // not those that convert
+        Assert.Equal(["copy-fp32-fp32", "copy-bf16-bf16", "copy-fp16-fp16"],
+            rows.Select(row => row.GetProperty("variant").GetString()));
+        Assert.All(rows, row => Assert.False(row.GetProperty("tensorCore").GetBoolean()));
+        if (ChildProcess.IsOnPath("ptxas"))
+            Assert.All(rows, row => Assert.Equal((0, 0),
+                (row.GetProperty("spillBytes").GetInt32(), row.GetProperty("stackBytes").GetInt32())));
+    }
+
+    [Fact]
     public async Task Prints_what_a_kernel_becomes()
     {
         string ptx = await Tool.SucceedAsync("kernels --only decode-fp32 --arch sm_80 --quick --print source");

@@ -51,10 +51,7 @@ internal static class Sweeps
     public static string[] Resources { get; } = TestScale.Sample("resources of kernels", KernelCatalog.AllFamilies, 2);
 
     public static string[] Portable { get; } = TestScale.Sample("compilation of portable kernels",
-        PortableKernelTests.AllNames, 8);
-
-    public static string[] PortableAttention { get; } = TestScale.Sample("compilation of portable attention kernels",
-        PortableAttentionCompileTests.AllNames, kind: name => name.Split('.')[0], 1);
+        PortableKernelTests.AllNames, 6);
 
     public static (string Type, string Placement)[] PortableForwardKeys { get; } = TestScale.Sample("portable forward",
         PortableAttentionTests.AllKeys, kind: keys => (keys.Placement, keys.Type == nameof(ElementType.Int8)), 1);

@@ -7,12 +7,12 @@ using S2ILGPU.Reports;
 
 namespace S2ILGPU.Cli.Commands;
 
-/// <summary><c>s2 kernels</c>: compiles the kernels of attention and of matrix products on tensor cores without a
-/// device and prints what they need.</summary>
+/// <summary><c>s2 kernels</c>: compiles every kernel that GPU engines launch, without a device, and prints what it
+/// needs.</summary>
 /// <remarks>
-/// With <c>--quick</c> one size of blocks and place of keys stands for the others. Tensor-core kernels are compiled for
-/// sm_80 and sm_90, portable ones for sm_75, sm_80, sm_90 and to OpenCL C. Registers, memory and machine code come from
-/// NVIDIA's ptxas and cuobjdump where they are on the path.
+/// With <c>--quick</c> one size of blocks, place of keys and combination of element types stands for the others.
+/// Tensor-core kernels are compiled for sm_80 and sm_90, portable ones for sm_75, sm_80, sm_90 and to OpenCL C.
+/// Registers, memory and machine code come from NVIDIA's ptxas and cuobjdump where they are on the path.
 /// </remarks>
 internal static class KernelsCommand
 {
@@ -22,8 +22,8 @@ internal static class KernelsCommand
         var only = Options.Text("--only", "TEXT", "Only this kernel, or variants whose name contains this");
         var arch = Options.Choice("--arch", [.. ReportedKernel.AllArchitectures], "Only this architecture",
             unset: "all");
-        var quick = Options.Switch("--quick", "One size of blocks and place of keys for the others: a quarter of the "
-            + "time");
+        var quick = Options.Switch("--quick", "One size of blocks, place of keys and mix of types for the others: a "
+            + "third of the kernels");
         var print = Options.Choice("--print", ["source", "loop"], "What the kernels become, in place of the table: "
             + "PTX or OpenCL C, or the machine instructions of the main loop");
         var command = new Command("kernels", "Compile the GPU kernels and report their resources.") { json, only,

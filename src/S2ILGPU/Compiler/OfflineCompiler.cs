@@ -17,7 +17,7 @@ internal static class OfflineCompiler
 {
     /// <summary>PTX of a kernel. ILGPU writes <c>.target sm_80</c> for all later architectures.</summary>
     /// <param name="kernel">Static method with one argument struct, launched in explicit groups.</param>
-    /// <param name="threads">Threads per group.</param>
+    /// <param name="threads">Threads per group; 0 for any number.</param>
     /// <param name="architecture">75 (portable kernels), 80 or 90.</param>
     /// <param name="unroll">Whether constant loops are unrolled, as all tensor-core kernels need.</param>
     /// <param name="sourceLines">Whether <c>.file</c> and <c>.loc</c> name the C# line of each instruction.</param>
@@ -36,7 +36,7 @@ internal static class OfflineCompiler
         using var backend = new PTXBackend(context, new CudaArchitecture(architecture / 10, architecture % 10),
             CudaInstructionSet.ISA_78, null!);
         var entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel);
-        var specialization = new KernelSpecialization(threads, null);
+        var specialization = new KernelRequest(kernel, threads).Specialization;
         var compiled = sourceLines ? backend.Compile(entry, specialization, new SourceLines(unroll))
             : unroll ? backend.Compile(entry, specialization, new UnrollLoops())
             : backend.Compile(entry, specialization);
@@ -45,7 +45,7 @@ internal static class OfflineCompiler
 
     /// <summary>OpenCL C of a kernel that uses none of <see cref="Tiles.Intrinsics"/>.</summary>
     /// <param name="kernel">Static method with one argument struct, launched in explicit groups.</param>
-    /// <param name="threads">Threads per group.</param>
+    /// <param name="threads">Threads per group; 0 for any number.</param>
     public static string OpenCL(MethodInfo kernel, int threads)
     {
         using var context = Context.Create(builder => builder.Optimize(OptimizationLevel.O2).EnableAlgorithms());
@@ -53,7 +53,7 @@ internal static class OfflineCompiler
             int64_Atomics: true, subGroups: true);
         using var backend = new CLBackend(context, capabilities, CLDeviceVendor.Other, CLCVersion.CL30);
         var entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel);
-        var compiled = (CLCompiledKernel)backend.Compile(entry, new KernelSpecialization(threads, null));
+        var compiled = (CLCompiledKernel)backend.Compile(entry, new KernelRequest(kernel, threads).Specialization);
         return RunningNumbers.Renumber(compiled.Source, compiled.Name);
     }
 }

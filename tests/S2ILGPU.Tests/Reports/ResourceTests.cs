@@ -1,5 +1,3 @@
-using S2ILGPU.Kernels;
-using S2ILGPU.Kernels.Attention.Portable;
 using S2ILGPU.Kernels.Attention.TensorCore;
 using S2ILGPU.Reports;
 using S2ILGPU.TestSupport;
@@ -19,9 +17,6 @@ public sealed class ResourceTests
     public static TheoryData<string> Families => [.. Sweeps.Resources];
 
     public static TheoryData<string> Products => [.. Sweeps.ProductResources];
-
-    public static TheoryData<string> Portable =>
-        [.. ReportedKernel.All.Where(kernel => !kernel.TensorCore).Select(kernel => kernel.Variant)];
 
     [Theory]
     [MemberData(nameof(Families))]
@@ -53,19 +48,6 @@ public sealed class ResourceTests
                 Assert.True(report.Loop!.TensorShare >= least,
                     $"{name} on {report.Architecture}: {report.Loop.TensorShare:p1} of the main loop are products");
         }
-    }
-
-    [Theory]
-    [MemberData(nameof(Portable))]
-    public void Portable_kernels_compile_for_every_target(string name)
-    {
-        TestScale.SkipUnlessDrawn(6);
-        var kernel = ReportedKernel.All.Single(k => k.Variant == name);
-        var reports = KernelReports.Of(kernel, ["sm_75", "sm_80", "opencl"]).ToArray();
-        Assert.All(reports, report => Assert.True(report.Source.Length > 1000));
-        foreach (var report in reports.Take(2))
-            Assert.True(report.SpillBytes is null or 0,
-                $"{name} on {report.Architecture}: {report.SpillBytes} bytes of spills");
     }
 
     private static void Check(TestedKernel kernel, string architecture, string ptx)

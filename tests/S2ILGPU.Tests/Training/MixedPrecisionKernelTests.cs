@@ -4,6 +4,7 @@ using S2ILGPU.Kernels.Attention.Portable;
 using S2ILGPU.Kernels.MatMul;
 using S2ILGPU.Models;
 using S2ILGPU.Patterns;
+using S2ILGPU.Reports;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 using S2ILGPU.Training;
@@ -41,6 +42,7 @@ public sealed class MixedPrecisionKernelTests : IDisposable
         Assert.DoesNotContain(launched, kernel => s_replaced.Contains(kernel.Method.DeclaringType!.Namespace)
             && !kernel.Method.Name.StartsWith("Repair", StringComparison.Ordinal));
         Assert.Empty(ilgpu.Notes);
+        Assert.Empty(launched.Select(kernel => kernel.Method).Except(ReportedKernel.All.Select(k => k.Method)));
         // All of them compile for a device; a plain run takes some.
         foreach (var kernel in TestScale.Part(launched, 6))
         {
