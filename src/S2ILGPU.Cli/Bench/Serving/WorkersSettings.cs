@@ -12,8 +12,8 @@ internal sealed record WorkersSettings(int Workers, int Sequences, int PromptTok
     /// <summary>Layers of the model: a step begins and ends with one that nothing overlaps.</summary>
     public int Layers { get; init; } = 8;
 
-    /// <summary>Steps after the prompts that are not measured.</summary>
-    public int WarmUpSteps { get; init; } = 8;
+    /// <summary>Steps after the prompts that are not measured: each worker is a new process, which compiles.</summary>
+    public int WarmUpSteps { get; init; } = 48;
 
     /// <summary>How often some steps are measured.</summary>
     public int Rounds { get; init; } = 12;
@@ -29,5 +29,5 @@ internal sealed record WorkersSettings(int Workers, int Sequences, int PromptTok
 
     /// <summary>Sizes of a short run.</summary>
     public static WorkersSettings Quick(int workers, int sequences, int promptTokens) =>
-        new(workers, sequences, promptTokens) { WarmUpSteps = 2, Rounds = 4, RoundSteps = 8 };
+        new(workers, sequences, promptTokens) { WarmUpSteps = 32, Rounds = 6, RoundSteps = 8 };
 }
