@@ -201,14 +201,16 @@ internal sealed class WorkersLoad : IDisposable
 
         public double Overlap => (OwnSeconds + WorkerSeconds - Seconds) / Math.Min(OwnSeconds, WorkerSeconds);
 
-        // Workers compute at the same time, so the one that computes longest counts.
+        // Workers compute at the same time, so the one that computes longest counts; and of its time not more than it
+        // had a processor for, as other programs may have taken its own.
         public static Round Between(Snapshot before, Snapshot after)
         {
             var (from, to) = (before.Workers, after.Workers);
             return new Round(Stopwatch.GetElapsedTime(before.Timestamp, after.Timestamp).TotalSeconds,
                 after.CpuSeconds - before.CpuSeconds, to.AwaySeconds - from.AwaySeconds,
                 to.WaitSeconds - from.WaitSeconds,
-                Differences(from.WorkerBusySeconds, to.WorkerBusySeconds).DefaultIfEmpty().Max(),
+                Differences(from.WorkerBusySeconds, to.WorkerBusySeconds).Zip(
+                    Differences(from.WorkerCpuSeconds, to.WorkerCpuSeconds), Math.Min).DefaultIfEmpty().Max(),
                 Differences(from.WorkerCpuSeconds, to.WorkerCpuSeconds),
                 to.TensorBytesSent + to.TensorBytesReceived - from.TensorBytesSent - from.TensorBytesReceived,
                 to.BytesSent + to.BytesReceived - from.BytesSent - from.BytesReceived);
