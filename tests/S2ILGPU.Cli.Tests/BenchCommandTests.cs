@@ -73,12 +73,13 @@ public sealed partial class BenchCommandTests : IDisposable
     }
 
     private const string Most = " is an option of s2 bench cpu, s2 bench attention, s2 bench matmul, s2 bench train, "
-        + "s2 bench decode, s2 bench serve, s2 bench needle and s2 bench ", Name = ", and goes after that name";
+        + "s2 bench decode, s2 bench serve, s2 bench workers, s2 bench needle and s2 bench ",
+        Name = ", and goes after that name";
 
     [Theory]
     [InlineData("bench quantum",
-        "s2 bench has no command 'quantum'; there is cpu, attention, matmul, train, decode, serve, needle, sample, "
-        + "plans, report, compare")]
+        "s2 bench has no command 'quantum'; there is cpu, attention, matmul, train, decode, serve, workers, needle, "
+        + "sample, plans, report, compare")]
     [InlineData("bench cpu --slow", "--slow")]
     [InlineData("bench cpu attention", "'attention'")]
     [InlineData("bench cpu --device cpu", "--device is an option of s2 bench attention")]

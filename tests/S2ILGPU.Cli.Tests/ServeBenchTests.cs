@@ -60,9 +60,40 @@ public sealed class ServeBenchTests
         Assert.True(figures[3].Value > 1.5, figures[3].Note);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Texts_of_attention_workers_equal_those_of_one_process(int workers)
+    {
+        TestScale.SkipUnlessDrawn(2);
+        using var engine = new CpuEngine(new CpuOptions(Threads: 1));
+        var settings = new WorkersSettings(workers, 3, 40) { Layers = 2, WarmUpSteps = 1, Rounds = 2, RoundSteps = 3 };
+        var cancellation = TestContext.Current.CancellationToken;
+        using var load = new WorkersLoad(engine, settings, cancellation);
+        foreach (bool hasEarlyQueries in (bool[])[false, true])
+        {
+            var figures = load.Measure(hasEarlyQueries, cancellation).Figures;
+            if (!hasEarlyQueries)
+                Assert.Equal(1, Value("texts that equal"));
+            Assert.Equal(1, Value("bytes of tensors over"));
+            Assert.True(Value("all bytes over") > 1);
+            Assert.True(Value("computing at the same time") <= 1);
+            Assert.True(Value("time waited") <= Value("time away"));
+            Assert.Equal(workers, figures.Count(f => f.Name.StartsWith("CPU time of attention worker",
+                StringComparison.Ordinal)));
+            Assert.All(figures, f => Assert.True(f.Name.StartsWith("CPU", StringComparison.Ordinal) ? f.Value >= 0
+                : double.IsFinite(f.Value!.Value), $"{f}"));
+
+            double Value(string name) => figures.Single(f => f.Name.StartsWith(name, StringComparison.Ordinal))
+                .Value!.Value;
+        }
+    }
+
     [Fact]
     public async Task Bad_input_is_one_line()
     {
+        await Tool.RefuseAsync("bench workers --workers 3", "--workers must be 1, 2 or 4", "got 3");
+        await Tool.RefuseAsync("bench workers --sequences 1", "--sequences");
         await Tool.RefuseAsync("bench serve --clients 0", "--clients");
         await Tool.RefuseAsync("bench serve --model nowhere", "nowhere", "does not exist");
     }

@@ -15,6 +15,7 @@ internal static class BenchCommand
         foreach (var onDevices in DeviceBenchCommands.Create())
             command.Add(onDevices);
         command.Add(ServeBenchCommand.Create());
+        command.Add(WorkersBenchCommand.Create());
         command.Add(NeedleBenchCommand.Create());
         command.Add(SampleBenchCommand.Create());
         command.Add(PlanBenchCommand.Create());

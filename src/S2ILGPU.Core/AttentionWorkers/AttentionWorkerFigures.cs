@@ -9,7 +9,8 @@ public sealed record AttentionWorkerFigures
     /// <summary>CPU seconds of each worker's process, as it said with its last answer.</summary>
     public IReadOnlyList<double> WorkerCpuSeconds { get; init; } = [];
 
-    /// <summary>Seconds that each worker computed.</summary>
+    /// <summary>Seconds that each worker computed, with taking tensors from frames and sending
+    /// outputs.</summary>
     public IReadOnlyList<double> WorkerBusySeconds { get; init; } = [];
 
     /// <summary>Bytes of queries, keys and values that were sent.</summary>

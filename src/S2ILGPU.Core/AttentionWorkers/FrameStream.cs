@@ -4,12 +4,15 @@ using System.Text;
 namespace S2ILGPU.AttentionWorkers;
 
 /// <summary>Frames over a TCP connection. Frames are added to a buffer and sent together. Not thread-safe.</summary>
-/// <param name="socket">The connection; disposed.</param>
+/// <param name="socket">The connection, on which no asynchronous call was made; disposed.</param>
+/// <remarks>All calls block: the first asynchronous one would make .NET's socket non-blocking for good. Each read then
+/// waits for a thread of the runtime that polls, spinning meanwhile, and the other end shares the processor.</remarks>
 internal sealed class FrameStream(Socket socket) : IDisposable
 {
     private readonly NetworkStream _stream = new(socket, ownsSocket: true);
     private readonly byte[] _header = new byte[Frame.HeaderBytes];
     private byte[] _added = new byte[1 << 16], _sending = new byte[1 << 16], _received = new byte[1 << 16];
+    private readonly int _bufferedBytes = socket.SendBufferSize / 4;
     private int _count;
     private Task _sent = Task.CompletedTask;
 
@@ -54,12 +57,19 @@ internal sealed class FrameStream(Socket socket) : IDisposable
     }
 
     /// <summary>Sends what was added while the caller goes on: to a reader that first writes, as both ends would wait
-    /// for each other otherwise.</summary>
+    /// for each other otherwise. The system takes a small frame at once; with headers of packets, two of them on their
+    /// way are less than its buffer.</summary>
     public void SendBehind()
     {
         WaitForSent();
+        if (_count <= _bufferedBytes)
+        {
+            Send();
+            return;
+        }
         (_added, _sending) = (_sending, _added);
-        _sent = _stream.WriteAsync(_sending.AsMemory(0, _count)).AsTask();
+        int count = _count;
+        _sent = Task.Run(() => _stream.Write(_sending, 0, count));
         SentBytes += _count;
         _count = 0;
     }

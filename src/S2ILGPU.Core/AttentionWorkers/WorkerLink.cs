@@ -44,10 +44,10 @@ internal sealed class WorkerLink : IDisposable
             return new WorkerLink(address, hello, frames);
         }
         catch (Exception e) when (e is IOException or SocketException or InvalidDataException
-            or OperationCanceledException)
+            or TimeoutException)
         {
             frames?.Dispose();
-            throw Lost(address, e is OperationCanceledException
+            throw Lost(address, e is TimeoutException
                 ? $"no connection within {s_connectTimeout.TotalSeconds} s" : e.GetBaseException().Message, e);
         }
         catch
@@ -69,8 +69,8 @@ internal sealed class WorkerLink : IDisposable
         var socket = new Socket(end.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            using var limit = new CancellationTokenSource(s_connectTimeout);
-            socket.ConnectAsync(end, limit.Token).AsTask().GetAwaiter().GetResult();
+            // Not ConnectAsync: see FrameStream.
+            Task.Run(() => socket.Connect(end)).WaitAsync(s_connectTimeout).GetAwaiter().GetResult();
             return socket;
         }
         catch

@@ -143,8 +143,8 @@ internal sealed class WorkerSession : IDisposable
         var pass = PassOf(frame.First);
         if (pass.Query is not null || frame.Second != pass.Layer || pass.Layer == _attention.Patterns.Count)
             throw new ArgumentException($"layer {frame.Second} is not the next one");
-        pass.Query = ReadRows(frame, pass, FrameKind.Query, _attention.Patterns[pass.Layer].QueryHeads, 1)[0];
-        long start = Stopwatch.GetTimestamp();
+        pass.Query = ReadRows(frame, pass, FrameKind.Query, _attention.Patterns[pass.Layer].QueryHeads, 1,
+            out long start)[0];
         pass.Earlier = _split?.Begin(pass.Cache, pass.Layer, pass.Query);
         _attention.Engine.Synchronize();
         _busy += Stopwatch.GetElapsedTime(start).Ticks;
@@ -155,8 +155,8 @@ internal sealed class WorkerSession : IDisposable
         var pass = PassOf(frame.First);
         if (pass.Query is not { } query || frame.Second != pass.Layer)
             throw new ArgumentException($"there are no queries of layer {frame.Second}");
-        var rows = ReadRows(frame, pass, FrameKind.KeyValue, _attention.Patterns[pass.Layer].KeyValueHeads, 2);
-        long start = Stopwatch.GetTimestamp();
+        var rows = ReadRows(frame, pass, FrameKind.KeyValue, _attention.Patterns[pass.Layer].KeyValueHeads, 2,
+            out long start);
         using Tensor key = rows[0], value = rows[1],
             output = _attention.Engine.Allocate(query.Shape, query.ElementType);
         if (_split is null)
@@ -165,29 +165,33 @@ internal sealed class WorkerSession : IDisposable
             _split.End(pass.Cache, pass.Layer, pass.Earlier, query, key, value, output);
         pass.Earlier = null;
         _attention.Engine.Synchronize();
-        _busy += Stopwatch.GetElapsedTime(start).Ticks;
-        Answer(frame, output);
+        Answer(frame, output, start);
         pass.Forget();
         pass.Layer++;
     }
 
-    private void Answer(in Frame frame, Tensor output)
+    private void Answer(in Frame frame, Tensor output, long start)
     {
         int bytes = (int)output.Count * output.ElementType.SizeBytes();
         var payload = _frames.Add(FrameKind.Output, frame.First, frame.Second, 2 * sizeof(long) + bytes);
+        _tensors.Load(output, payload[(2 * sizeof(long))..]);
+        long sending = Stopwatch.GetTimestamp();
+        _busy += Stopwatch.GetElapsedTime(start, sending).Ticks;
         BinaryPrimitives.WriteInt64LittleEndian(payload, Environment.CpuUsage.TotalTime.Ticks);
         BinaryPrimitives.WriteInt64LittleEndian(payload[sizeof(long)..], _busy);
-        _tensors.Load(output, payload[(2 * sizeof(long))..]);
         _frames.SendBehind();
+        _busy += Stopwatch.GetElapsedTime(sending).Ticks;                         // said with the next answer
     }
 
-    // Tensors [1, T, heads, D], one after the other.
-    private Tensor[] ReadRows(in Frame frame, Pass pass, FrameKind kind, int heads, int count)
+    // Tensors [1, T, heads, D], one after the other, and when they were received: taking them from the frame, and
+    // putting outputs into one, are work of the worker as the same is work of the model worker.
+    private Tensor[] ReadRows(in Frame frame, Pass pass, FrameKind kind, int heads, int count, out long received)
     {
         var shape = new Shape(1, pass.Tokens, heads, _attention.HeadDim);
         int bytes = checked((int)shape.Count * _attention.ActivationType.SizeBytes());
         frame.Expect(kind, checked(count * bytes));
         var payload = _frames.ReadPayload(frame.PayloadBytes);
+        received = Stopwatch.GetTimestamp();
         var tensors = new Tensor[count];
         for (int i = 0; i < count; i++)
         {

@@ -80,6 +80,6 @@ internal sealed class AttentionLayers
     {
         var patterns = config.Attention.Distinct().ToDictionary(attention => attention, attention =>
             attention.CreatePattern(config.QueryHeads, config.KeyValueHeads).SliceHeads(queryHeads));
-        return config.Attention.Select(attention => patterns[attention]);
+        return Enumerable.Range(0, config.Layers).Select(layer => patterns[config.Attention[layer]]);
     }
 }
