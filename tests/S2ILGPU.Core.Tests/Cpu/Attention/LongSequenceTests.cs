@@ -50,7 +50,7 @@ public sealed class LongSequenceTests() : AttentionTest(() => CpuEngines.Create(
         Batching = Batching.Packed,
     });
 
-    // Large heads: the queries are taken 128 at a time.
+    // Large heads: the queries are taken 256 at a time.
     [Theory]
     [InlineData("dense", 64)]
     [InlineData("L2 s3", 16)]
