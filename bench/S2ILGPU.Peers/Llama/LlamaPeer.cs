@@ -6,7 +6,8 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Peers.Llama;
 
-/// <summary>llama.cpp beside ours on a model of random weights: a whole prompt, and tokens after it.</summary>
+/// <summary>llama.cpp beside ours on a model of random weights: a whole prompt, tokens after it, and several texts side
+/// by side.</summary>
 internal static class LlamaPeer
 {
     // Tokens that a context has room for after its prompt: more than the calls of a measurement.
@@ -33,6 +34,9 @@ internal static class LlamaPeer
         foreach (int tokens in report.Options.IsQuick ? (int[])[2048] : [2048, 8192])
             foreach (bool isHalf in (bool[])[false, true])
                 Measure(report, tokens, isHalf);
+        foreach (int texts in report.Options.IsQuick ? (int[])[16] : [16, 64])
+            foreach (bool isHalf in (bool[])[false, true])
+                MeasureTexts(report, texts, isHalf);
     }
 
     private static string Load()
@@ -52,13 +56,13 @@ internal static class LlamaPeer
 
     private static void Measure(PeerReport report, int tokens, bool isHalf)
     {
-        string kind = isHalf ? "F16 against bf16" : "F32", prefill = $"prefill {tokens} tokens, {kind}",
-            decode = $"decode at {tokens} tokens, {kind}";
+        string prefill = $"prefill {tokens} tokens, {Kind(isHalf)}",
+            decode = $"decode at {tokens} tokens, {Kind(isHalf)}";
         if (!report.Wants(prefill) && !report.Wants(decode))
             return;
         var config = s_config with { ContextTokens = tokens + Room };
         int[] prompt = RandomTokens(tokens, seed: 1), next = RandomTokens(Room, seed: 2);
-        string path = Path.Combine(Path.GetTempPath(), $"s2-peers-{Environment.ProcessId}.gguf");
+        string path = NewPath();
         try
         {
             using var dense = new Ours(report, config, isHalf, prompt, next);
@@ -87,6 +91,42 @@ internal static class LlamaPeer
             File.Delete(path);
         }
     }
+
+    // Prompts of 256 tokens that come together, 64 tokens each.
+    private static void MeasureTexts(PeerReport report, int texts, bool isHalf)
+    {
+        const int PromptTokens = 256, Tokens = 64;
+        string name = $"{texts} texts of {PromptTokens} and {Tokens} tokens, {Kind(isHalf)}";
+        if (!report.Wants(name))
+            return;
+        var config = s_config with { ContextTokens = PromptTokens + Tokens };
+        var type = isHalf ? ElementType.BFloat16 : ElementType.Float32;
+        int[][] prompts = [.. Enumerable.Range(0, texts).Select(text => RandomTokens(PromptTokens, seed: 3 + text))];
+        string path = NewPath();
+        try
+        {
+            Write(path, report, config, isHalf);
+            using var ours = new OurTexts(report.Engine, config, type, prompts, Tokens);
+            using var theirs = new LlamaTexts(path, report.Engine.Threads, prompts, Tokens,
+                isHalf ? GGMLType.GGML_TYPE_F16 : GGMLType.GGML_TYPE_F32);
+            // Where two tokens are about as likely, rounding decides, and the rest of a text differs.
+            var pairs = ours.Generate().Zip(theirs.Generate()).ToArray();
+            int first = pairs.Count(pair => pair.First[0] == pair.Second[0]),
+                whole = pairs.Count(pair => pair.First.SequenceEqual(pair.Second));
+            if (first < 0.9 * texts)
+                throw new DisagreementException($"{name}: only {first} of {texts} first tokens are equal");
+            report.Compare(name, report.Options.ModelRounds, () => theirs.Generate(), new OurVariant("dense",
+                () => ours.Generate(), null, texts * Tokens, $"{whole} of {texts} texts equal, {first} first tokens"));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    private static string Kind(bool isHalf) => isHalf ? "F16 against bf16" : "F32";
+
+    private static string NewPath() => Path.Combine(Path.GetTempPath(), $"s2-peers-{Environment.ProcessId}.gguf");
 
     // Always from float32 weights, so that each side rounds them itself.
     private static void Write(string path, PeerReport report, TransformerConfig config, bool isHalf)
