@@ -51,6 +51,7 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
         await SendAsync(visit, maxTokens: 8000);
         using (server.SlowDown())
         {
+            await visit.ExpectAsync("#scope", "2 together");
             await Assertions.Expect(page.Locator("canvas")).ToHaveCountAsync(4);
             await visit.TabToAsync("stop");
             await page.Keyboard.PressAsync("Enter");

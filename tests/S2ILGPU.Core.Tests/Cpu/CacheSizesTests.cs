@@ -101,10 +101,10 @@ public sealed class CacheSizesTests
                 _ => RegisterKernels<SimdScalar>.PackedHeight,
             };
             // A tile of 6 rows has 12 KB: a third of 512 KB has room for 14 of them, and for 7 of 12 rows.
-            Assert.Equal(new Blocking(4096, height == 6 ? 12 : 7), Blocking.Of(width, 32 << 10, 512 << 10));
-            Assert.Equal(new Blocking(6144, 12), Blocking.Of(width, 48 << 10, 1 << 20));
-            Assert.Equal(new Blocking(512, 4), Blocking.Of(width, 4 << 10, 32 << 10));
-            Assert.Equal(new Blocking(0, 4), Blocking.Of(width, 1, 1));
+            Assert.Equal(new Blocking(4096, height == 6 ? 12 : 7, 2560 << 10), Blocking.Of(width, 32 << 10, 512 << 10));
+            Assert.Equal(new Blocking(6144, 12, 5 << 20), Blocking.Of(width, 48 << 10, 1 << 20));
+            Assert.Equal(new Blocking(512, 4, 160 << 10), Blocking.Of(width, 4 << 10, 32 << 10));
+            Assert.Equal(new Blocking(0, 4, 5), Blocking.Of(width, 1, 1));
         }
     }
 

@@ -13,7 +13,9 @@ namespace S2ILGPU.Cpu.Attention;
 /// </summary>
 /// <remarks>Measured on one sequence of 2,048 tokens packed with four of 512, D64, on two threads, against sequence by
 /// sequence: L16 s8 1.05x, dense 1.06x.</remarks>
-internal sealed class ForwardPlan
+/// <param name="bytesWorthPairs">From how many bytes of keys and values per tile on, on average, tiles come in pairs.
+/// </param>
+internal sealed class ForwardPlan(long bytesWorthPairs)
 {
     /// <summary>Keys of a part, when a tile's keys are cut.</summary>
     private const int PartKeys = 1024;
@@ -47,11 +49,18 @@ internal sealed class ForwardPlan
         _heads = new HeadRange(0, _keyValueHeads);
         for (int s = 0; s < _count; s++)
         {
-            _sequences[s] = Plan(a.Layouts?[s] ?? a.Layout, sequences[s], heads, _itemsPerHead, PartialRows);
-            _itemsPerHead = checked(_itemsPerHead + _sequences[s].Items / _keyValueHeads);
-            PartialRows += _sequences[s].PartialRows;
-            if (_sequences[s].UnitHeads == 1)
-                reads += KeyReads(a.Layouts?[s] ?? a.Layout, _sequences[s]);
+            var layout = a.Layouts?[s] ?? a.Layout;
+            var plan = Plan(layout, sequences[s], heads, _itemsPerHead, PartialRows);
+            if (plan.UnitHeads == 1)
+            {
+                double rows = KeyRows(layout, plan.Sequence);
+                reads += rows * plan.Tiles * plan.Units;
+                if (2 * sizeof(float) * rows * a.Query.Shape[3] >= bytesWorthPairs)
+                    plan = plan with { TilesPerItem = 2 };
+            }
+            _sequences[s] = plan;
+            _itemsPerHead = checked(_itemsPerHead + plan.Items / _keyValueHeads);
+            PartialRows += plan.PartialRows;
         }
         ReadsPerBlock = a.Pages is null
             ? reads / Math.Max(1, (double)a.Key.Shape[0] * a.Key.Shape[1] * a.Key.Shape[2]) : 0;
@@ -87,13 +96,10 @@ internal sealed class ForwardPlan
         return new BlockUnion(layout.RowStarts, layout.Columns, first, queries.Blocks);
     }
 
-    // Rows of keys that the tiles of a sequence read: the kept part of a head's average row, for every tile of every
-    // head.
-    private static double KeyReads(BlockLayout layout, in SequencePlan plan)
-    {
-        double keptPerRow = (double)layout.KeptBlocks / Math.Max(1, layout.Heads * layout.QueryBlocks);
-        return Math.Min(keptPerRow * layout.BlockTokens, plan.Sequence.KeyCount) * plan.Tiles * plan.Units;
-    }
+    // Rows of keys that a tile of a sequence reads: the kept part of a head's average row.
+    private static double KeyRows(BlockLayout layout, Sequence sequence) =>
+        Math.Min((double)layout.KeptBlocks / Math.Max(1, layout.Heads * layout.QueryBlocks) * layout.BlockTokens,
+            sequence.KeyCount);
 
     private static SequencePlan Plan(BlockLayout layout, Sequence sequence, int heads, int firstItem,
         long firstPartialRow)
@@ -140,12 +146,8 @@ internal readonly record struct SequencePlan(Sequence Sequence, int FirstItem, l
     /// <summary>Blocks of a part.</summary>
     public int PartBlocks { get; init; } = int.MaxValue;
 
-    // From here on keys no longer stay in the second-level cache, and pairs are still enough to share out. Measured in
-    // turn in one process, dense D128: 1.13x at 16k, 1.01x at 4k; otherwise 0.99x to 1.02x.
-    private const int LeastPairedTiles = 64;
-
     /// <summary>Tiles of an item: 2 where the keys of a tile are so many that two tiles should share them.</summary>
-    public int TilesPerItem => Parts == 1 && Tiles >= LeastPairedTiles ? 2 : 1;
+    public int TilesPerItem { get; init; } = 1;
 
     public int ItemsPerUnit => (Tiles + TilesPerItem - 1) / TilesPerItem * Parts;
 

@@ -12,7 +12,7 @@ namespace S2ILGPU.Cpu.Attention;
 internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
     where T : unmanaged, ISimd<T>
 {
-    private readonly ForwardPlan _plan = new();
+    private readonly ForwardPlan _plan;
     private readonly ForwardTile<T>[] _tiles;
     private readonly DecodeTile<T>[] _decodeTiles;
     private readonly ScratchMemory _tileScratch = new(), _partialScratch = new();
@@ -28,6 +28,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
 
     public ForwardWork(int workers, Blocking blocking)
     {
+        _plan = new ForwardPlan(blocking.BytesWorthPairs);
         _tiles = new ForwardTile<T>[2 * workers];
         _decodeTiles = new DecodeTile<T>[workers];
         for (int w = 0; w < workers; w++)

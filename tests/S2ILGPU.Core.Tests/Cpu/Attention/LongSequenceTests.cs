@@ -8,7 +8,7 @@ using Xunit;
 namespace S2ILGPU.Core.Tests.Cpu.Attention;
 
 /// <summary>Sequences so long that the engine cuts their keys, or takes some of their queries at a time: parts in
-/// decoding, pairs of tiles in the forward pass, ranges and chunks in the backward pass.</summary>
+/// decoding, ranges and chunks in the backward pass.</summary>
 public sealed class LongSequenceTests() : AttentionTest(() => CpuEngines.Create(SimdWidth.Auto, 2), null)
 {
     [Theory]
@@ -69,28 +69,6 @@ public sealed class LongSequenceTests() : AttentionTest(() => CpuEngines.Create(
         KeyCounts = [400, 330],
         Batching = Batching.Packed,
     });
-
-    // 65 tiles of queries, the last one of one query.
-    [Theory]
-    [InlineData("dense", 64, 1)]
-    [InlineData("L2 s3", 16, 2)]
-    [InlineData("L2 s3 non-causal", 128, 1)]
-    [InlineData("random mostly empty", 64, 2)]
-    public void Forward_in_pairs_of_tiles(string pattern, int blockTokens, int heads)
-    {
-        TestScale.SkipUnlessDrawn(3);
-        CheckForward(new AttentionCase
-        {
-            Pattern = pattern,
-            BlockTokens = blockTokens,
-            QueryHeads = heads,
-            KeyValueHeads = heads,
-            HeadDim = 8,
-            QueryCounts = [4097, 70],
-            KeyCounts = [4097, 300],
-            Batching = Batching.Packed,
-        });
-    }
 
     [Theory]
     [InlineData("dense", MemoryOrder.TokenMajor)]

@@ -125,7 +125,7 @@ public sealed class SteadyStateTests
         // Whether several tiles read each row of keys, which does not read well in place.
         public bool CopiesKeys()
         {
-            var plan = new ForwardPlan();
+            var plan = new ForwardPlan(long.MaxValue);
             plan.Make(ForwardArguments);
             return plan.ReadsPerBlock >= 4 && !TokenRows.KeepsCacheSets(_key.Stride(1), _key.Shape[3]);
         }
