@@ -35,8 +35,7 @@ internal static class ServeCommand
         var maxQueue = Options.Number("--max-queue", defaults.MaxQueued, "The most requests that wait", least: 1);
         var batchTokens = Options.Number("--max-batch-tokens", defaults.StepTokens, "The most tokens of a step",
             least: 2);
-        var interval = Options.Number("--stream-interval", 20,
-            "The least milliseconds between two events of a stream; 0 for an event per token", least: 0, most: 60_000);
+        var interval = StreamInterval();
         var verbose = Options.Switch("--verbose", "Write a line for every request, not only for those that fail");
         var cluster = new ServeClusterOptions();
         var workers = new ServeAttentionOptions();
@@ -67,6 +66,10 @@ internal static class ServeCommand
         });
         return command;
     }
+
+    /// <summary><c>--stream-interval</c>.</summary>
+    public static Option<int> StreamInterval() => Options.Number("--stream-interval", 20,
+        "The least milliseconds between two events of a stream; 0 for an event per token", least: 0, most: 60_000);
 
     private static async Task<int> RunAsync(Request request, ToolConfiguration streams, CancellationToken cancellation)
     {

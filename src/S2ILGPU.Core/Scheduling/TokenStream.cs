@@ -24,8 +24,8 @@ public sealed class TokenStream : IDisposable
     /// <summary>The requests.</summary>
     public IReadOnlyList<SubmittedRequest> Requests => _requests;
 
-    /// <summary>Completes when no more tokens come, since all texts have ended or the scheduler failed; some may wait to
-    /// be read.</summary>
+    /// <summary>Completes when no more tokens come, since all texts have ended or the scheduler failed; some may wait
+    /// to be read.</summary>
     public Task Ended => _ended.Task;
 
     /// <summary>Tokens of all texts; <see cref="GeneratedToken.Choice"/> is the text, from 0.</summary>

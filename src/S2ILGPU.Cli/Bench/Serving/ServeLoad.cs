@@ -62,6 +62,7 @@ internal sealed class ServeLoad
         using var server = new ModelServer(_model, new ModelServerOptions
         {
             ModelName = ModelName,
+            StreamInterval = _settings.StreamInterval,
             Scheduler = new SchedulerOptions
             {
                 Sequences = _settings.Clients,
