@@ -64,6 +64,19 @@ internal sealed class Generation : IDisposable
         }
     }
 
+    /// <summary>Whether no more tokens come; some may wait to be read.</summary>
+    public bool HasEnded => _stream!.Ended.IsCompleted;
+
+    /// <summary>Waits until the next event of a stream may be written: for the interval, or for the end of all texts.
+    /// </summary>
+    /// <param name="cancellation">Ends the waiting, without an exception.</param>
+    public async Task PauseAsync(CancellationToken cancellation)
+    {
+        if (_server.Options.StreamInterval > TimeSpan.Zero)
+            await _stream!.Ended.WaitAsync(_server.Options.StreamInterval, _server.Time, cancellation)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // a timeout is what is expected
+    }
+
     /// <summary>Cancels what still runs.</summary>
     public void Dispose()
     {

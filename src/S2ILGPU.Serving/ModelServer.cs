@@ -35,7 +35,7 @@ public sealed class ModelServer : IDisposable
     {
         ArgumentNullException.ThrowIfNull(pretrained);
         ArgumentNullException.ThrowIfNull(options);
-        ArgumentException.ThrowIfNullOrEmpty(options.ModelName);
+        options.Validate();
         (Pretrained, Options, Logger) = (pretrained, options, logger ?? NullLogger<ModelServer>.Instance);
         ContextTokens = Math.Min(pretrained.Model.Config.ContextTokens, options.Scheduler.MaxTokens ?? int.MaxValue);
         Scheduler = new SchedulerThread(pretrained.Model, options.Scheduler, pretrained.Tokenizer);
@@ -70,6 +70,9 @@ public sealed class ModelServer : IDisposable
 
     /// <summary>Where requests run; set before they come.</summary>
     internal IRequestRouter Router { get; set; }
+
+    /// <summary>The clock of the time between events; set before requests come.</summary>
+    internal TimeProvider Time { get; set; } = TimeProvider.System;
 
     /// <summary>What lends pages to other instances; null for a server alone.</summary>
     internal PageLender? Lender { get; set; }

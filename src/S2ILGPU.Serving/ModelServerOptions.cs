@@ -6,6 +6,8 @@ namespace S2ILGPU.Serving;
 /// <summary>How a model is served. An immutable value; defaults here.</summary>
 public sealed record ModelServerOptions
 {
+    private static readonly TimeSpan s_mostInterval = TimeSpan.FromMinutes(1);
+
     /// <summary>The name of the model in requests and answers.</summary>
     public required string ModelName { get; init; }
 
@@ -22,4 +24,16 @@ public sealed record ModelServerOptions
 
     /// <summary>The most bytes of a request's body.</summary>
     public int MaxBodyBytes { get; init; } = 10_000_000;
+
+    /// <summary>The least time between two events of a streamed answer, except for its last: one event has all tokens
+    /// that came meanwhile. Zero for an event per token.</summary>
+    public TimeSpan StreamInterval { get; init; } = TimeSpan.FromMilliseconds(20);
+
+    internal void Validate()
+    {
+        ArgumentException.ThrowIfNullOrEmpty(ModelName);
+        if (StreamInterval < TimeSpan.Zero || StreamInterval > s_mostInterval)
+            throw new ArgumentException($"the time between two events of a stream must be from 0 to "
+                + $"{s_mostInterval}, got {StreamInterval}");
+    }
 }

@@ -25,7 +25,12 @@ public sealed class ServeBenchTests
             Prompts = 8,
             TextTokens = 20,
         };
-        settings = settings with { Speculate = Seeds.NewRandom().Pick(0, 7) };
+        var random = Seeds.NewRandom();
+        settings = settings with
+        {
+            Speculate = random.Pick(0, 7),
+            StreamInterval = TimeSpan.FromMilliseconds(random.Pick(0, 20)),
+        };
         var cancellation = TestContext.Current.CancellationToken;
         var group = await new ServeLoad(model, settings, cancellation).MeasureAsync(cancellation);
         Assert.Equal(1, Value("texts that equal"));

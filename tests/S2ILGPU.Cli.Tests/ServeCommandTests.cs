@@ -120,7 +120,8 @@ public sealed class ServeCommandTests
         using var folder = new TemporaryFolder();
         string text = folder.Write("text.txt", string.Concat(Enumerable.Range(0, 600).Select(i => $"Line {i}.\n")));
         await Tool.RunAsync($"train --preset tiny --steps 2 --data {text} --out {folder["model"]}");
-        string command = $"serve --model {folder["model"]} --device cpu --port {FreePort.Find()}";
+        string command = $"serve --model {folder["model"]} --device cpu --port {FreePort.Find()} "
+            + "--stream-interval 0";                                      // so that equal texts come in equal pieces
         using var killed = ToolProcess.Start(command);
         var address = await AddressAsync(killed);
         var cut = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => StreamAsync(address)));
@@ -145,6 +146,7 @@ public sealed class ServeCommandTests
     [InlineData("--model . --port 70000", "--port", "0 to 65535")]
     [InlineData("--model . --host 999.1.1.1", "--host", "999.1.1.1")]
     [InlineData("--model . --max-queue 0", "--max-queue")]
+    [InlineData("--model . --stream-interval -1", "--stream-interval", "0 to 60000")]
     public Task Bad_input_is_one_line(string options, params string[] parts) =>
         Tool.RefuseAsync($"serve {options}", parts);
 

@@ -79,8 +79,11 @@ public sealed class JsonTests
             {%- for c in m.tool_calls %}<tool_call>{{ c.function.arguments.city }}</tool_call>{% endfor %}
             {%- if m.role == 'tool' %}{{ m.tool_call_id[:5] + m.content }}{% endif %}{% endfor %}
             """);
-        await using var server = await TestServer.StartAsync(o => hasTags
-            ? o with { Chat = ChatTemplate.Load(folder.FullPath) } : o);
+        await using var server = await TestServer.StartAsync(o => o with
+        {
+            Chat = hasTags ? ChatTemplate.Load(folder.FullPath) : o.Chat,
+            StreamInterval = TimeSpan.Zero,                               // so that arguments come in many pieces
+        });
         var client = OpenAIClientTests.Client(server, "none");
         ChatCompletionOptions Demand(ChatToolChoice choice) => new()
         {

@@ -22,13 +22,14 @@ internal static class ServeBenchCommand
         var clients = Options.Number("--clients", 64, "Streaming clients at a time", least: 1, most: 10_000);
         var seconds = Options.Number("--seconds", 60, "How long they keep asking", least: 1);
         var speculate = DeviceOption.Speculate();
+        var interval = ServeCommand.StreamInterval();
         var device = DeviceOption.Create();
         var quick = Options.Switch("--quick", "A short context and few repetitions");
         var json = Options.Json();
         var file = Options.Text("--out", "FILE", "File that also gets the JSON");
         var command = new Command("serve",
             "Load a server with streaming clients; compare the cache of a dense model with that of its S2 twin.") {
-            folder, clients, seconds, speculate, device, quick, json, file };
+            folder, clients, seconds, speculate, interval, device, quick, json, file };
         command.SetAction((parsed, cancellation) =>
         {
             string? path = parsed.GetValue(file);
@@ -36,7 +37,10 @@ internal static class ServeBenchCommand
             int number = parsed.GetValue(clients), time = parsed.GetValue(seconds);
             var request = new Request(ModelOption.Folder(parsed, folder), parsed.GetValue(device)!,
                 (parsed.GetValue(quick) ? ServeSettings.Quick(number, time) : new(number, time, ContextTokens)) with
-                { Speculate = parsed.GetValue(speculate) },
+                {
+                    Speculate = parsed.GetValue(speculate),
+                    StreamInterval = TimeSpan.FromMilliseconds(parsed.GetValue(interval)),
+                },
                 parsed.GetValue(json), path);
             return Task.Run(() => RunAsync(request, parsed.InvocationConfiguration.Output, cancellation),
                 CancellationToken.None);

@@ -35,13 +35,14 @@ internal static class ServeCommand
         var maxQueue = Options.Number("--max-queue", defaults.MaxQueued, "The most requests that wait", least: 1);
         var batchTokens = Options.Number("--max-batch-tokens", defaults.StepTokens, "The most tokens of a step",
             least: 2);
+        var interval = StreamInterval();
         var verbose = Options.Switch("--verbose", "Write a line for every request, not only for those that fail");
         var cluster = new ServeClusterOptions();
         var workers = new ServeAttentionOptions();
         var device = DeviceOption.Create();
         var command = new Command("serve", "Serve a trained model over HTTP with OpenAI's API.") { folder, host, port,
             apiKey, attention, precision, cache, cacheBytes, speculate, maxQueue, batchTokens,
-            verbose, device };
+            interval, verbose, device };
         cluster.AddTo(command);
         workers.AddTo(command);
         command.SetAction((parsed, cancellation) =>
@@ -57,7 +58,7 @@ internal static class ServeCommand
                     MaxBytes = parsed.GetValue(cacheBytes) ?? defaults.MaxBytes,
                     ElementType = DeviceOption.CacheType(parsed.GetValue(cache)),
                     AttentionWorkers = workers.Read(parsed),
-                }, cluster.Read(parsed));
+                }, TimeSpan.FromMilliseconds(parsed.GetValue(interval)), cluster.Read(parsed));
             if (request is { Cluster: not null, Scheduler.AttentionWorkers: not null })
                 throw new ArgumentException("--attention-workers and --cluster cannot be combined: an instance of a "
                     + "cluster holds its own cache");
@@ -65,6 +66,10 @@ internal static class ServeCommand
         });
         return command;
     }
+
+    /// <summary><c>--stream-interval</c>.</summary>
+    public static Option<int> StreamInterval() => Options.Number("--stream-interval", 20,
+        "The least milliseconds between two events of a stream; 0 for an event per token", least: 0, most: 60_000);
 
     private static async Task<int> RunAsync(Request request, ToolConfiguration streams, CancellationToken cancellation)
     {
@@ -80,6 +85,7 @@ internal static class ServeCommand
             Scheduler = request.Scheduler with { AttentionWorkers = Reporting(request, streams.Error) },
             Chat = chat,
             ApiKey = request.ApiKey,
+            StreamInterval = request.StreamInterval,
         }, new LineLogger<ModelServer>(streams.Error, request.IsVerbose ? LogLevel.Information : LogLevel.Warning));
         await using var instance = request.Cluster is null ? null
             : await ClusterInstance.StartAsync(server, request.Cluster, cancellation);
@@ -138,5 +144,6 @@ internal static class ServeCommand
     }
 
     private sealed record Request(string Folder, IPAddress Address, int Port, string? ApiKey, bool IsVerbose,
-        string Device, ElementType? Precision, string? Attention, SchedulerOptions Scheduler, ClusterOptions? Cluster);
+        string Device, ElementType? Precision, string? Attention, SchedulerOptions Scheduler, TimeSpan StreamInterval,
+        ClusterOptions? Cluster);
 }

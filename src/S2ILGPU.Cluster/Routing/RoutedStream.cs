@@ -13,11 +13,14 @@ internal sealed class RoutedStream(ClusterRouter router, ServingMetrics metrics)
     private readonly CancellationTokenSource _cancel = new();
     private readonly Channel<GeneratedToken> _tokens = Channel.CreateUnbounded<GeneratedToken>(
         new UnboundedChannelOptions { SingleReader = true });
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<IRun> _runs = [];
     private readonly List<Task> _followed = [];
     private int _texts;
 
     public TimeSpan? QueueTime => _runs.Min(run => run.QueueTime);
+
+    public Task Ended => _ended.Task;
 
     /// <summary>Adds a request that runs; its choices are the next texts.</summary>
     public void Add(GenerationRequest request, IRun run)
@@ -49,6 +52,7 @@ internal sealed class RoutedStream(ClusterRouter router, ServingMetrics metrics)
             _tokens.Writer.TryComplete(e is OperationCanceledException or InvalidOperationException ? e
                 : new InvalidOperationException(e.Message, e));
         }
+        _ended.TrySetResult();
     }
 
     private async Task FollowAsync(GenerationRequest request, IRun run, int firstText)

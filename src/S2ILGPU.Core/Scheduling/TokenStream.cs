@@ -12,6 +12,7 @@ public sealed class TokenStream : IDisposable
     private readonly SchedulerThread _thread;
     private readonly Channel<GeneratedToken> _tokens = Channel.CreateUnbounded<GeneratedToken>(
         new UnboundedChannelOptions { SingleReader = true });
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<SubmittedRequest> _requests = [];
     private int _openTexts;                                               // of the scheduler's thread
 
@@ -22,6 +23,10 @@ public sealed class TokenStream : IDisposable
 
     /// <summary>The requests.</summary>
     public IReadOnlyList<SubmittedRequest> Requests => _requests;
+
+    /// <summary>Completes when no more tokens come, since all texts have ended or the scheduler failed; some may wait
+    /// to be read.</summary>
+    public Task Ended => _ended.Task;
 
     /// <summary>Tokens of all texts; <see cref="GeneratedToken.Choice"/> is the text, from 0.</summary>
     /// <param name="cancellation">Ends the reading; the requests go on.</param>
@@ -71,7 +76,7 @@ public sealed class TokenStream : IDisposable
         OnToken = token => Take(token with { Choice = firstText + token.Choice }, request.OnToken),
     };
 
-    internal void Fail(Exception exception) => _tokens.Writer.TryComplete(exception);
+    internal void Fail(Exception exception) => End(exception);
 
     // On the scheduler's thread.
     private void Take(GeneratedToken token, Action<GeneratedToken>? also)
@@ -79,6 +84,12 @@ public sealed class TokenStream : IDisposable
         also?.Invoke(token);
         _tokens.Writer.TryWrite(token);
         if (token.Finish is not null && --_openTexts == 0)
-            _tokens.Writer.TryComplete();
+            End(null);
+    }
+
+    private void End(Exception? failure)
+    {
+        _tokens.Writer.TryComplete(failure);
+        _ended.TrySetResult();
     }
 }

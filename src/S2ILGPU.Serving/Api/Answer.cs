@@ -50,12 +50,13 @@ internal sealed class Answer(AnswerFormat format, ModelServer server, Generation
         await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
     }
 
-    /// <summary>Writes pieces as they come, those that are there together at once, and <c>[DONE]</c>.</summary>
+    /// <summary>Writes what comes as events, the first at once and the others after
+    /// <see cref="ModelServerOptions.StreamInterval"/>, and <c>[DONE]</c>.</summary>
     /// <param name="http">The connection.</param>
     /// <param name="hasUsage">Whether a last chunk counts the tokens.</param>
     public async Task WriteStreamAsync(HttpContext http, bool hasUsage)
     {
-        int[] chunks = new int[generation.Texts], offsets = new int[generation.Texts];
+        var texts = Enumerable.Range(0, generation.Texts).Select(_ => new StreamedText()).ToArray();
         http.Response.ContentType = "text/event-stream";
         http.Response.Headers.CacheControl = "no-cache";
         var body = http.Response.BodyWriter;
@@ -64,20 +65,17 @@ internal sealed class Answer(AnswerFormat format, ModelServer server, Generation
         {
             while (await generation.WaitToReadAsync(http.RequestAborted))
             {
-                while (generation.TryRead(out var token))
-                {
-                    Count(token);
-                    // A token may be a part of a character, or held back for a stop string or a call.
-                    var piece = format.Read(token.Choice, token.Text, token.Finish is not null);
-                    if (piece.IsEmpty && token.Finish is null && !hasLogProbabilities)
-                        continue;
-                    bool isFirst = chunks[token.Choice]++ == 0;
-                    WriteEvent(body, writer => WriteChoice(writer, token, piece, isFirst, offsets[token.Choice],
-                        hasUsage));
-                    offsets[token.Choice] += token.Text.Length;
-                }
+                bool isWritten = TakeWaiting(body, texts, hasUsage);
+                // The rest of a text that has ended is there or comes at once, for one event.
+                if (generation.HasEnded)
+                    continue;
+                isWritten |= WriteTaken(body, texts, hasUsage);
+                if (!isWritten)
+                    continue;
                 await body.FlushAsync(http.RequestAborted);
+                await generation.PauseAsync(http.RequestAborted);
             }
+            WriteTaken(body, texts, hasUsage);
             if (hasUsage)
                 WriteEvent(body, writer =>
                 {
@@ -89,12 +87,50 @@ internal sealed class Answer(AnswerFormat format, ModelServer server, Generation
         catch (ApiException e)
         {
             // The status is sent, so the error is an event.
+            WriteTaken(body, texts, hasUsage);
             body.Write("data: "u8);
             body.Write(ErrorBody.Json(e).Span);
             body.Write("\n\n"u8);
         }
         body.Write("data: [DONE]\n\n"u8);
         await body.FlushAsync(http.RequestAborted);
+    }
+
+    // Takes all tokens that are there; whether events were written, one for each token where there is no interval.
+    private bool TakeWaiting(PipeWriter body, StreamedText[] texts, bool hasUsage)
+    {
+        bool isWritten = false;
+        while (generation.TryRead(out var token))
+        {
+            Count(token);
+            texts[token.Choice].Tokens.Add(token);
+            if (server.Options.StreamInterval == TimeSpan.Zero)
+                isWritten |= WriteTaken(body, texts[token.Choice], hasUsage);
+        }
+        return isWritten;
+    }
+
+    private bool WriteTaken(PipeWriter body, StreamedText[] texts, bool hasUsage)
+    {
+        bool isWritten = false;
+        foreach (var text in texts)
+            isWritten |= WriteTaken(body, text, hasUsage);
+        return isWritten;
+    }
+
+    // Writes an event with the tokens of a text that were taken, where these say something.
+    private bool WriteTaken(PipeWriter body, StreamedText text, bool hasUsage)
+    {
+        if (text.Tokens is not [.., var last])
+            return false;
+        // A token may be a part of a character, or held back for a stop string or a call.
+        string added = text.Tokens.Count == 1 ? last.Text : string.Concat(text.Tokens.Select(token => token.Text));
+        var piece = format.Read(last.Choice, added, last.Finish is not null);
+        bool isWritten = !piece.IsEmpty || last.Finish is not null || hasLogProbabilities;
+        if (isWritten)
+            WriteEvent(body, writer => WriteChoice(writer, text, piece, hasUsage));
+        text.Forget(added.Length, isWritten);
+        return isWritten;
     }
 
     private void Count(GeneratedToken token)
@@ -104,13 +140,12 @@ internal sealed class Answer(AnswerFormat format, ModelServer server, Generation
             _sample = (_sample ?? default).Join(sample);
     }
 
-    private void WriteChoice(Utf8JsonWriter writer, GeneratedToken token, AnswerPiece piece, bool isFirst,
-        int textOffset, bool hasUsage)
+    private void WriteChoice(Utf8JsonWriter writer, StreamedText text, AnswerPiece piece, bool hasUsage)
     {
         writer.WriteStartArray("choices");
         writer.WriteStartObject();
-        format.WritePiece(writer, piece, isFirst);
-        WriteRest(writer, token.Choice, [token], textOffset);
+        format.WritePiece(writer, piece, text.IsFirst);
+        WriteRest(writer, text.Tokens[^1].Choice, text.Tokens, text.Offset);
         writer.WriteEndObject();
         writer.WriteEndArray();
         if (hasUsage)
@@ -181,5 +216,24 @@ internal sealed class Answer(AnswerFormat format, ModelServer server, Generation
         content(writer);
         writer.WriteEndObject();
         writer.Flush();
+    }
+
+    // A text of a stream: the tokens that its next event has.
+    private sealed class StreamedText
+    {
+        public List<GeneratedToken> Tokens { get; } = [];
+
+        // Characters before these tokens.
+        public int Offset { get; private set; }
+
+        // Whether no event was written yet.
+        public bool IsFirst { get; private set; } = true;
+
+        public void Forget(int length, bool isWritten)
+        {
+            Tokens.Clear();
+            Offset += length;
+            IsFirst &= !isWritten;
+        }
     }
 }

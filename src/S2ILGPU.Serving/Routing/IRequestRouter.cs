@@ -24,6 +24,9 @@ internal interface ITokenStream : IDisposable
     /// <summary>How long the first of the requests to begin waited; null where none began.</summary>
     TimeSpan? QueueTime { get; }
 
+    /// <summary>Completes, without a failure, when no more tokens come; some may wait to be read.</summary>
+    Task Ended { get; }
+
     /// <summary>Takes a token that is there already; <see cref="GeneratedToken.Choice"/> is the text, from 0.</summary>
     /// <returns>False when none is there now.</returns>
     bool TryRead([MaybeNullWhen(false)] out GeneratedToken token);

@@ -16,6 +16,8 @@ internal sealed class LocalRouter(SchedulerThread scheduler) : IRequestRouter
     {
         public TimeSpan? QueueTime => stream.Requests.Min(request => request.QueueTime);
 
+        public Task Ended => stream.Ended;
+
         public bool TryRead([MaybeNullWhen(false)] out GeneratedToken token) => stream.TryRead(out token);
 
         public ValueTask<bool> WaitToReadAsync(CancellationToken cancellation) => stream.WaitToReadAsync(cancellation);

@@ -62,6 +62,7 @@ internal sealed class ServeLoad
         using var server = new ModelServer(_model, new ModelServerOptions
         {
             ModelName = ModelName,
+            StreamInterval = _settings.StreamInterval,
             Scheduler = new SchedulerOptions
             {
                 Sequences = _settings.Clients,
@@ -78,19 +79,20 @@ internal sealed class ServeLoad
         };
         await RunAsync(http, _settings.Seconds / 10, leaves: false, cancellation); // compiles
         await BecomeIdleAsync(server, cancellation);
-        long memoryBefore = UsedMemory();
-        var before = server.Counters;
-        var staying = await RunAsync(http, _settings.Seconds, leaves: false, cancellation);
+        var (before, memoryBefore) = (server.Counters, UsedMemory.Measure());
+        // What the clients have received is gone before memory is measured again.
+        Figure[] staying = [.. Figures(await RunAsync(http, _settings.Seconds, leaves: false, cancellation))];
         await BecomeIdleAsync(server, cancellation);
-        var (after, memoryAfter) = (server.Counters, UsedMemory());
+        var (after, memoryAfter) = (server.Counters, UsedMemory.Measure());
         var leaving = await RunAsync(http, _settings.Seconds / 5, leaves: true, cancellation);
         await BecomeIdleAsync(server, cancellation);
         return new FigureGroup($"{_settings.Clients} streaming clients for {_settings.Seconds:0} s",
-            [.. Figures(staying, after.UsedPages, memoryBefore, memoryAfter), .. Speculation(before, after),
+            [.. staying, new Figure("pages in use at the end", after.UsedPages, null, "pages", null),
+                UsedMemory.Compare(memoryBefore, memoryAfter), .. Speculation(before, after),
                 .. Leaving(leaving, server.Counters.UsedPages)]);
     }
 
-    private IEnumerable<Figure> Figures(Traffic traffic, long pages, long memoryBefore, long memoryAfter)
+    private IEnumerable<Figure> Figures(Traffic traffic)
     {
         var complete = traffic.Texts.Where(t => t.IsComplete).ToArray();
         int tokens = complete.Sum(t => t.Tokens);
@@ -104,9 +106,8 @@ internal sealed class ServeLoad
         var gaps = complete.SelectMany(t => t.Arrivals.Zip(t.Arrivals.Skip(1), (a, b) => b - a)).ToArray();
         yield return new Figure("time between pieces", Milliseconds(gaps, 0.5), null, "ms", null,
             $"99 of 100 within {Milliseconds(gaps, 0.99):0} ms");
-        yield return new Figure("pages in use at the end", pages, null, "pages", null);
-        yield return new Figure("memory of the process before over after", memoryBefore / (double)memoryAfter, 0.9,
-            "x", null, $"{memoryBefore / 1e6:0} MB before, {memoryAfter / 1e6:0} MB after");
+        yield return new Figure("tokens of a piece", tokens / (double)complete.Sum(t => t.Arrivals.Count), null,
+            "tokens", null);
     }
 
     private IEnumerable<Figure> Speculation(SchedulerCounters before, SchedulerCounters after)
@@ -151,7 +152,7 @@ internal sealed class ServeLoad
             while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds || Volatile.Read(ref next) < _prompts.Length)
             {
                 int prompt = Interlocked.Increment(ref next) % _prompts.Length;
-                int? leaveAfter = leaves && random.Next(2) == 0 ? random.Next(1, _settings.TextTokens) : null;
+                int? leaveAfter = leaves && random.Next(2) == 0 ? random.Next(_texts[prompt].Length) : null;
                 own.Add(await client.AskAsync(prompt, _prompts[prompt], leaveAfter, cancellation));
             }
             return own;
@@ -163,13 +164,6 @@ internal sealed class ServeLoad
     {
         while (server.Counters is not { Queued: 0, Running: 0 })
             await Task.Delay(10, cancellation);
-    }
-
-    private static long UsedMemory()
-    {
-        GC.Collect();
-        using var process = Process.GetCurrentProcess();
-        return process.PrivateMemorySize64;
     }
 
     private static string Errors(IReadOnlyList<StreamedText> texts) => texts.FirstOrDefault(t => t.Error is not null)

@@ -15,6 +15,9 @@ internal sealed record ServeSettings(int Clients, double Seconds, int ContextTok
     /// <summary>The most tokens that the server proposes for a text; 0 for none.</summary>
     public int Speculate { get; init; }
 
+    /// <summary>The least time between two events of a stream.</summary>
+    public TimeSpan StreamInterval { get; init; } = TimeSpan.FromMilliseconds(20);
+
     /// <summary>Dense sequences that the byte limit has room for.</summary>
     public int DenseSequences { get; init; } = 2;
 

@@ -29,7 +29,7 @@ internal sealed class StreamClient(HttpClient http, int maxTokens)
     /// <summary>Streams the continuation of a prompt.</summary>
     /// <param name="number">Number of the prompt.</param>
     /// <param name="prompt">The prompt.</param>
-    /// <param name="leaveAfter">Pieces after which the client cuts the connection; null to stay.</param>
+    /// <param name="leaveAfter">Characters after which the client cuts the connection; null to stay.</param>
     /// <param name="cancellation">Ends the run.</param>
     public async Task<StreamedText> AskAsync(int number, string prompt, int? leaveAfter, CancellationToken cancellation)
     {
@@ -66,9 +66,9 @@ internal sealed class StreamClient(HttpClient http, int maxTokens)
                         return Ended(isComplete: true) with { Tokens = tokens };
                     if (!line.AsSpan().StartsWith("data: "u8))
                         continue;
-                    Read(line.AsSpan("data: ".Length), text, ref tokens);
-                    arrivals.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
-                    if (arrivals.Count == leaveAfter)
+                    if (TakeText(line.AsSpan("data: ".Length), text, ref tokens))
+                        arrivals.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
+                    if (text.Length >= leaveAfter)
                         return Ended(hasLeft: true);
                 }
                 lines.AdvanceTo(bytes.Start, bytes.End);
@@ -94,15 +94,20 @@ internal sealed class StreamClient(HttpClient http, int maxTokens)
         return line;
     }
 
-    // Reads the two fields that it needs: the clients share the cores of the server.
-    private static void Read(ReadOnlySpan<byte> chunk, StringBuilder text, ref int tokens)
+    // Reads the two fields that it needs: the clients share the cores of the server. False for a chunk without text.
+    private static bool TakeText(ReadOnlySpan<byte> chunk, StringBuilder text, ref int tokens)
     {
         var json = new Utf8JsonReader(chunk);
+        bool hasText = false;
         while (json.Read())
             if (json.TokenType == JsonTokenType.PropertyName && json.ValueTextEquals("text"u8) && json.Read())
+            {
                 text.Append(json.GetString());
+                hasText = true;
+            }
             else if (json.TokenType == JsonTokenType.PropertyName && json.ValueTextEquals("completion_tokens"u8)
                 && json.Read())
                 tokens = json.GetInt32();
+        return hasText;
     }
 }
