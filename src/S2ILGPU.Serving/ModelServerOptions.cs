@@ -8,6 +8,9 @@ public sealed record ModelServerOptions
 {
     private static readonly TimeSpan s_mostInterval = TimeSpan.FromMinutes(1);
 
+    /// <summary>20 ms: a reader cannot tell that tokens come together.</summary>
+    public static TimeSpan DefaultStreamInterval => TimeSpan.FromMilliseconds(20);
+
     /// <summary>The name of the model in requests and answers.</summary>
     public required string ModelName { get; init; }
 
@@ -27,7 +30,7 @@ public sealed record ModelServerOptions
 
     /// <summary>The least time between two events of a streamed answer, except for its last: one event has all tokens
     /// that came meanwhile. Zero for an event per token.</summary>
-    public TimeSpan StreamInterval { get; init; } = TimeSpan.FromMilliseconds(20);
+    public TimeSpan StreamInterval { get; init; } = DefaultStreamInterval;
 
     internal void Validate()
     {

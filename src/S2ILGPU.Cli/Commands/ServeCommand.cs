@@ -68,7 +68,8 @@ internal static class ServeCommand
     }
 
     /// <summary><c>--stream-interval</c>.</summary>
-    public static Option<int> StreamInterval() => Options.Number("--stream-interval", 20,
+    public static Option<int> StreamInterval() => Options.Number("--stream-interval",
+        (int)ModelServerOptions.DefaultStreamInterval.TotalMilliseconds,
         "The least milliseconds between two events of a stream; 0 for an event per token", least: 0, most: 60_000);
 
     private static async Task<int> RunAsync(Request request, ToolConfiguration streams, CancellationToken cancellation)

@@ -1,3 +1,5 @@
+using S2ILGPU.Serving;
+
 namespace S2ILGPU.Cli.Bench.Serving;
 
 /// <summary>Sizes and patience of <c>s2 bench serve</c>.</summary>
@@ -16,7 +18,7 @@ internal sealed record ServeSettings(int Clients, double Seconds, int ContextTok
     public int Speculate { get; init; }
 
     /// <summary>The least time between two events of a stream.</summary>
-    public TimeSpan StreamInterval { get; init; } = TimeSpan.FromMilliseconds(20);
+    public TimeSpan StreamInterval { get; init; } = ModelServerOptions.DefaultStreamInterval;
 
     /// <summary>Dense sequences that the byte limit has room for.</summary>
     public int DenseSequences { get; init; } = 2;
