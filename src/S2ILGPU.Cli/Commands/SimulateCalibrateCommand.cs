@@ -73,6 +73,6 @@ internal static class SimulateCalibrateCommand
             + $"{p.ProcessorError,10:+0.0 %;-0.0 %}")),
         .. report.Share >= CalibrationReport.LeastShare ? Array.Empty<string>() : [string.Create(
             CultureInfo.InvariantCulture, $"other programs used the machine: a rank got {report.Share:0 %} of a "
-            + $"processor, and steps are predicted to be slowed down as ranks side by side were")],
+            + $"processor; steps on the clock are stretched as ranks side by side were, a rough guess")],
     ]);
 }
