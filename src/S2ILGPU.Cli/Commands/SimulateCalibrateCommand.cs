@@ -15,7 +15,7 @@ internal static class SimulateCalibrateCommand
             "Size of model and micro-batch", "default");
         var attention = AttentionOption.CreateOfPreset();
         var ranks = Options.Number("--ranks", 4, "The most ranks of a predicted run", least: 2, most: 64);
-        var rounds = Options.Number("--rounds", 7, "How often everything is measured, in turn", least: 1, most: 1000);
+        var rounds = Options.Number("--rounds", 5, "How often everything is measured, in turn", least: 1, most: 1000);
         var file = Options.Text("--out", "FILE", "File for the costs, as s2 simulate training takes it");
         var json = Options.Json();
         var command = new Command("calibrate",
@@ -73,6 +73,6 @@ internal static class SimulateCalibrateCommand
             + $"{p.ProcessorError,10:+0.0 %;-0.0 %}")),
         .. report.Share >= CalibrationReport.LeastShare ? Array.Empty<string>() : [string.Create(
             CultureInfo.InvariantCulture, $"other programs used the machine: a rank got {report.Share:0 %} of a "
-            + $"processor, so times of steps on the clock mean little here, times of processors do")],
+            + $"processor; steps on the clock are stretched as ranks side by side were, a rough guess")],
     ]);
 }

@@ -103,6 +103,10 @@ internal sealed record MachineCosts(string Name, IReadOnlyDictionary<string, Ope
     public double Seconds(in Operation operation) =>
         Find(Operations, operation.Name, "operations").Seconds(operation);
 
+    /// <summary>The costs where operations take so many times as long, and exchanges as long as before.</summary>
+    public MachineCosts WithOperationsTimes(double factor) =>
+        this with { Operations = Operations.ToDictionary(pair => pair.Key, pair => pair.Value.Times(factor)) };
+
     /// <summary>The part of a processor that each of some ranks has.</summary>
     /// <param name="computing">Ranks that compute at a time, at least 1.</param>
     public double Share(int computing) => Processors == 0 ? 1 : Math.Min(1, (double)Processors / computing);

@@ -32,6 +32,17 @@ public sealed class FitTests
         Assert.Equal(6, 3 * fitted.Fixed, 1e-9);
     }
 
+    // Calls of one size take different times, as what they read is near or far: their mean counts, not the first.
+    [Fact]
+    public void Calls_of_a_size_count_with_their_mean()
+    {
+        (Operation Small, Operation Large) sizes = (new Operation("x", 1000), new Operation("x", 2000));
+        var fitted = OperationFit.Of([(sizes.Small, 9.0), (sizes.Small, 1.0), (sizes.Small, 2.0), (sizes.Large, 8.0)])
+            ["x"];
+        Assert.Equal(4, fitted.Seconds(sizes.Small), 1e-6);
+        Assert.Equal(8, fitted.Seconds(sizes.Large), 1e-6);
+    }
+
     [Fact]
     public void Features_that_say_the_same_are_no_trouble()
     {

@@ -1,4 +1,5 @@
 using S2ILGPU.Cli.Simulation;
+using S2ILGPU.Cli.Simulation.Calibration;
 using S2ILGPU.Cli.Simulation.Tracing;
 using S2ILGPU.Cli.Training;
 using S2ILGPU.Distributed;
@@ -66,6 +67,35 @@ public sealed class StepSimulationTests
         Near(8, StepSimulation.Run(Costs(2, overlap: 0), grid, traces).ProcessorSeconds);
         var contended = Costs(2, overlap: 0) with { Contention = [1, 1.5] };
         Near(1.5 * 4, StepSimulation.Run(contended, grid, traces).Seconds);
+    }
+
+    // 5 seconds of work took 7.5 of a processor, and with those of other programs 9 on the clock: so does the work
+    // before the exchange, which takes a second more.
+    [Fact]
+    public void Ranks_side_by_side_say_how_fast_a_step_is()
+    {
+        var costs = Costs(2, overlap: 0) with { Transports = [Transport(0, perMessage: 1)] };
+        var trace = Trace([Work(5), new Begin(RankGroup.All, CollectiveKind.AllGather, 0, 0, 0),
+            new Await(RankGroup.All, 0)]);
+        var prediction = new StepPrediction(costs, new RankGrid(2, 1, 1), [trace], [Trace([Work(5)])]);
+        var step = prediction.Of(new RankTime(Seconds: 9, ProcessorSeconds: 2 * 7.5));
+        Near(8.5 * 9 / 7.5, step.Seconds);
+        Near(2 * 8.5, step.ProcessorSeconds);
+    }
+
+    // The trainer fills in what the others would send, and nothing else is left out.
+    [Fact]
+    public void Ranks_without_others_do_the_same_operations()
+    {
+        var run = TrainingShape.Of(TrainingPreset.Find("tiny"), "s2", new RankGrid(4, Tensor: 2, Context: 2),
+            microBatches: 1);
+        var alone = RankTrace.WithoutOthers(run, rank: 3).Instructions;
+        var together = RankTrace.Of(run, rank: 3).Instructions.OfType<Compute>().ToArray();
+        Assert.All(alone, instruction => Assert.IsType<Compute>(instruction));
+        string[] filling = ["Copy", "Fill"];
+        Assert.Equal(together.Where(c => !filling.Contains(c.Operation.Name)), alone.Cast<Compute>()
+            .Where(c => !filling.Contains(c.Operation.Name)));
+        Assert.True(alone.Count > together.Length);
     }
 
     [Fact]

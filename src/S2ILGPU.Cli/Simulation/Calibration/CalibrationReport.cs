@@ -6,7 +6,7 @@ namespace S2ILGPU.Cli.Simulation.Calibration;
 /// <param name="Costs">The costs.</param>
 /// <param name="Predictions">Runs of several ranks.</param>
 /// <param name="Share">The part of a processor that a single rank got: well below 1 on a machine that other programs
-/// use, whose times on the clock cannot be predicted.</param>
+/// use, whose times on the clock say less.</param>
 internal sealed record CalibrationReport(MachineCosts Costs, IReadOnlyList<Prediction> Predictions, double Share)
 {
     /// <summary>The least share with which times on the clock mean something.</summary>
@@ -17,7 +17,7 @@ internal sealed record CalibrationReport(MachineCosts Costs, IReadOnlyList<Predi
 /// <param name="Grid">Its ranks.</param>
 /// <param name="Measured">A step.</param>
 /// <param name="Predicted">The same step as simulated.</param>
-internal sealed record Prediction(RankGrid Grid, RankTime Measured, StepForecast Predicted)
+internal sealed record Prediction(RankGrid Grid, RankTime Measured, RankTime Predicted)
 {
     /// <summary>What the predicted time on the clock is too long by, as a fraction of the measured one.</summary>
     public double Error => Predicted.Seconds / Measured.Seconds - 1;

@@ -5,9 +5,12 @@ namespace S2ILGPU.Cli.Simulation.Calibration;
 /// <summary>Costs of operations from measured times.</summary>
 internal static class OperationFit
 {
-    /// <summary>Fits each operation by itself: the sum of its times over the calls is met exactly, the times of
+    private const double LeastSeconds = 1e-7; // a tick of the clock
+
+    /// <summary>Fits each operation by itself: the sum of its times over the calls is met exactly, the mean times of
     /// different sizes as well as four coefficients can.</summary>
-    /// <param name="samples">Calls, each with the seconds of its size.</param>
+    /// <param name="samples">Calls with their seconds. Those of one call may be below 0 where the time of reading the
+    /// clock was taken off.</param>
     public static IReadOnlyDictionary<string, OperationCost> Of(
         IEnumerable<(Operation Operation, double Seconds)> samples) =>
         samples.GroupBy(sample => sample.Operation.Name).OrderBy(group => group.Key, StringComparer.Ordinal)
@@ -18,14 +21,14 @@ internal static class OperationFit
         // Relative errors count as much as the calls take time.
         var sizes = samples.GroupBy(sample => sample.Operation).Select(size =>
         {
-            double seconds = Math.Max(size.First().Seconds, 1e-9);
+            double seconds = Math.Max(size.Average(call => call.Seconds), LeastSeconds);
             double[] features = [1, size.Key.Work, size.Key.Rows, size.Key.Bytes];
             return (Features: features, Value: seconds, Weight: size.Count() / seconds);
         }).ToArray();
         double[] c = LeastSquares.Solve(sizes);
         var fitted = new OperationCost(c[0], c[1], c[2], c[3]);
         double sum = samples.Sum(sample => fitted.Seconds(sample.Operation)),
-            exact = sum > 0 ? samples.Sum(sample => sample.Seconds) / sum : 1;
+            exact = sum > 0 ? Math.Max(0, samples.Sum(sample => sample.Seconds)) / sum : 1;
         return fitted.Times(exact);
     }
 }

@@ -13,7 +13,7 @@ namespace S2ILGPU.Cli.Simulation.Calibration;
 /// their exchanges, and the steps that are to be predicted.</summary>
 internal static class RankTimes
 {
-    private const int Steps = 2, Exchanges = 12;
+    private const int Steps = 2, Exchanges = 12, Readings = 1000;
 
     /// <summary>The operations of a step with their seconds of processors, and those of the program before each.
     /// </summary>
@@ -22,14 +22,15 @@ internal static class RankTimes
     {
         var calls = new List<(Operation, double)>();
         long last = 0;
+        double reading = ReadingSeconds();
         using var device = OneThread();
         using var engine = new TracedEngine(device, (operation, _) =>
         {
             long now = ProcessorTicks();
-            calls.Add((operation, (now - last) / (double)TimeSpan.TicksPerSecond));
+            calls.Add((operation, (now - last) / (double)TimeSpan.TicksPerSecond - reading));
             last = now;
         });
-        using var lone = new LoneTraining(run, 0, engine, _ => { }, device);
+        using var lone = new LoneTraining(run, 0, engine, _ => { }, engine);
         lone.Step();
         calls.Clear();
         last = ProcessorTicks();
@@ -37,12 +38,13 @@ internal static class RankTimes
         return calls;
     }
 
-    /// <summary>A step of several ranks, each of which trains for itself.</summary>
-    /// <param name="run">A run of one rank.</param>
+    /// <summary>A step of several ranks that do not exchange: each fills in what others would send.</summary>
+    /// <param name="run">A run, whose ranks go round where there are fewer of them.</param>
     /// <param name="ranks">Ranks.</param>
-    public static RankTime SideBySide(TrainingShape run, int ranks) => Measure(ranks, Steps, (_, engine, measured) =>
+    public static RankTime SideBySide(TrainingShape run, int ranks) => Measure(ranks, Steps, (connection, engine,
+        measured) =>
     {
-        using var lone = new LoneTraining(run, 0, engine, _ => { }, engine);
+        using var lone = new LoneTraining(run, connection.Rank % run.Grid.Ranks, engine, _ => { }, engine);
         lone.Step();
         measured(lone.Step);
     });
@@ -117,6 +119,14 @@ internal static class RankTimes
         });
         return new RankTime(Stopwatch.GetElapsedTime(marks[0].Clock, marks[1].Clock).TotalSeconds / repetitions,
             (marks[1].Processors - marks[0].Processors).TotalSeconds / repetitions);
+    }
+
+    private static double ReadingSeconds()
+    {
+        long start = ProcessorTicks();
+        for (int i = 1; i < Readings; i++)
+            _ = ProcessorTicks();
+        return (ProcessorTicks() - start) / (double)TimeSpan.TicksPerSecond / Readings;
     }
 
     private static long ProcessorTicks() => Environment.CpuUsage.TotalTime.Ticks;

@@ -3,7 +3,6 @@ using S2ILGPU.Cli.Bench;
 using S2ILGPU.Cli.Simulation.Serving;
 using S2ILGPU.Cli.Simulation.Tracing;
 using S2ILGPU.Cli.Training;
-using S2ILGPU.Cpu;
 using S2ILGPU.Models;
 using S2ILGPU.Scheduling;
 
@@ -12,50 +11,67 @@ namespace S2ILGPU.Cli.Simulation.Calibration;
 /// <summary>Measures the costs of a server on this machine, predicts it under other traffic with them, and measures
 /// that too: the same scheduler over a model that computes.</summary>
 /// <remarks>An instance has one thread, and its clock is what it takes from a processor: while it has nothing to do,
-/// the clock goes on to the next text. So other programs on the machine hardly change what is measured.</remarks>
+/// the clock goes on to the next text. The speed of that clock changes with what else the machine does, by a fifth from
+/// one minute to the next; so the texts that costs are from run before and after every run that is predicted, and say
+/// how fast the machine is then.</remarks>
 /// <param name="preset">Sizes of the model.</param>
 /// <param name="attention">Attention of the layers, beside dense attention.</param>
 /// <param name="rounds">Measurements of each kind, whose median counts.</param>
 internal sealed class ServingCalibrator(TrainingPreset preset, string attention, int rounds)
 {
-    private const int Texts = 40, Running = 8, Seed = 1;
+    private const int Texts = 40, KnownTexts = 30, Running = 8, Seed = 1;
 
     private static readonly (string Name, double OfCapacity)[] s_loads =
         [("half of what it can do", 0.5), ("four fifths", 0.8), ("all at once", double.PositiveInfinity)];
 
     private readonly SchedulerOptions _options = new() { Sequences = 2 * Running };
     private readonly string[] _kinds = [.. new[] { "dense", attention }.Distinct()];
-    private readonly ServingTimes[] _times = [new(), new()];                          // of each kind
 
     /// <summary>Measures and predicts.</summary>
     /// <param name="progress">Told of rounds.</param>
     /// <param name="cancellation">Ends it between two measurements.</param>
     public ServingReport Run(Action<string> progress, CancellationToken cancellation)
     {
-        double[] capacities = [];
+        ServedModel[] models = [.. _kinds.Select((_, kind) => new ServedModel(Config(kind), _options))];
+        try
+        {
+            return Run(models, progress, cancellation);
+        }
+        finally
+        {
+            Array.ForEach(models, model => model.Dispose());
+        }
+    }
+
+    private ServingReport Run(ServedModel[] models, Action<string> progress, CancellationToken cancellation)
+    {
+        double?[] capacities = new double?[_kinds.Length];
         List<ServingFigures>[] measured = [.. Cases().Select(_ => new List<ServingFigures>())];
+        var known = CalibrationTraffic();
         for (int round = 0; round <= rounds; round++) // the first round compiles
         {
             progress(string.Create(CultureInfo.InvariantCulture, $"round {round} of {rounds}"));
-            for (int kind = 0; kind < _kinds.Length; kind++)
-            {
-                MeasureOperations(kind, cancellation);
-                MeasureSteps(kind, cancellation);
-            }
-            if (round == 0)
-            {
-                Array.ForEach(_times, times => times.Forget());
-                continue;
-            }
-            if (round == 1)
-                capacities = [.. _kinds.Select((_, kind) => Capacity(kind, Costs(), cancellation))];
             foreach (var (i, (kind, load)) in Cases().Index())
-                measured[i].Add(Measure(kind, capacities[kind] * load.OfCapacity, cancellation));
+            {
+                if (load == s_loads[0])
+                    models[kind].TraceEvenly(known, cancellation);
+                models[kind].RunEvenly(known, cancellation);
+                if (round > 0)
+                    capacities[kind] ??= Capacity(kind, Costs(models), cancellation);
+                measured[i].Add(ServingFigures.Of(models[kind].Serve(
+                    Arrivals((capacities[kind] ?? double.PositiveInfinity) * load.OfCapacity), cancellation)));
+                if (load == s_loads[^1])
+                    models[kind].RunEvenly(known, cancellation);
+            }
+            if (round > 0)
+                continue;
+            Array.ForEach(models, model => model.Times.Forget());
+            Array.ForEach(measured, figures => figures.Clear());
         }
-        var costs = Costs();
+        var costs = Costs(models);
         return new ServingReport(costs, [.. Cases().Select((c, i) => new ServingPrediction(_kinds[c.Kind], c.Load.Name,
-            ServingFigures.Median(measured[i]),
-            Predict(c.Kind, capacities[c.Kind] * c.Load.OfCapacity, costs, cancellation)))]);
+            ServingFigures.Median(measured[i]), Predict(models[c.Kind].Times, i % s_loads.Length, c.Kind,
+                capacities[c.Kind]!.Value * c.Load.OfCapacity, costs, cancellation)))]);
     }
 
     private IEnumerable<(int Kind, (string Name, double OfCapacity) Load)> Cases() =>
@@ -64,73 +80,45 @@ internal sealed class ServingCalibrator(TrainingPreset preset, string attention,
     private TransformerConfig Config(int kind) =>
         (preset.Model with { Attention = preset.Attention(_kinds[kind]) }).Validate();
 
-    private IReadOnlyList<Arrival> Arrivals(double rate, int seed) => new Traffic
+    private int OutputTokens => Math.Max(1, preset.Model.ContextTokens / 16);
+
+    private Traffic OfRate(double rate) => new()
     {
         Texts = Texts,
         Rate = rate,
         PromptTokens = preset.Model.ContextTokens / 4,
         OutputTokens = OutputTokens,
         Variation = 0.5,
-    }.Draw(seed, preset.Model.VocabularySize, preset.Model.ContextTokens);
+    };
 
-    private int OutputTokens => Math.Max(1, preset.Model.ContextTokens / 16);
+    private IReadOnlyList<Arrival> Draw(double rate, int seed) =>
+        OfRate(rate).Draw(seed, preset.Model.VocabularySize, preset.Model.ContextTokens);
 
-    // Steps that are taken to last a second each: the same operations in each round.
-    private ServingForecast RunEvenly(ServingModel model, CancellationToken cancellation) => ServingSimulation.Run(
-        model, _options, 1, Arrivals((double)Running / OutputTokens, Seed), null, Seed, cancellation);
+    // From one text at a time, over as many as run side by side in the mean, to all that may: steps last a second.
+    private IReadOnlyList<Arrival> CalibrationTraffic() =>
+        RisingTraffic.Of([.. Draw(1, Seed).Take(KnownTexts)],
+            [1.0 / OutputTokens, (double)Running / OutputTokens, double.PositiveInfinity]);
 
-    // A step of many tokens makes the memory that later steps use again.
-    private void WarmUp(ServingModel model, CancellationToken cancellation)
+    // Other texts than those that the costs are from.
+    private IReadOnlyList<Arrival> Arrivals(double rate) => Draw(rate, Seed + 1);
+
+    private static MachineCosts Costs(IEnumerable<ServedModel> models)
     {
-        ServingSimulation.Run(model, _options, 1, [.. Arrivals(double.PositiveInfinity, Seed).Take(2)], null, Seed,
-            cancellation);
-        model.Steps.Clear();
-    }
-
-    private void MeasureOperations(int kind, CancellationToken cancellation)
-    {
-        var calls = new List<TimedCall>();
-        long last = 0;
-        ServingModel? model = null;
-        using var device = OneThread();
-        using (model = ServingModel.Measured(new TracedEngine(device, (operation, _) =>
-        {
-            long now = Environment.CpuUsage.TotalTime.Ticks;
-            calls.Add(new TimedCall(operation, model?.Steps.Count ?? 0,
-                (now - last) / (double)TimeSpan.TicksPerSecond));
-            last = now;
-        }), Config(kind), stepSeconds: 1))
-        {
-            WarmUp(model, cancellation);
-            calls.Clear();
-            last = Environment.CpuUsage.TotalTime.Ticks;
-            RunEvenly(model, cancellation);
-            _times[kind].AddTraced(calls, model.Steps);
-        }
-    }
-
-    private void MeasureSteps(int kind, CancellationToken cancellation)
-    {
-        using var model = ServingModel.Measured(OneThread(), Config(kind), stepSeconds: 1);
-        WarmUp(model, cancellation);
-        RunEvenly(model, cancellation);
-        _times[kind].AddSteps(model.Steps);
-    }
-
-    private MachineCosts Costs()
-    {
-        var times = _times.Take(_kinds.Length);
-        double reading = new Samples([.. times.SelectMany(t => t.ReadingSeconds)]).Median;
-        (Operation Operation, double Seconds)[] calls = [.. times.SelectMany(t => t.Calls).Select(call =>
-            (call.Operation, Math.Max(0, call.Seconds - reading)))];
+        ServingTimes[] times = [.. models.Select(model => model.Times).Where(times => times.IsMeasured)];
+        (Operation Operation, double Seconds)[] calls = [.. times.SelectMany(t => t.Calls)];
         // Other traffic may copy where this one does not: what goes through memory has a cost in common too.
-        var fitted = OperationFit.Of([.. calls, .. calls.Where(call => call.Operation.Bytes == 0).Select(call =>
-            (call.Operation with { Name = MachineCosts.Others }, call.Seconds))]);
-        double factor = times.Sum(t => t.Seconds)
-            / calls.Sum(call => fitted[call.Operation.Name].Seconds(call.Operation));
-        return new MachineCosts("a server of one thread",
-            fitted.ToDictionary(pair => pair.Key, pair => pair.Value.Times(factor)), 0, 0, [],
+        var costs = new MachineCosts("a server of one thread", OperationFit.Of([.. calls,
+            .. calls.Where(call => call.Operation.Bytes == 0).Select(call =>
+                (call.Operation with { Name = MachineCosts.Others }, call.Seconds))]), 0, 0, [],
             [new TransportCost("instances do not exchange", 0, 0, false, new Dictionary<string, ExchangeCost>())]);
+        return costs.WithOperationsTimes(new Samples([.. times.SelectMany(t => Slowness(t, costs))]).Median);
+    }
+
+    // By how much each round of steps alone was slower than the costs say.
+    private static IReadOnlyList<double> Slowness(ServingTimes times, MachineCosts costs)
+    {
+        double predicted = times.Calls.Sum(call => costs.Seconds(call.Operation));
+        return [.. times.Rounds.Select(seconds => seconds / predicted)];
     }
 
     // Texts per second when all are there at once.
@@ -140,22 +128,20 @@ internal sealed class ServingCalibrator(TrainingPreset preset, string attention,
         return Texts / Serve(model, double.PositiveInfinity, cancellation).Seconds;
     }
 
-    private ServingFigures Predict(int kind, double rate, MachineCosts costs, CancellationToken cancellation)
+    // Each round with the speed that the machine had around the measured one.
+    private ServingFigures Predict(ServingTimes times, int load, int kind, double rate, MachineCosts costs,
+        CancellationToken cancellation)
     {
-        using var model = ServingModel.Counted(costs, Config(kind), activationType: null);
-        return ServingFigures.Of(Serve(model, rate, cancellation));
+        var slowness = Slowness(times, costs);
+        return ServingFigures.Median([.. Enumerable.Range(0, rounds).Select(round =>
+        {
+            int before = round * (s_loads.Length + 1) + load;
+            var now = costs.WithOperationsTimes((slowness[before] + slowness[before + 1]) / 2);
+            using var model = ServingModel.Counted(now, Config(kind), activationType: null);
+            return ServingFigures.Of(Serve(model, rate, cancellation));
+        })]);
     }
 
-    private ServingFigures Measure(int kind, double rate, CancellationToken cancellation)
-    {
-        using var model = ServingModel.Measured(OneThread(), Config(kind));
-        WarmUp(model, cancellation);
-        return ServingFigures.Of(Serve(model, rate, cancellation));
-    }
-
-    // Other texts than those that the costs are from.
     private ServingForecast Serve(ServingModel model, double rate, CancellationToken cancellation) =>
-        ServingSimulation.Run(model, _options, 1, Arrivals(rate, Seed + 1), null, Seed, cancellation);
-
-    private static CpuEngine OneThread() => new(new CpuOptions { Threads = 1 });
+        ServingSimulation.Run(model, _options, 1, Arrivals(rate), null, Seed, cancellation);
 }

@@ -6,37 +6,55 @@ namespace S2ILGPU.Cli.Simulation.Calibration;
 /// <summary>An operation of a step.</summary>
 /// <param name="Operation">The operation.</param>
 /// <param name="Step">Number of the step.</param>
-/// <param name="Seconds">Its seconds, with those of the program before it and of reading the clock.</param>
+/// <param name="Seconds">Its seconds, with those of the program before it and of reading the clock; of the last
+/// operation of a step with those of the program after it too.</param>
 internal readonly record struct TimedCall(Operation Operation, int Step, double Seconds);
 
-/// <summary>Times of a run that goes the same way each time: medians over rounds of its operations, of its steps while
-/// these are traced, and of its steps alone.</summary>
+/// <summary>Times of a run that goes the same way each time: its operations and its steps while these are traced, and
+/// its steps alone.</summary>
 internal sealed class ServingTimes
 {
     private readonly List<IReadOnlyList<double>> _calls = [], _traced = [], _steps = [];   // of each round
     private IReadOnlyList<TimedCall> _last = [];
 
-    /// <summary>The operations.</summary>
-    public IEnumerable<TimedCall> Calls => _last.Zip(Medians(_calls), (call, median) => call with { Seconds = median });
+    /// <summary>Whether there are times of both kinds of rounds.</summary>
+    public bool IsMeasured => _traced.Count > 0 && _steps.Count > 0;
 
-    /// <summary>Seconds of the steps alone.</summary>
-    public double Seconds => Medians(_steps).Sum();
+    /// <summary>The operations, each with the median of its rounds without what reading the clock takes.</summary>
+    public IEnumerable<(Operation Operation, double Seconds)> Calls
+    {
+        get
+        {
+            double reading = ReadingSeconds;
+            return _last.Zip(Medians(_calls), (call, median) => (call.Operation, median - reading));
+        }
+    }
 
-    /// <summary>What reading the clock adds to an operation, by each step.</summary>
-    public IEnumerable<double> ReadingSeconds
+    /// <summary>Seconds that all steps took in each round of steps alone.</summary>
+    public IReadOnlyList<double> Rounds => [.. _steps.Select(steps => steps.Sum())];
+
+    /// <summary>What reading the clock adds to an operation: the c with the best
+    /// <c>steps alone = f (traced steps - c calls)</c>, where f is by how much the machine was slower.</summary>
+    /// <remarks>A step has about as many operations whether it lasts for 0.2 ms or 10 ms, so long steps give f and
+    /// short ones c.</remarks>
+    public double ReadingSeconds
     {
         get
         {
             var calls = _last.CountBy(call => call.Step).ToDictionary();
-            return Medians(_traced).Zip(Medians(_steps), (traced, alone) => traced - alone)
-                .Select((seconds, step) => seconds / calls[step]);
+            double[] fitted = LeastSquares.Solve([.. Medians(_traced).Zip(Medians(_steps)).Select((step, i) =>
+            {
+                double[] features = [step.First, -calls.GetValueOrDefault(i)];
+                return (features, step.Second, 1 / Math.Max(step.First, double.Epsilon));
+            })]);
+            return fitted[0] > 0 ? fitted[1] / fitted[0] : 0;
         }
     }
 
     /// <summary>Adds a round that was traced.</summary>
     public void AddTraced(IReadOnlyList<TimedCall> calls, IReadOnlyList<double> steps)
     {
-        _last = calls;
+        _last = [.. calls];
         _calls.Add([.. calls.Select(call => call.Seconds)]);
         _traced.Add([.. steps]);
     }

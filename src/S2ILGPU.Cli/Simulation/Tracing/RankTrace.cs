@@ -20,6 +20,21 @@ internal sealed record RankTrace(IReadOnlyList<RankInstruction> Instructions, Ra
         return new RankTrace(instructions, lone.Memory(instructions));
     }
 
+    /// <summary>What ranks do that train side by side without exchanging: the operations, and those that fill in what
+    /// other ranks would send.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="rank">The rank.</param>
+    public static RankTrace WithoutOthers(TrainingShape run, int rank)
+    {
+        var operations = new List<RankInstruction>();
+        using var engine = new TracedEngine(null, (operation, _) => operations.Add(new Compute(operation)));
+        using var lone = new LoneTraining(run, rank, engine, _ => { }, engine);
+        lone.Step();
+        operations.Clear();
+        lone.Step();
+        return new RankTrace(operations, lone.Memory(operations));
+    }
+
     /// <summary>What every rank of some does; ranks of other data-parallel groups do the same as those of the
     /// first.</summary>
     /// <param name="run">The run.</param>
