@@ -55,7 +55,7 @@ public sealed partial class IlgpuEngine : IEngine
         var kernels = new AttentionKernels(accelerator.Device, accelerator.Context.KnowsTensorCores(),
             mayUseTensorCores);
         _attention = new DeviceAttention(_queue, _pageTables, kernels);
-        _sampler = new DeviceSampler(_queue, _pageTables);
+        _sampler = new DeviceSampler(_queue, _pageTables, kernels);
         _products = new TensorCoreProducts(_queue, kernels) { AllowTf32 = options?.AllowTf32 ?? false };
         Name = GpuDevices.DisplayName(accelerator.Device);
     }

@@ -26,6 +26,9 @@ internal static class Sweeps
     public static string[] Decode { get; } = TestScale.Sample("decoding kernels",
         KernelCatalog.Problems(KernelOperation.Decode), 1);
 
+    public static string[] Sample { get; } = TestScale.Sample("kernels that score sampled rows",
+        KernelCatalog.Problems(KernelOperation.Sample), 1);
+
     public static string[] Pack { get; } = TestScale.Sample("pack kernels", KernelCatalog.Names(KernelOperation.Pack),
         3);
 

@@ -74,6 +74,21 @@ internal sealed class AttentionKernels
             _notes.Add(reason.Sentence(_kilobytes));
     }
 
+    /// <summary>Whether operands and scale of a call are for tensor cores at all; otherwise the reason is
+    /// noted.</summary>
+    public bool TakesOperands(Tensor query, Tensor key, float scale)
+    {
+        if (!UseTensorCores)
+            return false;
+        int headDim = query.Shape[3];
+        var reason = PortableReason.Of(query.ElementType, key.ElementType, headDim)
+            ?? (scale > 0 ? null
+                : new PortableReason(PortableReason.Kinds.Scale, query.ElementType, query.ElementType));
+        if (reason is { } found)
+            NotePortable(found);
+        return reason is null;
+    }
+
     /// <summary>Tells of attention that will come what a call would tell.</summary>
     public void Expect(ElementType query, ElementType key, int headDim)
     {

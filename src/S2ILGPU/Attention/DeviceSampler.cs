@@ -7,13 +7,17 @@ using S2ILGPU.Lists;
 using S2ILGPU.Memory;
 using S2ILGPU.Queue;
 using S2ILGPU.Tensors;
+using S2ILGPU.Variants;
 
 namespace S2ILGPU.Attention;
 
-/// <summary>Sums of sampled rows and the choice of blocks on a device, in the order of its queue: nothing is read
-/// back.</summary>
-internal sealed class DeviceSampler(DeviceQueue queue, PageTableCopies pageTables)
+/// <summary>Sums of sampled rows and the choice of blocks on a device, in the order of its queue: nothing is read back.
+/// Scores come from tensor cores where attention runs on them, sums from portable kernels.</summary>
+internal sealed class DeviceSampler(DeviceQueue queue, PageTableCopies pageTables, AttentionKernels kernels)
 {
+    // Key tiles that a group takes one after the other: Q, as large as two of them, is read once for all.
+    private const int GroupTiles = 16;
+
     // Of the log-sum-exps of pieces; heads follow each other where all of them need more.
     private const long MaxScores = 1 << 25;
 
@@ -27,17 +31,18 @@ internal sealed class DeviceSampler(DeviceQueue queue, PageTableCopies pageTable
             return;
         int heads = a.Query.Shape[2], pieces = (a.Sequence.KeyCount - 1) / TileGeometry.Of(a.BlockTokens).BlockColumns
             + 1, atOnce = (int)Math.Clamp(MaxScores / ((long)a.Rows.Length * pieces), 1, heads);
-        using var query = _staging.ToRead(a.Query, ElementType.Float32);
+        var variant = Choose(a);
+        using var query = variant is null ? _staging.ToRead(a.Query, ElementType.Float32)
+            : _staging.ToRead(a.Query, alignment: 8);
+        using var key = variant is null || a.Pages is not null ? a.Key.Share() : _staging.ToRead(a.Key, alignment: 8);
         using var rows = new HostCopy<int>(queue, a.Rows);
         using var scores = queue.Allocate(new Shape(atOnce, a.Rows.Length, pieces), ElementType.Float32);
-        var kernel = Scores(a, query, rows.View, scores);
+        var arguments = Scores(a, query, key, rows.View, scores);
         var sums = Sums(a, rows.View, scores);
-        int tiles = Tiles(a.Rows[^1] + 1);
         for (int head = 0; head < heads; head += atOnce)
         {
-            (kernel.FirstHead, sums.FirstHead, sums.Heads) = (head, head, Math.Min(atOnce, heads - head));
-            queue.Launch(Kernel(a.Key.ElementType), new Index3D(tiles, Tiles(a.Rows.Length), sums.Heads),
-                PortableTiles.Threads, kernel);
+            (arguments.FirstHead, sums.FirstHead, sums.Heads) = (head, head, Math.Min(atOnce, heads - head));
+            Launch(variant, a, arguments, sums.Heads);
             queue.LaunchOver((long)sums.Heads * a.Rows.Length, SampleSums.Rows, sums);
             if (a.Columns is not null)
                 queue.LaunchOver(2L * sums.Heads * sums.Blocks, SampleSums.Blocks, sums);
@@ -66,7 +71,34 @@ internal sealed class DeviceSampler(DeviceQueue queue, PageTableCopies pageTable
         queue.LaunchOver((long)heads * (blocks - a.FirstQueryBlock), BlockChoice.Count, arguments);
     }
 
-    private SampleScoreArguments Scores(in AttentionSampleArguments a, Tensor query, ArrayView<int> rows,
+    // The kernel of tensor cores, or null for the portable one.
+    private KernelVariant? Choose(in AttentionSampleArguments a)
+    {
+        if (!kernels.TakesOperands(a.Query, a.Key, a.Scale)
+            || (a.Pages is not null && !DeviceTensors.IsPagePool(a.Key)))
+            return null;
+        return kernels.Choose(KernelOperation.Sample, new AttentionProblem(a.Query.ElementType, a.Query.Shape[3],
+            TileGeometry.Of(a.BlockTokens).BlockColumns, a.Pages is not null));
+    }
+
+    private void Launch(KernelVariant? variant, in AttentionSampleArguments a, SampleScoreArguments arguments,
+        int heads)
+    {
+        int tiles = Tiles(a.Rows[^1] + 1, PortableTiles.Tile);
+        if (variant is null)
+        {
+            queue.Launch(Kernel(a.Key.ElementType), new Index3D(tiles, Tiles(a.Rows.Length, PortableTiles.Tile), heads),
+                PortableTiles.Threads, arguments);
+            return;
+        }
+        kernels.Used(variant);
+        if (a.Pages is not null)
+            arguments.Key = _tensors.PagePool(a.Key);
+        queue.Launch(variant.Method, new Index3D(Tiles(tiles, GroupTiles), Tiles(a.Rows.Length, variant.Rows), heads),
+            variant.Threads, variant.SharedBytes, arguments);
+    }
+
+    private SampleScoreArguments Scores(in AttentionSampleArguments a, Tensor query, Tensor key, ArrayView<int> rows,
         Tensor scores)
     {
         var (sequence, geometry, isPaged) = (a.Sequence, TileGeometry.Of(a.BlockTokens), a.Pages is not null);
@@ -75,12 +107,12 @@ internal sealed class DeviceSampler(DeviceQueue queue, PageTableCopies pageTable
         return new SampleScoreArguments
         {
             Query = _tensors.Words(query),
-            Key = _tensors.Words(a.Key),
+            Key = _tensors.Words(key),
             Pages = isPaged ? pageTables.Of(a.Pages!, geometry.EntriesPerBlock) : default,
             Rows = rows,
             Scores = _tensors.Floats(scores),
             QueryRows = DeviceTensors.HeadRows(query),
-            KeyRows = isPaged ? PageRows.Of(a.Key, headDim) : DeviceTensors.HeadRows(a.Key),
+            KeyRows = isPaged ? PageRows.Of(a.Key, headDim) : DeviceTensors.HeadRows(key),
             Batch = sequence.Batch,
             QueryStart = sequence.QueryStart,
             FirstPosition = sequence.FirstQueryPosition,
@@ -93,6 +125,7 @@ internal sealed class DeviceSampler(DeviceQueue queue, PageTableCopies pageTable
             Pieces = scores.Shape[2],
             HeadDim = headDim,
             GroupHeads = a.Query.Shape[2] / keyValueHeads,
+            GroupTiles = GroupTiles,
             Scale = a.Scale,
         };
     }
@@ -115,7 +148,7 @@ internal sealed class DeviceSampler(DeviceQueue queue, PageTableCopies pageTable
         };
     }
 
-    private static int Tiles(int rows) => (rows - 1) / PortableTiles.Tile + 1;
+    private static int Tiles(int count, int size) => (count - 1) / size + 1;
 
     private static Action<SampleScoreArguments> Kernel(ElementType keyType) => keyType switch
     {

@@ -16,10 +16,6 @@ namespace S2ILGPU.Attention;
 /// packed into dense tiles first.</summary>
 internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels kernels, PortableAttention portable)
 {
-    // ILGPU chooses vector loads as if the views of an argument began at multiples of so many bytes
-    // (PTXBackend.DefaultGlobalMemoryAlignment).
-    private const int ViewAlignmentBytes = 256;
-
     private readonly StagingTensors _staging = new(queue);
     private readonly DeviceTensors _tensors = queue.Tensors;
 
@@ -42,8 +38,8 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
             Lists = plan.Lists(call.Pages),
             Query = View<U4>(query),
             QueryRows = DeviceTensors.HeadRows(query),
-            Keys = keys is null ? BlocksOf(a.Key) : View<U4>(keys),
-            Values = values is null ? BlocksOf(a.Value) : View<U4>(values),
+            Keys = keys is null ? _tensors.PagePool(a.Key).Cast<U4>() : View<U4>(keys),
+            Values = values is null ? _tensors.PagePool(a.Value).Cast<U4>() : View<U4>(values),
             Output = View<uint>(output),
             OutputRows = DeviceTensors.HeadRows(output),
             LogSumExp = _tensors.Floats(call.LogSumExp),
@@ -67,7 +63,7 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
         var (a, queryPlan, keyPlan) = (call.Arguments, call.QueryPlan, call.KeyPlan);
         var geometry = TileGeometry.Of(a.Layout.BlockTokens);
         var problem = new AttentionProblem(a.Query.ElementType, a.Query.Shape[3], geometry.BlockColumns);
-        if (!IsForTensorCores(a.Query, a.Key, a.Scale)
+        if (!kernels.TakesOperands(a.Query, a.Key, a.Scale)
             || !TryChooseBackward(problem, out var queryKernel, out var keyKernels))
             return false;
         using var query = Packed(a.Query, keyPlan.Columns);
@@ -212,9 +208,9 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
     private KernelVariant? ChooseForward(in ForwardCall call)
     {
         var a = call.Arguments;
-        if (!IsForTensorCores(a.Query, a.Key, a.Scale))
+        if (!kernels.TakesOperands(a.Query, a.Key, a.Scale))
             return null;
-        if (call.IsPaged && !(IsPagePool(a.Key) && IsPagePool(a.Value)))
+        if (call.IsPaged && !(DeviceTensors.IsPagePool(a.Key) && DeviceTensors.IsPagePool(a.Value)))
         {
             Note(PortableReason.Kinds.Pages, a.Query.ElementType);
             return null;
@@ -230,21 +226,6 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
             return variant;
         Note(PortableReason.Kinds.SharedMemory, problem.ElementType, problem.HeadDim, operation);
         return null;
-    }
-
-    // Whether operands and scale are for tensor cores at all; otherwise the reason is noted.
-    private bool IsForTensorCores(Tensor query, Tensor key, float scale)
-    {
-        if (!kernels.UseTensorCores)
-            return false;
-        if (PortableReason.Of(query.ElementType, key.ElementType, query.Shape[3]) is { } reason)
-        {
-            kernels.NotePortable(reason);
-            return false;
-        }
-        if (scale <= 0)
-            Note(PortableReason.Kinds.Scale, query.ElementType);
-        return scale > 0;
     }
 
     private void Note(PortableReason.Kinds kind, ElementType type, int headDim = 0,
@@ -276,7 +257,8 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
     {
         if (groups.X > 0)
             kernels.Used(variant);
-        queue.Launch(variant.Method, groups, variant.Threads, variant.SharedBytes, arguments);
+        queue.Launch(variant.Method, new Index3D(groups.X, groups.Y, 1), variant.Threads, variant.SharedBytes,
+            arguments);
     }
 
     // Dense tiles [n, 64, D] of the rows of a tensor [B, N, H, D], zeros where a tile has no row; at least one, which
@@ -303,10 +285,6 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
         return packed;
     }
 
-    // Pages that lie dense and begin where a kernel view may begin.
-    private static bool IsPagePool(Tensor pages) => pages.IsContiguous
-        && pages.OffsetElements * pages.ElementType.SizeBytes() % ViewAlignmentBytes == 0 && pages.Count > 0;
-
     // Row tiles of 128 rows that the batch would have.
     private static long TallTiles(in AttentionForwardArguments a)
     {
@@ -329,12 +307,4 @@ internal sealed class TensorCoreAttention(DeviceQueue queue, AttentionKernels ke
 
     // All of the memory under a tensor: kernels add the offset of its rows.
     private ArrayView<T> View<T>(Tensor tensor) where T : unmanaged => _tensors.Words(tensor).Cast<T>();
-
-    // Pages as blocks.
-    private ArrayView<U4> BlocksOf(Tensor pages)
-    {
-        long words = pages.OffsetElements / 2;
-        var all = _tensors.Words(pages);
-        return all.SubView(words, all.Length - words).Cast<U4>();
-    }
 }

@@ -9,6 +9,10 @@ namespace S2ILGPU.Memory;
 /// <param name="memory">The allocator of the engine: tensors of other engines are refused.</param>
 internal sealed class DeviceTensors(DeviceAllocator memory)
 {
+    // ILGPU chooses vector loads as if the views of an argument began at multiples of so many bytes
+    // (PTXBackend.DefaultGlobalMemoryAlignment).
+    private const int ViewAlignmentBytes = 256;
+
     /// <summary>All of the memory under a tensor, as 32-bit words; elements count from <see
     /// cref="Tensor.OffsetElements"/>.</summary>
     /// <exception cref="ArgumentException">The tensor lives on another device.</exception>
@@ -55,6 +59,19 @@ internal sealed class DeviceTensors(DeviceAllocator memory)
             throw new ArgumentException($"expected [B, N, H, D] with adjacent D, got {tensor}");
         return new RowStrides { Offset = tensor.OffsetElements, Batch = tensor.Stride(0), Row = tensor.Stride(1),
             Head = tensor.Stride(2) };
+    }
+
+    /// <summary>Whether pages lie dense and begin where a kernel view may begin, so that tensor-core kernels read them as
+    /// they lie.</summary>
+    public static bool IsPagePool(Tensor pages) => pages.IsContiguous
+        && pages.OffsetElements * pages.ElementType.SizeBytes() % ViewAlignmentBytes == 0 && pages.Count > 0;
+
+    /// <summary>The memory from the first page of a pool of 16-bit elements on.</summary>
+    public ArrayView<int> PagePool(Tensor pages)
+    {
+        long words = pages.OffsetElements / 2;
+        var all = Words(pages);
+        return all.SubView(words, all.Length - words);
     }
 
     private ArrayView<int> Dense(Tensor tensor, ElementType expected)

@@ -106,14 +106,14 @@ internal sealed class TensorCoreProducts(DeviceQueue queue, AttentionKernels ker
         };
         string name = MatMulVariants.SumOf(problem.ElementType);
         var kernel = MatMulVariants.All.First(v => v.Name == name);
-        queue.Launch(kernel.Method, new Index2D((sum.PartQuads + kernel.Threads - 1) / kernel.Threads, 1),
+        queue.Launch(kernel.Method, new Index3D((sum.PartQuads + kernel.Threads - 1) / kernel.Threads, 1, 1),
             kernel.Threads, kernel.SharedBytes, sum);
     }
 
     private void Launch(KernelVariant variant, in ProductProblem problem, in MatrixProductArguments arguments)
     {
         int tiles = checked((int)MatMulLaunchTable.Tiles(problem, variant.Rows, variant.Columns));
-        queue.Launch(variant.Method, new Index2D(tiles, arguments.Parts), variant.Threads, variant.SharedBytes,
+        queue.Launch(variant.Method, new Index3D(tiles, arguments.Parts, 1), variant.Threads, variant.SharedBytes,
             arguments);
     }
 

@@ -41,19 +41,19 @@ internal sealed partial class DeviceQueue
     /// <summary>Queues a kernel that uses the library's own device primitives: tensor cores on CUDA devices, their C#
     /// bodies on emulated ones.</summary>
     /// <param name="kernel">A static method with one argument, explicitly grouped; loaded once.</param>
-    /// <param name="groups">Groups of threads along the first two dimensions.</param>
+    /// <param name="groups">Groups of threads.</param>
     /// <param name="threads">Threads of a group.</param>
     /// <param name="sharedBytes">Dynamic shared memory of a group, a multiple of 16.</param>
     /// <param name="arguments">What the kernel gets.</param>
     /// <exception cref="ArgumentException">The grid is larger than devices take.</exception>
-    public void Launch<TArguments>(MethodInfo kernel, Index2D groups, int threads, int sharedBytes,
+    public void Launch<TArguments>(MethodInfo kernel, Index3D groups, int threads, int sharedBytes,
         in TArguments arguments) where TArguments : struct
     {
-        var (grid, group) = (new Index3D(groups.X, groups.Y, 1), new Index3D(threads, 1, 1));
-        if (IsEmpty(kernel, grid))
+        if (IsEmpty(kernel, groups))
             return;
-        var config = sharedBytes == 0 ? new KernelConfig(grid, group)
-            : new KernelConfig(grid, group, SharedMemoryConfig.RequestDynamic<U4>(sharedBytes / 16));
+        var group = new Index3D(threads, 1, 1);
+        var config = sharedBytes == 0 ? new KernelConfig(groups, group)
+            : new KernelConfig(groups, group, SharedMemoryConfig.RequestDynamic<U4>(sharedBytes / 16));
         Launches++;
         _kernels.WithPrimitives<TArguments>(kernel, threads, sharedBytes)(Stream, config, arguments);
     }

@@ -43,8 +43,13 @@ internal static class ColumnMask<TShape> where TShape : struct, ITileShape
     }
 
     /// <summary>Hides the columns 2t + i of a 16x16 tile with i above the reach of their row.</summary>
+    /// <param name="scores">S.</param>
+    /// <param name="m">Row tile.</param>
+    /// <param name="k">Column tile.</param>
+    /// <param name="above">Reach of row g.</param>
+    /// <param name="below">Reach of row g + 8.</param>
     [MethodImpl(Inline)]
-    private static void Hide(in AccumulatorFragment<TShape, Step<TShape>> scores, int m, int k, int above, int below)
+    public static void Hide(in AccumulatorFragment<TShape, Step<TShape>> scores, int m, int k, int above, int below)
     {
         for (int n = 0; n < 2; n++)
         {

@@ -103,13 +103,45 @@ internal struct TileCopy<TShape> where TShape : struct, ITileShape
         for (int i = 0; i < count / TileLayout<TShape>.PassRows; i++)
         {
             int pass = i * TileLayout<TShape>.PassRows, at = tile.FirstRow + row + pass;
-            uint bytes = at >= tile.BeginRow && at < tile.EndRow ? 16u : 0u;
-            uint to = target ^ (uint)(TileLayout<TShape>.Swizzle(pass) << 4);
-            for (int panel = 0; panel < TileLayout<TShape>.Panels; panel++)
-                Intrinsics.CopyAsyncOrZero(to, ToOffset(0, pass, panel),
-                    from + (ulong)(pass * strides.Row * 2), (uint)(panel * TileLayout<TShape>.PanelBytes), bytes,
-                    ref memory[0], ref source[0]);
+            LoadPass(memory, target, pass, source, from + (ulong)(pass * strides.Row * 2),
+                at >= tile.BeginRow && at < tile.EndRow ? 16u : 0u);
         }
+    }
+
+    /// <summary>Starts copying single rows of a head: row <c>rows[first + r]</c> goes to row r of <paramref
+    /// name="count"/>, and rows past the end of the list become zero.</summary>
+    /// <param name="memory">The group's shared memory.</param>
+    /// <param name="address">Where the rows go.</param>
+    /// <param name="source">The tensor's memory.</param>
+    /// <param name="start">The element where row 0 of the head begins.</param>
+    /// <param name="stride">Elements between neighbouring rows.</param>
+    /// <param name="rows">The rows.</param>
+    /// <param name="first">First entry of the list.</param>
+    /// <param name="count">Rows of the tile.</param>
+    [MethodImpl(Inline)]
+    public static void LoadChosen(ArrayView<U4> memory, uint address, ArrayView<U4> source, long start, long stride,
+        ArrayView<int> rows, int first, int count)
+    {
+        int row = TileLayout<TShape>.CopyRow(Group.IdxX), chunk = TileLayout<TShape>.CopyChunk(Group.IdxX);
+        uint target = address + TileLayout<TShape>.Chunk(row, chunk);
+        for (int i = 0; i < count / TileLayout<TShape>.PassRows; i++)
+        {
+            int pass = i * TileLayout<TShape>.PassRows, at = first + row + pass;
+            long element = start + rows[IntrinsicMath.Min(at, rows.IntLength - 1)] * stride + chunk * 8;
+            LoadPass(memory, target, pass, source, Intrinsics.GlobalAddress(ref source[0]) + (ulong)(element * 2),
+                at < rows.IntLength ? 16u : 0u);
+        }
+    }
+
+    /// <summary>Starts copying the thread's chunks of one row, or writes zeros.</summary>
+    [MethodImpl(Inline)]
+    private static void LoadPass(ArrayView<U4> memory, uint target, int pass, ArrayView<U4> source, ulong from,
+        uint bytes)
+    {
+        uint to = target ^ (uint)(TileLayout<TShape>.Swizzle(pass) << 4);
+        for (int panel = 0; panel < TileLayout<TShape>.Panels; panel++)
+            Intrinsics.CopyAsyncOrZero(to, ToOffset(0, pass, panel), from,
+                (uint)(panel * TileLayout<TShape>.PanelBytes), bytes, ref memory[0], ref source[0]);
     }
 
     /// <summary>Address of the thread's chunk in a block: the block's distance and the thread's are added first, so

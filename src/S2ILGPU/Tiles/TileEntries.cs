@@ -30,6 +30,23 @@ internal static class TileEntries<TShape> where TShape : struct, ITileShape
         }
     }
 
+    /// <summary>The same of pages in the order of their columns; past the last column it is the last page
+    /// again.</summary>
+    /// <param name="blocks">Written, [<see cref="TileLayout{TShape}.ThreadBlocks"/>].</param>
+    /// <param name="pages">The page table.</param>
+    /// <param name="start">Index of the page of column 0 there.</param>
+    /// <param name="last">Entry of the last column.</param>
+    /// <param name="tile">Column tile.</param>
+    /// <param name="first">The thread's first entry.</param>
+    [MethodImpl(Inline)]
+    public static void LoadInOrder(ArrayView<int> blocks, ArrayView<int> pages, int start, int last, int tile,
+        int first)
+    {
+        for (int j = 0; j < TileLayout<TShape>.ThreadBlocks; j++)
+            blocks[j] = pages[start + IntrinsicMath.Min(last, tile * TileLayout<TShape>.Entries + first + j
+                * TileLayout<TShape>.BlockPeriod / TShape.BlockColumns)];
+    }
+
     /// <summary>Block 0 everywhere, for lists without entries.</summary>
     [MethodImpl(Inline)]
     public static void Clear(ArrayView<int> blocks)

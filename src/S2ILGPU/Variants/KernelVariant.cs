@@ -33,6 +33,9 @@ internal enum KernelOperation
     /// <summary>dV alone.</summary>
     ValueGradient,
 
+    /// <summary>Log-sum-exps of the pieces of sampled rows.</summary>
+    Sample,
+
     /// <summary>C, by tiles.</summary>
     MatMul,
 

@@ -25,7 +25,8 @@ internal static class KernelVariants
 
     /// <summary>The table.</summary>
     public static IReadOnlyList<KernelVariant> All { get; } =
-        [.. ForwardVariants.All(), .. DecodeVariants.All(), .. PackVariants.All(), .. BackwardVariants.All()];
+        [.. ForwardVariants.All(), .. DecodeVariants.All(), .. PackVariants.All(), .. BackwardVariants.All(),
+            .. SampleVariants.All()];
 
     /// <summary>A number as a type.</summary>
     internal static Type Number(int value) => value switch

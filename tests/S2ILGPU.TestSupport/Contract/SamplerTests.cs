@@ -19,6 +19,11 @@ public abstract class SamplerTests(Func<IEngine> create, ElementType? type = nul
 
     private ElementType Type => type ?? Tested.FloatType;
 
+    /// <summary>Fails where sums of rows did not come from the kernels that are meant to be tested.</summary>
+    protected virtual void CheckUse()
+    {
+    }
+
     /// <summary>Head dims of the tests.</summary>
     protected virtual int HeadDim => Random.Pick(8, 24, 40);
 
@@ -141,6 +146,7 @@ public abstract class SamplerTests(Func<IEngine> create, ElementType? type = nul
         Check($"blocks of {p.Block}, {p.Sequence}, {rows.Length} rows, {(p.Pages is null ? "tensor" : "pages")}",
             s_sums, e => ((IAttentionSampler)e.Engine).SampleRows(Arguments(p, e[p.Query], e[p.Key], rows, e[lse],
                 e.Optional(columns), e.Optional(slashes))));
+        CheckUse();
     }
 
     private static AttentionSampleArguments Arguments(in Problem p, Tensor query, Tensor key, int[] rows, Tensor lse,

@@ -1,5 +1,7 @@
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
+using S2ILGPU.Variants;
+using Xunit;
 
 namespace S2ILGPU.Tests.Attention;
 
@@ -48,4 +50,8 @@ public sealed class BFloat16TensorCoreSamplerTests()
     protected override int RandomCases => 1;
 
     protected override int HeadDim => 64;
+
+    protected override void CheckUse() =>
+        Assert.Equal(KernelOperation.Sample,
+            ((IlgpuEngine)Tested).AttentionKernels.Last(KernelOperation.Sample)?.Operation);
 }

@@ -69,6 +69,21 @@ public sealed class DecodeKernelTests(ITestOutputHelper log)
     }
 }
 
+/// <summary>The PTX of the kernels that score sampled rows.</summary>
+public sealed class SampleKernelTests(ITestOutputHelper log)
+{
+    public static TheoryData<string> Problems => [.. Sweeps.Sample];
+
+    [Theory]
+    [MemberData(nameof(Problems))]
+    public void Log_sum_exps_of_pieces_agree_with_float64(string problems)
+    {
+        var kernels = KernelCatalog.WithProblems(problems, KernelOperation.Sample);
+        AttentionRuns.ForEach(kernels, AttentionProblems.OfSample(kernels[0]), log,
+            (kernel, data, copies) => SampleRuns.Run(kernel, data, copies));
+    }
+}
+
 /// <summary>The PTX of the kernels that copy operands to tiles.</summary>
 public sealed class PackKernelTests
 {

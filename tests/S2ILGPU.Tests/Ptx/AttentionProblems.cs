@@ -54,6 +54,18 @@ internal static class AttentionProblems
         yield return last;
     }
 
+    /// <summary>For kernels that score sampled rows: dense attention.</summary>
+    public static IEnumerable<AttentionData> OfSample(TestedKernel kernel)
+    {
+        var basic = Basic(kernel) with { Pattern = "dense" };
+        yield return Make(basic with { QueryCounts = [150, 20, 0], KeyCounts = [200, 133, 7] }, kernel.Type);
+        yield return Make(basic with { QueryCounts = [1, 64, 65, 3], KeyCounts = [1, 64, 65, 17],
+            Batching = Batching.Padded }, kernel.Type, gap: Gap);
+        // several tiles that all rows see, and two tiles of rows
+        yield return Make(basic with { QueryCounts = [140], KeyCounts = [390], QueryHeads = 2, KeyValueHeads = 1 },
+            kernel.Type);
+    }
+
     /// <summary>For portable kernels: any head dim, rows at any place.</summary>
     public static IEnumerable<AttentionData> OfPortable(ElementType keyType)
     {

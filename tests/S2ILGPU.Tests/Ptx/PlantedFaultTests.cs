@@ -68,6 +68,19 @@ public sealed class PlantedFaultTests(ITestOutputHelper log)
     }
 
     [Fact]
+    public void Faults_of_sampling_are_found()
+    {
+        TestScale.SkipUnlessDrawn(8);
+        foreach (string family in TestScale.Part(KernelCatalog.Families(typeof(SampleTiles))
+            .Where(f => f.Contains("D64") || f.Contains("D112")), 1))
+        {
+            var kernel = KernelCatalog.Choose(family);
+            Check(kernel.Kernel, AttentionProblems.OfSample(kernel), isZeroFillNeeded: false,
+                (data, copies, text) => SampleRuns.Run(kernel, data, copies, text));
+        }
+    }
+
+    [Fact]
     public void Faults_of_delta_are_found()
     {
         TestScale.SkipUnlessDrawn(4);
