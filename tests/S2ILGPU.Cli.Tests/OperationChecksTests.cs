@@ -22,7 +22,8 @@ public sealed class OperationChecksTests
     public void Every_operation_of_the_contract_is_checked()
     {
         using var engine = new CpuEngine();
-        Assert.Equal(Operations().Order(), OperationChecks.Of(engine).Select(c => c.Name).Distinct().Order());
+        Assert.Equal(Operations().Order(),
+            OperationChecks.Of(engine, isEmulated: false).Select(c => c.Name).Distinct().Order());
     }
 
     [Fact]
@@ -31,9 +32,23 @@ public sealed class OperationChecksTests
         TestScale.SkipUnlessDrawn(3);
         using var engine = new CpuEngine();
         var results = new OperationRun(engine, Seeds.Current, isEmulated: false)
-            .Run(OperationChecks.Of(engine), _ => { }, TestContext.Current.CancellationToken);
+            .Run(OperationChecks.Of(engine, isEmulated: true), _ => { }, TestContext.Current.CancellationToken);
         Assert.All(results, r => Assert.True(r.IsPassed, $"{r.Line(0)}; {Seeds.Text}"));
         Assert.Contains(results, r => r is { Name: nameof(IEngine.MatMul), Type: ElementType.BFloat16, Cases: > 300 });
+    }
+
+    [Fact]
+    public void The_CPU_engine_samples_rows_with_every_head_dimension()
+    {
+        TestScale.SkipUnlessDrawn(2);
+        using var engine = new CpuEngine();
+        var results = new OperationRun(engine, Seeds.Current, isEmulated: true)
+            .Run([.. OperationChecks.Of(engine, isEmulated: false)
+                .Where(c => c.Name == nameof(IAttentionSampler.SampleRows))], _ => { },
+                TestContext.Current.CancellationToken);
+        Assert.All(results, r => Assert.True(r is { IsPassed: true, Cases: 8 * 4 * 2 * 2 },
+            $"{r.Line(0)}; {Seeds.Text}"));
+        Assert.Equal([ElementType.Float32, ElementType.BFloat16], results.Select(r => r.Type));
     }
 
     [Theory]
@@ -42,7 +57,7 @@ public sealed class OperationChecksTests
     {
         using var engine = new BrokenEngine(operation, BrokenEngine.Nudge);
         var results = new OperationRun(engine, Seeds.Current, isEmulated: true)
-            .Run([.. OperationChecks.Of(engine).Where(c => c.Name == operation)], _ => { },
+            .Run([.. OperationChecks.Of(engine, isEmulated: true).Where(c => c.Name == operation)], _ => { },
                 TestContext.Current.CancellationToken);
         Assert.All(results.Where(r => r.Type == ElementType.Float64), r => Assert.False(r.IsPassed, r.Line(0)));
         Assert.Contains(results, r => r.Type == ElementType.Float64);
@@ -60,5 +75,6 @@ public sealed class OperationChecksTests
     }
 
     private static IEnumerable<string> Operations() => typeof(IEngine).GetMethods()
-        .Where(m => !m.IsSpecialName).Select(m => m.Name).Distinct().Except(s_elsewhere);
+        .Where(m => !m.IsSpecialName).Select(m => m.Name).Append(nameof(IAttentionSampler.SampleRows)).Distinct()
+        .Except(s_elsewhere);
 }

@@ -51,7 +51,7 @@ internal static class RegistryVariants
         foreach (var kernel in engine.AttentionKernels.Variants)
         {
             if (kernel.Operation == KernelOperation.Sample)
-                continue; // no call of attention launches it
+                continue; // checked as the operation SampleRows
             // Counted where kinds of cases take turns, so that each kind meets each of these.
             var turn = (kernel.Operation, kernel.BlockColumns, kernel.IsPaged);
             int index = counts[turn] = counts.GetValueOrDefault(turn, -1) + 1;

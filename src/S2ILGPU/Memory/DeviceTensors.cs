@@ -61,8 +61,8 @@ internal sealed class DeviceTensors(DeviceAllocator memory)
             Head = tensor.Stride(2) };
     }
 
-    /// <summary>Whether pages lie dense and begin where a kernel view may begin, so that tensor-core kernels read them as
-    /// they lie.</summary>
+    /// <summary>Whether pages lie dense and begin where a kernel view may begin, so that tensor-core kernels read them
+    /// as they lie.</summary>
     public static bool IsPagePool(Tensor pages) => pages.IsContiguous
         && pages.OffsetElements * pages.ElementType.SizeBytes() % ViewAlignmentBytes == 0 && pages.Count > 0;
 

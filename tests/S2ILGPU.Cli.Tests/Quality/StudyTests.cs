@@ -31,6 +31,7 @@ public sealed class StudyTests : IDisposable
             TrainingTokens = [32, 64],
             CopySteps = 2,
             Steps = 2,
+            LastSteps = 0,
             StepTokens = 64,
             Lengths = [128, 192],
             Haystacks = 1,

@@ -7,7 +7,7 @@ namespace S2ILGPU.TestSupport;
 /// engine tests can fail.</summary>
 /// <param name="operation">Name of the operation.</param>
 /// <param name="spoil">What happens to the result.</param>
-public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngine
+public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngine, IAttentionSampler
 {
     private readonly ReferenceEngine _inner = new();
 
@@ -66,6 +66,17 @@ public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngi
         Then(nameof(GegeluBackward), dup.Tensor, () => _inner.GegeluBackward(gate, up, limit, dy, dgate, dup));
     public void SwiGluBackward(Tensor gate, Tensor up, Tensor dy, GradientTarget dgate, GradientTarget dup) =>
         Then(nameof(SwiGluBackward), dup.Tensor, () => _inner.SwiGluBackward(gate, up, dy, dgate, dup));
+
+    public bool IsQueued => _inner.IsQueued;
+    public void SampleRows(in AttentionSampleArguments arguments)
+    {
+        var a = arguments;
+        Then(nameof(SampleRows), a.LogSumExp, () => _inner.SampleRows(a));
+    }
+
+    public void ChooseBlocks(in BlockChoiceArguments arguments) => _inner.ChooseBlocks(arguments);
+    public void ChosenForward(in AttentionForwardArguments arguments, IReadOnlyList<Tensor?> kept) =>
+        _inner.ChosenForward(arguments, kept);
 
     public void RmsNorm(Tensor x, Tensor weight, Tensor y, Tensor inverseRms, float epsilon) =>
         Then(nameof(RmsNorm), inverseRms, () => _inner.RmsNorm(x, weight, y, inverseRms, epsilon));

@@ -13,10 +13,13 @@ internal sealed record NeedleSettings
     public int LocalBlocks { get; init; } = 4;
 
     /// <summary>Contexts to learn with, one after the other.</summary>
-    public IReadOnlyList<int> TrainingTokens { get; init; } = [64, 128, 256, 512, 1024, 2048, 4096];
+    public IReadOnlyList<int> TrainingTokens { get; init; } = [64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768];
 
     /// <summary>The most steps with one context.</summary>
     public int Steps { get; init; } = 600;
+
+    /// <summary>Steps with the longest context at the end, in which the learning rate falls to 0.</summary>
+    public int LastSteps { get; init; } = 100;
 
     /// <summary>The most steps of the exercise before: to repeat what stands in the text already; 0 for
     /// none.</summary>

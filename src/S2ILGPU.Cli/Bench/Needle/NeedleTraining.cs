@@ -35,19 +35,24 @@ internal sealed class NeedleTraining(TransformerModel model, NeedleSettings sett
                 Learn("copies", settings.TrainingTokens[0], settings.CopySteps, _task.Copy);
             foreach (int tokens in settings.TrainingTokens)
                 Learn("questions", tokens, settings.Steps, _task.Ask);
+            if (settings.LastSteps > 0)
+                Learn("questions with a falling rate", settings.TrainingTokens[^1], settings.LastSteps, _task.Ask,
+                    isLast: true);
         }
 
-        void Learn(string what, int tokens, int steps, Draw draw)
+        void Learn(string what, int tokens, int steps, Draw draw, bool isLast = false)
         {
             long start = Stopwatch.GetTimestamp();
-            var (done, loss) = Train(tokens, steps, draw, cancellation);
+            var (done, loss) = Train(tokens, steps, draw, isLast, cancellation);
             progress(Invariant($"{what} in {tokens:#,0} tokens: loss {loss:0.000} after {done} steps, ")
                 + Invariant($"{Stopwatch.GetElapsedTime(start).TotalSeconds:0} s"));
         }
     }
 
-    // Returns the steps done and the loss over about the last ten of them.
-    private (int Steps, double Loss) Train(int context, int steps, Draw draw, CancellationToken cancellation)
+    // Returns the steps done and the loss over about the last ten of them. In the last steps the learning rate falls to
+    // 0, which takes the loss to a tenth; before, a small loss is enough to go on.
+    private (int Steps, double Loss) Train(int context, int steps, Draw draw, bool isLast,
+        CancellationToken cancellation)
     {
         int rows = Math.Max(1, settings.StepTokens / context);
         int[] tokens = new int[rows * context], targets = new int[tokens.Length];
@@ -66,9 +71,10 @@ internal sealed class NeedleTraining(TransformerModel model, NeedleSettings sett
             tape.Backward(loss, 1f / asked);
             tape.Reset();
             _step++;
-            _optimizer.Step(_step, LearningRate * Math.Min(1f, _step / (float)WarmupSteps));
+            float fall = isLast ? 1 - (done - 1) / (float)steps : 1;
+            _optimizer.Step(_step, LearningRate * Math.Min(1f, _step / (float)WarmupSteps) * fall);
             (mean, weight) = (0.9 * mean + 0.1 * losses.Sum() / asked, 0.9 * weight + 0.1);
-            if (done >= steps || (done >= LeastSteps && mean / weight < Learned))
+            if (done >= steps || (!isLast && done >= LeastSteps && mean / weight < Learned))
                 return (done, mean / weight);
         }
     }

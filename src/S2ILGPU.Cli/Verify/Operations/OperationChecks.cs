@@ -9,10 +9,13 @@ internal static class OperationChecks
     private static readonly ElementType[] s_short = [ElementType.Float16, ElementType.BFloat16];
 
     /// <summary>All checks.</summary>
-    public static IReadOnlyList<OperationCheck> Of(IEngine engine)
+    /// <param name="engine">The engine.</param>
+    /// <param name="isEmulated">Whether kernels are executed thread by thread.</param>
+    public static IReadOnlyList<OperationCheck> Of(IEngine engine, bool isEmulated)
     {
         var floatType = engine.FloatType;
-        ElementType[] activations = [floatType, .. s_short.Where(engine.SupportsActivations)];
+        ElementType[] activations = [floatType, .. s_short.Where(engine.SupportsActivations)],
+            ofAttention = [floatType, .. s_short.Where(engine.SupportsAttention)];
         return
         [
             .. MemoryChecks.Of([floatType, .. s_short]),
@@ -23,7 +26,8 @@ internal static class OperationChecks
             .. activations.SelectMany(type => MatMulChecks.Of(type, floatType)),
             .. engine is IlgpuEngine { UsesTensorCores: true } ilgpu ? MatMulChecks.OfTf32(ilgpu) : [],
             .. s_short.Except(activations).SelectMany(type => MatMulChecks.OfShortWeights(type, floatType)),
-            .. new[] { floatType }.Concat(s_short.Where(engine.SupportsAttention)).SelectMany(MergeChecks.Of),
+            .. ofAttention.SelectMany(MergeChecks.Of),
+            .. engine is IAttentionSampler ? ofAttention.SelectMany(type => SampleChecks.Of(type, isEmulated)) : [],
             .. OptimizerChecks.Of(floatType),
         ];
     }

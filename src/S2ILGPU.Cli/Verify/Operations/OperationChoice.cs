@@ -22,7 +22,7 @@ internal sealed class OperationChoice
     {
         string text = only?.Replace('_', ' ') ?? "";
         (_engine, _isEmulated) = (engine, device.Kind == DeviceKind.Emulated);
-        _checks = [.. OperationChecks.Of(engine).Where(check => IsAsked(check.Words))];
+        _checks = [.. OperationChecks.Of(engine, _isEmulated).Where(check => IsAsked(check.Words))];
         _long = LongContextCheck.For(engine, device);
         _longTypes = [.. ((ElementType[])[ElementType.Float32, ElementType.Float16, ElementType.BFloat16])
             .Where(type => _long is not null && engine.SupportsAttention(type)

@@ -10,8 +10,8 @@ internal interface ISampleShape : ITileShape
     static abstract int Stages { get; }
 }
 
-/// <summary>A shape made of numbers: head dim, buffers, columns of a block, and where keys lie: in pages, or in a tensor
-/// [B, N, Hkv, D].</summary>
+/// <summary>A shape made of numbers: head dim, buffers, columns of a block, and where keys lie: in pages, or in a
+/// tensor [B, N, Hkv, D].</summary>
 internal readonly struct SampleShape<THeadDim, TStages, TBlock, TPlacement> : ISampleShape
     where THeadDim : struct, INumber where TStages : struct, INumber where TBlock : struct, INumber
     where TPlacement : struct, IPlacement

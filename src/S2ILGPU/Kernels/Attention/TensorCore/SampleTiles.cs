@@ -11,8 +11,8 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 /// <remarks>
 /// <para>A group owns 128 of the rows of one query head and several neighbouring tiles of 64 keys, a warp 32 rows, a
 /// lane rows g and g + 8 of every 16 with columns 2t, 2t + 1 of every 8 (lane 4g + t). Q lies in shared memory, S stays
-/// in registers (ldmatrix, mma); <see cref="SampleKeys{TShape}"/> brings K (cp.async). Warps whose rows see nothing of a
-/// tile, or that have no rows, only copy.</para>
+/// in registers (ldmatrix, mma); <see cref="SampleKeys{TShape}"/> brings K (cp.async). Warps whose rows see nothing of
+/// a tile, or that have no rows, only copy.</para>
 /// <para>Roofline: with D = 128 tensor cores and exponentials (ex2) alike, 512 cycles of each for a tile on an H100; no
 /// device has measured it.</para>
 /// </remarks>
