@@ -55,7 +55,7 @@ public sealed class OperationChecksTests
     [MemberData(nameof(Nudged))]
     public void One_wrong_element_of_an_operation_fails(string operation)
     {
-        using var engine = new BrokenEngine(operation, BrokenEngine.Nudge);
+        using var engine = new BrokenSampler(operation, BrokenEngine.Nudge);
         var results = new OperationRun(engine, Seeds.Current, isEmulated: true)
             .Run([.. OperationChecks.Of(engine, isEmulated: true).Where(c => c.Name == operation)], _ => { },
                 TestContext.Current.CancellationToken);

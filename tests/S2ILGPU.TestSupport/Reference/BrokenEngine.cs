@@ -7,9 +7,12 @@ namespace S2ILGPU.TestSupport;
 /// engine tests can fail.</summary>
 /// <param name="operation">Name of the operation.</param>
 /// <param name="spoil">What happens to the result.</param>
-public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngine, IAttentionSampler
+public class BrokenEngine(string operation, Action<Tensor> spoil) : IEngine
 {
     private readonly ReferenceEngine _inner = new();
+
+    /// <summary>The engine that does everything right.</summary>
+    protected ReferenceEngine Inner => _inner;
 
     public string Name => $"reference with broken {operation}";
     public ElementType FloatType => _inner.FloatType;
@@ -66,17 +69,6 @@ public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngi
         Then(nameof(GegeluBackward), dup.Tensor, () => _inner.GegeluBackward(gate, up, limit, dy, dgate, dup));
     public void SwiGluBackward(Tensor gate, Tensor up, Tensor dy, GradientTarget dgate, GradientTarget dup) =>
         Then(nameof(SwiGluBackward), dup.Tensor, () => _inner.SwiGluBackward(gate, up, dy, dgate, dup));
-
-    public bool IsQueued => _inner.IsQueued;
-    public void SampleRows(in AttentionSampleArguments arguments)
-    {
-        var a = arguments;
-        Then(nameof(SampleRows), a.LogSumExp, () => _inner.SampleRows(a));
-    }
-
-    public void ChooseBlocks(in BlockChoiceArguments arguments) => _inner.ChooseBlocks(arguments);
-    public void ChosenForward(in AttentionForwardArguments arguments, IReadOnlyList<Tensor?> kept) =>
-        _inner.ChosenForward(arguments, kept);
 
     public void RmsNorm(Tensor x, Tensor weight, Tensor y, Tensor inverseRms, float epsilon) =>
         Then(nameof(RmsNorm), inverseRms, () => _inner.RmsNorm(x, weight, y, inverseRms, epsilon));
@@ -135,9 +127,14 @@ public sealed class BrokenEngine(string operation, Action<Tensor> spoil) : IEngi
         Then(nameof(last.Shadow), last.Shadow, () => { });
     }
 
-    public void Dispose() => _inner.Dispose();
+    public void Dispose()
+    {
+        _inner.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
-    private void Then(string name, Tensor? result, Action call)
+    /// <summary>Calls an operation, and spoils its result where it is the one to break.</summary>
+    protected void Then(string name, Tensor? result, Action call)
     {
         call();
         if (name == operation && result is not null)
