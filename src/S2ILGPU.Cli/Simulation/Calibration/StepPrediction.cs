@@ -20,7 +20,7 @@ internal sealed class StepPrediction(MachineCosts costs, RankGrid grid, IReadOnl
     public RankTime Of(RankTime measured)
     {
         double slower = measured.ProcessorSeconds / _beside.ProcessorSeconds,
-            stretched = measured.Seconds / (_beside.Seconds * slower);
+            stretched = Math.Max(1, measured.Seconds / (_beside.Seconds * slower));
         var step = StepSimulation.Run(costs.WithOperationsTimes(slower), grid, traces);
         return new RankTime(step.Seconds * stretched, step.ProcessorSeconds);
     }
