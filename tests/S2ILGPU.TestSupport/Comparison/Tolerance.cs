@@ -29,11 +29,6 @@ public readonly record struct Tolerance(double Limit, bool IsRelative = false)
         _ => new(1e-4),
     };
 
-    /// <summary>Gradients behind a forward pass of the same engine: the backward pass reads an output that was rounded
-    /// to the type, and the reference one that was not.</summary>
-    public static Tolerance BothPasses(ElementType type) =>
-        type is ElementType.Float16 or ElementType.BFloat16 ? Backward(type).Times(2) : Backward(type);
-
     /// <summary>The same limit, relative to max(1, |expected|).</summary>
     public Tolerance Relative => this with { IsRelative = true };
 

@@ -93,11 +93,13 @@ public sealed class OwnAcceleratorTests
         using var lse = engine.View(statistics.View.BaseView, 1, Heads, Tokens);
         using var exactLse = reference.Allocate(lse.Shape, ElementType.Float64);
 
-        Run(reference, exact, exactLse);
         Run(engine, tested, lse);
+        using var rounded = reference.Allocate(exact[3].Shape, ElementType.Float64);
+        reference.Upload([.. buffers[3].GetAsArray1D(stream).Select(widen)], rounded);
+        Run(reference, exact, exactLse, rounded);
         foreach (var (n, name) in new[] { (3, "O"), (5, "dQ"), (6, "dK"), (7, "dV"), (8, "O of the last token") })
         {
-            var tolerance = n is 3 or 8 ? Tolerance.Forward(type) : Tolerance.BothPasses(type);
+            var tolerance = n is 3 or 8 ? Tolerance.Forward(type) : Tolerance.Backward(type);
             var expected = new float[exact[n].Count];
             reference.Download(exact[n], expected);
             double[] actual = [.. buffers[n].GetAsArray1D(stream).Select(x => (double)widen(x))];
@@ -111,14 +113,15 @@ public sealed class OwnAcceleratorTests
             owned.Dispose();
     }
 
-    private static void Run(IEngine engine, Tensor[] t, Tensor logSumExp)
+    // The backward pass of the reference reads the output as the engine rounded it.
+    private static void Run(IEngine engine, Tensor[] t, Tensor logSumExp, Tensor? rounded = null)
     {
         var layout = BlockLayout.Create(new LocalStridePattern(Heads, Heads, blockTokens: 16, localBlocks: 1,
             verticalStride: 2), Tokens);
         var all = SequenceBatch.Uniform(1, Tokens, Tokens);
         engine.AttentionForward(new AttentionForwardArguments(t[0], t[1], t[2], t[3], logSumExp, layout, all, 0.125f));
-        engine.AttentionBackward(new AttentionBackwardArguments(t[0], t[1], t[2], t[3], logSumExp, t[4], null, t[5],
-            t[6], t[7], layout, all, 0.125f));
+        engine.AttentionBackward(new AttentionBackwardArguments(t[0], t[1], t[2], rounded ?? t[3], logSumExp, t[4],
+            null, t[5], t[6], t[7], layout, all, 0.125f));
         using var last = t[0].Slice(1, Tokens - 1, 1);
         engine.AttentionForward(new AttentionForwardArguments(last, t[1], t[2], t[8], null, layout,
             SequenceBatch.Uniform(1, 1, Tokens), 0.125f));
