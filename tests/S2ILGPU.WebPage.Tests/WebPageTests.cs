@@ -48,9 +48,9 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
         await using var server = await TestServer.StartAsync(config: s_config);
         await using var visit = await browser.VisitAsync(server);
         var page = visit.Page;
-        await SendAsync(visit, maxTokens: 8000);
         using (server.SlowDown())
         {
+            await SendAsync(visit, maxTokens: 8000);
             await visit.ExpectAsync("#scope", "2 together");
             await Assertions.Expect(page.Locator("canvas")).ToHaveCountAsync(4);
             await visit.TabToAsync("stop");
@@ -80,12 +80,11 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
     {
         TestScale.SkipUnlessDrawn(2);
         await using var server = await TestServer.StartAsync(config: s_config);
-        // One moment of two running requests, served again and again.
-        using var requests = new CancellationTokenSource();
-        var running = Enumerable.Range(0, 2).Select(i => server.Client.PostAsync("/v1/completions",
-            new StringContent($$"""{"model":"tiny","prompt":"Line {{i}}","max_tokens":8000}"""),
-            requests.Token)).ToArray();
-        var moment = await CacheMoment.WaitAsync(server, sequences: 2, tokens: 400);
+        // One moment of two running requests, served again and again. They are slow: a cell of the picture is wide.
+        CacheMoment moment;
+        using (server.SlowDown(promptTokens: 400))
+        using (server.SlowDown(promptTokens: 400))
+            moment = await CacheMoment.WaitAsync(server, sequences: 2, tokens: 400);
         await using var visit = await browser.VisitAsync(server, scheme, page => page.RouteAsync("**/cache*",
             route => route.FulfillAsync(new() { Body = moment.Json, ContentType = "application/json" })));
         var page = visit.Page;
@@ -97,7 +96,7 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
         await visit.ExpectAsync("h3 span >> nth=0", "dense: 100 %, together 100 %");
         await visit.ExpectAsync("h3 span >> nth=1", " %, together 100 %");
         var box = (await page.Locator("canvas").Nth(1).BoundingBoxAsync())!;
-        await page.Mouse.MoveAsync(box.X + 50, box.Y + 8);
+        await page.Mouse.MoveAsync(box.X + 48, box.Y + 8);
         await visit.ExpectAsync("#readout", "Layer 2, KV head 0, block 0 (tokens 0 to 15): of 2 blocks ");
         await page.FillAsync("#prompt", Message);
         await page.FillAsync("#max-tokens", "60");
@@ -106,8 +105,6 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
         await page.Mouse.MoveAsync(box.X + 55, box.Y + 8);
         await visit.TakeScreenshotAsync($"web-page-{scheme}".ToLowerInvariant());
         visit.CheckFaults();
-        await requests.CancelAsync();
-        await Task.WhenAny(Task.WhenAll(running));
     }
 
     [Fact]
@@ -166,7 +163,7 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
     // With the keyboard alone.
     private static async Task SendAsync(Visit visit, int maxTokens)
     {
-        await visit.ExpectAsync("#state", "idle");
+        await visit.ExpectAsync("#model", "tiny");
         await visit.Page.FillAsync("#max-tokens", maxTokens.ToString(CultureInfo.InvariantCulture));
         await visit.Page.FillAsync("#temperature", "0");
         await visit.Page.FocusAsync("body");
