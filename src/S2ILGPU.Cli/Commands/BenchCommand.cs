@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text;
 using S2ILGPU.Cli.Bench;
-using S2ILGPU.Cli.Invocation;
 using S2ILGPU.Storage;
 
 namespace S2ILGPU.Cli.Commands;
@@ -48,11 +47,10 @@ internal static class BenchCommand
         if (folder is not null)
             CreateFolder(folder); // now rather than after minutes
         var settings = isQuick ? BenchSettings.Quick : BenchSettings.Full;
-        bool isTerminal = StandardStreams.IsTerminal(output);
         var report = isJson
             ? BenchRun.Run(settings, _ => { }, _ => { }, cancellation)
             : BenchRun.Run(settings, machine => output.WriteLine($"{machine}\n"), group =>
-                Show(group, isTerminal, output), cancellation);
+                FigureReport.Show(group, output), cancellation);
         if (isJson)
             output.WriteLine(Json(report));
         else
@@ -89,14 +87,6 @@ internal static class BenchCommand
         using var buffer = new MemoryStream();
         report.WriteJson(buffer);
         return Encoding.UTF8.GetString(buffer.ToArray());
-    }
-
-    private static void Show(FigureGroup group, bool isTerminal, TextWriter output)
-    {
-        if (isTerminal)
-            FigureText.WriteTable(group);
-        else
-            FigureText.WriteLines(group, output);
     }
 
     private static void Summarize(BenchReport report, TextWriter output)

@@ -2,8 +2,6 @@ using System.CommandLine;
 using S2ILGPU.Cli.Bench;
 using S2ILGPU.Cli.Bench.Serving;
 using S2ILGPU.Cli.Devices;
-using S2ILGPU.Cli.Invocation;
-using S2ILGPU.Cli.Json;
 using S2ILGPU.Cli.Simulation.Tracing;
 using S2ILGPU.Cpu;
 using S2ILGPU.Engines;
@@ -51,34 +49,21 @@ internal static class ServeBenchCommand
     private static async Task<int> RunAsync(Request request, TextWriter output, CancellationToken cancellation)
     {
         using var engine = Engine.Create(request.Device);
-        var lines = request.IsJson ? TextWriter.Null : output;
-        lines.WriteLine(engine is CpuEngine cpu ? $"{MachineFacts.Of(cpu)}\n" : $"{engine.Name}\n");
-        var groups = new List<FigureGroup>();
+        if (!request.IsJson)
+            output.WriteLine(engine is CpuEngine cpu ? $"{MachineFacts.Of(cpu)}\n" : $"{engine.Name}\n");
+        var report = new FigureReport(engine.Name, output, request.IsJson);
         using (var model = ModelFolder.Load(request.Folder, engine, cancellation: cancellation))
         {
-            Show(await new ServeLoad(model, request.Settings, cancellation).MeasureAsync(cancellation));
-            Show(new RowCosts(model, request.Settings.Rounds).Measure(cancellation));
+            report.Add(await new ServeLoad(model, request.Settings, cancellation).MeasureAsync(cancellation));
+            report.Add(new RowCosts(model, request.Settings.Rounds).Measure(cancellation));
         }
         var operations = new OperationTimes();
         using var timed = new TracedEngine(engine, operations.Add);
         using (var model = ModelFolder.Load(request.Folder, timed, cancellation: cancellation))
-            Show(new StepTimes(model, operations, request.Settings).Measure(cancellation));
-        Show(new TwinModels(engine, request.Settings).Measure(cancellation));
-        var report = new ServeReport(engine.Name, DateOnly.FromDateTime(DateTime.UtcNow), BenchMachine.Commit(),
-            groups);
-        if (request.IsJson)
-            JsonText.WriteLine(output, report.Write);
-        JsonFile.Write(request.File, report.Write);
+            report.Add(new StepTimes(model, operations, request.Settings).Measure(cancellation));
+        report.Add(new TwinModels(engine, request.Settings).Measure(cancellation));
+        report.WriteJson(request.File);
         return 0;
-
-        void Show(FigureGroup group)
-        {
-            groups.Add(group);
-            if (StandardStreams.IsTerminal(output) && !request.IsJson)
-                FigureText.WriteTable(group);
-            else
-                FigureText.WriteLines(group, lines);
-        }
     }
 
     private sealed record Request(string Folder, string Device, ServeSettings Settings, bool IsJson, string? File);

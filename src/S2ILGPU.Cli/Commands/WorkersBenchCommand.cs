@@ -1,8 +1,6 @@
 using System.CommandLine;
 using S2ILGPU.Cli.Bench;
 using S2ILGPU.Cli.Bench.Serving;
-using S2ILGPU.Cli.Invocation;
-using S2ILGPU.Cli.Json;
 using S2ILGPU.Cpu;
 
 namespace S2ILGPU.Cli.Commands;
@@ -45,27 +43,12 @@ internal static class WorkersBenchCommand
         using var engine = new CpuEngine(new CpuOptions(Threads: settings.Threads));
         if (!isJson)
             output.WriteLine($"{MachineFacts.Of(engine)}\n");
-        var groups = new List<FigureGroup>();
+        var report = new FigureReport(engine.Name, output, isJson);
         using var load = new WorkersLoad(engine, settings, cancellation);
-        Show(load.Measure(hasEarlyQueries: false, cancellation));
-        Show(load.Measure(hasEarlyQueries: true, cancellation));
-        Show(load.MeasureOne(cancellation));
-        var report = new ServeReport(engine.Name, DateOnly.FromDateTime(DateTime.UtcNow), BenchMachine.Commit(),
-            groups);
-        if (isJson)
-            JsonText.WriteLine(output, report.Write);
-        JsonFile.Write(file, report.Write);
+        report.Add(load.Measure(hasEarlyQueries: false, cancellation));
+        report.Add(load.Measure(hasEarlyQueries: true, cancellation));
+        report.Add(load.MeasureOne(cancellation));
+        report.WriteJson(file);
         return 0;
-
-        void Show(FigureGroup group)
-        {
-            groups.Add(group);
-            if (isJson)
-                return;
-            if (StandardStreams.IsTerminal(output))
-                FigureText.WriteTable(group);
-            else
-                FigureText.WriteLines(group, output);
-        }
     }
 }
