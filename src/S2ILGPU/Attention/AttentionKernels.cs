@@ -14,7 +14,6 @@ internal sealed class AttentionKernels
 
     private readonly List<KernelVariant> _forced = [];
     private readonly Dictionary<KernelOperation, KernelVariant> _last = [];
-    private readonly int _kilobytes;
     private readonly bool _isEmulated;
     private readonly string? _missing;
     private readonly HashSet<PortableReason> _reasons = [];
@@ -27,7 +26,7 @@ internal sealed class AttentionKernels
     public AttentionKernels(Device device, bool knowsPrimitives, bool mayUseTensorCores)
     {
         _isEmulated = device.AcceleratorType == AcceleratorType.CPU;
-        _kilobytes = _isEmulated ? EmulatedKilobytes : PrimitiveKernels.MultiprocessorKilobytes(device);
+        MultiprocessorKilobytes = _isEmulated ? EmulatedKilobytes : PrimitiveKernels.MultiprocessorKilobytes(device);
         _missing = TensorCoreNeeds.Missing(device, knowsPrimitives, mayUseTensorCores);
         UseTensorCores = _missing is null;
     }
@@ -41,13 +40,16 @@ internal sealed class AttentionKernels
     public bool UseTensorCores { get; private set; }
 
     /// <summary>Shared memory of a multiprocessor in KB; an emulated device counts as an A100.</summary>
-    public int MultiprocessorKilobytes => _kilobytes;
+    public int MultiprocessorKilobytes { get; }
 
     /// <summary>The variants that this device can run. Emulated devices run all of them, though by themselves they
     /// choose only portable ones.</summary>
     public IReadOnlyList<KernelVariant> Variants =>
-        [.. KernelVariants.All.Where(variant => _isEmulated
-        || (UseTensorCores && AttentionLaunchTable.RunsOn(variant, _kilobytes))), .. PortableVariants.All];
+    [
+        .. KernelVariants.All.Where(variant => _isEmulated
+            || (UseTensorCores && AttentionLaunchTable.RunsOn(variant, MultiprocessorKilobytes))),
+        .. PortableVariants.All,
+    ];
 
     /// <summary>Prefers a variant wherever it fits, until the result is disposed. What served operations before is
     /// forgotten.</summary>
@@ -71,7 +73,7 @@ internal sealed class AttentionKernels
     public void NotePortable(in PortableReason reason)
     {
         if (_reasons.Add(reason))
-            _notes.Add(reason.Sentence(_kilobytes));
+            _notes.Add(reason.Sentence(MultiprocessorKilobytes));
     }
 
     /// <summary>Whether operands and scale of a call are for tensor cores at all; otherwise the reason is
@@ -117,7 +119,7 @@ internal sealed class AttentionKernels
         for (int n = _forced.Count - 1; n >= 0; n--)
             if (AttentionLaunchTable.Fits(_forced[n], operation, problem with { Rows = 0 }))
                 return _forced[n];
-        return AttentionLaunchTable.Choose(operation, problem, _kilobytes);
+        return AttentionLaunchTable.Choose(operation, problem, MultiprocessorKilobytes);
     }
 
     private sealed class Forced(Action end) : IDisposable

@@ -24,7 +24,7 @@ internal static class AttentionLaunchTable
         s_forwardRows =
     [
         (static (layout, isChosen, tiles, processors) => tiles < 2L * processors, 64,
-        "fewer than two tall tiles per multiprocessor: short tiles keep the device busy"),
+            "fewer than two tall tiles per multiprocessor: short tiles keep the device busy"),
         (static (layout, isChosen, tiles, processors) => layout.BlockTokens == 128, 128,
             "neighbouring 64 rows share their block, and so their list: keys are read half as often"),
         (static (layout, isChosen, tiles, processors) => !isChosen && KeptFraction(layout) > 0.9, 128,
@@ -63,9 +63,9 @@ internal static class AttentionLaunchTable
         variant.Operation == operation && variant.ElementType == problem.ElementType
         && (variant.HeadDim == 0 || variant.HeadDim == problem.HeadDim)
         && (variant.BlockColumns == 0 || variant.BlockColumns == problem.BlockColumns)
-            && variant.IsPaged == problem.IsPaged
+        && variant.IsPaged == problem.IsPaged
         && (problem.Rows == 0 || variant.Rows == problem.Rows)
-            && (variant.GroupHeads == 0 || problem.GroupHeads % variant.GroupHeads == 0);
+        && (variant.GroupHeads == 0 || problem.GroupHeads % variant.GroupHeads == 0);
 
     /// <summary>Whether a group of a kernel fits into the shared memory of a multiprocessor, of which 1 KB per group is
     /// not for programs.</summary>

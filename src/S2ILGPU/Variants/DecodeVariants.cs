@@ -57,8 +57,6 @@ internal static class DecodeVariants
         Type[] numbers = [.. new[] { row.HeadDim, heads, row.Stages, columns }.Select(KernelVariants.Number),
             KernelVariants.Placement(isPaged)];
         var shape = typeof(DecodeShape<,,,,>).MakeGenericType(numbers);
-        int sharedBytes = (int)typeof(Decode).GetMethod(nameof(Decode.SharedBytes))!.MakeGenericMethod(shape)
-            .Invoke(null, null)!;
         return new KernelVariant
         {
             Name = $"decode-{element.Name}-d{row.HeadDim}-ring{row.Stages}-heads{heads}-block{columns}"
@@ -72,7 +70,7 @@ internal static class DecodeVariants
             Rows = 1,
             GroupHeads = heads,
             Threads = Decode.Threads,
-            SharedBytes = sharedBytes,
+            SharedBytes = KernelVariants.SharedBytes(typeof(Decode), shape),
             MultiprocessorKilobytes = row.Kilobytes,
             Reason = row.Reason,
         };

@@ -85,8 +85,7 @@ internal static class ForwardVariants
             IsPaged = isPaged,
             Rows = row.Rows,
             Threads = row.Warps * 32,
-            SharedBytes = (int)typeof(Forward).GetMethod(nameof(Forward.SharedBytes))!.MakeGenericMethod(shape)
-                .Invoke(null, null)!,
+            SharedBytes = KernelVariants.SharedBytes(typeof(Forward), shape),
             MultiprocessorKilobytes = row.Kilobytes,
             Reason = row.Reason,
         };

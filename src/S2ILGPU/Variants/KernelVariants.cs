@@ -48,6 +48,12 @@ internal static class KernelVariants
         _ => throw new ArgumentOutOfRangeException(nameof(value), value, "no such number type"),
     };
 
+    /// <summary>Dynamic shared memory in bytes of a group: the kernel's method <c>SharedBytes</c>.</summary>
+    /// <param name="kernel">The class of the kernel.</param>
+    /// <param name="types">What it is compiled for.</param>
+    internal static int SharedBytes(Type kernel, params Type[] types) =>
+        (int)kernel.GetMethod("SharedBytes")!.MakeGenericMethod(types).Invoke(null, null)!;
+
     /// <summary>Where blocks lie, as a type.</summary>
     internal static Type Placement(bool isPaged) => isPaged ? typeof(InPages) : typeof(InBlocks);
 }

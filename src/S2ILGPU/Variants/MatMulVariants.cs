@@ -72,8 +72,7 @@ internal static class MatMulVariants
                     Columns = 16 * columnTiles,
                     TransposeB = true,
                     Threads = FewRowsProduct.Threads,
-                    SharedBytes = (int)typeof(FewRowsProduct).GetMethod(nameof(FewRowsProduct.SharedBytes))!
-                        .MakeGenericMethod(numbers).Invoke(null, null)!,
+                    SharedBytes = KernelVariants.SharedBytes(typeof(FewRowsProduct), numbers),
                     Reason = reason,
                 };
             }
@@ -123,8 +122,7 @@ internal static class MatMulVariants
             TransposeA = form.TransposeA,
             TransposeB = form.TransposeB,
             Threads = threads,
-            SharedBytes = (int)typeof(MatrixProduct).GetMethod(nameof(MatrixProduct.SharedBytes))!
-                .MakeGenericMethod(shape, a, b).Invoke(null, null)!,
+            SharedBytes = KernelVariants.SharedBytes(typeof(MatrixProduct), shape, a, b),
             RegisterResidents = tile.Residents,
             Rate = tile.Rate,
             MultiprocessorKilobytes = tile.Kilobytes,

@@ -50,8 +50,7 @@ internal static class SampleVariants
             IsPaged = isPaged,
             Rows = SampleTiles.Rows,
             Threads = SampleTiles.Threads,
-            SharedBytes = (int)typeof(SampleTiles).GetMethod(nameof(SampleTiles.SharedBytes))!.MakeGenericMethod(shape)
-                .Invoke(null, null)!,
+            SharedBytes = KernelVariants.SharedBytes(typeof(SampleTiles), shape),
             MultiprocessorKilobytes = row.Kilobytes,
             Reason = row.Reason,
         };
