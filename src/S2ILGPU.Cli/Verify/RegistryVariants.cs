@@ -38,7 +38,8 @@ internal sealed record RegistryVariant(KernelVariant Kernel, IReadOnlyList<Check
 /// <summary>The registry of an engine, as a self-check sees it.</summary>
 internal static class RegistryVariants
 {
-    /// <summary>All kernels that calls of the engine can launch on its device.</summary>
+    /// <summary>All kernels that calls of the engine can launch on its device, but those that score sampled rows: they
+    /// are checked as the operation SampleRows.</summary>
     /// <param name="engine">The engine.</param>
     /// <param name="isEmulated">Whether it executes thread by thread: one small case each then, and most kernels only
     /// on request.</param>
@@ -51,12 +52,11 @@ internal static class RegistryVariants
         foreach (var kernel in engine.AttentionKernels.Variants)
         {
             if (kernel.Operation == KernelOperation.Sample)
-                continue; // checked as the operation SampleRows
+                continue;
             // Counted where kinds of cases take turns, so that each kind meets each of these.
             var turn = (kernel.Operation, kernel.BlockColumns, kernel.IsPaged);
             int index = counts[turn] = counts.GetValueOrDefault(turn, -1) + 1;
-            bool isFirst =
-                families.Add((kernel.Operation, kernel.ElementType, kernel.IsPaged,
+            bool isFirst = families.Add((kernel.Operation, kernel.ElementType, kernel.IsPaged,
                 kernel.Operation is KernelOperation.Pack ? kernel.Name : ""));
             variants.Add(new RegistryVariant(kernel, cases.For(kernel, index), isEmulated && !isFirst));
         }

@@ -1,10 +1,11 @@
 using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
+using S2ILGPU.Variants;
 
 namespace S2ILGPU.Cli.Verify.Operations;
 
-/// <summary>Sums of sampled rows, over plain keys and pages, with every head dimension and size of blocks for which
-/// there are kernels of tensor cores.</summary>
+/// <summary>Sums of sampled rows, over plain keys and pages: every head dim and block size of the tensor-core kernels,
+/// a head dim that they do not have, and blocks of two entries.</summary>
 internal static class SampleChecks
 {
     private const int Heads = 4, KeyValueHeads = 2;
@@ -12,11 +13,11 @@ internal static class SampleChecks
     // Scores are exact products that are summed in fp32, and exponentials of them are summed in fp32.
     private static readonly Tolerance s_sums = new(1e-4, IsRelative: true);
 
-    private static readonly int[] s_headDims = [40, 64, 80, 96, 112, 128, 192, 256], s_fewHeadDims = [64];
-    private static readonly int[] s_blocks = [16, 32, 64, 128], s_fewBlocks = [32];
+    private static readonly int[] s_headDims = [40, .. KernelVariants.HeadDims], s_fewHeadDims = [64];
+    private static readonly int[] s_blocks = [.. KernelVariants.BlockColumns, 128], s_fewBlocks = [32];
 
     /// <param name="type">Element type of queries and keys.</param>
-    /// <param name="isEmulated">Whether kernels are executed thread by thread: one head dimension and size of blocks
+    /// <param name="isEmulated">Whether kernels are executed thread by thread: one head dim and block size
     /// then.</param>
     public static IEnumerable<OperationCheck> Of(ElementType type, bool isEmulated) =>
         from headDim in isEmulated ? s_fewHeadDims : s_headDims
@@ -26,8 +27,8 @@ internal static class SampleChecks
             $"D{headDim}, blocks of {block}{(isPaged ? ", pages" : "")}", (p, size) =>
                 Sample(p, size, type, headDim, block, isPaged));
 
-    // LSE_i = ln sum_j exp(s_ij), p_ij = exp(s_ij - LSE_i); columns sum p by the block of j, slashes by its distance
-    // from that of i
+    // LSE_i = ln sum_j exp(s_ij), p_ij = exp(s_ij - LSE_i). Columns sum p_ij by the block of key j, slashes by the
+    // distance of that block from the block of row i.
     private static Action Sample(OperationProblem p, Extents size, ElementType type, int headDim, int block,
         bool isPaged)
     {
@@ -77,7 +78,7 @@ internal static class SampleChecks
             tolerance: s_sums);
     }
 
-    // In random order, NaN past the last key and in a page without an owner.
+    // Pages in random order; NaN past the last key and in a page that no block has.
     private static (Tensor Pool, PageTable Pages) Paged(OperationProblem p, HostTensor key, int block, int blocks)
     {
         int keys = key.Shape[1], headDim = key.Shape[3];
