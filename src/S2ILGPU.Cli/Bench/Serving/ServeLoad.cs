@@ -63,13 +63,7 @@ internal sealed class ServeLoad
         {
             ModelName = ModelName,
             StreamInterval = _settings.StreamInterval,
-            Scheduler = new SchedulerOptions
-            {
-                Sequences = _settings.Clients,
-                StepTokens = Math.Max(512, _settings.Clients + new SchedulerOptions().ChunkTokens),
-                Prefixes = 0, // so that the pool must be empty when nothing runs
-                Speculate = _settings.Speculate,
-            },
+            Scheduler = _settings.Scheduler with { Speculate = _settings.Speculate },
         });
         await using var host = await ApiHost.StartAsync(server, IPAddress.Loopback, port: 0);
         using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 2 * _settings.Clients })

@@ -1,8 +1,9 @@
+using S2ILGPU.Scheduling;
 using S2ILGPU.Serving;
 
 namespace S2ILGPU.Cli.Bench.Serving;
 
-/// <summary>Sizes and patience of <c>s2 bench serve</c>.</summary>
+/// <summary>Sizes of <c>s2 bench serve</c>.</summary>
 /// <param name="Clients">Streaming clients at a time.</param>
 /// <param name="Seconds">How long they keep asking; a fifth of it again with clients that leave.</param>
 /// <param name="ContextTokens">Context of the twins, which are dense and sparse.</param>
@@ -25,6 +26,23 @@ internal sealed record ServeSettings(int Clients, double Seconds, int ContextTok
 
     /// <summary>How often decoding steps are timed.</summary>
     public Rounds Rounds { get; init; } = new(10, 40, 10);
+
+    /// <summary>A scheduler with a sequence for each client, all of which may come at once. It keeps no prefixes: its
+    /// pool must be empty when nothing runs.</summary>
+    public SchedulerOptions Scheduler
+    {
+        get
+        {
+            var defaults = new SchedulerOptions();
+            return defaults with
+            {
+                Sequences = Clients,
+                StepTokens = Math.Max(defaults.StepTokens, Clients + defaults.ChunkTokens),
+                MaxQueued = Math.Max(defaults.MaxQueued, Clients),
+                Prefixes = 0,
+            };
+        }
+    }
 
     /// <summary>Sizes of a short run.</summary>
     public static ServeSettings Quick(int clients, double seconds) =>

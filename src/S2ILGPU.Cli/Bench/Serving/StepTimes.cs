@@ -8,7 +8,7 @@ namespace S2ILGPU.Cli.Bench.Serving;
 /// <summary>Where the time of a scheduler's step goes when every sequence generates: no server and no clients.
 /// </summary>
 /// <param name="model">A model on a traced engine; not disposed.</param>
-/// <param name="operations">What the engine tells.</param>
+/// <param name="operations">What the engine reports to.</param>
 /// <param name="settings">Sizes.</param>
 internal sealed class StepTimes(PretrainedModel model, OperationTimes operations, ServeSettings settings)
 {
@@ -21,12 +21,7 @@ internal sealed class StepTimes(PretrainedModel model, OperationTimes operations
     public FigureGroup Measure(CancellationToken cancellation)
     {
         int steps = Math.Max(1, Math.Min(settings.TextTokens, model.Model.Config.ContextTokens - 1) - Warmup - 1);
-        using var scheduler = new Scheduler(model.Model, new SchedulerOptions
-        {
-            Sequences = settings.Clients,
-            StepTokens = Math.Max(512, settings.Clients + new SchedulerOptions().ChunkTokens),
-            Prefixes = 0,
-        }, model.Tokenizer);
+        using var scheduler = new Scheduler(model.Model, settings.Scheduler, model.Tokenizer);
         for (int s = 0; s < settings.Clients; s++)
             scheduler.Submit(new GenerationRequest
             {
@@ -65,5 +60,5 @@ internal sealed class StepTimes(PretrainedModel model, OperationTimes operations
         return [.. known, Math.Max(0, Stopwatch.GetElapsedTime(start, end).TotalSeconds - known.Sum())];
     }
 
-    private static double Median(IEnumerable<double> values) => new Samples([.. values]).Quantile(0.5);
+    private static double Median(IEnumerable<double> values) => new Samples([.. values]).Median;
 }
