@@ -163,55 +163,6 @@ public sealed class RemoteAttentionTests : IDisposable
         }
     }
 
-    [Fact]
-    public void While_the_attention_of_one_pass_is_away_the_other_pass_is_computed()
-    {
-        var remote = new CallOrder();
-        var options = new KeyValueCacheOptions { Sequences = 4 };
-        using var cache = new KeyValueCache(_served.Model, options, remote);
-        using var step = new PackedStep(_served.Model, cache);
-        step.Begin();
-        for (int s = 0; s < options.Sequences; s++)
-            step.Add(s, _served.Prompt(1), 1);
-        step.Run();
-        int layers = _served.Model.Config.Layers;
-        Assert.True(layers > 1);
-        // Both passes are away before the first output is waited for; then one at least, up to the last output.
-        string[] expected = ["sent 0 0", "sent 1 0", .. Enumerable.Range(0, layers).SelectMany(layer =>
-            Enumerable.Range(0, 2).SelectMany(pass => layer + 1 < layers
-                ? (string[])[$"waited {pass} {layer}", $"sent {pass} {layer + 1}"] : [$"waited {pass} {layer}"]))];
-        Assert.Equal(expected, remote.Calls);
-    }
-
-    [Fact]
-    public async Task Large_frames_pass_each_other()
-    {
-        // More than the buffers of both ends have room for.
-        const int Bytes = 1 << 26;
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        socket.Connect(listener.LocalEndpoint);
-        using FrameStream model = new(socket), worker = new(listener.AcceptSocket());
-        byte fill = (byte)_served.Random.Next(1, 256);
-        var answer = Task.Run(() =>
-        {
-            worker.Add(FrameKind.Output, payloadBytes: Bytes).Fill(fill);
-            worker.SendBehind();
-            int received = worker.ReadPayload(worker.Read().PayloadBytes).Length;
-            worker.Add(FrameKind.Welcome);
-            worker.SendBehind();
-            return received;
-        }, TestContext.Current.CancellationToken);
-        model.Add(FrameKind.Query, payloadBytes: Bytes);
-        model.Send();
-        Assert.Equal(Bytes, model.Read().PayloadBytes);
-        Assert.True(model.ReadPayload(Bytes).IndexOfAnyExcept(fill) < 0, Seeds.Text);
-        Assert.Equal(FrameKind.Welcome, model.Read().Kind);
-        Assert.Equal(Bytes, await answer);
-        listener.Stop();
-    }
-
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -402,33 +353,5 @@ public sealed class RemoteAttentionTests : IDisposable
         using var cache = new KeyValueCache(_served.Model,
             new KeyValueCacheOptions { ElementType = _served.CacheType });
         return new PageDemand(_served.Model, cache, ServedModel.ChunkTokens).Bytes(tokens);
-    }
-
-    // Notes in which order queries and keys of passes are sent and their outputs waited for.
-    private sealed class CallOrder : IRemoteCache
-    {
-        public List<string> Calls { get; } = [];
-
-        public int Workers => 1;
-
-        public void Clear(int sequence) { }
-
-        public void Save(int sequence, int number) { }
-
-        public void Restore(int number, int sequence) { }
-
-        public void Drop(int number) { }
-
-        public void TakeBack(int sequence, int length) { }
-
-        public void Begin(int pass, ReadOnlySpan<StepRows> rows) { }
-
-        public void Query(int pass, int layer, Tensor query) { }
-
-        public void KeyValue(int pass, int layer, Tensor key, Tensor value) => Calls.Add($"sent {pass} {layer}");
-
-        public void Output(int pass, int layer, Tensor output) => Calls.Add($"waited {pass} {layer}");
-
-        public void End(int pass) { }
     }
 }
