@@ -5,16 +5,18 @@ using S2ILGPU.Layouts;
 namespace S2ILGPU.Cpu.Attention;
 
 /// <summary>
-/// The work items of a forward pass, fixed by the shapes alone. A sequence with many queries has one item per (head,
-/// query tile), the tiles with the most keys first. A sequence with few queries (decoding) has its query heads packed
-/// per KV head into one tile, and its keys cut into parts of a fixed size that are merged afterwards. Items come KV
-/// head by KV head, and of each all sequences: workers begin with neighbouring items, so that each gets a like share of
-/// long and of short sequences, and reads keys and values that it copied itself.
+/// The work items of a forward pass. A sequence with many queries has one item per (head, query tile), the tiles with
+/// the most keys first, or per pair of neighbouring tiles where these read many keys. A sequence with few queries
+/// (decoding) has its query heads packed per KV head into one tile, and its keys cut into parts of a fixed size that
+/// are merged afterwards. Items come KV head by KV head, and of each all sequences: workers begin with neighbouring
+/// items, so that each gets a like share of long and of short sequences, and reads keys and values that it copied
+/// itself.
 /// </summary>
-/// <remarks>Measured on one sequence of 2,048 tokens packed with four of 512, D64, on two threads, against sequence by
-/// sequence: L16 s8 1.05x, dense 1.06x.</remarks>
-/// <param name="bytesWorthPairs">From how many bytes of keys and values per tile on, on average, tiles come in pairs.
-/// </param>
+/// <remarks>The shapes fix all of it but the pairs, which depend on the caches too and change no bit. Measured on one
+/// sequence of 2,048 tokens packed with four of 512, D64, on two threads, against sequence by sequence: L16 s8 1.05x,
+/// dense 1.06x.</remarks>
+/// <param name="bytesWorthPairs">Tiles come in pairs where the average tile reads so many bytes of keys and values, or
+/// more.</param>
 internal sealed class ForwardPlan(long bytesWorthPairs)
 {
     /// <summary>Keys of a part, when a tile's keys are cut.</summary>
@@ -30,7 +32,8 @@ internal sealed class ForwardPlan(long bytesWorthPairs)
     /// <summary>Rows of partial results, all sequences together.</summary>
     public long PartialRows { get; private set; }
 
-    /// <summary>About how many tiles of queries read each row of K and V, were all of them needed alike.</summary>
+    /// <summary>Tiles of queries that read a row of K and V, on average over rows; 0 where rows lie in pages.
+    /// </summary>
     public double ReadsPerBlock { get; private set; }
 
     /// <summary>The sequences, in order.</summary>
@@ -96,7 +99,7 @@ internal sealed class ForwardPlan(long bytesWorthPairs)
         return new BlockUnion(layout.RowStarts, layout.Columns, first, queries.Blocks);
     }
 
-    // Rows of keys that a tile of a sequence reads: the kept part of a head's average row.
+    // Keys that a tile of a sequence reads on average over rows and heads.
     private static double KeyRows(BlockLayout layout, Sequence sequence) =>
         Math.Min((double)layout.KeptBlocks / Math.Max(1, layout.Heads * layout.QueryBlocks) * layout.BlockTokens,
             sequence.KeyCount);
@@ -113,22 +116,23 @@ internal sealed class ForwardPlan(long bytesWorthPairs)
                 endTile = (sequence.KeyCount - 1) / TileQueries.MaxLanes + 1;
             return new SequencePlan(sequence, firstItem, firstPartialRow, 1, heads, endTile - firstTile, 1);
         }
-        int partBlocks = PartKeys / layout.BlockTokens, keyBlocks = (sequence.KeyCount + layout.BlockTokens - 1)
-            / layout.BlockTokens, parts = 1;
+        int partBlocks = PartKeys / layout.BlockTokens,
+            keyBlocks = (sequence.KeyCount + layout.BlockTokens - 1) / layout.BlockTokens, parts = 1;
         for (int head = 0; head < heads; head += group)
         {
             var queries = new TileQueries(sequence.Batch, sequence.QueryStart, sequence.FirstQueryPosition,
-                sequence.QueryCount, head, group,
-                layout.BlockTokens);
+                sequence.QueryCount, head, group, layout.BlockTokens);
             parts = Math.Max(parts, (Rows(layout, queries).Count(keyBlocks) + partBlocks - 1) / partBlocks);
         }
-        return new SequencePlan(sequence, firstItem, firstPartialRow, group, heads / group, 1,
-            parts) { PartBlocks = partBlocks };
+        return new SequencePlan(sequence, firstItem, firstPartialRow, group, heads / group, 1, parts)
+        {
+            PartBlocks = partBlocks,
+        };
     }
 }
 
-/// <summary>An item: a part of the keys of a tile of a head unit of a sequence, and of the tile after it where there
-/// are pairs.</summary>
+/// <summary>An item: a tile of queries of a head unit of a sequence, or the first of a pair of tiles, over a part of
+/// its keys.</summary>
 internal readonly record struct ForwardItem(int Sequence, int Unit, int Tile, int Part);
 
 /// <summary>The items of one sequence: (head unit, tile or pair of tiles, part), the last two counted as <c>tile *
@@ -146,7 +150,7 @@ internal readonly record struct SequencePlan(Sequence Sequence, int FirstItem, l
     /// <summary>Blocks of a part.</summary>
     public int PartBlocks { get; init; } = int.MaxValue;
 
-    /// <summary>Tiles of an item: 2 where the keys of a tile are so many that two tiles should share them.</summary>
+    /// <summary>Tiles of an item: 2 where a tile reads so many keys that two should share them.</summary>
     public int TilesPerItem { get; init; } = 1;
 
     public int ItemsPerUnit => (Tiles + TilesPerItem - 1) / TilesPerItem * Parts;
@@ -173,7 +177,6 @@ internal readonly record struct SequencePlan(Sequence Sequence, int FirstItem, l
             firstPosition = Math.Max(firstPosition, start);
         }
         return new TileQueries(Sequence.Batch, Sequence.QueryStart + firstPosition - Sequence.FirstQueryPosition,
-            firstPosition,
-            end - firstPosition, unit * UnitHeads, UnitHeads, blockTokens);
+            firstPosition, end - firstPosition, unit * UnitHeads, UnitHeads, blockTokens);
     }
 }

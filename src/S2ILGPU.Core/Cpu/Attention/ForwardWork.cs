@@ -38,7 +38,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         _merge = new PartMerge(this);
     }
 
-    /// <summary>Computes O and LSE of all sequences; rows of padding are left with anything.</summary>
+    /// <summary>Computes O and LSE of all sequences; rows of padding may get any values.</summary>
     public void Run(in AttentionForwardArguments arguments, WorkerPool pool)
     {
         _arguments = arguments;
@@ -75,6 +75,15 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
             RunTiles(s, unit, tile, part, keys, values, worker);
     }
 
+    public void Dispose()
+    {
+        _copies.Dispose();
+        _wideQuery.Dispose();
+        _wideOutput.Dispose();
+        _tileScratch.Dispose();
+        _partialScratch.Dispose();
+    }
+
     // One or two neighbouring tiles of queries. Two go through the keys together, so that the second finds most of
     // them in the cache.
     private void RunTiles(int s, int unit, int tile, int part, in TokenRows keys, in TokenRows values, int worker)
@@ -96,6 +105,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
             End(two, s, secondQueries, part, keys, values, ResultOf(s, secondQueries, unit, tile + 1, part));
     }
 
+    // Writes a tile's results, or, where they are not finite, computes them again exactly.
     private void End(ForwardTile<T> tile, int s, in TileQueries queries, int part, in TokenRows keys,
         in TokenRows values, in TileResult result)
     {
@@ -121,17 +131,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         if (part > 0)
             blocks.Skip(part * plan.PartBlocks);
         int keyEnd = layout.IsCausal ? queries.FirstPosition + queries.Tokens : plan.Sequence.KeyCount;
-        return new TokenWalk(blocks, layout.BlockTokens, 0, keyEnd, plan.Parts > 1 ? plan.PartBlocks
-            : int.MaxValue);
-    }
-
-    public void Dispose()
-    {
-        _copies.Dispose();
-        _wideQuery.Dispose();
-        _wideOutput.Dispose();
-        _tileScratch.Dispose();
-        _partialScratch.Dispose();
+        return new TokenWalk(blocks, layout.BlockTokens, 0, keyEnd, plan.Parts > 1 ? plan.PartBlocks : int.MaxValue);
     }
 
     private void Reserve()
@@ -184,7 +184,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
     private TileResult FinalResult(in TileQueries queries) => new(
         (nint)_output.Row(queries.Batch, queries.FirstRow, queries.FirstHead), _output.TokenStride, _output.HeadStride,
         _logSumExp.Exists ? (nint)_logSumExp.At(queries.Batch, queries.FirstHead, queries.FirstRow) : 0,
-            _logSumExp.TokenStride, _logSumExp.HeadStride);
+        _logSumExp.TokenStride, _logSumExp.HeadStride);
 
     private TileResult PartialResult(in SequencePlan plan, int index)
     {
