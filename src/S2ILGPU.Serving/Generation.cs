@@ -11,7 +11,6 @@ namespace S2ILGPU.Serving;
 internal sealed class Generation : IDisposable
 {
     private readonly ModelServer _server;
-    private readonly RequestTrace _trace;
     private readonly long[] _lastTimestamps;                              // of each text; 0 before its first token
     private ITokenStream? _stream;
 
@@ -20,7 +19,7 @@ internal sealed class Generation : IDisposable
         _server = server;
         PromptTokens = prompts.Sum(prompt => prompt.Length);
         _lastTimestamps = new long[prompts.Count * request.Choices];
-        _trace = new RequestTrace(Id, operation, server.Options.ModelName, request, PromptTokens, Texts);
+        Trace = new RequestTrace(Id, operation, server.Options.ModelName, request, PromptTokens, Texts);
     }
 
     /// <summary>Names the request in answers, traces and logs.</summary>
@@ -33,7 +32,7 @@ internal sealed class Generation : IDisposable
     public int Texts => _lastTimestamps.Length;
 
     /// <summary>What became of it so far.</summary>
-    public RequestTrace Trace => _trace;
+    public RequestTrace Trace { get; }
 
     /// <summary>Submits a request for each prompt.</summary>
     /// <exception cref="ArgumentException">As for <see cref="IRequestRouter.SubmitAsync"/>.</exception>
@@ -59,7 +58,7 @@ internal sealed class Generation : IDisposable
         }
         catch (InvalidOperationException e)
         {
-            _trace.Fail(e);
+            Trace.Fail(e);
             throw ApiException.Unavailable(e.Message);
         }
     }
@@ -81,7 +80,7 @@ internal sealed class Generation : IDisposable
     public void Dispose()
     {
         _stream?.Dispose();
-        _trace.End(_stream?.QueueTime);
+        Trace.End(_stream?.QueueTime);
         _server.End(this);
     }
 
@@ -91,12 +90,12 @@ internal sealed class Generation : IDisposable
         if (token.Token is not null)
         {
             ref long last = ref _lastTimestamps[token.Choice];
-            double seconds = Stopwatch.GetElapsedTime(last == 0 ? _trace.Start : last).TotalSeconds;
+            double seconds = Stopwatch.GetElapsedTime(last == 0 ? Trace.Start : last).TotalSeconds;
             (last == 0 ? _server.Metrics.FirstToken : _server.Metrics.NextToken).Observe(seconds);
-            _trace.CountToken(seconds);
+            Trace.CountToken(seconds);
             last = Stopwatch.GetTimestamp();
         }
         if (token.Finish is { } finish)
-            _trace.Finish(token.Choice, finish);
+            Trace.Finish(token.Choice, finish);
     }
 }
