@@ -98,7 +98,7 @@ public sealed class IlgpuDevices : IDeviceProvider
         return [];
     }
 
-    // The emulated device is there to test the portable kernels; those of tensor cores are forced upon it one by one.
+    // The emulated device is there to test the portable kernels; tensor-core kernels are forced upon it one by one.
     private static bool MayUseTensorCores(Device device) => device.AcceleratorType != AcceleratorType.CPU;
 
     // All CUDA and OpenCL devices that ILGPU can use, and the emulated one. Missing drivers give no devices.

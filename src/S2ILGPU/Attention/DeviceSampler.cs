@@ -15,10 +15,10 @@ namespace S2ILGPU.Attention;
 /// Scores come from tensor cores where attention runs on them, sums from portable kernels.</summary>
 internal sealed class DeviceSampler(DeviceQueue queue, PageTableCopies pageTables, AttentionKernels kernels)
 {
-    // Key tiles that a group takes one after the other: Q, as large as two of them, is read once for all.
+    // Key tiles that a group takes one after the other: it reads Q, which is as large as two of them, only once.
     private const int GroupTiles = 16;
 
-    // Of the log-sum-exps of pieces; heads follow each other where all of them need more.
+    // The most log-sum-exps of pieces in memory: where all heads together have more, they take turns.
     private const long MaxScores = 1 << 25;
 
     private readonly StagingTensors _staging = new(queue);
@@ -71,7 +71,7 @@ internal sealed class DeviceSampler(DeviceQueue queue, PageTableCopies pageTable
         queue.LaunchOver((long)heads * (blocks - a.FirstQueryBlock), BlockChoice.Count, arguments);
     }
 
-    // The kernel of tensor cores, or null for the portable one.
+    // The tensor-core kernel, or null for the portable one.
     private KernelVariant? Choose(in AttentionSampleArguments a)
     {
         if (!kernels.TakesOperands(a.Query, a.Key, a.Scale)

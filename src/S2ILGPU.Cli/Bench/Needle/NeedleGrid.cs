@@ -22,12 +22,12 @@ internal sealed record NeedleGrid(IReadOnlyList<int> Lengths, int[,] Found, IRea
     public (int Found, int Trials) Of(int length) =>
         (Enumerable.Range(0, Depths).Sum(depth => Found[length, depth]), Trials[length] * Depths);
 
-    /// <summary>Asks a model for every needle of every text. The text is read once; each question is asked behind a
-    /// fork of it.</summary>
+    /// <summary>Asks a model for every needle of every text. A text is read once; each question continues a fork of
+    /// it.</summary>
     /// <param name="model">The model; not disposed.</param>
     /// <param name="settings">Sizes.</param>
-    /// <param name="progress">Told each length that was measured.</param>
-    /// <param name="cancellation">Looked at before each text.</param>
+    /// <param name="progress">Gets a line for each length.</param>
+    /// <param name="cancellation">Ends it between two texts.</param>
     public static NeedleGrid Measure(TransformerModel model, NeedleSettings settings, Action<string> progress,
         CancellationToken cancellation)
     {
@@ -62,8 +62,8 @@ internal sealed record NeedleGrid(IReadOnlyList<int> Lengths, int[,] Found, IRea
         return grid;
     }
 
-    /// <summary>The least probability of a success with which so many were to be expected in 5 of 100 runs (the exact
-    /// one-sided bound of Clopper and Pearson).</summary>
+    /// <summary>The lower bound of the probability of a success at 95 % confidence: exact and one-sided, by Clopper and
+    /// Pearson.</summary>
     /// <param name="found">Successes.</param>
     /// <param name="trials">Trials.</param>
     public static double LowerBound(int found, int trials)
@@ -80,7 +80,7 @@ internal sealed record NeedleGrid(IReadOnlyList<int> Lengths, int[,] Found, IRea
     // The probability of so many successes or more.
     private static double AtLeast(int found, int trials, double probability)
     {
-        double sum = 0, logOfChoices = 0; // ln of trials over k
+        double sum = 0, logOfChoices = 0; // ln of the binomial coefficient of trials over k
         for (int k = trials; k >= found; k--)
         {
             sum += Math.Exp(logOfChoices + k * Math.Log(probability) + (trials - k) * Math.Log(1 - probability));

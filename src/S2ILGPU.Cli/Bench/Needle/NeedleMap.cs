@@ -13,7 +13,7 @@ internal static class NeedleMap
 
     /// <summary>Draws the map.</summary>
     /// <param name="grids">What each model found.</param>
-    /// <param name="canvas">Where to.</param>
+    /// <param name="canvas">What to draw on.</param>
     public static void Draw(IReadOnlyList<(NeedleModel Model, NeedleGrid Grid)> grids, ICanvas canvas)
     {
         double panel = PanelHeader + PanelFooter + CellHeight * (grids.Count == 0 ? 0 : grids[0].Grid.Lengths.Count);

@@ -7,7 +7,7 @@ namespace S2ILGPU.Cli.Bench.Needle;
 /// <summary>A kind of model that is asked.</summary>
 /// <param name="Name">Its name, also of its folder.</param>
 /// <param name="Title">What reads what.</param>
-/// <param name="IsControl">Whether it cannot find what stands further back than its layers reach.</param>
+/// <param name="IsControl">Whether its layers together do not reach the whole text, so that it cannot find all.</param>
 /// <param name="Attention">The attention of its two layers.</param>
 internal sealed record NeedleModel(string Name, string Title, bool IsControl, AttentionPlan Attention)
 {
@@ -36,10 +36,10 @@ internal sealed record NeedleModel(string Name, string Title, bool IsControl, At
         static AttentionPlan Plan(params AttentionConfig[] layers) => new([.. layers]);
     }
 
-    /// <summary>The shape: half of each head has no position, so that it finds a key at any distance.</summary>
+    /// <summary>The shape: half of each head has no rotary angles, so that it finds a key at any distance.</summary>
     public TransformerConfig Config(NeedleSettings settings) => new()
     {
-        Architecture = "Phi3ForCausalLM", // which has heads that turn in part
+        Architecture = "Phi3ForCausalLM", // which has heads with rotary angles in part
         VocabularySize = NeedleTask.Tokenizer.VocabularySize,
         Dim = settings.Dim,
         Layers = Layers,
@@ -53,11 +53,11 @@ internal sealed record NeedleModel(string Name, string Title, bool IsControl, At
         Attention = Attention,
     };
 
-    /// <summary>The model as a folder keeps it, or new and trained, and then kept.</summary>
+    /// <summary>Loads the model from its folder, or trains a new one and saves it there.</summary>
     /// <param name="engine">Where it runs.</param>
     /// <param name="settings">Sizes.</param>
-    /// <param name="folder">Where models are kept; null for nowhere.</param>
-    /// <param name="progress">Told each context that was learned.</param>
+    /// <param name="folder">Has a folder for each model; null to load and save nothing.</param>
+    /// <param name="progress">Gets a line for each context that was learned.</param>
     /// <param name="cancellation">Ends the training.</param>
     /// <exception cref="InvalidDataException">The folder has a model of another shape.</exception>
     public TransformerModel Create(IEngine engine, NeedleSettings settings, string? folder, Action<string> progress,

@@ -11,7 +11,7 @@ namespace S2ILGPU.Cli.Bench.Needle;
 internal sealed record NeedleReport(string Engine, DateOnly Date, string? Commit,
     IReadOnlyList<(NeedleModel Model, NeedleGrid Grid)> Grids)
 {
-    // So many that finding all of them says 99 % at 95 % confidence.
+    // With so many, finding all of them means at least 99 % at 95 % confidence.
     private const int LeastTrials = 300;
 
     /// <summary>The figures of one model.</summary>

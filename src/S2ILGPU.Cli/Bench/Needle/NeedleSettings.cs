@@ -6,13 +6,14 @@ internal sealed record NeedleSettings
     /// <summary>Width of the models' residual stream.</summary>
     public int Dim { get; init; } = 128;
 
-    /// <summary>Query heads, key/value heads and stride alike, so that the heads together read everything.</summary>
+    /// <summary>Query heads, key/value heads and stride: all the same number, so that the heads together read
+    /// everything.</summary>
     public int Heads { get; init; } = 4;
 
     /// <summary>L, blocks of the local window.</summary>
     public int LocalBlocks { get; init; } = 4;
 
-    /// <summary>Contexts to learn with, one after the other.</summary>
+    /// <summary>Tokens of the contexts to learn with, one after the other.</summary>
     public IReadOnlyList<int> TrainingTokens { get; init; } = [64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768];
 
     /// <summary>The most steps with one context.</summary>
@@ -21,7 +22,7 @@ internal sealed record NeedleSettings
     /// <summary>Steps with the longest context at the end, in which the learning rate falls to 0.</summary>
     public int LastSteps { get; init; } = 100;
 
-    /// <summary>The most steps of the exercise before: to repeat what stands in the text already; 0 for
+    /// <summary>The most steps of the exercise before questions: to repeat the beginning of the text; 0 for
     /// none.</summary>
     public int CopySteps { get; init; } = 3000;
 
@@ -40,7 +41,7 @@ internal sealed record NeedleSettings
     /// <summary>Seed of the weights and of the texts.</summary>
     public int Seed { get; init; } = 1;
 
-    /// <summary>For a first look.</summary>
+    /// <summary>Sizes of a short run.</summary>
     public static NeedleSettings Quick { get; } = new()
     {
         Dim = 64,

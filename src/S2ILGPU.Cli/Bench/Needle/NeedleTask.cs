@@ -7,15 +7,13 @@ namespace S2ILGPU.Cli.Bench.Needle;
 /// <param name="seed">Seed of all texts.</param>
 internal sealed class NeedleTask(int seed)
 {
-    /// <summary>Keys, and as many values: what guessing gets is one of so many.</summary>
-    public const int Keys = 64;
-
-    private const int FirstLetter = 0x40, Letters = 64, FirstKey = 0x80, FirstValue = 0xC0;
+    // As many values as keys: a guess finds one needle in 64.
+    private const int Keys = 64, FirstLetter = 0x40, Letters = 64, FirstKey = 0x80, FirstValue = 0xC0;
     private const int PairTokens = 3, Distractors = 16;
 
     private readonly Random _random = new(seed);
 
-    /// <summary>The tokens: the bytes and the end of a text.</summary>
+    /// <summary>The vocabulary: all bytes and an end-of-text token.</summary>
     public static BytePairTokenizer Tokenizer { get; } = new BytePairTrainer().Build(257);
 
     /// <summary>The question for a key.</summary>
@@ -40,7 +38,8 @@ internal sealed class NeedleTask(int seed)
 
     /// <summary>Fills a text with many needles and, at its end, many questions and their answers.</summary>
     /// <param name="tokens">Receives the text.</param>
-    /// <param name="targets">Receives the values behind questions; else -1.</param>
+    /// <param name="targets">Receives the value at the key of each question, which is the token that follows; else
+    /// -1.</param>
     public void Ask(Span<int> tokens, Span<int> targets)
     {
         targets.Fill(-1);

@@ -17,16 +17,15 @@ internal sealed class NeedleTraining(TransformerModel model, NeedleSettings sett
     private readonly NeedleTask _task = new(settings.Seed);
     private readonly AdamWOptimizer _optimizer = new(model.Engine, model.Parameters,
         new TrainingOptions { WeightDecay = 0.01f });
-    private int _step;
 
     /// <summary>Steps done, of copies and of questions.</summary>
-    public int Steps => _step;
+    public int Steps { get; private set; }
 
     private delegate void Draw(Span<int> tokens, Span<int> targets);
 
     /// <summary>Trains until the loss of every context is small or its steps are done.</summary>
-    /// <param name="progress">Told each context that was learned.</param>
-    /// <param name="cancellation">Looked at before each step.</param>
+    /// <param name="progress">Gets a line for each context that was learned.</param>
+    /// <param name="cancellation">Ends it between two steps.</param>
     public void Run(Action<string> progress, CancellationToken cancellation)
     {
         using (_optimizer)
@@ -49,8 +48,8 @@ internal sealed class NeedleTraining(TransformerModel model, NeedleSettings sett
         }
     }
 
-    // Returns the steps done and the loss over about the last ten of them. In the last steps the learning rate falls to
-    // 0, which takes the loss to a tenth; before, a small loss is enough to go on.
+    // Returns the steps done and the loss over about the last ten of them. A falling learning rate, which reduces the
+    // loss to a tenth, takes all of its steps; otherwise a small loss ends the training with this context.
     private (int Steps, double Loss) Train(int context, int steps, Draw draw, bool isLast,
         CancellationToken cancellation)
     {
@@ -70,9 +69,9 @@ internal sealed class NeedleTraining(TransformerModel model, NeedleSettings sett
             model.Engine.Download(loss.Value, losses);
             tape.Backward(loss, 1f / asked);
             tape.Reset();
-            _step++;
+            Steps++;
             float fall = isLast ? 1 - (done - 1) / (float)steps : 1;
-            _optimizer.Step(_step, LearningRate * Math.Min(1f, _step / (float)WarmupSteps) * fall);
+            _optimizer.Step(Steps, LearningRate * Math.Min(1f, Steps / (float)WarmupSteps) * fall);
             (mean, weight) = (0.9 * mean + 0.1 * losses.Sum() / asked, 0.9 * weight + 0.1);
             if (done >= steps || (!isLast && done >= LeastSteps && mean / weight < Learned))
                 return (done, mean / weight);

@@ -5,7 +5,7 @@ using S2ILGPU.Engines;
 namespace S2ILGPU.Cli.Bench.Serving;
 
 /// <summary>How long the operations of a forward pass take: products, attention with the writes of its pages, all
-/// others. What a <see cref="TracedEngine"/> tells.</summary>
+/// others. A <see cref="TracedEngine"/> reports them.</summary>
 internal sealed class OperationTimes
 {
     /// <summary>Seconds in products.</summary>
@@ -20,7 +20,7 @@ internal sealed class OperationTimes
     /// <summary>When the last download ended, by <see cref="Stopwatch.GetTimestamp"/>.</summary>
     public long DownloadTimestamp { get; private set; }
 
-    /// <summary>Forgets the times.</summary>
+    /// <summary>Sets the times to 0.</summary>
     public void Reset() => (ProductSeconds, AttentionSeconds, OtherSeconds) = (0, 0, 0);
 
     /// <summary>Adds an operation that has just ended.</summary>

@@ -3,15 +3,15 @@ using S2ILGPU.Models;
 
 namespace S2ILGPU.Cli.Bench.Serving;
 
-/// <summary>What a further row of a sequence costs in steps of few and many sequences: what <see cref="Speculation"/>
-/// takes for its proposals.</summary>
+/// <summary>What one more row of a sequence costs in steps of few and of many sequences, beside the cost that <see
+/// cref="Speculation"/> assumes for a proposed token.</summary>
 /// <remarks>Steps in which every sequence has one token and steps in which it has <see cref="Rows"/> are timed in turn.
 /// Each token gets its logits, of which the largest is drawn.</remarks>
 /// <param name="model">A model; not disposed.</param>
-/// <param name="rounds">How often.</param>
+/// <param name="rounds">How often each step is timed.</param>
 internal sealed class RowCosts(PretrainedModel model, Rounds rounds)
 {
-    // Few enough that all tokens are of one block, and can be taken back.
+    // Few enough that all tokens are in one block, so that they can be taken back.
     private const int Rows = 5, PromptTokens = 8;
 
     private static readonly int[] s_sequences = [1, 4, 16, 64];

@@ -7,10 +7,10 @@ using System.Text.Json;
 
 namespace S2ILGPU.Cli.Bench.Serving;
 
-/// <summary>What a streamed text looked like to its client.</summary>
+/// <summary>A streamed text as its client received it.</summary>
 /// <param name="Prompt">Number of the prompt.</param>
 /// <param name="Text">The text as received.</param>
-/// <param name="IsComplete">Whether the stream ended as it should; not for clients that left.</param>
+/// <param name="IsComplete">Whether the stream ended with <c>[DONE]</c>; false where the client left.</param>
 /// <param name="HasLeft">Whether the client cut the connection on purpose.</param>
 /// <param name="Arrivals">Seconds from the request to each piece.</param>
 /// <param name="Error">What went wrong; null where nothing did.</param>

@@ -16,7 +16,7 @@ internal readonly record struct UsedMemory(long ResidentBytes, long ObjectBytes,
         return new UsedMemory(process.WorkingSet64, objects, GC.GetGCMemoryInfo().TotalCommittedBytes);
     }
 
-    /// <summary>Whether a load left more of it behind.</summary>
+    /// <summary>Whether the process holds more memory after a load than before it.</summary>
     public static Figure Compare(UsedMemory before, UsedMemory after) =>
         new("memory of the process before over after", before.ResidentBytes / (double)after.ResidentBytes, 0.9, "x",
             null, $"{before} before, {after} after");

@@ -122,7 +122,7 @@ internal sealed class WorkersLoad : IDisposable
             $"{100 * cpu / seconds:0} % of a processor; machine has {Environment.ProcessorCount}");
     }
 
-    // A worker serves one model worker and takes the next when it has seen that the first is gone; new ones need not.
+    // In new processes each time: a worker takes another model worker only when it has seen that the first is gone.
     private Run GenerateElsewhere(int[][] prompts, bool hasEarlyQueries, CancellationToken cancellation)
     {
         var workers = new List<AttentionWorkerProcess>();

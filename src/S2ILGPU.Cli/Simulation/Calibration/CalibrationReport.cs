@@ -19,9 +19,9 @@ internal sealed record CalibrationReport(MachineCosts Costs, IReadOnlyList<Predi
 /// <param name="Predicted">The same step as simulated.</param>
 internal sealed record Prediction(RankGrid Grid, RankTime Measured, RankTime Predicted)
 {
-    /// <summary>What the predicted time on the clock is too long by, as a fraction of the measured one.</summary>
+    /// <summary>Relative error of the predicted time on the clock; above 0 where it is too long.</summary>
     public double Error => Predicted.Seconds / Measured.Seconds - 1;
 
-    /// <summary>The same of the time of processors, which other programs hardly change.</summary>
+    /// <summary>Relative error of the processor time, which other programs hardly change.</summary>
     public double ProcessorError => Predicted.ProcessorSeconds / Measured.ProcessorSeconds - 1;
 }

@@ -9,8 +9,8 @@ internal static class OperationFit
 
     /// <summary>Fits each operation by itself: the sum of its times over the calls is met exactly, the mean times of
     /// different sizes as well as four coefficients can.</summary>
-    /// <param name="samples">Calls with their seconds. Those of one call may be below 0 where the time of reading the
-    /// clock was taken off.</param>
+    /// <param name="samples">Calls with their seconds, which may be below 0 where the time of reading the clock was
+    /// subtracted.</param>
     public static IReadOnlyDictionary<string, OperationCost> Of(
         IEnumerable<(Operation Operation, double Seconds)> samples) =>
         samples.GroupBy(sample => sample.Operation.Name).OrderBy(group => group.Key, StringComparer.Ordinal)
@@ -18,7 +18,7 @@ internal static class OperationFit
 
     private static OperationCost Fit((Operation Operation, double Seconds)[] samples)
     {
-        // Relative errors count as much as the calls take time.
+        // The relative error of a size counts by the time that its calls take together.
         var sizes = samples.GroupBy(sample => sample.Operation).Select(size =>
         {
             double seconds = Math.Max(size.Average(call => call.Seconds), LeastSeconds);

@@ -2,14 +2,13 @@ using S2ILGPU.Cli.Simulation.Serving;
 
 namespace S2ILGPU.Cli.Simulation.Calibration;
 
-/// <summary>Texts that come at several rates one after the other: steps of few and of many of them, which costs are to
-/// say.</summary>
+/// <summary>Texts that come at one rate after another: costs are fitted to steps of few and many sequences.</summary>
 internal static class RisingTraffic
 {
-    /// <summary>Shares texts out among rates.</summary>
+    /// <summary>Gives texts the times of several rates.</summary>
     /// <param name="texts">Texts at a rate of 1.</param>
-    /// <param name="rates">Texts per second of each part; the parts are about equally many texts, and an infinite rate
-    /// lets them come at once.</param>
+    /// <param name="rates">Texts per second of each part; the parts have about as many texts each. At an infinite rate
+    /// a part comes at once.</param>
     public static IReadOnlyList<Arrival> Of(IReadOnlyList<Arrival> texts, IReadOnlyList<double> rates)
     {
         double time = 0, before = 0;

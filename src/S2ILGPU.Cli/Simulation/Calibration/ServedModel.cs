@@ -6,8 +6,8 @@ using S2ILGPU.Scheduling;
 
 namespace S2ILGPU.Cli.Simulation.Calibration;
 
-/// <summary>A model that computes on one thread, and the same one traced, both kept for a whole calibration: a server
-/// that works for a while has the memory of its largest steps, and does not get it anew for each run.</summary>
+/// <summary>A model that computes on one thread, and the same one traced. Both live for a whole calibration: like a
+/// server, they allocate the memory of their largest steps once, and not again in each run.</summary>
 internal sealed class ServedModel : IDisposable
 {
     private readonly SchedulerOptions _options;
@@ -28,10 +28,12 @@ internal sealed class ServedModel : IDisposable
             () => _last = ProcessorTicks(), EndStep);
     }
 
-    /// <summary>The times of one run that goes the same way each time.</summary>
+    /// <summary>What <see cref="TraceEvenly"/> and <see cref="RunEvenly"/> measured; they get the same texts each
+    /// time.</summary>
     public ServingTimes Times { get; } = new();
 
-    /// <summary>Measures the operations of that run.</summary>
+    /// <summary>Serves texts and measures the operations of each step. A step is taken to last 1 s, so that every round
+    /// has the same operations.</summary>
     public void TraceEvenly(IReadOnlyList<Arrival> arrivals, CancellationToken cancellation)
     {
         _calls.Clear();
@@ -40,8 +42,7 @@ internal sealed class ServedModel : IDisposable
         Times.AddTraced(_calls, _traced.Steps);
     }
 
-    /// <summary>Measures the steps of that run, which are taken to last a second each: the same operations in each
-    /// round.</summary>
+    /// <summary>The same without tracing: measures each step as a whole.</summary>
     public void RunEvenly(IReadOnlyList<Arrival> arrivals, CancellationToken cancellation)
     {
         Run(_model, arrivals, stepSeconds: 1, cancellation);
@@ -75,7 +76,8 @@ internal sealed class ServedModel : IDisposable
         _last = now;
     }
 
-    // The program after the last operation of a step: it draws tokens from the logits that were downloaded.
+    // What follows the last operation of a step counts as a part of it: tokens are drawn from the logits that it
+    // downloaded.
     private void EndStep()
     {
         if (_calls.Count > 0 && _calls[^1] is var last && last.Step == _step)

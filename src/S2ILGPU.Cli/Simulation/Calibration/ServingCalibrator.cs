@@ -94,19 +94,21 @@ internal sealed class ServingCalibrator(TrainingPreset preset, string attention,
     private IReadOnlyList<Arrival> Draw(double rate, int seed) =>
         OfRate(rate).Draw(seed, preset.Model.VocabularySize, preset.Model.ContextTokens);
 
-    // From one text at a time, over as many as run side by side in the mean, to all that may: steps last a second.
+    // One text at a time, then 8 side by side on average, then all at once. A step is taken to last 1 s, so a text
+    // takes as many seconds as it has tokens.
     private IReadOnlyList<Arrival> CalibrationTraffic() =>
         RisingTraffic.Of([.. Draw(1, Seed).Take(KnownTexts)],
             [1.0 / OutputTokens, (double)Running / OutputTokens, double.PositiveInfinity]);
 
-    // Other texts than those that the costs are from.
+    // Not the texts that the costs are from.
     private IReadOnlyList<Arrival> Arrivals(double rate) => Draw(rate, Seed + 1);
 
     private static MachineCosts Costs(IEnumerable<ServedModel> models)
     {
         ServingTimes[] times = [.. models.Select(model => model.Times).Where(times => times.IsMeasured)];
         (Operation Operation, double Seconds)[] calls = [.. times.SelectMany(t => t.Calls)];
-        // Other traffic may copy where this one does not: what goes through memory has a cost in common too.
+        // Other traffic may have operations that this one does not have, such as copies: they get one cost, fitted to
+        // all that are neither products nor attention.
         var costs = new MachineCosts("a server of one thread", OperationFit.Of([.. calls,
             .. calls.Where(call => call.Operation.Bytes == 0).Select(call =>
                 (call.Operation with { Name = MachineCosts.Others }, call.Seconds))]), 0, 0, [],
@@ -114,7 +116,7 @@ internal sealed class ServingCalibrator(TrainingPreset preset, string attention,
         return costs.WithOperationsTimes(new Samples([.. times.SelectMany(t => Slowness(t, costs))]).Median);
     }
 
-    // By how much each round of steps alone was slower than the costs say.
+    // How many times as long each round of steps alone took as the costs say.
     private static IReadOnlyList<double> Slowness(ServingTimes times, MachineCosts costs)
     {
         double predicted = times.Calls.Sum(call => costs.Seconds(call.Operation));
@@ -128,7 +130,7 @@ internal sealed class ServingCalibrator(TrainingPreset preset, string attention,
         return Texts / Serve(model, double.PositiveInfinity, cancellation).Seconds;
     }
 
-    // Each round with the speed that the machine had around the measured one.
+    // Each round with the speed of the machine just before and after the measured run.
     private ServingFigures Predict(ServingTimes times, int load, int kind, double rate, MachineCosts costs,
         CancellationToken cancellation)
     {

@@ -10,18 +10,18 @@ internal sealed record ServingReport(MachineCosts Costs, IReadOnlyList<ServingPr
 
 /// <summary>Traffic that was predicted and measured.</summary>
 /// <param name="Attention">Attention of the layers.</param>
-/// <param name="Load">How many texts came in a time.</param>
+/// <param name="Load">How many texts came per second, in words.</param>
 /// <param name="Measured">Medians of the rounds.</param>
 /// <param name="Predicted">The same as simulated.</param>
 internal sealed record ServingPrediction(string Attention, string Load, ServingFigures Measured,
     ServingFigures Predicted);
 
-/// <summary>What users notice.</summary>
+/// <summary>Throughput and latency of a server.</summary>
 /// <param name="TokensPerSecond">Generated tokens per second.</param>
 /// <param name="FirstSeconds">Median of the time to the first token.</param>
-/// <param name="LateFirstSeconds">That within which 90 of 100 come.</param>
+/// <param name="LateFirstSeconds">Its 90th percentile.</param>
 /// <param name="GapSeconds">Median of the time between tokens.</param>
-/// <param name="LongGapSeconds">That within which 99 of 100 come.</param>
+/// <param name="LongGapSeconds">Its 99th percentile.</param>
 internal readonly record struct ServingFigures(double TokensPerSecond, double FirstSeconds, double LateFirstSeconds,
     double GapSeconds, double LongGapSeconds)
 {

@@ -6,18 +6,18 @@ namespace S2ILGPU.Cli.Simulation.Calibration;
 /// <summary>An operation of a step.</summary>
 /// <param name="Operation">The operation.</param>
 /// <param name="Step">Number of the step.</param>
-/// <param name="Seconds">Its seconds, with those of the program before it and of reading the clock; of the last
-/// operation of a step with those of the program after it too.</param>
+/// <param name="Seconds">Seconds since the operation before it ended: with what the program did between them, and with
+/// reading the clock. The last operation of a step has the rest of the step too.</param>
 internal readonly record struct TimedCall(Operation Operation, int Step, double Seconds);
 
-/// <summary>Times of a run that goes the same way each time: its operations and its steps while these are traced, and
-/// its steps alone.</summary>
+/// <summary>Times of a run that is repeated with the same operations: rounds with the time of each operation and traced
+/// step, and rounds with the times of steps alone.</summary>
 internal sealed class ServingTimes
 {
     private readonly List<IReadOnlyList<double>> _calls = [], _traced = [], _steps = [];   // of each round
     private IReadOnlyList<TimedCall> _last = [];
 
-    /// <summary>Whether there are times of both kinds of rounds.</summary>
+    /// <summary>Whether there are rounds of both kinds.</summary>
     public bool IsMeasured => _traced.Count > 0 && _steps.Count > 0;
 
     /// <summary>The operations, each with the median of its rounds without what reading the clock takes.</summary>

@@ -6,7 +6,7 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 
 /// <summary>Brings tiles of 64 neighbouring keys into shared memory for <see cref="SampleTiles"/>, in one or two
 /// buffers. Pages are looked up one tile ahead of the copies, so that no copy waits for the page table.</summary>
-/// <remarks>Keys past the end are zero, or of pages anything: no row sees them.</remarks>
+/// <remarks>Rows past the last key are zero, or, in pages, hold any values: no query sees them.</remarks>
 internal struct SampleKeys<TShape> where TShape : struct, ISampleShape
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
@@ -14,7 +14,7 @@ internal struct SampleKeys<TShape> where TShape : struct, ISampleShape
     private SharedTile<TShape> _tile;
     private TileCopy<TShape> _copy;
     private ArrayView<U4> _keys;
-    private ArrayView<int> _pages, _next;                   // _next: pages of the tile that is copied next
+    private ArrayView<int> _pages, _next;                   // the page table; pages of the tile that is copied next
     private RowStrides _rows;
     private RowTile _sequence;
     private uint _address;

@@ -6,7 +6,7 @@ namespace S2ILGPU.Kernels.Attention.TensorCore;
 /// <summary>What <see cref="SampleTiles"/> is compiled for.</summary>
 internal interface ISampleShape : ITileShape
 {
-    /// <summary>Buffers for K: 2, or 1, filled again as soon as it is read.</summary>
+    /// <summary>Buffers for K: 2, or 1, which is filled again when all warps have read it.</summary>
     static abstract int Stages { get; }
 }
 
