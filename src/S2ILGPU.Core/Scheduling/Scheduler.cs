@@ -35,7 +35,7 @@ public sealed partial class Scheduler : IDisposable
     private readonly List<Part> _parts = [];                                      // of the step
     private readonly Stack<int> _freeSequences = new();
     private long _orders, _committedBytes;
-    private int _queued;
+    private int _queued, _begun;                                                  // under the gate
     private bool _ranOutOfPages;
     private SchedulerCounters _counters, _published;
 
@@ -69,13 +69,14 @@ public sealed partial class Scheduler : IDisposable
         Publish();
     }
 
-    /// <summary>The counters after the last step. Any thread may read them.</summary>
+    /// <summary>The counters after the last step; what begins in the one under way counts as running. Any thread may
+    /// read them.</summary>
     public SchedulerCounters Counters
     {
         get
         {
             lock (_gate)
-                return _published with { Queued = _queued + _submitted.Count };
+                return _published with { Queued = _queued + _submitted.Count, Running = _published.Running + _begun };
         }
     }
 
@@ -152,6 +153,7 @@ public sealed partial class Scheduler : IDisposable
         {
             foreach (var branch in _submitted)
                 Insert(_queue, branch);
+            _queued += _submitted.Count;
             _submitted.Clear();
         }
         EndCancelled(_running);
@@ -166,6 +168,11 @@ public sealed partial class Scheduler : IDisposable
     private void Run()
     {
         Admit();
+        lock (_gate)
+        {
+            // It must not look idle during the first step, nor its queue shorter or longer than it is.
+            (_begun, _queued) = (Math.Max(0, _queued - _queue.Count), _queue.Count);
+        }
         if (!Compose())
         {
             if (_queue.Count > 0)
@@ -240,7 +247,7 @@ public sealed partial class Scheduler : IDisposable
             dense += _demand.DenseBytes(_cache.Length(branch.Sequence));
         lock (_gate)
         {
-            _queued = _queue.Count;
+            (_queued, _begun) = (_queue.Count, 0);
             _ownWait = _queue.Exists(branch => branch.FarBytes.Count == 0);
             _published = _counters with
             {

@@ -303,6 +303,27 @@ public sealed class SchedulerTests : IDisposable
         Assert.Equal(20, scheduler.Counters.FinishedChoices);
     }
 
+    [Fact]
+    public void During_a_step_what_begins_is_counted_and_the_queue_has_its_limit()
+    {
+        using var scheduler = new Scheduler(_served.Model, s_options with { Sequences = 1, MaxQueued = 1 });
+        var request = new GenerationRequest { Prompt = _served.Prompt(12), MaxTokens = 3 };
+        var seen = new List<(int Running, int Queued)>();
+        scheduler.Submit(request with { OnToken = _ =>
+        {
+            seen.Add((scheduler.Counters.Running, scheduler.Counters.Queued));
+            if (seen.Count == 1)
+                scheduler.Submit(request);
+            else
+                Assert.Throws<InvalidOperationException>(() => scheduler.Submit(request));
+        } });
+        Assert.Equal((0, 1), (scheduler.Counters.Running, scheduler.Counters.Queued));
+        while (scheduler.Step()) { }
+        Assert.Equal([(1, 0), (1, 1), (1, 1)], seen);
+        Assert.Equal((0, 0), (scheduler.Counters.Running, scheduler.Counters.Queued));
+        Assert.Equal(2, scheduler.Counters.FinishedChoices);
+    }
+
     private long DemandOf(int tokens)
     {
         using var cache = new KeyValueCache(_served.Model,
