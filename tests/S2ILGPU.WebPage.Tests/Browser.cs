@@ -45,7 +45,7 @@ public sealed class Browser : IAsyncLifetime
 
     /// <summary>Opens the page of a server; skips the test where there is no Chromium.</summary>
     internal async Task<Visit> VisitAsync(TestServer server, ColorScheme scheme = ColorScheme.Light,
-        Action<IPage>? prepare = null)
+        Func<IPage, Task>? prepare = null)
     {
         Assert.SkipWhen(_browser is null, $"needs one of {string.Join(", ", s_names)} on the PATH");
         var context = await _browser!.NewContextAsync(new BrowserNewContextOptions

@@ -13,7 +13,7 @@ internal sealed class Visit : IAsyncDisposable
 
     public IPage Page { get; }
 
-    public static async Task<Visit> OpenAsync(IBrowserContext context, string address, Action<IPage>? prepare)
+    public static async Task<Visit> OpenAsync(IBrowserContext context, string address, Func<IPage, Task>? prepare)
     {
         var visit = new Visit(context, await context.NewPageAsync());
         var page = visit.Page;
@@ -28,7 +28,8 @@ internal sealed class Visit : IAsyncDisposable
             if (!request.Url.StartsWith(address + "/", StringComparison.Ordinal))
                 visit.Note($"request elsewhere: {request.Url}");
         };
-        prepare?.Invoke(page);
+        if (prepare is not null)
+            await prepare(page);
         await page.GotoAsync(address + "/");
         return visit;
     }

@@ -108,6 +108,45 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
     }
 
     [Fact]
+    public async Task Answer_that_was_overtaken_is_not_shown()
+    {
+        TestScale.SkipUnlessDrawn(2);
+        await using var server = await TestServer.StartAsync();
+        string json = await server.Client.GetStringAsync("/cache");
+        Assert.Contains("\"queued\":0,", json);
+        int calls = 0;
+        TaskCompletionSource isSecondShown = new(), isFirstTold = new();
+        await using var visit = await browser.VisitAsync(server, prepare: page => page.RouteAsync("**/cache*",
+            async route =>
+            {
+                // Each answer has its number.
+                int call = Interlocked.Increment(ref calls);
+                await (call == 1 ? isSecondShown.Task : call == 2 ? Task.CompletedTask : isFirstTold.Task);
+                await route.FulfillAsync(new()
+                {
+                    Body = json.Replace("\"queued\":0,", $"\"queued\":{call},"),
+                    ContentType = "application/json",
+                });
+                if (call == 1)
+                    isFirstTold.SetResult();
+            }));
+        var page = visit.Page;
+        await page.EvaluateAsync("""
+            (() => {
+                const queued = document.getElementById("queued");
+                window.shown = [];
+                new MutationObserver(() => shown.push(queued.textContent)).observe(queued, { childList: true });
+                document.dispatchEvent(new Event("visibilitychange"));
+            })()
+            """);
+        await visit.ExpectAsync("#queued", "2");
+        isSecondShown.SetResult();
+        await visit.ExpectAsync("#queued", "3");
+        Assert.Equal(["2", "3"], (await page.EvaluateAsync<string[]>("shown")).Take(2));
+        visit.CheckFaults();
+    }
+
+    [Fact]
     public async Task Key_is_asked_for_and_kept_in_the_tab()
     {
         TestScale.SkipUnlessDrawn(2);
@@ -146,9 +185,13 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
     public async Task Controls_have_names_and_texts_have_contrast(ColorScheme scheme)
     {
         TestScale.SkipUnlessDrawn(2);
-        await using var server = await TestServer.StartAsync();
+        await using var server = await TestServer.StartAsync(config: s_config);
         await using var visit = await browser.VisitAsync(server, scheme);
-        await SendAsync(visit, maxTokens: 60);
+        using (server.SlowDown())
+        {
+            await SendAsync(visit, maxTokens: 60);
+            await Assertions.Expect(visit.Page.Locator("canvas")).ToHaveCountAsync(4);
+        }
         await visit.ExpectAsync(".assistant .figures", "60 tokens");
         Assert.Empty(await visit.Page.EvaluateAsync<string[]>(Accessibility.NamelessControls));
         string[] colours = await visit.Page.EvaluateAsync<string[]>(Accessibility.WeakTexts);

@@ -12,6 +12,7 @@ const keyForm = byId("key-form"), select = byId("sequence");
 let model = "";
 let before = null;                                      // the answer of /cache before the last one
 let timer = 0;
+let asked = 0, shown = 0;                               // numbers of calls of /cache: the last one, the newest answered
 
 startChat(() => model, look, milliseconds => set("first-token", `${(milliseconds / 1000).toFixed(2)} s`), fail);
 startPicture();
@@ -31,10 +32,18 @@ async function look() {
     clearTimeout(timer);
     if (document.hidden)
         return;
-    let cache;
+    const call = ++asked;
+    let cache, failure;
     try {
         cache = await readCache(select.value);
-    } catch (failure) {
+    } catch (error) {
+        failure = error;
+    }
+    // Several calls may be under way; one that is overtaken says what was, perhaps of another sequence.
+    if (call < shown)
+        return;
+    shown = call;
+    if (failure) {
         set("state", "not connected");
         if (failure instanceof KeyNeeded) {
             fail(failure);
