@@ -1,4 +1,5 @@
 using S2ILGPU.Inference;
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Serving.Tests;
@@ -8,7 +9,11 @@ public sealed class DrainTests
     [Fact]
     public async Task Running_streams_finish_and_new_requests_get_503()
     {
-        await using var server = await TestServer.StartAsync();
+        await using var server = await TestServer.StartAsync(config: TinyModelFolder.Config with
+        {
+            ContextTokens = 8192,
+        });
+        var slow = server.SlowDown();                                     // so that the stream runs
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/completions");
         request.Content = new StringContent("""
             {"model":"tiny","prompt":"Line 5","max_tokens":150,"seed":7,"stream":true}
@@ -19,6 +24,7 @@ public sealed class DrainTests
         Assert.Equal(200, (int)(await server.Client.GetAsync("/health")).StatusCode);
         using var refused = await server.PostAsync("/v1/completions", """{"model":"tiny","prompt":"a"}""");
         Assert.Equal(503, (int)refused.StatusCode);
+        slow.Dispose();
         Assert.Equal(server.Alone("Line 5", 150, new SamplingOptions { Temperature = 1, TopK = 0, TopP = 1, Seed = 7 }),
             EventStream.Text(await EventStream.ReadAsync(running)));
         await drained;

@@ -43,5 +43,9 @@ public sealed class OpenAIClientTests
     }
 
     internal static ChatClient Client(TestServer server, string key) => new(TestServer.ModelName,
-        new ApiKeyCredential(key), new OpenAIClientOptions { Endpoint = new Uri(server.Host.Address + "/v1") });
+        new ApiKeyCredential(key), new OpenAIClientOptions
+        {
+            Endpoint = new Uri(server.Host.Address + "/v1"),
+            NetworkTimeout = TimeSpan.FromMinutes(10),
+        });
 }

@@ -128,7 +128,7 @@ public sealed class RefusalTests
         await using var server = await TestServer.StartAsync(o => o with
         {
             Scheduler = o.Scheduler with { Sequences = 1, MaxQueued = 1 },
-        });
+        }, TinyModelFolder.Config with { ContextTokens = 8192 });         // so that the slow text lasts
         using (server.SlowDown())
         {
             while (server.Server.Counters.Running == 0)

@@ -48,6 +48,7 @@ public sealed class TelemetryTests
         Assert.InRange(first, 0, span.Duration.TotalSeconds);
         Assert.DoesNotContain(span.TagObjects, tag => $"{tag.Value}".Contains(Secret, StringComparison.Ordinal));
 
+        await server.BecomeIdleAsync();                                   // no step runs that could fail instead
         server.Damage();
         using var failed = await server.PostAsync("/v1/chat/completions",
             """{"model":"traced","messages":[{"role":"user","content":"a"}]}""");
