@@ -24,9 +24,11 @@ public sealed class LossTests
             Temperature: random.Pick(0.0, 1.0), Seed: random.Next())).ToArray();
         var running = await Task.WhenAll(all.Select(r =>
             cluster.BeginAsync(0, r.Prompt, r.Tokens, r.Temperature, r.Seed)));
-        while (cluster.Servers[1].Server.Counters.GeneratedTokens < 30)
+        // The slow text alone may have tokens while the others are placed.
+        long before = cluster.Servers[1].Server.Counters.GeneratedTokens;
+        while (cluster.Servers[1].Server.Counters is var counters
+            && (counters.Running < 2 || counters.GeneratedTokens < before + 30))
             await Task.Delay(5);
-        Assert.True(cluster.Servers[1].Server.Counters.Running > 1, Seeds.Text);
         if (modelFails)
             cluster.Servers[1].Damage();
         else
@@ -133,6 +135,8 @@ public sealed class LossTests
         await server.BecomeIdleAsync();                                   // counters are those after the last step
         Assert.Equal(50, server.Server.Counters.GeneratedTokens);
         Assert.Equal(1, server.Server.Counters.FinishedChoices);
+        // All may have come at once: what is asked for from the end on forgets what was before.
+        Assert.True((await runs.ReadAsync(id, 50, TimeSpan.Zero))!.IsEnd);
         await Assert.ThrowsAsync<ArgumentException>(() => runs.ReadAsync(id, 0, TimeSpan.Zero));
         runs.End(id);
         runs.End(id);

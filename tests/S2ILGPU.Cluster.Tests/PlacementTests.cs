@@ -13,12 +13,16 @@ public sealed class PlacementTests
     {
         await using var cluster = await TestCluster.StartAsync();
         var random = Seeds.NewRandom();
-        // Most of them come to the first instance and outlast the placing of all: it must pass some on.
+        // Most of them come to the first instance, and nothing ends while they are placed: it must pass some on.
         var all = Enumerable.Range(0, 12).Select(n => (Instance: n < 8 ? 0 : random.Next(2),
             Prompt: $"Line {n} of some text", Tokens: n < 8 ? random.Next(400, 600) : random.Next(1, 200),
             Temperature: random.Pick(0.0, 1.0), Seed: random.Next())).ToArray();
-        string[] texts = await Task.WhenAll(all.Select(r =>
-            cluster.StreamAsync(r.Instance, r.Prompt, r.Tokens, r.Temperature, r.Seed)));
+        HttpResponseMessage[] running;
+        using (cluster.Servers[0].SlowDown())
+        using (cluster.Servers[1].SlowDown())
+            running = await Task.WhenAll(all.Select(r =>
+                cluster.BeginAsync(r.Instance, r.Prompt, r.Tokens, r.Temperature, r.Seed)));
+        string[] texts = await Task.WhenAll(running.Select(TextRequest.ReadAsync));
         foreach (var (request, text) in all.Zip(texts))
             Assert.Equal(cluster.Alone(request.Prompt, request.Tokens, request.Temperature, request.Seed), text);
         Assert.True(await cluster.MetricAsync(0, "s2_requests_placed_elsewhere_total") > 0, Seeds.Text);
@@ -60,8 +64,15 @@ public sealed class PlacementTests
             "max_tokens":60,"seed":5,"n":2,"logprobs":2,"stop":["qq"],"presence_penalty":0.5,"logit_bias":{"65":2}}
             """;
         string json = $$"""{"model":"tiny","prompt":{{prompts}},{{rest}}""";
-        // While the first prompt runs on the first instance, the second one goes to the other.
-        var first = await cluster.Servers[0].SucceedAsync("/v1/completions", json);
+        // While something runs on the first instance, the first prompt goes to the other.
+        var slow = cluster.Servers[0].SlowDown();
+        while (cluster.Servers[0].Server.Counters.Running == 0)
+            await Task.Delay(5);
+        var begun = cluster.Servers[0].SucceedAsync("/v1/completions", json);
+        while (await cluster.MetricAsync(0, "s2_requests_placed_elsewhere_total") == 0 && !begun.IsCompleted)
+            await Task.Delay(5);
+        slow.Dispose();
+        var first = await begun;
         Assert.True(await cluster.MetricAsync(0, "s2_requests_placed_elsewhere_total") > 0);
         var answers = await Task.WhenAll(
             Enumerable.Range(0, 4).Select(n => cluster.Servers[n % 2].SucceedAsync("/v1/completions", json)));
@@ -86,7 +97,7 @@ public sealed class PlacementTests
     {
         await using var cluster = await TestCluster.StartAsync();
         using var running = cluster.Servers[0].SlowDown();
-        while (cluster.Servers[0].Server.Counters.Running == 0)
+        while (cluster.Servers[0].Server.Counters.UsedPages == 0)
             await Task.Delay(5);
         string[] names = [.. cluster.Instances.Select(instance => instance.Address)];
         foreach (int self in (int[])[0, 1])

@@ -129,7 +129,7 @@ public sealed class ChatClientTests : IAsyncLifetime
         {
             Prompt = [1],
             MaxTokens = 8000,
-            OnToken = _ => Thread.Sleep(10),
+            OnToken = _ => Thread.Sleep(50),
         });
         using var cancellation = new CancellationTokenSource();
         await using var endless = _client.GetStreamingResponseAsync(Message,
