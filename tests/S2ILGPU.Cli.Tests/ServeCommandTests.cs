@@ -19,7 +19,7 @@ public sealed class ServeCommandTests
         await Tool.RunAsync($"train --preset tiny --steps 2 --data {text} --out {folder["model"]}");
         using var server = ToolProcess.Start($"serve --model {folder["model"]} --port 0 --device cpu --speculate 4");
         var address = await AddressAsync(server);
-        using var client = new HttpClient { BaseAddress = address };
+        using var client = new HttpClient { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan };
         using var response = await client.PostAsync("completions", new StringContent(
             """{"model":"model","prompt":"Line","max_tokens":3}""", Encoding.UTF8, "application/json"),
             TestContext.Current.CancellationToken);
@@ -168,7 +168,7 @@ public sealed class ServeCommandTests
     private static async Task<HttpResponseMessage> StreamAsync(Uri address, string prompt = "Line",
         int maxTokens = 100)
     {
-        using var client = new HttpClient();
+        using var client = new HttpClient { Timeout = Timeout.InfiniteTimeSpan };
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, "completions"))
         {
             Content = new StringContent($$"""
