@@ -133,7 +133,11 @@ public sealed class PackageTests(Packages packages) : IClassFixture<Packages>
             "http://127.0.0.1:0");
         try
         {
-            using var client = new HttpClient { BaseAddress = new Uri(await AddressAsync(server)) };
+            using var client = new HttpClient
+            {
+                BaseAddress = new Uri(await AddressAsync(server)),
+                Timeout = Timeout.InfiniteTimeSpan,
+            };
             var cancellation = TestContext.Current.CancellationToken;
             Assert.Contains("\"id\":\"model\"", await client.GetStringAsync("/v1/models", cancellation));
             using var response = await client.PostAsync("/v1/completions",

@@ -23,7 +23,8 @@ public sealed class RemoteAttentionTests : IDisposable
         new() { Sequences = 4, ChunkTokens = ServedModel.ChunkTokens, StepTokens = 80 };
 
     private readonly ServedModel _served = new();
-    private readonly WorkerHost[] _workers = [new(), new()];
+    // One of them may listen again where it did.
+    private readonly WorkerHost[] _workers = [new(FreePort.Find()), new(FreePort.Find())];
 
     public void Dispose()
     {
