@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using S2ILGPU.Serving.Api;
 using S2ILGPU.Serving.Web;
@@ -8,7 +9,9 @@ namespace S2ILGPU.Serving;
 /// <summary>The routes of a server in an ASP.NET Core application.</summary>
 public static class ModelServerRoutes
 {
-    /// <summary>Maps <c>/v1/models</c>, <c>/v1/completions</c>, <c>/v1/chat/completions</c>, <c>/health</c>,
+    private static readonly string[] s_read = ["GET", "HEAD"];
+
+    /// <summary>Maps <c>/v1/models</c>, <c>/v1/models/NAME</c>, <c>/v1/completions</c>, <c>/v1/chat/completions</c>, <c>/health</c>,
     /// <c>/ready</c>, <c>/metrics</c>; every other route below <c>/v1</c> gets OpenAI's error for unknown
     /// ones.</summary>
     /// <param name="routes">The application.</param>
@@ -20,14 +23,22 @@ public static class ModelServerRoutes
         ArgumentNullException.ThrowIfNull(routes);
         ArgumentNullException.ThrowIfNull(server);
         var handlers = new Handlers(server);
-        routes.MapGet("/health", handlers.Guard(handlers.HealthAsync, needsKey: false));
-        routes.MapGet("/ready", handlers.Guard(handlers.ReadyAsync, needsKey: false));
-        routes.MapGet("/metrics", handlers.Guard(handlers.MetricsAsync, needsKey: false));
-        routes.MapGet("/v1/models", handlers.Guard(handlers.ModelsAsync));
-        routes.MapPost("/v1/completions", handlers.Guard(handlers.CompletionsAsync));
-        routes.MapPost("/v1/chat/completions", handlers.Guard(handlers.ChatAsync));
+        routes.MapMethods("/health", s_read, handlers.Guard(handlers.HealthAsync, needsKey: false));
+        routes.MapMethods("/ready", s_read, handlers.Guard(handlers.ReadyAsync, needsKey: false));
+        routes.MapMethods("/metrics", s_read, handlers.Guard(handlers.MetricsAsync, needsKey: false));
+        Map("/v1/models", s_read, handlers.ModelsAsync);
+        Map("/v1/models/{**model}", s_read, handlers.ModelsAsync);
+        Map("/v1/completions", ["POST"], handlers.CompletionsAsync);
+        Map("/v1/chat/completions", ["POST"], handlers.ChatAsync);
         routes.MapFallback("/v1/{**path}", handlers.Guard(handlers.UnknownAsync));
         return routes;
+
+        // The fallback has every method, so that the others of an address need a route of their own.
+        void Map(string address, string[] methods, RequestDelegate handler)
+        {
+            routes.MapMethods(address, methods, handlers.Guard(handler));
+            routes.Map(address, handlers.Guard(Handlers.WrongMethod(string.Join(", ", methods))));
+        }
     }
 
     /// <summary>Maps a web page at <c>/</c>: a chat, and a live picture of the cache, whose numbers are at
@@ -43,8 +54,8 @@ public static class ModelServerRoutes
         ArgumentNullException.ThrowIfNull(server);
         var handlers = new Handlers(server);
         foreach (var file in WebFile.All)
-            routes.MapGet($"/{file.Address}", handlers.Guard(file.WriteAsync, needsKey: false, isCounted: false));
-        routes.MapGet("/cache", handlers.Guard(handlers.CacheAsync, isCounted: false));
+            routes.MapMethods($"/{file.Address}", s_read, handlers.Guard(file.WriteAsync, needsKey: false, isCounted: false));
+        routes.MapMethods("/cache", s_read, handlers.Guard(handlers.CacheAsync, isCounted: false));
         return routes;
     }
 }

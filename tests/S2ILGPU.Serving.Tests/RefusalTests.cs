@@ -1,5 +1,7 @@
 using System.Text;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using S2ILGPU.Serving.Api;
 using S2ILGPU.TestSupport;
 using Xunit;
 
@@ -24,6 +26,8 @@ public sealed class RefusalTests
             ("", 400, null, null),
             ("[]", 400, null, null),
             ("""{"model":"tiny","prompt":"\ud800"}""", 400, null, null),
+            ("""{"model":"tiny","prompt":"x","\ud800":1}""", 400, null, null),
+            ("""{"model":"tiny","prompt":"x","prompt":"y"}""", 400, null, null),
             ("""{"prompt":"x"}""", 400, "model", null),
             ("""{"model":5,"prompt":"x"}""", 400, "model", null),
             ("""{"model":"other","prompt":"x"}""", 404, "model", "model_not_found"),
@@ -51,6 +55,7 @@ public sealed class RefusalTests
             (With("repetition_penalty", "0"), 400, "repetition_penalty", null),
             (With("response_format", "3"), 400, "response_format", null),
             (With("response_format", "{}"), 400, "response_format", null),
+            (With("response_format", "{\"type\":3}"), 400, "response_format.type", null),
             (With("response_format", "{\"type\":\"grammar\"}"), 400, "response_format", "unsupported_parameter"),
             (With("response_format", "{\"type\":\"json_schema\"}"), 400, "response_format", null),
             (WithSchema("{}"), 400, "response_format.json_schema.name", null),
@@ -71,6 +76,10 @@ public sealed class RefusalTests
             ("3", "messages", null),
             ("[3]", "messages[0]", null),
             ("""[{"content":"x"}]""", "messages[0]", null),
+            ("""[{"role":3,"content":"x"}]""", "messages[0].role", null),
+            ("""[{"role":"user"}]""", "messages[0]", null),
+            ("""[{"role":"user","content":null,"tool_calls":[]}]""", "messages[0]", null),
+            ("""[{"role":"assistant","content":null}]""", "messages[0]", null),
             ("""[{"role":"user","content":3}]""", "messages[0].content", null),
             ("""[{"role":"user","content":[{"type":"image_url"}]}]""", "messages[0].content", "unsupported_parameter"),
             ("""[{"role":"tool","content":"x"}]""", "messages[0]", null),
@@ -109,6 +118,89 @@ public sealed class RefusalTests
                 $$"""{"model":"tiny","messages":[{"role":"user","content":"x"}],{{fields}} }"""), 400, parameter, code);
         await RefusedAsync(server, "/v1/completions", [.. "{\"model\":\""u8, 0xff, .. "\"}"u8], 400);
         await RefusedAsync(server, "/v1/unknown", "{}"u8.ToArray(), 404, null, "unknown_url");
+    }
+
+    [Fact]
+    public async Task Faults_of_the_text_are_said_in_plain_words()
+    {
+        await using var server = await TestServer.StartAsync();
+        foreach (var (body, message) in ((string, string)[])[
+            ("", "the body is empty"), (" ", "the body is not JSON: fault at line 1, byte 2"),
+            ("{\n\"model\": x}", "the body is not JSON: fault at line 2, byte 10"),
+            ("""{"a":{"b":1,"b":2}}""", "the name 'b' stands twice in one object"),
+            ("""{"a":[{"\udc00":1}]}""", "a string of the body has half of a surrogate pair")])
+        {
+            using var response = await server.PostAsync("/v1/completions", body);
+            Assert.Equal(message, await MessageAsync(response));
+        }
+    }
+
+    [Fact]
+    public async Task Compressed_body_is_415()
+    {
+        await using var server = await TestServer.StartAsync();
+        using var content = new ByteArrayContent([31, 139, 8]);
+        content.Headers.ContentEncoding.Add("gzip");
+        using var response = await server.Client.PostAsync("/v1/completions", content);
+        Assert.Equal(415, (int)response.StatusCode);
+        Assert.Contains("gzip", await MessageAsync(response));
+    }
+
+    [Fact]
+    public async Task Wrong_method_is_405_and_says_the_right_one()
+    {
+        await using var server = await TestServer.StartAsync();
+        foreach (var (method, path, allowed) in ((string, string, string)[])[
+            ("GET", "/v1/completions", "POST"), ("HEAD", "/v1/chat/completions", "POST"),
+            ("OPTIONS", "/v1/completions", "POST"), ("POST", "/v1/models", "GET, HEAD"),
+            ("DELETE", "/v1/models/tiny", "GET, HEAD"), ("POST", "/health", "GET, HEAD")])
+        {
+            using var response = await server.Client.SendAsync(new HttpRequestMessage(new HttpMethod(method), path));
+            Assert.True((int)response.StatusCode == 405, $"{method} {path}: {response.StatusCode}");
+            Assert.Equal(allowed, string.Join(", ", response.Content.Headers.Allow.Order()));
+        }
+    }
+
+    [Fact]
+    public async Task Addresses_that_are_read_know_head()
+    {
+        await using var server = await TestServer.StartAsync();
+        foreach (string path in (string[])["/", "/health", "/ready", "/metrics", "/cache", "/v1/models",
+            "/v1/models/tiny"])
+        {
+            using var whole = await server.Client.GetAsync(path);
+            using var head = await server.Client.SendAsync(new HttpRequestMessage(HttpMethod.Head, path));
+            Assert.True((int)head.StatusCode == 200, $"{path}: {head.StatusCode}");
+            Assert.NotNull(whole.Content.Headers.ContentType);
+            Assert.Equal(whole.Content.Headers.ContentType, head.Content.Headers.ContentType);
+            Assert.Empty(await head.Content.ReadAsByteArrayAsync());
+        }
+    }
+
+    [Fact]
+    public async Task A_model_is_found_by_its_name_alone()
+    {
+        await using var server = await TestServer.StartAsync();
+        using var all = JsonDocument.Parse(await server.Client.GetStringAsync("/v1/models"));
+        using var one = JsonDocument.Parse(await server.Client.GetStringAsync("/v1/models/tiny"));
+        Assert.Equal(all.RootElement.GetProperty("data")[0].GetRawText(), one.RootElement.GetRawText());
+        using var other = await server.Client.GetAsync("/v1/models/an/other");
+        Assert.Equal(404, (int)other.StatusCode);
+        Assert.Contains("'an/other' does not exist", await MessageAsync(other));
+    }
+
+    [Fact]
+    public async Task A_fault_of_the_server_is_an_error_that_is_counted()
+    {
+        await using var server = await TestServer.StartAsync();
+        using var body = new MemoryStream();
+        var http = new DefaultHttpContext { Response = { Body = body } };
+        await new Handlers(server.Server).Guard(_ => throw new InvalidDataException("not for clients"))(http);
+        Assert.Equal(500, http.Response.StatusCode);
+        using var json = JsonDocument.Parse(body.ToArray());
+        Assert.Equal("server_error", json.RootElement.GetProperty("error").GetProperty("type").GetString());
+        Assert.DoesNotContain("not for clients", json.RootElement.GetRawText());
+        Assert.Contains("s2_requests_total{status=\"500\"} 1", await server.Client.GetStringAsync("/metrics"));
     }
 
     [Fact]
@@ -167,6 +259,12 @@ public sealed class RefusalTests
 
     private static string With(string field, string value) =>
         $$"""{"model":"tiny",{{(field == "prompt" ? "" : "\"prompt\":\"some\",")}}"{{field}}":{{value}}}""";
+
+    private static async Task<string?> MessageAsync(HttpResponseMessage response)
+    {
+        using var json = JsonDocument.Parse(await response.Content.ReadAsStringAsync());
+        return json.RootElement.GetProperty("error").GetProperty("message").GetString();
+    }
 
     private static byte[] Mutate(Random random, byte[] valid)
     {

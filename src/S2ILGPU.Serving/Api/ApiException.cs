@@ -17,6 +17,9 @@ internal sealed class ApiException(int status, string message, string? parameter
 
     public string Type => type;
 
+    /// <summary>What is wrong, without values of the request: the code or the kind of error, and the field.</summary>
+    public string Reason => parameter is null ? code ?? type : $"{code ?? type} {parameter}";
+
     public static ApiException Invalid(string parameter, string message) => new(400, message, parameter);
 
     public static ApiException Unsupported(string parameter, string message) =>
@@ -32,6 +35,10 @@ internal sealed class ApiException(int status, string message, string? parameter
 
     public static ApiException QueueFull(string message) =>
         new(429, message, code: "rate_limit_exceeded", type: "requests");
+
+    /// <summary>An error that is not the request's; the log has it.</summary>
+    public static ApiException ServerFailed() =>
+        new(500, "The server had an error while it processed the request", type: "server_error");
 
     public static ApiException Unavailable(string message) => new(503, message, type: "server_error");
 }

@@ -28,21 +28,31 @@ internal sealed class Handlers(ModelServer server)
             server.SampleFigures, server.Scheduler.AttentionWorkers, LendingFigures.Of(server)), http.RequestAborted);
     }
 
+    /// <summary>All models, or the one that the address names.</summary>
     public async Task ModelsAsync(HttpContext http)
     {
+        string? name = http.Request.RouteValues["model"] as string;
+        if (name is not null)
+            CheckModel(name);
         http.Response.ContentType = "application/json";
         await using var writer = new Utf8JsonWriter(http.Response.BodyWriter);
-        writer.WriteStartObject();
-        writer.WriteString("object", "list");
-        writer.WriteStartArray("data");
+        if (name is null)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("object", "list");
+            writer.WriteStartArray("data");
+        }
         writer.WriteStartObject();
         writer.WriteString("id", server.Options.ModelName);
         writer.WriteString("object", "model");
         writer.WriteNumber("created", server.Created.ToUnixTimeSeconds());
         writer.WriteString("owned_by", "s2");
         writer.WriteEndObject();
-        writer.WriteEndArray();
-        writer.WriteEndObject();
+        if (name is null)
+        {
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        }
     }
 
     public async Task CacheAsync(HttpContext http)
@@ -62,6 +72,15 @@ internal sealed class Handlers(ModelServer server)
     public Task UnknownAsync(HttpContext http) => throw new ApiException(404,
         $"Invalid URL ({http.Request.Method} {http.Request.Path})", code: "unknown_url");
 
+    /// <summary>A known address with a method that it does not have.</summary>
+    /// <param name="allowed">The methods that it has.</param>
+    public static RequestDelegate WrongMethod(string allowed) => http =>
+    {
+        http.Response.Headers.Allow = allowed;
+        throw new ApiException(405, $"Invalid method for URL ({http.Request.Method} {http.Request.Path}), "
+            + $"it takes {allowed}", code: "method_not_supported");
+    };
+
     /// <summary>A handler whose refusals become OpenAI's errors, and whose answers are counted.</summary>
     /// <param name="handler">The handler.</param>
     /// <param name="needsKey">Whether the API key is checked.</param>
@@ -76,7 +95,7 @@ internal sealed class Handlers(ModelServer server)
         }
         catch (ApiException e) when (!http.Response.HasStarted)
         {
-            server.Logger.Refused(e.Status, e.Code, e.Parameter);
+            server.Logger.Refused(e.Status, e.Reason);
             server.Logger.RefusedBecause(e.Message);
             await ErrorBody.WriteAsync(http, e);
         }
@@ -88,6 +107,11 @@ internal sealed class Handlers(ModelServer server)
         {
             // The client has gone; its request was cancelled on the way here.
         }
+        catch (Exception e) when (!http.Response.HasStarted)
+        {
+            server.Logger.RequestFailed(e, http.Request.Method, http.Request.Path);
+            await ErrorBody.WriteAsync(http, ApiException.ServerFailed());
+        }
         if (isCounted)
             server.Metrics.Answered(http.Response.StatusCode);
     };
@@ -96,7 +120,7 @@ internal sealed class Handlers(ModelServer server)
     {
         using var document = await RequestBody.ReadAsync(http.Request, server.Options.MaxBodyBytes);
         var body = new RequestBody(document.RootElement);
-        CheckModel(body);
+        CheckModel(body.Text("model") ?? throw ApiException.Invalid("model", "'model' is missing"));
         bool isStream = body.Flag("stream");
         bool hasUsage = HasUsage(body, isStream);
         var tools = isChat ? ToolFields.Read(body, server.Options.Chat) : null;
@@ -116,6 +140,7 @@ internal sealed class Handlers(ModelServer server)
     private async Task StateAsync(HttpContext http, string state)
     {
         var instances = await server.Router.InstancesAsync(http.RequestAborted);
+        http.Response.ContentType = "text/plain; charset=utf-8";
         await http.Response.WriteAsync(string.Concat([state + "\n", .. instances.Select(instance =>
             FormattableString.Invariant($"{instance.Name}: {(instance.IsReady ? "ready" : "not ready")}, ")
             + FormattableString.Invariant($"{instance.Counters.Running} running, {instance.Counters.Queued} queued, ")
@@ -134,9 +159,8 @@ internal sealed class Handlers(ModelServer server)
         }
     }
 
-    private void CheckModel(RequestBody body)
+    private void CheckModel(string model)
     {
-        string model = body.Text("model") ?? throw ApiException.Invalid("model", "'model' is missing");
         if (model != server.Options.ModelName)
             throw new ApiException(404, $"the model '{model}' does not exist, this server has "
                 + $"'{server.Options.ModelName}'", "model", "model_not_found");

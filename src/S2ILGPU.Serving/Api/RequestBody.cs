@@ -4,16 +4,21 @@ using Microsoft.AspNetCore.Http;
 
 namespace S2ILGPU.Serving.Api;
 
-/// <summary>The JSON object that a request carries. Fields that are null count as left out; a field of a wrong type is
-/// refused by name.</summary>
-internal sealed class RequestBody(JsonElement root)
+/// <summary>The JSON object that a request carries, or one inside it. Fields that are null count as left out; a field
+/// of a wrong type is refused by name.</summary>
+/// <param name="root">The object.</param>
+/// <param name="path">Where it stands in the body; empty for the body itself.</param>
+internal sealed class RequestBody(JsonElement root, string path = "")
 {
     /// <summary>Reads the body.</summary>
     /// <param name="request">The request.</param>
     /// <param name="maxBytes">The most bytes.</param>
-    /// <exception cref="ApiException">It is too large, not UTF-8, or not a JSON object.</exception>
+    /// <exception cref="ApiException">It is compressed, too large, not UTF-8, or not a JSON object.</exception>
     public static async Task<JsonDocument> ReadAsync(HttpRequest request, int maxBytes)
     {
+        if (request.Headers.ContentEncoding.ToString() is { Length: > 0 } encoding
+            && !encoding.Equals("identity", StringComparison.OrdinalIgnoreCase))
+            throw new ApiException(415, $"Content-Encoding '{encoding}' is not supported, send the body as it is");
         if (request.ContentLength > maxBytes)
             throw ApiException.BodyTooLarge(maxBytes);
         using var bytes = new MemoryStream();
@@ -35,24 +40,24 @@ internal sealed class RequestBody(JsonElement root)
     {
         null => null,
         { ValueKind: JsonValueKind.String } value => value.GetString(),
-        { } value => throw WrongType(name, "a string", value),
+        { } value => throw WrongType(At(name), "a string", value),
     };
 
     /// <summary>A name that must be there: letters, digits, - and _, at most 64.</summary>
     /// <param name="name">The field.</param>
-    /// <param name="path">Where it stands in the body.</param>
-    public string Name(string name, string path)
+    public string Name(string name)
     {
-        string text = Text(name) ?? throw ApiException.Invalid(path, $"'{path}' is missing");
+        string text = Text(name) ?? throw ApiException.Invalid(At(name), $"'{At(name)}' is missing");
         return text.Length is > 0 and <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') ? text
-            : throw ApiException.Invalid(path, $"'{path}' must be 1 to 64 letters, digits, - and _, got '{text}'");
+            : throw ApiException.Invalid(At(name),
+                $"'{At(name)}' must be 1 to 64 letters, digits, - and _, got '{text}'");
     }
 
     public bool Flag(string name) => Find(name) switch
     {
         null => false,
         { ValueKind: JsonValueKind.True or JsonValueKind.False } value => value.GetBoolean(),
-        { } value => throw WrongType(name, "true or false", value),
+        { } value => throw WrongType(At(name), "true or false", value),
     };
 
     public float? Number(string name, double least, double most)
@@ -60,9 +65,10 @@ internal sealed class RequestBody(JsonElement root)
         if (Find(name) is not { } value)
             return null;
         if (value.ValueKind != JsonValueKind.Number)
-            throw WrongType(name, "a number", value);
+            throw WrongType(At(name), "a number", value);
         double number = value.GetDouble();
-        return number >= least && number <= most ? (float)number : throw OutOfRange(name, $"{least} to {most}", value);
+        return number >= least && number <= most ? (float)number : throw OutOfRange(At(name), $"{least} to {most}",
+            value);
     }
 
     public long? Integer(string name, long least, long most)
@@ -70,41 +76,48 @@ internal sealed class RequestBody(JsonElement root)
         if (Find(name) is not { } value)
             return null;
         if (value.ValueKind != JsonValueKind.Number)
-            throw WrongType(name, "an integer", value);
+            throw WrongType(At(name), "an integer", value);
         return value.TryGetInt64(out long number) && number >= least && number <= most ? number
-            : throw OutOfRange(name, $"an integer from {least} to {most}", value);
+            : throw OutOfRange(At(name), $"an integer from {least} to {most}", value);
     }
 
     /// <summary>An object inside; null where it is left out.</summary>
     public RequestBody? Inner(string name) => Find(name) switch
     {
         null => null,
-        { ValueKind: JsonValueKind.Object } value => new RequestBody(value),
-        { } value => throw WrongType(name, "an object", value),
+        { ValueKind: JsonValueKind.Object } value => new RequestBody(value, At(name)),
+        { } value => throw WrongType(At(name), "an object", value),
     };
 
     public static ApiException WrongType(string name, string expected, JsonElement got) =>
         ApiException.Invalid(name, $"'{name}' must be {expected}, got {Kind(got)}");
+
+    /// <summary>Where a text is not JSON.</summary>
+    public static string Fault(JsonException e) => $"fault at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}";
+
+    private string At(string name) => path.Length == 0 ? name : $"{path}.{name}";
 
     private static ApiException OutOfRange(string name, string expected, JsonElement got) =>
         ApiException.Invalid(name, $"'{name}' must be {expected}, got {got.GetRawText()}");
 
     private static JsonDocument Parse(byte[] bytes)
     {
+        if (bytes.Length == 0)
+            throw new ApiException(400, "the body is empty");
         if (!Utf8.IsValid(bytes))
             throw new ApiException(400, "the body is not UTF-8");
         JsonDocument document;
         try
         {
-            document = JsonDocument.Parse(bytes, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            document = JsonDocument.Parse(bytes);
         }
         catch (JsonException e)
         {
-            throw new ApiException(400, $"the body is not JSON: {e.Message}");
+            throw new ApiException(400, $"the body is not JSON: {Fault(e)}");
         }
         try
         {
-            CheckStrings(document.RootElement);
+            Check(document.RootElement);
             return document.RootElement.ValueKind == JsonValueKind.Object ? document
                 : throw new ApiException(400, $"the body must be an object, got {Kind(document.RootElement)}");
         }
@@ -115,8 +128,9 @@ internal sealed class RequestBody(JsonElement root)
         }
     }
 
-    // An escape such as \ud800 alone is JSON and stands for no text; .NET finds it when the string is read.
-    private static void CheckStrings(JsonElement value)
+    // An escape such as \ud800 alone is JSON and stands for no text; .NET finds it when the string is read. Of a name
+    // that stands twice it would take the last.
+    private static void Check(JsonElement value)
     {
         try
         {
@@ -124,13 +138,17 @@ internal sealed class RequestBody(JsonElement root)
                 value.GetString();
             else if (value.ValueKind == JsonValueKind.Array)
                 foreach (var item in value.EnumerateArray())
-                    CheckStrings(item);
+                    Check(item);
             else if (value.ValueKind == JsonValueKind.Object)
+            {
+                var names = new HashSet<string>();
                 foreach (var property in value.EnumerateObject())
                 {
-                    _ = property.Name;
-                    CheckStrings(property.Value);
+                    if (!names.Add(property.Name))
+                        throw new ApiException(400, $"the name '{property.Name}' stands twice in one object");
+                    Check(property.Value);
                 }
+            }
         }
         catch (InvalidOperationException)
         {

@@ -27,7 +27,7 @@ internal static class ResponseFormat
 
     private static Grammar Schema(RequestBody format)
     {
-        string name = format.Name("name", $"{Field}.json_schema.name");
+        string name = format.Name("name");
         var schema = format.Find("schema")
             ?? throw ApiException.Invalid(Field, $"'{Field}.json_schema.schema' is missing");
         format.Flag("strict"); // a text meets the schema in any case

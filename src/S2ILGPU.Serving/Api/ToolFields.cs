@@ -27,8 +27,10 @@ internal sealed record ToolFields(JsonElement? Tools, ToolUse? Use)
         if (body.Find("tools") is not { } tools)
             return body.Find("tool_choice") is null ? None : throw ApiException.Invalid("tool_choice",
                 "'tool_choice' is only allowed when 'tools' are specified");
-        if (tools.ValueKind != JsonValueKind.Array || tools.GetArrayLength() == 0)
-            throw RequestBody.WrongType("tools", "an array that is not empty", tools);
+        if (tools.ValueKind != JsonValueKind.Array)
+            throw RequestBody.WrongType("tools", "an array", tools);
+        if (tools.GetArrayLength() == 0)
+            throw ApiException.Invalid("tools", "'tools' is empty");
         var functions = new Dictionary<string, (int Index, JsonElement Parameters)>();
         foreach (var tool in tools.EnumerateArray())
         {
@@ -55,12 +57,12 @@ internal sealed record ToolFields(JsonElement? Tools, ToolUse? Use)
     {
         if (tool.ValueKind != JsonValueKind.Object)
             throw RequestBody.WrongType(name, "an object", tool);
-        var fields = new RequestBody(tool);
+        var fields = new RequestBody(tool, name);
         string type = fields.Text("type") ?? throw ApiException.Invalid(name, $"'{name}.type' is missing");
         if (type != "function")
             throw ApiException.Unsupported(name, $"'{name}' has the type '{type}', only function is supported");
         var function = fields.Inner("function") ?? throw ApiException.Invalid(name, $"'{name}.function' is missing");
-        return (function.Name("name", $"{name}.function.name"), function.Find("parameters") ?? ToolUse.NoParameters);
+        return (function.Name("name"), function.Find("parameters") ?? ToolUse.NoParameters);
     }
 
     private static string Named(RequestBody body, IEnumerable<string> known)

@@ -44,7 +44,7 @@ internal static class ChatPrompt
         string name = $"messages[{index}]";
         if (message.ValueKind != JsonValueKind.Object)
             throw RequestBody.WrongType(name, "an object", message);
-        var fields = new RequestBody(message);
+        var fields = new RequestBody(message, name);
         string role = fields.Text("role") ?? throw ApiException.Invalid(name, $"'{name}.role' is missing");
         if (role == "tool" && fields.Text("tool_call_id") is null)
             throw ApiException.Invalid(name, $"'{name}.tool_call_id' is missing");
@@ -53,6 +53,8 @@ internal static class ChatPrompt
             value["content"] = string.Concat(parts.EnumerateArray().Select(part => Part(part, $"{name}.content")));
         else if (fields.Find("content") is { ValueKind: not JsonValueKind.String } content)
             throw RequestBody.WrongType($"{name}.content", "a string or an array of parts", content);
+        else if (fields.Find("content") is null && (role != "assistant" || fields.Find("tool_calls") is null))
+            throw ApiException.Invalid(name, $"'{name}.content' is missing");
         if (fields.Find("tool_calls") is { } calls)
             value["tool_calls"] = Calls(calls, $"{name}.tool_calls");
         return value;
@@ -69,9 +71,9 @@ internal static class ChatPrompt
             string path = $"{name}[{values.Count}]";
             if (call.ValueKind != JsonValueKind.Object)
                 throw RequestBody.WrongType(path, "an object", call);
-            var function = new RequestBody(call).Inner("function")
+            var function = new RequestBody(call, path).Inner("function")
                 ?? throw ApiException.Invalid(path, $"'{path}.function' is missing");
-            function.Name("name", $"{path}.function.name");
+            function.Name("name");
             var value = (IDictionary)JinjaTemplate.Value(call)!;
             ((IDictionary)value["function"]!)["arguments"] = Arguments(function, $"{path}.function.arguments");
             values.Add(value);
@@ -87,9 +89,13 @@ internal static class ChatPrompt
                 ?? throw ApiException.Invalid(name, $"'{name}' is missing"));
             return JinjaTemplate.Value(document.RootElement);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (JsonException e)
         {
-            throw ApiException.Invalid(name, $"'{name}' is not JSON: {e.Message}");
+            throw ApiException.Invalid(name, $"'{name}' is not JSON: {RequestBody.Fault(e)}");
+        }
+        catch (InvalidOperationException)
+        {
+            throw ApiException.Invalid(name, $"'{name}' has half of a surrogate pair");
         }
     }
 
@@ -97,7 +103,7 @@ internal static class ChatPrompt
     {
         if (part.ValueKind != JsonValueKind.Object)
             throw RequestBody.WrongType(name, "an array of objects", part);
-        var fields = new RequestBody(part);
+        var fields = new RequestBody(part, name);
         if (fields.Text("type") is not "text" and var type)
             throw ApiException.Unsupported(name, $"'{name}' has a part of type '{type}', only text is supported");
         return fields.Text("text") ?? throw ApiException.Invalid(name, $"'{name}' has a part without text");

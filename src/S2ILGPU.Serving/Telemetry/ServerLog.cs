@@ -26,8 +26,11 @@ internal static partial class ServerLog
         int outputTokens, double seconds, double? queueSeconds, double? firstTokenSeconds, string finish);
 
     // A refusal may quote the request.
-    [LoggerMessage(7, LogLevel.Warning, "Refused with {Status}: {Code} {Parameter}")]
-    public static partial void Refused(this ILogger logger, int status, string? code, string? parameter);
+    [LoggerMessage(7, LogLevel.Warning, "Refused with {Status}: {Reason}")]
+    public static partial void Refused(this ILogger logger, int status, string reason);
+
+    [LoggerMessage(9, LogLevel.Error, "{Method} {Path} failed")]
+    public static partial void RequestFailed(this ILogger logger, Exception failure, string method, string path);
 
     [LoggerMessage(8, LogLevel.Debug, "Refused: {Message}")]
     public static partial void RefusedBecause(this ILogger logger, string message);
