@@ -25,7 +25,7 @@ internal static class ParseErrors
         {
             OptionResult { Option.Name: GenerateCommand.PromptOption } => null,
             OptionResult option => $"{option.Option.Name} is empty",
-            ArgumentResult argument => $"{argument.Argument.Name} is empty",
+            ArgumentResult argument => $"{NameOf(argument.Argument)} is empty",
             _ => null,
         }).FirstOrDefault(text => text is not null);
 
@@ -43,6 +43,10 @@ internal static class ParseErrors
             option.Required && parsed.GetResult(option) is not { IdentifierTokenCount: > 0 });
         if (missing is not null)
             return $"{missing.Name} is missing: {NameOf(command)} needs it";
+        var argument = command.Arguments.FirstOrDefault(argument => argument.Arity.MinimumNumberOfValues > 0
+            && parsed.GetResult(argument) is not { Tokens.Count: > 0 });
+        if (argument is not null)
+            return $"{NameOf(argument)} is missing: {NameOf(command)} needs it";
         return parsed.Errors[0].Message;
     }
 
@@ -84,6 +88,8 @@ internal static class ParseErrors
         var beside = group is null or RootCommand ? [] : group.Subcommands;
         return command.Subcommands.Concat(beside).Append(command).Distinct();
     }
+
+    private static string NameOf(Argument argument) => argument.HelpName ?? argument.Name;
 
     private static string NameOf(Command command)
     {

@@ -20,6 +20,23 @@ public sealed class InvocationTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
+    [Fact]
+    public async Task Schemas_that_are_not_json_are_refused_in_one_line()
+    {
+        string file = Path.Combine(_folder, "schema.json"), command = $"generate --model m --json-schema {file}";
+        await Tool.RefuseAsync(command, $"{file} does not exist");
+        foreach (var (text, message) in ((string, string)[])[("", "not valid JSON: fault at line 1, byte 1"),
+            ("{\n]", "not valid JSON: fault at line 2, byte 1"),
+            ("""{"type":"object","type":"array"}""", "the name 'type' stands twice in one object"),
+            ("""{"enum":["\ud800"]}""", "a string holds an escape that is no character")])
+        {
+            File.WriteAllText(file, text);
+            await Tool.RefuseAsync(command, $"{file}: ", message);
+        }
+        await Tool.RefuseAsync($"generate --prompt a --model {file}",
+            $"--model: {file} is a file, a folder was expected");
+    }
+
     [Theory]
     [InlineData("", "train", "generate", "completion")]
     [InlineData("bench", "cpu", "attention", "compare")]

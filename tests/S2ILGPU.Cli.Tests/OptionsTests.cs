@@ -38,6 +38,13 @@ public sealed class OptionsTests
     [InlineData("generate --model m --cache fp64", "error: --cache must be fp32, fp16, bf16 or int8, got fp64\n")]
     [InlineData("eval --model m --max-bytes", "error: --max-bytes needs a value\n")]
     [InlineData("pattern --heads 2", "error: --tokens is missing: s2 pattern needs it\n")]
+    [InlineData("generate --model m --stop", "error: --stop needs a value\n")]
+    [InlineData("import", "error: DIR is missing: s2 import needs it\n")]
+    [InlineData("bench compare a.json", "error: PEERS.json is missing: s2 bench compare needs it\n")]
+    [InlineData("plan --heads 4 --tokens 4096 --ranks 2 --recompute",
+        "error: --recompute needs --layers N, the model whose memory is counted\n")]
+    [InlineData("plan --heads 4 --tokens 4096 --ranks 2 --batch 1",
+        "error: --batch needs --layers N, the model whose memory is counted\n")]
     [InlineData("generate --seed 1 --seed 2", "error: --seed is given 2 times\n")]
     [InlineData("generate --model m --logit-bias 5", "error: --logit-bias must be TOKEN=BIAS,... with each token once, "
         + "got 5\n")]

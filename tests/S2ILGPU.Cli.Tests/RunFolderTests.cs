@@ -39,6 +39,7 @@ public sealed class RunFolderTests : IDisposable
         RewindState();
         await Tool.SucceedAsync($"train --resume --out {Model}");
         Assert.Equal(4, TrainingState.ReadCompletedSteps(StateFile));
+        await Tool.RefuseAsync($"train --resume --steps 3 --out {Model}", "--steps 3", "has done 4 steps already");
 
         foreach (string file in (string[])[ModelFolder.State, ModelFolder.Weights])
             File.Delete(Path.Combine(Model, file)); // killed before the first state was whole

@@ -35,7 +35,9 @@ internal static class ModelOption
     /// <param name="option">What names it on the command line.</param>
     /// <param name="folder">Its path.</param>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="InvalidDataException">It is a file.</exception>
     public static string Existing(string option, string folder) => Directory.Exists(folder) ? folder
+        : File.Exists(folder) ? throw new InvalidDataException($"{option}: {folder} is a file, a folder was expected")
         : throw new DirectoryNotFoundException($"{option}: the folder {folder} does not exist");
 
     /// <summary>Reads a model that is not trained, with a line on a terminal that shows how far it is.</summary>

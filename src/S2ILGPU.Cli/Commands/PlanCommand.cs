@@ -40,6 +40,9 @@ internal sealed class PlanCommand
         "Recompute its activations in the backward pass");
     private readonly Option<bool> _json = Options.Json();
 
+    // What only the memory of a model depends on.
+    private Option[] OfLayers => [_feedForward, _vocabulary, _data, _batch, _recompute];
+
     public static Command Create() => new PlanCommand().CreateCommand();
 
     private Command CreateCommand()
@@ -56,6 +59,9 @@ internal sealed class PlanCommand
             int tokens = parsed.GetValue(_tokens)!.Value, ranks = parsed.GetValue(_ranks)!.Value,
                 headDim = parsed.GetValue(_headDim),
                 elementBytes = parsed.GetValue(_precision) == "bf16" ? 2 : 4;
+            if (parsed.GetValue(_layers) is null
+                && OfLayers.FirstOrDefault(o => parsed.GetResult(o) is { Implicit: false }) is { } option)
+                throw new ArgumentException($"{option.Name} needs --layers N, the model whose memory is counted");
             var parts = Parts(pattern, parsed.GetValue(_tensor));
             var plan = await Interruptible.RunAsync(() => parts.Select(part =>
                 ContextPlan.Of(part, tokens, ranks, headDim, elementBytes)).MaxBy(p => p.BusiestBytes)!, cancellation);

@@ -1,14 +1,16 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using S2ILGPU.Grammars;
 using S2ILGPU.Inference;
+using S2ILGPU.Storage;
 
 namespace S2ILGPU.Cli.Commands;
 
 /// <summary>How a text is drawn, where it ends and what it must be, by the names of the API with - for _.</summary>
 internal sealed class TextOptions
 {
+    private const int MaxSchemaBytes = 10_000_000;
+
     private static readonly SamplingOptions s_defaults = new();
 
     private readonly Option<float> _temperature = Options.Number("--temperature", s_defaults.Temperature,
@@ -41,7 +43,7 @@ internal sealed class TextOptions
     {
         Description = "Text that ends the answer before it; may be given several times [default: none]",
         HelpName = "TEXT",
-        Arity = ArgumentArity.ZeroOrMore,
+        Arity = ArgumentArity.OneOrMore,
     };
 
     private readonly Option<bool> _jsonObject = Options.Switch("--json-object", "Write a JSON object and nothing else");
@@ -86,15 +88,8 @@ internal sealed class TextOptions
             return isObject ? Grammars.Grammar.JsonObject : null;
         if (isObject)
             throw new ArgumentException($"{_jsonObject.Name} and {_jsonSchema.Name} exclude each other");
-        try
-        {
-            using var document = JsonDocument.Parse(File.ReadAllText(path));
-            return Grammars.Grammar.FromJsonSchema(document.RootElement);
-        }
-        catch (JsonException e)
-        {
-            throw new InvalidDataException($"{path}: {e.Message}");
-        }
+        return JsonValue.Read(path, "a JSON schema", MaxSchemaBytes,
+            schema => Grammars.Grammar.FromJsonSchema(schema.Element));
     }
 
     private Dictionary<int, float>? Biases(string? text)

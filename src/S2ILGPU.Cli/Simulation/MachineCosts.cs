@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using S2ILGPU.Cli.Simulation.Tracing;
 using S2ILGPU.Storage;
 
@@ -63,7 +64,7 @@ internal sealed record TransportCost(string Name, int Ranks, double Overlap, boo
 /// <param name="Contention">How much longer a processor takes while 1, 2, ... ranks compute: a factor; more ranks as
 /// the last number. Empty for 1.</param>
 /// <param name="Transports">From the nearest ranks to all.</param>
-internal sealed record MachineCosts(string Name, IReadOnlyDictionary<string, OperationCost> Operations,
+internal sealed partial record MachineCosts(string Name, IReadOnlyDictionary<string, OperationCost> Operations,
     double HostSeconds, int Processors, IReadOnlyList<double> Contention,
     IReadOnlyList<TransportCost> Transports)
 {
@@ -83,16 +84,32 @@ internal sealed record MachineCosts(string Name, IReadOnlyDictionary<string, Ope
     /// <exception cref="InvalidDataException">It is not such a file, or a number is out of range.</exception>
     public static MachineCosts Read(string path)
     {
+        byte[] utf8 = File.ReadAllBytes(path);
         try
         {
-            return (JsonSerializer.Deserialize<MachineCosts>(File.ReadAllBytes(path), s_json)
+            return (JsonSerializer.Deserialize<MachineCosts>(utf8, s_json)
                 ?? throw new InvalidDataException("it is null")).Validate();
         }
         catch (Exception e) when (e is JsonException or InvalidDataException)
         {
-            throw new InvalidDataException($"{path} is not a file of costs: {e.Message}", e);
+            string fault = e is JsonException json ? Fault(utf8, json) : e.Message;
+            throw new InvalidDataException($"{path} is not a file of costs: {fault}", e);
         }
     }
+
+    // What .NET says names its types.
+    private static string Fault(byte[] utf8, JsonException e) =>
+        UnknownField().Match(e.Message) is { Success: true } unknown ? $"unknown field '{unknown.Groups["name"].Value}'"
+        : MissingFields().Match(e.Message) is { Success: true } missing
+            ? $"fields are missing: {missing.Groups["names"].Value}"
+        : e.Path is ['$', '.', .. var field] ? $"wrong value of {field}, line {e.LineNumber + 1}"
+        : $"not valid JSON: {JsonDiagnosis.Explain(utf8, e)}";
+
+    [GeneratedRegex("^The JSON property '(?<name>.*)' could not be mapped")]
+    private static partial Regex UnknownField();
+
+    [GeneratedRegex("missing required properties including: (?<names>.*)\\.$")]
+    private static partial Regex MissingFields();
 
     /// <summary>Writes the file that <see cref="Read"/> reads.</summary>
     public void Write(string path) =>

@@ -66,6 +66,9 @@ internal sealed class TrainingRun(TrainingRequest request, RankConnection? rank,
                 _folder.CheckResumable();
                 _folder.Lock();
             }
+            int done = TrainingState.ReadCompletedSteps(_folder.StatePath);
+            if (request.Steps < done)
+                throw new ArgumentException($"--steps {request.Steps}: the run has done {done} steps already");
             return request.Continued(TrainingState.ReadOptions(_folder.StatePath));
         }
         if (Leads)

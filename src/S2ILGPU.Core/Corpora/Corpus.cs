@@ -111,9 +111,9 @@ public sealed class Corpus
     /// skipped</c>.</summary>
     public override string ToString()
     {
-        var text =
-            new StringBuilder(
-            $"{SizeBytes / 1e6:0.0} MB of text in {DocumentCount:N0} documents from {Sources.Count:N0} files");
+        string size = SizeBytes < 100_000 ? $"{SizeBytes / 1e3:0.0} KB" : $"{SizeBytes / 1e6:0.0} MB";
+        var text = new StringBuilder($"{size} of text in {DocumentCount:N0} document{(DocumentCount == 1 ? "" : "s")} "
+            + $"from {Sources.Count:N0} file{(Sources.Count == 1 ? "" : "s")}");
         if (Skipped.Count > 0)
             text.Append($", {Skipped.Count:N0} skipped");
         return text.ToString();

@@ -48,11 +48,11 @@ internal readonly struct JsonValue
             using var document = JsonDocument.Parse(utf8, new JsonDocumentOptions { AllowDuplicateProperties = false });
             return read(new JsonValue(document.RootElement, file, "", null));
         }
-        catch (JsonException e)
+        catch (JsonException e) when (e.InnerException is not InvalidOperationException)
         {
             throw new InvalidDataException($"{file}: not valid JSON: {JsonDiagnosis.Explain(utf8.Span, e)}", e);
         }
-        catch (InvalidOperationException e)
+        catch (Exception e) when (e is InvalidOperationException or JsonException)
         {
             // Kinds are checked before values are read, so this is the one thing that the JSON check does not see.
             throw new InvalidDataException($"{file}: a string holds an escape that is no character", e);
@@ -64,6 +64,9 @@ internal readonly struct JsonValue
         ? _parent
         : _name.Length == 0 ? string.Create(CultureInfo.InvariantCulture, $"{_parent}[{_index}]")
         : _parent.Length == 0 ? _name : $"{_parent}.{_name}";
+
+    /// <summary>The value itself, for readers that report in their own words.</summary>
+    public JsonElement Element => _element;
 
     public bool IsNull => _element.ValueKind == JsonValueKind.Null;
 

@@ -146,7 +146,11 @@ public sealed class SimulateCommandTests
         foreach (var (from, to, message) in ((string, string, string)[])[
             ("\"ranks\": 0", "\"ranks\": 8", "the last transport must connect all ranks"),
             ("0.9", "1.9", "overlap outside 0 to 1"), ("1e-6, \"perByte\"", "-1, \"perByte\"", "below 0"),
-            ("hostSeconds", "hostHours", "hostHours"), ("\"*\": { \"fixed\"", "\"Nothing\": { \"fixed\"", "no cost")])
+            ("hostSeconds", "hostHours", "unknown field 'hostHours'"),
+            ("\"name\"", "name", "not valid JSON: fault at line"),
+            (Costs, "", "not valid JSON: fault at line 1, byte 1"),
+            (Costs, "{}", "fields are missing: 'name'"), ("\"processors\": ", "\"processors\": {}, \"x\": ",
+                "wrong value of processors, line"), ("\"*\": { \"fixed\"", "\"Nothing\": { \"fixed\"", "no cost")])
         {
             File.WriteAllText(bad, Costs.Replace(from, to));
             await Tool.RefuseAsync($"simulate training --costs {bad} --preset tiny --ranks 2", message);

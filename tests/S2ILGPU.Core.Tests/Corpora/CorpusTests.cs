@@ -118,7 +118,7 @@ public sealed class CorpusTests : IDisposable
         Assert.Equal([new CorpusSource(text, 1, 4)], corpus.Sources);
         Assert.Equal([new SkippedSource(binary, "binary"), new SkippedSource(empty, "empty")], corpus.Skipped);
         Assert.Equal("text"u8, corpus.Document(0));
-        Assert.Equal("0.0 MB of text in 1 documents from 1 files, 2 skipped", corpus.ToString());
+        Assert.Equal("0.0 KB of text in 1 document from 1 file, 2 skipped", corpus.ToString());
         Assert.Contains($"{binary}: binary", Assert.Throws<InvalidDataException>(() => Corpus.Read([binary])).Message);
         Assert.Contains($"no text in {empty}", Assert.Throws<InvalidDataException>(() => Corpus.Read([empty])).Message);
     }

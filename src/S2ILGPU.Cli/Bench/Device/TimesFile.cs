@@ -1,4 +1,5 @@
 using System.Text.Json;
+using S2ILGPU.Storage;
 
 namespace S2ILGPU.Cli.Bench.Device;
 
@@ -24,9 +25,10 @@ internal sealed record TimesFile(string Path, string Device, IReadOnlyList<Measu
     /// <exception cref="FileNotFoundException">It does not exist.</exception>
     public static TimesFile Read(string path)
     {
+        byte[] utf8 = File.ReadAllBytes(path);
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using var document = JsonDocument.Parse(utf8);
             var root = document.RootElement;
             MeasuredTime[] times = [.. Member(path, root, "entries", JsonValueKind.Array).EnumerateArray()
                 .Select((entry, n) => Time(path, entry, n))];
@@ -40,8 +42,7 @@ internal sealed record TimesFile(string Path, string Device, IReadOnlyList<Measu
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException(
-                $"{path} is not JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine}");
+            throw new InvalidDataException($"{path} is not JSON: {JsonDiagnosis.Explain(utf8, e)}");
         }
     }
 
