@@ -11,9 +11,9 @@ public static class ModelServerRoutes
 {
     private static readonly string[] s_read = ["GET", "HEAD"];
 
-    /// <summary>Maps <c>/v1/models</c>, <c>/v1/models/NAME</c>, <c>/v1/completions</c>, <c>/v1/chat/completions</c>, <c>/health</c>,
-    /// <c>/ready</c>, <c>/metrics</c>; every other route below <c>/v1</c> gets OpenAI's error for unknown
-    /// ones.</summary>
+    /// <summary>Maps <c>/v1/models</c>, <c>/v1/models/NAME</c>, <c>/v1/completions</c>, <c>/v1/chat/completions</c>,
+    /// <c>/health</c>, <c>/ready</c>, <c>/metrics</c>; every other route below <c>/v1</c> gets OpenAI's error for
+    /// unknown ones.</summary>
     /// <param name="routes">The application.</param>
     /// <param name="server">What answers; not disposed.</param>
     /// <returns>The application.</returns>
@@ -54,7 +54,8 @@ public static class ModelServerRoutes
         ArgumentNullException.ThrowIfNull(server);
         var handlers = new Handlers(server);
         foreach (var file in WebFile.All)
-            routes.MapMethods($"/{file.Address}", s_read, handlers.Guard(file.WriteAsync, needsKey: false, isCounted: false));
+            routes.MapMethods($"/{file.Address}", s_read,
+                handlers.Guard(file.WriteAsync, needsKey: false, isCounted: false));
         routes.MapMethods("/cache", s_read, handlers.Guard(handlers.CacheAsync, isCounted: false));
         return routes;
     }
