@@ -50,6 +50,7 @@ public sealed class OptionsTests
         + "got 5\n")]
     [InlineData("generate --model m --json-object --json-schema x",
         "error: --json-object and --json-schema exclude each other\n")]
+    [InlineData("kernels --json --print loop", "error: --json and --print exclude each other\n")]
     [InlineData("generate --prompt hello world",
         "error: s2 generate does not take the argument 'world'; a value with spaces needs quotes\n")]
     [InlineData("pattern --heads 2 --tokens 64 --block-size 48",

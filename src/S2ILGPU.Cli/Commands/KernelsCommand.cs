@@ -31,6 +31,8 @@ internal static class KernelsCommand
         command.SetAction((parsed, cancellation) =>
         {
             var (output, error) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
+            if (parsed.GetValue(json) && parsed.GetValue(print) is not null)
+                throw new ArgumentException("--json and --print exclude each other");
             var chosen = Choose(parsed.GetValue(only), parsed.GetValue(arch), parsed.GetValue(quick));
             using var progress = new ProgressLine(error, StandardStreams.IsTerminal(error), "kernels", chosen.Count);
             progress.Start();

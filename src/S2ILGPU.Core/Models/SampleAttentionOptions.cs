@@ -62,6 +62,7 @@ public sealed record SampleAttentionOptions
         var fields = AttentionPlanText.Fields(text[Word.Length..].TrimStart(':'));
         var defaults = new SampleAttentionOptions();
         double alpha = Take(fields, "alpha") ?? defaults.ColumnAlpha;
+        CheckShare("alpha", alpha, 1);
         bool hasWindow = fields.ContainsKey("window");
         foreach (string other in (string[])(hasWindow ? ["columns", "slashes", "chunks"] : ["rows"]))
             if (fields.ContainsKey(other))

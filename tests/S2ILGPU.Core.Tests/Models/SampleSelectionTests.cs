@@ -38,7 +38,7 @@ public sealed class SampleSelectionTests
     }
 
     [Theory]
-    [InlineData("sample:alpha=0", "above 0 and at most 1, got 0")]
+    [InlineData("sample:alpha=0", "alpha must be above 0 and at most 1, got 0")]
     [InlineData("sample:columns=1.1", "the share of columns must be above 0 and at most 1, got 1.1")]
     [InlineData("sample:slashes=x", "slashes must be a number, got 'x'")]
     [InlineData("sample:chunks=0", "chunks must be at least 1, got 0")]
