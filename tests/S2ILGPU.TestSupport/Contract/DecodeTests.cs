@@ -38,6 +38,14 @@ public abstract class DecodeTests(Func<IEngine> create, ElementType? cacheType =
         Decode(pattern, 4, 2, headDim: 32, blockTokens: 16, queryCounts: [2, 5, 16, 1, 33, 0],
         keyCounts: [2, 40, 90, 33, 100, 7]);
 
+    /// <summary>Many tiles of queries read each row of a prompt: engines may copy what is read so often.</summary>
+    [Theory]
+    [InlineData("dense")]
+    [InlineData("L2 s3")]
+    public void A_prompt_beside_other_sequences(string pattern) =>
+        Decode(pattern, 4, 2, headDim: 32, Random.Pick(16, 64), queryCounts: [1, 450, 70], keyCounts: [70, 450, 200],
+        damages: Random.Next(2));
+
     [Theory]
     [InlineData(1, 1, 8)]
     [InlineData(3, 3, 24)]

@@ -115,7 +115,7 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
     private void RunItems(WorkerPool pool)
     {
         var shape = _arguments.Query.Shape;
-        int copied = _plan.ReadsPerRow < HeadCopies<T>.ReadsWorthCopy ? 0
+        int copied = _plan.ReadsPerRow < HeadCopy.ReadsWorthCopy ? 0
             : HeadCopies<T>.HeadsAtATime(shape, 4, pool.Workers), keyValueHeads = _heads / _group;
         if (copied < _group)
         {

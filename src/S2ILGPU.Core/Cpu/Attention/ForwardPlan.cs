@@ -36,6 +36,10 @@ internal sealed class ForwardPlan(long bytesWorthPairs)
     /// </summary>
     public double ReadsPerBlock { get; private set; }
 
+    /// <summary>Where rows lie in pages: the sequences of which so many tiles read each row that copies pay, and their
+    /// keys.</summary>
+    public List<(int Sequence, int Keys)> PagedCopies { get; } = [];
+
     /// <summary>The sequences, in order.</summary>
     public ReadOnlySpan<SequencePlan> Sequences => _sequences.AsSpan(0, _count);
 
@@ -47,6 +51,7 @@ internal sealed class ForwardPlan(long bytesWorthPairs)
             _sequences = new SequencePlan[sequences.Length];
         (_count, _itemsPerHead, PartialRows) = (sequences.Length, 0, 0);
         double reads = 0;
+        PagedCopies.Clear();
         int heads = a.Query.Shape[2];
         _keyValueHeads = a.Layout.Pattern.KeyValueHeads;
         _heads = new HeadRange(0, _keyValueHeads);
@@ -56,8 +61,14 @@ internal sealed class ForwardPlan(long bytesWorthPairs)
             var plan = Plan(layout, sequences[s], heads, _itemsPerHead, PartialRows);
             if (plan.UnitHeads == 1)
             {
-                double rows = KeyRows(layout, plan.Sequence);
-                reads += rows * plan.Tiles * plan.Units;
+                double rows = KeyRows(layout, plan.Sequence), ofSequence = rows * plan.Tiles * plan.Units;
+                reads += ofSequence;
+                if (a.Pages is not null
+                    && ofSequence >= HeadCopy.ReadsWorthCopy * plan.Sequence.KeyCount * _keyValueHeads)
+                {
+                    plan = plan with { PagedCopy = PagedCopies.Count };
+                    PagedCopies.Add((s, plan.Sequence.KeyCount));
+                }
                 if (2 * sizeof(float) * rows * a.Query.Shape[3] >= bytesWorthPairs)
                     plan = plan with { TilesPerItem = 2 };
             }
@@ -152,6 +163,9 @@ internal readonly record struct SequencePlan(Sequence Sequence, int FirstItem, l
 
     /// <summary>Tiles of an item: 2 where a tile reads so many keys that two should share them.</summary>
     public int TilesPerItem { get; init; } = 1;
+
+    /// <summary>Where the sequence stands in <see cref="ForwardPlan.PagedCopies"/>; -1 where it does not.</summary>
+    public int PagedCopy { get; init; } = -1;
 
     public int ItemsPerUnit => (Tiles + TilesPerItem - 1) / TilesPerItem * Parts;
 

@@ -50,8 +50,8 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         _value = new HeadCopy(KeysOf(arguments.Value));
         _plan.Make(arguments);
         Reserve();
-        if (arguments.Pages is null && _plan.ReadsPerBlock >= HeadCopies<T>.ReadsWorthCopy)
-            RunOnCopies(arguments.Key.Shape, pool);
+        if (_plan.ReadsPerBlock >= HeadCopy.ReadsWorthCopy || _plan.PagedCopies.Count > 0)
+            RunOnCopies(pool);
         else
             pool.Run(_plan.Items, this);
         if (_plan.PartialRows > 0)
@@ -147,20 +147,26 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         _partialLogSumExp = _partialOutput + _plan.PartialRows * _headDim;
     }
 
-    private void RunOnCopies(in Shape shape, WorkerPool pool)
+    // Keys in pages are read where they lie: blocks of them follow each other, and a missing page is an error.
+    private void RunOnCopies(WorkerPool pool)
     {
-        int heads = shape[2], headsAtATime = HeadCopies<T>.HeadsAtATime(shape, 2, pool.Workers);
+        var paged = _arguments.Pages is { } pages
+            ? new PagedSequences(pages, _arguments.Layout.BlockTokens, _plan.PagedCopies) : default;
+        var shape = paged.Exist
+            ? new Shape(paged.Sequences.Count, paged.MostKeys, _arguments.Pages!.KeyValueHeads, _headDim)
+            : _arguments.Key.Shape;
+        int heads = shape[2], headsAtATime = HeadCopies<T>.HeadsAtATime(shape, paged.Exist ? 1 : 2, pool.Workers);
         if (headsAtATime == 0)
         {
             pool.Run(_plan.Items, this);
             return;
         }
-        _key.CopiesRows = !TokenRows.ReadsWell(_key.Source, _headDim);
+        _key.CopiesRows = !paged.Exist && !TokenRows.ReadsWell(_key.Source, _headDim);
         _value.Packs = true;
         for (int first = 0; first < heads; first += headsAtATime)
         {
             var range = new HeadRange(first, Math.Min(heads, first + headsAtATime));
-            _copies.Run(ref _key, ref _value, shape, range, pool);
+            _copies.Run(ref _key, ref _value, shape, range, pool, paged);
             _plan.Select(range);
             pool.Run(_plan.Items, this);
         }
@@ -172,10 +178,17 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
     private HeadTensor KeysOf(Tensor tensor) =>
         _arguments.Pages is null ? HeadTensor.OfKeys(tensor) : HeadTensor.OfPages(tensor, _headDim);
 
-    private TokenRows RowsOf(in HeadCopy heads, int s, in Sequence sequence, BlockLayout layout, int head) =>
-        _arguments.Pages is { } pages
-        ? new TokenRows(heads.Source, _headDim, layout.BlockTokens, pages.Row(s, head))
-        : heads.Of<T>(sequence.Batch, sequence.KeyStart, head, _headDim);
+    private TokenRows RowsOf(in HeadCopy heads, int s, in Sequence sequence, BlockLayout layout, int head)
+    {
+        if (_arguments.Pages is not { } pages)
+            return heads.Of<T>(sequence.Batch, sequence.KeyStart, head, _headDim);
+        int copy = _plan.Sequences[s].PagedCopy;
+        return new TokenRows(heads.Source, _headDim, layout.BlockTokens, pages.Row(s, head))
+        {
+            Packed = heads.Packed.Exist && copy >= 0 ? (nint)heads.Packed.At(copy, head) : 0,
+            PackedStride = heads.Packed.TileStride,
+        };
+    }
 
     private TileResult ResultOf(int s, in TileQueries queries, int unit, int tile, int part) =>
         _plan.Sequences[s] is { Parts: > 1 } plan ? PartialResult(plan, plan.IndexOf(unit, tile, part))

@@ -75,6 +75,13 @@ internal readonly unsafe ref struct TokenRows
         return _start + page * _pageStrideBytes + position % _blockTokens * StrideBytes;
     }
 
+    /// <summary>Whether the block of a position has a page; true in a tensor.</summary>
+    public bool Has(int position) =>
+        _pages.IsEmpty || position / _blockTokens < _pages.Length && _pages[position / _blockTokens] >= 0;
+
+    /// <summary>Position behind the rows that lie evenly with that of a position.</summary>
+    public int EndOfRun(int position) => _pages.IsEmpty ? int.MaxValue : (position / _blockTokens + 1) * _blockTokens;
+
     /// <summary>Some rows of one block, where they are stored.</summary>
     public StoredRows Stored(int first, int count) => new((nint)At(first), StrideBytes, count);
 
