@@ -11,14 +11,14 @@ namespace S2ILGPU.Cli.Bench;
 internal static class PeakedModel
 {
     /// <summary>In words, for the report.</summary>
-    public const string Description = "random weights; queries have the weights of keys, so that heads look at near "
-        + "tokens";
+    public const string Description = "random weights; queries have the weights of keys, so that three of four heads "
+        + "look at near tokens";
 
     private const int Block = 64;
     private const float Common = 0.02f;
 
     // Of keys; a score grows with its square.
-    private const float LeastSharpness = 6, MostSharpness = 12;
+    private const float LeastSharpness = 3, MostSharpness = 12;
 
     /// <summary>Creates a model.</summary>
     /// <param name="engine">The engine.</param>
@@ -31,7 +31,7 @@ internal static class PeakedModel
             Dim = 256,
             Layers = 2,
             QueryHeads = 4,
-            KeyValueHeads = 2,
+            KeyValueHeads = 4,
             HeadDim = 64,
             FeedForwardDim = 512,
             ContextTokens = contextTokens,

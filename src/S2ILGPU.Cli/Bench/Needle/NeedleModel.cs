@@ -23,13 +23,11 @@ internal sealed record NeedleModel(string Name, string Title, bool IsControl, At
             VerticalStride = settings.Heads,
         };
         var window = new SlidingWindowAttention { BlockTokens = BlockTokens, WindowBlocks = settings.LocalBlocks };
-        var alike = s2 with { Stripes = StripeOptions.Default with { HomogeneousHeads = true } };
         var dense = new DenseAttention { BlockTokens = BlockTokens };
         return
         [
             new("s2", "S2 in both layers", false, Plan(s2, s2)),
             new("hybrid", "S2, then dense", false, Plan(s2, dense)),
-            new("homogeneous", "the same stripes in all heads", false, Plan(alike, alike)),
             new("window", "the window alone", true, Plan(window, window)),
         ];
 
