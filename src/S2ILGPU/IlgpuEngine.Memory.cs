@@ -19,6 +19,10 @@ public sealed partial class IlgpuEngine
     public long PeakBytes => _queue.Memory.PeakBytes;
 
     /// <inheritdoc/>
+    /// <remarks>Null on OpenCL devices, whose memory has no addresses.</remarks>
+    public IDeviceMemory? DeviceMemory => _queue.Addresses;
+
+    /// <inheritdoc/>
     public Tensor Allocate(Shape shape, ElementType elementType) => _queue.Allocate(shape, elementType);
 
     /// <inheritdoc/>

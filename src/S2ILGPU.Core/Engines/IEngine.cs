@@ -59,6 +59,10 @@ public interface IEngine : IDisposable
     /// <summary>Waits for the work so far and copies an Int32 tensor to the host in row-major order.</summary>
     void Download(Tensor source, Span<int> destination);
 
+    /// <summary>The device's memory for libraries that work on it themselves; null where there is none, or none for
+    /// them.</summary>
+    IDeviceMemory? DeviceMemory => null;
+
     /// <summary>Sets every element.</summary>
     void Fill(Tensor tensor, float value);
 

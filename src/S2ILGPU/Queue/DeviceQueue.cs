@@ -32,6 +32,8 @@ internal sealed partial class DeviceQueue : IDisposable
         Stream = stream ?? accelerator.CreateStream();
         Memory = new DeviceAllocator(accelerator, engine, limitBytes);
         Tensors = new DeviceTensors(Memory);
+        Addresses = accelerator.AcceleratorType == AcceleratorType.OpenCL ? null
+            : new DeviceAddresses(accelerator, Stream, Tensors);
         IsEmulated = accelerator.AcceleratorType == AcceleratorType.CPU;
     }
 
@@ -40,6 +42,9 @@ internal sealed partial class DeviceQueue : IDisposable
 
     /// <summary>Tensors as kernels see them.</summary>
     public DeviceTensors Tensors { get; }
+
+    /// <summary>Addresses for other libraries; null on OpenCL devices.</summary>
+    public DeviceAddresses? Addresses { get; }
 
     /// <summary>Whether the device executes kernels one thread at a time, for tests: a thread costs about a
     /// microsecond, a barrier of a group much more.</summary>
@@ -111,6 +116,7 @@ internal sealed partial class DeviceQueue : IDisposable
     public void Dispose()
     {
         Stream.Synchronize();
+        Addresses?.Dispose();
         Memory.Dispose();
         if (_ownsStream)
             Stream.Dispose();
