@@ -10,6 +10,10 @@ public static class MpiRanks
     /// <summary>Whether this process was started by an MPI launcher. Loads nothing.</summary>
     public static bool IsLaunched => MpiLauncher.IsLaunched;
 
+    /// <summary>Number of this process among those of the launcher on its machine, for the choice of a device; null
+    /// where there is no launcher, or it does not say.</summary>
+    public static int? LocalRank => IsLaunched ? MpiLauncher.LocalRank : null;
+
     /// <summary>Loads the MPI library and runs the program of this rank; once per process.</summary>
     /// <param name="body">The program of the rank.</param>
     /// <param name="failed">Told of the exception of this rank before the launcher ends all processes; returns the

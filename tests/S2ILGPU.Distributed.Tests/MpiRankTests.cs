@@ -16,6 +16,8 @@ public sealed class MpiRankTests
         {
             using var engine = new CpuEngine(new CpuOptions { Threads = 1 });
             using var collective = connection.CreateCollective(engine);
+            Assert.Equal(connection.Rank, MpiRanks.LocalRank); // all processes are on this machine
+            Assert.Null(connection.Note);
             var checks = new CollectiveChecks(collective, engine, Seeds.Current);
             foreach (var type in MemoryRanksTests.Types)
             {

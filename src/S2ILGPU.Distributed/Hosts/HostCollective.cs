@@ -12,7 +12,7 @@ namespace S2ILGPU.Distributed.Hosts;
 internal sealed partial class HostCollective : ICollective
 {
     // Tags of messages from Send are below; operations take turns above, so that those under way keep apart.
-    private const int FirstTag = 1 << 14, Tags = (1 << 14) - 1;
+    private const int FirstTag = CollectiveArguments.Tags, Tags = (1 << 14) - 1;
 
     private readonly IEngine _engine;
     private readonly ITransport _transport;
@@ -39,6 +39,12 @@ internal sealed partial class HostCollective : ICollective
         _tensors = new HostTensors(engine, pool);
     }
 
+    /// <summary>The engine of this rank's tensors.</summary>
+    public IEngine Engine => _engine;
+
+    /// <summary>What carries the messages.</summary>
+    public ITransport Transport => _transport;
+
     /// <inheritdoc/>
     public int Rank => _transport.Rank;
 
@@ -51,21 +57,21 @@ internal sealed partial class HostCollective : ICollective
     /// <inheritdoc/>
     public Pending AllReduce(Tensor x)
     {
-        HostTensors.Check(nameof(AllReduce), nameof(x), x);
+        CollectiveArguments.CheckTensor(nameof(AllReduce), nameof(x), x);
         return new HostPending(AllReduceSteps(x, NextTag()));
     }
 
     /// <inheritdoc/>
     public Pending AllGather(Tensor part, Tensor all)
     {
-        CheckParts(nameof(AllGather), part, all);
+        CollectiveArguments.CheckParts(nameof(AllGather), part, all, Size);
         return new HostPending(AllGatherSteps(part, all, NextTag()));
     }
 
     /// <inheritdoc/>
     public Pending ReduceScatter(Tensor all, Tensor part)
     {
-        CheckParts(nameof(ReduceScatter), part, all);
+        CollectiveArguments.CheckParts(nameof(ReduceScatter), part, all, Size);
         return new HostPending(ReduceScatterSteps(all, part, NextTag()));
     }
 
@@ -73,43 +79,42 @@ internal sealed partial class HostCollective : ICollective
     public Pending AllToAll(Tensor send, ReadOnlySpan<int> sendCounts, Tensor receive,
         ReadOnlySpan<int> receiveCounts)
     {
-        HostTensors.Check(nameof(AllToAll), nameof(send), send);
-        HostTensors.Check(nameof(AllToAll), nameof(receive), receive);
-        if (send.ElementType != receive.ElementType)
-            throw new ShapeException(nameof(AllToAll), nameof(receive), $"{send.ElementType}", $"{receive}");
-        var outgoing = HostRange.OfCounts(nameof(AllToAll), nameof(send), send, sendCounts, Size);
-        var incoming = HostRange.OfCounts(nameof(AllToAll), nameof(receive), receive, receiveCounts, Size);
+        var (outgoing, incoming) = CollectiveArguments.CheckExchange(nameof(AllToAll), send, sendCounts, receive,
+            receiveCounts, Size);
         return new HostPending(AllToAllSteps(send, outgoing, receive, incoming, NextTag()));
     }
 
     /// <inheritdoc/>
     public Pending Broadcast(Tensor x, int root)
     {
-        HostTensors.Check(nameof(Broadcast), nameof(x), x);
-        CheckRank(nameof(Broadcast), nameof(root), root, mayBeSelf: true);
+        CollectiveArguments.CheckTensor(nameof(Broadcast), nameof(x), x);
+        CollectiveArguments.CheckRank(nameof(Broadcast), nameof(root), root, Size);
         return new HostPending(BroadcastSteps(x, root, NextTag()));
     }
 
     /// <inheritdoc/>
     public Pending Send(Tensor x, int to, int tag)
     {
-        HostTensors.Check(nameof(Send), nameof(x), x);
-        CheckRank(nameof(Send), nameof(to), to, mayBeSelf: false);
-        CheckTag(nameof(Send), tag);
+        CollectiveArguments.CheckTensor(nameof(Send), nameof(x), x);
+        CollectiveArguments.CheckRank(nameof(Send), nameof(to), to, Size, Rank);
+        CollectiveArguments.CheckTag(nameof(Send), tag);
         return new HostPending(SendSteps(x, to, tag));
     }
 
     /// <inheritdoc/>
     public Pending Receive(Tensor x, int from, int tag)
     {
-        HostTensors.Check(nameof(Receive), nameof(x), x);
-        CheckRank(nameof(Receive), nameof(from), from, mayBeSelf: false);
-        CheckTag(nameof(Receive), tag);
+        CollectiveArguments.CheckTensor(nameof(Receive), nameof(x), x);
+        CollectiveArguments.CheckRank(nameof(Receive), nameof(from), from, Size, Rank);
+        CollectiveArguments.CheckTag(nameof(Receive), tag);
         return new HostPending(ReceiveSteps(x, from, tag));
     }
 
     /// <inheritdoc/>
-    public ICollective Split(int color, int key)
+    public ICollective Split(int color, int key) => SplitHost(color, key);
+
+    /// <inheritdoc cref="Split"/>
+    public HostCollective SplitHost(int color, int key)
     {
         using Tensor own = _engine.FromArray([color, key]),
             all = _engine.Allocate(new Shape(2 * Size), ElementType.Int32);
@@ -129,27 +134,4 @@ internal sealed partial class HostCollective : ICollective
     }
 
     private int NextTag() => FirstTag + _operations++ % Tags;
-
-    private void CheckParts(string operation, Tensor part, Tensor all)
-    {
-        HostTensors.Check(operation, nameof(part), part);
-        HostTensors.Check(operation, nameof(all), all);
-        if (all.ElementType != part.ElementType || all.Count != part.Count * Size)
-            throw new ShapeException(operation, nameof(all), $"{part.ElementType} with {part.Count} x {Size} elements",
-                all.ToString());
-    }
-
-    private void CheckRank(string operation, string argument, int rank, bool mayBeSelf)
-    {
-        if ((uint)rank >= (uint)Size || (rank == Rank && !mayBeSelf))
-            throw new ArgumentOutOfRangeException(argument,
-                $"{operation}: {argument} must be {(mayBeSelf ? "a" : "another")} rank of {Size}, got {rank}");
-    }
-
-    private static void CheckTag(string operation, int tag)
-    {
-        if ((uint)tag >= FirstTag)
-            throw new ArgumentOutOfRangeException(nameof(tag),
-                $"{operation}: a tag is 0 to {FirstTag - 1}, got {tag}");
-    }
 }

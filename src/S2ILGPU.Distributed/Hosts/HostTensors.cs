@@ -8,18 +8,6 @@ namespace S2ILGPU.Distributed.Hosts;
 /// <param name="pool">Memory for conversions.</param>
 internal sealed class HostTensors(IEngine engine, HostMemoryPool pool)
 {
-    /// <summary>Refuses what no message can carry.</summary>
-    /// <exception cref="ShapeException">The tensor is strided, of another type, or too large.</exception>
-    public static void Check(string operation, string argument, Tensor tensor)
-    {
-        ArgumentNullException.ThrowIfNull(tensor, argument);
-        if (tensor.ElementType is not (ElementType.Float32 or ElementType.BFloat16 or ElementType.Int32)
-            || !tensor.IsContiguous || tensor.Count > Array.MaxLength)
-            throw new ShapeException(operation, argument,
-                $"contiguous Float32, BFloat16 or Int32 of at most {Array.MaxLength} elements",
-                $"{tensor}{(tensor.IsContiguous ? "" : ", strided")}");
-    }
-
     /// <summary>Copies a tensor to the host, once the work so far is done.</summary>
     public void Load(Tensor tensor, HostMemory memory, long offsetBytes = 0)
     {

@@ -14,6 +14,13 @@ internal interface ITransport : IDisposable
     /// <summary>Number of ranks.</summary>
     int Size { get; }
 
+    /// <summary>The longest that a rank waits for another one.</summary>
+    TimeSpan Deadline { get; }
+
+    /// <summary>Ends a rank that waits elsewhere than here, where the failure of another rank is known.</summary>
+    /// <exception cref="Collectives.RankFailedException">A rank has failed.</exception>
+    void ThrowIfFailed();
+
     /// <summary>Starts to send; the memory must stay as it is until that is done.</summary>
     ITransfer Send(HostMemory memory, long offsetBytes, int countBytes, int to, int tag);
 

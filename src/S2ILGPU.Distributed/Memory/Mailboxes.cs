@@ -13,6 +13,9 @@ internal sealed class Mailboxes(int ranks, TimeSpan deadline)
     private readonly bool[] _hasEnded = new bool[ranks];
     private RankFailedException? _failure;
 
+    /// <summary>The longest that a rank waits for a message.</summary>
+    public TimeSpan Deadline => deadline;
+
     /// <summary>The number of a group that a group was split into.</summary>
     public int GroupOf(int parent, int split, int color)
     {
@@ -114,11 +117,17 @@ internal sealed class Mailboxes(int ranks, TimeSpan deadline)
         }
     }
 
-    private void ThrowIfFailed(MailboxTransfer? transfer = null)
+    /// <summary>Ends the caller when a rank has failed.</summary>
+    public void ThrowIfFailed()
     {
-        if (_failure is { } failure)
+        if (Failure is { } failure)
             throw new RankFailedException(failure.Rank, failure.Reason, failure.InnerException);
-        if (transfer is not null && _hasEnded[transfer.Peer])
+    }
+
+    private void ThrowIfFailed(MailboxTransfer transfer)
+    {
+        ThrowIfFailed();
+        if (_hasEnded[transfer.Peer])
             throw new RankFailedException(transfer.Peer, "has ended, and a message of it is missing");
     }
 

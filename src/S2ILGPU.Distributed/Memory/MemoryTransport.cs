@@ -21,6 +21,12 @@ internal sealed class MemoryTransport(Mailboxes mailboxes, int group, int[] memb
     public int Size => members.Length;
 
     /// <inheritdoc/>
+    public TimeSpan Deadline => mailboxes.Deadline;
+
+    /// <inheritdoc/>
+    public void ThrowIfFailed() => mailboxes.ThrowIfFailed();
+
+    /// <inheritdoc/>
     public ITransfer Send(HostMemory memory, long offsetBytes, int countBytes, int to, int tag) =>
         Post(new MailboxKey(group, members[rank], members[to], tag), new HostBytes(memory, offsetBytes, countBytes),
             isSend: true);

@@ -21,6 +21,15 @@ internal sealed class MpiTransport(MpiLibrary library, nint communicator, TimeSp
     public int Size { get; } = library.Size(communicator);
 
     /// <inheritdoc/>
+    public TimeSpan Deadline => deadline;
+
+    /// <inheritdoc/>
+    public void ThrowIfFailed()
+    {
+        // the launcher ends all processes when one has failed
+    }
+
+    /// <inheritdoc/>
     public ITransfer Send(HostMemory memory, long offsetBytes, int countBytes, int to, int tag) =>
         new Transfer(this, memory, library.Send(communicator, memory.At(offsetBytes), countBytes, to, tag), to);
 
@@ -70,8 +79,6 @@ internal sealed class MpiTransport(MpiLibrary library, nint communicator, TimeSp
             }
         }
     }
-
-    private TimeSpan Deadline => deadline;
 
     private bool Test(ref nint request) => library.Test(ref request);
 }

@@ -8,9 +8,10 @@ public sealed class ArrowTests() : FolderArrowTests(s_arrows)
     private static readonly FolderArrows s_arrows = new(typeof(RankConnection).Assembly, "src/S2ILGPU.Distributed",
         "S2ILGPU.Distributed", new Dictionary<string, string[]>
         {
-            [""] = ["Memory", "Mpi", "Context"],
+            [""] = ["Memory", "Mpi", "Nccl", "Context"],
             ["Memory"] = ["Hosts"],
             ["Mpi"] = ["Hosts"],
+            ["Nccl"] = ["Hosts"],
             ["Hosts"] = [],
             ["Context"] = [],
         });
