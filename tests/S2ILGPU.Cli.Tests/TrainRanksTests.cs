@@ -1,3 +1,5 @@
+using S2ILGPU.Cli.Training;
+using S2ILGPU.Engines;
 using S2ILGPU.Models;
 using S2ILGPU.TestSupport;
 using S2ILGPU.Training;
@@ -40,6 +42,21 @@ public sealed class TrainRanksTests : IDisposable
         Assert.Equal(5, left.Length);
         for (int i = 0; i < 5; i++)
             Assert.Equal(left[i], right[i], isExact ? 0 : 1e-4);
+    }
+
+    [Fact]
+    public void A_rank_takes_a_device_of_its_machine_in_turn()
+    {
+        DeviceInfo[] found = [Info("cuda:0", DeviceKind.Cuda), Info("cuda:1", DeviceKind.Cuda),
+            Info("opencl:0", DeviceKind.OpenCl), Info("cpu", DeviceKind.Cpu)];
+        Assert.Equal(["cuda:0", "cuda:1", "cuda:0"], Devices(["auto"], found));
+        Assert.Equal(["cuda:1", "cpu", "cuda:1"], Devices(["cuda:1", "cpu"], found));
+        Assert.Equal(["auto", "auto", "auto"], Devices(["auto"], found[2..]));
+
+        static string[] Devices(string[] named, DeviceInfo[] found) =>
+            [.. Enumerable.Range(0, 3).Select(rank => RankGrid.DeviceOf(rank, named, () => found))];
+
+        static DeviceInfo Info(string id, DeviceKind kind) => new(id, id, kind, 0, 1, "");
     }
 
     [Theory]

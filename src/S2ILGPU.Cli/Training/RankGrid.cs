@@ -53,10 +53,23 @@ internal sealed record RankGrid(int Ranks, int Tensor, int Context)
     /// process.</summary>
     public IEngine CreateEngine(TrainingRequest request, int rank)
     {
-        var engine = DeviceChoice.CreateEngine(request.Devices[rank % request.Devices.Count], request.AllowTf32);
+        string device = Ranks == 1 ? request.Devices[0]
+            : DeviceOf(MpiRanks.LocalRank ?? rank, request.Devices, Engine.Devices);
+        var engine = DeviceChoice.CreateEngine(device, request.AllowTf32);
         if (Ranks == 1 || MpiRanks.IsLaunched || engine is not CpuEngine)
             return engine;
         engine.Dispose();
         return new CpuEngine(new CpuOptions { Threads = Math.Max(1, Environment.ProcessorCount / Ranks) });
+    }
+
+    /// <summary>The device of a rank: one of those that were named, or of the CUDA devices where none was.</summary>
+    /// <param name="localRank">Number of the rank on its machine.</param>
+    /// <param name="named">What the user has named.</param>
+    /// <param name="found">The devices of the machine.</param>
+    internal static string DeviceOf(int localRank, IReadOnlyList<string> named, Func<IReadOnlyList<DeviceInfo>> found)
+    {
+        string[] cuda = named is [var name] && string.Equals(name, Engine.Auto, StringComparison.OrdinalIgnoreCase)
+            ? [.. found().Where(device => device.Kind == DeviceKind.Cuda).Select(device => device.Id)] : [];
+        return cuda.Length > 0 ? cuda[localRank % cuda.Length] : named[localRank % named.Count];
     }
 }

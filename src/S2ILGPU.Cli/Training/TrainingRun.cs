@@ -41,6 +41,8 @@ internal sealed class TrainingRun(TrainingRequest request, RankConnection? rank,
             var (tokenizer, training, validation) =
                 Interruptible.Run(() => text.Read(request, options), cancellation);
             using var ranks = rank?.CreateCollective(engine);
+            if (rank?.Note is { } note)
+                error.WriteLine($"note: {note}");
             using var groups = ranks is null ? null : new RankGroups(ranks, engine, grid.Tensor, grid.Context);
             using var model = Model(engine, options, tokenizer, groups?.TensorGroup, cancellation);
             using var trainer = new Trainer(model, training, validation, options, ranks,

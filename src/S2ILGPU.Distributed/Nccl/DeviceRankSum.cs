@@ -4,7 +4,7 @@ using S2ILGPU.Tensors;
 namespace S2ILGPU.Distributed.Nccl;
 
 /// <summary><c>((x_0 + x_1) + x_2) + ...</c> over the vectors of the ranks on a device, by its elementwise operations:
-/// the bits of <see cref="Hosts.RankOrderSum"/>.</summary>
+/// the bits of <see cref="Hosts.RankOrderSum"/>, but for those of a NaN, which depend on the processor.</summary>
 internal static class DeviceRankSum
 {
     /// <summary>Sums vectors that lie one after the other.</summary>
