@@ -19,9 +19,9 @@ internal struct BackwardPipeline<TShape> where TShape : struct, IBackwardShape
     private SharedTile<TShape> _columns;
     private TileCopy<Strips<TShape>> _copy;
     private ColumnLists _list;
-    private ArrayView<int> _current, _next;                 // 16 packed rows that the thread copies from
+    private ArrayView<int> _current, _next;                 // strip that the thread copies from
     private uint _shared;
-    private int _columnBase, _firstStrip;                   // of a tile, the 16 rows that the thread copies parts of
+    private int _columnBase, _warpStrip;                    // of a tile, the strip that the warp copies a part of
 
     /// <summary>The warp's rows of R1 and R2 at the first stage.</summary>
     public SharedTile<TShape> Rows;
@@ -49,14 +49,14 @@ internal struct BackwardPipeline<TShape> where TShape : struct, IBackwardShape
         p.Rows = SharedTile<TShape>.At(memory, shared + (uint)warpBytes);
         p._columns = SharedTile<TShape>.At(memory, shared);
         p._copy = TileCopy<Strips<TShape>>.At(memory, shared + (uint)(TShape.StageColumns == 64 ? warpBytes : 0),
-            Group.IdxX & (TShape.CopyThreads - 1), 0);
+            Group.IdxX & (TShape.CopyThreads - 1), warpRows & (Strips<TShape>.BlockColumns - 16));
         p.Lines = QueryLines<TShape>.At(memory);
         p._current = LocalMemory.Allocate<int>(4);
         p._next = LocalMemory.Allocate<int>(4);
         p._next[0] = 0;
         p._list = a.Lists;
         p._columnBase = (int)Intrinsics.Pin((uint)tile.ColumnBase);
-        p._firstStrip = TShape.StageColumns == 64 ? warpRows / 16 : 0;
+        p._warpStrip = TShape.StageColumns == 64 ? warpRows / Strips<TShape>.BlockColumns : 0;
         return p;
     }
 
@@ -158,7 +158,7 @@ internal struct BackwardPipeline<TShape> where TShape : struct, IBackwardShape
         for (int part = 0; part < 64 / TShape.StageColumns; part++)
         {
             int distance = part * TileLayout<TShape>.TileBytes;
-            _current[0] = tile.PackedTile * 4 + part + _firstStrip;
+            _current[0] = tile.PackedTile * TileLayout<Strips<TShape>>.Entries + part + _warpStrip;
             _copy.Load(a.Rows1, _current, stage, BackwardMemory<TShape>.Rows1 + distance);
             if (TShape.First)
                 _copy.Load(a.Rows2, _current, stage, BackwardMemory<TShape>.Rows2 + distance);
@@ -181,11 +181,11 @@ internal struct BackwardPipeline<TShape> where TShape : struct, IBackwardShape
         _copy.LoadOrZero(a.Columns2, strips, parity * (uint)BackwardMemory<TShape>.StageBytes,
             BackwardMemory<TShape>.Columns2, bytes);
 
-    /// <summary>Reads which 16 packed rows of a tile the thread copies from.</summary>
+    /// <summary>Reads which strip the thread copies from for a tile.</summary>
     [MethodImpl(Inline)]
     private readonly void Read(int it)
     {
-        int perBlock = TShape.BlockColumns / 16, strip = TShape.StageColumns == 64 ? _firstStrip : it & 3;
+        int perBlock = Strips<TShape>.PerBlock, strip = TShape.StageColumns == 64 ? _warpStrip : it & 3;
         int block = _columnBase + _list.Entries[ColumnTile(it) * TileLayout<TShape>.Entries + strip / perBlock];
         _next[0] = perBlock == 1 ? block : block * perBlock + (strip & (perBlock - 1));
     }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using ILGPU;
 using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels.Attention.TensorCore;
@@ -165,7 +166,11 @@ internal readonly struct BackwardShape<TGradients, THeadDim, TStep, TRows, TStag
     public static int SecondBuffers { [MethodImpl(Inline)] get => TSecondBuffers.Value; }
 }
 
-/// <summary>The shape of copies of 16 rows, which a block of columns consists of.</summary>
+/// <summary>The shape of copies of 16 rows, and the strips that their sources are counted in: where a warp copies its
+/// own rows of a tile, blocks of columns, of which it always takes the same part; where all warps copy together, 16
+/// rows.</summary>
+/// <remarks>The part that a warp takes is in <see cref="TileCopy{TShape}.Source"/>. Counted in strips of 16 rows it
+/// would be computed for every tile, which takes a register at 255 of 255 (dK, 256 columns, blocks of 32).</remarks>
 internal readonly struct Strips<TShape> : ITileShape where TShape : struct, IBackwardShape
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
@@ -180,7 +185,11 @@ internal readonly struct Strips<TShape> : ITileShape where TShape : struct, IBac
     public static int StepColumns { [MethodImpl(Inline)] get => TShape.StepColumns; }
 
     /// <inheritdoc/>
-    public static int BlockColumns { [MethodImpl(Inline)] get => 16; }
+    public static int BlockColumns { [MethodImpl(Inline)] get =>
+        IntrinsicMath.Max(16, TShape.StageColumns / 64 * TShape.BlockColumns); }
+
+    /// <summary>Strips of a block of columns.</summary>
+    public static int PerBlock { [MethodImpl(Inline)] get => TShape.BlockColumns / BlockColumns; }
 
     /// <inheritdoc/>
     public static bool Paged { [MethodImpl(Inline)] get => false; }

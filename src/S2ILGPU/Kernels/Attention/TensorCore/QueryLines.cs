@@ -56,13 +56,14 @@ internal struct QueryLines<TShape> where TShape : struct, IBackwardShape
         }
     }
 
-    /// <summary>Starts copying the part of the 16 packed queries number <paramref name="strip"/> to shared memory, or
-    /// zeros if <paramref name="bytes"/> is 0 instead of 16.</summary>
+    /// <summary>Starts copying the thread's 16 packed queries of a strip to shared memory, or zeros if <paramref
+    /// name="bytes"/> is 0 instead of 16.</summary>
     [MethodImpl(Inline)]
     public readonly void LoadOrZero(ArrayView<U4> source, int strip, uint line, uint bytes)
     {
         ulong from = Intrinsics.GlobalAddress(ref source[0])
-            + ((ulong)(uint)strip * PartBytes + (Part & (PartBytes - 1u)));
+            + ((ulong)(uint)strip * (ulong)(uint)(Strips<TShape>.BlockColumns * QueryBytes)
+            + (Part & (uint)(Strips<TShape>.BlockColumns * QueryBytes - 1)));
         Intrinsics.CopyAsyncOrZero(line + Part, 0, from, 0, bytes, ref Memory[0], ref source[0]);
     }
 
