@@ -69,6 +69,37 @@ public sealed class KernelsCommandTests
                 (loop.ExitCode, loop.Error));
     }
 
+    [Fact]
+    public async Task A_kernel_that_fails_is_named_and_the_others_are_printed()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "a program of sh");
+        using var folder = new TemporaryFolder();
+        // an assembler that refuses one architecture, and a disassembler that finds nothing
+        folder.Write("ptxas", """
+            #!/bin/sh
+            case "$1" in -arch=sm_80) echo "ptxas fatal: refused" >&2; exit 3;; esac
+            echo "Compiling entry function"
+            echo "8 bytes stack frame, 4 bytes spill stores, 12 bytes spill loads"
+            echo "Used 21 registers"
+            """);
+        folder.Write("cuobjdump", "#!/bin/sh\n");
+        foreach (string program in new[] { "ptxas", "cuobjdump" })
+            File.SetUnixFileMode(folder[program], UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        var run = await ToolProcess.ShellAsync(
+            $"PATH='{folder.FullPath}':\"$PATH\" $s2 kernels --only copy --quick --json");
+        Assert.Equal(1, run.ExitCode);
+        string[] variants = ["copy-fp32-fp32", "copy-bf16-bf16", "copy-fp16-fp16"];
+        using var document = JsonDocument.Parse(run.Output);
+        Assert.Equal(variants.SelectMany(variant => new[] { "sm_75", "sm_90", "opencl" }, (v, arch) => (v, arch)),
+            document.RootElement.EnumerateArray().Select(row =>
+                (row.GetProperty("variant").GetString()!, row.GetProperty("arch").GetString()!)));
+        Assert.All(document.RootElement.EnumerateArray().Where(row => row.GetProperty("arch").GetString() == "sm_90"),
+            row => Assert.Equal((21, 16, 8), (row.GetProperty("registers").GetInt32(),
+                row.GetProperty("spillBytes").GetInt32(), row.GetProperty("stackBytes").GetInt32())));
+        Assert.Equal(variants.Select(v => $"error: {v}, sm_80: ptxas failed with exit code 3: ptxas fatal: refused"),
+            run.Error.TrimEnd('\n').Split('\n'));
+    }
+
     [Theory]
     [InlineData("--only", "frobnicate", "no kernel 'frobnicate'")]
     [InlineData("--arch", "sm_12", "--arch must be sm_75, sm_80, sm_90 or opencl")]

@@ -12,7 +12,9 @@ namespace S2ILGPU.Cli.Commands;
 /// <remarks>
 /// With <c>--quick</c> one size of blocks, place of keys and combination of element types stands for the others.
 /// Tensor-core kernels are compiled for sm_80 and sm_90, portable ones for sm_75, sm_80, sm_90 and to OpenCL C.
-/// Registers, memory and machine code come from NVIDIA's ptxas and cuobjdump where they are on the path.
+/// Registers, memory and machine code come from NVIDIA's ptxas and cuobjdump where they are on the path. A kernel that
+/// they refuse, or that does not compile, is named on the error stream; the others are printed all the same, and the
+/// exit code is 1.
 /// </remarks>
 internal static class KernelsCommand
 {
@@ -36,21 +38,20 @@ internal static class KernelsCommand
             var chosen = Choose(parsed.GetValue(only), parsed.GetValue(arch), parsed.GetValue(quick));
             using var progress = new ProgressLine(error, StandardStreams.IsTerminal(error), "kernels", chosen.Count);
             progress.Start();
-            try
+            var failures = new List<string>();
+            var compiled = Compile(chosen, failures, progress, cancellation);
+            if (parsed.GetValue(json))
+                WriteJson(output, compiled.SelectMany(reports => reports));
+            else if (parsed.GetValue(print) is { } part)
+                WriteCode(output, compiled.SelectMany(reports => reports), isLoop: part == "loop");
+            else
+                WriteTable(output, compiled, progress);
+            progress.Above(() =>
             {
-                var compiled = Compile(chosen, progress, cancellation);
-                if (parsed.GetValue(json))
-                    WriteJson(output, compiled.SelectMany(reports => reports));
-                else if (parsed.GetValue(print) is { } part)
-                    WriteCode(output, compiled.SelectMany(reports => reports), isLoop: part == "loop");
-                else
-                    WriteTable(output, compiled, progress);
-            }
-            catch (AggregateException e)
-            {
-                throw new InvalidOperationException(e.InnerExceptions[0].Message, e);
-            }
-            return Task.FromResult(0);
+                foreach (string failure in failures)
+                    error.WriteLine($"error: {failure}");
+            });
+            return Task.FromResult(failures.Count == 0 ? 0 : Failure.Failed);
         });
         return command;
     }
@@ -70,29 +71,45 @@ internal static class KernelsCommand
                 + $"{string.Join(", ", ReportedKernel.All.Select(k => k.Kernel).Distinct())}");
     }
 
-    // In the order of the table: compiling and ptxas are busy on one core each.
+    // In the order of the table: compiling and ptxas are busy on one core each. What fails is added to a list.
     private static IEnumerable<IReadOnlyList<KernelReport>> Compile(
-        List<(ReportedKernel Kernel, string[] Architectures)> chosen, ProgressLine progress,
+        List<(ReportedKernel Kernel, string[] Architectures)> chosen, List<string> failures, ProgressLine progress,
         CancellationToken cancellation) =>
         chosen.AsParallel().AsOrdered().WithCancellation(cancellation)
             .WithMergeOptions(ParallelMergeOptions.NotBuffered)
             .Select(item =>
             {
-                var reports = Compile(item.Kernel, item.Architectures);
+                var compiled = Compile(item.Kernel, item.Architectures);
                 progress.Advance();
-                return reports;
+                return compiled;
+            })
+            .AsSequential()
+            .Select(compiled =>
+            {
+                failures.AddRange(compiled.Failures);
+                return compiled.Reports;
             });
 
-    private static IReadOnlyList<KernelReport> Compile(ReportedKernel kernel, string[] architectures)
+    // One failure leaves the other architectures and kernels.
+    private static (List<KernelReport> Reports, List<string> Failures) Compile(ReportedKernel kernel,
+        string[] architectures)
     {
-        try
+        var (reports, failures) = (new List<KernelReport>(), new List<string>());
+        while (reports.Count + failures.Count < architectures.Length)
         {
-            return [.. KernelReports.Of(kernel, architectures)];
+            int first = reports.Count + failures.Count;
+            try
+            {
+                foreach (var report in KernelReports.Of(kernel, architectures.Skip(first)))
+                    reports.Add(report);
+            }
+            catch (Exception e)
+            {
+                string architecture = architectures[reports.Count + failures.Count];
+                failures.Add($"{kernel.Variant}, {architecture}: {Failure.Of(e).Message}");
+            }
         }
-        catch (Exception e)
-        {
-            throw new InvalidOperationException($"{kernel.Variant}: {e.Message}", e);
-        }
+        return (reports, failures);
     }
 
     private static void WriteTable(TextWriter output, IEnumerable<IReadOnlyList<KernelReport>> all,
