@@ -166,11 +166,11 @@ internal readonly struct BackwardShape<TGradients, THeadDim, TStep, TRows, TStag
     public static int SecondBuffers { [MethodImpl(Inline)] get => TSecondBuffers.Value; }
 }
 
-/// <summary>The shape of copies of 16 rows, and the strips that their sources are counted in: where a warp copies its
-/// own rows of a tile, blocks of columns, of which it always takes the same part; where all warps copy together, 16
-/// rows.</summary>
-/// <remarks>The part that a warp takes is in <see cref="TileCopy{TShape}.Source"/>. Counted in strips of 16 rows it
-/// would be computed for every tile, which takes a register at 255 of 255 (dK, 256 columns, blocks of 32).</remarks>
+/// <summary>The shape of copies of 16 rows, and the strips that their sources are counted in: 16 rows, or blocks of
+/// columns, of which a warp always takes the same part.</summary>
+/// <remarks>Blocks where a warp copies its own rows of a tile: the part is in <see cref="TileCopy{TShape}.Source"/>;
+/// computed for every tile it takes a register too many (dK of 256 columns, blocks of 32, ptxas 11.8 for sm_90). Strips
+/// of 16 for dK with dV, where ptxas 12.4 would spill 8 bytes otherwise (128 columns in 100 KB, sm_90).</remarks>
 internal readonly struct Strips<TShape> : ITileShape where TShape : struct, IBackwardShape
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
@@ -186,7 +186,7 @@ internal readonly struct Strips<TShape> : ITileShape where TShape : struct, IBac
 
     /// <inheritdoc/>
     public static int BlockColumns { [MethodImpl(Inline)] get =>
-        IntrinsicMath.Max(16, TShape.StageColumns / 64 * TShape.BlockColumns); }
+        TShape.First && TShape.Second ? 16 : IntrinsicMath.Max(16, TShape.StageColumns / 64 * TShape.BlockColumns); }
 
     /// <summary>Strips of a block of columns.</summary>
     public static int PerBlock { [MethodImpl(Inline)] get => TShape.BlockColumns / BlockColumns; }
