@@ -16,7 +16,18 @@ internal sealed class Phi3Small : ModelArchitecture
         ThetaKey = "rope_embedding_base", UsesScaling = "mup_use_scaling", ScoreKey = "mup_attn_multiplier",
         EmbeddingKey = "mup_embedding_multiplier", LogitKey = "mup_width_multiplier", LimitKey = "gegelu_limit",
         UnusedKey = "dummy_token_indices", Inner = "ff_intermediate_size", OtherInner = "intermediate_size",
-        Epsilon = "layer_norm_epsilon";
+        Epsilon = "layer_norm_epsilon", KeyHeads = "num_key_value_heads", Tied = "tie_word_embeddings";
+
+    // What the configuration class of the authors has where a field is absent. A null in the file stays a null there,
+    // which switches off what the field is for.
+    private const int DefaultKeyValueHeads = 8, DefaultDenseEvery = 2, PublishedVocabulary = 100352;
+    private const float DefaultLimit = 20;
+    private const double DefaultEmbedding = 10, DefaultLogits = 8;
+
+    // That class asks its tokenizer, whose vocabulary has padding, ids without a token, and tokens of the original
+    // cl100k_base that the model does not use.
+    private static readonly int[] s_publishedUnused =
+        [100256, .. Enumerable.Range(100258, 3), 100264, 100265, .. Enumerable.Range(100267, 85)];
 
     public override string Name => "Phi3SmallForCausalLM";
 
@@ -49,8 +60,8 @@ internal sealed class Phi3Small : ModelArchitecture
         if (heads < 1 || dim % heads != 0)
             throw fields.Member("num_attention_heads").Wrong($"a divisor of hidden_size {dim}");
         fields.Choice("hidden_act", Gegelu, Gegelu);
-        double embedding = fields.Number(EmbeddingKey, 0), logits = fields.Number(LogitKey, 0),
-            scores = fields.Number(ScoreKey, 1);
+        double embedding = Multiplier(fields, EmbeddingKey, DefaultEmbedding),
+            logits = Multiplier(fields, LogitKey, DefaultLogits), scores = fields.Number(ScoreKey, 1);
         return new TransformerConfig
         {
             Architecture = Name,
@@ -58,7 +69,7 @@ internal sealed class Phi3Small : ModelArchitecture
             Dim = dim,
             Layers = fields.Integer("num_hidden_layers"),
             QueryHeads = heads,
-            KeyValueHeads = fields.Integer("num_key_value_heads", heads),
+            KeyValueHeads = fields.Integer(KeyHeads, fields.Has(KeyHeads) ? heads : DefaultKeyValueHeads),
             HeadDim = dim / heads,
             FeedForwardDim = fields.Find(OtherInner)?.Integer() is { } other && fields.Find(Inner) is null ? other
                 : fields.Integer(Inner),
@@ -70,18 +81,18 @@ internal sealed class Phi3Small : ModelArchitecture
             QueryKeyValueBias = true,
             OutputBias = true,
             FeedForwardBias = true,
-            TiedEmbeddings = fields.Boolean("tie_word_embeddings", true),
+            TiedEmbeddings = fields.Boolean(Tied, !fields.Has(Tied)),
             Activation = Activation.Gegelu,
-            ActivationLimit = (float?)fields.Find(LimitKey)?.Number(),
-            AttentionScale = fields.Boolean(UsesScaling, true) ? scores * heads / dim : null,
+            ActivationLimit = fields.Has(LimitKey) ? (float?)fields.Find(LimitKey)?.Number() : DefaultLimit,
+            AttentionScale = fields.Boolean(UsesScaling, !fields.Has(UsesScaling)) ? scores * heads / dim : null,
             EmbeddingMultiplier = embedding > 0 ? (float)embedding : 1,
-            LogitDivisor = logits > 0 ? (float)logits : 1,
-            UnusedTokens = fields.Find(UnusedKey) is { } unused ? new(unused.Items().Select(id => id.Integer())) : null,
+            LogitDivisor = logits != 0 ? (float)logits : 1,
+            UnusedTokens = ReadUnused(fields),
         };
     }
 
     public override AttentionPlan ReadAttention(ConfigFields fields, TransformerConfig config) => Plan(config.Layers,
-        fields.Find(DenseEvery)?.Integer(), new LocalStrideAttention
+        fields.Has(DenseEvery) ? fields.Find(DenseEvery)?.Integer() : DefaultDenseEvery, new LocalStrideAttention
         {
             BlockTokens = fields.Integer(Block, 64),
             LocalBlocks = fields.Integer(Local, 16),
@@ -95,7 +106,7 @@ internal sealed class Phi3Small : ModelArchitecture
         writer.WriteNumber("hidden_size", config.Dim);
         writer.WriteNumber("num_hidden_layers", config.Layers);
         writer.WriteNumber("num_attention_heads", config.QueryHeads);
-        writer.WriteNumber("num_key_value_heads", config.KeyValueHeads);
+        writer.WriteNumber(KeyHeads, config.KeyValueHeads);
         writer.WriteNumber(Inner, config.FeedForwardDim);
         writer.WriteNumber("max_position_embeddings", config.ContextTokens);
         writer.WriteNumber(ThetaKey, config.RopeTheta);
@@ -106,19 +117,19 @@ internal sealed class Phi3Small : ModelArchitecture
         writer.WriteString("hidden_act", Gegelu);
         if (config.ActivationLimit is { } limit)
             writer.WriteNumber(LimitKey, limit);
+        else
+            writer.WriteNull(LimitKey);
         writer.WriteBoolean(UsesScaling, config.AttentionScale is not null);
         if (config.AttentionScale is { } scale)
             writer.WriteNumber(ScoreKey, scale * config.Dim / config.QueryHeads);
         writer.WriteNumber(EmbeddingKey, config.EmbeddingMultiplier);
         writer.WriteNumber(LogitKey, config.LogitDivisor);
-        writer.WriteBoolean("tie_word_embeddings", config.TiedEmbeddings);
-        if (config.UnusedTokens is { } unused)
-        {
-            writer.WriteStartArray(UnusedKey);
-            foreach (int id in unused)
-                writer.WriteNumberValue(id);
-            writer.WriteEndArray();
-        }
+        writer.WriteBoolean(Tied, config.TiedEmbeddings);
+        // Empty for none: an absent field is the tokenizer's list, and other tools take null for all tokens.
+        writer.WriteStartArray(UnusedKey);
+        foreach (int id in config.UnusedTokens ?? new ValueList<int>())
+            writer.WriteNumberValue(id);
+        writer.WriteEndArray();
     }
 
     public override bool Expresses(TransformerConfig config) => SparseOf(config) is { } sparse
@@ -135,6 +146,8 @@ internal sealed class Phi3Small : ModelArchitecture
         writer.WriteBoolean(Homogeneous, sparse.Stripes.HomogeneousHeads);
         if (config.Attention.Count > 1)
             writer.WriteNumber(DenseEvery, DistanceOf(config));
+        else
+            writer.WriteNull(DenseEvery);
     }
 
     public override void Check(TransformerConfig config)
@@ -154,6 +167,17 @@ internal sealed class Phi3Small : ModelArchitecture
                 + $"{nameof(config.QueryHeads)} in {Name}, got {config.HeadDim}");
     }
 
+    private static double Multiplier(ConfigFields fields, string name, double absent) =>
+        fields.Number(name, fields.Has(name) ? 0 : absent);
+
+    private static ValueList<int>? ReadUnused(ConfigFields fields)
+    {
+        bool isPublished = !fields.Has(UnusedKey) && fields.Integer("vocab_size") == PublishedVocabulary;
+        int[] ids = fields.Find(UnusedKey) is { } unused ? [.. unused.Items().Select(id => id.Integer())]
+            : isPublished ? s_publishedUnused : [];
+        return ids.Length > 0 ? new(ids) : null;
+    }
+
     private static RotaryScaling? ReadScaling(ConfigFields fields)
     {
         double scale = fields.Number(PositionScale, 1);
@@ -169,7 +193,7 @@ internal sealed class Phi3Small : ModelArchitecture
         new() { SlideByQueryHead = true, HeadOffset = 1, HomogeneousHeads = isHomogeneous };
 
     private static AttentionPlan Plan(int layers, int? denseEvery, LocalStrideAttention sparse) =>
-        denseEvery is { } n and not 0 && layers > 1 ? AttentionPlan.EveryDense(layers, n, sparse) : new(sparse);
+        denseEvery is { } n and not 0 ? AttentionPlan.EveryDense(layers, n, sparse) : new(sparse);
 
     private static LocalStrideAttention? SparseOf(TransformerConfig config) =>
         config.Attention.OfType<LocalStrideAttention>().FirstOrDefault();
