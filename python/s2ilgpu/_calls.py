@@ -4,6 +4,7 @@ import ctypes
 from ctypes import POINTER, byref, c_float, c_int32, pointer
 
 from ._library import call
+from ._numbers import float32, int32
 from ._structures import Backward, Forward, Merge, MergeBackward, Sequence, Tensor
 
 FLOAT32, FLOAT16, BFLOAT16 = 0, 1, 2
@@ -31,11 +32,12 @@ def backward(engine, layout, tensors, scale=None, sequences=None):
 
 
 def decode(engine, layout, tensors, key_counts, scale=None):
-    """tensors: by the names of s2_forward; key_counts: one per sequence."""
+    """tensors: by the names of s2_forward; key_counts: integers, one per sequence."""
     batch = tensors["query"].shape[0]
     if len(key_counts) != batch:
         raise ValueError(f"{len(key_counts)} key counts for a batch of {batch}")
-    counts = (c_int32 * max(1, batch))(*key_counts)
+    counts = (c_int32 * max(1, batch))(
+        *(int32(count, f"key_counts[{n}]") for n, count in enumerate(key_counts)))
     call("attention_decode", engine.handle, layout.handle, byref(_arguments(Forward, tensors, scale, None)), counts)
 
 
@@ -56,7 +58,7 @@ def merge_backward(engine, tensors):
 def _arguments(structure, tensors, scale, sequences):
     arguments = structure(**{name: pointer(tensor) for name, tensor in tensors.items() if tensor is not None})
     if scale is not None:
-        arguments.scale = pointer(c_float(scale))
+        arguments.scale = pointer(c_float(float32(scale, "scale")))
     if sequences is not None:
         # an empty batch has an address too, so that it is not taken for none
         array = (Sequence * max(1, len(sequences)))(*sequences)

@@ -3,6 +3,8 @@
 import ctypes
 from ctypes import POINTER, Structure, c_char_p, c_float, c_int32, c_int64, c_uint8, c_uint64, c_void_p
 
+from ._numbers import int32
+
 API_VERSION = 1
 
 
@@ -16,7 +18,14 @@ class Tensor(Structure):
     ]
 
 
-class Sequence(Structure):
+class _Integers(Structure):
+    """int32 fields that refuse what they cannot hold, as arguments and when they are set."""
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, int32(value, name))
+
+
+class Sequence(_Integers):
     """Where one sequence lies in the token dimension: batch, query_start, query_count, key_start, key_count. Query i
     sits at position key_count - query_count + i."""
 
@@ -26,17 +35,17 @@ class Sequence(Structure):
         return "Sequence(" + ", ".join(f"{name}={getattr(self, name)}" for name, _ in self._fields_) + ")"
 
 
-class Heads(Structure):
+class Heads(_Integers):
     _fields_ = [(name, c_int32) for name in ("query_heads", "key_value_heads", "block_tokens", "is_causal")]
 
 
-class Stripes(Structure):
+class Stripes(_Integers):
     _fields_ = [
         (name, c_int32) for name in ("head_offset", "homogeneous_heads", "dense_heads", "slide_by_query_head")
     ]
 
 
-class TwoRange(Structure):
+class TwoRange(_Integers):
     _fields_ = [(name, c_int32) for name in ("local_blocks", "near_blocks", "near_stride", "far_stride")]
 
 

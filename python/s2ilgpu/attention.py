@@ -57,7 +57,7 @@ def decode(query, key_cache, value_cache, key_counts, layout, *, scale=None, eng
     output, log_sum_exp = np.empty(query.shape, query.dtype), _statistics(query)
     views = _views(query=query, key=_array(key_cache, "key_cache"), value=_array(value_cache, "value_cache"),
                    output=output, log_sum_exp=log_sum_exp)
-    _calls.decode(_engine(engine), layout, views, [int(count) for count in key_counts], scale)
+    _calls.decode(_engine(engine), layout, views, list(key_counts), scale)
     return output, log_sum_exp
 
 

@@ -3,6 +3,7 @@
 import functools
 
 from ._library import Handle, text
+from ._numbers import int32
 
 
 def devices():
@@ -20,7 +21,7 @@ class Engine(Handle):
     """
 
     def __init__(self, device="cpu", threads=0):
-        super().__init__("engine_create", device.encode(), threads)
+        super().__init__("engine_create", device.encode(), int32(threads, "threads"))
 
 
 @functools.lru_cache(maxsize=None)

@@ -5,14 +5,18 @@ import ctypes
 import numpy as np
 
 from ._library import Handle, call
+from ._numbers import int32
 from ._structures import Heads, LayoutInfo, LayoutReport, PatternInfo, Stripes, TwoRange
+
+_ALL_QUERIES = -1
 
 
 class Pattern(Handle):
     """Which key blocks each head reads for each query block. An immutable value; made by its class methods.
 
     Common arguments: query_heads H; key_value_heads Hkv, None for H; block_tokens 16, 32, 64 or 128; causal: queries
-    see keys at or before their own position. Raises S2Error where a value breaks its rule.
+    see keys at or before their own position. Raises S2Error where a value breaks its rule, TypeError or ValueError
+    where a number is not an int32.
     """
 
     def __init__(self, function, *arguments):
@@ -30,9 +34,10 @@ class Pattern(Handle):
         """The S2 pattern: a window of local_blocks, the diagonal included, and one remote block of every
         vertical_stride, shifted from head to head. dense_heads: heads that see everything, in KV heads, the last ones.
         slide_by_query_head: the heads of a GQA group differ."""
-        stripes = (head_offset, int(homogeneous_heads), dense_heads, int(slide_by_query_head))
+        stripes = (head_offset, _flag(homogeneous_heads), dense_heads, _flag(slide_by_query_head))
         return cls("pattern_local_stride", (Heads, _heads(query_heads, key_value_heads, block_tokens, causal)),
-                   local_blocks, vertical_stride, (Stripes, stripes))
+                   int32(local_blocks, "local_blocks"), int32(vertical_stride, "vertical_stride"),
+                   (Stripes, stripes))
 
     @classmethod
     def dense(cls, query_heads, key_value_heads=None, block_tokens=64, *, causal=True):
@@ -44,7 +49,7 @@ class Pattern(Handle):
                        causal=True):
         """A window, the diagonal included, and the first blocks of the context."""
         return cls("pattern_sliding_window", (Heads, _heads(query_heads, key_value_heads, block_tokens, causal)),
-                   window_blocks, sink_blocks)
+                   int32(window_blocks, "window_blocks"), int32(sink_blocks, "sink_blocks"))
 
     @classmethod
     def two_range(cls, query_heads, key_value_heads=None, block_tokens=64, *, local_blocks, near_blocks, near_stride,
@@ -60,7 +65,8 @@ class Pattern(Handle):
         if kept.ndim != 3 or kept.shape[1] != kept.shape[2] or kept.dtype != np.bool_:
             raise ValueError(f"a table is bool [heads, blocks, blocks], got {kept.dtype} {list(kept.shape)}")
         return cls("pattern_table", (Heads, _heads(query_heads, key_value_heads, block_tokens, causal)),
-                   kept.astype(np.uint8), kept.shape[0], kept.shape[1])
+                   np.ascontiguousarray(kept, np.uint8), int32(kept.shape[0], "heads of the table"),
+                   int32(kept.shape[1], "blocks of the table"))
 
     def __or__(self, other):
         """What either pattern keeps."""
@@ -73,7 +79,7 @@ class Pattern(Handle):
     def slice_heads(self, first, end):
         """Query heads first to end - 1, by their global index, for tensor parallelism: whole groups, or a part of
         one."""
-        return Pattern("pattern_slice_heads", self, first, end)
+        return Pattern("pattern_slice_heads", self, int32(first, "first"), int32(end, "end"))
 
     def __reduce__(self):
         return Pattern, (self._recipe[0], *self._recipe[1])
@@ -86,7 +92,8 @@ class Layout(Handle):
     """
 
     def __init__(self, pattern, tokens, query_tokens=None):
-        super().__init__("layout_create", pattern.handle, tokens, -1 if query_tokens is None else query_tokens)
+        queries = _ALL_QUERIES if query_tokens is None else int32(query_tokens, "query_tokens", least=0)
+        super().__init__("layout_create", pattern.handle, int32(tokens, "tokens"), queries)
         info = LayoutInfo()
         call("layout_info", self.handle, ctypes.byref(info))
         self.pattern, self.query_tokens = pattern, query_tokens
@@ -124,7 +131,11 @@ class Layout(Handle):
 
 
 def _heads(query_heads, key_value_heads, block_tokens, causal):
-    return query_heads, query_heads if key_value_heads is None else key_value_heads, block_tokens, int(causal)
+    return query_heads, query_heads if key_value_heads is None else key_value_heads, block_tokens, _flag(causal)
+
+
+def _flag(value):
+    return int(bool(value))
 
 
 def _native(argument):

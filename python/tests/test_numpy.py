@@ -195,6 +195,83 @@ class NumpyTests(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "no parts"):
             s2ilgpu.combine_attn_partitions([], [])
 
+    def test_integers_and_scales_are_not_wrapped(self):
+        q, k, v = problem(generator(), 20, 20)
+        layout = s2ilgpu.Layout(pattern(), 20)
+        big = (1 << 32) + 7
+
+        def local_stride(value, name):
+            given = dict(query_heads=4, key_value_heads=2, block_tokens=16, local_blocks=1, vertical_stride=3)
+            return s2ilgpu.Pattern.local_stride(**{**given, name: value})
+
+        def sliding_window(value, name):
+            return s2ilgpu.Pattern.sliding_window(4, 2, 16, **{"window_blocks": 1, name: value})
+
+        def two_range(value, name):
+            given = dict(local_blocks=1, near_blocks=2, near_stride=2, far_stride=4)
+            return s2ilgpu.Pattern.two_range(4, 2, 16, **{**given, name: value})
+
+        def sequence(value, name):
+            one = s2ilgpu.Sequence(0, 0, 20, 0, 20)
+            with self.assertRaises((TypeError, ValueError)):
+                s2ilgpu.Sequence(**{name: value})
+            setattr(one, name, value)
+
+        cases = [(local_stride, name) for name in ("query_heads", "key_value_heads", "block_tokens", "local_blocks",
+                                                   "vertical_stride", "head_offset", "dense_heads")]
+        cases += [(sliding_window, name) for name in ("window_blocks", "sink_blocks")]
+        cases += [(two_range, name) for name in ("local_blocks", "near_blocks", "near_stride", "far_stride")]
+        cases += [(sequence, name) for name, _ in s2ilgpu.Sequence._fields_]
+        cases += [
+            (lambda value, _: s2ilgpu.Pattern.dense(value), "query_heads"),
+            (lambda value, _: s2ilgpu.Pattern.table(np.ones((4, 2, 2), bool), value), "query_heads"),
+            (lambda value, _: pattern().slice_heads(value, 4), "first"),
+            (lambda value, _: pattern().slice_heads(0, value), "end"),
+            (lambda value, _: s2ilgpu.Layout(pattern(), value), "tokens"),
+            (lambda value, _: s2ilgpu.Layout(pattern(), 20, value), "query_tokens"),
+            (lambda value, _: s2ilgpu.Engine(threads=value), "threads"),
+            (lambda value, _: s2ilgpu.decode(q[:, :1], k, v, [20, value], layout), r"key_counts\[1\]"),
+        ]
+        for make, name in cases:
+            with self.subTest(make=make.__name__, name=name):
+                for value in (big, -big, 1 << 31, 10**30, np.int64(big)):
+                    with self.assertRaisesRegex(ValueError, rf"\b{name} must be from -?\d+ to 2147483647, got {value}"):
+                        make(value, name)
+                for value in (True, np.True_, 2.0, np.float32(2), "2"):
+                    with self.assertRaisesRegex(TypeError, rf"\b{name} must be an integer, got .*(True|2)"):
+                        make(value, name)
+        for value in (np.nan, np.inf, 1e39, 10**400, np.float64("nan")):
+            with self.assertRaisesRegex(ValueError, f"scale must be finite in float32, got .*{str(value)[:2]}"):
+                s2ilgpu.attention_forward(q, k, v, layout, scale=value)
+        for value in (True, "0.5", 1j):
+            with self.assertRaisesRegex(TypeError, f"scale must be a number, got {value!r}"):
+                s2ilgpu.attention_forward(q, k, v, layout, scale=value)
+
+    def test_integers_and_scales_of_numpy_are_taken(self):
+        q, k, v = problem(generator(), 20, 20)
+        of_numpy = s2ilgpu.Pattern.local_stride(np.int64(4), np.uint8(2), np.array(16), np.int16(1), np.int32(3),
+                                                homogeneous_heads=np.False_)
+        layouts = s2ilgpu.Layout(pattern(), 20), s2ilgpu.Layout(of_numpy, np.int64(20), np.uint8(20))
+        outputs = [s2ilgpu.attention_forward(q, k, v, layout, scale=scale)[0]
+                   for layout, scale in zip(layouts, (0.5, np.float32(0.5)))]
+        np.testing.assert_array_equal(*outputs)
+        decoded = [s2ilgpu.decode(q[:, :1], k, v, counts, layouts[0])[0] for counts in ([20, 7], np.array([20, 7]))]
+        np.testing.assert_array_equal(*decoded)
+
+    def test_the_number_of_queries_is_not_negative(self):
+        for value in (-1, -20):
+            with self.assertRaisesRegex(ValueError, f"query_tokens must be from 0 to 2147483647, got {value}"):
+                s2ilgpu.Layout(pattern(), 20, value)
+
+    def test_tables_are_read_in_any_memory_order(self):
+        kept = generator().random((2, 3, 3)) < 0.5
+        kept[:, 2, 0], kept[:, 0, 2] = True, False
+        expected = s2ilgpu.Layout(s2ilgpu.Pattern.table(kept, 4, 2, 16, causal=False), 48).mask()
+        np.testing.assert_array_equal(expected, kept)
+        head_last = np.asfortranarray(kept)
+        np.testing.assert_array_equal(
+            s2ilgpu.Layout(s2ilgpu.Pattern.table(head_last, 4, 2, 16, causal=False), 48).mask(), kept)
+
     def test_threads_share_an_engine(self):
         q, k, v = problem(generator(), 60, 60)
         layout = s2ilgpu.Layout(pattern(), 60)

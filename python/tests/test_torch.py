@@ -161,6 +161,25 @@ class TorchTests(unittest.TestCase):
             attention([1], k, v, self.layout)
 
 
+    def test_integers_are_not_wrapped(self):
+        q, k, v = (tensor.detach() for tensor in problem(1, 90))
+        big = (1 << 32) + 7
+        for error, value in ((ValueError, big), (TypeError, 7.5), (TypeError, True)):
+            values = [20, value]
+            for given in (values, torch.tensor(values)) if value is not True else (values,):
+                with self.assertRaisesRegex(error, r"key_counts\[[01]\] must be"):
+                    decode(q, k, v, given, self.layout)
+                with self.assertRaisesRegex(error, r"query_counts\[[01]\] must be"):
+                    sequences_of(given, [20, 20])
+                with self.assertRaisesRegex(error, r"key_counts\[[01]\] must be"):
+                    sequences_of([20, 20], given)
+        half = torch.tensor([1 << 30] * 3, dtype=torch.int32)
+        with self.assertRaisesRegex(ValueError, f"query_start must be .* got {1 << 31}"):
+            sequences_of(half, [1] * 3)
+        with self.assertRaisesRegex(ValueError, "2 query counts and 1 key counts"):
+            sequences_of([1, 2], [1])
+
+
 class ModuleTests(unittest.TestCase):
     def setUp(self):
         torch.manual_seed(SEED)
@@ -226,7 +245,16 @@ class ModuleTests(unittest.TestCase):
                             num_kv_heads=2), **arguments}
             with self.assertRaisesRegex(ValueError, error):
                 LocalStrideSparseAttention(**given)
+        with self.assertRaisesRegex(ValueError, "0 key/value heads"):
+            LocalStrideSparseAttention(4, 64, 16, 1, 4, num_kv_heads=0)
         module = LocalStrideSparseAttention(4, 64, 16, 1, 4, num_kv_heads=2)
+        q, k, v = (torch.randn(2, 40, heads, 16) for heads in (4, 2, 2))
+        for error, value in ((ValueError, (1 << 32) + 7), (TypeError, 7.5)):
+            for name in ("seqlens", "left_paddings"):
+                with self.assertRaisesRegex(error, rf"{name}\[[01]\] must be"):
+                    module(q, k, v, **{name: torch.tensor([0, value])})
+            with self.assertRaisesRegex(error, r"cu_seqlen_k\[[01]\] must be"):
+                module(q[0], k[0], v[0], cu_seqlen_k=torch.tensor([0, value]))
         with self.assertRaisesRegex(ValueError, "covers 64 tokens"):
             module(*(torch.randn(1, 80, heads, 16) for heads in (4, 2, 2)))
         copy.deepcopy(module)(*(torch.randn(1, 64, heads, 16) for heads in (4, 2, 2)))

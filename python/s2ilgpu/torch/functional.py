@@ -4,6 +4,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from .. import _calls, engine as engines
+from .._numbers import int32
 from .._structures import Sequence
 
 _TYPES = {torch.float32: _calls.FLOAT32, torch.float16: _calls.FLOAT16, torch.bfloat16: _calls.BFLOAT16}
@@ -49,6 +50,10 @@ def combine_attn_partitions(outputs, log_sum_exps, *, engine=None):
 
 def sequences_of(query_counts, key_counts):
     """The sequences of a packed batch: one after the other in tensors with B = 1."""
+    query_counts = [int32(count, f"query_counts[{n}]") for n, count in enumerate(query_counts)]
+    key_counts = [int32(count, f"key_counts[{n}]") for n, count in enumerate(key_counts)]
+    if len(query_counts) != len(key_counts):
+        raise ValueError(f"{len(query_counts)} query counts and {len(key_counts)} key counts")
     sequences, query, key = [], 0, 0
     for query_count, key_count in zip(query_counts, key_counts):
         sequences.append(Sequence(0, query, query_count, key, key_count))

@@ -2,6 +2,7 @@
 
 import torch
 
+from .._numbers import int32
 from .._structures import Sequence
 from ..patterns import Layout, Pattern
 from .functional import attention, sequences_of
@@ -56,8 +57,8 @@ class LocalStrideSparseAttention(torch.nn.Module):
         if q.dim() == 3:
             if cu_seqlen_k is None:
                 raise ValueError("packed tensors need cu_seqlen_k")
-            keys = _counts(cu_seqlen_k)
-            queries = keys if cu_seqlen_q is None else _counts(cu_seqlen_q)
+            keys = _counts(cu_seqlen_k, "cu_seqlen_k")
+            queries = keys if cu_seqlen_q is None else _counts(cu_seqlen_q, "cu_seqlen_q")
             q, k, v = q[None], k[None], v[None]
             return self._run(q, k, v, sm_scale, sequences_of(queries, keys))[0]
         if cu_seqlen_k is not None or cu_seqlen_q is not None:
@@ -79,7 +80,7 @@ class LocalStrideSparseAttention(torch.nn.Module):
         heads = self.num_kv_heads or self.num_heads  # of the pattern
         if self.num_kv_heads not in (None, key_value_heads):
             raise ValueError(f"keys have {key_value_heads} heads, num_kv_heads is {self.num_kv_heads}")
-        group, rest = divmod(heads, key_value_heads)
+        group, rest = divmod(heads, max(1, key_value_heads))
         dense, part = divmod(self.num_dense_heads, max(1, group))
         if rest or part:
             raise ValueError(f"{key_value_heads} heads of keys do not divide {heads} heads and {self.num_dense_heads} "
@@ -94,9 +95,9 @@ class LocalStrideSparseAttention(torch.nn.Module):
         return pattern.slice_heads(first * self.num_heads // heads, end * self.num_heads // heads)
 
 
-def _counts(cumulative):
+def _counts(cumulative, name):
     """Lengths from their running sum."""
-    starts = [int(start) for start in cumulative]
+    starts = [int32(start, f"{name}[{n}]") for n, start in enumerate(cumulative)]
     return [end - start for start, end in zip(starts, starts[1:])]
 
 
@@ -107,12 +108,14 @@ def _padded(queries, keys, left_paddings, seqlens):
     if seqlens is not None:
         if queries != keys:
             raise ValueError(f"seqlens need as many queries as keys, got {queries} and {keys}")
-        return [Sequence(b, 0, int(length), 0, int(length)) for b, length in enumerate(seqlens)]
+        lengths = [int32(length, f"seqlens[{b}]") for b, length in enumerate(seqlens)]
+        return [Sequence(b, 0, length, 0, length) for b, length in enumerate(lengths)]
     if left_paddings is None:
         return None
     sequences = []
     for b, padding in enumerate(left_paddings):
-        count = keys - int(padding)
+        padding = int32(padding, f"left_paddings[{b}]")
+        count = keys - padding
         query_count = min(queries, count)
-        sequences.append(Sequence(b, queries - query_count, query_count, int(padding), count))
+        sequences.append(Sequence(b, queries - query_count, query_count, padding, count))
     return sequences
