@@ -5,7 +5,8 @@ import numpy as np
 from . import _calls, engine as engines
 from ._structures import Sequence
 
-_TYPES = {"float32": _calls.FLOAT32, "float16": _calls.FLOAT16, "bfloat16": _calls.BFLOAT16}  # ml_dtypes has the last
+# By name: NumPy has no bfloat16, and the dtype that ml_dtypes adds is called so.
+_TYPES = {"float32": _calls.FLOAT32, "float16": _calls.FLOAT16, "bfloat16": _calls.BFLOAT16}
 
 
 def attention_forward(query, key, value, layout, *, scale=None, sequences=None, output=None, engine=None):
@@ -18,9 +19,7 @@ def attention_forward(query, key, value, layout, *, scale=None, sequences=None, 
     Returns (O [B, Nq, H, D] of the type of query, LSE [B, H, Nq] float32). Raises S2Error where shapes do not fit.
     """
     query, key, value = _array(query, "query"), _array(key, "key"), _array(value, "value")
-    output = np.empty(query.shape, query.dtype) if output is None else output
-    if not isinstance(output, np.ndarray) or not output.flags.writeable:
-        raise ValueError("output is a NumPy array that can be written")
+    output = np.empty(query.shape, query.dtype) if output is None else _writable(output, "output")
     log_sum_exp = _statistics(query)
     _calls.forward(_engine(engine), layout, _views(query=query, key=key, value=value, output=output,
                                                    log_sum_exp=log_sum_exp), scale, sequences)
@@ -85,12 +84,34 @@ def _engine(engine):
 def _array(array, name):
     """As NumPy, without a copy where the strides allow."""
     if not isinstance(array, np.ndarray):
-        array = np.from_dlpack(array) if hasattr(array, "__dlpack__") else np.asarray(array)
+        array = _from_dlpack(array, name) if hasattr(array, "__dlpack__") else np.asarray(array)
     if array.dtype.name not in _TYPES:
         raise TypeError(f"{name} is {array.dtype}, which is not one of {', '.join(_TYPES)}")
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     apart = array.ndim and array.shape[-1] > 1 and array.strides[-1] != array.itemsize
     if apart or any(stride < 0 or stride % array.itemsize for stride in array.strides):
         array = np.ascontiguousarray(array)
+    return array
+
+
+def _from_dlpack(array, name):
+    try:
+        return np.from_dlpack(array)
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:
+        kind = f"{type(array).__module__}.{type(array).__qualname__}"
+        of_type = f" of {array.dtype}" if hasattr(array, "dtype") else ""
+        raise TypeError(f"{name} is a {kind}{of_type} that NumPy cannot read by DLPack ({error}): for PyTorch use the "
+                        "functions of s2ilgpu.torch, or convert to float32 on the CPU, without gradients") from error
+
+
+def _writable(array, name):
+    """The array itself, where it can be written in place."""
+    if not isinstance(array, np.ndarray) or not array.flags.writeable:
+        raise ValueError(f"{name} is a NumPy array that can be written")
+    if _array(array, name) is not array:
+        raise ValueError(f"{name} is written in place: its elements of a head must be adjacent and in the byte order "
+                         f"of this machine, got {array.dtype.str} with strides of {list(array.strides)} bytes")
     return array
 
 

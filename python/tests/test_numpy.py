@@ -146,6 +146,46 @@ class NumpyTests(unittest.TestCase):
         self.assertEqual(s2ilgpu.attention._array(Foreign(q), "q").ctypes.data, q.ctypes.data)
         np.testing.assert_array_equal(np.from_dlpack(output), output)
 
+    def test_bfloat16_is_known_by_the_name_of_its_type(self):
+        random = generator()
+        q, k, v, d_output = (_to_bfloat16(array) for array in (*problem(random, 30, 50), random.standard_normal(
+            (2, 30, 4, 24))))
+        layout = s2ilgpu.Layout(pattern(), 50)
+        wide = [_to_float32(array) for array in (q, k, v)]
+        exact, exact_lse = dense(*wide, mask(30, 50))
+        wide_results = s2ilgpu.attention_forward(*wide, layout)
+        for dtype in _bfloat16_types():
+            with self.subTest(dtype=repr(dtype)):
+                arrays = [array.view(dtype) for array in (q, k, v)]
+                output, lse = s2ilgpu.attention_forward(*arrays, layout)
+                self.assertEqual((output.dtype, lse.dtype), (dtype, np.float32))
+                self.check(_to_float32(output), exact, 1.6e-2, "output")
+                self.check(lse, exact_lse, 1e-4, "log-sum-exp")
+                gradients = s2ilgpu.attention_backward(*arrays, output, lse, d_output.view(dtype), layout)
+                expected = s2ilgpu.attention_backward(*wide, *wide_results, _to_float32(d_output), layout)
+                for gradient, exact_gradient in zip(gradients, expected):
+                    self.assertEqual(gradient.dtype, dtype)
+                    # relative above 1: the output that backward reads is rounded too
+                    scale = np.maximum(1, np.abs(exact_gradient))
+                    self.check(_to_float32(gradient) / scale, exact_gradient / scale, 3.2e-2, "gradient")
+                last, _ = s2ilgpu.decode(arrays[0][:, -1:], *arrays[1:], [50, 50], layout)
+                self.check(_to_float32(last), exact[:, -1:], 1.6e-2, "decode")
+
+    def test_arrays_of_another_byte_order_are_converted(self):
+        q, k, v = problem(generator(), 20, 20)
+        layout = s2ilgpu.Layout(pattern(), 20)
+        expected, _ = s2ilgpu.attention_forward(q, k, v, layout)
+        swapped = q.astype(q.dtype.newbyteorder("S"))
+        output, _ = s2ilgpu.attention_forward(swapped, k, v, layout)
+        self.assertTrue(output.dtype.isnative)
+        np.testing.assert_array_equal(output, expected)
+        records = np.zeros(q.shape, np.dtype([("value", np.float32), ("flag", np.uint16)]))
+        for given in (swapped, np.empty((*q.shape[:3], 48), np.float32)[..., ::2], records["value"]):
+            with self.assertRaisesRegex(ValueError, "output is written in place"):
+                s2ilgpu.attention_forward(q, k, v, layout, output=given)
+        with self.assertRaisesRegex(TypeError, "output is float64"):
+            s2ilgpu.attention_forward(q, k, v, layout, output=q.astype(np.float64))
+
     def test_layouts_are_the_definition(self):
         for options in ({}, dict(offset=2), dict(homogeneous=True), dict(dense_from=1)):
             changes = dict(head_offset=options.get("offset", 0), homogeneous_heads="homogeneous" in options,
@@ -289,6 +329,28 @@ class NumpyTests(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(failures, [])
+
+
+def _bfloat16_types():
+    """A stand-in of 2 bytes that NumPy calls bfloat16, and the type of ml_dtypes where it is installed."""
+    types = [np.dtype((type("bfloat", (np.void,), {}), 2))]  # NumPy appends the bits to the name
+    try:
+        import ml_dtypes
+        types.append(np.dtype(ml_dtypes.bfloat16))
+    except ImportError:
+        pass
+    return types
+
+
+def _to_bfloat16(array):
+    """The upper 16 bits of float32, rounded to nearest even, as uint16."""
+    bits = np.ascontiguousarray(array, np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+
+
+def _to_float32(array):
+    """From bfloat16 as uint16, or as a type of its bits."""
+    return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
 
 
 def _blocks(tokens, block):

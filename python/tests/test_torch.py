@@ -117,6 +117,18 @@ class TorchTests(unittest.TestCase):
         self.assertTrue(torch.equal(given, attention(q, k, v, self.layout)[0]))
         self.assertTrue(torch.equal(torch.from_numpy(lse), attention(q, k, v, self.layout)[1]))
 
+    def test_what_numpy_cannot_read_by_dlpack_is_named(self):
+        q, k, v = (tensor.detach() for tensor in problem(30, 30))
+        narrow = k.bfloat16()
+        with self.assertRaisesRegex(TypeError, r"key is a torch\.Tensor of torch\.bfloat16 that .*s2ilgpu\.torch"):
+            s2ilgpu.attention_forward(q, narrow, v, self.layout)
+        with self.assertRaisesRegex(TypeError, r"value_cache is a torch\.Tensor of torch\.bfloat16"):
+            s2ilgpu.decode(q[:, :1], k, narrow, [30, 30], self.layout)
+        with self.assertRaisesRegex(TypeError, r"outputs\[1\] is a torch\.Tensor of torch\.bfloat16"):
+            s2ilgpu.combine_attn_partitions([q, narrow], [])
+        with self.assertRaisesRegex(TypeError, "value is a torch.* without gradients"):
+            s2ilgpu.attention_forward(q, k, v.clone().requires_grad_(), self.layout)
+
     def test_decode_and_packed_sequences(self):
         q, k, v = (tensor.detach() for tensor in problem(1, 90))
         counts = torch.tensor([17, 90])
