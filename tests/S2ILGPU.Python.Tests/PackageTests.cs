@@ -45,7 +45,8 @@ public sealed partial class PackageTests
     public async Task Wheel_has_a_library_and_passes_the_tests()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && ChildProcess.IsOnPath("gcc"), "needs Linux and gcc to link");
-        string python = await Python.WithAsync("numpy", "pip", "setuptools", "wheel");
+        // setuptools before numpy: numpy imports distutils, which Debian's setuptools refuses to replace afterwards
+        string python = await Python.WithAsync("setuptools", "pip", "wheel", "numpy");
         using var folder = new TemporaryFolder();
         string sources = folder["python"], site = folder["site"], native = folder["python/s2ilgpu/native"];
         foreach (var (path, text) in Repository.Sources("python", "*.*")
