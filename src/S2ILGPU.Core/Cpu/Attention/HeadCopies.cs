@@ -16,8 +16,8 @@ namespace S2ILGPU.Cpu.Attention;
 /// <remarks>
 /// Measured at 4k on [B, N, H, D] tensors against copying per tile, D64 / D128: dense 1.06x / 1.06x, L16 s8 1.02x /
 /// 1.06x; with 4 query heads per KV head 1.07-1.09x. A few heads at a time against all at once, with 8 heads on 2
-/// threads: dense 1.03x / 1.06x, L8 s16 1.06x / 1.09x, 1.05x at 16k. Packed values of prompts in pages, read 4,096 tokens
-/// at a time, D64: dense 1.15x at 16k and 1.36x at 64k, prompts as a whole.
+/// threads: dense 1.03x / 1.06x, L8 s16 1.06x / 1.09x, 1.05x at 16k. Packed values of prompts in pages, read 4,096
+/// tokens at a time, D64: dense 1.15x at 16k and 1.36x at 64k, prompts as a whole.
 /// </remarks>
 internal sealed unsafe class HeadCopies<T> : IParallelWork, IDisposable
     where T : unmanaged, ISimd<T>
