@@ -1,3 +1,4 @@
+using S2ILGPU.Ops;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Inference;
@@ -11,6 +12,8 @@ public sealed record KeyValueCacheOptions
     public int Sequences { get; init; } = 1;
 
     /// <summary>The most tokens of a sequence; null for the model's context.</summary>
+    /// <remarks>It chooses the rotary angles where they depend on the length, as <see cref="LongRopeScaling"/> and <see
+    /// cref="DynamicScaling"/> say.</remarks>
     public int? MaxTokens { get; init; }
 
     /// <summary>The most bytes that keys and values in use may take, over all layers and sequences.</summary>

@@ -1,5 +1,6 @@
 using S2ILGPU.Autograd;
 using S2ILGPU.Models;
+using S2ILGPU.Ops;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Inference;
@@ -18,6 +19,7 @@ internal sealed class PackedStep : IDisposable
     private readonly TransformerModel _model;
     private readonly KeyValueCache _cache;
     private readonly Tape _tape;
+    private readonly RotaryTable? _ownRotary;
     private readonly List<Part> _parts = [];
     private readonly StepRows[] _rows;
     private readonly ForwardPass[] _passes = new ForwardPass[KeyValueCache.Passes];
@@ -31,10 +33,14 @@ internal sealed class PackedStep : IDisposable
         (_model, _cache) = (model, cache);
         _tape = new Tape(model.Engine, recording: false, activationType: model.ActivationType);
         _rows = new StepRows[cache.Sequences];
+        _ownRotary = model.CreateRotary(cache.MaxTokens);
     }
 
     /// <summary>Number of tokens.</summary>
     public int Tokens { get; private set; }
+
+    // What a sequence may grow to decides about its angles, as those of keys in the cache stay.
+    private RotaryTable Rotary => _ownRotary ?? _model.Rotary;
 
     /// <summary>Number of parts, one for each sequence that gets tokens.</summary>
     public int Parts => _parts.Count;
@@ -104,7 +110,11 @@ internal sealed class PackedStep : IDisposable
     /// <param name="part">The part, in the order of <see cref="Add"/>.</param>
     public SampleCertificate? Sampled(int part) => _model.Sample?.OfPass(_parts[part].Sequence);
 
-    public void Dispose() => _tape.Dispose();
+    public void Dispose()
+    {
+        _tape.Dispose();
+        _ownRotary?.Dispose();
+    }
 
     // Parts of the first passes: one pass here; elsewhere two of about as many tokens, where there are two parts.
     private int EndOfFirst()
@@ -145,7 +155,7 @@ internal sealed class PackedStep : IDisposable
     private int Place(int index, int firstToken, int placed)
     {
         var part = _parts[index];
-        int length = _cache.Length(part.Sequence), first = _model.FirstPosition(_cache.MaxTokens);
+        int length = _cache.Length(part.Sequence), first = Rotary.FirstRow(_cache.MaxTokens);
         _input.AsSpan(part.First, part.Count).CopyTo(_tokens.AsSpan(placed));
         for (int t = 0; t < part.Count; t++)
             _positions[placed + t] = first + length + t;
@@ -158,7 +168,7 @@ internal sealed class PackedStep : IDisposable
         var (firstPart, parts, firstToken, tokens, few) = _ranges[pass];
         var sequences = _cache.Begin(_rows.AsSpan(firstPart, parts), pass);
         var positions = _tape.Upload(_positions.AsSpan(firstToken, tokens), new Shape(1, tokens));
-        return new ForwardPass(1, tokens, positions, sequences.Batch, _model.Layouts, sequences)
+        return new ForwardPass(1, tokens, Rotary, positions, sequences.Batch, _model.Layouts, sequences)
         {
             FewRows = few,
             Elsewhere = _cache.Remote is null ? null : sequences,

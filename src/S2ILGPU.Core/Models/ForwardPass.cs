@@ -1,5 +1,6 @@
 using S2ILGPU.Autograd;
 using S2ILGPU.Engines;
+using S2ILGPU.Ops;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Models;
@@ -7,12 +8,13 @@ namespace S2ILGPU.Models;
 /// <summary>What all layers of one forward pass share.</summary>
 /// <param name="Batch">B.</param>
 /// <param name="Tokens">N, rows of a batch entry, padding included.</param>
-/// <param name="Positions">Int32 [B, N].</param>
+/// <param name="Rotary">The angles.</param>
+/// <param name="Positions">Int32 [B, N], rows of the angles.</param>
 /// <param name="Sequences">Where the sequences lie.</param>
 /// <param name="Layouts">Layouts by length; used without a memory.</param>
 /// <param name="Memory">Earlier keys and values; null when the pass sees whole sequences.</param>
-internal readonly record struct ForwardPass(int Batch, int Tokens, Variable Positions, SequenceBatch Sequences,
-    LayoutCache Layouts, IAttentionMemory? Memory)
+internal readonly record struct ForwardPass(int Batch, int Tokens, RotaryTable Rotary, Variable Positions,
+    SequenceBatch Sequences, LayoutCache Layouts, IAttentionMemory? Memory)
 {
     /// <summary>Rows, from the first, of sequences that have few tokens in the pass; see <see
     /// cref="MatMulArguments.FewRows"/>.</summary>

@@ -65,7 +65,7 @@ internal abstract class ModelArchitecture
     public virtual TransformerConfig Read(ConfigFields fields)
     {
         int dim = fields.Integer("hidden_size"), heads = fields.Integer("num_attention_heads");
-        var (theta, scaling, fraction) = RotaryFields.Read(fields, HasPartialRotary);
+        var (theta, scaling, fraction, context) = RotaryFields.Read(fields, HasPartialRotary);
         return new TransformerConfig
         {
             Architecture = Name,
@@ -76,7 +76,7 @@ internal abstract class ModelArchitecture
             KeyValueHeads = fields.Integer("num_key_value_heads", heads),
             HeadDim = ReadHeadDim(fields, dim, heads),
             FeedForwardDim = fields.Integer("intermediate_size"),
-            ContextTokens = fields.Integer("max_position_embeddings"),
+            ContextTokens = context,
             RopeTheta = theta,
             RopeScaling = scaling,
             RotaryFraction = fraction,
@@ -99,7 +99,7 @@ internal abstract class ModelArchitecture
         writer.WriteNumber("num_key_value_heads", config.KeyValueHeads);
         writer.WriteNumber("head_dim", config.HeadDim);
         writer.WriteNumber("intermediate_size", config.FeedForwardDim);
-        writer.WriteNumber("max_position_embeddings", config.ContextTokens);
+        RotaryFields.WriteContext(writer, config);
         RotaryFields.Write(writer, config);
         writer.WriteNumber("rms_norm_eps", config.NormEpsilon);
         writer.WriteString("hidden_act", config.Activation == Activation.Gelu ? GeluTanh : Silu);

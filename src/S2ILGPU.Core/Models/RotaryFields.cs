@@ -15,21 +15,22 @@ internal static class RotaryFields
         AttentionKey = "attention_factor", LowKey = "low_freq_factor", HighKey = "high_freq_factor",
         FastKey = "beta_fast", SlowKey = "beta_slow", ScaleKey = "mscale", ScaleAllKey = "mscale_all_dim",
         TruncateKey = "truncate", ShortKey = "short_factor", LongKey = "long_factor", ShortScaleKey = "short_mscale",
-        LongScaleKey = "long_mscale";
+        LongScaleKey = "long_mscale", ContextKey = "max_position_embeddings";
 
     // "su" is what longrope was called first.
     private static readonly string[] s_kinds = [Unscaled, "linear", "dynamic", "llama3", "yarn", "longrope", "su"];
 
-    /// <summary>Reads the angles; a scaling that is not computed here is refused by its name, and so are two places
-    /// that contradict each other.</summary>
+    /// <summary>Reads the context and the angles; a scaling that is not computed here is refused by its name, and so
+    /// are two places that contradict each other.</summary>
     /// <param name="fields">The fields.</param>
     /// <param name="isPartial">Whether a part of a head may stay without a position.</param>
-    public static (double Theta, RotaryScaling? Scaling, double Fraction) Read(ConfigFields fields, bool isPartial)
+    public static RotaryAngles Read(ConfigFields fields, bool isPartial)
     {
+        int context = fields.Integer(ContextKey);
         double? theta = fields.Find(ThetaKey)?.Number(), fraction = fields.Find(PartialKey)?.Number();
         int? original = fields.Find(OriginalKey)?.Integer();
         Whole(fields.Find(PartialKey), isPartial);
-        (RotaryScaling? Scaling, string Place)? found = null;
+        (RotaryScaling? Scaling, int Context, string Place)? found = null;
         foreach (string place in (ReadOnlySpan<string>)[Parameters, Scaling])
         {
             if (fields.Find(place) is not { } value)
@@ -37,13 +38,22 @@ internal static class RotaryFields
             Whole(value.Find(PartialKey), isPartial);
             theta = Agreed(theta, value, ThetaKey);
             fraction = Agreed(fraction, value, PartialKey);
-            var scaling = ReadScaling(value, original, fields.Integer("max_position_embeddings"));
-            if (found is { } other && other.Scaling != scaling)
+            var scaling = ReadScaling(value, original, context);
+            // As for Hugging Face, max_position_embeddings beside dynamic scaling is the original context; where both
+            // are given it is the whole one, as with other scalings.
+            int most = scaling is DynamicScaling dynamic && (value.Find(OriginalKey)?.Integer() ?? original) is null
+                ? dynamic.ExtendedTokens : context;
+            if (found is { } other && (other.Scaling, other.Context) != (scaling, most))
                 throw value.Wrong($"the scaling of {other.Place}");
-            found = (scaling, place);
+            found = (scaling, most, place);
         }
-        return (theta ?? DefaultTheta, found?.Scaling, fraction ?? 1);
+        return new RotaryAngles(theta ?? DefaultTheta, found?.Scaling, fraction ?? 1, found?.Context ?? context);
     }
+
+    /// <summary>Writes the context as other tools read it.</summary>
+    public static void WriteContext(Utf8JsonWriter writer, TransformerConfig config) => writer.WriteNumber(ContextKey,
+        config.RopeScaling is DynamicScaling scaling && IsExtended(config, scaling) ? scaling.OriginalTokens
+            : config.ContextTokens);
 
     /// <summary>Writes the angles as other tools read them.</summary>
     public static void Write(Utf8JsonWriter writer, TransformerConfig config)
@@ -55,20 +65,20 @@ internal static class RotaryFields
             return;
         if (scaling is LongRopeScaling longRope)
             writer.WriteNumber(OriginalKey, longRope.OriginalTokens);
-        WriteScaling(writer, scaling);
+        WriteScaling(writer, config, scaling);
     }
 
     /// <summary>Writes the field <c>rope_scaling</c>.</summary>
-    public static void WriteScaling(Utf8JsonWriter writer, RotaryScaling scaling)
+    public static void WriteScaling(Utf8JsonWriter writer, TransformerConfig config, RotaryScaling scaling)
     {
         writer.WriteStartObject(Scaling);
         writer.WriteString(TypeKey, scaling.Kind);
         writer.WriteString(LegacyTypeKey, scaling.Kind);
-        WriteNumbers(writer, scaling);
+        WriteNumbers(writer, config, scaling);
         writer.WriteEndObject();
     }
 
-    private static void WriteNumbers(Utf8JsonWriter writer, RotaryScaling scaling)
+    private static void WriteNumbers(Utf8JsonWriter writer, TransformerConfig config, RotaryScaling scaling)
     {
         switch (scaling)
         {
@@ -77,6 +87,8 @@ internal static class RotaryFields
                 break;
             case DynamicScaling s:
                 writer.WriteNumber(FactorKey, s.Factor);
+                if (!IsExtended(config, s))
+                    writer.WriteNumber(OriginalKey, s.OriginalTokens);
                 break;
             case Llama3Scaling s:
                 writer.WriteNumber(FactorKey, s.Factor);
@@ -118,6 +130,10 @@ internal static class RotaryFields
         }
     }
 
+    // Whether the context follows from the original one.
+    private static bool IsExtended(TransformerConfig config, DynamicScaling scaling) =>
+        config.ContextTokens == scaling.ExtendedTokens;
+
     private static RotaryScaling? ReadScaling(JsonValue value, int? outerOriginal, int contextTokens)
     {
         // What was "yarn" in early files of Phi-3 has the factors of longrope.
@@ -134,9 +150,10 @@ internal static class RotaryFields
                 Only(value, FactorKey);
                 return value.Number(FactorKey) is 1 ? null : new LinearScaling(value.Number(FactorKey));
             case "dynamic":
-                // It begins to act beyond the context; the original one has no part in it.
                 Only(value, FactorKey, OriginalKey);
-                return new DynamicScaling(value.Number(FactorKey));
+                return value.Number(FactorKey) is >= 1 and <= 1e6
+                    ? new DynamicScaling(value.Number(FactorKey), Original(contextTokens))
+                    : throw value.Member(FactorKey).Wrong($"1 to 1e6 with {TypeKey} \"dynamic\"");
             case "llama3":
                 Only(value, FactorKey, LowKey, HighKey, OriginalKey);
                 return new Llama3Scaling(value.Number(FactorKey), value.Number(LowKey), value.Number(HighKey),
@@ -207,3 +224,10 @@ internal static class RotaryFields
     private static void Only(JsonValue value, params string[] numbers) =>
         value.Only([TypeKey, LegacyTypeKey, ThetaKey, PartialKey, .. numbers]);
 }
+
+/// <summary>What a <c>config.json</c> says about positions.</summary>
+/// <param name="Theta">Base of the angles.</param>
+/// <param name="Scaling">How they are scaled; null for not at all.</param>
+/// <param name="Fraction">The fraction of each head that turns.</param>
+/// <param name="ContextTokens">Positions that the model knows.</param>
+internal readonly record struct RotaryAngles(double Theta, RotaryScaling? Scaling, double Fraction, int ContextTokens);

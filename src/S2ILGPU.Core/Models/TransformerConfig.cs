@@ -55,7 +55,8 @@ public sealed record TransformerConfig
     /// <summary>F, width of the feed-forward block.</summary>
     public int FeedForwardDim { get; init; } = 1408;
 
-    /// <summary>Positions that the model knows.</summary>
+    /// <summary>Positions that the model knows; with <see cref="DynamicScaling"/> also those beyond the original one.
+    /// </summary>
     public int ContextTokens { get; init; } = 2048;
 
     /// <summary>Base of the rotary angles.</summary>

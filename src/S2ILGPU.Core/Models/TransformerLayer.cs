@@ -9,7 +9,6 @@ namespace S2ILGPU.Models;
 internal sealed class TransformerLayer
 {
     private readonly TransformerConfig _config;
-    private readonly RotaryTable _rotary;
     private readonly TensorShard? _shard;
     private readonly int _queryHeads, _keyValueHeads; // of this rank
     private readonly NormLayer _attentionNorm, _feedForwardNorm;
@@ -17,10 +16,10 @@ internal sealed class TransformerLayer
     private readonly LinearLayer _attentionOut, _feedForwardIn, _feedForwardOut;
     private readonly Variable? _queryNorm, _keyNorm;
 
-    public TransformerLayer(TransformerConfig config, int index, AttentionPattern pattern, RotaryTable rotary,
-        LayerSpec spec, ParameterSet parameters, TensorShard? shard)
+    public TransformerLayer(TransformerConfig config, int index, AttentionPattern pattern, LayerSpec spec,
+        ParameterSet parameters, TensorShard? shard)
     {
-        (_config, Index, Pattern, _rotary, _shard) = (config, index, pattern, rotary, shard);
+        (_config, Index, Pattern, _shard) = (config, index, pattern, shard);
         (_queryHeads, _keyValueHeads) = (pattern.QueryHeads, pattern.KeyValueHeads);
         _attentionNorm = new NormLayer(spec.AttentionNorm, config.NormEpsilon, parameters);
         _queryKeyValue = [.. spec.QueryKeyValue.Select(product => new LinearLayer(product, parameters))];
@@ -98,7 +97,8 @@ internal sealed class TransformerLayer
     {
         int heads = _queryHeads, keyHeads = _keyValueHeads;
         var fused = Heads(tape, _queryKeyValue[0].Run(tape, x, pass.FewRows), heads + 2 * keyHeads, pass);
-        return tape.SplitHeads(tape.RotaryInPlace(fused, heads + keyHeads, _rotary, pass.Positions), heads, keyHeads);
+        return tape.SplitHeads(tape.RotaryInPlace(fused, heads + keyHeads, pass.Rotary, pass.Positions), heads,
+            keyHeads);
     }
 
     // Three products, as the norms read whole heads as rows.
@@ -115,7 +115,7 @@ internal sealed class TransformerLayer
         if (norm is not null)
             rows = tape.RmsNorm(tape.Reshape(rows, new Shape(pass.Batch * pass.Tokens * heads, _config.HeadDim)), norm,
                 _config.NormEpsilon);
-        return tape.RotaryInPlace(Heads(tape, rows, heads, pass), heads, _rotary, pass.Positions);
+        return tape.RotaryInPlace(Heads(tape, rows, heads, pass), heads, pass.Rotary, pass.Positions);
     }
 
     // One of three products, or its rows of a fused one.

@@ -63,8 +63,8 @@ public sealed class TransformerModel : IDisposable
             .ToDictionary(a => a, a => PatternOf(a, config));
         _layers = new TransformerLayer[config.Layers];
         for (int i = 0; i < _layers.Length; i++)
-            _layers[i] = new TransformerLayer(config, i, patterns[config.Attention[i]], _rotary, specs.Layers[i],
-                _parameters, Shard);
+            _layers[i] = new TransformerLayer(config, i, patterns[config.Attention[i]], specs.Layers[i], _parameters,
+                Shard);
         _norm = new NormLayer(specs.Norm, config.NormEpsilon, _parameters);
         _head = _parameters.CreateOptional(specs.Head) ?? _embedding;
         _unused = config.UnusedTokens is { } unused ? new ColumnRanges(unused) : null;
@@ -168,8 +168,11 @@ public sealed class TransformerModel : IDisposable
         if (count != positions.Length || contextTokens > Config.ContextTokens)
             throw new ArgumentException($"{count} tokens per sequence, the shard has {positions.Length} of "
                 + $"{contextTokens}, and the model takes at most {Config.ContextTokens}");
-        int[] all = [.. Enumerable.Repeat(positions, batch).SelectMany(row => row)];
-        return Loss(tape, Hidden(tape, tokens, new ForwardPass(batch, count,
+        // The angles are those of the whole sequence, whatever part of it is here.
+        var rotary = _rotary.For(tape, new HashSet<int> { contextTokens });
+        int first = rotary.FirstRow(contextTokens);
+        int[] all = [.. Enumerable.Repeat(positions, batch).SelectMany(row => row).Select(p => first + p)];
+        return Loss(tape, Hidden(tape, tokens, new ForwardPass(batch, count, rotary,
             tape.Upload(all, new Shape(batch, count)), SequenceBatch.Uniform(batch, count, count), _layouts,
             new ShardedAttention(shard, this, contextTokens))), targets);
     }
@@ -228,18 +231,24 @@ public sealed class TransformerModel : IDisposable
         CheckIds("target", targets, -1);
     }
 
-    /// <summary>The rotary position of the first token of a sequence that has, or may grow to, a number of
-    /// tokens.</summary>
-    internal int FirstPosition(int tokens) => _rotary.FirstRow(tokens);
+    /// <summary>The angles of most sequences; of all up to the model's context, unless every length has its
+    /// own.</summary>
+    internal RotaryTable Rotary => _rotary;
+
+    /// <summary>Angles for a cache whose sequences may grow to a number of tokens, where <see cref="Rotary"/> has
+    /// others; else null. The caller disposes it.</summary>
+    internal RotaryTable? CreateRotary(int tokens) => _rotary.Serves(tokens) ? null
+        : new RotaryTable(Engine, tokens, Config.RotaryDim, Config.RopeTheta, Config.RopeScaling);
 
     /// <summary>The residual stream after the last norm, [B N, C], of whole sequences.</summary>
     private Variable Hidden(Tape tape, ReadOnlySpan<int> tokens, int batch, SequenceBatch? sequences)
     {
         int count = CheckTokens(tokens, batch);
         sequences ??= SequenceBatch.Uniform(batch, count, count);
-        return Hidden(tape, tokens, new ForwardPass(batch, count,
-            tape.Upload(PositionsOf(sequences, batch, count), new Shape(batch, count)), sequences, _layouts, null)
-            { Sample = Sample });
+        var rotary = _rotary.For(tape, LengthsOf(sequences, batch, count));
+        return Hidden(tape, tokens, new ForwardPass(batch, count, rotary,
+            tape.Upload(PositionsOf(sequences, rotary, batch, count), new Shape(batch, count)), sequences, _layouts,
+            null) { Sample = Sample });
     }
 
     /// <summary>The residual stream after the last norm, [B N, C], over the divisor of the logits.</summary>
@@ -307,9 +316,9 @@ public sealed class TransformerModel : IDisposable
         return tokens.Length / batch;
     }
 
-    private int[] PositionsOf(SequenceBatch sequences, int batch, int count)
+    private HashSet<int> LengthsOf(SequenceBatch sequences, int batch, int count)
     {
-        var positions = new int[batch * count];
+        var lengths = new HashSet<int>();
         foreach (var s in sequences.Sequences)
         {
             if (s.QueryCount != s.KeyCount || s.QueryStart != s.KeyStart)
@@ -319,7 +328,17 @@ public sealed class TransformerModel : IDisposable
             if (s.QueryCount > Config.ContextTokens)
                 throw new ArgumentException(
                     $"a sequence of {s.QueryCount} tokens is longer than the context of {Config.ContextTokens}");
-            int first = FirstPosition(s.QueryCount);
+            lengths.Add(s.QueryCount);
+        }
+        return lengths;
+    }
+
+    private static int[] PositionsOf(SequenceBatch sequences, RotaryTable rotary, int batch, int count)
+    {
+        var positions = new int[batch * count];
+        foreach (var s in sequences.Sequences)
+        {
+            int first = rotary.FirstRow(s.QueryCount);
             for (int i = 0; i < s.QueryCount; i++)
                 positions[s.Batch * count + s.QueryStart + i] = first + i;
         }

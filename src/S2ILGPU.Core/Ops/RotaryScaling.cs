@@ -14,8 +14,13 @@ public abstract record RotaryScaling
     /// <summary>Radians per position of a pair.</summary>
     internal abstract double Frequency(in RotaryPair pair);
 
+    /// <summary>Whether long sequences of different lengths turn by different angles.</summary>
+    internal virtual bool GrowsWithLength => false;
+
     /// <summary>Radians per position of a pair in long sequences.</summary>
-    internal virtual double LongFrequency(in RotaryPair pair) => Frequency(pair);
+    /// <param name="pair">The pair.</param>
+    /// <param name="tokens">Tokens that the sequence has, or may grow to.</param>
+    internal virtual double LongFrequency(in RotaryPair pair, int tokens) => Frequency(pair);
 
     /// <summary>Factor on cosines and sines.</summary>
     /// <param name="contextTokens">Positions that the model knows.</param>

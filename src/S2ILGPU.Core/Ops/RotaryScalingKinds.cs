@@ -12,18 +12,40 @@ public sealed record LinearScaling(double Factor) : RotaryScaling
     internal override void Validate(int rotaryDim) => RequireFactor(Factor);
 }
 
-/// <summary><c>dynamic</c>: the base grows with sequences that are longer than the model's context.</summary>
-/// <param name="Factor">How fast it grows.</param>
-/// <remarks>This library reads no sequences beyond a model's context, and within it the angles are those without
-/// scaling.</remarks>
-public sealed record DynamicScaling(double Factor) : RotaryScaling
+/// <summary><c>dynamic</c>: sequences of n tokens beyond the original context M turn by a larger base, <c>theta (f n /
+/// M - (f - 1))^(D / (D - 2))</c>; shorter ones turn as without scaling.</summary>
+/// <param name="Factor">f, how fast the base grows; 1 or more. A file without its own
+/// context stands for f times the original one.</param>
+/// <param name="OriginalTokens">M, context of the training.</param>
+/// <remarks>Every length has its own angles. A whole sequence turns by those of its length. A sequence that grows uses
+/// those of the longest length that it may reach from its first token on, because keys in a cache keep their angles: a
+/// cache of at most M tokens computes what the model does without scaling.</remarks>
+public sealed record DynamicScaling(double Factor, int OriginalTokens) : RotaryScaling
 {
     /// <inheritdoc/>
     public override string Kind => "dynamic";
 
+    internal override int ShortTokens => OriginalTokens;
+
+    internal override bool GrowsWithLength => true;
+
+    /// <summary>The context of a model whose file says only the original one.</summary>
+    internal int ExtendedTokens => (int)Math.Min(int.MaxValue, Factor * OriginalTokens);
+
     internal override double Frequency(in RotaryPair pair) => pair.Frequency;
 
-    internal override void Validate(int rotaryDim) => RequireFactor(Factor);
+    internal override double LongFrequency(in RotaryPair pair, int tokens)
+    {
+        double growth = Factor * tokens / OriginalTokens - (Factor - 1);
+        // A single pair has angles of 1 radian with any base, an infinite one too.
+        return (pair with { Theta = pair.Theta * Math.Pow(growth, pair.Dim / (pair.Dim - 2.0)) }).Frequency;
+    }
+
+    internal override void Validate(int rotaryDim)
+    {
+        Require(Factor >= 1 && Factor <= 1e6, nameof(Factor), "1 to 1e6", Factor);
+        RequireTokens(OriginalTokens);
+    }
 }
 
 /// <summary><c>llama3</c>: slow turns are divided by a factor, fast ones stay, those between are
@@ -133,7 +155,8 @@ public sealed record LongRopeScaling(ValueList<double> ShortFactors, ValueList<d
 
     internal override double Frequency(in RotaryPair pair) => pair.Frequency / ShortFactors[pair.Index];
 
-    internal override double LongFrequency(in RotaryPair pair) => pair.Frequency / LongFactors[pair.Index];
+    internal override double LongFrequency(in RotaryPair pair, int tokens) =>
+        pair.Frequency / LongFactors[pair.Index];
 
     internal override double Magnitude(int contextTokens, bool isLong)
     {

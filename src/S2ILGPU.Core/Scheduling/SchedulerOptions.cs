@@ -1,5 +1,6 @@
 using S2ILGPU.AttentionWorkers;
 using S2ILGPU.Inference;
+using S2ILGPU.Ops;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Scheduling;
@@ -18,6 +19,8 @@ public sealed record SchedulerOptions
     public int ChunkTokens { get; init; } = 256;
 
     /// <summary>The most tokens of a sequence; null for the model's context.</summary>
+    /// <remarks>It chooses the rotary angles where they depend on the length, as <see cref="LongRopeScaling"/> and <see
+    /// cref="DynamicScaling"/> say.</remarks>
     public int? MaxTokens { get; init; }
 
     /// <summary>The most bytes of keys and values; with <see cref="AttentionWorkers"/>, of each of them.</summary>

@@ -33,7 +33,6 @@ public sealed class CheckpointFieldTests : IDisposable
         ["blocksparse_triton_kernel_block_size"] = "tile of a kernel",
         ["original_max_position_embeddings"] = "read by longrope alone",
         ["max_position_embeddings"] = "a longer context changes no shorter sequence",
-        ["llama-dynamic.rope_scaling.factor"] = "dynamic scaling begins beyond the context",
         ["phi3-long.rope_scaling.short_factor"] = Short,
         ["phi3small-long.rope_scaling.short_factor"] = Short,
         ["phi3small-long.rope_scaling.short_mscale"] = Short,

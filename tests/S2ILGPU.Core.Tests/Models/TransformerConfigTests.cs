@@ -28,12 +28,38 @@ public sealed class TransformerConfigTests
             new AttentionPlan(
             new TwoRangeAttention { Stripes = new StripeOptions { HomogeneousHeads = true, DenseHeads = 2 } }) },
         new TransformerConfig { Attention = new AttentionPlan(new DenseAttention { BlockTokens = 128 }) },
+        new TransformerConfig { ContextTokens = 4096, RopeScaling = new DynamicScaling(2, 2048) },
+        new TransformerConfig { ContextTokens = 3000, RopeScaling = new DynamicScaling(2, 2048) },
+        new TransformerConfig { ContextTokens = 2048, RopeScaling = new DynamicScaling(2, 2048) },
     ];
 
     [Theory]
     [MemberData(nameof(Configurations))]
     public void Writing_and_reading_gives_the_same(TransformerConfig config) =>
         Assert.Equal(config, Parse(TransformerConfigFile.Format(config)));
+
+    [Fact]
+    public void Dynamic_scaling_lengthens_the_context()
+    {
+        const string Field = "\"max_position_embeddings\": 2048", Plain = "\"rope_theta\": 10000";
+        string json = TransformerConfigFile.Format(new TransformerConfig());
+        Assert.Contains(Field, json);
+        var config = Parse(json.Replace(Plain, "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2.5}"));
+        Assert.Equal((5120, new DynamicScaling(2.5, 2048)), (config.ContextTokens, config.RopeScaling));
+        // Other tools read the original context there.
+        Assert.Contains(Field, TransformerConfigFile.Format(config));
+        config = Parse(json.Replace(Plain, "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2.5, "
+            + "\"original_max_position_embeddings\": 512}"));
+        Assert.Equal((2048, new DynamicScaling(2.5, 512)), (config.ContextTokens, config.RopeScaling));
+    }
+
+    [Theory]
+    [InlineData(0.99)]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    public void A_dynamic_factor_below_1_is_refused(double factor) => Assert.Contains(
+        "Factor of rotary scaling \"dynamic\" must be 1 to 1e6, got", Assert.Throws<ArgumentException>(() =>
+            new TransformerConfig { RopeScaling = new DynamicScaling(factor, 512) }.Validate()).Message);
 
     [Fact]
     public void Only_dense_models_call_themselves_llama()
@@ -84,6 +110,10 @@ public sealed class TransformerConfigTests
         "rope_parameters.factor is missing")]
     [InlineData("\"rope_theta\": 10000", "\"rope_scaling\": {\"type\": \"ntk\", \"factor\": 2}",
         "rope_scaling.type must be \"default\" or \"linear\" or \"dynamic\"")]
+    [InlineData("\"rope_theta\": 10000", "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 0.5}",
+        "rope_scaling.factor must be 1 to 1e6 with rope_type \"dynamic\", got 0.5")]
+    [InlineData("\"rope_theta\": 10000", "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 9000}",
+        "ContextTokens must be 1 to 16777216, got 18432000")]
     [InlineData("\"rope_theta\": 10000", "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8}",
         "rope_scaling.low_freq_factor is missing")]
     [InlineData("\"rope_theta\": 10000", "\"rope_scaling\": {\"type\": \"linear\"}", "rope_scaling.factor is missing")]

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using S2ILGPU.Corpora;
 using S2ILGPU.Cpu;
 using S2ILGPU.Models;
+using S2ILGPU.Ops;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
 using S2ILGPU.Tokenizers;
@@ -23,6 +24,8 @@ public sealed class ContextParallelTests
         HeadDim = 8,
         FeedForwardDim = 48,
         ContextTokens = 160,
+        // The angles are those of the whole sequence, not of the part that a rank has.
+        RopeScaling = new DynamicScaling(2, 80),
         Attention = AttentionPlan.FirstDense(3, 1,
             new LocalStrideAttention { BlockTokens = 16, LocalBlocks = 1, VerticalStride = 3 }),
     };

@@ -62,6 +62,7 @@ internal sealed class Phi3Small : ModelArchitecture
         fields.Choice("hidden_act", Gegelu, Gegelu);
         double embedding = Multiplier(fields, EmbeddingKey, DefaultEmbedding),
             logits = Multiplier(fields, LogitKey, DefaultLogits), scores = fields.Number(ScoreKey, 1);
+        var (scaling, context) = ReadScaling(fields);
         return new TransformerConfig
         {
             Architecture = Name,
@@ -73,9 +74,9 @@ internal sealed class Phi3Small : ModelArchitecture
             HeadDim = dim / heads,
             FeedForwardDim = fields.Find(OtherInner)?.Integer() is { } other && fields.Find(Inner) is null ? other
                 : fields.Integer(Inner),
-            ContextTokens = fields.Integer("max_position_embeddings"),
+            ContextTokens = context,
             RopeTheta = fields.Number(ThetaKey, 1e6),
-            RopeScaling = ReadScaling(fields),
+            RopeScaling = scaling,
             Norm = NormKind.Layer,
             NormEpsilon = (float)fields.Number(Epsilon, 1e-5),
             QueryKeyValueBias = true,
@@ -108,11 +109,11 @@ internal sealed class Phi3Small : ModelArchitecture
         writer.WriteNumber("num_attention_heads", config.QueryHeads);
         writer.WriteNumber(KeyHeads, config.KeyValueHeads);
         writer.WriteNumber(Inner, config.FeedForwardDim);
-        writer.WriteNumber("max_position_embeddings", config.ContextTokens);
+        RotaryFields.WriteContext(writer, config);
         writer.WriteNumber(ThetaKey, config.RopeTheta);
         writer.WriteNumber(PositionScale, (config.RopeScaling as LinearScaling)?.Factor ?? 1);
         if (config.RopeScaling is not (null or LinearScaling))
-            RotaryFields.WriteScaling(writer, config.RopeScaling);
+            RotaryFields.WriteScaling(writer, config, config.RopeScaling);
         writer.WriteNumber(Epsilon, config.NormEpsilon);
         writer.WriteString("hidden_act", Gegelu);
         if (config.ActivationLimit is { } limit)
@@ -178,13 +179,13 @@ internal sealed class Phi3Small : ModelArchitecture
         return ids.Length > 0 ? new(ids) : null;
     }
 
-    private static RotaryScaling? ReadScaling(ConfigFields fields)
+    private static (RotaryScaling? Scaling, int ContextTokens) ReadScaling(ConfigFields fields)
     {
         double scale = fields.Number(PositionScale, 1);
-        var (_, scaling, _) = RotaryFields.Read(fields, isPartial: false);
+        var (_, scaling, _, context) = RotaryFields.Read(fields, isPartial: false);
         if (scale == 1)
-            return scaling;
-        return scaling is null ? new LinearScaling(scale)
+            return (scaling, context);
+        return scaling is null ? (new LinearScaling(scale), context)
             : throw fields.Member(PositionScale).Wrong("1 beside rope_scaling");
     }
 

@@ -152,6 +152,12 @@ def longrope(config, scaling, frequency, tokens):
     return frequency / np.array(scaling["long_factor" if is_long else "short_factor"]), attention
 
 
+def dynamic(config, scaling, dim, base, tokens):
+    trained = scaling.get("original_max_position_embeddings") or config["max_position_embeddings"]
+    grown = scaling["factor"] * max(tokens, trained) / trained - (scaling["factor"] - 1)
+    return (base * grown ** (dim / (dim - 2))) ** (-np.arange(0, dim, 2) / dim)
+
+
 def angles(config, dim, tokens):
     scaling = config.get("rope_scaling") or config.get("rope_parameters") or {}
     base = config.get("rope_theta") or scaling.get("rope_theta") or config.get("rope_embedding_base") or 10000.0
@@ -159,6 +165,8 @@ def angles(config, dim, tokens):
     kind = scaling.get("rope_type", scaling.get("type", "default"))
     if kind == "linear":
         frequency = frequency / scaling["factor"]
+    elif kind == "dynamic":
+        frequency = dynamic(config, scaling, dim, base, tokens)
     elif kind == "llama3":
         frequency = llama3(scaling, frequency)
     elif kind == "yarn":
@@ -297,7 +305,11 @@ def cases():
     llama = common("llama", "LlamaForCausalLM")
     yield "llama", "llama", llama, 150
     yield "llama-linear", "llama", {**llama, "rope_scaling": {"type": "linear", "factor": 2.5}}, 150
-    yield "llama-dynamic", "llama", {**llama, "rope_scaling": {"type": "dynamic", "factor": 2.0}}, 150
+    grows = {"type": "dynamic", "factor": 2.0}
+    yield "llama-dynamic", "llama", {**llama, "max_position_embeddings": 100, "rope_scaling": grows}, 150
+    yield "llama-dynamic-short", "llama", {**llama, "rope_scaling": grows}, 150
+    yield "llama-dynamic-original", "llama", {
+        **llama, "rope_scaling": {**grows, "original_max_position_embeddings": 70}}, 150
     yield "llama-llama3", "llama", {**llama, "rope_scaling": LLAMA3}, 150
     yarned = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 40}
     yield "llama-yarn", "llama", {**llama, "rope_scaling": yarned}, 150
