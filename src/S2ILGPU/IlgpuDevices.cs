@@ -71,15 +71,16 @@ public sealed class IlgpuDevices : IDeviceProvider
     {
         var context = Context.Create(builder => builder.Optimize(OptimizationLevel.O2).EnableAlgorithms()
             .TensorCores());
+        Accelerator? accelerator = null;
         try
         {
-            var accelerator = device.CreateAccelerator(context);
+            accelerator = device.CreateAccelerator(context);
             return new IlgpuEngine(accelerator, null, mayUseTensorCores, new OwnedAccelerator(context, accelerator),
                 memoryLimitBytes);
         }
         catch
         {
-            context.Dispose();
+            new OwnedAccelerator(context, accelerator).Dispose();
             throw;
         }
     }
@@ -112,12 +113,10 @@ public sealed class IlgpuDevices : IDeviceProvider
         return [.. GpuDevices.Find(), (info, emulated)];
     }
 
-    private sealed class OwnedAccelerator(IDisposable context, IDisposable accelerator) : IDisposable
+    /// <summary>What an engine that made its own context frees in the end.</summary>
+    internal sealed class OwnedAccelerator(IDisposable context, IDisposable? accelerator) : IDisposable
     {
-        public void Dispose()
-        {
-            accelerator.Dispose();
-            context.Dispose();
-        }
+        /// <summary>Frees both; throws nothing when the device was lost.</summary>
+        public void Dispose() => LostDevice.Free(() => accelerator?.Dispose(), context.Dispose);
     }
 }

@@ -114,14 +114,12 @@ public sealed partial class IlgpuEngine : IEngine
     }
 
     /// <inheritdoc/>
+    /// <exception cref="DeviceLostException">The device has stopped working.</exception>
     public void Synchronize() => _queue.Synchronize();
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _queue.Dispose();
-        _owned?.Dispose();
-    }
+    /// <remarks>Throws nothing when the device was lost.</remarks>
+    public void Dispose() => LostDevice.Free(_queue.Dispose, () => _owned?.Dispose());
 
     /// <summary>Frees cached plans, page tables and idle memory.</summary>
     internal void Trim()

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using S2ILGPU.Cli.Invocation;
+using S2ILGPU.Engines;
 using S2ILGPU.Models;
 using S2ILGPU.Storage;
 using S2ILGPU.TestSupport;
@@ -195,6 +196,8 @@ public sealed class InvocationTests : IDisposable
         Check(Failure.BadInput, $"{_folder}/a/b does not exist", () => File.ReadAllText($"{_folder}/a/b"));
         Check(Failure.BadInput, $"{_folder} is a folder, a file was expected", () => File.ReadAllText(_folder));
         Check(Failure.Failed, "not enough memory", () => throw new OutOfMemoryException());
+        Check(Failure.Failed, "the device H200 stopped working: unspecified launch failure; start the program again",
+            () => throw new DeviceLostException("H200", "unspecified launch failure"));
         Check(Failure.BadInput, "the product of the given sizes is too large to count",
             () => throw new OverflowException());
         Check(Failure.Failed, "b", () => throw new AggregateException("a", new IOException("b")));

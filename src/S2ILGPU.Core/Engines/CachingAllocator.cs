@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Numerics;
+using System.Runtime.ExceptionServices;
 using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Engines;
@@ -112,19 +113,30 @@ public abstract class CachingAllocator<TBuffer>(Type engine, int classesPerDoubl
             {
                 var buffer = stack.Pop();
                 _all.Remove(buffer);
+                ReservedBytes -= buffer.SizeBytes;
+                IdleBytes -= buffer.SizeBytes;
                 Free(buffer);
             }
-        ReservedBytes -= IdleBytes;
-        IdleBytes = 0;
     }
 
-    /// <summary>Frees everything, buffers in use too.</summary>
+    /// <summary>Frees everything, buffers in use too. When some cannot be freed, the others are, and then the first
+    /// exception is thrown.</summary>
     public void Dispose()
     {
         _disposed = true;
+        Exception? first = null;
         foreach (var buffer in _all)
-            Free(buffer);
+            try
+            {
+                Free(buffer);
+            }
+            catch (Exception exception)
+            {
+                first ??= exception;
+            }
         _all.Clear();
+        if (first is not null)
+            ExceptionDispatchInfo.Throw(first);
     }
 
     /// <summary>Takes a piece from the system, after a <see cref="Trim"/> where that is needed.</summary>

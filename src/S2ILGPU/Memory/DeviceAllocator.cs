@@ -1,5 +1,6 @@
 using ILGPU;
 using ILGPU.Runtime;
+using S2ILGPU.Devices;
 using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 
@@ -12,9 +13,11 @@ namespace S2ILGPU.Memory;
 /// tried again.
 /// </remarks>
 /// <param name="accelerator">The device; stays with the caller.</param>
+/// <param name="stream">The stream of all work; stays with the caller.</param>
 /// <param name="engine">The engine that users know, for exceptions.</param>
 /// <param name="limitBytes">Bytes that may be held at most, in use and idle.</param>
-internal sealed class DeviceAllocator(Accelerator accelerator, Type engine, long limitBytes)
+internal sealed class DeviceAllocator(Accelerator accelerator, AcceleratorStream stream, Type engine,
+    long limitBytes)
     : CachingAllocator<IlgpuBuffer>(engine, classesPerDoubling: 8)
 {
     /// <summary>The stream on which memory is filled with NaN before it is handed out, for tests; null leaves it as it
@@ -22,15 +25,17 @@ internal sealed class DeviceAllocator(Accelerator accelerator, Type engine, long
     public AcceleratorStream? Poison { get; set; }
 
     /// <inheritdoc/>
+    /// <exception cref="DeviceLostException">The device has stopped working.</exception>
     public override void Trim()
     {
         // queued kernels may still use what was returned, and a driver need not wait for them
-        accelerator.Synchronize();
+        LostDevice.Synchronize(stream);
         base.Trim();
     }
 
     /// <exception cref="InsufficientMemoryException">The device has no such piece, even after idle memory was
     /// freed.</exception>
+    /// <exception cref="DeviceLostException">The device has stopped working.</exception>
     protected override IlgpuBuffer Allocate(long sizeBytes, long classBytes)
     {
         if (ReservedBytes + classBytes > limitBytes)
@@ -41,7 +46,7 @@ internal sealed class DeviceAllocator(Accelerator accelerator, Type engine, long
         {
             return NewBuffer(classBytes);
         }
-        // drivers report a full device in different exceptions; what is wrong otherwise is wrong again below
+        // drivers report a full device in different exceptions; a lost one cannot be waited for
         catch (Exception)
         {
             Trim();
@@ -52,14 +57,15 @@ internal sealed class DeviceAllocator(Accelerator accelerator, Type engine, long
         }
         catch (Exception exception)
         {
+            LostDevice.Synchronize(stream);
             throw OutOfMemory(sizeBytes, exception);
         }
     }
 
     protected override void OnRented(IlgpuBuffer buffer)
     {
-        if (Poison is { } stream)
-            buffer.Words.MemSet(stream, 0xff);
+        if (Poison is { } poisoned)
+            buffer.Words.MemSet(poisoned, 0xff);
     }
 
     protected override void Free(IlgpuBuffer buffer) => buffer.Free();
@@ -90,8 +96,8 @@ internal sealed class IlgpuBuffer(DeviceAllocator owner, MemoryBuffer1D<int, Str
     /// <summary>Gives the memory back to the driver.</summary>
     public void Free()
     {
-        _memory?.Dispose();
-        _memory = null;
+        (var freed, _memory) = (_memory, null);
+        freed?.Dispose();
     }
 
     protected override void Return() => owner.Return(this);

@@ -1,5 +1,7 @@
 using ILGPU;
 using ILGPU.Runtime;
+using S2ILGPU.Devices;
+using S2ILGPU.Engines;
 using S2ILGPU.Kernels;
 using S2ILGPU.Kernels.Memory;
 using S2ILGPU.Tensors;
@@ -35,6 +37,7 @@ internal sealed partial class DeviceQueue
     /// <summary>Copies between tensors of the same shape, any strides and float types.</summary>
     /// <exception cref="ShapeException">The shapes differ, or only one of the tensors holds integers.</exception>
     /// <exception cref="ArgumentException">A tensor has an element type that devices do not hold.</exception>
+    /// <exception cref="DeviceLostException">The device has stopped working.</exception>
     public void Copy(Tensor source, Tensor destination)
     {
         ShapeException.ThrowUnless(nameof(Copy), nameof(destination), destination, source.Shape);
@@ -46,7 +49,14 @@ internal sealed partial class DeviceQueue
         if (source.ElementType == destination.ElementType && source.ElementType.SizeBytes() is 4 or 1
             && source.IsContiguous && destination.IsContiguous)
         {
-            WordsOf(source).CopyTo(Stream, WordsOf(destination));
+            try
+            {
+                WordsOf(source).CopyTo(Stream, WordsOf(destination));
+            }
+            catch (Exception exception) when (LostDevice.IsLost(Stream))
+            {
+                throw LostDevice.Because(exception, Stream);
+            }
             return;
         }
         var kernel = CopyKernelOf(source, destination);

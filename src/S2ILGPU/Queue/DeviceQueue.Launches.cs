@@ -3,6 +3,8 @@ using System.Reflection;
 using ILGPU;
 using ILGPU.Runtime;
 using S2ILGPU.Compiler;
+using S2ILGPU.Devices;
+using S2ILGPU.Engines;
 using S2ILGPU.Kernels;
 using S2ILGPU.Tensors;
 using S2ILGPU.Tiles;
@@ -28,6 +30,7 @@ internal sealed partial class DeviceQueue
     /// <param name="threads">Threads of a group, at most as many as the device has; 128 every device has.</param>
     /// <param name="arguments">What the kernel gets.</param>
     /// <exception cref="ArgumentException">The grid is larger than devices take.</exception>
+    /// <exception cref="DeviceLostException">The device has stopped working.</exception>
     public void Launch<TArguments>(Action<TArguments> kernel, Index3D groups, int threads, in TArguments arguments)
         where TArguments : struct
     {
@@ -35,7 +38,14 @@ internal sealed partial class DeviceQueue
             return;
         var config = new KernelConfig(groups, new Index3D(threads, 1, 1));
         Launches++;
-        _kernels.Portable(kernel)(Stream, config, arguments);
+        try
+        {
+            _kernels.Portable(kernel)(Stream, config, arguments);
+        }
+        catch (Exception exception) when (LostDevice.IsLost(Stream))
+        {
+            throw LostDevice.Because(exception, Stream);
+        }
     }
 
     /// <summary>Queues a kernel that uses the library's own device primitives: tensor cores on CUDA devices, their C#
@@ -46,6 +56,7 @@ internal sealed partial class DeviceQueue
     /// <param name="sharedBytes">Dynamic shared memory of a group, a multiple of 16.</param>
     /// <param name="arguments">What the kernel gets.</param>
     /// <exception cref="ArgumentException">The grid is larger than devices take.</exception>
+    /// <exception cref="DeviceLostException">The device has stopped working.</exception>
     public void Launch<TArguments>(MethodInfo kernel, Index3D groups, int threads, int sharedBytes,
         in TArguments arguments) where TArguments : struct
     {
@@ -55,7 +66,14 @@ internal sealed partial class DeviceQueue
         var config = sharedBytes == 0 ? new KernelConfig(groups, group)
             : new KernelConfig(groups, group, SharedMemoryConfig.RequestDynamic<U4>(sharedBytes / 16));
         Launches++;
-        _kernels.WithPrimitives<TArguments>(kernel, threads, sharedBytes)(Stream, config, arguments);
+        try
+        {
+            _kernels.WithPrimitives<TArguments>(kernel, threads, sharedBytes)(Stream, config, arguments);
+        }
+        catch (Exception exception) when (LostDevice.IsLost(Stream))
+        {
+            throw LostDevice.Because(exception, Stream);
+        }
     }
 
     /// <summary>Queues a kernel whose thread t of T owns the elements t, t + T, t + 2T, ...; no work when there are no

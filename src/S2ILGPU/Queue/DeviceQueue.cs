@@ -2,6 +2,7 @@ using ILGPU;
 using ILGPU.Runtime;
 using S2ILGPU.Compiler;
 using S2ILGPU.Devices;
+using S2ILGPU.Engines;
 using S2ILGPU.Memory;
 using S2ILGPU.Tensors;
 
@@ -30,7 +31,7 @@ internal sealed partial class DeviceQueue : IDisposable
         _kernels = new KernelCache(accelerator, store);
         KernelStore = store;
         Stream = stream ?? accelerator.CreateStream();
-        Memory = new DeviceAllocator(accelerator, engine, limitBytes);
+        Memory = new DeviceAllocator(accelerator, Stream, engine, limitBytes);
         Tensors = new DeviceTensors(Memory);
         Addresses = accelerator.AcceleratorType == AcceleratorType.OpenCL ? null
             : new DeviceAddresses(accelerator, Stream, Tensors);
@@ -92,33 +93,47 @@ internal sealed partial class DeviceQueue : IDisposable
     /// <summary>Copies host values to the device.</summary>
     /// <param name="source">The values; may be overwritten when the call returns.</param>
     /// <param name="destination">As many elements.</param>
+    /// <exception cref="DeviceLostException">The device has stopped working.</exception>
     public unsafe void Upload<T>(ReadOnlySpan<T> source, ArrayView<T> destination) where T : unmanaged
     {
         UploadedBytes += source.Length * (long)sizeof(T);
-        GpuDevices.Upload(destination, Stream, source);
+        try
+        {
+            GpuDevices.Upload(destination, Stream, source);
+        }
+        catch (Exception exception) when (LostDevice.IsLost(Stream))
+        {
+            throw LostDevice.Because(exception, Stream);
+        }
     }
 
     /// <summary>Waits for all queued work and copies values to the host.</summary>
+    /// <exception cref="DeviceLostException">The device has stopped working.</exception>
     public void Download<T>(ArrayView<T> source, Span<T> destination) where T : unmanaged
     {
         Waits++;
-        source.CopyToCPU(Stream, destination);
+        try
+        {
+            source.CopyToCPU(Stream, destination);
+        }
+        catch (Exception exception) when (LostDevice.IsLost(Stream))
+        {
+            throw LostDevice.Because(exception, Stream);
+        }
     }
 
     /// <summary>Waits until all queued work is done.</summary>
+    /// <exception cref="DeviceLostException">The device has stopped working.</exception>
     public void Synchronize()
     {
         Waits++;
-        Stream.Synchronize();
+        LostDevice.Synchronize(Stream);
     }
 
-    /// <summary>Waits for all queued work and frees the memory.</summary>
-    public void Dispose()
+    /// <summary>Waits for all queued work and frees the memory; throws nothing when the device was lost.</summary>
+    public void Dispose() => LostDevice.Free(Stream.Synchronize, () => Addresses?.Dispose(), Memory.Dispose, () =>
     {
-        Stream.Synchronize();
-        Addresses?.Dispose();
-        Memory.Dispose();
         if (_ownsStream)
             Stream.Dispose();
-    }
+    });
 }

@@ -14,7 +14,7 @@ public sealed class ArrowTests() : FolderArrowTests(s_arrows)
         ["Reports"] = ["Variants", "Compiler", "Kernels", "Kernels/Elementwise", "Kernels/Row", "Kernels/Memory",
             "Kernels/Optimizer", "Kernels/MatMul", "Kernels/Attention/Portable"],
         ["Queue"] = ["Memory", "Devices", "Compiler", "Kernels", "Kernels/Memory"],
-        ["Memory"] = ["Tiles"],
+        ["Memory"] = ["Devices", "Tiles"],
         ["Devices"] = ["Compiler"],
         ["Variants"] = ["Kernels/Attention/Portable", "Kernels/Attention/TensorCore",
             "Kernels/MatMul/TensorCore"],
