@@ -76,6 +76,42 @@ public sealed partial class IlgpuEngine
     }
 
     /// <inheritdoc/>
+    public void AddBias(Tensor bias, Tensor y)
+    {
+        var (rows, columns) = Extents(y);
+        CheckCount(nameof(AddBias), nameof(bias), bias, columns);
+        _queue.LaunchRows(y.ElementType, new AddBiasOperation
+        {
+            Bias = FlatOf(bias, FloatType),
+            Y = RowsOf(y, y.ElementType),
+            Rows = rows,
+        });
+    }
+
+    /// <inheritdoc/>
+    public void SumRows(Tensor x, GradientTarget sum)
+    {
+        if (sum.Tensor is null)
+            return;
+        CheckCount(nameof(SumRows), nameof(sum), sum.Tensor, Extents(x).Columns);
+        SumOfRows(x, sum);
+    }
+
+    /// <inheritdoc/>
+    public void Center(Tensor x, GradientTarget y)
+    {
+        if (y.Tensor is null)
+            return;
+        CheckTarget(nameof(Center), nameof(y), y, x.Shape);
+        var (rows, columns) = Extents(x);
+        var type = x.ElementType;
+        var kernel = DeviceQueue.StoredKernel<CenterArguments>(type, CenterKernel.Run<StoredSingle>,
+            CenterKernel.Run<StoredBFloat16>, CenterKernel.Run<StoredHalf>);
+        _queue.Launch(kernel, new Index3D(rows, 1, 1), _queue.RowThreads(columns),
+            new CenterArguments { X = RowsOf(x, type), Y = TargetOf(y, type), Columns = columns });
+    }
+
+    /// <inheritdoc/>
     /// <remarks>Positions stay on the device and are not checked on the host: a position outside the tables gives
     /// NaN.</remarks>
     public void Rotary(Tensor x, Tensor cosine, Tensor sine, Tensor positions, GradientTarget y, bool inverse)
@@ -191,14 +227,19 @@ public sealed partial class IlgpuEngine
     }
 
     // sum_c (+)= sum_i terms_ic
-    private void SumOfRows(Tensor terms, GradientTarget sum) => _queue.Launch(SumOfRowsKernel.Run, new Index3D(
-        (terms.Shape[1] + SumOfRowsKernel.GroupColumns - 1) / SumOfRowsKernel.GroupColumns, 1, 1),
-        _queue.ElementThreads, new SumOfRowsArguments
+    private void SumOfRows(Tensor terms, GradientTarget sum)
+    {
+        var (rows, columns) = Extents(terms);
+        var kernel = DeviceQueue.StoredKernel<SumOfRowsArguments>(terms.ElementType, SumOfRowsKernel.Run<StoredSingle>,
+            SumOfRowsKernel.Run<StoredBFloat16>, SumOfRowsKernel.Run<StoredHalf>);
+        int groups = (columns + SumOfRowsKernel.GroupColumns - 1) / SumOfRowsKernel.GroupColumns;
+        _queue.Launch(kernel, new Index3D(groups, 1, 1), _queue.ElementThreads, new SumOfRowsArguments
         {
-            Terms = RowsOf(terms),
+            Terms = RowsOf(terms, terms.ElementType),
             Sum = TargetOf(FlatOf(sum.Tensor!, FloatType), sum.Accumulate),
-            Rows = terms.Shape[0],
+            Rows = rows,
         });
+    }
 
     private void Embed<TTable>(Tensor table, Tensor ids, Tensor y) where TTable : struct, IStoredElement =>
         _queue.LaunchRows(y.ElementType, new EmbeddingOperation<TTable>

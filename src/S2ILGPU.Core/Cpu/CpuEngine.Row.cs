@@ -32,6 +32,38 @@ public sealed unsafe partial class CpuEngine
     }
 
     /// <inheritdoc/>
+    public void AddBias(Tensor bias, Tensor y)
+    {
+        if (IsShort(y))
+            AddBias<StoredBFloat16>(bias, y);
+        else
+            AddBias<StoredSingle>(bias, y);
+    }
+
+    /// <inheritdoc/>
+    public void SumRows(Tensor x, GradientTarget sum)
+    {
+        if (sum.Tensor is null)
+            return;
+        if (IsShort(x))
+            SumRows<StoredBFloat16>(x, sum.Tensor, sum.Accumulate);
+        else
+            SumRows<StoredSingle>(x, sum.Tensor, sum.Accumulate);
+    }
+
+    /// <inheritdoc/>
+    public void Center(Tensor x, GradientTarget y)
+    {
+        if (y.Tensor is null)
+            return;
+        CheckTarget(nameof(Center), nameof(y), y, x.Shape);
+        if (IsShort(x))
+            Center<StoredBFloat16>(x, y);
+        else
+            Center<StoredSingle>(x, y);
+    }
+
+    /// <inheritdoc/>
     public void Rotary(Tensor x, Tensor cosine, Tensor sine, Tensor positions, GradientTarget y, bool inverse)
     {
         if (y.Tensor is null)
@@ -134,9 +166,7 @@ public sealed unsafe partial class CpuEngine
         var rows = CpuTensors.RowsOf(x, type);
         CheckCount(nameof(RmsNormBackward), nameof(weight), weight, rows.Columns);
         CheckCount(nameof(RmsNormBackward), nameof(inverseRms), inverseRms, rows.Count);
-        // At most 64 partial sums of dweight, cut by the number of rows alone.
-        long grain = Math.Max(RowGrain(rows.Columns), (rows.Count + 63) / 64),
-            chunks = (rows.Count + grain - 1) / grain;
+        long grain = SumGrain(rows), chunks = (rows.Count + grain - 1) / grain;
         using var partials = _memory.Borrow(dweight.Tensor is null ? 0 : chunks * rows.Columns * sizeof(float));
         var kernel = new RmsNormBackwardKernel<TStored>(rows, CpuTensors.Floats(weight), CpuTensors.Floats(inverseRms),
             CpuTensors.RowsOf(dy, type), RowTarget.Of(dx, type),
@@ -146,6 +176,35 @@ public sealed unsafe partial class CpuEngine
             RunElementwise(new SumOfRowsOperation(partials.Floats, (int)chunks, rows.Columns, CpuTensors.Floats(sum),
                 dweight.Accumulate), rows.Columns);
     }
+
+    private void AddBias<TStored>(Tensor bias, Tensor y) where TStored : unmanaged, IStoredValue<TStored>
+    {
+        var rows = CpuTensors.RowsOf(y, TStored.ElementType);
+        CheckCount(nameof(AddBias), nameof(bias), bias, rows.Columns);
+        _runner.Run(new AddBiasKernel<TStored>(CpuTensors.Floats(bias), rows), rows.Count, RowGrain(rows.Columns));
+    }
+
+    private void SumRows<TStored>(Tensor x, Tensor sum, bool accumulate)
+        where TStored : unmanaged, IStoredValue<TStored>
+    {
+        var rows = CpuTensors.RowsOf(x, TStored.ElementType);
+        CheckCount(nameof(SumRows), nameof(sum), sum, rows.Columns);
+        long grain = SumGrain(rows), chunks = (rows.Count + grain - 1) / grain;
+        using var partials = _memory.Borrow(chunks * rows.Columns * sizeof(float));
+        _runner.Run(new SumRowsKernel<TStored>(rows, partials.Floats, grain), rows.Count, grain);
+        RunElementwise(new SumOfRowsOperation(partials.Floats, (int)chunks, rows.Columns, CpuTensors.Floats(sum),
+            accumulate), rows.Columns);
+    }
+
+    private void Center<TStored>(Tensor x, GradientTarget y) where TStored : unmanaged, IStoredValue<TStored>
+    {
+        var rows = CpuTensors.RowsOf(x, TStored.ElementType);
+        _runner.Run(new CenterKernel<TStored>(rows, RowTarget.Of(y, TStored.ElementType)), rows.Count,
+            RowGrain(rows.Columns));
+    }
+
+    // Rows of a partial sum: at most 64 sums, cut by the number of rows alone.
+    private static long SumGrain(in Rows rows) => Math.Max(RowGrain(rows.Columns), (rows.Count + 63) / 64);
 
     private void Embedding<TStored>(Tensor table, Tensor ids, Tensor y) where TStored : unmanaged, IStoredValue<TStored>
     {

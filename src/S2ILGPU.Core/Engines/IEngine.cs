@@ -22,8 +22,8 @@ public interface IEngine : IDisposable
     /// <summary>
     /// Whether activations and their gradients may have an element type: x, y, dx and dy of the elementwise and row
     /// operations, all of one call alike, and A, B and C of products, each on its own. Numbers are computed in <see
-    /// cref="FloatType"/> and rounded to nearest even when they are stored. Norm weights, tables of angles, inverse
-    /// RMS, logits, losses, log-sum-exps, gradients of parameters, optimizer state and sums have <see
+    /// cref="FloatType"/> and rounded to nearest even when they are stored. Norm weights, biases, tables of angles,
+    /// inverse RMS, logits, losses, log-sum-exps, gradients of parameters, optimizer state and sums have <see
     /// cref="FloatType"/> whatever the activations are. Always true of <see cref="FloatType"/>; attention has <see
     /// cref="SupportsAttention"/>.
     /// </summary>
@@ -122,6 +122,16 @@ public interface IEngine : IDisposable
     /// r_i</c>.</summary>
     void RmsNormBackward(Tensor x, Tensor weight, Tensor inverseRms, Tensor dy, GradientTarget dx,
         GradientTarget dweight);
+
+    /// <summary><c>y_ic += b_c</c>. y [R, C], in place; bias [C], of the float type.</summary>
+    void AddBias(Tensor bias, Tensor y);
+
+    /// <summary><c>sum_c (+)= sum_i x_ic</c>: the gradient of a bias. x [R, C]; sum [C], of the float type.</summary>
+    void SumRows(Tensor x, GradientTarget sum);
+
+    /// <summary><c>y_ic (+)= x_ic - mean_k x_ik</c>; also its own gradient. x, y [R, C]; overwriting may alias
+    /// x.</summary>
+    void Center(Tensor x, GradientTarget y);
 
     /// <summary>Rotates each pair (x_c, x_{c+D/2}) of a head by the angle of its position: <c>y_c = x_c cos - x_{c+D/2}
     /// sin, y_{c+D/2} = x_{c+D/2} cos + x_c sin</c>.</summary>

@@ -44,7 +44,6 @@ internal sealed class NormLayer(NormSpec spec, float epsilon, ParameterSet param
     private readonly Variable? _bias = parameters.CreateOptional(spec.Bias);
 
     /// <summary>[T, C] to [T, C].</summary>
-    public Variable Run(Tape tape, Variable x, int fewRows) => _bias is null
-        ? tape.RmsNorm(x, _weight, epsilon)
-        : tape.LayerNormWithFewRows(x, _weight, _bias, epsilon, fewRows);
+    public Variable Run(Tape tape, Variable x) => _bias is null
+        ? tape.RmsNorm(x, _weight, epsilon) : tape.LayerNorm(x, _weight, _bias, epsilon);
 }

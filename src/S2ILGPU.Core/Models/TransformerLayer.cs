@@ -38,7 +38,7 @@ internal sealed class TransformerLayer
     /// <summary>x [B N, C] to [B N, C].</summary>
     public Variable Run(Tape tape, Variable x, in ForwardPass pass)
     {
-        var attended = Attend(tape, Enter(tape, _attentionNorm.Run(tape, x, pass.FewRows)), pass);
+        var attended = Attend(tape, Enter(tape, _attentionNorm.Run(tape, x)), pass);
         return Finish(tape, x, attended, pass);
     }
 
@@ -47,7 +47,7 @@ internal sealed class TransformerLayer
     public void Send(Tape tape, Variable x, in ForwardPass pass)
     {
         var there = pass.Elsewhere!;
-        var entered = _attentionNorm.Run(tape, x, pass.FewRows);
+        var entered = _attentionNorm.Run(tape, x);
         there.Query(Index, Turned(tape, entered, 0, 0, _queryHeads, _queryNorm, pass).Value);
         var key = Turned(tape, entered, 1, _queryHeads, _keyValueHeads, _keyNorm, pass);
         var value = Product(tape, entered, 2, _queryHeads + _keyValueHeads, _keyValueHeads, pass);
@@ -65,8 +65,7 @@ internal sealed class TransformerLayer
     private Variable Finish(Tape tape, Variable x, Variable attended, in ForwardPass pass)
     {
         var residual = tape.AddInto(_attentionOut.Run(tape, attended, pass.FewRows), x);
-        var inner = FeedForward(tape, Enter(tape, _feedForwardNorm.Run(tape, residual, pass.FewRows)),
-            pass.FewRows);
+        var inner = FeedForward(tape, Enter(tape, _feedForwardNorm.Run(tape, residual)), pass.FewRows);
         return tape.AddInto(_feedForwardOut.Run(tape, inner, pass.FewRows), residual);
     }
 

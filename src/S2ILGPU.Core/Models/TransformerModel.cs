@@ -294,7 +294,7 @@ public sealed class TransformerModel : IDisposable
             $"the model's activations are {ActivationType}, those of the tape {tape.ActivationType}");
 
     private Variable Finish(Tape tape, Variable x, in ForwardPass pass) =>
-        tape.Scale(_norm.Run(tape, x, pass.FewRows), 1 / Config.LogitDivisor);
+        tape.Scale(_norm.Run(tape, x), 1 / Config.LogitDivisor);
 
     /// <summary>Logits [rows, V] of chosen rows of the residual stream.</summary>
     internal Variable Logits(Tape tape, Variable hidden, ReadOnlySpan<int> rows) =>

@@ -39,7 +39,9 @@ internal static class PortableKernels
     [
         .. Of("rmsnorm", typeof(RmsNormKernel), nameof(RmsNormKernel.Run), s_floats),
         .. Of("drmsnorm", typeof(RmsNormBackwardKernel), nameof(RmsNormBackwardKernel.Run), s_floats),
-        .. Of("sumofrows", typeof(SumOfRowsKernel), nameof(SumOfRowsKernel.Run)),
+        .. Of("sumofrows", typeof(SumOfRowsKernel), nameof(SumOfRowsKernel.Run), s_floats),
+        .. Over("addbias", typeof(AddBiasOperation)),
+        .. Of("center", typeof(CenterKernel), nameof(CenterKernel.Run), s_floats),
         .. Over("rotary", typeof(RotaryOperation)),
         .. s_floats.SelectMany(table => Over("embedding", typeof(EmbeddingOperation<>).MakeGenericType(table))),
         .. Over("dembedding", typeof(EmbeddingBackwardOperation)),

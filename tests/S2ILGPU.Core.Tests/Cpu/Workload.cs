@@ -38,6 +38,9 @@ internal sealed class Workload : IDisposable
         var e = _engine;
         e.RmsNorm(_x, _weight, _y, _perRow, Epsilon);
         e.RmsNormBackward(_x, _weight, _perRow, _y, GradientTarget.Into(_z), GradientTarget.Into(_dweight));
+        e.SumRows(_z, GradientTarget.AddTo(_dweight));
+        e.Center(_z, GradientTarget.AddTo(_y));
+        e.AddBias(_weight, _y);
         e.MatMul(new MatMulArguments(_z, _squareWeight, _product, TransposeB: true));
         e.MatMul(new MatMulArguments(_y, _squareWeight, _product, Accumulate: true));
         e.MatMul(new MatMulArguments(_product, _y, _squareWeight, TransposeA: true));

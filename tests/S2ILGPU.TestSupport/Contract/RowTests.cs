@@ -4,8 +4,8 @@ using Xunit;
 
 namespace S2ILGPU.TestSupport;
 
-/// <summary>Row-wise operations and their gradients: RMS norm, rotary positions, embedding, softmax cross
-/// entropy.</summary>
+/// <summary>Row-wise operations and their gradients: RMS norm, biases, means, rotary positions, embedding,
+/// softmax cross entropy.</summary>
 /// <param name="create">Creates the engine.</param>
 /// <param name="activations">Element type of activations and their gradients; null for the engine's own.</param>
 public abstract class RowTests(Func<IEngine> create, ElementType? activations = null)
@@ -66,6 +66,51 @@ public abstract class RowTests(Func<IEngine> create, ElementType? activations = 
             Check($"RMS norm gradient of the weight alone {rows}x{columns}", Backward.Relative,
                 e => e.Engine.RmsNormBackward(e[x], e[weight], e[inverseRms], e[dy], GradientTarget.None,
                 e.Target(dweight, accumulateWeight)));
+            Release();
+        }
+    }
+
+    [Fact]
+    public void Bias_of_rows()
+    {
+        foreach (var (rows, columns) in s_matrices)
+        {
+            var (bias, y) = (Normal("bias", new Shape(columns), type: FloatType),
+                StridedRows("y", rows, columns, 1, 2, isWritten: true));
+            Check($"bias {rows}x{columns}", Forward, e => e.Engine.AddBias(e[bias], e[y]));
+            Release();
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Sum_of_rows(bool accumulate)
+    {
+        foreach (var (rows, columns) in ((int, int)[])[.. s_matrices, (500, 20)])
+        {
+            var (x, sum) = (StridedRows("x", rows, columns, 1, 2, isWritten: false),
+                Normal("sum", new Shape(columns), type: FloatType));
+            Check($"sum of {rows} rows of {columns}", Backward.Relative, e =>
+                e.Engine.SumRows(e[x], e.Target(sum, accumulate)));
+            Check($"no sum of {rows} rows of {columns}", Tolerance.Exact, e =>
+                e.Engine.SumRows(e[x], GradientTarget.None));
+            Release();
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Centre_of_rows(bool accumulate)
+    {
+        foreach (var (rows, columns) in s_matrices)
+        {
+            var (x, y) = (StridedRows("x", rows, columns, 2, 1, isWritten: true),
+                StridedRows("y", rows, columns, 1, 2, isWritten: true));
+            Check($"centred {rows}x{columns}", Forward, e => e.Engine.Center(e[x], e.Target(y, accumulate)));
+            if (!accumulate)
+                Check($"centred in place {rows}x{columns}", Forward, e => e.Engine.Center(e[x], e.Target(x, false)));
             Release();
         }
     }

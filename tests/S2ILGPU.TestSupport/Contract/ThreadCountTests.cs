@@ -37,6 +37,10 @@ public abstract class ThreadCountTests(params Func<IEngine>[] engines)
         work.Engine.RmsNorm(x, weight, work.Result(rows, columns), inverseRms, 1e-5f);
         work.Engine.RmsNormBackward(x, weight, inverseRms, dy, GradientTarget.Into(work.Result(rows, columns)),
             GradientTarget.Into(work.Sums(columns)));
+        var biased = work.Result(rows, columns);
+        work.Engine.Center(x, GradientTarget.Into(biased));
+        work.Engine.AddBias(weight, biased);
+        work.Engine.SumRows(dy, GradientTarget.Into(work.Sums(columns)));
         work.Engine.EmbeddingBackward(work.Integers(rows, 7), dy, GradientTarget.Into(work.Sums(7, columns)));
         var (logits, targets, logSumExp) = (work.Floats(rows, columns), work.Integers(rows, columns), work.Sums(rows));
         work.Engine.SoftmaxCrossEntropy(logits, targets, work.Sums(rows), logSumExp);

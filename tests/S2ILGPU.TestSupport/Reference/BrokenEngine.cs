@@ -75,6 +75,10 @@ public class BrokenEngine(string operation, Action<Tensor> spoil) : IEngine
     public void RmsNormBackward(Tensor x, Tensor weight, Tensor inverseRms, Tensor dy, GradientTarget dx,
         GradientTarget dweight) =>
         Then(nameof(RmsNormBackward), dx.Tensor, () => _inner.RmsNormBackward(x, weight, inverseRms, dy, dx, dweight));
+    public void AddBias(Tensor bias, Tensor y) => Then(nameof(AddBias), y, () => _inner.AddBias(bias, y));
+    public void SumRows(Tensor x, GradientTarget sum) =>
+        Then(nameof(SumRows), sum.Tensor, () => _inner.SumRows(x, sum));
+    public void Center(Tensor x, GradientTarget y) => Then(nameof(Center), y.Tensor, () => _inner.Center(x, y));
     public void Rotary(Tensor x, Tensor cosine, Tensor sine, Tensor positions, GradientTarget y, bool inverse) =>
         Then(nameof(Rotary), y.Tensor, () => _inner.Rotary(x, cosine, sine, positions, y, inverse));
     public void Embedding(Tensor table, Tensor ids, Tensor y) =>

@@ -52,6 +52,49 @@ public sealed partial class ReferenceEngine
         }
     }
 
+    public void AddBias(Tensor bias, Tensor y)
+    {
+        CheckRows(nameof(AddBias), y);
+        Contract.Shape(nameof(AddBias), nameof(bias), bias, y.Shape[1]);
+        var (terms, output) = (new Elements(bias), new Elements(y));
+        for (int i = 0; i < y.Shape[0]; i++)
+            for (int c = 0; c < y.Shape[1]; c++)
+                output[i, c] += terms[c];
+    }
+
+    public void SumRows(Tensor x, GradientTarget sum)
+    {
+        CheckRows(nameof(SumRows), x);
+        if (sum.Tensor is null)
+            return;
+        Contract.Shape(nameof(SumRows), nameof(sum), sum.Tensor, x.Shape[1]);
+        var (input, output) = (new Elements(x), new GradientElements(sum));
+        for (int c = 0; c < x.Shape[1]; c++)
+        {
+            double total = 0;
+            for (int i = 0; i < x.Shape[0]; i++)
+                total += input[i, c];
+            output.Give(c, total);
+        }
+    }
+
+    public void Center(Tensor x, GradientTarget y)
+    {
+        CheckRows(nameof(Center), x, y.Tensor);
+        if (y.Tensor is null)
+            return;
+        int columns = x.Shape[1];
+        var (input, output) = (new Elements(x), new GradientElements(y));
+        for (int i = 0; i < x.Shape[0]; i++)
+        {
+            double mean = 0;
+            for (int k = 0; k < columns; k++)
+                mean += input[i, k] / columns;
+            for (int c = 0; c < columns; c++)
+                output.Give(i, c, input[i, c] - mean);
+        }
+    }
+
     public void Rotary(Tensor x, Tensor cosine, Tensor sine, Tensor positions, GradientTarget y, bool inverse)
     {
         if (y.Tensor is null)

@@ -83,15 +83,24 @@ public sealed class PtxReplayTests : IDisposable
     [InlineData(64)]
     public void Sums_of_rows(int threads)
     {
-        foreach (var (rows, columns) in ((int, int)[])[(1, 1), (3, 16), (70, 33)])
-            foreach (bool accumulate in new[] { false, true })
-                _replay.Run(SumOfRowsKernel.Run, new Index3D((columns + SumOfRowsKernel.GroupColumns - 1)
-                    / SumOfRowsKernel.GroupColumns, 1, 1), threads, new SumOfRowsArguments
-                    {
-                        Terms = Matrix<StoredSingle>(rows, columns),
-                        Sum = Target<StoredSingle>(1, columns, accumulate),
-                        Rows = rows,
-                    });
+        SumsOfRows(threads, SumOfRowsKernel.Run<StoredSingle>, Matrix<StoredSingle>);
+        SumsOfRows(threads, SumOfRowsKernel.Run<StoredBFloat16>, Matrix<StoredBFloat16>);
+    }
+
+    [Theory]
+    [InlineData(16)]
+    [InlineData(64)]
+    public void Centred_rows(int threads)
+    {
+        foreach (int columns in (int[])[2, 33, 300])
+        {
+            _replay.Run(CenterKernel.Run<StoredSingle>, new Index3D(3, 1, 1), threads, new CenterArguments
+                { X = Matrix<StoredSingle>(3, columns), Y = Target<StoredSingle>(3, columns, true),
+                Columns = columns });
+            _replay.Run(CenterKernel.Run<StoredBFloat16>, new Index3D(3, 1, 1), threads, new CenterArguments
+                { X = Matrix<StoredBFloat16>(3, columns), Y = Target<StoredBFloat16>(3, columns, false),
+                Columns = columns });
+        }
     }
 
     [Fact]
@@ -250,8 +259,25 @@ public sealed class PtxReplayTests : IDisposable
             });
     }
 
+    private void SumsOfRows(int threads, Action<SumOfRowsArguments> kernel, Func<int, int, RowView> matrix)
+    {
+        foreach (var (rows, columns) in ((int, int)[])[(1, 1), (3, 16), (70, 33)])
+            foreach (bool accumulate in new[] { false, true })
+                _replay.Run(kernel, new Index3D((columns + SumOfRowsKernel.GroupColumns - 1)
+                    / SumOfRowsKernel.GroupColumns, 1, 1), threads, new SumOfRowsArguments
+                    {
+                        Terms = matrix(rows, columns),
+                        Sum = Target<StoredSingle>(1, columns, accumulate),
+                        Rows = rows,
+                    });
+    }
+
     private void RowsOfElements<TStored>() where TStored : struct, IStoredElement
     {
+        Rows<TStored, AddBiasOperation>(new AddBiasOperation
+        {
+            Bias = Matrix<StoredSingle>(1, 10), Y = Matrix<TStored>(4, 10), Rows = 4,
+        });
         foreach (int half in (int[])[3, 4])
             Rows<TStored, RotaryOperation>(new RotaryOperation
             {

@@ -22,16 +22,40 @@ public sealed class MixedPrecisionKernelTests : IDisposable
     // Families that tensor-core kernels replace.
     private static readonly string[] s_replaced = [typeof(PortableForward).Namespace!, typeof(ProductTile).Namespace!];
 
+    private static readonly TransformerConfig s_plain = new()
+    {
+        VocabularySize = 40,
+        Dim = 16,
+        Layers = 1,
+        QueryHeads = 1,
+        KeyValueHeads = 1,
+        HeadDim = 64,
+        FeedForwardDim = 8,
+        ContextTokens = Tokens,
+        Attention = AttentionPlan.FirstDense(1, 1, new LocalStrideAttention { BlockTokens = 16, LocalBlocks = 1,
+            VerticalStride = 2 }),
+    };
+
     private readonly IEngine _engine = Emulated.CreateWithTensorCores();
 
     public void Dispose() => _engine.Dispose();
 
-    [Fact]
-    public void Attention_and_products_are_done_by_tensor_cores_alone()
+    [Theory]
+    [InlineData("plain")]
+    [InlineData("biases of queries, keys and values")]
+    [InlineData("layer norms and all biases")]
+    public void Attention_and_products_are_done_by_tensor_cores_alone(string model)
     {
         TestScale.SkipUnlessDrawn(8);
         var ilgpu = (IlgpuEngine)_engine;
-        Step();
+        Step(model switch
+        {
+            "plain" => s_plain,
+            "layer norms and all biases" => s_plain with { Architecture = "Phi3SmallForCausalLM", Dim = 64,
+                Norm = NormKind.Layer, QueryKeyValueBias = true, OutputBias = true, FeedForwardBias = true,
+                Activation = Activation.Gegelu, TiedEmbeddings = true },
+            _ => s_plain with { Architecture = "Qwen2ForCausalLM", QueryKeyValueBias = true },
+        });
         KernelOperation[] operations = [KernelOperation.Forward, KernelOperation.QueryGradient];
         foreach (var operation in operations)
             Assert.Equal(ElementType.BFloat16, ilgpu.AttentionKernels.Last(operation)?.ElementType);
@@ -52,21 +76,8 @@ public sealed class MixedPrecisionKernelTests : IDisposable
         }
     }
 
-    private void Step()
+    private void Step(TransformerConfig config)
     {
-        var config = new TransformerConfig
-        {
-            VocabularySize = 40,
-            Dim = 16,
-            Layers = 1,
-            QueryHeads = 1,
-            KeyValueHeads = 1,
-            HeadDim = 64,
-            FeedForwardDim = 8,
-            ContextTokens = Tokens,
-            Attention = AttentionPlan.FirstDense(1, 1, new LocalStrideAttention { BlockTokens = 16, LocalBlocks = 1,
-                VerticalStride = 2 }),
-        };
         using var model = new TransformerModel(_engine, config, seed: 1, activationType: ElementType.BFloat16);
         using var tape = new Autograd.Tape(_engine, activationType: ElementType.BFloat16);
         using var optimizer = new AdamWOptimizer(_engine, model.Parameters, new TrainingOptions());

@@ -154,6 +154,18 @@ internal sealed class TracedEngine(IEngine? inner, Action<Operation, double> not
             engine => engine.RmsNormBackward(x, weight, inverseRms, dy, dx, dweight));
 
     /// <inheritdoc/>
+    public void AddBias(Tensor bias, Tensor y) =>
+        Run(Operation.Over(nameof(AddBias), y, y), engine => engine.AddBias(bias, y));
+
+    /// <inheritdoc/>
+    public void SumRows(Tensor x, GradientTarget sum) =>
+        Run(Operation.Over(nameof(SumRows), x), engine => engine.SumRows(x, sum));
+
+    /// <inheritdoc/>
+    public void Center(Tensor x, GradientTarget y) =>
+        Run(Operation.Over(nameof(Center), x, y.Tensor), engine => engine.Center(x, y));
+
+    /// <inheritdoc/>
     public void Rotary(Tensor x, Tensor cosine, Tensor sine, Tensor positions, GradientTarget y, bool inverse) =>
         Run(Operation.Over(nameof(Rotary), x, y.Tensor),
             engine => engine.Rotary(x, cosine, sine, positions, y, inverse));

@@ -3,7 +3,7 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cli.Verify.Operations;
 
-/// <summary>Norms and rotary positions.</summary>
+/// <summary>Norms, biases and rotary positions.</summary>
 internal static class RowChecks
 {
     private const float Epsilon = 1e-5f;
@@ -11,9 +11,13 @@ internal static class RowChecks
     public static IEnumerable<OperationCheck> Of(ElementType type, ElementType floatType)
     {
         yield return new(nameof(IEngine.RmsNorm), type, "", (p, size) => RmsNorm(p, size, type, floatType));
+        yield return new(nameof(IEngine.AddBias), type, "", (p, size) => AddBias(p, size, type, floatType));
         foreach (bool accumulate in (bool[])[false, true])
         {
             string form = accumulate ? "added" : "";
+            yield return new(nameof(IEngine.SumRows), type, form, (p, size) =>
+                SumRows(p, size, type, floatType, accumulate));
+            yield return new(nameof(IEngine.Center), type, form, (p, size) => Center(p, size, type, accumulate));
             yield return new(nameof(IEngine.RmsNormBackward), type, form, (p, size) =>
                 RmsNormBackward(p, size, type, floatType, accumulate));
             foreach (bool inverse in (bool[])[false, true])
@@ -58,6 +62,41 @@ internal static class RowChecks
         GradientTarget toX = p.Gradient("dx", shape, type, dx, accumulate),
             toWeight = p.Gradient("dw", new Shape(columns), floatType, dw, accumulate);
         return () => p.Engine.RmsNormBackward(x.Tensor, w.Tensor, inverse.Tensor, dy.Tensor, toX, toWeight);
+    }
+
+    private static Action AddBias(OperationProblem p, Extents size, ElementType type, ElementType floatType)
+    {
+        var shape = new Shape(size.Rows, size.Columns);
+        Operand bias = p.Normal(new Shape(size.Columns), floatType), before = p.Normal(shape, type);
+        double[] exact = [.. before.Values.Select((v, n) => v + bias.Values[n % size.Columns])];
+        var y = p.Result("y", shape, type, exact, before.Values);
+        return () => p.Engine.AddBias(bias.Tensor, y);
+    }
+
+    private static Action SumRows(OperationProblem p, Extents size, ElementType type, ElementType floatType,
+        bool accumulate)
+    {
+        p.HasWideRows = true;
+        var x = p.Normal(new Shape(size.Rows, size.Columns), type);
+        var exact = new double[size.Columns];
+        for (int n = 0; n < x.Values.Length; n++)
+            exact[n % size.Columns] += x.Values[n];
+        var sum = p.Gradient("sum", new Shape(size.Columns), floatType, exact, accumulate);
+        return () => p.Engine.SumRows(x.Tensor, sum);
+    }
+
+    private static Action Center(OperationProblem p, Extents size, ElementType type, bool accumulate)
+    {
+        p.HasWideRows = true;
+        var shape = new Shape(size.Rows, size.Columns);
+        var x = p.Normal(shape, type);
+        double[] exact = [.. x.Values.Chunk(size.Columns).SelectMany(row =>
+        {
+            double mean = row.Average();
+            return row.Select(v => v - mean);
+        })];
+        var y = p.Gradient("y", shape, type, exact, accumulate);
+        return () => p.Engine.Center(x.Tensor, y);
     }
 
     private static double[] InverseRms(Operand x, Extents size) => [.. x.Values.Chunk(size.Columns)

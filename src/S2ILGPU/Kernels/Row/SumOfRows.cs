@@ -20,7 +20,7 @@ internal static class SumOfRowsKernel
 
     private const int Quads = 4;
 
-    public static void Run(SumOfRowsArguments a)
+    public static void Run<TTerms>(SumOfRowsArguments a) where TTerms : struct, IStoredElement
     {
         var partials = SharedMemory.Allocate<Quad>(GroupSum.MaxThreads);
         long column = (long)GroupColumns * Grid.IdxX + Group.IdxX % Quads * Quad.Count;
@@ -28,9 +28,9 @@ internal static class SumOfRowsKernel
         Quad even = default, odd = default;
         for (int row = Group.IdxX / Quads; row < a.Rows; row += 2 * next)
         {
-            even += a.Terms.Load<StoredSingle>(row, column);
+            even += a.Terms.Load<TTerms>(row, column);
             if (row + next < a.Rows)
-                odd += a.Terms.Load<StoredSingle>(row + next, column);
+                odd += a.Terms.Load<TTerms>(row + next, column);
         }
         var sum = even + odd;
         partials[Group.IdxX] = sum;
