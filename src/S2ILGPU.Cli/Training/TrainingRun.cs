@@ -50,7 +50,7 @@ internal sealed class TrainingRun(TrainingRequest request, RankConnection? rank,
             Prepare(trainer, tokenizer);
             var notes = EngineNotes.Begin(engine, model, cache: null, error);
             Describe(engine, grid, model, trainer);
-            Train(trainer, cancellation);
+            Train(trainer, notes, cancellation);
             notes.WriteNew();
             if (!Leads)
                 return;
@@ -131,17 +131,20 @@ internal sealed class TrainingRun(TrainingRequest request, RankConnection? rank,
             + $"{trainer.Options.ContextTokens:#,0} tokens into {request.Folder}, loss in nats/token{continued}"));
     }
 
-    private void Train(Trainer trainer, CancellationToken cancellation)
+    private void Train(Trainer trainer, EngineNotes notes, CancellationToken cancellation)
     {
         int interval = trainer.Options.CheckpointInterval;
         try
         {
             using var log = Leads ? TrainingLog.Open(_folder.LogPath, trainer.CompletedSteps) : null;
+            // Outside the display, whose bar would be drawn over what the first step gives to say.
+            var first = trainer.IsFinished ? null : trainer.RunStep(cancellation);
+            notes.WriteNew();
             new TrainingDisplay(output, trainer.Options, trainer.Data.BitsPerByte).Show(shown =>
             {
-                while (!trainer.IsFinished)
+                for (var step = first; step is not null;
+                    step = trainer.IsFinished ? null : trainer.RunStep(cancellation))
                 {
-                    var step = trainer.RunStep(cancellation);
                     log?.Append(step);
                     shown(step);
                     if (interval > 0 && step.Step % interval == 0 && !trainer.IsFinished)

@@ -17,6 +17,9 @@ namespace S2ILGPU.Products;
 /// <param name="kernels">Whether the device has tensor cores, and how much shared memory.</param>
 internal sealed class TensorCoreProducts(DeviceQueue queue, AttentionKernels kernels)
 {
+    private const string SingleNote = "products of fp32 matrices run on portable kernels: tensor cores take them in "
+        + "bf16 (--precision bf16), or rounded to TF32 where that is allowed (--tf32)";
+
     private readonly OperandMatrices _operands = new(queue);
     private readonly List<string> _notes = [];
 
@@ -67,11 +70,13 @@ internal sealed class TensorCoreProducts(DeviceQueue queue, AttentionKernels ker
         var (left, right, result) = (a.A.ElementType, a.B.ElementType, a.C.ElementType);
         if (!kernels.UseTensorCores)
             return false;
-        if (left == ElementType.Float32 && right == ElementType.Float32)
-            return AllowTf32 && a.C.Shape[0] > MatMulLaunchTable.MaxFewRows && result != ElementType.Float16;
-        if (left == right && (result == left || result == ElementType.Float32))
+        bool areSingle = left == ElementType.Float32 && right == ElementType.Float32 && result != ElementType.Float16;
+        if (areSingle && AllowTf32)
+            return a.C.Shape[0] > MatMulLaunchTable.MaxFewRows;
+        if (Is16Bit(left) && left == right && (result == left || result == ElementType.Float32))
             return true;
-        string note = $"products of {Name(left)} and {Name(right)} with results of {Name(result)} run on portable "
+        string note = areSingle ? SingleNote
+            : $"products of {Name(left)} and {Name(right)} with results of {Name(result)} run on portable "
             + "kernels in single precision: tensor cores take two matrices of bf16, or two of fp16, and give results "
             + "of that type or of fp32";
         if (!_notes.Contains(note))
