@@ -3,6 +3,7 @@ using S2ILGPU.Cpu;
 using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
 using S2ILGPU.TestSupport;
+using S2ILGPU.Variants;
 using Xunit;
 
 namespace S2ILGPU.Cli.Tests;
@@ -72,6 +73,62 @@ public sealed class OperationChecksTests
         Assert.Equal(32, result.Cases);
         using var broken = new BrokenEngine(nameof(IEngine.AttentionForward), BrokenEngine.Poison);
         Assert.False(new LongContextCheck(broken, 1, 1, 8, 128).Run(ElementType.Float64, Seeds.Current).IsPassed);
+    }
+
+    [Fact]
+    public void Every_product_kernel_has_checks_that_fit_it()
+    {
+        using var engine = (IlgpuEngine)Engine.Create("ilgpu-cpu");
+        var checks = MatMulChecks.OfVariants(engine, isEmulated: false).ToLookup(check => check.Name);
+        foreach (int kilobytes in new[] { 228, 164, 100 })
+            foreach (var variant in MatMulVariants.All.Where(v => v.MultiprocessorKilobytes <= kilobytes))
+            {
+                Assert.True(AttentionLaunchTable.RunsOn(variant, kilobytes), $"{variant}, {kilobytes} KB");
+                Assert.Equal(4, checks[variant.Name].Count());
+                var problems = checks[variant.Name].SelectMany(check => check.Sizes!).Select(size =>
+                    new ProductProblem(variant.ElementType, size.Rows, size.Columns, size.Inner, variant.TransposeA,
+                        variant.TransposeB || variant.Operation == KernelOperation.PartSum)).ToArray();
+                Assert.Contains(problems, problem => MatMulLaunchTable.Parts(problem) > 1);
+                if (variant.Operation == KernelOperation.PartSum)
+                    Assert.All(problems, problem => Assert.True(MatMulLaunchTable.Parts(problem) > 1));
+                else
+                {
+                    Assert.All(problems, problem => Assert.True(MatMulLaunchTable.Fits(variant, problem)));
+                    Assert.Contains(problems, problem => MatMulLaunchTable.Parts(problem) == 1);
+                }
+            }
+        Assert.Equal(MatMulVariants.All.Select(v => v.Name).Order(), checks.Select(group => group.Key).Order());
+        Assert.Equal(["fewrows-bf16-8", "fewrows-fp16-8", "matmul-bf16-nn-128x256-stages4",
+            "matmul-fp16-nn-128x256-stages4", "matmul-tf32-nt-128x256-stages4", "partsum-bf16"],
+            MatMulChecks.OfVariants(engine, isEmulated: true).Where(c => !c.IsOnRequest).Select(c => c.Name).Order());
+    }
+
+    [Theory]
+    [InlineData("fewrows-bf16-16")]
+    [InlineData("matmul-fp16-tn-128x128-stages3")]
+    [InlineData("partsum-bf16")]
+    public void A_forced_product_kernel_is_the_one_that_runs(string name)
+    {
+        TestScale.SkipUnlessDrawn(3);
+        using var engine = (IlgpuEngine)Engine.Create("ilgpu-cpu");
+        var device = new DeviceInfo("ilgpu-cpu", "", DeviceKind.Emulated, 0, 1, "");
+        var result = Assert.Single(new OperationChoice(engine, device, name)
+            .Run(Seeds.Current, _ => { }, TestContext.Current.CancellationToken));
+        Assert.Equal((name, 1, true), (result.Name, result.Cases, result.IsPassed));
+        Assert.Contains(name, new[] { engine.Products.Last?.Name, engine.Products.LastSum?.Name });
+    }
+
+    [Fact]
+    public void A_product_kernel_that_never_runs_fails()
+    {
+        using var engine = (IlgpuEngine)Engine.Create("ilgpu-cpu");
+        var other = MatMulVariants.All.Single(v => v.Name == "fewrows-bf16-16");
+        var check = MatMulChecks.OfVariants(engine, isEmulated: true).Single(c => c.Name == "fewrows-bf16-8");
+        var result = Assert.Single(new OperationRun(engine, Seeds.Current, isEmulated: true)
+            .Run([check with { Force = () => engine.Products.Force(other) }], _ => { },
+                TestContext.Current.CancellationToken));
+        Assert.False(result.IsPassed);
+        Assert.Contains("never ran", result.Line(0));
     }
 
     private static IEnumerable<string> Operations() => typeof(IEngine).GetMethods()

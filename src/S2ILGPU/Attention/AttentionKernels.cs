@@ -45,11 +45,11 @@ internal sealed class AttentionKernels
     /// <summary>The variants that this device can run. Emulated devices run all of them, though by themselves they
     /// choose only portable ones.</summary>
     public IReadOnlyList<KernelVariant> Variants =>
-    [
-        .. KernelVariants.All.Where(variant => _isEmulated
-            || (UseTensorCores && AttentionLaunchTable.RunsOn(variant, MultiprocessorKilobytes))),
-        .. PortableVariants.All,
-    ];
+        [.. KernelVariants.All.Where(RunsOnDevice), .. PortableVariants.All];
+
+    /// <summary>Whether this device can run a tensor-core kernel.</summary>
+    public bool RunsOnDevice(KernelVariant variant) => _isEmulated
+        || (UseTensorCores && AttentionLaunchTable.RunsOn(variant, MultiprocessorKilobytes));
 
     /// <summary>Prefers a variant wherever it fits, until the result is disposed. What served operations before is
     /// forgotten.</summary>

@@ -22,6 +22,7 @@ internal sealed class TensorCoreProducts(DeviceQueue queue, AttentionKernels ker
 
     private readonly OperandMatrices _operands = new(queue);
     private readonly List<string> _notes = [];
+    private readonly List<KernelVariant> _forced = [];
 
     /// <summary>What portable kernels did so far although tensor cores would be faster.</summary>
     public IEnumerable<string> Notes => _notes;
@@ -29,8 +30,30 @@ internal sealed class TensorCoreProducts(DeviceQueue queue, AttentionKernels ker
     /// <summary>The variant that served the last product; null when none did.</summary>
     public KernelVariant? Last { get; private set; }
 
+    /// <summary>The variant that added the parts of the last product; null when it had one part.</summary>
+    public KernelVariant? LastSum { get; private set; }
+
+    /// <summary>The variants that this device can run. Emulated devices run all of them, though by themselves they
+    /// choose only portable kernels.</summary>
+    public IReadOnlyList<KernelVariant> Variants => [.. MatMulVariants.All.Where(kernels.RunsOnDevice)];
+
     /// <summary>Whether products of Float32 matrices may round their operands to TF32; false by itself.</summary>
     public bool AllowTf32 { get; set; }
+
+    /// <summary>Prefers a variant wherever it fits, until the result is disposed. What served products before is
+    /// forgotten.</summary>
+    public IDisposable Force(KernelVariant variant)
+    {
+        // it fits no call of attention; there it turns on the tensor cores of emulated devices
+        var ofDevice = kernels.Force(variant);
+        _forced.Add(variant);
+        (Last, LastSum) = (null, null);
+        return new Forced(() =>
+        {
+            _forced.Remove(variant);
+            ofDevice.Dispose();
+        });
+    }
 
     /// <summary><c>C (+)= op(A) op(B)</c>, if A and B are of one 16-bit type and C of that type or Float32; if TF32 is
     /// allowed also of Float32 matrices with more rows of C than few.</summary>
@@ -38,7 +61,7 @@ internal sealed class TensorCoreProducts(DeviceQueue queue, AttentionKernels ker
     /// <returns>False when a portable kernel has to do it.</returns>
     public bool TryMultiply(in MatMulArguments a)
     {
-        Last = null;
+        (Last, LastSum) = (null, null);
         // single precision is transposed in memory: C = A B^T
         bool isSingle = a.A.ElementType == ElementType.Float32;
         int steps = a.A.Shape[a.TransposeA ? 0 : 1];
@@ -46,7 +69,7 @@ internal sealed class TensorCoreProducts(DeviceQueue queue, AttentionKernels ker
             a.TransposeA && !isSingle, a.TransposeB || isSingle);
         if (!AreForTensorCores(a) || problem.Rows == 0 || problem.Columns == 0 || problem.Steps == 0)
             return false;
-        var variant = MatMulLaunchTable.Choose(problem, kernels.MultiprocessorKilobytes, queue.Multiprocessors);
+        var variant = Choose(problem);
         using var left = a.TransposeA && isSingle ? _operands.Transposed(a.A) : _operands.ToRead(a.A);
         using var right = !a.TransposeB && isSingle ? _operands.Transposed(a.B) : _operands.ToRead(a.B);
         var arguments = new MatrixProductArguments
@@ -63,6 +86,14 @@ internal sealed class TensorCoreProducts(DeviceQueue queue, AttentionKernels ker
             LaunchParts(variant, problem, arguments);
         Last = variant;
         return true;
+    }
+
+    private KernelVariant Choose(in ProductProblem problem)
+    {
+        for (int n = _forced.Count - 1; n >= 0; n--)
+            if (MatMulLaunchTable.Fits(_forced[n], problem) && kernels.RunsOnDevice(_forced[n]))
+                return _forced[n];
+        return MatMulLaunchTable.Choose(problem, kernels.MultiprocessorKilobytes, queue.Multiprocessors);
     }
 
     private bool AreForTensorCores(in MatMulArguments a)
@@ -113,6 +144,7 @@ internal sealed class TensorCoreProducts(DeviceQueue queue, AttentionKernels ker
         var kernel = MatMulVariants.All.First(v => v.Name == name);
         queue.Launch(kernel.Method, new Index3D((sum.PartQuads + kernel.Threads - 1) / kernel.Threads, 1, 1),
             kernel.Threads, kernel.SharedBytes, sum);
+        LastSum = kernel;
     }
 
     private void Launch(KernelVariant variant, in ProductProblem problem, in MatrixProductArguments arguments)
@@ -131,4 +163,9 @@ internal sealed class TensorCoreProducts(DeviceQueue queue, AttentionKernels ker
         ElementType.Float32 => "fp32",
         _ => type.ToString(),
     };
+
+    private sealed class Forced(Action end) : IDisposable
+    {
+        public void Dispose() => end();
+    }
 }

@@ -27,14 +27,13 @@ internal static class MatMulLaunchTable
     /// <param name="multiprocessors">Multiprocessors of the device.</param>
     public static KernelVariant Choose(ProductProblem problem, int multiprocessorKilobytes, int multiprocessors)
     {
-        var fitting = MatMulVariants.All.Where(variant => variant.ElementType == problem.ElementType
-            && variant.MultiprocessorKilobytes <= multiprocessorKilobytes);
-        if (IsFewRows(problem))
-            return fitting.First(variant => variant.Operation == KernelOperation.FewRows
-                && problem.Rows <= variant.Rows);
+        var operation = IsFewRows(problem) ? KernelOperation.FewRows : KernelOperation.MatMul;
+        var fitting = MatMulVariants.All.Where(variant => variant.Operation == operation
+            && variant.MultiprocessorKilobytes <= multiprocessorKilobytes && Fits(variant, problem));
+        if (operation == KernelOperation.FewRows)
+            return fitting.First();
         long parts = Parts(problem);
-        return fitting.Where(variant => variant.Operation == KernelOperation.MatMul
-            && variant.TransposeA == problem.TransposeA && variant.TransposeB == problem.TransposeB).MinBy(Cost)!;
+        return fitting.MinBy(Cost)!;
 
         // Waves of groups, each as long as the tiles of a multiprocessor take.
         double Cost(KernelVariant variant)
@@ -45,6 +44,13 @@ internal static class MatMulLaunchTable
             return waves * residents * variant.Rows * variant.Columns / variant.Rate;
         }
     }
+
+    /// <summary>Whether a kernel can compute a product.</summary>
+    public static bool Fits(KernelVariant variant, in ProductProblem problem) =>
+        variant.ElementType == problem.ElementType
+        && variant.TransposeA == problem.TransposeA && variant.TransposeB == problem.TransposeB
+        && (variant.Operation == KernelOperation.MatMul
+            || (variant.Operation == KernelOperation.FewRows && problem.Rows <= variant.Rows));
 
     /// <summary>Parts that K is cut into. Depends on the extents alone, since it decides how sums round.</summary>
     public static int Parts(ProductProblem problem)

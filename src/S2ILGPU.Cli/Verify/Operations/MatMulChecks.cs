@@ -1,6 +1,7 @@
 using S2ILGPU.Cli.Devices;
 using S2ILGPU.Engines;
 using S2ILGPU.Tensors;
+using S2ILGPU.Variants;
 
 namespace S2ILGPU.Cli.Verify.Operations;
 
@@ -10,6 +11,9 @@ internal static class MatMulChecks
 {
     // Operands N(0, 1) and N(0, 1/K), of 11 significant bits.
     private static readonly Tolerance s_tf32 = new(4e-3, IsRelative: true);
+
+    // The same, then rounded to bfloat16.
+    private static readonly Tolerance s_tf32Short = new(8.5e-3, IsRelative: true);
 
     /// <param name="type">The activation type; the float type itself for products of that alone.</param>
     /// <param name="floatType">The engine's float type.</param>
@@ -34,6 +38,56 @@ internal static class MatMulChecks
         select Check(ElementType.Float32, (ElementType.Float32, ElementType.Float32, ElementType.Float32),
             (form & 1) != 0, (form & 2) != 0, (form & 4) != 0, engine);
 
+    /// <summary>Each tensor-core kernel of products that the device can run, forced: sums in one part and in several,
+    /// with both kinds of results, overwritten and added to.</summary>
+    /// <param name="engine">The engine.</param>
+    /// <param name="isEmulated">Whether it executes thread by thread: one small case each then, and most kernels only
+    /// on request.</param>
+    public static IEnumerable<OperationCheck> OfVariants(IlgpuEngine engine, bool isEmulated)
+    {
+        var families = new HashSet<object>();
+        foreach (var variant in engine.Products.Variants)
+        {
+            bool isFirst = families.Add((variant.Operation,
+                variant.Operation == KernelOperation.PartSum ? null : (object)variant.ElementType));
+            foreach (int form in Enumerable.Range(0, isEmulated ? 1 : 4))
+                yield return OfVariant(engine, variant, (form & 1) != 0, (form & 2) != 0) with
+                {
+                    Sizes = Sizes(variant, isEmulated, isPlain: form == 0),
+                    IsOnRequest = isEmulated && !isFirst,
+                };
+        }
+    }
+
+    private static OperationCheck OfVariant(IlgpuEngine engine, KernelVariant variant, bool isSingle, bool accumulate)
+    {
+        var type = variant.ElementType;
+        bool isTf32 = type == ElementType.Float32;
+        var result = isSingle ? ElementType.Float32 : isTf32 ? ElementType.BFloat16 : type;
+        // parts are added whatever the form
+        bool transposeB = variant.TransposeB || variant.Operation == KernelOperation.PartSum;
+        return Check(type, (type, type, result), variant.TransposeA, transposeB, accumulate, isTf32 ? engine : null)
+            with
+            {
+                Name = variant.Name,
+                Force = () => engine.Products.Force(variant),
+                IsUsed = () => engine.Products.Last == variant || engine.Products.LastSum == variant,
+            };
+    }
+
+    // Rows of A and B that are copied to whole chunks, and rows that are read where they lie; edges in every
+    // dimension. A product in parts writes the same sums whatever becomes of them: one form is enough there.
+    private static Extents[] Sizes(KernelVariant variant, bool isEmulated, bool isPlain)
+    {
+        bool isFewRows = variant.Operation == KernelOperation.FewRows;
+        int rows = isFewRows ? variant.Rows : isEmulated ? 70 : 200;
+        var parts = isEmulated ? new Extents(rows, 20, 2056) : new Extents(isFewRows ? rows - 3 : rows, 296, 2104);
+        if (variant.Operation == KernelOperation.PartSum)
+            return [parts with { Rows = isEmulated && variant.ElementType != ElementType.Float32 ? 5 : rows }];
+        var whole = isEmulated ? new Extents(rows, 20, 72) : new Extents(rows, 300, 300);
+        return isPlain && !isEmulated ? [whole, parts] : [whole];
+    }
+
     private static OperationCheck Check(ElementType type, (ElementType A, ElementType B, ElementType C) types,
         bool transposeA, bool transposeB, bool accumulate, IlgpuEngine? tf32 = null)
     {
@@ -42,7 +96,9 @@ internal static class MatMulChecks
             + $"{(tf32 is null ? "" : ", TF32")}";
         return new(nameof(IEngine.MatMul), type, form, (p, size) =>
         {
-            var call = Product(p, size, types, transposeA, transposeB, accumulate, tf32 is null ? null : s_tf32);
+            var tolerance = tf32 is null ? (Tolerance?)null
+                : types.C == ElementType.Float32 ? s_tf32 : s_tf32Short;
+            var call = Product(p, size, types, transposeA, transposeB, accumulate, tolerance);
             return tf32 is null ? call : () => WithTf32(tf32, call);
         });
     }
@@ -70,11 +126,16 @@ internal static class MatMulChecks
         Operand a = p.Normal(transposeA ? new Shape(k, m) : new Shape(m, k), types.A),
             b = p.Normal(transposeB ? new Shape(n, k) : new Shape(k, n), types.B, 1 / Math.Sqrt(k));
         var exact = new double[m * n];
-        for (int i = 0; i < m; i++)
+        Parallel.For(0, m, i =>
+        {
             for (int j = 0; j < n; j++)
+            {
+                double sum = 0;
                 for (int t = 0; t < k; t++)
-                    exact[i * n + j] += a.Values[transposeA ? t * m + i : i * k + t]
-                        * b.Values[transposeB ? j * k + t : t * n + j];
+                    sum += a.Values[transposeA ? t * m + i : i * k + t] * b.Values[transposeB ? j * k + t : t * n + j];
+                exact[i * n + j] = sum;
+            }
+        });
         var c = p.Gradient("C", new Shape(m, n), types.C, exact, accumulate, tolerance);
         return () => p.Engine.MatMul(new MatMulArguments(a.Tensor, b.Tensor, c.Tensor!, transposeA, transposeB,
             accumulate));

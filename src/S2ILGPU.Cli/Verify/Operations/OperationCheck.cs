@@ -21,6 +21,18 @@ internal readonly record struct Extents(int Rows, int Columns, int Inner)
 internal sealed record OperationCheck(string Name, ElementType Type, string Form,
     Func<OperationProblem, Extents, Action> Build)
 {
+    /// <summary>Makes the engine take one kernel until the result is disposed; null where it chooses.</summary>
+    public Func<IDisposable>? Force { get; init; }
+
+    /// <summary>Whether the engine took that kernel for the last call; null where it chooses.</summary>
+    public Func<bool>? IsUsed { get; init; }
+
+    /// <summary>The sizes of its calls; null for those of all operations.</summary>
+    public IReadOnlyList<Extents>? Sizes { get; init; }
+
+    /// <summary>Whether it is made only when it is asked for by name.</summary>
+    public bool IsOnRequest { get; init; }
+
     /// <summary>As the filter of the command line sees it.</summary>
     public string Words => $"operation {Type.ShortName()} {Name}";
 }
@@ -55,15 +67,19 @@ internal sealed class OperationRun(IEngine engine, int seed, bool isEmulated)
     {
         var result = new OperationResult(name, type, 0, null, "", null);
         foreach (var form in forms)
-            foreach (var size in isEmulated ? s_small : s_all)
+            foreach (var size in form.Sizes ?? (isEmulated ? s_small : s_all))
             {
                 string text = form.Form.Length == 0 ? $"{size}" : $"{size}, {form.Form}";
                 try
                 {
                     using var problem = new OperationProblem(engine, seed + size.Rows * 31 + size.Columns);
-                    foreach (var error in problem.Run(form.Build(problem, size)))
+                    var call = form.Build(problem, size);
+                    using var forced = form.Force?.Invoke();
+                    foreach (var error in problem.Run(call))
                         if (result.Worst is null || error.OfLimit > result.Worst.OfLimit)
                             result = result with { Worst = error, WorstCase = text };
+                    if (form.IsUsed?.Invoke() == false)
+                        return result with { Failure = $"{text}: never ran: the engine took another kernel" };
                     result = result with { Cases = result.Cases + 1 };
                 }
                 catch (Exception e) when (e is not OperationCanceledException)

@@ -25,6 +25,7 @@ internal static class OperationChecks
             .. TokenChecks.OfLosses(floatType),
             .. activations.SelectMany(type => MatMulChecks.Of(type, floatType)),
             .. engine is IlgpuEngine { UsesTensorCores: true } ilgpu ? MatMulChecks.OfTf32(ilgpu) : [],
+            .. engine is IlgpuEngine device ? MatMulChecks.OfVariants(device, isEmulated) : [],
             .. s_short.Except(activations).SelectMany(type => MatMulChecks.OfShortWeights(type, floatType)),
             .. ofAttention.SelectMany(MergeChecks.Of),
             .. engine is IAttentionSampler ? ofAttention.SelectMany(type => SampleChecks.Of(type, isEmulated)) : [],

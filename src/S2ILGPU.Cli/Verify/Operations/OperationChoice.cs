@@ -22,7 +22,10 @@ internal sealed class OperationChoice
     {
         string text = only?.Replace('_', ' ') ?? "";
         (_engine, _isEmulated) = (engine, device.Kind == DeviceKind.Emulated);
-        _checks = [.. OperationChecks.Of(engine, _isEmulated).Where(check => IsAsked(check.Words))];
+        OperationCheck[] named = [.. OperationChecks.Of(engine, _isEmulated).Where(check => IsAsked(check.Words))],
+            chosen = [.. named.Where(check => !check.IsOnRequest)];
+        // Those on request are asked for by a text that nothing else contains.
+        _checks = chosen.Length > 0 ? chosen : named;
         _long = LongContextCheck.For(engine, device);
         _longTypes = [.. ((ElementType[])[ElementType.Float32, ElementType.Float16, ElementType.BFloat16])
             .Where(type => _long is not null && engine.SupportsAttention(type)
