@@ -53,7 +53,7 @@ internal static class MatMulChecks
             foreach (int form in Enumerable.Range(0, isEmulated ? 1 : 4))
                 yield return OfVariant(engine, variant, (form & 1) != 0, (form & 2) != 0) with
                 {
-                    Sizes = Sizes(variant, isEmulated, isPlain: form == 0),
+                    Sizes = Sizes(variant, isEmulated, hasParts: form == 1),
                     IsOnRequest = isEmulated && !isFirst,
                 };
         }
@@ -76,8 +76,9 @@ internal static class MatMulChecks
     }
 
     // Rows of A and B that are copied to whole chunks, and rows that are read where they lie; edges in every
-    // dimension. A product in parts writes the same sums whatever becomes of them: one form is enough there.
-    private static Extents[] Sizes(KernelVariant variant, bool isEmulated, bool isPlain)
+    // dimension. A product in parts writes the same sums whatever becomes of them: one form is enough there, with
+    // results of single precision, which hide least.
+    private static Extents[] Sizes(KernelVariant variant, bool isEmulated, bool hasParts)
     {
         bool isFewRows = variant.Operation == KernelOperation.FewRows;
         int rows = isFewRows ? variant.Rows : isEmulated ? 70 : 200;
@@ -85,7 +86,7 @@ internal static class MatMulChecks
         if (variant.Operation == KernelOperation.PartSum)
             return [parts with { Rows = isEmulated && variant.ElementType != ElementType.Float32 ? 5 : rows }];
         var whole = isEmulated ? new Extents(rows, 20, 72) : new Extents(rows, 300, 300);
-        return isPlain && !isEmulated ? [whole, parts] : [whole];
+        return hasParts && !isEmulated ? [whole, parts] : [whole];
     }
 
     private static OperationCheck Check(ElementType type, (ElementType A, ElementType B, ElementType C) types,
