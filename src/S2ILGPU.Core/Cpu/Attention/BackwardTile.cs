@@ -58,7 +58,7 @@ internal sealed unsafe class BackwardTile<T>(Blocking blocking)
     /// <summary>Floats of scratch memory for a head size.</summary>
     public static long ScratchFloats(int headDim) =>
         2L * headDim * Lanes + 3L * Queries * Lanes + Queries * (PaddedDim(headDim) + 2L * headDim)
-        + 2L * TokenRows.PackedFloats<T>(headDim) + 3 * Lanes;
+        + 2L * TokenSum<T>.PackedFloats(headDim) + 3 * Lanes;
 
     /// <summary>Floats of the sums of dK and dV of a tile.</summary>
     public static int SumFloats(int headDim) => 2 * headDim * Lanes;
@@ -77,8 +77,8 @@ internal sealed unsafe class BackwardTile<T>(Blocking blocking)
         _queryCopy = _keyCopy + Queries * _paddedDim;
         _gradientCopy = _queryCopy + Queries * headDim;
         _queryTiles = _gradientCopy + Queries * headDim;
-        _gradientTiles = _queryTiles + TokenRows.PackedFloats<T>(headDim);
-        _shift = _gradientTiles + TokenRows.PackedFloats<T>(headDim);
+        _gradientTiles = _queryTiles + TokenSum<T>.PackedFloats(headDim);
+        _shift = _gradientTiles + TokenSum<T>.PackedFloats(headDim);
         _delta = _shift + Queries;
         _firstQuery = _delta + Queries;
     }
@@ -134,7 +134,7 @@ internal sealed unsafe class BackwardTile<T>(Blocking blocking)
         float* gradient = queries.OutputGradient.Rows<T>(_group, _headDim, _gradientCopy, out nint gradientStride);
         GatherStatistics(queries);
         SetSpan(isCausal, blockTokens);
-        int rows = _group.Tokens, height = RegisterKernels<T>.Height, end = _spanStart + _spanColumns;
+        int rows = _group.Tokens, end = _spanStart + _spanColumns;
         var scores = new Product { A = query, RowStride = queryStride, B = _keyTransposed, BStride = Pair,
             C = _probability, CStride = Pair, Steps = _headDim };
         var toScores = new PanelStrides(Pair * _headDim, Pair * Queries, blocking.FloatsOfB);
@@ -145,15 +145,13 @@ internal sealed unsafe class BackwardTile<T>(Blocking blocking)
             C = _scoreGradient };
         RegisterKernels<T>.MultiplyPanels<AnyStride, UnitStride, WeightedDifference<T>>(differences, toScores, rows,
             _spanStart, end, new((nint)(_probability - _scoreGradient), _delta, _scoreGradientRows, Lanes));
-        var values = new Product { A = queries.OutputGradient.Tiles<T>(_group, _gradientTiles, out nint tileStride),
-            B = _probability, BStride = Pair, C = _valueGradient, CStride = Pair, Steps = rows };
-        var fromScores = new PanelStrides(Pair * Queries, Pair * _headDim, blocking.FloatsOfB, tileStride - height);
-        RegisterKernels<T>.MultiplyPanels<UnitStride, TileStep<T>, Accumulate<T>>(values, fromScores, _headDim,
-            _spanStart, end, default);
-        var keys = values with { A = queries.Query.Tiles<T>(_group, _queryTiles, out tileStride), B = _scoreGradient,
-            C = _keyGradient };
-        RegisterKernels<T>.MultiplyPanels<UnitStride, TileStep<T>, Accumulate<T>>(keys,
-            fromScores with { TileGap = tileStride - height }, _headDim, _spanStart, end, default);
+        var values = new Product { B = _probability, BStride = Pair, C = _valueGradient, CStride = Pair, Steps = rows };
+        var fromScores = new PanelStrides(Pair * Queries, Pair * _headDim, blocking.FloatsOfB);
+        TokenSum<T>.Of(queries.OutputGradient, _group, gradient, gradientStride, _gradientTiles)
+            .Multiply<Accumulate<T>>(values, fromScores, _spanStart, end, default);
+        TokenSum<T>.Of(queries.Query, _group, query, queryStride, _queryTiles)
+            .Multiply<Accumulate<T>>(values with { B = _scoreGradient, C = _keyGradient }, fromScores, _spanStart, end,
+            default);
         AddQueryGradients(queries);
     }
 

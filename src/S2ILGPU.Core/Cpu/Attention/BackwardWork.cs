@@ -115,16 +115,19 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
     private void RunItems(WorkerPool pool)
     {
         var shape = _arguments.Query.Shape;
-        int copied = _plan.ReadsPerRow < HeadCopy.ReadsWorthCopy ? 0
-            : HeadCopies<T>.HeadsAtATime(shape, 4, pool.Workers), keyValueHeads = _heads / _group;
+        if (_plan.ReadsPerRow >= HeadCopy.ReadsWorthCopy)
+        {
+            _query.CopiesRows = !TokenRows.ReadsWell(_query.Source, _headDim);
+            _outputGradient.CopiesRows = !TokenRows.ReadsWell(_outputGradient.Source, _headDim);
+            _query.Packs = _outputGradient.Packs = TokenSum<T>.Packs;
+        }
+        int copied = HeadCopies<T>.HeadsAtATime(shape, _query.Copies + _outputGradient.Copies, pool.Workers),
+            keyValueHeads = _heads / _group;
         if (copied < _group)
         {
             pool.Run(_plan.Items, this);
             return;
         }
-        _query.CopiesRows = !TokenRows.ReadsWell(_query.Source, _headDim);
-        _outputGradient.CopiesRows = !TokenRows.ReadsWell(_outputGradient.Source, _headDim);
-        (_query.Packs, _outputGradient.Packs) = (true, true);
         for (int first = 0, end; first < keyValueHeads; first = end)
         {
             end = Math.Min(keyValueHeads, first + copied / _group);

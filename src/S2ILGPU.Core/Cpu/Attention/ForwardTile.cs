@@ -22,7 +22,7 @@ internal sealed unsafe class ForwardTile<T>(Blocking blocking)
     private readonly int[] _visible = new int[Lanes];
     // panels of lanes of [D, pair], [keys, pair], [D, pair]
     private float* _query, _scores, _output;
-    private float* _keyCopy, _valueTiles;                                       // [keys, D], packed V
+    private float* _keyCopy, _valueCopy, _valueTiles;                           // [keys, D], [keys, D], packed V
     private float* _max, _sum, _factor, _groupMax, _limit, _logSumExp;           // [lanes]
     private int _headDim, _columns, _seenBlocks;
     private TileQueries _queries;
@@ -31,7 +31,7 @@ internal sealed unsafe class ForwardTile<T>(Blocking blocking)
 
     /// <summary>Floats of scratch memory for a head size.</summary>
     public static long ScratchFloats(int headDim) =>
-        2L * headDim * Lanes + Keys * headDim + TokenRows.PackedFloats<T>(headDim) + Keys * Lanes + 6 * Lanes;
+        2L * headDim * Lanes + 2L * Keys * headDim + TokenSum<T>.PackedFloats(headDim) + Keys * Lanes + 6 * Lanes;
 
     /// <summary>Gives the tile its scratch memory.</summary>
     public void Prepare(float* scratch, int headDim)
@@ -41,8 +41,9 @@ internal sealed unsafe class ForwardTile<T>(Blocking blocking)
         _scores = _query + headDim * Lanes;
         _output = _scores + Keys * Lanes;
         _keyCopy = _output + headDim * Lanes;
-        _valueTiles = _keyCopy + Keys * headDim;
-        _max = _valueTiles + TokenRows.PackedFloats<T>(headDim);
+        _valueCopy = _keyCopy + Keys * headDim;
+        _valueTiles = _valueCopy + Keys * headDim;
+        _max = _valueTiles + TokenSum<T>.PackedFloats(headDim);
         _sum = _max + Lanes;
         _factor = _sum + Lanes;
         _groupMax = _factor + Lanes;
@@ -108,17 +109,17 @@ internal sealed unsafe class ForwardTile<T>(Blocking blocking)
     private void Values(in TokenRows values)
     {
         var product = new Product { B = _scores, BStride = Pair, C = _output, CStride = Pair };
-        product.A = values.Tiles<T>(_group, _valueTiles, out nint tileStride);
-        var panels = new PanelStrides(Pair * Keys, Pair * _headDim, blocking.FloatsOfB,
-            tileStride - RegisterKernels<T>.Height);
+        var panels = new PanelStrides(Pair * Keys, Pair * _headDim, blocking.FloatsOfB);
+        nint stride = 0;
+        float* rows = TokenSum<T>.Packs ? null : values.Rows<T>(_group, _headDim, _valueCopy, out stride);
+        var sum = TokenSum<T>.Of(values, _group, rows, stride, _valueTiles);
         for (int lane = 0, end; lane < _columns; lane = end)
         {
             end = lane + Pair;
             while (end < _columns && _visible[end] == _visible[lane])
                 end += Pair;
             product.Steps = _visible[lane];
-            RegisterKernels<T>.MultiplyPanels<UnitStride, TileStep<T>, Rescale<T>>(product, panels, _headDim, lane,
-                Math.Min(end, _columns), new(_factor));
+            sum.Multiply<Rescale<T>>(product, panels, lane, Math.Min(end, _columns), new(_factor));
         }
     }
 

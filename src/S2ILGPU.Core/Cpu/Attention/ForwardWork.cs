@@ -50,10 +50,7 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         _value = new HeadCopy(KeysOf(arguments.Value));
         _plan.Make(arguments);
         Reserve();
-        if (_plan.ReadsPerBlock >= HeadCopy.ReadsWorthCopy || _plan.PagedCopies.Count > 0)
-            RunOnCopies(pool);
-        else
-            pool.Run(_plan.Items, this);
+        RunItems(pool);
         if (_plan.PartialRows > 0)
             pool.Run(_plan.Sequences.Length * arguments.Query.Shape[2], _merge);
         _wideOutput.Round(pool);
@@ -147,22 +144,31 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         _partialLogSumExp = _partialOutput + _plan.PartialRows * _headDim;
     }
 
-    // Keys in pages are read where they lie: blocks of them follow each other, and a missing page is an error.
-    private void RunOnCopies(WorkerPool pool)
+    // The items, on copies of K and V where they pay. Keys in pages are read where they lie: blocks of them follow each
+    // other, and a missing page is an error.
+    private void RunItems(WorkerPool pool)
     {
-        var paged = _arguments.Pages is { } pages
-            ? new PagedSequences(pages, _arguments.Layout.BlockTokens, _plan.PagedCopies) : default;
-        var shape = paged.Exist
-            ? new Shape(paged.Sequences.Count, paged.MostKeys, _arguments.Pages!.KeyValueHeads, _headDim)
-            : _arguments.Key.Shape;
-        int heads = shape[2], headsAtATime = HeadCopies<T>.HeadsAtATime(shape, paged.Exist ? 1 : 2, pool.Workers);
+        var shape = _arguments.Key.Shape;
+        PagedSequences paged = default;
+        if (_plan.PagedCopies.Count > 0)
+        {
+            paged = new PagedSequences(_arguments.Pages, _arguments.Layout.BlockTokens, _plan.PagedCopies);
+            shape = new Shape(_plan.PagedCopies.Count, paged.MostKeys, _arguments.Pages!.KeyValueHeads, _headDim);
+        }
+        if (paged.Exist || _plan.ReadsPerBlock >= HeadCopy.ReadsWorthCopy)
+        {
+            _key.CopiesRows = !paged.Exist && !TokenRows.ReadsWell(_key.Source, _headDim);
+            _value.Packs = TokenSum<T>.Packs;
+            _value.CopiesRows = !_value.Packs && (paged.Exist || !TokenRows.ReadsWell(_value.Source, _headDim));
+        }
+        int heads = shape[2], headsAtATime = HeadCopies<T>.HeadsAtATime(shape, _key.Copies + _value.Copies,
+            pool.Workers);
         if (headsAtATime == 0)
         {
+            _value = new HeadCopy(_value.Source);
             pool.Run(_plan.Items, this);
             return;
         }
-        _key.CopiesRows = !paged.Exist && !TokenRows.ReadsWell(_key.Source, _headDim);
-        _value.Packs = true;
         for (int first = 0; first < heads; first += headsAtATime)
         {
             var range = new HeadRange(first, Math.Min(heads, first + headsAtATime));
@@ -183,6 +189,8 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         if (_arguments.Pages is not { } pages)
             return heads.Of<T>(sequence.Batch, sequence.KeyStart, head, _headDim);
         int copy = _plan.Sequences[s].PagedCopy;
+        if (heads.CopiesRows && copy >= 0)
+            return new TokenRows(heads.Rows.Address(copy, 0, head), heads.Rows, _headDim);
         return new TokenRows(heads.Source, _headDim, layout.BlockTokens, pages.Row(s, head))
         {
             Packed = heads.Packed.Exist && copy >= 0 ? (nint)heads.Packed.At(copy, head) : 0,

@@ -16,8 +16,8 @@ namespace S2ILGPU.Cpu.Attention;
 /// <remarks>
 /// Measured at 4k on [B, N, H, D] tensors against copying per tile, D64 / D128: dense 1.06x / 1.06x, L16 s8 1.02x /
 /// 1.06x; with 4 query heads per KV head 1.07-1.09x. A few heads at a time against all at once, with 8 heads on 2
-/// threads: dense 1.03x / 1.06x, L8 s16 1.06x / 1.09x, 1.05x at 16k. Packed values of prompts in pages, read 4,096
-/// tokens at a time, D64: dense 1.15x at 16k and 1.36x at 64k, prompts as a whole.
+/// threads: dense 1.03x / 1.06x, L8 s16 1.06x / 1.09x, 1.05x at 16k. Values of prompts in pages, packed once instead of
+/// per tile, 4,096 tokens at a time, D64: dense 1.15x at 16k and 1.36x at 64k, prompts as a whole.
 /// </remarks>
 internal sealed unsafe class HeadCopies<T> : IParallelWork, IDisposable
     where T : unmanaged, ISimd<T>
@@ -44,12 +44,14 @@ internal sealed unsafe class HeadCopies<T> : IParallelWork, IDisposable
     private nint RowHeadFloats => (nint)_tokens * _headDim;
 
     /// <summary>How many heads to copy at a time: what the caches hold, but a unit of (batch, head) for every worker. 0
-    /// when a head is too large.</summary>
+    /// when a head is too large, or there is nothing to copy.</summary>
     /// <param name="shape">Shape of the tensors.</param>
     /// <param name="copies">Copies of a head: rows and packed ones of both tensors.</param>
     /// <param name="workers">Number of workers.</param>
     public static int HeadsAtATime(in Shape shape, int copies, int workers)
     {
+        if (copies == 0)
+            return 0;
         long headBytes = Math.Max(1, (long)copies * shape[0] * shape[1] * shape[3] * sizeof(float)),
             forEach = (workers - 1) / Math.Max(1, shape[0]) + 1;
         return (int)Math.Min(Math.Max(BytesPerWorker * workers / headBytes, forEach),
@@ -136,6 +138,9 @@ internal struct HeadCopy(HeadTensor source)
 
     /// <summary>Whether they are packed.</summary>
     public bool Packs;
+
+    /// <summary>Copies of a row.</summary>
+    public readonly int Copies => (CopiesRows ? 1 : 0) + (Packs ? 1 : 0);
 
     /// <summary>The rows of a head of a sequence.</summary>
     public readonly unsafe TokenRows Of<T>(int batch, int start, int head, int headDim)
