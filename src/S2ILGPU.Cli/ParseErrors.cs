@@ -69,9 +69,13 @@ internal static class ParseErrors
                 ? $"{name} has no command '{word}'; did you mean '{meant}'?"
                 : $"{name} has no command '{word}'; there is "
                     + string.Join(", ", command.Subcommands.Select(c => c.Name));
-        string[] owners = [.. Related(command).Where(c => c.Options.Any(o => o.Name == word)).Select(NameOf)];
+        bool Has(Command other) => other.Options.Any(o => o.Name == word);
+        string[] owners = [.. command.Subcommands.Append(command).Where(Has).Select(NameOf)];
         if (owners.Length > 0)
             return $"{word} is an option of {List(owners)}, and goes after that name";
+        string[] others = [.. Beside(command).Where(Has).Select(NameOf)];
+        if (others.Length > 0)
+            return $"{name} has no option '{word}'; {List(others)} {(others.Length == 1 ? "has" : "have")}";
         if (Nearest(word, command.Options.Select(o => o.Name)) is { } option)
             return $"{name} has no option '{word}'; did you mean '{option}'?";
         return $"{name} has no option '{word}'; {name} --help lists them";
@@ -81,12 +85,11 @@ internal static class ParseErrors
     private static string List(string[] names) =>
         names.Length == 1 ? names[0] : $"{string.Join(", ", names[..^1])} and {names[^1]}";
 
-    // Where an option may belong that is unknown here: below this command, and beside it in a group.
-    private static IEnumerable<Command> Related(Command command)
+    // The other commands of a group, which may have an option that is unknown here.
+    private static IEnumerable<Command> Beside(Command command)
     {
         var group = command.Parents.OfType<Command>().FirstOrDefault();
-        var beside = group is null or RootCommand ? [] : group.Subcommands;
-        return command.Subcommands.Concat(beside).Append(command).Distinct();
+        return group is null or RootCommand ? [] : group.Subcommands.Where(c => c != command);
     }
 
     private static string NameOf(Argument argument) => argument.HelpName ?? argument.Name;

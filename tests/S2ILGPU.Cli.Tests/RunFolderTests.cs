@@ -46,6 +46,16 @@ public sealed class RunFolderTests : IDisposable
         await Tool.RefuseAsync($"train --resume --out {Model}", Model, "no checkpoint", "without --resume");
         await Tool.SucceedAsync($"{Train} --steps 2");
 
+        RewindState(); // stopped while a run began again
+        string config = Path.Combine(Model, ModelFolder.Config);
+        File.Delete(config);
+        Directory.CreateDirectory(Path.Combine(config, "in the way"));
+        Assert.NotEqual(0, (await Tool.RunAsync($"{Train} --steps 2")).ExitCode);
+        Directory.Delete(config, recursive: true);
+        await Tool.SucceedAsync($"{Train} --steps 2");
+
+        File.WriteAllText(StateFile, "no state");
+        await Tool.RefuseAsync($"{Train} --steps 2", StateFile, "name another folder with --out");
         File.Delete(StateFile); // a model of another origin
         await Tool.RefuseAsync($"{Train} --steps 2", Model, "already holds a model");
     }

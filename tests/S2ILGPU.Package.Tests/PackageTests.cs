@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.IO.Compression;
 using System.Reflection.PortableExecutable;
 using System.Runtime.InteropServices;
+using System.Xml.Linq;
 using S2ILGPU.TestSupport;
 using Xunit;
 
@@ -49,6 +50,26 @@ public sealed class PackageTests(Packages packages) : IClassFixture<Packages>
                 if (entry.Name.EndsWith(".dll", StringComparison.Ordinal))
                     Assert.True(IsManaged(entry.Open()), $"{package}: {entry.FullName} is native");
             });
+        }
+    }
+
+    [LongFact]
+    public void Packages_say_what_they_are()
+    {
+        foreach (string package in packages.Files)
+        {
+            using var archive = ZipFile.OpenRead(package);
+            var entry = Assert.Single(archive.Entries, e => e.FullName.EndsWith(".nuspec", StringComparison.Ordinal));
+            using var stream = entry.Open();
+            var metadata = XDocument.Load(stream).Root!.Elements().Single(e => e.Name.LocalName == "metadata");
+            string Text(string name) =>
+                Assert.Single(metadata.Elements(), e => e.Name.LocalName == name).Value;
+            Assert.NotNull(archive.GetEntry(Text("icon")));
+            Assert.NotNull(archive.GetEntry(Text("readme")));
+            Assert.Equal("MIT", Text("license"));
+            Assert.NotEmpty(Text("tags"));
+            var repository = Assert.Single(metadata.Elements(), e => e.Name.LocalName == "repository");
+            Assert.Equal("git", repository.Attribute("type")?.Value);
         }
     }
 

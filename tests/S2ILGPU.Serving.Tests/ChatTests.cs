@@ -57,14 +57,18 @@ public sealed class ChatTests
     }
 
     [Theory]
-    [InlineData("[")]
-    [InlineData("[]")]
-    [InlineData("""{"chat_template":3}""")]
-    [InlineData("""{"chat_template":"{% if %}"}""")]
-    public void Damaged_configuration_is_refused(string text)
+    [InlineData("[", "not valid JSON: fault at line 1")]
+    [InlineData("[]", "must be an object")]
+    [InlineData("""{"chat_template":3}""", "chat_template must be a string, got 3")]
+    [InlineData("""{"chat_template":[{"name":"default"}]}""", "chat_template[0].template is missing")]
+    [InlineData("""{"bos_token":5}""", "bos_token must be a string, got 5")]
+    [InlineData("""{"chat_template":"{% if %}"}""", "the chat template cannot be read")]
+    public void Damaged_configuration_is_refused(string text, string message)
     {
         using var folder = new TemporaryFolder();
         folder.Write("tokenizer_config.json", text);
-        Assert.Throws<InvalidDataException>(() => ChatTemplate.Load(folder.FullPath));
+        string refusal = Assert.Throws<InvalidDataException>(() => ChatTemplate.Load(folder.FullPath)).Message;
+        Assert.Contains(message, refusal);
+        Assert.DoesNotContain("BytePosition", refusal);
     }
 }

@@ -46,7 +46,7 @@ internal sealed class RunFolder(string path) : IDisposable
             return;
         if (File.Exists(StatePath))
         {
-            if (TrainingState.ReadCompletedSteps(StatePath) is > 0 and int steps)
+            if (CompletedSteps() is > 0 and int steps)
                 throw new ArgumentException(
                     $"{Path} already holds a model, trained for {steps} steps: continue it with --resume, or name "
                     + "another folder with --out");
@@ -86,8 +86,11 @@ internal sealed class RunFolder(string path) : IDisposable
                 $"another run is training in {Path}: wait for it, or name another folder with --out");
         }
         foreach (string file in Directory.GetFiles(Path, "*.tmp"))
-            if (s_files.Any(name => file.Contains(name, StringComparison.Ordinal)))
+        {
+            string temporary = System.IO.Path.GetFileName(file);
+            if (s_files.Any(name => temporary.StartsWith(name, StringComparison.Ordinal)))
                 File.Delete(file); // half-written by a run that was killed
+        }
     }
 
     /// <summary>Begins a run: from here on it can be resumed.</summary>
@@ -96,7 +99,10 @@ internal sealed class RunFolder(string path) : IDisposable
     /// <param name="source">The folder of the checkpoint that the model began with; null for none.</param>
     public void Begin(Trainer trainer, BytePairTokenizer tokenizer, string? source)
     {
-        File.Delete(StatePath); // of a run without a step, which may differ from the configuration to come
+        // Of a run without a step, which may differ from the configuration to come. The state goes last: weights
+        // without one look like a model of another origin.
+        File.Delete(In(ModelFolder.Weights));
+        File.Delete(StatePath);
         ModelFolder.SaveDescription(Path, trainer.Model.Config, tokenizer, source);
         Save(trainer);
     }
@@ -117,6 +123,18 @@ internal sealed class RunFolder(string path) : IDisposable
     }
 
     public void Dispose() => _lock?.Dispose();
+
+    private int CompletedSteps()
+    {
+        try
+        {
+            return TrainingState.ReadCompletedSteps(StatePath);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"{e.Message}; name another folder with --out");
+        }
+    }
 
     private string In(string file) => System.IO.Path.Combine(Path, file);
 }

@@ -48,10 +48,7 @@ internal sealed record HostTensor(Shape Shape, ElementType Type, float[] Values)
     {
         if (type == ElementType.Float16)
             return (float)(Half)value;
-        if (type != ElementType.BFloat16 || !float.IsFinite(value))
-            return value;
-        uint bits = BitConverter.SingleToUInt32Bits(value);
-        return BitConverter.UInt32BitsToSingle(bits + 0x7fff + (bits >> 16 & 1) & 0xffff0000);
+        return type == ElementType.BFloat16 ? BFloat16Bits.Widen(BFloat16Bits.Round(value)) : value;
     }
 }
 

@@ -12,7 +12,9 @@ namespace S2ILGPU.Models;
 /// <para>Of unknown keys <c>null</c>, <c>false</c>, empty lists and objects, and strings are accepted: they say that a
 /// feature is off, or carry a name, a version, a licence. Unknown numbers, <c>true</c>, lists and objects are
 /// refused: a multiplier, a switch or a table of which nothing is known could change every logit, and the user learns
-/// it only here. Whoever knows that the key is harmless removes it from the file.</para>
+/// it only here. So are strings and <c>false</c> where the key names a part of the arithmetic, such as
+/// <c>use_rms_norm</c> or <c>mlp_type</c>; a bias that is off is none. Whoever knows that the key is harmless removes
+/// it from the file.</para>
 /// </remarks>
 internal static class TransformerConfigRules
 {
@@ -39,6 +41,10 @@ internal static class TransformerConfigRules
         "unsloth_version", "use_cache", "use_flash_attention", "use_flash_attention_2", "use_bfloat16",
     ];
 
+    // Parts of keys that name a part of the arithmetic.
+    private static readonly string[] s_arithmetic =
+        ["activation", "_act", "norm", "rope", "rotary", "attention", "attn", "position", "mlp", "ffn", "bias"];
+
     private static readonly Dictionary<string, Neutral> s_neutral = new()
     {
         ["attention_bias"] = Neutral.False,
@@ -57,6 +63,7 @@ internal static class TransformerConfigRules
         ["is_encoder_decoder"] = Neutral.False,
         ["tie_encoder_decoder"] = Neutral.False,
         ["rope_interleaved"] = Neutral.False,
+        ["use_mrope"] = Neutral.False,
         ["is_causal"] = Neutral.True,
         ["use_rope"] = Neutral.True,
         ["sliding_window"] = Neutral.Null,
@@ -79,6 +86,8 @@ internal static class TransformerConfigRules
         ["norm_type"] = Neutral.Each("rmsnorm", "rms_norm"),
         ["rope_type"] = Neutral.Each("default"),
         ["hidden_activation"] = Neutral.Each("silu", "swish"),
+        ["activation_function"] = Neutral.Each("silu", "swish"),
+        ["mlp_activation"] = Neutral.Each("silu", "swish"),
     };
 
     /// <summary>Whether a key is known not to concern the arithmetic.</summary>
@@ -98,7 +107,7 @@ internal static class TransformerConfigRules
                 CheckArchitectures(fields, value, config);
             else if (s_neutral.TryGetValue(name, out var neutral))
                 neutral.Check(value, config);
-            else if (MayChangeArithmetic(value))
+            else if (MayChangeArithmetic(name, value))
                 throw value.Bad($"with the value {value.Quoted} is unknown and may change the arithmetic; "
                     + "remove it if it does not");
         }
@@ -113,9 +122,14 @@ internal static class TransformerConfigRules
             throw value.Wrong($"[\"{config.Architecture}\"]");
     }
 
-    private static bool MayChangeArithmetic(JsonValue value) =>
-        value.IsNumber || value.IsTrue || (value.IsArray && value.Items().Any())
-        || (value.IsObject && value.Members().Any());
+    private static bool MayChangeArithmetic(string name, JsonValue value)
+    {
+        if (value.IsNumber || value.IsTrue || (value.IsArray && value.Items().Any())
+            || (value.IsObject && value.Members().Any()))
+            return true;
+        bool isArithmetic = s_arithmetic.Any(part => name.Contains(part, StringComparison.OrdinalIgnoreCase));
+        return isArithmetic && (value.IsText || (value.IsFalse && !name.EndsWith("bias", StringComparison.Ordinal)));
+    }
 
     /// <summary>The value of a key that changes nothing.</summary>
     /// <param name="Text">The value, for messages.</param>

@@ -80,6 +80,8 @@ internal readonly struct JsonValue
 
     public bool IsTrue => _element.ValueKind == JsonValueKind.True;
 
+    public bool IsFalse => _element.ValueKind == JsonValueKind.False;
+
     /// <summary>The value under another name for messages.</summary>
     public JsonValue Named(string path) => new(_element, _file, path, null);
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using S2ILGPU.Storage;
 
 namespace S2ILGPU.Templates;
 
@@ -6,6 +7,9 @@ namespace S2ILGPU.Templates;
 public sealed class ChatTemplate
 {
     private const string Configuration = "tokenizer_config.json", TemplateFile = "chat_template.jinja";
+
+    // Lists of added tokens make large ones.
+    private const int MaxConfigurationBytes = 64 << 20;
 
     private readonly JinjaTemplate _template;
     private readonly string _source;
@@ -34,15 +38,11 @@ public sealed class ChatTemplate
         string path = Path.Combine(folder, Configuration), file = Path.Combine(folder, TemplateFile);
         try
         {
-            using var document = JsonDocument.Parse(File.Exists(path) ? File.ReadAllText(path) : "{}");
-            var root = document.RootElement;
-            string? source = File.Exists(file) ? File.ReadAllText(file) : Source(root);
-            return source is null ? Plain : new ChatTemplate(source, Token(root, "bos_token"),
-                Token(root, "eos_token"), hasSpecialTokens: true);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            throw new InvalidDataException($"{path}: {e.Message}");
+            var (inConfiguration, bos, eos) = !File.Exists(path) ? default
+                : JsonValue.Read(path, "a tokenizer configuration", MaxConfigurationBytes,
+                    root => (Source(root), Token(root, "bos_token"), Token(root, "eos_token")));
+            string? source = File.Exists(file) ? File.ReadAllText(file) : inConfiguration;
+            return source is null ? Plain : new ChatTemplate(source, bos, eos, hasSpecialTokens: true);
         }
         catch (TemplateException e)
         {
@@ -83,12 +83,18 @@ public sealed class ChatTemplate
             KeyValuePair.Create((object)"content", (object?)message.Content)])).ToList(), null);
 
     // One text, or several with names.
-    private static string? Source(JsonElement root) => !root.TryGetProperty("chat_template", out var template) ? null
-        : template.ValueKind == JsonValueKind.Array
-        ? template.EnumerateArray().FirstOrDefault(t => t.GetProperty("name").GetString() == "default") is
-            { ValueKind: JsonValueKind.Object } named ? named.GetProperty("template").GetString() : null
-        : template.GetString();
+    private static string? Source(JsonValue root)
+    {
+        if (root.Find("chat_template") is not { } template)
+            return null;
+        if (!template.IsArray)
+            return template.Text();
+        foreach (var named in template.Items())
+            if (named.Text("name") == "default")
+                return named.Text("template");
+        return null;
+    }
 
-    private static string? Token(JsonElement root, string name) => !root.TryGetProperty(name, out var token) ? null
-        : token.ValueKind == JsonValueKind.Object ? token.GetProperty("content").GetString() : token.GetString();
+    private static string? Token(JsonValue root, string name) => root.Find(name) is not { } token ? null
+        : token.IsObject ? token.Text("content") : token.Text();
 }

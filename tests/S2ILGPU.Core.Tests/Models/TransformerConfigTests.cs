@@ -172,6 +172,12 @@ public sealed class TransformerConfigTests
     [InlineData("\"num_experts\": 8", "num_experts with the value 8 is unknown and may change the arithmetic")]
     [InlineData("\"norm_before\": true", "norm_before with the value true is unknown and may change the arithmetic")]
     [InlineData("\"scales\": [1, 2]", "scales with the value [1, 2] is unknown and may change the arithmetic")]
+    [InlineData("\"use_rms_norm\": false", "use_rms_norm with the value false is unknown and may change")]
+    [InlineData("\"mlp_type\": \"moe\"", "mlp_type with the value \"moe\" is unknown and may change")]
+    [InlineData("\"position_embedding\": \"alibi\"", "position_embedding with the value \"alibi\" is unknown")]
+    [InlineData("\"rope\": false", "rope with the value false is unknown and may change the arithmetic")]
+    [InlineData("\"activation_function\": \"gelu_new\"",
+        "activation_function must be \"silu\" or \"swish\", got \"gelu_new\"")]
     [InlineData("\"hidden_act\": \"gelu_pytorch_tanh\"",
         "hidden_act must be \"silu\" or \"swish\", got \"gelu_pytorch_tanh\"")]
     [InlineData("\"architectures\": [\"MistralForCausalLM\"]",
@@ -184,6 +190,7 @@ public sealed class TransformerConfigTests
     [InlineData("\"sliding_window\": null, \"quantization_config\": null, \"final_logit_softcapping\": null")]
     [InlineData("\"layer_types\": [\"full_attention\", \"full_attention\"], \"partial_rotary_factor\": 1.0")]
     [InlineData("\"pad_token_id\": -1, \"eos_token_id\": [1, 2], \"attention_dropout\": 0.1, \"use_cache\": true")]
+    [InlineData("\"o_proj_bias\": false, \"activation_function\": \"silu\"")]
     [InlineData("\"my_note\": \"trained on a Tuesday\", \"my_switch\": false, \"my_list\": [], \"my_table\": {}")]
     public void What_changes_nothing_is_accepted(string field) =>
         Assert.Equal(Parse(Llama("\"use_cache\": false")), Parse(Llama(field)));

@@ -177,7 +177,6 @@ internal static class Backward
         var tile = a.Lists.Rows[Grid.IdxX + tie];
         int thread = Group.IdxX + tie, lane = thread & 31, first = tile.FirstRow + (thread >> 5) * 16 + (lane >> 2);
         long head = strides.Offset + tile.Batch * strides.Batch + tile.Head * strides.Head;
-        var pairs = target.Cast<F2>();
         int isNonFinite = 0;
         for (int half = 0; half < 2; half++)
         {
@@ -185,10 +184,7 @@ internal static class Backward
             long pair = (head + row * strides.Row) / 2 + (lane & 3);
             if (row >= tile.BeginRow && row < tile.EndRow)
             {
-                if (a.FloatGradients != 0)
-                    gradient.StoreFloats(0, half, factor, pairs, pair);
-                else
-                    gradient.Store<TElement>(0, half, factor, target, pair);
+                gradient.Store<TElement>(0, half, factor, target, pair);
                 isNonFinite |= gradient.ZeroIfFinite(0, half) == 0f ? 0 : 1;
             }
         }

@@ -49,7 +49,4 @@ internal struct BackwardArguments
 
     /// <summary>1 if a query sees only keys at or before its position, else 0.</summary>
     public int Causal;
-
-    /// <summary>1 if the gradients are written as floats, 0 if in pairs of 16-bit elements.</summary>
-    public int FloatGradients;
 }
