@@ -10,7 +10,7 @@ public sealed class DesignCommandTests
     [Fact]
     public async Task Patterns_are_within_the_budget_and_agree_with_their_reports()
     {
-        string text = await Tool.SucceedAsync("design --heads 32 --kv-heads 8 --tokens 8192 --budget 30 --json");
+        string text = await Tool.SucceedAsync("design --heads 32 --kv-heads 8 --context 8192 --budget 30 --json");
         using var json = JsonDocument.Parse(text);
         var patterns = json.RootElement.GetProperty("patterns").EnumerateArray().ToArray();
         Assert.Equal(12, patterns.Length);
@@ -22,8 +22,9 @@ public sealed class DesignCommandTests
                     SlideByQueryHead = found.GetProperty("slideBy").GetString() == "query",
                 }), 8192);
             Assert.InRange(report.KeptCacheFraction, 0, 0.3);
-            Assert.Equal(report.KeptCacheFraction, found.GetProperty("cacheFraction").GetDouble());
-            Assert.Equal(report.DenseOverSparse, found.GetProperty("ceiling").GetDouble());
+            Assert.Equal(report.KeptCacheFraction, found.GetProperty("cacheFraction").GetDouble(), 1e-12);
+            Assert.Equal(report.DenseOverSparse, found.GetProperty("ceiling").GetDouble(), 1e-9);
+            Assert.Equal(report.LoadImbalance, found.GetProperty("loadImbalance").GetDouble(), 1e-12);
             Assert.Equal(report.Coverage.MissingResidues.Count == 0,
                 found.GetProperty("coveredFraction").GetDouble() == 1);
         }

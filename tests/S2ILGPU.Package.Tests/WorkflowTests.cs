@@ -28,7 +28,7 @@ public sealed partial class WorkflowTests
         {
             var job = (YamlMappingNode)value;
             Assert.NotEmpty(Text(job, "runs-on"));
-            Assert.InRange(int.Parse(Text(job, "timeout-minutes")), 1, 120);
+            Assert.InRange(int.Parse(Text(job, "timeout-minutes")), 1, 360);
             foreach (var step in ((YamlSequenceNode)job["steps"]).Cast<YamlMappingNode>())
             {
                 Assert.Equal(1, step.Children.Keys.Count(key => key.ToString() is "run" or "uses"));

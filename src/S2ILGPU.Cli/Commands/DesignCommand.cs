@@ -16,6 +16,7 @@ internal static class DesignCommand
             unset: "as many as query heads");
         var tokens = Options.OptionalNumber<int>("--tokens", "Tokens of the context", least: 1);
         tokens.Required = true;
+        tokens.Aliases.Add("--context");
         var budget = Options.Number("--budget", 100.0, "Percent of the dense cache that decoding may keep", least: 0.01,
             most: 100);
         var blockSize = Options.Choice("--block-size", PatternOptions.BlockSizes, "Tokens per block", "64");

@@ -20,11 +20,27 @@ internal sealed record Candidate(LocalStridePattern Pattern, double CoveredFract
     public bool IsComplete => CoveredFraction == 1;
 
     /// <summary>Examines a pattern over a context.</summary>
+    /// <remarks>What <see cref="PatternReport"/> says of its layout, row by row: a layout of a million tokens takes
+    /// gigabytes.</remarks>
     public static Candidate Of(LocalStridePattern pattern, int tokens)
     {
-        var report = PatternReport.Of(pattern, tokens);
-        double missing = report.Coverage.MissingResidues.Count;
-        return new Candidate(pattern, 1 - missing / pattern.VerticalStride, report.KeptCacheFraction,
-            report.DenseOverSparse, report.LoadImbalance);
+        int blocks = (tokens + pattern.BlockTokens - 1) / pattern.BlockTokens, next = tokens / pattern.BlockTokens;
+        var kept = new long[pattern.PatternHeads];
+        var row = new BlockRowBuilder();
+        for (int head = 0; head < kept.Length; head++)
+            for (int queryBlock = 0; queryBlock < blocks; queryBlock++, row.Clear())
+            {
+                pattern.AppendRow(head, queryBlock, blocks, row);
+                kept[head] += row.Count;
+            }
+        long cached = 0;
+        for (int head = 0; head < pattern.KeyValueHeads; head++)
+            for (int keyBlock = 0; keyBlock < blocks; keyBlock++)
+                cached += pattern.MayStillRead(head, next, keyBlock) ? 1 : 0;
+        int covered = Enumerable.Range(0, pattern.VerticalStride)
+            .Count(residue => Enumerable.Range(0, kept.Length).Any(head => pattern.KeepsResidue(head, residue)));
+        double all = kept.Sum(), dense = (double)kept.Length * blocks * (blocks + 1) / 2;
+        return new Candidate(pattern, (double)covered / pattern.VerticalStride,
+            cached / ((double)pattern.KeyValueHeads * blocks), dense / all, kept.Max() * kept.Length / all);
     }
 }

@@ -62,10 +62,12 @@ public sealed class BlockRowBuilder
     internal static ArgumentException TooManyBlocks() => new(
         $"a layout holds at most {Array.MaxLength} kept blocks; use larger blocks, fewer tokens or a sparser pattern");
 
-    /// <summary>Hands over the memory, which may be longer than <see cref="Count"/>.</summary>
+    /// <summary>Hands over the memory, which may be a little longer than <see cref="Count"/>.</summary>
     internal int[] Detach()
     {
         var blocks = _blocks;
+        if (blocks.Length > 1.25 * Count)
+            Array.Resize(ref blocks, Count);
         (_blocks, Count) = ([], 0);
         return blocks;
     }

@@ -24,7 +24,8 @@ internal sealed record NeedleReport(string Engine, DateOnly Date, string? Commit
             return new Figure(Invariant($"needles found in {tokens:#,0} tokens"), found / (double)trials,
                 isJudged ? 1 : null, "of all", null,
                 Invariant($"{found} of {trials}, at least {100 * NeedleGrid.LowerBound(found, trials):0.0} % ")
-                + Invariant($"at 95 % confidence; worst depth {100 * Worst(grid, length):0} %"));
+                + Invariant($"at 95 % confidence; {ByDepth(grid, length)}")
+                + (model.IsControl && 2 * found > trials ? "; a control was to miss them: nothing is shown" : ""));
         })]);
 
     /// <summary>Writes the report as one JSON object.</summary>
@@ -65,6 +66,12 @@ internal sealed record NeedleReport(string Engine, DateOnly Date, string? Commit
         json.WriteEndObject();
     }
 
-    private static double Worst(NeedleGrid grid, int length) =>
-        Enumerable.Range(0, NeedleGrid.Depths).Min(depth => grid.At(length, depth));
+    // From the text's beginning to its end.
+    private static string ByDepth(NeedleGrid grid, int length)
+    {
+        string[] depths = [.. Enumerable.Range(0, NeedleGrid.Depths)
+            .Select(depth => Invariant($"{100 * grid.At(length, depth):0}"))];
+        return depths.Distinct().Count() == 1 ? $"{depths[0]} % at each depth"
+            : $"by depth {string.Join(' ', depths)} %";
+    }
 }
