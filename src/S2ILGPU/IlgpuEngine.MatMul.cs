@@ -22,21 +22,16 @@ public sealed partial class IlgpuEngine
     /// <inheritdoc/>
     public void MatMul(in MatMulArguments arguments)
     {
-        var (a, b, c, transposeA, transposeB, accumulate) = arguments;
-        if (a.Shape.Rank != 2 || b.Shape.Rank != 2 || c.Shape.Rank != 2)
-            throw new ShapeException(nameof(MatMul), "A, B, C", "matrices", $"{a.Shape}, {b.Shape}, {c.Shape}");
+        arguments.ThrowUnlessShapesFit();
+        var (a, b, c, transposeA, transposeB, _) = arguments;
         int rows = c.Shape[0], columns = c.Shape[1], steps = a.Shape[transposeA ? 0 : 1];
-        ShapeException.ThrowUnless(nameof(MatMul), "A", a, transposeA ? new Shape(steps, rows)
-            : new Shape(rows, steps));
-        ShapeException.ThrowUnless(nameof(MatMul), "B", b, transposeB ? new Shape(columns, steps)
-            : new Shape(steps, columns));
         if (_products.TryMultiply(arguments))
             return;
         var product = new ProductArguments
         {
             A = Operand(a, rows, steps, transposeA),
             B = Operand(b, columns, steps, !transposeB),
-            C = TargetOf(new GradientTarget(c, accumulate), c.ElementType),
+            C = ResultOf(arguments),
         };
         var kernels = ProductKernels.Of(a.ElementType, b.ElementType, c.ElementType);
         if (rows <= MaxVectors && transposeB && !transposeA)
@@ -46,6 +41,20 @@ public sealed partial class IlgpuEngine
     }
 
     private static int Tiles(int lanes) => (lanes + ProductTile.Lanes - 1) / ProductTile.Lanes;
+
+    private ProductResult ResultOf(in MatMulArguments arguments)
+    {
+        var type = arguments.C.ElementType;
+        var addend = arguments.Residual ?? (arguments.Accumulate ? arguments.C : null);
+        return new ProductResult
+        {
+            Rows = RowsOf(arguments.C, type),
+            Addend = addend is null ? default : RowsOf(addend, type),
+            Bias = arguments.Bias is null ? default : FlatOf(arguments.Bias, ElementType.Float32),
+            HasAddend = addend is null ? 0 : 1,
+            HasBias = arguments.Bias is null ? 0 : 1,
+        };
+    }
 
     private MatrixOperand Operand(Tensor matrix, int lanes, int steps, bool isTransposed)
     {

@@ -19,26 +19,18 @@ public sealed unsafe partial class CpuEngine
     /// <inheritdoc/>
     public void MatMul(in MatMulArguments arguments)
     {
-        var (a, b, c, transposeA, transposeB, accumulate) = arguments;
-        if (a.Shape.Rank != 2 || b.Shape.Rank != 2 || c.Shape.Rank != 2)
-            throw new ShapeException(nameof(MatMul), "A, B, C", "matrices", $"{a.Shape}, {b.Shape}, {c.Shape}");
-        int rows = c.Shape[0], columns = c.Shape[1], steps = a.Shape[transposeA ? 0 : 1];
-        ShapeException.ThrowUnless(nameof(MatMul), "A", a, transposeA ? new Shape(steps, rows)
-            : new Shape(rows, steps));
-        ShapeException.ThrowUnless(nameof(MatMul), "B", b, transposeB ? new Shape(columns, steps)
-            : new Shape(steps, columns));
-        if (rows == 0 || columns == 0 || steps == 0)
-        {
-            if (!accumulate)
-                Fill(c, 0);
+        arguments.ThrowUnlessShapesFit();
+        var c = arguments.C;
+        if (c.Count == 0)
             return;
-        }
-        // Kernels widen a transposed B of 16 bits while they read it; everything else is widened before.
-        var type = transposeB && b.ElementType is ElementType.BFloat16 or ElementType.Float16 ? b.ElementType
-            : ElementType.Float32;
-        using WideRows left = Widen(a), product = Widen(c, accumulate),
-            right = type == b.ElementType ? new WideRows(CpuTensors.RowsOf(b, type)) : Widen(b);
-        Multiply(left.Rows, right.Rows, product.Rows, arguments, type);
+        bool isEmpty = arguments.A.Count == 0;
+        if (isEmpty && !arguments.Accumulate)
+            Fill(c, 0);
+        using var product = Widen(c, arguments.Accumulate || isEmpty);
+        if (!isEmpty)
+            Multiply(product.Rows, arguments);
+        if (arguments.Bias is not null || arguments.Residual is not null)
+            AddTo(product.Rows, arguments.Bias, arguments.Residual);
         RoundInto(c, product);
     }
 
@@ -50,6 +42,32 @@ public sealed unsafe partial class CpuEngine
         SimdWidth.Bits128 => new PackedProduct<Simd128>(pool, memory, blocking),
         _ => new PackedProduct<SimdScalar>(pool, memory, blocking),
     };
+
+    private void Multiply(in Rows c, in MatMulArguments arguments)
+    {
+        // Kernels widen a transposed B of 16 bits while they read it; everything else is widened before.
+        var b = arguments.B;
+        var type = arguments.TransposeB && b.ElementType is ElementType.BFloat16 or ElementType.Float16 ? b.ElementType
+            : ElementType.Float32;
+        using WideRows left = Widen(arguments.A),
+            right = type == b.ElementType ? new WideRows(CpuTensors.RowsOf(b, type)) : Widen(b);
+        Multiply(left.Rows, right.Rows, c, arguments, type);
+    }
+
+    // After the product instead of in the tiles of its three kernels: beside a product of many rows a pass over C is
+    // little, and C of few rows is in the cache.
+    private void AddTo(in Rows sums, Tensor? bias, Tensor? residual)
+    {
+        if (residual is not null && IsShort(residual))
+            AddTo<StoredBFloat16>(sums, bias, CpuTensors.RowsOf(residual, ElementType.BFloat16));
+        else
+            AddTo<StoredSingle>(sums, bias, residual is null ? default : CpuTensors.RowsOf(residual));
+    }
+
+    private void AddTo<TStored>(in Rows sums, Tensor? bias, in Rows residual)
+        where TStored : unmanaged, IStoredValue<TStored> =>
+        _runner.Run(new AddToRowsKernel<TStored>(bias is null ? null : CpuTensors.Floats(bias), residual, sums),
+            sums.Count, RowGrain(sums.Columns));
 
     private void Multiply(in Rows a, in Rows b, in Rows c, in MatMulArguments arguments, ElementType type)
     {

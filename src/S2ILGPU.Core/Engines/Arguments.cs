@@ -20,9 +20,9 @@ public readonly record struct GradientTarget(Tensor? Tensor, bool Accumulate)
     public static GradientTarget AddTo(Tensor tensor) => new(tensor, true);
 }
 
-/// <summary><c>C (+)= op(A) op(B)</c>, with op the identity or the transpose. Each of the three has the float type or
-/// an activation type (see <see cref="IEngine.SupportsActivations"/>); sums are formed in the float type and rounded
-/// once.</summary>
+/// <summary><c>C (+)= op(A) op(B) + bias + residual</c>, with op the identity or the transpose. Each of the three
+/// matrices has the float type or an activation type (see <see cref="IEngine.SupportsActivations"/>); sums are formed
+/// in the float type and rounded once, after the additions.</summary>
 /// <param name="A">[M, K], or [K, M] when transposed; rows may be strided, elements of a row are adjacent.</param>
 /// <param name="B">[K, N], or [N, K] when transposed (a weight stored [out, in]); rows may be strided. A transposed B
 /// may be BFloat16 or Float16 on every engine: weights that take half the memory.</param>
@@ -37,6 +37,37 @@ public readonly record struct MatMulArguments(Tensor A, Tensor B, Tensor C, bool
     /// number: a token's bits then do not depend on the batch around it. 0 leaves the choice to the engine, which takes
     /// what is fastest for the number of rows. Other engines may ignore it, and so does a transposed A.</summary>
     public int FewRows { get; init; }
+
+    /// <summary>[N], contiguous, of the float type: added to every row of C. Null for none.</summary>
+    public Tensor? Bias { get; init; }
+
+    /// <summary>[M, N], of C's type: added to C, whose memory it does not share; rows may be strided. Null for none, as
+    /// it must be where <see cref="Accumulate"/> adds to C.</summary>
+    public Tensor? Residual { get; init; }
+
+    /// <summary>Throws unless the shapes fit: what an engine checks first.</summary>
+    /// <exception cref="ShapeException">A tensor has another shape than the others ask for.</exception>
+    /// <exception cref="ArgumentException">The residual is of another type than C, or C is added to as
+    /// well.</exception>
+    public void ThrowUnlessShapesFit()
+    {
+        const string Operation = nameof(IEngine.MatMul);
+        if (A.Shape.Rank != 2 || B.Shape.Rank != 2 || C.Shape.Rank != 2)
+            throw new ShapeException(Operation, "A, B, C", "matrices", $"{A.Shape}, {B.Shape}, {C.Shape}");
+        int rows = C.Shape[0], columns = C.Shape[1], steps = A.Shape[TransposeA ? 0 : 1];
+        ShapeException.ThrowUnless(Operation, nameof(A), A, TransposeA ? new Shape(steps, rows)
+            : new Shape(rows, steps));
+        ShapeException.ThrowUnless(Operation, nameof(B), B, TransposeB ? new Shape(columns, steps)
+            : new Shape(steps, columns));
+        if (Bias is not null)
+            ShapeException.ThrowUnless(Operation, nameof(Bias), Bias, new Shape(columns));
+        if (Residual is null)
+            return;
+        ShapeException.ThrowUnless(Operation, nameof(Residual), Residual, C.Shape);
+        if (Residual.ElementType != C.ElementType || Accumulate)
+            throw new ArgumentException($"{Operation}: a residual is of the type of C, {C.ElementType}, and C is not "
+                + $"added to; got {Residual.ElementType}{(Accumulate ? ", and C is" : "")}");
+    }
 }
 
 /// <summary><c>O = softmax(scale * Q K^T over the kept blocks) V</c> and <c>LSE = ln sum exp(scale * q

@@ -163,7 +163,7 @@ public interface IEngine : IDisposable
 
     // ---- matmul ----
 
-    /// <summary><c>C (+)= op(A) op(B)</c>.</summary>
+    /// <summary><c>C (+)= op(A) op(B) + bias + residual</c>, where either is given.</summary>
     void MatMul(in MatMulArguments arguments);
 
     // ---- attention ----

@@ -13,20 +13,22 @@ internal sealed class LinearLayer(LinearSpec spec, ParameterSet parameters, Tens
     private readonly Variable _weight = parameters.Create(spec.Weight);
     private readonly Variable? _bias = parameters.CreateOptional(spec.Bias);
 
-    /// <summary>[T, in] to [T, out], with the first rows as few rows are computed.</summary>
-    public Variable Run(Tape tape, Variable x, int fewRows)
+    /// <summary>[T, in] to [T, out], with the first rows as few rows are computed, and plus a residual [T, out] where
+    /// one is given.</summary>
+    public Variable Run(Tape tape, Variable x, int fewRows, Variable? residual = null)
     {
+        if (partial is null)
+            return tape.LinearWithFewRows(x, _weight, fewRows, _bias, residual);
+        // what is the same on every rank must be added after the sum over the ranks
         var y = tape.LinearWithFewRows(x, _weight, fewRows);
-        partial?.Leave(y);
-        return _bias is null ? y : tape.AddBias(y, _bias);
+        partial.Leave(y);
+        y = _bias is null ? y : tape.AddBias(y, _bias);
+        return residual is null ? y : tape.AddInto(y, residual);
     }
 
     /// <summary>Some of the outputs, [T, in] to [T, count], without gradients.</summary>
-    public Variable RunRange(Tape tape, Variable x, int fewRows, int start, int count)
-    {
-        var y = tape.LinearWithFewRows(x, Range(_weight, start, count), fewRows);
-        return _bias is null ? y : tape.AddBias(y, Range(_bias, start, count));
-    }
+    public Variable RunRange(Tape tape, Variable x, int fewRows, int start, int count) => tape.LinearWithFewRows(x,
+        Range(_weight, start, count), fewRows, _bias is null ? null : Range(_bias, start, count));
 
     private static Variable Range(Variable parameter, int start, int count)
     {

@@ -64,9 +64,9 @@ internal sealed class TransformerLayer
 
     private Variable Finish(Tape tape, Variable x, Variable attended, in ForwardPass pass)
     {
-        var residual = tape.AddInto(_attentionOut.Run(tape, attended, pass.FewRows), x);
+        var residual = _attentionOut.Run(tape, attended, pass.FewRows, x);
         var inner = FeedForward(tape, Enter(tape, _feedForwardNorm.Run(tape, residual)), pass.FewRows);
-        return tape.AddInto(_feedForwardOut.Run(tape, inner, pass.FewRows), residual);
+        return _feedForwardOut.Run(tape, inner, pass.FewRows, residual);
     }
 
     private Variable Enter(Tape tape, Variable x) => _shard?.Enter(tape, x) ?? x;

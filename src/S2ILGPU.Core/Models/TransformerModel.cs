@@ -126,7 +126,8 @@ public sealed class TransformerModel : IDisposable
     /// <exception cref="ArgumentException">An id is outside the vocabulary, a sequence is longer than the context or
     /// has more keys than queries, the counts do not fit, or the tape has another type of activations.</exception>
     public Variable Forward(Tape tape, ReadOnlySpan<int> tokens, int batch, SequenceBatch? sequences = null) =>
-        tape.HideColumns(tape.Linear(Hidden(tape, tokens, batch, sequences), _head, Engine.FloatType), _unused);
+        tape.HideColumns(tape.Linear(Hidden(tape, tokens, batch, sequences), _head, resultType: Engine.FloatType),
+            _unused);
 
     /// <summary>The loss of every position: <c>-ln p(target | tokens up to the position)</c>.</summary>
     /// <param name="tape">Where results live.</param>
@@ -299,7 +300,7 @@ public sealed class TransformerModel : IDisposable
     /// <summary>Logits [rows, V] of chosen rows of the residual stream.</summary>
     internal Variable Logits(Tape tape, Variable hidden, ReadOnlySpan<int> rows) =>
         tape.HideColumns(tape.LinearWithFewRows(tape.Embedding(hidden, tape.Upload(rows, new Shape(rows.Length))),
-            _head, rows.Length, Engine.FloatType), _unused);
+            _head, rows.Length, resultType: Engine.FloatType), _unused);
 
     internal void CheckIds(string what, ReadOnlySpan<int> ids, int least = 0)
     {

@@ -1,3 +1,5 @@
+using S2ILGPU.Engines;
+using S2ILGPU.Memory;
 using S2ILGPU.Queue;
 using S2ILGPU.Tensors;
 using S2ILGPU.Tiles;
@@ -50,6 +52,8 @@ internal sealed class OperandMatrices(DeviceQueue queue)
         };
     }
 
+    private static bool IsAligned(in DeviceRows rows) => rows.Offset % 4 == 0 && rows.Stride % 4 == 0;
+
     // A copy, its rows filled up to whole chunks.
     private Tensor Filled(Tensor tensor)
     {
@@ -63,11 +67,14 @@ internal sealed class OperandMatrices(DeviceQueue queue)
         return copy;
     }
 
-    /// <summary>A tensor that receives results: Float32, or the operands' type.</summary>
+    /// <summary>What receives the results of a product, Float32 or of the operands' type, and what is added to
+    /// them.</summary>
     /// <exception cref="ArgumentException">The elements of a row are not adjacent.</exception>
-    public ResultMatrix ResultOf(Tensor tensor, bool accumulate)
+    public ResultMatrix ResultOf(in MatMulArguments a)
     {
-        var rows = queue.Tensors.Rows(tensor, tensor.ElementType);
+        var rows = queue.Tensors.Rows(a.C, a.C.ElementType);
+        var addend = a.Residual is { } residual ? queue.Tensors.Rows(residual, a.C.ElementType)
+            : a.Accumulate ? rows : default;
         return new ResultMatrix
         {
             Memory = rows.Words,
@@ -75,9 +82,14 @@ internal sealed class OperandMatrices(DeviceQueue queue)
             Stride = rows.Stride,
             Rows = (int)rows.Count,
             Columns = rows.Columns,
-            IsSingle = tensor.ElementType == ElementType.Float32 ? 1 : 0,
-            Accumulate = accumulate ? 1 : 0,
-            AreQuadsAligned = rows.Offset % 4 == 0 && rows.Stride % 4 == 0 ? 1 : 0,
+            IsSingle = a.C.ElementType == ElementType.Float32 ? 1 : 0,
+            Addend = addend.Words,
+            AddendOffset = addend.Offset,
+            AddendStride = addend.Stride,
+            Bias = a.Bias is null ? default : queue.Tensors.Floats(a.Bias),
+            HasAddend = a.Residual is not null || a.Accumulate ? 1 : 0,
+            HasBias = a.Bias is null ? 0 : 1,
+            AreQuadsAligned = IsAligned(rows) && IsAligned(addend) && (a.Bias?.OffsetElements ?? 0) % 4 == 0 ? 1 : 0,
         };
     }
 }

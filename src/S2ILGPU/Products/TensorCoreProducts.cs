@@ -55,8 +55,8 @@ internal sealed class TensorCoreProducts(DeviceQueue queue, AttentionKernels ker
         });
     }
 
-    /// <summary><c>C (+)= op(A) op(B)</c>, if A and B are of one 16-bit type and C of that type or Float32; if TF32 is
-    /// allowed also of Float32 matrices with more rows of C than few.</summary>
+    /// <summary><c>C (+)= op(A) op(B) + bias + residual</c>, if A and B are of one 16-bit type and C of that type or
+    /// Float32; if TF32 is allowed also of Float32 matrices with more rows of C than few.</summary>
     /// <param name="a">Operands whose shapes were checked.</param>
     /// <returns>False when a portable kernel has to do it.</returns>
     public bool TryMultiply(in MatMulArguments a)
@@ -76,7 +76,7 @@ internal sealed class TensorCoreProducts(DeviceQueue queue, AttentionKernels ker
         {
             A = _operands.MatrixOf(left),
             B = _operands.MatrixOf(right),
-            C = _operands.ResultOf(a.C, a.Accumulate),
+            C = _operands.ResultOf(a),
             Steps = isSingle ? checked(2 * steps) : steps,
             Parts = MatMulLaunchTable.Parts(problem),
         };

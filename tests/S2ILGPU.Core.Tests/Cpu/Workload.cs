@@ -41,7 +41,7 @@ internal sealed class Workload : IDisposable
         e.SumRows(_z, GradientTarget.AddTo(_dweight));
         e.Center(_z, GradientTarget.AddTo(_y));
         e.AddBias(_weight, _y);
-        e.MatMul(new MatMulArguments(_z, _squareWeight, _product, TransposeB: true));
+        e.MatMul(new MatMulArguments(_z, _squareWeight, _product, TransposeB: true) { Bias = _weight, Residual = _x });
         e.MatMul(new MatMulArguments(_y, _squareWeight, _product, Accumulate: true));
         e.MatMul(new MatMulArguments(_product, _y, _squareWeight, TransposeA: true));
         e.AddScaled(_squareWeight, -0.9f, _squareWeight);

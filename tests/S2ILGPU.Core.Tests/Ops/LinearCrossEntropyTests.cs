@@ -161,7 +161,7 @@ public sealed class LinearCrossEntropyTests
         using var tape = new Tape(engine, activationType: type);
         var ids = tape.Upload(targets, new Shape(rows));
         var losses = isChunked ? tape.LinearCrossEntropy(input, weight, ids)
-            : tape.SoftmaxCrossEntropy(tape.Linear(input, weight, ElementType.Float32), ids);
+            : tape.SoftmaxCrossEntropy(tape.Linear(input, weight, resultType: ElementType.Float32), ids);
         tape.Backward(losses, 1f / rows);
         return [engine.ToArray(losses.Value), engine.ToArray(input.Gradient!), engine.ToArray(weight.Gradient!)];
     }

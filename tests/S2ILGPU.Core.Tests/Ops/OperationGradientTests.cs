@@ -41,6 +41,22 @@ public sealed class OperationGradientTests
         Check((t, x) => t.Linear(t.Linear(x[0], x[1]), x[1]), new Shape(2, 3), new Shape(3, 3));
 
     [Fact]
+    public void Linear_with_a_bias_and_a_residual() => Check((t, x) => t.Linear(x[0], x[1], x[2], t.Gelu(x[3])),
+        new Shape(5, 3), new Shape(4, 3), new Shape(4), new Shape(5, 4));
+
+    [Fact]
+    public void Linear_of_a_batch_with_a_bias_and_a_residual() => Check((t, x) => t.Linear(x[0], x[1], x[2], x[3]),
+        new Shape(2, 3, 4), new Shape(5, 4), new Shape(5), new Shape(2, 3, 5));
+
+    // The residual shares a gradient, is read by the branch as well, and the bias is read twice.
+    [Fact]
+    public void Residual_branches() => Check((t, x) =>
+    {
+        var first = t.Linear(t.Gelu(x[0]), x[1], x[2], x[0]);
+        return t.Linear(t.Gelu(first), x[1], x[2], first);
+    }, new Shape(2, 3), new Shape(3, 3), new Shape(3));
+
+    [Fact]
     public void Rms_norm_of_rows() => Check((t, x) => t.RmsNorm(x[0], x[1], 1e-5f), new Shape(4, 6), new Shape(6));
 
     [Fact]

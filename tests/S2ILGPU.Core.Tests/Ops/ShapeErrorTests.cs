@@ -32,6 +32,8 @@ public sealed class ShapeErrorTests : IDisposable
     {
         Refused("[..., 4]", "[2, 3]", () => _tape.Linear(New(2, 3), New(5, 4)));
         Refused("of rank 2", "[4]", () => _tape.Linear(New(2, 4), New(4)));
+        Refused("[5]", "[4]", () => _tape.Linear(New(2, 4), New(5, 4), New(4)));
+        Refused("[2, 3, 5]", "[6, 5]", () => _tape.Linear(New(2, 3, 4), New(5, 4), residual: New(6, 5)));
         Refused("[T, C] or [B, N, C]", "[4]", () => _tape.Linear(New(4), New(4, 4)));
     }
 

@@ -107,20 +107,73 @@ public abstract class MatMulTests(Func<IEngine> create, ElementType? activations
         }
     }
 
+    /// <summary>Every kind of product: few rows, few columns, tiles and their edges, and sums of nothing.</summary>
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public void Bias_and_residual_are_added_before_rounding(bool hasBias, bool hasResidual)
+    {
+        foreach (int rows in TestScale.Part([1, 3, 16, 17, 65], EdgeCount))
+            Added(rows, Random.Pick(s_edges), Random.Pick(1, 20, 33), Random.Next(4) == 0, Random.Next(4) != 0,
+                accumulate: !hasResidual && Random.Next(2) == 0, isStrided: Random.Next(2) == 0);
+        Added(66, 67, 20, isStrided: true);
+        Added(9, 7, 33);
+        foreach (var (rows, columns, steps) in ((int, int, int)[])[(0, 5, 7), (5, 0, 7), (5, 7, 0)])
+            Added(rows, columns, steps);
+
+        void Added(int rows, int columns, int steps, bool transposeA = false, bool transposeB = true,
+            bool accumulate = false, bool isStrided = false) =>
+            Product(rows, columns, steps, transposeA, transposeB, accumulate, isStrided, hasBias, hasResidual);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(17)]
+    public void Damage_in_a_bias_and_in_a_residual_stays_where_it_is(int rows)
+    {
+        foreach (double damage in (double[])[double.NaN, double.PositiveInfinity, double.NegativeInfinity])
+        {
+            int columns = Random.Next(2, 40), steps = 20;
+            TestTensor a = Normal("A", new Shape(rows, steps)), b = Normal("B", new Shape(columns, steps), 0.2),
+                c = Output("C", new Shape(rows, columns)), bias = Normal("bias", new Shape(columns), type: FloatType),
+                residual = Normal("residual", new Shape(rows, columns));
+            var values = (bias.Values, residual.Values);
+            values.Item1[Random.Next(columns)] = damage;
+            values.Item2[Random.Next(rows * columns)] = damage;
+            (bias.Values, residual.Values) = values;
+            Check($"{damage} in {rows}x{columns}", Forward, e => e.Engine.MatMul(
+                new MatMulArguments(e[a], e[b], e[c], TransposeB: true) { Bias = e[bias], Residual = e[residual] }));
+            Release();
+        }
+    }
+
     // Each operand is stored in any of the types: activations are, weights and sums of their gradients are not.
     private ElementType AnyType() => Random.Pick(Activations, FloatType);
 
     // B is scaled by 1 / sqrt(K), so that the products are N(0, 1) and the tolerance means the same for every K.
-    private void Product(int m, int n, int k, bool transposeA, bool transposeB, bool accumulate, bool isStrided = false)
+    private void Product(int m, int n, int k, bool transposeA, bool transposeB, bool accumulate, bool isStrided = false,
+        bool hasBias = false, bool hasResidual = false)
     {
         var a = Operand("A", transposeA ? k : m, transposeA ? m : k, 1);
         var b = Operand("B", transposeB ? n : k, transposeB ? k : n, 1 / Math.Sqrt(Math.Max(1, k)));
         var type = AnyType();
         var c = isStrided ? StridedRows("C", m, n, 2, 5, isWritten: true, type)
             : accumulate ? Normal("C", new Shape(m, n), type: type) : Output("C", new Shape(m, n), type);
+        var bias = hasBias ? Normal("bias", new Shape(n), type: FloatType) : null;
+        var residual = !hasResidual ? null
+            : isStrided ? StridedRows("residual", m, n, 1, 3, isWritten: false, type)
+            : Normal("residual", new Shape(m, n), type: type);
+        int few = hasBias || hasResidual ? Random.Next(m + 1) : 0;
         Check($"{m}x{n}x{k}{(transposeA ? " A^T" : "")}{(transposeB ? " B^T" : "")}"
-            + $"{(accumulate ? " accumulate" : "")}{(isStrided ? " strided" : "")}", Forward,
-            e => e.Engine.MatMul(new MatMulArguments(e[a], e[b], e[c], transposeA, transposeB, accumulate)));
+            + $"{(accumulate ? " accumulate" : "")}{(isStrided ? " strided" : "")}{(hasBias ? " bias" : "")}"
+            + $"{(hasResidual ? " residual" : "")}{(few > 0 ? $", {few} few rows" : "")}", Forward,
+            e => e.Engine.MatMul(new MatMulArguments(e[a], e[b], e[c], transposeA, transposeB, accumulate)
+            {
+                FewRows = few,
+                Bias = e.Optional(bias),
+                Residual = e.Optional(residual),
+            }));
         Release();
 
         TestTensor Operand(string name, int rows, int columns, double scale)

@@ -25,7 +25,11 @@ public abstract class ThreadCountTests(params Func<IEngine>[] engines)
         foreach (var (transposeA, transposeB) in ((bool, bool)[])[(false, false), (false, true), (true, false)])
             work.Engine.MatMul(new MatMulArguments(work.Normal(transposeA ? [k, m] : [m, k]),
                 work.Normal(transposeB ? [n, k] : [k, n]), work.Result(m, n),
-                transposeA, transposeB));
+                transposeA, transposeB)
+            {
+                Bias = transposeA ? null : work.Floats(n),
+                Residual = transposeB ? work.Normal(m, n) : null,
+            });
     });
 
     [Fact]

@@ -51,6 +51,16 @@ public sealed class KernelArguments
         return this;
     }
 
+    /// <summary>Sets a view to the memory of another view of the same type.</summary>
+    public KernelArguments Alias(string path, string other)
+    {
+        var (from, to) = (Field(other), Field(path));
+        if (!IsView(to.Type) || from.Type != to.Type)
+            throw new ArgumentException($"{path} is {to.Type.Name}, {other} {from.Type.Name}");
+        _bytes.AsSpan(from.Offset, 16).CopyTo(_bytes.AsSpan(to.Offset));
+        return this;
+    }
+
     /// <summary>Sets a number, or a struct of numbers.</summary>
     public KernelArguments Value<T>(string path, T value) where T : unmanaged
     {

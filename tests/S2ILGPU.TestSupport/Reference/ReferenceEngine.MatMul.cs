@@ -12,7 +12,15 @@ public sealed partial class ReferenceEngine
         int rows = c.Shape[0], columns = c.Shape[1], inner = a.Shape[transposeA ? 0 : 1];
         Contract.Shape(nameof(MatMul), "A", a, transposeA ? [inner, rows] : [rows, inner]);
         Contract.Shape(nameof(MatMul), "B", b, transposeB ? [columns, inner] : [inner, columns]);
-        Contract.Adjacent(nameof(MatMul), a, b, c);
+        var (bias, residual) = (arguments.Bias, arguments.Residual);
+        Contract.Adjacent(nameof(MatMul), a, b, c, residual);
+        Contract.Contiguous(nameof(MatMul), bias);
+        if (bias is not null)
+            Contract.Shape(nameof(MatMul), "bias", bias, columns);
+        if (residual is not null)
+            Contract.SameShape(nameof(MatMul), c, residual);
+        Contract.Require(residual is null || (!accumulate && residual.ElementType == c.ElementType), nameof(MatMul),
+            "a residual is of the type of C, which is not added to then");
         var (left, right, product) = (new Elements(a), new Elements(b), new Elements(c));
         for (int m = 0; m < rows; m++)
             for (int n = 0; n < columns; n++)
@@ -20,7 +28,8 @@ public sealed partial class ReferenceEngine
                 double sum = accumulate ? product[m, n] : 0;
                 for (int k = 0; k < inner; k++)
                     sum += (transposeA ? left[k, m] : left[m, k]) * (transposeB ? right[n, k] : right[k, n]);
-                product[m, n] = sum;
+                product[m, n] = sum + (bias is null ? 0 : new Elements(bias)[n])
+                    + (residual is null ? 0 : new Elements(residual)[m, n]);
             }
     }
 }

@@ -36,6 +36,20 @@ public sealed class TensorCoreMatMulTests() : EngineTest(Emulated.CreateWithTens
         Product(type, 66, 9, 24, transposeA, transposeB, isStrided: true, accumulate: true);
     }
 
+    /// <summary>Rows that few-row kernels and tiles take, in one part and in two; rows of residuals that begin where
+    /// four elements are read at once, and at odd places.</summary>
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public void Bias_and_residual_in_every_form(ElementType type, bool transposeA, bool transposeB)
+    {
+        TestScale.SkipUnlessDrawn(6);
+        bool isOne = Random.Next(2) == 0;
+        foreach (int rows in TestScale.Part([1, 3, 16, 17, 65], 2))
+            Product(type, rows, Random.Pick(5, 16, 20, 33), 24, transposeA, transposeB, isStrided: rows % 2 == 0,
+                hasBias: rows < 17 || isOne, hasResidual: rows > 3 || isOne);
+        Product(type, 5, 20, 2056, false, transposeB, hasBias: true, hasResidual: true);
+    }
+
     /// <summary>Products of single precision, where TF32 was allowed: 2^-10 of each term at most.</summary>
     [Theory]
     [MemberData(nameof(Tf32Forms))]
@@ -113,7 +127,7 @@ public sealed class TensorCoreMatMulTests() : EngineTest(Emulated.CreateWithTens
     }
 
     private void Product(ElementType type, int m, int n, int k, bool transposeA, bool transposeB,
-        bool accumulate = false, bool isStrided = false)
+        bool accumulate = false, bool isStrided = false, bool hasBias = false, bool hasResidual = false)
     {
         TestTensor a = Operand("A", transposeA ? k : m, transposeA ? m : k, 1),
             b = Operand("B", transposeB ? n : k, transposeB ? k : n, 1 / Math.Sqrt(k));
@@ -126,9 +140,18 @@ public sealed class TensorCoreMatMulTests() : EngineTest(Emulated.CreateWithTens
             whole.Tolerance = resultType == shortType ? Tolerance.Backward(shortType)
                 : new Tolerance(type == ElementType.Float32 ? 4e-3 : 1e-5, true);
             var c = isStrided ? View(whole, t => t.Slice(1, 2, n)) : whole;
+            var bias = hasBias ? Normal("bias", new Shape(n), type: ElementType.Float32) : null;
+            var residual = !hasResidual ? null
+                : isStrided ? StridedRows("residual", m, n, 1, 2, isWritten: false, resultType)
+                : Normal("residual", new Shape(m, n), type: resultType);
             Check($"{m}x{n}x{k} {type}{(transposeA ? " A^T" : "")}{(transposeB ? " B^T" : "")} to {resultType}"
-                + $"{(accumulate ? " accumulate" : "")}{(isStrided ? " strided" : "")}", Forward, e =>
-                e.Engine.MatMul(new MatMulArguments(e[a], e[b], e[c], transposeA, transposeB, accumulate)));
+                + $"{(accumulate ? " accumulate" : "")}{(isStrided ? " strided" : "")}{(hasBias ? " bias" : "")}"
+                + $"{(hasResidual ? " residual" : "")}", Forward, e =>
+                e.Engine.MatMul(new MatMulArguments(e[a], e[b], e[c], transposeA, transposeB, accumulate)
+                {
+                    Bias = e.Optional(bias),
+                    Residual = e.Optional(residual),
+                }));
             Assert.NotNull(Engine.Products.Last);
         }
         Release();

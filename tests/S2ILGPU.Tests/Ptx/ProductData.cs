@@ -13,8 +13,10 @@ namespace S2ILGPU.Tests.Ptx;
 /// <param name="ResultGap">The same for C, any number.</param>
 /// <param name="IsSingle">Whether C is Float32.</param>
 /// <param name="Accumulate">Whether C has content that is added to.</param>
+/// <param name="HasBias">Whether a bias is added to every row.</param>
+/// <param name="HasResidual">Whether a matrix that lies as C does is added; not where C is added to.</param>
 internal sealed record ProductCase(int Rows, int Columns, int Steps, int Parts = 1, int Gap = 0, int ResultGap = 0,
-    bool IsSingle = false, bool Accumulate = false);
+    bool IsSingle = false, bool Accumulate = false, bool HasBias = false, bool HasResidual = false);
 
 /// <summary>Random operands of a product and what float64 makes of them. All that lies around the matrices is
 /// NaN.</summary>
@@ -29,7 +31,10 @@ internal sealed class ProductData
         C = new Operand(random.Normal(m * n), problem.IsSingle ? ElementType.Float32 : ResultType);
         PlaceA = Place(transposeA ? k : m, transposeA ? m : k);
         PlaceB = Place(transposeB ? n : k, transposeB ? k : n);
-        Expected = problem.Accumulate ? C.Values : new double[m * n];
+        Bias = new Operand(random.Normal(problem.HasBias ? n : 0), ElementType.Float32);
+        Expected = problem.Accumulate || problem.HasResidual ? C.Values : new double[m * n];
+        if (problem.HasBias)
+            Expected = [.. Expected.Select((x, at) => x + Bias.Values[at % n])];
         double[] a = A.Factors, b = B.Factors;
         for (int i = 0; i < m; i++)
             for (int s = 0; s < k; s++)
@@ -48,12 +53,15 @@ internal sealed class ProductData
     /// <summary>Halves of an element of the operands, in which kernels count them.</summary>
     public int Halves => Type == ElementType.Float32 ? 2 : 1;
 
-    /// <summary>A, B and the content of C, row-major as they are stored.</summary>
+    /// <summary>A, B and the content of C, or what is added to it, row-major as they are stored.</summary>
     public Operand A { get; }
 
     public Operand B { get; }
 
     public Operand C { get; }
+
+    /// <summary>The bias; empty for none.</summary>
+    public Operand Bias { get; }
 
     /// <summary>Where the operands lie; rows are a multiple of 8 apart.</summary>
     public MatrixPlace PlaceA { get; }

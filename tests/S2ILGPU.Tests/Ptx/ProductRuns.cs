@@ -30,13 +30,15 @@ internal static class ProductRuns
         int[] edges = [1, 7, 16, 63, 65, 130];
         int most = variant.Operation == KernelOperation.FewRows ? variant.Rows : int.MaxValue;
         // more panels than a turn of all stages
-        yield return new(Math.Min(most, variant.Rows + 2), 17, 64 * 9 + 24, Gap: 8, ResultGap: 3);
+        yield return new(Math.Min(most, variant.Rows + 2), 17, 64 * 9 + 24, Gap: 8, ResultGap: 3, HasBias: true,
+            HasResidual: true);
         yield return new(Math.Min(most, 3), variant.Columns + 9, 64 * 12, IsSingle: true, Accumulate: true);
-        yield return new(Math.Min(most, 20), 30, 64 * 7 + 1, Parts: 3, ResultGap: 1);
+        yield return new(Math.Min(most, 20), 30, 64 * 7 + 1, Parts: 3, ResultGap: 1, HasResidual: true);
+        yield return new(Math.Min(most, 17), 36, 40, ResultGap: 4, HasBias: true, HasResidual: true);
         for (int n = 0; n < 3; n++)
-            yield return new(Math.Min(most, random.Pick(edges)), random.Pick(edges), random.Pick(edges),
+            yield return WithAddends(new(Math.Min(most, random.Pick(edges)), random.Pick(edges), random.Pick(edges),
                 Parts: random.Pick(1, 2), Gap: random.Pick(0, 8, 24), ResultGap: random.Pick(0, 1, 4),
-                IsSingle: random.Next(2) == 0, Accumulate: random.Next(2) == 0);
+                IsSingle: random.Next(2) == 0), random);
     }
 
     /// <summary>Problems around the edges of a tile of TF32, whose panels have 32 steps.</summary>
@@ -45,10 +47,17 @@ internal static class ProductRuns
         var random = Seeds.NewRandom();
         int[] steps = [1, 4, 31, 32, 33, 100];
         foreach (bool isSingle in new[] { true, false })
-            yield return new(Edge(variant.Rows), Edge(variant.Columns), random.Pick(steps), random.Pick(1, 2),
-                random.Pick(0, 8), random.Pick(0, 1, 4), isSingle, random.Next(2) == 0);
+            yield return WithAddends(new(Edge(variant.Rows), Edge(variant.Columns), random.Pick(steps),
+                random.Pick(1, 2), random.Pick(0, 8), random.Pick(0, 1, 4), isSingle), random);
 
         int Edge(int size) => random.Pick(1, size - 1, size, size + 1);
+    }
+
+    // Nothing, C itself or a residual, with a bias or without.
+    private static ProductCase WithAddends(ProductCase problem, Random random)
+    {
+        int addend = random.Next(3);
+        return problem with { Accumulate = addend == 1, HasResidual = addend == 2, HasBias = random.Next(2) == 0 };
     }
 
     /// <summary>Runs a product, and the addition of its parts.</summary>
@@ -64,23 +73,23 @@ internal static class ProductRuns
     {
         var p = data.Problem;
         if (p.IsSingle)
-            Check(data, copies, Start(data, (place, values) => values.Singles),
-                memory => memory.Select(x => (double)x));
+            Check(values => values.Singles, memory => memory.Select(x => (double)x));
         else
-            Check(data, copies, Start(data, (place, values) => values.Halves),
-                memory => Operand.Decode(memory, data.ResultType));
+            Check(values => values.Halves, memory => Operand.Decode(memory, data.ResultType));
 
-        void Check<T>(ProductData data, CopyTiming copies, T[] memory, Func<T[], IEnumerable<double>> decode)
-            where T : unmanaged
+        void Check<T>(Func<Operand, T[]> elements, Func<T[], IEnumerable<double>> decode) where T : unmanaged
         {
+            var memory = Lay(data, elements, isRead: p.Accumulate);
+            var residual = p.HasResidual ? Lay(data, elements, isRead: true) : null;
             if (p.Parts == 1)
-                Launch(memory, data.PlaceC, p.IsSingle, p.Accumulate);
+                Launch(memory, data.PlaceC, a => SetAddends(a, memory, residual, isLast: true));
             else
             {
                 int quads = (p.Columns + 3) / 4;
                 var parts = AttentionData.Untouched<float>(p.Parts * p.Rows * quads * 4);
-                Launch(parts, new MatrixPlace(p.Rows, quads * 4, 0, quads * 4), isSingle: true, accumulate: false);
-                Sum(parts, memory, quads);
+                Launch(parts, new MatrixPlace(p.Rows, quads * 4, 0, quads * 4),
+                    a => SetAddends(a, parts, residual: null, isLast: false));
+                Sum(parts, memory, residual, quads);
             }
             double[] actual = new double[p.Rows * p.Columns], all = [.. decode(memory)];
             for (int row = 0; row < p.Rows; row++)
@@ -94,38 +103,54 @@ internal static class ProductRuns
                 $"{variant.Name}, {p}, copies {copies}", new Shape(p.Rows, p.Columns), data.Expected, actual);
         }
 
-        void Launch<T>(T[] memory, MatrixPlace place, bool isSingle, bool accumulate) where T : unmanaged =>
+        // C and what is added to it where it is stored at last; parts are sums alone.
+        void SetAddends<T>(KernelArguments a, T[] memory, T[]? residual, bool isLast) where T : unmanaged
+        {
+            bool accumulate = isLast && p.Accumulate, hasBias = isLast && p.HasBias;
+            a.View("C.Memory", memory, accumulate ? PtxAccess.InputOutput : PtxAccess.Output)
+                .View("C.Bias", hasBias ? data.Bias.Singles : [])
+                .Value("C.HasAddend", accumulate || residual is not null ? 1 : 0)
+                .Value("C.HasBias", hasBias ? 1 : 0);
+            if (accumulate)
+                a.Alias("C.Addend", "C.Memory");
+            else
+                a.View("C.Addend", residual ?? []);
+        }
+
+        void Launch<T>(T[] memory, MatrixPlace place, Action<KernelArguments> setAddends) where T : unmanaged =>
             kernel.Launch(new PtxDim(Tiles(p.Rows, variant.Rows) * Tiles(p.Columns, variant.Columns), p.Parts), copies,
                 a =>
                 {
                     SetOperand(a, "A", data.PlaceA, Lay(data.PlaceA, data.A, copied.A));
                     SetOperand(a, "B", data.PlaceB, Lay(data.PlaceB, data.B, copied.B));
-                    SetResult(a, memory, place, isSingle, accumulate);
+                    SetResult(a, place, memory is float[]);
+                    setAddends(a);
                     a.Value("Steps", p.Steps * data.Halves).Value("Parts", p.Parts)
                         .Value("PartElements", (long)place.Rows * place.Stride);
                 }, text);
 
-        void Sum<T>(float[] parts, T[] memory, int quads) where T : unmanaged
+        void Sum<T>(float[] parts, T[] memory, T[]? residual, int quads) where T : unmanaged
         {
             var sum = MatMulVariants.All.Single(v => v.Name == MatMulVariants.SumOf(data.Type));
             int count = p.Rows * quads;
             KernelOf(sum).Launch((count + sum.Threads - 1) / sum.Threads, copies, a =>
             {
-                SetResult(a, memory, data.PlaceC, p.IsSingle, p.Accumulate);
+                SetResult(a, data.PlaceC, p.IsSingle);
+                SetAddends(a, memory, residual, isLast: true);
                 a.View("Sums", parts).Value("Parts", p.Parts).Value("RowQuads", quads).Value("PartQuads", count);
             });
         }
     }
 
-    // C before the call: its content where it is added to; otherwise all bits are set.
-    private static T[] Start<T>(ProductData data, Func<MatrixPlace, Operand, T[]> elements) where T : unmanaged
+    // A matrix that lies as C does, with its content where it is read; all other bits are set.
+    private static T[] Lay<T>(ProductData data, Func<Operand, T[]> elements, bool isRead) where T : unmanaged
     {
         var place = data.PlaceC;
         var memory = AttentionData.Untouched<T>((place.Offset + (place.Rows - 1) * place.Stride + place.Columns + 3)
             / 4 * 4);
-        if (data.Problem.Accumulate)
+        if (isRead)
             for (int row = 0; row < place.Rows; row++)
-                elements(place, data.C).AsSpan(row * place.Columns, place.Columns)
+                elements(data.C).AsSpan(row * place.Columns, place.Columns)
                     .CopyTo(memory.AsSpan(place.Offset + row * place.Stride));
         return memory;
     }
@@ -156,12 +181,10 @@ internal static class ProductRuns
             .Value($"{name}.Stride", (long)place.Stride).Value($"{name}.Rows", place.Rows)
             .Value($"{name}.Columns", place.Columns);
 
-    private static void SetResult<T>(KernelArguments a, T[] memory, MatrixPlace place, bool isSingle, bool accumulate)
-        where T : unmanaged =>
-        a.View("C.Memory", memory, accumulate ? PtxAccess.InputOutput : PtxAccess.Output)
-            .Value("C.Offset", (long)place.Offset).Value("C.Stride", (long)place.Stride).Value("C.Rows", place.Rows)
+    private static void SetResult(KernelArguments a, MatrixPlace place, bool isSingle) =>
+        a.Value("C.Offset", (long)place.Offset).Value("C.Stride", (long)place.Stride).Value("C.Rows", place.Rows)
             .Value("C.Columns", place.Columns).Value("C.IsSingle", isSingle ? 1 : 0)
-            .Value("C.Accumulate", accumulate ? 1 : 0)
+            .Value("C.AddendOffset", (long)place.Offset).Value("C.AddendStride", (long)place.Stride)
             .Value("C.AreQuadsAligned", place.Offset % 4 == 0 && place.Stride % 4 == 0 ? 1 : 0);
 
     private static int Tiles(int count, int size) => (count + size - 1) / size;

@@ -331,15 +331,28 @@ public sealed class PtxReplayTests : IDisposable
         _replay.Run(DotProducts.Run<TA, TB, TC>, new Index3D(15, 1, 1), 64,
             Factors<TA, TB, TC>(3, 5, steps, false, true));
 
-    // Rows are 3 elements longer than they need to be. B is scaled by 1 / sqrt(K), so that the products are N(0, 1). A
-    // single sum is not added to what is there: rounding may leave that as it is.
+    // Rows are 3 elements longer than they need to be. B is scaled by 1 / sqrt(K), so that the products are N(0, 1).
     private ProductArguments Factors<TA, TB, TC>(int m, int n, int k, bool transposeA, bool transposeB)
         where TA : struct, IStoredElement where TB : struct, IStoredElement where TC : struct, IStoredElement => new()
     {
         A = Operand<TA>(m, k, !transposeA, 1),
         B = Operand<TB>(n, k, transposeB, 1 / Math.Sqrt(k)),
-        C = Target<TC>(m, n, m * n > 1),
+        C = Result<TC>(m, n),
     };
+
+    // With a bias and a residual, or without either.
+    private ProductResult Result<TC>(int m, int n) where TC : struct, IStoredElement
+    {
+        bool hasBias = _random.Next(2) == 0, hasAddend = _random.Next(2) == 0;
+        return new ProductResult
+        {
+            Rows = Unwritten<TC>(m, n),
+            Addend = hasAddend ? Matrix<TC>(m, n) : default,
+            Bias = hasBias ? Matrix<StoredSingle>(1, n) : default,
+            HasAddend = hasAddend ? 1 : 0,
+            HasBias = hasBias ? 1 : 0,
+        };
+    }
 
     private MatrixOperand Operand<TStored>(int lanes, int steps, bool areStepsAdjacent, double scale)
         where TStored : struct, IStoredElement

@@ -19,7 +19,8 @@ internal readonly record struct Operation(string Name, double Work, long Rows = 
     public static Operation Of(in MatMulArguments arguments) => new(nameof(IEngine.MatMul),
         2.0 * arguments.C.Count * arguments.A.Shape[arguments.TransposeA ? 0 : 1],
         arguments.B.Count * arguments.FewRows,
-        Bytes: BytesOf(arguments.A) + BytesOf(arguments.B) + BytesOf(arguments.C));
+        Bytes: BytesOf(arguments.A) + BytesOf(arguments.B) + BytesOf(arguments.C) + BytesOf(arguments.Bias)
+            + BytesOf(arguments.Residual));
 
     /// <summary>Those of the forward pass over the kept blocks: 4 D per score. Keys and values are read
     /// once for each head of the pattern.</summary>
@@ -52,12 +53,12 @@ internal readonly record struct Operation(string Name, double Work, long Rows = 
     {
         double bytes = 0;
         foreach (var tensor in tensors)
-            if (tensor is not null)
-                bytes += BytesOf(tensor);
+            bytes += BytesOf(tensor);
         return new Operation(name, bytes);
     }
 
-    private static double BytesOf(Tensor tensor) => (double)tensor.Count * tensor.ElementType.SizeBytes();
+    private static double BytesOf(Tensor? tensor) =>
+        tensor is null ? 0 : (double)tensor.Count * tensor.ElementType.SizeBytes();
 
     // Scores of a sequence over the heads of the layout, whole key blocks where a mask hides a part, and the keys that
     // it reads: where no dropped block returns, these are those of the first row and the blocks after it.

@@ -15,6 +15,13 @@ internal static class MatMulChecks
     // The same, then rounded to bfloat16.
     private static readonly Tolerance s_tf32Short = new(8.5e-3, IsRelative: true);
 
+    // As linear layers ask for them.
+    private static readonly ProductForm[] s_layers = [new(false, true, HasBias: true),
+        new(false, true, HasResidual: true), new(false, true, HasBias: true, HasResidual: true)];
+
+    private static IEnumerable<ProductForm> AllForms => from form in Enumerable.Range(0, 8)
+        select new ProductForm((form & 1) != 0, (form & 2) != 0, (form & 4) != 0);
+
     /// <param name="type">The activation type; the float type itself for products of that alone.</param>
     /// <param name="floatType">The engine's float type.</param>
     public static IEnumerable<OperationCheck> Of(ElementType type, ElementType floatType)
@@ -24,22 +31,22 @@ internal static class MatMulChecks
                from b in types
                from c in types
                where type == floatType || a == type || b == type || c == type
-               from form in Enumerable.Range(0, 8)
-               select Check(type, (a, b, c), (form & 1) != 0, (form & 2) != 0, (form & 4) != 0);
+               from form in (IEnumerable<ProductForm>)[.. AllForms, .. s_layers]
+               select Check(type, (a, b, c), form);
     }
 
     /// <summary>What engines without other activations must have too: weights of half the memory.</summary>
     public static IEnumerable<OperationCheck> OfShortWeights(ElementType type, ElementType floatType) =>
-        [Check(type, (floatType, type, floatType), false, true, false),
-            Check(type, (floatType, type, floatType), false, true, true)];
+        [.. s_layers.Prepend(new(false, true, Accumulate: true)).Prepend(new(false, true))
+            .Select(form => Check(type, (floatType, type, floatType), form))];
 
     /// <summary>Products that may be rounded to TF32; those of few rows are not.</summary>
-    public static IEnumerable<OperationCheck> OfTf32(IlgpuEngine engine) => from form in Enumerable.Range(0, 8)
-        select Check(ElementType.Float32, (ElementType.Float32, ElementType.Float32, ElementType.Float32),
-            (form & 1) != 0, (form & 2) != 0, (form & 4) != 0, engine);
+    public static IEnumerable<OperationCheck> OfTf32(IlgpuEngine engine) => from form in AllForms
+        select Check(ElementType.Float32, (ElementType.Float32, ElementType.Float32, ElementType.Float32), form,
+            engine);
 
     /// <summary>Each tensor-core kernel of products that the device can run, forced: sums in one part and in several,
-    /// with both kinds of results, overwritten and added to.</summary>
+    /// with both kinds of results, overwritten with a bias and a residual, and added to.</summary>
     /// <param name="engine">The engine.</param>
     /// <param name="isEmulated">Whether it executes thread by thread: one small case each then, and most kernels only
     /// on request.</param>
@@ -66,7 +73,9 @@ internal static class MatMulChecks
         var result = isSingle ? ElementType.Float32 : isTf32 ? ElementType.BFloat16 : type;
         // parts are added whatever the form
         bool transposeB = variant.TransposeB || variant.Operation == KernelOperation.PartSum;
-        return Check(type, (type, type, result), variant.TransposeA, transposeB, accumulate, isTf32 ? engine : null)
+        var form = new ProductForm(variant.TransposeA, transposeB, accumulate, HasBias: !accumulate,
+            HasResidual: !accumulate);
+        return Check(type, (type, type, result), form, isTf32 ? engine : null)
             with
             {
                 Name = variant.Name,
@@ -90,16 +99,17 @@ internal static class MatMulChecks
     }
 
     private static OperationCheck Check(ElementType type, (ElementType A, ElementType B, ElementType C) types,
-        bool transposeA, bool transposeB, bool accumulate, IlgpuEngine? tf32 = null)
+        ProductForm form, IlgpuEngine? tf32 = null)
     {
-        string form = $"{(transposeA ? "A^T" : "A")} {types.A.ShortName()}, {(transposeB ? "B^T" : "B")} "
-            + $"{types.B.ShortName()}, C {types.C.ShortName()}{(accumulate ? ", added" : "")}"
+        string text = $"{(form.TransposeA ? "A^T" : "A")} {types.A.ShortName()}, {(form.TransposeB ? "B^T" : "B")} "
+            + $"{types.B.ShortName()}, C {types.C.ShortName()}{(form.Accumulate ? ", added" : "")}"
+            + $"{(form.HasBias ? ", bias" : "")}{(form.HasResidual ? ", residual" : "")}"
             + $"{(tf32 is null ? "" : ", TF32")}";
-        return new(nameof(IEngine.MatMul), type, form, (p, size) =>
+        return new(nameof(IEngine.MatMul), type, text, (p, size) =>
         {
             var tolerance = tf32 is null ? (Tolerance?)null
                 : types.C == ElementType.Float32 ? s_tf32 : s_tf32Short;
-            var call = Product(p, size, types, transposeA, transposeB, accumulate, tolerance);
+            var call = Product(p, size, types, form, tolerance);
             return tf32 is null ? call : () => WithTf32(tf32, call);
         });
     }
@@ -119,13 +129,15 @@ internal static class MatMulChecks
     }
 
     private static Action Product(OperationProblem p, Extents size,
-        (ElementType A, ElementType B, ElementType C) types, bool transposeA, bool transposeB, bool accumulate,
-        Tolerance? tolerance)
+        (ElementType A, ElementType B, ElementType C) types, ProductForm form, Tolerance? tolerance)
     {
+        var (transposeA, transposeB, accumulate, hasBias, hasResidual) = form;
         int m = size.Rows, n = size.Columns, k = size.Inner;
         p.HasWideRows = m % 2 == 1;
         Operand a = p.Normal(transposeA ? new Shape(k, m) : new Shape(m, k), types.A),
             b = p.Normal(transposeB ? new Shape(n, k) : new Shape(k, n), types.B, 1 / Math.Sqrt(k));
+        var bias = hasBias ? p.Normal(new Shape(n), p.Engine.FloatType) : null;
+        var residual = hasResidual ? p.Normal(new Shape(m, n), types.C) : null;
         var exact = new double[m * n];
         Parallel.For(0, m, i =>
         {
@@ -134,11 +146,15 @@ internal static class MatMulChecks
                 double sum = 0;
                 for (int t = 0; t < k; t++)
                     sum += a.Values[transposeA ? t * m + i : i * k + t] * b.Values[transposeB ? j * k + t : t * n + j];
-                exact[i * n + j] = sum;
+                exact[i * n + j] = sum + (bias?.Values[j] ?? 0) + (residual?.Values[i * n + j] ?? 0);
             }
         });
         var c = p.Gradient("C", new Shape(m, n), types.C, exact, accumulate, tolerance);
         return () => p.Engine.MatMul(new MatMulArguments(a.Tensor, b.Tensor, c.Tensor!, transposeA, transposeB,
-            accumulate));
+            accumulate) { Bias = bias?.Tensor, Residual = residual?.Tensor });
     }
+
+    // What a product does apart from its types.
+    private readonly record struct ProductForm(bool TransposeA, bool TransposeB, bool Accumulate = false,
+        bool HasBias = false, bool HasResidual = false);
 }

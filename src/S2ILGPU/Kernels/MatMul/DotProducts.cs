@@ -2,7 +2,8 @@ using ILGPU;
 
 namespace S2ILGPU.Kernels.MatMul;
 
-/// <summary><c>C (+)= A B^T</c> where A has few rows: decoding. A [M, K], B [N, K] with adjacent k.</summary>
+/// <summary><c>C (+)= A B^T + bias + residual</c> where A has few rows: decoding. A [M, K], B [N, K] with adjacent
+/// k.</summary>
 /// <remarks>A group owns one element of C, a thread every n-th quad of k. The groups of a row of B are neighbours:
 /// memory delivers B once, whatever M is. Roofline: memory bandwidth, one read of B; the share was not
 /// measured.</remarks>
@@ -28,9 +29,7 @@ internal static class DotProducts
         Group.Barrier();
         if (Group.IdxX != 0)
             return;
-        float sum = GroupSum.Total(partials);
-        var (memory, at) = (arguments.C.Rows.Words, arguments.C.Rows.Start(row) + column);
-        TC.Store(memory, at, arguments.C.Accumulate != 0 ? TC.Load(memory, at) + sum : sum);
+        arguments.C.PutOne<TC>(row, column, GroupSum.Total(partials));
     }
 
     private struct ProductTerm<TA, TB> : ITerm where TA : struct, IStoredElement where TB : struct, IStoredElement

@@ -6,10 +6,11 @@ namespace S2ILGPU.Kernels.MatMul;
 internal struct ProductArguments
 {
     public MatrixOperand A, B;
-    public RowTarget C;
+    public ProductResult C;
 }
 
-/// <summary><c>C (+)= A B</c>, any transposition, each operand of a type of its own, computed in float32.</summary>
+/// <summary><c>C (+)= A B + bias + residual</c>, any transposition, each operand of a type of its own, computed in
+/// float32.</summary>
 /// <remarks>
 /// A group owns 64 rows and 64 columns of C, a thread 8 rows and 8 columns: four blocks of 4 by 4 that lie 32 apart, so
 /// that the threads of a warp read adjacent quads of B and share those of A. Per step a thread loads 4 quads and
@@ -76,7 +77,7 @@ internal static class ProductTile
         Store<TC>(arguments.C, rows, row + Half, column + Half, lowerRight);
     }
 
-    private static void Store<TC>(RowTarget c, int rows, int row, int column, Block4x4 block)
+    private static void Store<TC>(ProductResult c, int rows, int row, int column, Block4x4 block)
         where TC : struct, IStoredElement
     {
         if (row < rows)

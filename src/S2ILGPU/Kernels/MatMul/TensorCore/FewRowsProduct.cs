@@ -4,8 +4,8 @@ using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels.MatMul.TensorCore;
 
-/// <summary><c>C (+)= A B^T</c> where A has at most 64 rows: decoding. A [M, K], B [N, K], 16-bit elements, sums in
-/// single precision.</summary>
+/// <summary><c>C (+)= A B^T + bias + residual</c> where A has at most 64 rows: decoding. A [M, K], B [N, K], 16-bit
+/// elements, sums in single precision.</summary>
 /// <remarks>
 /// <para>A group owns 16 TColumnTiles columns of C and all of its rows. Its 8 warps take turns at 32 steps of K, so
 /// that it reads 512 neighbouring bytes of each row of B; rows of B are the rows of the products (mma), rows of A their
@@ -58,10 +58,11 @@ internal static class FewRowsProduct
         c.Offset += Grid.IdxY * a.PartElements;
         int quads = TransposedFragment<TColumnTiles, TRowTiles>.Quads, row = Group.IdxX / quads,
             quad = Group.IdxX % quads;
+        var bias = c.BiasOf(firstColumn + quad * 4);
         while (row < c.Rows)
         {
             c.Put<TElement>(row, firstColumn + quad * 4,
-                TransposedFragment<TColumnTiles, TRowTiles>.Sum(memory, shared, row, quad, Warps));
+                TransposedFragment<TColumnTiles, TRowTiles>.Sum(memory, shared, row, quad, Warps), bias);
             row += Threads / quads;
         }
     }

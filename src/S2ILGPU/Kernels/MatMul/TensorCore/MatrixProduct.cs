@@ -4,16 +4,16 @@ using S2ILGPU.Tiles;
 
 namespace S2ILGPU.Kernels.MatMul.TensorCore;
 
-/// <summary><c>C (+)= A B</c> of 16-bit operands with sums in single precision, either operand transposed or not; of
-/// single-precision operands A [M, K] and B [N, K], rounded to TF32.</summary>
+/// <summary><c>C (+)= A B + bias + residual</c> of 16-bit operands with sums in single precision, either operand
+/// transposed or not; of single-precision operands A [M, K] and B [N, K], rounded to TF32.</summary>
 /// <remarks>
 /// <para>Elements of 32 bits are two neighbouring columns to everything but the product itself: a row of 8 is a row of
 /// 16 halves, and the loads of fragments give each lane whole words.</para>
 /// <para>A group owns a tile of C, a warp 64 x 64 or 32 x 32 elements of it, which stay in registers (mma). <see
 /// cref="PanelPipeline{TShape, TTileA, TTileB}"/> brings panels of 64 steps of A and B as they lie (cp.async); the
 /// loads of fragments transpose (ldmatrix, ldmatrix.trans). Results pass through shared memory, so that rows of C are
-/// written in runs of 8 or 16 bytes per lane. Groups along the second dimension of the grid take a part of K each,
-/// whose sums <see cref="PartSum"/> adds.</para>
+/// written, and those of a residual read, in runs of 8 or 16 bytes per lane. Groups along the second dimension of the
+/// grid take a part of K each, whose sums <see cref="PartSum"/> adds.</para>
 /// <para>Sums go from the first step to the last, 16 at a time, whatever the tile: bits depend on the parts
 /// alone.</para>
 /// <para>Roofline: tensor cores. Of the main loop of the tiles of 64 x 64 per warp 55 to 65 % are products (counted
@@ -119,9 +119,11 @@ internal static class MatrixProduct
             rows = IntrinsicMath.Min(TShape.Rows, c.Rows - firstRow), column = firstColumn + quad * 4;
         if (column >= c.Columns)
             return;
+        var bias = c.BiasOf(column);
         while (row < rows)
         {
-            c.Put<TElement>(firstRow + row, column, FloatTile<GroupColumns<TShape>>.Load(memory, address, row, quad));
+            c.Put<TElement>(firstRow + row, column, FloatTile<GroupColumns<TShape>>.Load(memory, address, row, quad),
+                bias);
             row += Threads<TShape>() / quads;
         }
     }

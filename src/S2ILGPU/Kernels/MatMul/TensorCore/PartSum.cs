@@ -19,7 +19,7 @@ internal struct PartSumArguments
     public int RowQuads, PartQuads;
 }
 
-/// <summary><c>C (+)= sum of the parts</c>, from the first part to the last.</summary>
+/// <summary><c>C (+)= sum of the parts + bias + residual</c>, from the first part to the last.</summary>
 /// <remarks>A thread owns four columns of a row. Roofline: memory bandwidth, one read of the parts.</remarks>
 internal static class PartSum
 {
@@ -38,6 +38,7 @@ internal static class PartSum
             var x = a.Sums[(long)part * a.PartQuads + index];
             sum = new() { X = sum.X + x.X, Y = sum.Y + x.Y, Z = sum.Z + x.Z, W = sum.W + x.W };
         }
-        a.C.Put<TElement>(index / a.RowQuads, index % a.RowQuads * 4, sum);
+        int column = index % a.RowQuads * 4;
+        a.C.Put<TElement>(index / a.RowQuads, column, sum, a.C.BiasOf(column));
     }
 }
