@@ -50,6 +50,25 @@ public sealed class TensorCoreMatMulTests() : EngineTest(Emulated.CreateWithTens
         Product(type, 5, 20, 2056, false, transposeB, hasBias: true, hasResidual: true);
     }
 
+    [Theory]
+    [InlineData(3)]
+    [InlineData(65)]
+    public void Damage_in_a_bias_and_in_a_residual_stays_where_it_is(int rows)
+    {
+        const int Columns = 21;
+        TestTensor a = Normal("A", new Shape(rows, 24)), b = Normal("B", new Shape(Columns, 24), 0.2),
+            c = Output("C", new Shape(rows, Columns)), bias = Normal("bias", new Shape(Columns), type: FloatType),
+            residual = Normal("residual", new Shape(rows, Columns));
+        c.Tolerance = Tolerance.Backward(ElementType.BFloat16);
+        var (ofColumns, ofElements) = (bias.Values, residual.Values);
+        ofColumns[Random.Next(Columns)] = Random.Pick(double.NaN, double.PositiveInfinity);
+        ofElements[Random.Next(rows * Columns)] = double.NaN;
+        (bias.Values, residual.Values) = (ofColumns, ofElements);
+        Check($"{rows} rows", Forward, e => e.Engine.MatMul(
+            new MatMulArguments(e[a], e[b], e[c], TransposeB: true) { Bias = e[bias], Residual = e[residual] }));
+        Assert.NotNull(Engine.Products.Last);
+    }
+
     /// <summary>Products of single precision, where TF32 was allowed: 2^-10 of each term at most.</summary>
     [Theory]
     [MemberData(nameof(Tf32Forms))]
