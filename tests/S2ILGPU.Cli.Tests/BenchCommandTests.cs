@@ -93,8 +93,9 @@ public sealed partial class BenchCommandTests : IDisposable
         TestScale.SkipUnlessDrawn(3);
         string[] lines = (await Tool.SucceedAsync("bench plans --rounds 1")).Split('\n',
             StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal(3, lines.Length);
+        Assert.Equal(4, lines.Length);
         Assert.All(lines, line => Assert.Matches(@" [0-9.]+ ms least +[0-9.]+ ms median .* MB allocated", line));
+        Assert.All(lines[..2], line => Assert.Matches(@", worst [0-9.]+ ms, [0-9]+ of 128 above half of it$", line));
     }
 
     [Fact]
