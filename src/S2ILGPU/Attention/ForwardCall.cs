@@ -37,10 +37,14 @@ internal readonly record struct ForwardCall(AttentionForwardArguments Arguments,
     }
 
     /// <summary>The plan of the batch for rows of a kind.</summary>
-    /// <exception cref="ArgumentException">A layout does not cover its sequence, or a kept block has no
-    /// page.</exception>
+    /// <exception cref="ArgumentException">A layout does not cover its sequence, the page table has fewer sequences, or
+    /// a kept block has no page.</exception>
     public DevicePlan Plan(PlanRows rows)
     {
+        if (Arguments.Sequences.Sequences.Length > (Arguments.Pages?.Sequences ?? int.MaxValue))
+            throw new ArgumentException(
+                $"{Arguments.Sequences.Sequences.Length} sequences, but the page table is for "
+                + $"{Arguments.Pages!.Sequences}");
         int? pageBlocks = Arguments.Pages?.MaxBlocks * Geometry.EntriesPerBlock;
         var plan = Kept is { } kept ? Chosen.Write(rows, Arguments, kept, pageBlocks)
             : Plans.Get(rows, Arguments.Layouts ?? [Arguments.Layout], Arguments.Sequences, pageBlocks);

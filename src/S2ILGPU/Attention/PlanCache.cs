@@ -1,6 +1,7 @@
 using S2ILGPU.Engines;
 using S2ILGPU.Layouts;
 using S2ILGPU.Lists;
+using S2ILGPU.Patterns;
 using S2ILGPU.Queue;
 
 namespace S2ILGPU.Attention;
@@ -31,13 +32,13 @@ internal enum PlanRows
 }
 
 /// <summary>Plans that were used last, by layouts, sequences and pages: layers of one pattern and steps of one shape
-/// share them.</summary>
+/// share them. A plan of decoding from pages goes on to the next step.</summary>
 internal sealed class PlanCache(DeviceQueue queue)
 {
     /// <summary>Plans that are kept. A training step of a hybrid model needs six.</summary>
     public const int Capacity = 24;
 
-    private readonly LinkedList<(Key Key, DevicePlan Plan)> _plans = [];
+    private readonly LinkedList<Entry> _plans = [];
 
     /// <summary>Number of plans built so far.</summary>
     public int Built { get; private set; }
@@ -46,22 +47,29 @@ internal sealed class PlanCache(DeviceQueue queue)
     public DevicePlan Get(PlanRows rows, IReadOnlyList<BlockLayout> layouts, SequenceBatch sequences,
         int? pageBlocks = null)
     {
+        var batch = sequences.Sequences;
         for (var node = _plans.First; node is not null; node = node.Next)
-            if (node.Value.Key.Matches(rows, layouts, sequences.Sequences, pageBlocks))
-            {
-                _plans.Remove(node);
-                _plans.AddFirst(node);
-                var (known, moved) = node.Value;
-                if (!sequences.Sequences.SequenceEqual(known.Sequences))
-                {
-                    sequences.Sequences.CopyTo(known.Sequences);
-                    moved.MoveTo(sequences.Sequences);
-                }
-                return moved;
-            }
-        var plan = new DevicePlan(Build(rows, layouts, sequences, pageBlocks), queue);
+        {
+            var known = node.Value;
+            bool isSame = known.IsOf(rows, layouts, batch, pageBlocks);
+            if (!isSame && !known.CanFollow(rows, layouts, batch, pageBlocks))
+                continue;
+            _plans.Remove(node);
+            if (!isSame)
+                Follow(known, layouts, batch);
+            _plans.AddFirst(node);
+            return known.Plan;
+        }
+        // Plain keys are packed by tiles that end with their sequence; pages have no end.
+        var tiles = pageBlocks is null || GroupHeads(rows) == 0 ? null
+            : new DecodeTiles(batch.Length, TileGeometry.Of(layouts[0].BlockTokens).EntriesPerTile);
+        var plan = new DevicePlan(Build(rows, layouts, batch, pageBlocks, tiles), queue);
         Built++;
-        _plans.AddFirst((new Key(rows, [.. layouts], sequences.Sequences.ToArray(), pageBlocks), plan));
+        _plans.AddFirst(new Entry(rows, pageBlocks, plan, tiles)
+        {
+            Layouts = [.. layouts],
+            Sequences = batch.ToArray(),
+        });
         if (_plans.Count > Capacity)
         {
             _plans.Last!.Value.Plan.Dispose();
@@ -73,53 +81,75 @@ internal sealed class PlanCache(DeviceQueue queue)
     /// <summary>Frees all plans.</summary>
     public void Clear()
     {
-        foreach (var (_, plan) in _plans)
-            plan.Dispose();
+        foreach (var known in _plans)
+            known.Plan.Dispose();
         _plans.Clear();
     }
 
-    private static TileLists Build(PlanRows rows, IReadOnlyList<BlockLayout> layouts, SequenceBatch sequences,
-        int? pageBlocks)
+    // A plan that fails on the way belongs to no step.
+    private static void Follow(Entry known, IReadOnlyList<BlockLayout> layouts, ReadOnlySpan<Sequence> sequences)
     {
-        var builder = new TileListBuilder(layouts, sequences.Sequences);
+        try
+        {
+            known.Plan.Follow(Build(known.Rows, layouts, sequences, known.PageBlocks, known.Tiles));
+            (known.Layouts, known.Sequences) = ([.. layouts], sequences.ToArray());
+        }
+        catch
+        {
+            known.Plan.Dispose();
+            throw;
+        }
+    }
+
+    private static TileLists Build(PlanRows rows, IReadOnlyList<BlockLayout> layouts, ReadOnlySpan<Sequence> sequences,
+        int? pageBlocks, DecodeTiles? tiles)
+    {
+        var builder = new TileListBuilder(layouts, sequences);
         return rows switch
         {
             PlanRows.Queries64 => builder.OfQueries(64, pageBlocks),
             PlanRows.Queries128 => builder.OfQueries(128, pageBlocks),
             PlanRows.Keys => builder.OfKeys(),
-            PlanRows.LastQueryOfTwoHeads => builder.OfLastQueries(2, pageBlocks),
-            PlanRows.LastQueryOfFourHeads => builder.OfLastQueries(4, pageBlocks),
-            PlanRows.LastQueryOfEightHeads => builder.OfLastQueries(8, pageBlocks),
-            _ => builder.OfLastQueries(1, pageBlocks),
+            _ => builder.OfLastQueries(GroupHeads(rows), pageBlocks, tiles),
         };
     }
 
-    // Batches are compared by content: a cache updates its batch in place. A step of decoding from pages that stays in
-    // the entries of the step before has its plan.
-    private sealed record Key(PlanRows Rows, BlockLayout[] Layouts, Sequence[] Sequences, int? PageBlocks)
+    // Query heads of a row tile of decoding; 0 for other rows.
+    private static int GroupHeads(PlanRows rows) => rows switch
     {
-        public bool Matches(PlanRows rows, IReadOnlyList<BlockLayout> layouts, ReadOnlySpan<Sequence> sequences,
+        PlanRows.LastQuery => 1,
+        PlanRows.LastQueryOfTwoHeads => 2,
+        PlanRows.LastQueryOfFourHeads => 4,
+        PlanRows.LastQueryOfEightHeads => 8,
+        _ => 0,
+    };
+
+    // Batches and layouts are compared by content: a cache updates both in place.
+    private sealed record Entry(PlanRows Rows, int? PageBlocks, DevicePlan Plan, DecodeTiles? Tiles)
+    {
+        public required BlockLayout[] Layouts { get; set; }
+
+        public required Sequence[] Sequences { get; set; }
+
+        public bool IsOf(PlanRows rows, IReadOnlyList<BlockLayout> layouts, ReadOnlySpan<Sequence> sequences,
+            int? pageBlocks) => rows == Rows && pageBlocks == PageBlocks && sequences.SequenceEqual(Sequences)
+            && layouts.SequenceEqual(Layouts);
+
+        // Any lists could follow any others of the same heads and blocks. They do where a sequence stays: passes that
+        // run side by side have none in common, and layers of another pattern have plans of their own.
+        public bool CanFollow(PlanRows rows, IReadOnlyList<BlockLayout> layouts, ReadOnlySpan<Sequence> sequences,
             int? pageBlocks)
         {
-            if (rows != Rows || pageBlocks != PageBlocks || layouts.Count != Layouts.Length
-                || sequences.Length != Sequences.Length)
+            if (Tiles is null || rows != Rows || pageBlocks != PageBlocks || sequences.Length != Sequences.Length)
                 return false;
-            // Plain keys are packed by tiles that end with their sequence; pages have no end.
-            bool canMove = pageBlocks is not null
-                && rows is not (PlanRows.Queries64 or PlanRows.Queries128 or PlanRows.Keys);
-            int entry = Math.Min(layouts[0].BlockTokens, TileGeometry.TileTokens);
-            for (int s = 0; s < Sequences.Length; s++)
-                if (sequences[s] != Sequences[s] && !(canMove && MovesInEntry(sequences[s], Sequences[s], entry)))
-                    return false;
-            for (int n = 0; n < Layouts.Length; n++)
-                if (layouts[n] != Layouts[n])
-                    return false;
-            return true;
+            for (int s = 0; s < sequences.Length; s++)
+                if (sequences[s].QueryCount > 0 && Sequences[s].QueryCount > 0
+                    && PatternOf(layouts, s) == PatternOf(Layouts, s))
+                    return true;
+            return false;
         }
 
-        // The last query of a sequence has the lists of its neighbours in the same entry.
-        private static bool MovesInEntry(in Sequence now, in Sequence before, int entryTokens) =>
-            now == before with { KeyCount = now.KeyCount } && now.QueryCount == 1
-            && (now.KeyCount - 1) / entryTokens == (before.KeyCount - 1) / entryTokens;
+        private static AttentionPattern PatternOf(IReadOnlyList<BlockLayout> layouts, int sequence) =>
+            layouts[Math.Min(sequence, layouts.Count - 1)].Pattern;
     }
 }

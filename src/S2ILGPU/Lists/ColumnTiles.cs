@@ -31,6 +31,9 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
 {
     private readonly List<int> _entries = [], _positions = [];
     private readonly List<uint> _masks = [];
+    private readonly int _perTile = geometry.EntriesPerTile, _perBlock = geometry.EntriesPerBlock;
+    private readonly int _columnShift = BitOperations.Log2((uint)geometry.BlockColumns);
+    private readonly int _lineShift = BitOperations.Log2((uint)geometry.BlockTokens);
     private readonly List<(int Entry, int Position)> _full = [];
     private readonly List<(int Entry, int Position, uint Rows)> _masked = [];
     private int _start;
@@ -43,6 +46,17 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
 
     /// <summary>Masks [tiles].</summary>
     public uint[] Masks => [.. _masks];
+
+    /// <summary>Number of column tiles.</summary>
+    public int Count => _masks.Count;
+
+    /// <summary>Copies the column tiles to the start of longer arrays.</summary>
+    public void CopyTo(Span<int> entries, Span<int> positions, Span<uint> masks)
+    {
+        _entries.CopyTo(entries);
+        _positions.CopyTo(positions);
+        _masks.CopyTo(masks);
+    }
 
     /// <summary>Whether the entry with the last column is masked even where all of it is seen: a list then holds for
     /// every end in that entry.</summary>
@@ -73,22 +87,20 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
     /// 128 rows has one.</summary>
     public void Add(int block, byte lines, in TilePositions rows, int firstEntry)
     {
-        int lineTokens = Math.Max(geometry.BlockTokens, TileGeometry.MaskTokens),
-            firstLineStart = rows.FirstPosition / lineTokens * lineTokens;
-        int beginLine = (rows.Begin - firstLineStart) / lineTokens,
-            endLine = (rows.End - 1 - firstLineStart) / lineTokens + 1;
+        int firstLine = rows.FirstPosition >> _lineShift, beginLine = (rows.Begin >> _lineShift) - firstLine,
+            endLine = ((rows.End - 1) >> _lineShift) - firstLine + 1;
         int stored = (1 << endLine) - (1 << beginLine);
         if ((lines & stored) == 0)
             return;
-        for (int part = 0; part < geometry.EntriesPerBlock; part++)
+        for (int part = 0; part < _perBlock; part++)
         {
-            int position = block * geometry.BlockTokens + part * geometry.BlockColumns,
-                last = position + geometry.BlockColumns - 1;
+            int column = block * _perBlock + part, position = column << _columnShift,
+                last = position + (1 << _columnShift) - 1;
             if (last < rows.ColumnBegin || position >= rows.ColumnEnd
                 || (isCausal && (rowsAreKeys ? last < rows.Begin : position >= rows.End)))
                 continue;
             bool isVisible = !isCausal || (rowsAreKeys ? position >= rows.End - 1 : last <= rows.Begin);
-            int entry = firstEntry + position / geometry.BlockColumns;
+            int entry = firstEntry + column;
             if (isVisible && (lines & stored) == stored && position >= rows.ColumnBegin
                 && last < (MasksLast ? rows.ColumnEnd - 1 : rows.ColumnEnd))
                 AddFull(entry, position);
@@ -135,7 +147,7 @@ internal sealed class ColumnTiles(TileGeometry geometry, bool rowsAreKeys, bool 
     // Entries that fill a tile alone need not wait for others.
     private void AddFull(int entry, int position)
     {
-        if (geometry.EntriesPerTile > 1)
+        if (_perTile > 1)
         {
             _full.Add((entry, position));
             return;

@@ -21,6 +21,10 @@ internal sealed record TileLists(RowTile[] Rows, int[] Entries, int[] Positions,
     /// row tiles then end where their room does.</summary>
     public (int Tiles, int EntriesPerTile) Room { get; init; }
 
+    /// <summary>What differs from the lists that the same <see cref="DecodeTiles"/> had before; null for other
+    /// lists.</summary>
+    public ListChanges? Changes { get; init; }
+
     /// <summary>Column tiles that all row tiles meet together: the work of the kernel in units of 64 columns.</summary>
     public long ColumnTiles => Rows.Sum(tile => (long)tile.End - tile.Start);
 }
@@ -158,31 +162,27 @@ internal sealed class TileListBuilder
     /// share a pattern.</param>
     /// <param name="pageBlocks">Entries per KV head in the page table where keys lie in pages; null for plain or packed
     /// keys.</param>
-    public TileLists OfLastQueries(int groupHeads, int? pageBlocks)
+    /// <param name="tiles">The column tiles of the step before, which go on to this one; null for none.</param>
+    public TileLists OfLastQueries(int groupHeads, int? pageBlocks, DecodeTiles? tiles = null)
     {
-        var columns = new ColumnTiles(_geometry, rowsAreKeys: false, _layouts[0].IsCausal, CheckCount)
-        {
-            MasksLast = true,
-        };
+        tiles ??= new DecodeTiles(_sequences.Length, _geometry.EntriesPerTile);
+        var blocks = new QueryBlock[_sequences.Length];
+        for (int s = 0; s < blocks.Length; s++)
+            if (_sequences[s].QueryCount > 0)
+                blocks[s] = new QueryBlock(LayoutOf(s).Pattern, (_sequences[s].KeyCount - 1) / _geometry.BlockColumns);
+        var changes = tiles.Follow(blocks, TilesOfLastQuery, CheckCount);
         var rows = new List<(RowTile Row, int Sequence)>();
-        var known = new Dictionary<(BlockLayout, int Head, int Position), TileRange>();
-        for (int s = 0; s < _sequences.Length; s++)
-        {
-            var (sequence, layout) = (_sequences[s], LayoutOf(s));
-            if (sequence.QueryCount == 0)
-                continue;
-            int position = sequence.KeyCount - 1;
-            for (int head = 0; head < QueryHeads; head += groupHeads)
+        for (int s = 0; s < blocks.Length; s++)
+            for (int head = 0; head < QueryHeads && _sequences[s].QueryCount > 0; head += groupHeads)
             {
-                int like = layout.FirstHeadLike(layout.Pattern.PatternHeadOf(head));
-                if (!known.TryGetValue((layout, like, position), out var range))
-                    known.Add((layout, like, position), range = RangeOfQuery(columns, layout, like, position));
-                var row = _queries.Rows(_sequences, s, head, position);
+                var row = _queries.Rows(_sequences, s, head, _sequences[s].KeyCount - 1);
                 row.ColumnBase = KeyBase(s, head / GroupHeads, pageBlocks);
-                rows.Add((With(row, range), s));
+                rows.Add((With(row, tiles.RangeOf(blocks[s], blocks[s].Pattern!.PatternHeadOf(head))), s));
             }
-        }
-        return Lists(rows, columns, pageBlocks is null ? _keys : null);
+        return Lists(rows, tiles.Entries, tiles.Positions, tiles.Masks, pageBlocks is null ? _keys : null) with
+        {
+            Changes = changes,
+        };
     }
 
     // Lists that cannot be indexed are refused before they are built: every tile of rows has at least as many entries
@@ -216,16 +216,34 @@ internal sealed class TileListBuilder
                     + $"less");
     }
 
-    private TileRange RangeOfQuery(ColumnTiles columns, BlockLayout layout, int patternHead, int position)
+    // The same for all positions in an entry, so no list has to change until its sequence leaves the entry.
+    private (ColumnTiles Tiles, TileRange[] Ranges) TilesOfLastQuery(int s)
     {
-        var row = layout.Row(patternHead, position / layout.BlockTokens);
+        var layout = LayoutOf(s);
+        int position = _sequences[s].KeyCount - 1;
         // The tile begins at the query itself, so its row has the bits of rows 0 to 15.
         var rows = new TilePositions(position, position, position + 1, 0, position + 1);
-        foreach (int block in row.Full)
-            columns.Add(block, 1, rows, 0);
-        foreach (int block in row.Partial)
-            columns.Add(block, 1, rows, 0);
-        return columns.Finish();
+        var columns = new ColumnTiles(_geometry, rowsAreKeys: false, layout.IsCausal, CheckCount)
+        {
+            MasksLast = true,
+        };
+        var ranges = new TileRange[layout.Heads];
+        for (int head = 0; head < ranges.Length; head++)
+        {
+            if (layout.FirstHeadLike(head) is var like && like < head)
+            {
+                ranges[head] = ranges[like];
+                continue;
+            }
+            var row = layout.Row(head, position / layout.BlockTokens);
+            columns.Reserve((row.Full.Length + row.Partial.Length) * _geometry.EntriesPerBlock);
+            foreach (int block in row.Full)
+                columns.Add(block, 1, rows, 0);
+            foreach (int block in row.Partial)
+                columns.Add(block, 1, rows, 0);
+            ranges[head] = columns.Finish();
+        }
+        return (columns, ranges);
     }
 
     private TileRange[] RangesOfQueries(ColumnTiles columns, BlockLayout layout, Sequence sequence, int rowsPerTile,
@@ -299,7 +317,11 @@ internal sealed class TileListBuilder
     }
 
     // Long lists first, so that no group starts a long one when the others are done; equal ones in their order.
-    private TileLists Lists(List<(RowTile Row, int Sequence)> rows, ColumnTiles columns, PackedTiles? columnSide)
+    private TileLists Lists(List<(RowTile Row, int Sequence)> rows, ColumnTiles columns, PackedTiles? columnSide) =>
+        Lists(rows, columns.Entries, columns.Positions, columns.Masks, columnSide);
+
+    private TileLists Lists(List<(RowTile Row, int Sequence)> rows, int[] entries, int[] positions, uint[] masks,
+        PackedTiles? columnSide)
     {
         var order = new long[rows.Count];
         for (int n = 0; n < order.Length; n++)
@@ -308,8 +330,10 @@ internal sealed class TileListBuilder
         var (sorted, sequences) = (new RowTile[order.Length], new int[order.Length]);
         for (int n = 0; n < order.Length; n++)
             (sorted[n], sequences[n]) = rows[(int)(uint)order[n]];
-        return new TileLists(sorted, columns.Entries, columns.Positions, columns.Masks,
-            columnSide?.ToArray(_sequences) ?? []) { SequenceOfRows = sequences };
+        return new TileLists(sorted, entries, positions, masks, columnSide?.ToArray(_sequences) ?? [])
+        {
+            SequenceOfRows = sequences,
+        };
     }
 
     private int KeyBase(int s, int keyValueHead, int? pageBlocks) =>
