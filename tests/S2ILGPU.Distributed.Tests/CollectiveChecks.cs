@@ -42,6 +42,41 @@ internal sealed class CollectiveChecks(ICollective ranks, IEngine engine, int se
         Equal(type, Sum(type, part, members, count), y);
     }
 
+    /// <summary>Three ranks of which one throws: the others end with its number and message.</summary>
+    /// <param name="onRanks">Runs a number of ranks.</param>
+    /// <returns>What the run throws.</returns>
+    public static RankFailedException EndOfOneThatThrows(Action<int, Action<ICollective, IEngine>> onRanks)
+    {
+        var failure = Assert.Throws<RankFailedException>(() => onRanks(3, (collective, engine) =>
+        {
+            if (collective.Rank == 1)
+                throw new InvalidDataException("no such data");
+            using var x = engine.Zeros(10);
+            var other = Assert.Throws<RankFailedException>(() => collective.AllReduce(x).Wait());
+            Assert.Equal("rank 1: no such data", other.Message);
+            throw other;
+        }));
+        Assert.Equal((1, "rank 1: no such data"), (failure.Rank, failure.Message));
+        return failure;
+    }
+
+    /// <summary>What one rank alone may not ask for.</summary>
+    public static void RefusesWrongArguments(ICollective collective, IEngine engine)
+    {
+        using Tensor three = engine.Zeros(3), four = engine.Zeros(4), square = engine.Zeros(2, 2),
+            strided = square.Permute(1, 0), half = engine.Allocate(new Shape(3), ElementType.Float16);
+        Assert.Throws<ShapeException>(() => collective.AllGather(three, four));
+        Assert.Throws<ShapeException>(() => collective.ReduceScatter(four, three));
+        Assert.Throws<ShapeException>(() => collective.AllReduce(strided));
+        Assert.Throws<ShapeException>(() => collective.AllReduce(half));
+        Assert.Throws<ShapeException>(() => collective.AllToAll(three, [4], three, [3]));
+        Assert.Throws<ShapeException>(() => collective.AllToAll(three, [3], three, [1, 2]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => collective.Broadcast(three, root: 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => collective.Send(three, to: 0, tag: 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => collective.Receive(three, from: 0, tag: 0));
+        Assert.Equal(0, collective.SentBytes);
+    }
+
     private void AllReduces(ElementType type, int count)
     {
         int at = _case++;
@@ -155,7 +190,7 @@ internal sealed class CollectiveChecks(ICollective ranks, IEngine engine, int se
     private void Equal(ElementType type, float[] expected, Tensor actual)
     {
         if (type == ElementType.Int32)
-            Assert.Equal(expected.Select(v => (int)v), engine.ToIntArray(actual));
+            Assert.Equal((int[])[.. expected.Select(v => (int)v)], engine.ToIntArray(actual));
         else
             Assert.Equal(expected, engine.ToArray(actual));
     }
