@@ -22,7 +22,7 @@ public sealed partial class PackageTests
     [MemberData(nameof(Tests))]
     public async Task Tests_pass_in_the_installed_runtime(string name)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(3);
         await RunTestsAsync(await Python.WithAsync(s_modules[name]), name, Python.Assembly);
     }
 
@@ -34,7 +34,7 @@ public sealed partial class PackageTests
     [Fact]
     public async Task Benchmark_runs()
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(3);
         string python = await Python.WithAsync("numpy", "torch");
         string output = await Python.RunAsync(python, Python.Assembly, Python.Folder,
             Repository.PathOf("bench", "python", "attention.py"), "--tokens", "256", "--repeats", "1");

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using S2ILGPU.TestSupport;
 using Xunit;
 
@@ -9,6 +10,9 @@ internal static class Python
     // Where a version manager comes first on the PATH, the system's Python may be the one with NumPy.
     private static readonly string[] s_candidates = ["python3", "/usr/bin/python3"];
 
+    // By the modules: an import of PyTorch alone takes seconds.
+    private static readonly ConcurrentDictionary<string, Task<string?>> s_found = [];
+
     /// <summary>The folder of the package and its tests.</summary>
     public static string Folder { get; } = Repository.PathOf("python");
 
@@ -19,15 +23,19 @@ internal static class Python
     /// <summary>The first Python that has all modules; otherwise the test is skipped.</summary>
     public static async Task<string> WithAsync(params string[] modules)
     {
+        string list = string.Join(", ", modules);
+        string? python = await s_found.GetOrAdd(list, FindAsync);
+        Assert.SkipUnless(python is not null, $"needs Python 3 with {list}");
+        return python;
+    }
+
+    private static async Task<string?> FindAsync(string modules)
+    {
         foreach (string python in s_candidates.Where(p => ChildProcess.IsOnPath(p) || File.Exists(p)))
-        {
-            var (code, _, _) = await ChildProcess.TryRunAsync(new Dictionary<string, string>(), python, "-c",
-                $"import {string.Join(", ", modules)}");
-            if (code == 0)
+            if (await ChildProcess.TryRunAsync(new Dictionary<string, string>(), python, "-c", $"import {modules}")
+                is (0, _, _))
                 return python;
-        }
-        Assert.Skip($"needs Python 3 with {string.Join(", ", modules)}");
-        return "";
+        return null;
     }
 
     /// <summary>Runs Python on the sources of the package, which must succeed.</summary>
