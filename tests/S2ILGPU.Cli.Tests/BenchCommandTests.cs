@@ -46,7 +46,7 @@ public sealed partial class BenchCommandTests : IDisposable
     [Fact]
     public void A_run_gives_every_figure_and_all_files()
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(4);
         MachineFacts? machine = null;
         var shown = new List<FigureGroup>();
         var report = BenchRun.Run(s_tiny, facts => machine = facts, shown.Add, TestContext.Current.CancellationToken);
@@ -123,7 +123,7 @@ public sealed partial class BenchCommandTests : IDisposable
     [Fact]
     public async Task Sampled_attention_is_reported_as_json()
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(3);
         // 64 tokens are too few to choose blocks: nothing is left out, and there is no ceiling.
         foreach (int tokens in (int[])[64, 1024])
         {

@@ -55,7 +55,7 @@ public sealed class InvocationTests : IDisposable
     [InlineData("<&- >&- 2>&-")]
     public async Task Closed_streams_leave_the_exit_code_as_it_is(string redirections)
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(4);
         Assert.SkipWhen(OperatingSystem.IsWindows(), "redirections of sh");
         Assert.Equal(2, (await ToolProcess.ShellAsync($"$s2 pattern --heads 2 --tokens 0 {redirections}")).ExitCode);
         Assert.Equal(0, (await ToolProcess.ShellAsync($"$s2 pattern --heads 2 --tokens 64 {redirections}")).ExitCode);

@@ -30,7 +30,7 @@ public sealed class OperationChecksTests
     [Fact]
     public void The_CPU_engine_passes_in_every_type()
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         using var engine = new CpuEngine();
         var results = new OperationRun(engine, Seeds.Current, isEmulated: false)
             .Run(OperationChecks.Of(engine, isEmulated: true), _ => { }, TestContext.Current.CancellationToken);
@@ -109,7 +109,7 @@ public sealed class OperationChecksTests
     [InlineData("partsum-bf16")]
     public void A_forced_product_kernel_is_the_one_that_runs(string name)
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         using var engine = (IlgpuEngine)Engine.Create("ilgpu-cpu");
         var device = new DeviceInfo("ilgpu-cpu", "", DeviceKind.Emulated, 0, 1, "");
         var result = Assert.Single(new OperationChoice(engine, device, name)
@@ -121,6 +121,7 @@ public sealed class OperationChecksTests
     [Fact]
     public void A_product_kernel_that_never_runs_fails()
     {
+        TestScale.SkipUnlessDrawn(2);
         using var engine = (IlgpuEngine)Engine.Create("ilgpu-cpu");
         var other = MatMulVariants.All.Single(v => v.Name == "fewrows-bf16-16");
         var check = MatMulChecks.OfVariants(engine, isEmulated: true).Single(c => c.Name == "fewrows-bf16-8");

@@ -73,7 +73,7 @@ public sealed class ServeBenchTests
     [InlineData(2)]
     public void Texts_of_attention_workers_equal_those_of_one_process(int workers)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         using var engine = new CpuEngine(new CpuOptions(Threads: 1));
         var settings = new WorkersSettings(workers, 3, 40) { Layers = 2, WarmUpSteps = 1, Rounds = 2, RoundSteps = 3 };
         var cancellation = TestContext.Current.CancellationToken;

@@ -34,6 +34,7 @@ public sealed class TrainCommandTests : IDisposable
     [InlineData("dense")]
     public async Task Trains_evaluates_and_generates(string attention)
     {
+        TestScale.SkipUnlessDrawn(3);
         string output = await Tool.SucceedAsync(
             $"train --preset tiny --steps 60 --attention {attention} --data {Text} --out {Model}");
         Assert.Contains("unigram entropy", output);
@@ -68,6 +69,7 @@ public sealed class TrainCommandTests : IDisposable
     [Fact]
     public async Task A_cache_of_fewer_bits_takes_less_and_continues_a_text()
     {
+        TestScale.SkipUnlessDrawn(2);
         var engines = TestDevices.Show();
         await Tool.SucceedAsync($"train --preset tiny --steps 60 --attention dense --data {Text} --out {Model}");
         string command =

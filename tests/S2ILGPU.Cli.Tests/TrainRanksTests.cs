@@ -27,7 +27,7 @@ public sealed class TrainRanksTests : IDisposable
     [InlineData("mpich", "--tensor-parallel 2")]
     public async Task Processes_train_to_the_bits_of_threads(string family, string options)
     {
-        TestScale.SkipUnlessDrawn(4);
+        TestScale.SkipUnlessDrawn(6);
         string threads = await TrainAsync("threads", $"--steps 3 --ranks 2 {options}");
         string processes = Train(family, "processes", $"--steps 3 {options}");
         Assert.Equal(State(threads), State(processes));

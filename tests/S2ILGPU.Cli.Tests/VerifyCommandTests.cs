@@ -257,7 +257,7 @@ public sealed class VerifyCommandTests : IDisposable
     [Fact]
     public void All_cases_of_kernels_pass_on_the_cpu_engine()
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         using var emulated = Emulated(out _);
         using var engine = new CpuEngine();
         var groups = RegistryVariants.Of(emulated, isEmulated: false).GroupBy(v => v.On(emulated).Pass, v => v.Cases);

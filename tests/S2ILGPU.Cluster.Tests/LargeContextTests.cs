@@ -31,7 +31,7 @@ public sealed class LargeContextTests
     [InlineData(3, 2.2)]
     public async Task Text_of_about_twice_the_pool_is_that_of_one_process_with_a_large_one(int instances, double pools)
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         using var folder = new TemporaryFolder();
         string prompt = "Line 5 of some text";
         using (var engine = new CpuEngine(new CpuOptions(Threads: 1)))

@@ -117,7 +117,7 @@ public sealed class LendingTests
     [Fact]
     public async Task Text_outlives_a_killed_creditor_and_no_page_stays_lent()
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         await using var alone = await TestServer.StartAsync(config: TestCluster.Config);
         using var folder = new TemporaryFolder();
         using (var engine = new CpuEngine(new CpuOptions(Threads: 1)))

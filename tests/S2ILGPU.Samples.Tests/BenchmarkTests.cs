@@ -21,7 +21,7 @@ public sealed class BenchmarkTests
     [MemberData(nameof(Classes))]
     public void A_benchmark_runs_with_each_value_of_its_parameters(string name)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(4);
         var type = s_classes.Single(type => type.Name == name);
         var choices = type.GetProperties().Select(property => (Property: property, Values: ValuesOf(type, property)))
             .Where(choice => choice.Values.Length > 0).ToArray();

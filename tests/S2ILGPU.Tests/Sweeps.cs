@@ -74,7 +74,7 @@ internal static class Sweeps
         TestScale.OneOf("16-bit activations and head slices on the emulated device", 60);
 
     public static int EmulatedMostShare { get; } =
-        TestScale.OneOf("bf16 rows and elementwise operations, int8 pages on the emulated device", 4);
+        TestScale.OneOf("bf16 rows and elementwise operations, int8 pages on the emulated device", 8);
 
     public static int EmulatedForwardShare { get; } = TestScale.OneOf("forward on the emulated device", 20);
 

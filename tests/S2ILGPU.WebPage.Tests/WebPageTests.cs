@@ -28,7 +28,7 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
     [Fact]
     public async Task Chat_streams_the_text_that_the_model_gives()
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(3);
         await using var server = await TestServer.StartAsync();
         await using var visit = await browser.VisitAsync(server);
         await SendAsync(visit, maxTokens: 40);
@@ -44,7 +44,7 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
     [Fact]
     public async Task Keyboard_alone_writes_reads_the_picture_and_stops()
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(3);
         await using var server = await TestServer.StartAsync(config: s_config);
         await using var visit = await browser.VisitAsync(server);
         var page = visit.Page;
@@ -78,7 +78,7 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
     [InlineData(ColorScheme.Dark)]
     public async Task Picture_has_the_numbers_of_the_pool(ColorScheme scheme)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(3);
         await using var server = await TestServer.StartAsync(config: s_config);
         // One moment of two running requests, served again and again. They are slow: a cell of the picture is wide.
         CacheMoment moment;
@@ -110,7 +110,7 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
     [Fact]
     public async Task Answer_that_was_overtaken_is_not_shown()
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(3);
         await using var server = await TestServer.StartAsync();
         string json = await server.Client.GetStringAsync("/cache");
         Assert.Contains("\"queued\":0,", json);
@@ -149,7 +149,7 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
     [Fact]
     public async Task Key_is_asked_for_and_kept_in_the_tab()
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(3);
         await using var server = await TestServer.StartAsync(o => o with { ApiKey = "secret" });
         await using var visit = await browser.VisitAsync(server);
         await visit.ExpectAsync("#error", "an API key is needed");
@@ -167,7 +167,7 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
     [Fact]
     public async Task Refusal_is_one_line_and_the_message_comes_back()
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(3);
         await using var server = await TestServer.StartAsync();
         await using var visit = await browser.VisitAsync(server);
         await visit.ExpectAsync("#state", "idle");
@@ -184,7 +184,7 @@ public sealed class WebPageTests(Browser browser) : IClassFixture<Browser>
     [InlineData(ColorScheme.Dark)]
     public async Task Controls_have_names_and_texts_have_contrast(ColorScheme scheme)
     {
-        TestScale.SkipUnlessDrawn(2);
+        TestScale.SkipUnlessDrawn(3);
         await using var server = await TestServer.StartAsync(config: s_config);
         await using var visit = await browser.VisitAsync(server, scheme);
         using (server.SlowDown())

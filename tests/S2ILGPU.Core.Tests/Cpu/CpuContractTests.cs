@@ -10,8 +10,8 @@ namespace S2ILGPU.Core.Tests.Cpu;
 /// <summary>CPU engines of every width, with one thread and with several.</summary>
 internal static class CpuEngines
 {
-    // Of how many tests a plain run takes one, where the width is not the one that this machine uses.
-    private const int ShareOfNarrower = 6;
+    // Of how many tests a plain run takes one: of the width that this machine uses, and of others.
+    private const int ShareOfWidest = 2, ShareOfNarrower = 8;
 
     /// <summary>An engine; skips the test where the machine has no registers of that width.</summary>
     public static IEngine Create(SimdWidth width, int threads)
@@ -24,24 +24,23 @@ internal static class CpuEngines
     /// <summary>The same, for 1 of so many tests in a plain run.</summary>
     public static IEngine Draw(SimdWidth width, int threads)
     {
-        if (width != SimdWidth.Auto && width != SimdWidths.Widest)
-            TestScale.SkipUnlessDrawn(ShareOfNarrower);
+        if (width != SimdWidth.Auto)
+            TestScale.SkipUnlessDrawn(width == SimdWidths.Widest ? ShareOfWidest : ShareOfNarrower);
         return Create(width, threads);
     }
 
-    /// <summary>The same, for 1 of 2 tests of the machine's width too: those of keys or activations of 8 and 16 bits.
-    /// </summary>
+    /// <summary>The same for keys or activations of 8 and 16 bits: half as many tests of the machine's width.</summary>
     public static IEngine DrawNarrowTypes(SimdWidth width, int threads)
     {
         if (width == SimdWidth.Auto || width == SimdWidths.Widest)
-            TestScale.SkipUnlessDrawn(2);
+            TestScale.SkipUnlessDrawn(2 * ShareOfWidest);
         return Draw(width, threads);
     }
 
-    /// <summary>An engine of the machine's width, for 1 of 3 tests in a plain run: those that take long.</summary>
-    public static IEngine DrawOneOfThree(int threads)
+    /// <summary>An engine of the machine's width, for 1 of 6 tests in a plain run: those that take long.</summary>
+    public static IEngine DrawLong(int threads)
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         return Create(SimdWidth.Auto, threads);
     }
 }
@@ -116,12 +115,12 @@ public sealed class CpuBits512BFloat16MatMulTests()
     : MatMulTests(() => CpuEngines.DrawNarrowTypes(SimdWidth.Bits512, 2), ElementType.BFloat16);
 
 public sealed class CpuThreadCountTests()
-    : ThreadCountTests(() => CpuEngines.DrawOneOfThree(1), () => CpuEngines.DrawOneOfThree(2),
-        () => CpuEngines.DrawOneOfThree(3));
+    : ThreadCountTests(() => CpuEngines.DrawLong(1), () => CpuEngines.DrawLong(2),
+        () => CpuEngines.DrawLong(3));
 
 public sealed class CpuBFloat16ThreadCountTests()
-    : ThreadCountTests(() => CpuEngines.DrawOneOfThree(1), () => CpuEngines.DrawOneOfThree(2),
-        () => CpuEngines.DrawOneOfThree(3))
+    : ThreadCountTests(() => CpuEngines.DrawLong(1), () => CpuEngines.DrawLong(2),
+        () => CpuEngines.DrawLong(3))
 {
     protected override ElementType? Activations => ElementType.BFloat16;
 }

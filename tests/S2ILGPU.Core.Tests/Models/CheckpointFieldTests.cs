@@ -50,7 +50,7 @@ public sealed class CheckpointFieldTests : IDisposable
     [MemberData(nameof(Names))]
     public void Every_field_counts(string name)
     {
-        TestScale.SkipUnlessDrawn(3);
+        TestScale.SkipUnlessDrawn(6);
         var checkpoint = Checkpoint.Named(name);
         float[] logits = Logits(checkpoint, checkpoint.Config);
         string[] silent = [.. Leaves(checkpoint.Config)

@@ -6,10 +6,10 @@ namespace S2ILGPU.Core.Tests.Reference;
 /// <summary>The reference as an engine under test.</summary>
 internal static class ReferenceEngines
 {
-    /// <summary>A new one; a plain run takes 1 of 3 tests.</summary>
+    /// <summary>A new one; a plain run takes 1 of 12 tests.</summary>
     public static IEngine Create()
     {
-        TestScale.SkipUnlessDrawn(6);
+        TestScale.SkipUnlessDrawn(12);
         return new ReferenceEngine();
     }
 }

@@ -21,7 +21,7 @@ public sealed class TrainingMemoryTests
     [Fact]
     public void A_thousand_steps_leave_the_memory_of_the_process_flat()
     {
-        TestScale.SkipUnlessDrawn(4);
+        TestScale.SkipUnlessDrawn(8);
         using var run = new TinyTraining(TinyTraining.Options with { Steps = LastStep + 1, ValidationInterval = 0 });
         while (run.Trainer.CompletedSteps < FirstStep)
             run.Trainer.RunStep();

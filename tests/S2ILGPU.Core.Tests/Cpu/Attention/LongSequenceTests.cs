@@ -58,17 +58,21 @@ public sealed class LongSequenceTests() : AttentionTest(() => CpuEngines.Create(
     [InlineData("L2 s3 non-causal", 128)]
     [InlineData("random by query head", 32)]
     [InlineData("random mostly empty", 64)]
-    public void Backward_in_chunks_of_queries(string pattern, int blockTokens) => CheckBackward(new AttentionCase
+    public void Backward_in_chunks_of_queries(string pattern, int blockTokens)
     {
-        Pattern = pattern,
-        BlockTokens = blockTokens,
-        QueryHeads = 4,
-        KeyValueHeads = 1,
-        HeadDim = 96,
-        QueryCounts = [400, 150],
-        KeyCounts = [400, 330],
-        Batching = Batching.Packed,
-    });
+        TestScale.SkipUnlessDrawn(2);
+        CheckBackward(new AttentionCase
+        {
+            Pattern = pattern,
+            BlockTokens = blockTokens,
+            QueryHeads = 4,
+            KeyValueHeads = 1,
+            HeadDim = 96,
+            QueryCounts = [400, 150],
+            KeyCounts = [400, 330],
+            Batching = Batching.Packed,
+        });
+    }
 
     [Theory]
     [InlineData("dense", MemoryOrder.TokenMajor)]
