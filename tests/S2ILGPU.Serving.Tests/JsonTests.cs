@@ -40,6 +40,25 @@ public sealed class JsonTests
         }
     }
 
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("true")]
+    [InlineData("""{"description":"what is needed"}""")]
+    public async Task Arguments_are_an_object_whatever_the_schema_leaves_open(string parameters)
+    {
+        await using var server = await TestServer.StartAsync();
+        for (int seed = 0; seed < 8; seed++)
+        {
+            var answer = await server.SucceedAsync(Path, $$"""
+                {"model":"tiny","max_tokens":60,"seed":{{seed}},"messages":[{"role":"user","content":"some"}],
+                 "tools":[{"type":"function","function":{"name":"f","parameters":{{parameters}} } }],
+                 "tool_choice":"required"}
+                """);
+            var call = answer.GetProperty("choices")[0].GetProperty("message").GetProperty("tool_calls")[0];
+            Assert.StartsWith("{", call.GetProperty("function").GetProperty("arguments").GetString());
+        }
+    }
+
     [Fact]
     public async Task Json_mode_gives_objects_in_every_choice_of_both_routes()
     {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using S2ILGPU.Grammars;
 using S2ILGPU.Templates;
@@ -10,6 +11,10 @@ namespace S2ILGPU.Tools;
 /// schema of its parameters by a grammar; one that may come is looked for in what the model writes.</remarks>
 public sealed class ToolUse
 {
+    // What says what a value is: a schema with one of these is taken as it is.
+    private static readonly string[] s_kinds =
+        ["type", "$ref", "enum", "const", "anyOf", "oneOf", "allOf", "properties"];
+
     private readonly bool _hasTags;
 
     private ToolUse(Grammar? grammar, bool hasTags, bool isSingle)
@@ -39,9 +44,10 @@ public sealed class ToolUse
 
     /// <summary>One call of one of the functions must come.</summary>
     /// <param name="template">The template of the model.</param>
-    /// <param name="functions">Names, and JSON schemas of the arguments.</param>
-    /// <exception cref="ArgumentException">There is no function, or a schema uses what grammars do not know; see <see
-    /// cref="Grammar.FromJsonSchema"/>.</exception>
+    /// <param name="functions">Names, and JSON schemas of the arguments, which are an object: a schema that does not
+    /// say what it describes, such as <c>{}</c>, is one of any object.</param>
+    /// <exception cref="ArgumentException">There is no function, a schema has another type than object, or uses what
+    /// grammars do not know; see <see cref="Grammar.FromJsonSchema"/>.</exception>
     public static ToolUse Required(ChatTemplate template, IEnumerable<(string Name, JsonElement Parameters)> functions)
     {
         ArgumentNullException.ThrowIfNull(template);
@@ -58,7 +64,35 @@ public sealed class ToolUse
     private static (string, JsonElement, string) Form((string Name, JsonElement Parameters) function, bool hasTags)
     {
         string before = $$"""{"name": "{{JsonEncodedText.Encode(function.Name)}}", "arguments": """ + " ";
-        return hasTags ? ($"{ToolCallReader.Open}\n{before}", function.Parameters, "}\n" + ToolCallReader.Close)
-            : (before, function.Parameters, "}");
+        var schema = ObjectSchema(function.Parameters);
+        return hasTags ? ($"{ToolCallReader.Open}\n{before}", schema, "}\n" + ToolCallReader.Close)
+            : (before, schema, "}");
     }
+
+    // Of {} and true a grammar would make any value, also one that is no object.
+    private static JsonElement ObjectSchema(JsonElement schema)
+    {
+        if (schema.ValueKind is not (JsonValueKind.Object or JsonValueKind.True))
+            return schema;
+        bool isObject = schema.ValueKind == JsonValueKind.Object;
+        if (isObject && schema.TryGetProperty("type", out var type) && !IsObjectType(type))
+            throw new ArgumentException("JSON schema #: the arguments of a function have the type object, got "
+                + type.GetRawText());
+        if (isObject && s_kinds.Any(keyword => schema.TryGetProperty(keyword, out _)))
+            return schema;
+        var bytes = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(bytes))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("type", "object");
+            if (isObject)
+                foreach (var keyword in schema.EnumerateObject())
+                    keyword.WriteTo(writer);
+            writer.WriteEndObject();
+        }
+        return JsonDocument.Parse(bytes.WrittenMemory).RootElement;
+    }
+
+    private static bool IsObjectType(JsonElement type) =>
+        type.ValueKind == JsonValueKind.String && type.ValueEquals("object");
 }

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using S2ILGPU.Grammars;
 using S2ILGPU.Templates;
 using S2ILGPU.Tools;
 
@@ -49,7 +48,7 @@ internal sealed record ToolFields(JsonElement? Tools, ToolUse? Use)
                 && body.Find("tool_choice") is { ValueKind: JsonValueKind.Object } =>
                 new ToolFields(tools, Required(template, new() { [choice] = function })),
             _ => throw ApiException.Invalid("tool_choice",
-                $"'tool_choice' must be none, auto, required or a function, got '{choice}'"),
+                $"'tool_choice' must be none, auto, required or a function, got '{Excerpt.Of(choice)}'"),
         };
     }
 
@@ -60,7 +59,8 @@ internal sealed record ToolFields(JsonElement? Tools, ToolUse? Use)
         var fields = new RequestBody(tool, name);
         string type = fields.Text("type") ?? throw ApiException.Invalid(name, $"'{name}.type' is missing");
         if (type != "function")
-            throw ApiException.Unsupported(name, $"'{name}' has the type '{type}', only function is supported");
+            throw ApiException.Unsupported(name,
+                $"'{name}' has the type '{Excerpt.Of(type)}', only function is supported");
         var function = fields.Inner("function") ?? throw ApiException.Invalid(name, $"'{name}.function' is missing");
         return (function.Name("name"), function.Find("parameters") ?? ToolUse.NoParameters);
     }
@@ -72,26 +72,28 @@ internal sealed record ToolFields(JsonElement? Tools, ToolUse? Use)
             ?? throw ApiException.Invalid("tool_choice", "'tool_choice.type' is missing");
         if (type != "function")
             throw ApiException.Unsupported("tool_choice",
-                $"'tool_choice' has the type '{type}', only function is supported");
+                $"'tool_choice' has the type '{Excerpt.Of(type)}', only function is supported");
         string name = choice.Inner("function")?.Text("name")
             ?? throw ApiException.Invalid("tool_choice", "'tool_choice.function.name' is missing");
         return known.Contains(name) ? name
-            : throw ApiException.Invalid("tool_choice", $"'tool_choice' names '{name}', which is not in 'tools'");
+            : throw ApiException.Invalid("tool_choice",
+                $"'tool_choice' names '{Excerpt.Of(name)}', which is not in 'tools'");
     }
 
     // One call of one of the functions.
     private static ToolUse Required(ChatTemplate template,
         Dictionary<string, (int Index, JsonElement Parameters)> functions)
     {
-        foreach (var (index, parameters) in functions.Values)
+        foreach (var (name, (index, parameters)) in functions)
             try
             {
-                Grammar.FromJsonSchema(parameters);
+                ToolUse.Required(template, [(name, parameters)]);
             }
             catch (ArgumentException e)
             {
                 throw ApiException.Invalid("tools",
-                    $"Invalid schema in 'tools[{index}].function.parameters': {e.Message}");
+                    $"Invalid schema in 'tools[{index}].function.parameters': "
+                    + Excerpt.OfReason(e.Message));
             }
         return ToolUse.Required(template, functions.Select(function => (function.Key, function.Value.Parameters)));
     }
