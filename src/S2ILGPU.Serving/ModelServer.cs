@@ -134,15 +134,13 @@ public sealed class ModelServer : IDisposable
             Logger.Began(operation, generation.Id, generation.PromptTokens, generation.Texts);
             return generation;
         }
-        catch (OperationCanceledException)
+        catch (Exception e)
         {
+            if (e is not OperationCanceledException)
+                generation.Trace.Fail(e);
             generation.Dispose();
-            throw;
-        }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
-        {
-            generation.Trace.Fail(e);
-            generation.Dispose();
+            if (e is not (ArgumentException or InvalidOperationException))
+                throw;
             throw e is ArgumentException ? new ApiException(400, e.Message)
                 : Scheduler.Failure is not null ? ApiException.Unavailable(e.Message)
                 : ApiException.QueueFull(e.Message);

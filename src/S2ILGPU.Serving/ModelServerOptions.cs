@@ -28,6 +28,10 @@ public sealed record ModelServerOptions
     /// <summary>The most bytes of a request's body.</summary>
     public int MaxBodyBytes { get; init; } = 10_000_000;
 
+    /// <summary>The most time from a request until its texts end, waiting included: one that takes longer ends where it
+    /// is, as at its most tokens (<c>length</c>). Null for no limit.</summary>
+    public TimeSpan? RequestTimeout { get; init; }
+
     /// <summary>The least time between two events of a streamed answer, except for its last: one event has all tokens
     /// that came meanwhile. Zero for an event per token.</summary>
     public TimeSpan StreamInterval { get; init; } = DefaultStreamInterval;
@@ -35,6 +39,10 @@ public sealed record ModelServerOptions
     internal void Validate()
     {
         ArgumentException.ThrowIfNullOrEmpty(ModelName);
+        if (ApiKey is not null && string.IsNullOrWhiteSpace(ApiKey))
+            throw new ArgumentException("the API key is empty; leave it out for none");
+        if (RequestTimeout is { } timeout && timeout <= TimeSpan.Zero)
+            throw new ArgumentException($"the time of a request must be above 0, got {timeout}");
         if (StreamInterval < TimeSpan.Zero || StreamInterval > s_mostInterval)
             throw new ArgumentException($"the time between two events of a stream must be from 0 to "
                 + $"{s_mostInterval}, got {StreamInterval}");

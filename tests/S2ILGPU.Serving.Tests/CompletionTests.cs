@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using S2ILGPU.Inference;
 using S2ILGPU.TestSupport;
@@ -13,6 +14,41 @@ public sealed class CompletionTests
 
     // OpenAI's defaults.
     private static readonly SamplingOptions s_drawn = new() { Temperature = 1, TopK = 0, TopP = 1, Seed = 7 };
+
+    [Fact]
+    public async Task A_byte_order_mark_and_whole_numbers_with_a_point_are_taken()
+    {
+        await using var server = await TestServer.StartAsync();
+        foreach (string number in (string[])["5", "5.0", "0.5e1"])
+        {
+            byte[] body = [.. "\uFEFF"u8, .. Encoding.UTF8.GetBytes(
+                $$"""{"model":"tiny","prompt":"a","max_tokens":{{number}},"logit_bias":{"65":100} }""")];
+            using var response = await server.Client.PostAsync("/v1/completions", new ByteArrayContent(body),
+                TestContext.Current.CancellationToken);
+            string text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+            Assert.True(response.IsSuccessStatusCode, text);
+            using var answer = JsonDocument.Parse(text);
+            Assert.Equal(5, answer.RootElement.GetProperty("usage").GetProperty("completion_tokens").GetInt32());
+        }
+    }
+
+    [Fact]
+    public async Task A_text_that_takes_too_long_ends_where_it_is()
+    {
+        await using var server = await TestServer.StartAsync(o => o with
+        {
+            RequestTimeout = TimeSpan.FromSeconds(1),
+        });
+        using var slow = server.SlowDown();                               // 150 tokens would take 15 s
+        using var response = await server.PostAsync("/v1/completions", """
+            {"model":"tiny","prompt":"a","max_tokens":150,"logit_bias":{"65":100},"stream":true,
+             "stream_options":{"include_usage":true}}
+            """);
+        Assert.Equal("no", Assert.Single(response.Headers.GetValues("X-Accel-Buffering")));
+        var chunks = await EventStream.ReadAsync(response);
+        Assert.Equal("length", chunks[^2].GetProperty("choices")[0].GetProperty("finish_reason").GetString());
+        Assert.InRange(chunks[^1].GetProperty("usage").GetProperty("completion_tokens").GetInt32(), 0, 149);
+    }
 
     [Fact]
     public async Task Texts_are_those_of_one_prompt_alone()

@@ -1,4 +1,6 @@
 using S2ILGPU.Inference;
+using S2ILGPU.Scheduling;
+using S2ILGPU.Serving.Routing;
 using S2ILGPU.TestSupport;
 using Xunit;
 
@@ -33,6 +35,16 @@ public sealed class DrainTests
     }
 
     [Fact]
+    public async Task A_request_whose_submission_fails_does_not_hold_up_the_end()
+    {
+        await using var server = await TestServer.StartAsync();
+        server.Server.Router = new FailingRouter();
+        using var response = await server.PostAsync("/v1/completions", """{"model":"tiny","prompt":"a"}""");
+        Assert.Equal(500, (int)response.StatusCode);
+        await server.Server.DrainAsync().WaitAsync(TimeSpan.FromMinutes(10), TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
     public async Task Damaged_model_is_503_and_not_the_end_of_the_process()
     {
         await using var server = await TestServer.StartAsync();
@@ -44,5 +56,16 @@ public sealed class DrainTests
             Assert.Contains("NaN", await response.Content.ReadAsStringAsync());
         }
         Assert.Equal(503, (int)(await server.Client.GetAsync("/ready")).StatusCode);
+        using var health = await server.Client.GetAsync("/health");       // so that it is started again
+        Assert.Equal((503, "failed\n"), ((int)health.StatusCode, await health.Content.ReadAsStringAsync()));
+    }
+
+    private sealed class FailingRouter : IRequestRouter
+    {
+        public Task<ITokenStream> SubmitAsync(IReadOnlyList<GenerationRequest> requests,
+            CancellationToken cancellation) => throw new IOException("the connection is lost");
+
+        public Task<IReadOnlyList<InstanceStatus>> InstancesAsync(CancellationToken cancellation) =>
+            Task.FromResult<IReadOnlyList<InstanceStatus>>([]);
     }
 }

@@ -33,6 +33,39 @@ public sealed class MetricsTests
     }
 
     [Fact]
+    public async Task Clients_that_left_have_a_status_of_their_own()
+    {
+        await using var server = await TestServer.StartAsync(config: TinyModelFolder.Config with
+        {
+            ContextTokens = 8192,
+        });
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(10));
+        using (server.SlowDown())                                         // so that the texts run
+            foreach (bool isStream in (bool[])[true, false])
+            {
+                using var leaving = CancellationTokenSource.CreateLinkedTokenSource(limit.Token);
+                var request = new HttpRequestMessage(HttpMethod.Post, "/v1/completions")
+                {
+                    Content = new StringContent($$"""
+                        {"model":"tiny","prompt":"a","max_tokens":5000,"stream":{{(isStream ? "true" : "false")}}}
+                        """),
+                };
+                var answer = server.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, leaving.Token);
+                while (server.Server.Counters.Running < 2)
+                    await Task.Delay(5, limit.Token);
+                if (isStream)
+                    (await answer).Dispose();
+                await leaving.CancelAsync();
+                while (server.Server.Counters.Running > 1)
+                    await Task.Delay(5, limit.Token);
+            }
+        string text;
+        do
+            text = await server.Client.GetStringAsync("/metrics", limit.Token);
+        while (!text.Contains("s2_requests_total{status=\"499\"} 2\n"));
+    }
+
+    [Fact]
     public async Task Blocks_that_are_chosen_at_run_time_are_told()
     {
         var dense = new DenseAttention { BlockTokens = 16 };

@@ -62,6 +62,9 @@ public sealed class RefusalTests
             (WithSchema("{\"name\":\"a b\",\"schema\":{}}"), 400, "response_format.json_schema.name", null),
             (WithSchema("{\"name\":\"a\"}"), 400, "response_format", null),
             (WithSchema("{\"name\":\"a\",\"schema\":{\"minimum\":1}}"), 400, "response_format", null),
+            (With("modalities", "[\"text\",\"audio\"]"), 400, "modalities", "unsupported_parameter"),
+            (With("modalities", "\"audio\""), 400, "modalities", null),
+            (With("modalities", "[1]"), 400, "modalities", null),
             (With("echo", "true"), 400, "echo", "unsupported_parameter"),
             (With("prompt", JsonSerializer.Serialize(Enumerable.Repeat("a", 2049))), 400, "prompt", null),
             (With("prompt", "[]"), 400, "prompt", null),
@@ -110,6 +113,10 @@ public sealed class RefusalTests
                 "unsupported_parameter"),
             (""" "tools":[{"type":"function","function":{"name":"f","parameters":{"not":{} } } }],"""
                 + """ "tool_choice":"required" """, "tools", null),
+            (""" "tools":[{"type":"function","function":{"name":"f","parameters":{"type":"string"} } }],"""
+                + """ "tool_choice":"required" """, "tools", null),
+            (""" "tools":[{"type":"function","function":{"name":"f","parameters":{"items":{} } } }],"""
+                + """ "tool_choice":"required" """, "tools", null),
             ($$""" "tools":[{{Tool}}],"response_format":{"type":"json_object"} """, "response_format",
                 "unsupported_parameter"),
             (""" "functions":[] """, "functions", "unsupported_parameter"),
@@ -132,6 +139,30 @@ public sealed class RefusalTests
         {
             using var response = await server.PostAsync("/v1/completions", body);
             Assert.Equal(message, await MessageAsync(response));
+        }
+    }
+
+    [Fact]
+    public async Task Bad_values_are_quoted_in_part()
+    {
+        await using var server = await TestServer.StartAsync();
+        string longText = new('y', 99), cut = longText + "...";           // the last character is half of a pair
+        foreach (var (body, message) in ((string, string)[])[
+            ($$"""{"model":"{{longText}}😀z"}""", $"the model '{cut}' does not exist, this server has 'tiny'"),
+            ($$"""{"a":{"{{longText}}😀":1,"{{longText}}😀":2} }""", $"the name '{cut}' stands twice in one object"),
+            (With("max_tokens", new string('9', 5000)),
+                $"'max_tokens' must be an integer from 1 to 2147483647, got {new string('9', 100)}..."),
+            (With("logit_bias", $$"""{"{{longText}}😀":1}"""),
+                $"'logit_bias' has tokens 0 to {server.VocabularySize - 1}, got '{cut}'")])
+        {
+            using var response = await server.PostAsync("/v1/completions", body);
+            Assert.Equal(message, await MessageAsync(response));
+        }
+        foreach (string schema in (string[])[$$"""{"name":"a","schema":"{{new string('y', 9000)}}"}""",
+            $$"""{"name":"a","schema":{"{{new string('y', 9000)}}":1} }"""])
+        {
+            using var response = await server.PostAsync("/v1/completions", WithSchema(schema));
+            Assert.InRange((await MessageAsync(response))!.Length, 100, 700);
         }
     }
 
@@ -219,19 +250,36 @@ public sealed class RefusalTests
     {
         await using var server = await TestServer.StartAsync(o => o with
         {
-            Scheduler = o.Scheduler with { Sequences = 1, MaxQueued = 1 },
+            Scheduler = o.Scheduler with { Sequences = 1, MaxQueued = 2 },
         }, TinyModelFolder.Config with { ContextTokens = 8192 });         // so that the slow text lasts
         using (server.SlowDown())
         {
             while (server.Server.Counters.Running == 0)
                 await Task.Delay(5);
-            // One runs, and one prompt of the two may wait.
+            // One runs and one waits, so that one prompt of the two may wait.
+            using var waiting = server.SlowDown();
             using var response = await server.PostAsync("/v1/completions",
                 """{"model":"tiny","prompt":["a","b"],"max_tokens":3}""");
             Assert.Equal(429, (int)response.StatusCode);
             Assert.Contains("rate_limit_exceeded", await response.Content.ReadAsStringAsync());
         }
         await server.BecomeIdleAsync();
+    }
+
+    [Fact]
+    public async Task More_prompts_than_may_ever_wait_are_refused_by_name()
+    {
+        await using var server = await TestServer.StartAsync(o => o with
+        {
+            Scheduler = o.Scheduler with { MaxQueued = 5 },
+        });
+        using var response = await server.PostAsync("/v1/completions",
+            """{"model":"tiny","prompt":["a","b","c","d","e","f"],"max_tokens":1}""");
+        Assert.Equal(400, (int)response.StatusCode);
+        Assert.Equal("'prompt' has at most 5 prompts, got 6", await MessageAsync(response));
+        var answer = await server.SucceedAsync("/v1/completions",
+            """{"model":"tiny","prompt":["a","b","c","d","e"],"max_tokens":1}""");
+        Assert.Equal(5, answer.GetProperty("choices").GetArrayLength());
     }
 
     [Fact]

@@ -71,6 +71,8 @@ internal sealed class TestServer : IAsyncDisposable
     public int TokenOf(char c) => Enumerable.Range(0, _alone.Tokenizer.VocabularySize)
         .First(token => _alone.Tokenizer.TokenBytes(token).SequenceEqual([(byte)c]));
 
+    public int VocabularySize => _alone.Tokenizer.VocabularySize;
+
     /// <summary>Tokens of a text.</summary>
     public int CountTokens(string text) => _alone.Tokenizer.Encode(text, allowSpecial: true).Length;
 

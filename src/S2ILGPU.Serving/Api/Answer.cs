@@ -59,6 +59,7 @@ internal sealed class Answer(AnswerFormat format, ModelServer server, Generation
         var texts = Enumerable.Range(0, generation.Texts).Select(_ => new StreamedText()).ToArray();
         http.Response.ContentType = "text/event-stream";
         http.Response.Headers.CacheControl = "no-cache";
+        http.Response.Headers["X-Accel-Buffering"] = "no";                // nginx would hold events back
         var body = http.Response.BodyWriter;
         await body.FlushAsync(http.RequestAborted);
         try

@@ -35,6 +35,7 @@ internal static class GenerationFields
             Sampling = Sampling(body, server.Pretrained.Tokenizer.VocabularySize),
             Stop = [.. Stop(body), .. tools?.Use?.Stop ?? []],
             Grammar = format ?? tools?.Use?.Grammar,
+            Timeout = server.Options.RequestTimeout,
             EndTokens = server.Pretrained.EndTokens,
             TopLogProbabilities = isChat ? ChatTop(body) : (int?)body.Integer("logprobs", 0, MaxTop),
         };
@@ -67,10 +68,10 @@ internal static class GenerationFields
             if (!int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int token)
                 || token >= vocabularySize)
                 throw ApiException.Invalid("logit_bias",
-                    $"'logit_bias' has tokens 0 to {vocabularySize - 1}, got '{name}'");
+                    $"'logit_bias' has tokens 0 to {vocabularySize - 1}, got '{Excerpt.Of(name)}'");
             if (value.ValueKind != JsonValueKind.Number || !(Math.Abs(value.GetDouble()) <= 100))
                 throw ApiException.Invalid("logit_bias",
-                    $"'logit_bias' must be -100 to 100, got {value.GetRawText()} for token {token}");
+                    $"'logit_bias' must be -100 to 100, got {Excerpt.Of(value.GetRawText())} for token {token}");
             found[token] = (float)value.GetDouble();
         }
         return found;
@@ -93,7 +94,8 @@ internal static class GenerationFields
 
     private static string StopString(JsonElement item) =>
         item.ValueKind == JsonValueKind.String && item.GetString() is { Length: > 0 } text ? text
-        : throw ApiException.Invalid("stop", $"'stop' must be strings that are not empty, got {item.GetRawText()}");
+        : throw ApiException.Invalid("stop",
+            $"'stop' must be strings that are not empty, got {Excerpt.Of(item.GetRawText())}");
 
     private static int? ChatTop(RequestBody body)
     {
@@ -111,7 +113,21 @@ internal static class GenerationFields
             throw ApiException.Unsupported("echo", "'echo' is not supported");
         if (body.Text("suffix") is not null)
             throw ApiException.Unsupported("suffix", "'suffix' is not supported");
+        if (body.Find("modalities") is { } modalities)
+            CheckModalities(modalities);
         if (body.Integer("best_of", 1, 128) is { } best && best != (body.Integer("n", 1, 128) ?? 1))
             throw ApiException.Unsupported("best_of", "'best_of' other than 'n' is not supported");
+    }
+
+    private static void CheckModalities(JsonElement modalities)
+    {
+        if (modalities.ValueKind != JsonValueKind.Array)
+            throw RequestBody.WrongType("modalities", "an array of strings", modalities);
+        foreach (var item in modalities.EnumerateArray())
+            if (item.ValueKind != JsonValueKind.String)
+                throw RequestBody.WrongType("modalities", "an array of strings", item);
+            else if (!item.ValueEquals("text"))
+                throw ApiException.Unsupported("modalities",
+                    $"'modalities' has {Excerpt.Of(item.GetRawText())}, only text is supported");
     }
 }

@@ -11,7 +11,13 @@ namespace S2ILGPU.Serving.Api;
 /// <summary>What each route does.</summary>
 internal sealed class Handlers(ModelServer server)
 {
-    public Task HealthAsync(HttpContext http) => StateAsync(http, "ok");
+    /// <summary>Whether the process is of use: one whose scheduler failed must be started again.</summary>
+    public Task HealthAsync(HttpContext http)
+    {
+        bool hasFailed = server.Scheduler.Failure is not null;
+        http.Response.StatusCode = hasFailed ? 503 : 200;
+        return StateAsync(http, hasFailed ? "failed" : "ok");
+    }
 
     public Task ReadyAsync(HttpContext http)
     {
@@ -70,7 +76,7 @@ internal sealed class Handlers(ModelServer server)
     public Task ChatAsync(HttpContext http) => GenerateAsync(http, isChat: true);
 
     public Task UnknownAsync(HttpContext http) => throw new ApiException(404,
-        $"Invalid URL ({http.Request.Method} {http.Request.Path})", code: "unknown_url");
+        $"Invalid URL ({http.Request.Method} {Excerpt.Of(http.Request.Path)})", code: "unknown_url");
 
     /// <summary>A known address with a method that it does not have.</summary>
     /// <param name="allowed">The methods that it has.</param>
@@ -87,11 +93,17 @@ internal sealed class Handlers(ModelServer server)
     /// <param name="isCounted">Whether the answers are counted; those to the web page are not.</param>
     public RequestDelegate Guard(RequestDelegate handler, bool needsKey = true, bool isCounted = true) => async http =>
     {
+        int? status = null;                                               // null for that of the answer
         try
         {
             if (needsKey)
                 ApiKey.Check(http.Request, server.Options.ApiKey);
             await handler(http);
+        }
+        catch (Exception) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // The client has gone; its request was cancelled on the way here.
+            status = StatusCodes.Status499ClientClosedRequest;
         }
         catch (ApiException e) when (!http.Response.HasStarted)
         {
@@ -103,17 +115,13 @@ internal sealed class Handlers(ModelServer server)
         {
             await ErrorBody.WriteAsync(http, new ApiException(e.StatusCode, e.Message));
         }
-        catch (Exception) when (http.RequestAborted.IsCancellationRequested)
-        {
-            // The client has gone; its request was cancelled on the way here.
-        }
         catch (Exception e) when (!http.Response.HasStarted)
         {
             server.Logger.RequestFailed(e, http.Request.Method, http.Request.Path);
             await ErrorBody.WriteAsync(http, ApiException.ServerFailed());
         }
         if (isCounted)
-            server.Metrics.Answered(http.Response.StatusCode);
+            server.Metrics.Answered(status ?? http.Response.StatusCode);
     };
 
     private async Task GenerateAsync(HttpContext http, bool isChat)
@@ -126,7 +134,8 @@ internal sealed class Handlers(ModelServer server)
         var tools = isChat ? ToolFields.Read(body, server.Options.Chat) : null;
         var request = GenerationFields.Read(body, server, tools);
         var tokenizer = server.Pretrained.Tokenizer;
-        List<int[]> prompts = tools is null ? CompletionPrompts.Read(body, tokenizer)
+        List<int[]> prompts = tools is null
+            ? CompletionPrompts.Read(body, tokenizer, server.Options.Scheduler.MaxQueued)
             : [ChatPrompt.Read(body, server, tools.Tools)];
         using var generation = await server.BeginAsync(
             isChat ? RequestTrace.Chat : RequestTrace.TextCompletion, prompts, request, http.RequestAborted);
@@ -162,7 +171,7 @@ internal sealed class Handlers(ModelServer server)
     private void CheckModel(string model)
     {
         if (model != server.Options.ModelName)
-            throw new ApiException(404, $"the model '{model}' does not exist, this server has "
+            throw new ApiException(404, $"the model '{Excerpt.Of(model)}' does not exist, this server has "
                 + $"'{server.Options.ModelName}'", "model", "model_not_found");
     }
 

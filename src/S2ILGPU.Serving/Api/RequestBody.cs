@@ -18,7 +18,8 @@ internal sealed class RequestBody(JsonElement root, string path = "")
     {
         if (request.Headers.ContentEncoding.ToString() is { Length: > 0 } encoding
             && !encoding.Equals("identity", StringComparison.OrdinalIgnoreCase))
-            throw new ApiException(415, $"Content-Encoding '{encoding}' is not supported, send the body as it is");
+            throw new ApiException(415,
+                $"Content-Encoding '{Excerpt.Of(encoding)}' is not supported, send the body as it is");
         if (request.ContentLength > maxBytes)
             throw ApiException.BodyTooLarge(maxBytes);
         using var bytes = new MemoryStream();
@@ -50,7 +51,7 @@ internal sealed class RequestBody(JsonElement root, string path = "")
         string text = Text(name) ?? throw ApiException.Invalid(At(name), $"'{At(name)}' is missing");
         return text.Length is > 0 and <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') ? text
             : throw ApiException.Invalid(At(name),
-                $"'{At(name)}' must be 1 to 64 letters, digits, - and _, got '{text}'");
+                $"'{At(name)}' must be 1 to 64 letters, digits, - and _, got '{Excerpt.Of(text)}'");
     }
 
     public bool Flag(string name) => Find(name) switch
@@ -77,9 +78,13 @@ internal sealed class RequestBody(JsonElement root, string path = "")
             return null;
         if (value.ValueKind != JsonValueKind.Number)
             throw WrongType(At(name), "an integer", value);
-        return value.TryGetInt64(out long number) && number >= least && number <= most ? number
+        return IsWhole(value, out decimal number) && number >= least && number <= most ? (long)number
             : throw OutOfRange(At(name), $"an integer from {least} to {most}", value);
     }
+
+    // JSON has one kind of number: 5.0 and 5e0 are 5, and some clients write all numbers so.
+    private static bool IsWhole(JsonElement value, out decimal number) =>
+        value.TryGetDecimal(out number) && number == decimal.Truncate(number);
 
     /// <summary>An object inside; null where it is left out.</summary>
     public RequestBody? Inner(string name) => Find(name) switch
@@ -98,13 +103,15 @@ internal sealed class RequestBody(JsonElement root, string path = "")
     private string At(string name) => path.Length == 0 ? name : $"{path}.{name}";
 
     private static ApiException OutOfRange(string name, string expected, JsonElement got) =>
-        ApiException.Invalid(name, $"'{name}' must be {expected}, got {got.GetRawText()}");
+        ApiException.Invalid(name, $"'{name}' must be {expected}, got {Excerpt.Of(got.GetRawText())}");
 
-    private static JsonDocument Parse(byte[] bytes)
+    private static JsonDocument Parse(byte[] body)
     {
+        // Some programs begin UTF-8 with a byte order mark.
+        var bytes = body.AsMemory(body.AsSpan().StartsWith("\uFEFF"u8) ? "\uFEFF"u8.Length : 0);
         if (bytes.Length == 0)
             throw new ApiException(400, "the body is empty");
-        if (!Utf8.IsValid(bytes))
+        if (!Utf8.IsValid(bytes.Span))
             throw new ApiException(400, "the body is not UTF-8");
         JsonDocument document;
         try
@@ -145,7 +152,8 @@ internal sealed class RequestBody(JsonElement root, string path = "")
                 foreach (var property in value.EnumerateObject())
                 {
                     if (!names.Add(property.Name))
-                        throw new ApiException(400, $"the name '{property.Name}' stands twice in one object");
+                        throw new ApiException(400,
+                            $"the name '{Excerpt.Of(property.Name)}' stands twice in one object");
                     Check(property.Value);
                 }
             }

@@ -21,7 +21,7 @@ internal static class ResponseFormat
                 ?? throw ApiException.Invalid(Field, $"'{Field}.json_schema' is missing")),
             null => throw ApiException.Invalid(Field, $"'{Field}.type' is missing"),
             var type => throw ApiException.Unsupported(Field,
-                $"'{Field}' has the type '{type}', supported are text, json_object and json_schema"),
+                $"'{Field}' has the type '{Excerpt.Of(type)}', supported are text, json_object and json_schema"),
         };
     }
 
@@ -37,7 +37,8 @@ internal static class ResponseFormat
         }
         catch (ArgumentException e)
         {
-            throw ApiException.Invalid(Field, $"Invalid schema for {Field} '{name}': {e.Message}");
+            throw ApiException.Invalid(Field,
+                $"Invalid schema for {Field} '{name}': {Excerpt.OfReason(e.Message)}");
         }
     }
 }

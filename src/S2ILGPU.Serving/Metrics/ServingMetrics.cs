@@ -40,7 +40,8 @@ internal sealed class ServingMetrics
         SampleAttentionFigures? sample, AttentionWorkerFigures? attention, LendingFigures? lending)
     {
         var text = new MetricsText();
-        text.Begin("s2_requests_total", "counter", "Answers of the API by HTTP status.");
+        text.Begin("s2_requests_total", "counter",
+            "Answers of the API by HTTP status; 499 where the client left before the end.");
         foreach (var (status, count) in _byStatus.OrderBy(s => s.Key))
             text.Sample("s2_requests_total", count.Value, $"status=\"{status}\"");
         text.Gauge("s2_queue_requests", "Requests that wait.", counters.Queued);

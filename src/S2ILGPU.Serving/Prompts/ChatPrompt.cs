@@ -105,7 +105,9 @@ internal static class ChatPrompt
             throw RequestBody.WrongType(name, "an array of objects", part);
         var fields = new RequestBody(part, name);
         if (fields.Text("type") is not "text" and var type)
-            throw ApiException.Unsupported(name, $"'{name}' has a part of type '{type}', only text is supported");
+            throw ApiException.Unsupported(name,
+                $"'{name}' has a part of type '{Excerpt.Of(type ?? "null")}', only text is "
+                + "supported");
         return fields.Text("text") ?? throw ApiException.Invalid(name, $"'{name}' has a part without text");
     }
 }

@@ -10,16 +10,21 @@ internal static class CompletionPrompts
     private const int MaxPrompts = 2048;
 
     /// <summary>Token ids of each prompt.</summary>
+    /// <param name="body">The fields.</param>
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="maxQueued">The most requests that wait: more prompts would never be taken, so that it would be of
+    /// no use to ask again.</param>
     /// <exception cref="ApiException">The field is missing, is none of these, or has too many prompts.</exception>
-    public static List<int[]> Read(RequestBody body, BytePairTokenizer tokenizer)
+    public static List<int[]> Read(RequestBody body, BytePairTokenizer tokenizer, int maxQueued)
     {
+        int most = Math.Min(MaxPrompts, maxQueued);
         if (body.Find("prompt") is not { } prompt)
             throw ApiException.Invalid("prompt", "'prompt' is missing");
         bool isMany = prompt.ValueKind == JsonValueKind.Array && prompt.GetArrayLength() > 0
             && prompt[0].ValueKind != JsonValueKind.Number;
-        if (isMany && prompt.GetArrayLength() > MaxPrompts)
+        if (isMany && prompt.GetArrayLength() > most)
             throw ApiException.Invalid("prompt",
-                $"'prompt' has at most {MaxPrompts} prompts, got {prompt.GetArrayLength()}");
+                $"'prompt' has at most {most} prompts, got {prompt.GetArrayLength()}");
         return isMany ? [.. prompt.EnumerateArray().Select(item => One(item, tokenizer))] : [One(prompt, tokenizer)];
     }
 
@@ -41,7 +46,7 @@ internal static class CompletionPrompts
         id.ValueKind != JsonValueKind.Number ? throw Wrong(id)
         : id.TryGetInt32(out int token) && token >= 0 && token < vocabularySize ? token
         : throw ApiException.Invalid("prompt",
-            $"'prompt' has token ids from 0 to {vocabularySize - 1}, got {id.GetRawText()}");
+            $"'prompt' has token ids from 0 to {vocabularySize - 1}, got {Excerpt.Of(id.GetRawText())}");
 
     private static ApiException Wrong(JsonElement got) =>
         RequestBody.WrongType("prompt", "a string, an array of token ids, or an array of these", got);
