@@ -1,7 +1,10 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using S2ILGPU.Cli.Commands;
 using S2ILGPU.Cpu;
 using S2ILGPU.TestSupport;
 using Xunit;
@@ -147,8 +150,68 @@ public sealed class ServeCommandTests
     [InlineData("--model . --host 999.1.1.1", "--host", "999.1.1.1")]
     [InlineData("--model . --max-queue 0", "--max-queue")]
     [InlineData("--model . --stream-interval -1", "--stream-interval", "0 to 60000")]
+    [InlineData("--model . --request-timeout 0", "--request-timeout", "1 to 1000000")]
+    [InlineData("--model . --overcommit 0.5", "--overcommit", "1 to 1000")]
+    [InlineData("--model . --max-connections 0", "--max-connections")]
+    [InlineData("--model . --certificate-key key.pem", "--certificate-key needs --certificate FILE")]
+    [InlineData("--model . --certificate no/such.pem", "no/such.pem does not exist")]
     public Task Bad_input_is_one_line(string options, params string[] parts) =>
         Tool.RefuseAsync($"serve {options}", parts);
+
+    [Fact]
+    public async Task Damaged_certificates_are_one_line()
+    {
+        using var folder = new TemporaryFolder();
+        using var certificate = Certificate();
+        string pem = folder.Write("own.pem", certificate.ExportCertificatePem());
+        using var other = RSA.Create(2048);
+        string key = folder.Write("other.pem", other.ExportPkcs8PrivateKeyPem());
+        string text = folder.Write("text.pem", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n");
+        string bytes = folder.Write("bytes.pfx", "no PFX");
+        string start = $"serve --model {folder.FullPath}";
+        const string Why = "not a certificate with its private key: ";
+        await Tool.RefuseAsync($"{start} --certificate {pem}", pem, Why);
+        await Tool.RefuseAsync($"{start} --certificate {pem} --certificate-key {key}", $"{pem} and {key}: {Why}");
+        await Tool.RefuseAsync($"{start} --certificate {text} --certificate-key {key}", $"{text} and {key}: {Why}");
+        await Tool.RefuseAsync($"{start} --certificate {bytes}", $"{bytes}: {Why}");
+        await Tool.RefuseAsync($"{start} --certificate {bytes} --certificate-key {key}", $"{bytes} is not PEM");
+        await Tool.RefuseAsync($"{start} --certificate {pem} --certificate-key {folder["none.pem"]}",
+            "none.pem does not exist");
+    }
+
+    [Fact]
+    public void Certificates_are_read_from_pem_and_pfx_with_their_chain()
+    {
+        using var folder = new TemporaryFolder();
+        using var own = Certificate();
+        using var root = Certificate();
+        using var key = own.GetRSAPrivateKey()!;
+        string chain = $"{own.ExportCertificatePem()}\n{root.ExportCertificatePem()}\n";
+        string pem = folder.Write("chain.pem", chain), keyPem = folder.Write("key.pem", key.ExportPkcs8PrivateKeyPem());
+        string both = folder.Write("both.pem", chain + key.ExportPkcs8PrivateKeyPem());
+        string pfx = folder["own.pfx"];
+        File.WriteAllBytes(pfx, own.Export(X509ContentType.Pfx));
+        foreach (var (read, count) in ((X509Certificate2Collection, int)[])[(CertificateFile.Load(pem, keyPem), 2),
+            (CertificateFile.Load(both, null), 2), (CertificateFile.Load(pfx, null), 1)])
+        {
+            Assert.Equal(count, read.Count);
+            Assert.Equal(own.Thumbprint, Assert.Single(read, certificate => certificate.HasPrivateKey).Thumbprint);
+            if (count == 2)
+                Assert.Equal(root.Thumbprint, read[1].Thumbprint);
+            foreach (var certificate in read)
+                certificate.Dispose();
+        }
+    }
+
+    private static X509Certificate2 Certificate()
+    {
+        using var key = RSA.Create(2048);
+        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        var now = DateTimeOffset.UtcNow;
+        using var made = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
+        return X509CertificateLoader.LoadPkcs12(made.Export(X509ContentType.Pfx), password: null,
+            X509KeyStorageFlags.Exportable);
+    }
 
     private static async Task<Uri> AddressAsync(Process server)
     {

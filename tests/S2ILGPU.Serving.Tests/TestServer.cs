@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
@@ -40,7 +39,8 @@ internal sealed class TestServer : IAsyncDisposable
 
     /// <summary>A server; no prefix is kept, so that the pool is empty when nothing runs.</summary>
     public static async Task<TestServer> StartAsync(Func<ModelServerOptions, ModelServerOptions>? change = null,
-        TransformerConfig? config = null, ILogger<ModelServer>? logger = null, SampleAttentionOptions? sample = null)
+        TransformerConfig? config = null, ILogger<ModelServer>? logger = null, SampleAttentionOptions? sample = null,
+        Func<ApiHostOptions, ApiHostOptions>? host = null)
     {
         var options = new ModelServerOptions
         {
@@ -54,7 +54,8 @@ internal sealed class TestServer : IAsyncDisposable
             },
         };
         var server = new TestServer(change?.Invoke(options) ?? options, config, logger, sample);
-        server.Host = await ApiHost.StartAsync(server.Server, IPAddress.Loopback, port: 0);
+        server.Host = await ApiHost.StartAsync(server.Server,
+            host?.Invoke(new ApiHostOptions { Port = 0 }) ?? new ApiHostOptions { Port = 0 });
         server.Client.BaseAddress = new Uri(server.Host.Address);
         return server;
     }

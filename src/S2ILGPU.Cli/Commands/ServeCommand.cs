@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Net;
 using Microsoft.Extensions.Logging;
 using S2ILGPU.AttentionWorkers;
 using S2ILGPU.Cli.Devices;
@@ -21,9 +20,6 @@ internal static class ServeCommand
     {
         var defaults = new SchedulerOptions();
         var folder = ModelOption.Create();
-        var host = Options.Text("--host", "ADDRESS",
-            "Address to listen on; the default is reached from this machine only", unset: "127.0.0.1");
-        var port = Options.Number("--port", 8080, "Port to listen on; 0 for any that is free", least: 0, most: 65535);
         var apiKey = Options.Text("--api-key", "KEY", "Key that requests must carry", unset: "none");
         var attention = AttentionOption.CreateOfRun();
         var precision = DeviceOption.PrecisionOfFiles();
@@ -31,34 +27,42 @@ internal static class ServeCommand
         var cacheBytes = Options.OptionalNumber<long>("--cache-bytes",
             "The most bytes of keys and values, of each attention worker where these hold them", least: 1,
             unset: "no limit");
+        var overcommit = Options.Number("--overcommit", defaults.Overcommit, "How many times --cache-bytes running "
+            + "texts may need at their longest; above 1 some give way", least: 1, most: 1000);
         var speculate = DeviceOption.Speculate();
         var maxQueue = Options.Number("--max-queue", defaults.MaxQueued, "The most requests that wait", least: 1);
         var batchTokens = Options.Number("--max-batch-tokens", defaults.StepTokens, "The most tokens of a step",
             least: 2);
+        var requestTimeout = Options.OptionalNumber<int>("--request-timeout",
+            "Seconds after which a text ends where it is, waiting included", least: 1, most: 1_000_000,
+            unset: "no limit");
         var interval = StreamInterval();
         var verbose = Options.Switch("--verbose", "Write a line for every request, not only for those that fail");
+        var host = new ServeHostOptions();
         var cluster = new ServeClusterOptions();
         var workers = new ServeAttentionOptions();
         var device = DeviceOption.Create();
-        var command = new Command("serve", "Serve a trained model over HTTP with OpenAI's API.") { folder, host, port,
-            apiKey, attention, precision, cache, cacheBytes, speculate, maxQueue, batchTokens,
-            interval, verbose, device };
+        var command = new Command("serve", "Serve a trained model over HTTP with OpenAI's API.") { folder,
+            apiKey, attention, precision, cache, cacheBytes, overcommit, speculate, maxQueue, batchTokens,
+            requestTimeout, interval, verbose, device };
+        host.AddTo(command);
         cluster.AddTo(command);
         workers.AddTo(command);
         command.SetAction((parsed, cancellation) =>
         {
             var request = new Request(ModelOption.Folder(parsed, folder),
-                NetworkAddress.Parse("--host", parsed.GetValue(host)) ?? IPAddress.Loopback,
-                parsed.GetValue(port), parsed.GetValue(apiKey), parsed.GetValue(verbose), parsed.GetValue(device)!,
+                host.Read(parsed), parsed.GetValue(apiKey), parsed.GetValue(verbose), parsed.GetValue(device)!,
                 DeviceOption.TypeOfFiles(parsed.GetValue(precision)), parsed.GetValue(attention),
                 Limits(parsed.GetValue(batchTokens), parsed.GetValue(attention)) with
                 {
                     Speculate = parsed.GetValue(speculate),
                     MaxQueued = parsed.GetValue(maxQueue),
+                    Overcommit = parsed.GetValue(overcommit),
                     MaxBytes = parsed.GetValue(cacheBytes) ?? defaults.MaxBytes,
                     ElementType = DeviceOption.CacheType(parsed.GetValue(cache)),
                     AttentionWorkers = workers.Read(parsed),
-                }, TimeSpan.FromMilliseconds(parsed.GetValue(interval)), cluster.Read(parsed));
+                }, parsed.GetValue(requestTimeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+                TimeSpan.FromMilliseconds(parsed.GetValue(interval)), cluster.Read(parsed));
             if (request is { Cluster: not null, Scheduler.AttentionWorkers: not null })
                 throw new ArgumentException("--attention-workers and --cluster cannot be combined: an instance of a "
                     + "cluster holds its own cache");
@@ -86,11 +90,12 @@ internal static class ServeCommand
             Scheduler = request.Scheduler with { AttentionWorkers = Reporting(request, streams.Error) },
             Chat = chat,
             ApiKey = request.ApiKey,
+            RequestTimeout = request.RequestTimeout,
             StreamInterval = request.StreamInterval,
         }, new LineLogger<ModelServer>(streams.Error, request.IsVerbose ? LogLevel.Information : LogLevel.Warning));
         await using var instance = request.Cluster is null ? null
             : await ClusterInstance.StartAsync(server, request.Cluster, cancellation);
-        await using var host = await ApiHost.StartAsync(server, request.Address, request.Port);
+        await using var host = await ApiHost.StartAsync(server, request.Host);
         streams.Output.WriteLine($"{name} on {host.Address}/v1"
             + (instance is null ? "" : $", {instance.Address} in the cluster '{request.Cluster!.Name}'"));
         streams.Output.Flush();
@@ -144,7 +149,7 @@ internal static class ServeCommand
         };
     }
 
-    private sealed record Request(string Folder, IPAddress Address, int Port, string? ApiKey, bool IsVerbose,
-        string Device, ElementType? Precision, string? Attention, SchedulerOptions Scheduler, TimeSpan StreamInterval,
-        ClusterOptions? Cluster);
+    private sealed record Request(string Folder, ApiHostOptions Host, string? ApiKey, bool IsVerbose,
+        string Device, ElementType? Precision, string? Attention, SchedulerOptions Scheduler, TimeSpan? RequestTimeout,
+        TimeSpan StreamInterval, ClusterOptions? Cluster);
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net;
 using S2ILGPU.Engines;
 using S2ILGPU.Inference;
 using S2ILGPU.Models;
@@ -65,7 +64,7 @@ internal sealed class ServeLoad
             StreamInterval = _settings.StreamInterval,
             Scheduler = _settings.Scheduler with { Speculate = _settings.Speculate },
         });
-        await using var host = await ApiHost.StartAsync(server, IPAddress.Loopback, port: 0);
+        await using var host = await ApiHost.StartAsync(server, new ApiHostOptions { Port = 0 });
         using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 2 * _settings.Clients })
         {
             BaseAddress = new Uri(host.Address),
