@@ -42,7 +42,7 @@ public sealed class ApiHost : IAsyncDisposable
         {
             ContentRootPath = AppContext.BaseDirectory,
         });
-        HostLog.Use(builder.Logging, server.Logger);
+        var log = HostLog.Use(builder.Logging, server.Logger);
         builder.Services.AddSingleton<IHostLifetime, OwnerLifetime>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -58,6 +58,7 @@ public sealed class ApiHost : IAsyncDisposable
         try
         {
             await application.StartAsync();
+            log.Begin();
         }
         catch (Exception e) when (e is IOException or SocketException)
         {
