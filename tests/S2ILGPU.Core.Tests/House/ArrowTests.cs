@@ -39,7 +39,7 @@ public sealed class ArrowTests() : FolderArrowTests(s_arrows)
             ["Tensors"] = [],
             ["Patterns"] = [],
             ["Tools"] = ["Templates", "Grammars"],
-            ["Templates"] = [],
+            ["Templates"] = ["Storage"],
             ["Grammars"] = ["Tokenizers"],
         }, ("S2ILGPU.Engines.Engine", "Cpu"),
         ("S2ILGPU.Models.ModelArchitecture", "Models/Architectures"));
