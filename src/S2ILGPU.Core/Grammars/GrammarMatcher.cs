@@ -23,6 +23,9 @@ public sealed class GrammarMatcher
     /// <summary>Whether the text so far is a whole text of the grammar.</summary>
     public bool IsComplete => _state.IsComplete;
 
+    /// <summary>Stacks that it and its copies followed by a byte, and those that came of them.</summary>
+    internal long ComputedPairs => _states.ComputedPairs;
+
     /// <summary>Whether nothing can follow.</summary>
     public bool IsFinished => _state.IsFinished;
 
@@ -34,7 +37,7 @@ public sealed class GrammarMatcher
     /// <returns>Whether they may; otherwise nothing changes.</returns>
     public bool Accept(ReadOnlySpan<byte> bytes)
     {
-        var state = _state;
+        var state = _states.Renew(_state);
         foreach (byte value in bytes)
         {
             if (state.Step(value) is not { } next)
@@ -49,6 +52,7 @@ public sealed class GrammarMatcher
     /// <param name="tokens">The vocabulary; the same one at every call.</param>
     /// <param name="allowed">Receives the set; tokens without bytes are not in it.</param>
     /// <exception cref="ArgumentException">The set is of another vocabulary.</exception>
+    /// <exception cref="InvalidOperationException">The grammar allows too many ways at once here.</exception>
     public void Allowed(TokenTrie tokens, TokenSet allowed)
     {
         ArgumentNullException.ThrowIfNull(tokens);
@@ -56,6 +60,7 @@ public sealed class GrammarMatcher
         if (allowed.VocabularySize != tokens.VocabularySize)
             throw new ArgumentException(
                 $"a set of {allowed.VocabularySize} tokens for a vocabulary of {tokens.VocabularySize}");
+        _state = _states.Renew(_state);
         allowed.CopyFrom(_states.Allowed(_state, tokens));
     }
 

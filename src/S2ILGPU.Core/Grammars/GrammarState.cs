@@ -6,7 +6,13 @@ namespace S2ILGPU.Grammars;
 /// <param name="isComplete">Whether nothing need follow.</param>
 internal sealed class GrammarState(GrammarStates states, GrammarStack[] stacks, bool isComplete)
 {
-    private readonly GrammarState?[] _next = new GrammarState?[states.ByteClasses.Max() + 1];
+    private readonly Transition[] _next = new Transition[states.ByteClasses.Max() + 1];
+
+    /// <summary>The ways.</summary>
+    public GrammarStack[] Stacks => stacks;
+
+    /// <summary><see cref="GrammarStates.Generation"/> when it was made.</summary>
+    public int Generation { get; } = states.Generation;
 
     /// <summary>Whether nothing need follow.</summary>
     public bool IsComplete => isComplete;
@@ -20,9 +26,19 @@ internal sealed class GrammarState(GrammarStates states, GrammarStack[] stacks, 
     /// <summary>The state after a byte; null where it cannot follow.</summary>
     public GrammarState? Step(byte value)
     {
-        var next = _next[states.ByteClasses[value]] ??= states.After(stacks, value);
-        return next is { IsFinished: true, IsComplete: false } ? null : next;
+        ref var next = ref _next[states.ByteClasses[value]];
+        if (next.State is null)
+            (next.State, next.Pairs) = states.After(stacks, value);
+        if (next.Visit != states.Visit)
+        {
+            next.Visit = states.Visit;
+            states.Pairs += next.Pairs;
+        }
+        return next.State is { IsFinished: true, IsComplete: false } ? null : next.State;
     }
+
+    // After a byte: what it cost, and the visit that counted this last.
+    private record struct Transition(GrammarState? State, int Pairs, int Visit);
 }
 
 /// <summary>A list of what must follow. Equal lists of a <see cref="GrammarStates"/> are one object.</summary>

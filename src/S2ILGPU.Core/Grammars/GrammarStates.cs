@@ -12,13 +12,18 @@ internal sealed class GrammarStates
     // More ways at once are not followed. Each leads to texts of the grammar, so that fewer of them do no harm.
     private const int MaxStacks = 1000;
 
-    private const int MaxStates = 10_000, MaxSets = 64;
+    // Stacks that a visit of the vocabulary may follow by a byte, and those that come of them, each transition of a
+    // state once: tens of milliseconds. The number is the same whatever is known already, so that a text ends or goes
+    // on alike whoever shares its states.
+    private const int MaxPairs = 100_000;
+
+    private const int MaxStates = 10_000, MaxHeld = 1_000_000, MaxSets = 64;
 
     private readonly Grammar _grammar;
     private readonly Dictionary<(GrammarElement, GrammarStack?), GrammarStack> _stacks = [];
     private readonly Dictionary<string, GrammarState> _states = [];
     private readonly Queue<GrammarState> _withSets = [];
-    private int _ids;
+    private int _ids, _held;
 
     public GrammarStates(Grammar grammar)
     {
@@ -32,27 +37,80 @@ internal sealed class GrammarStates
     /// <summary>The state before the first byte.</summary>
     public GrammarState Start { get; }
 
-    /// <summary>The state after a byte; one with no way on where it cannot follow.</summary>
-    public GrammarState After(GrammarStack[] stacks, byte value)
+    /// <summary>How often all states were forgotten.</summary>
+    public int Generation { get; private set; }
+
+    /// <summary>Number of the visit of the vocabulary.</summary>
+    public int Visit { get; private set; } = 1;
+
+    /// <summary>Stacks that this visit followed by a byte, and those that come of them.</summary>
+    public long Pairs { get; set; }
+
+    /// <summary>The same of all transitions that were computed.</summary>
+    public long ComputedPairs { get; private set; }
+
+    /// <summary>The state to go on from: an equal one, where all were forgotten since it was made.</summary>
+    public GrammarState Renew(GrammarState state)
+    {
+        if (_states.Count >= MaxStates || _held >= MaxHeld)
+        {
+            _states.Clear();
+            _stacks.Clear();
+            _withSets.Clear();
+            _held = 0;
+            Generation++;
+        }
+        if (state.Generation == Generation)
+            return state;
+        var renewed = new Dictionary<GrammarStack, GrammarStack>();
+        GrammarStack?[] stacks = [.. state.Stacks.Select(stack => Renew(stack, renewed))];
+        return Find(state.IsComplete ? [.. stacks, null] : stacks);
+    }
+
+    /// <summary>The state after a byte, one with no way on where it cannot follow; and the number of stacks that take
+    /// the byte and that come of them.</summary>
+    public (GrammarState State, int Pairs) After(GrammarStack[] stacks, byte value)
     {
         GrammarStack[] taking = [.. stacks.Where(stack => stack.Top.Bytes!.Contains(value))];
-        return taking is [var only] ? only.After ??= Find(Open(only.Rest))
-            : Find([.. taking.SelectMany(stack => Open(stack.Rest)).Distinct().Take(MaxStacks)]);
+        int pairs = taking.Length;
+        GrammarState next;
+        if (taking is [var only])
+        {
+            next = only.After ??= Find(Open(only.Rest));
+            pairs += next.Stacks.Length;
+        }
+        else
+        {
+            var (opened, seen) = (new List<GrammarStack?>(), new HashSet<GrammarStack?>());
+            foreach (var stack in taking)
+                foreach (var open in opened.Count < MaxStacks ? Open(stack.Rest) : [])
+                {
+                    pairs++;
+                    if (opened.Count < MaxStacks && seen.Add(open))
+                        opened.Add(open);
+                }
+            next = Find([.. opened]);
+        }
+        ComputedPairs += pairs;
+        return (next, pairs);
     }
 
     /// <summary>The tokens that may follow a state.</summary>
+    /// <exception cref="AmbiguousGrammarException">There are too many ways to follow.</exception>
     public TokenSet Allowed(GrammarState state, TokenTrie tokens)
     {
         if (state.Allowed is { } known && known.VocabularySize == tokens.VocabularySize)
             return known;
+        var allowed = VisitAll(state, tokens);
         if (_withSets.Count == MaxSets)
             _withSets.Dequeue().Allowed = null;
         _withSets.Enqueue(state);
-        return state.Allowed = Visit(state, tokens);
+        return state.Allowed = allowed;
     }
 
-    private static TokenSet Visit(GrammarState start, TokenTrie tokens)
+    private TokenSet VisitAll(GrammarState start, TokenTrie tokens)
     {
+        (Visit, Pairs) = (Visit + 1, 0);
         var allowed = new TokenSet(tokens.VocabularySize);
         var path = new GrammarState[tokens.Depth + 1];
         path[0] = start;
@@ -60,7 +118,11 @@ internal sealed class GrammarStates
         for (int n = 0; n < nodes.Length;)
         {
             ref readonly var node = ref nodes[n];
-            if (path[node.Depth].Step(node.Value) is not { } next)
+            var next = path[node.Depth].Step(node.Value);
+            if (Pairs > MaxPairs)
+                throw new AmbiguousGrammarException($"the schema allows too many ways at once: {Pairs} to follow for "
+                    + $"the tokens that may come next, at most {MaxPairs}");
+            if (next is null)
             {
                 n = node.End;
                 continue;
@@ -78,12 +140,19 @@ internal sealed class GrammarStates
         string key = string.Join(',', stacks.Select(stack => stack?.Id ?? 0).Order());
         if (_states.TryGetValue(key, out var known))
             return known;
-        if (_states.Count == MaxStates)
-        {
-            _states.Clear();
-            _stacks.Clear();
-        }
+        _held += stacks.Length;
         return _states[key] = new GrammarState(this, [.. stacks.OfType<GrammarStack>()], stacks.Contains(null));
+    }
+
+    private GrammarStack Renew(GrammarStack stack, Dictionary<GrammarStack, GrammarStack> renewed)
+    {
+        var above = new Stack<GrammarStack>();
+        GrammarStack? rest = stack, known = null;
+        for (; rest is not null && !renewed.TryGetValue(rest, out known); rest = rest.Rest)
+            above.Push(rest);
+        foreach (var old in above)
+            renewed[old] = known = Push(old.Top, known);
+        return known!;
     }
 
     private GrammarStack Push(GrammarElement top, GrammarStack? rest) =>

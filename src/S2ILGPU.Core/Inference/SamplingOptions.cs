@@ -58,4 +58,14 @@ public sealed record SamplingOptions
                 throw new ArgumentException($"the bias of a token must be -100 to 100, got {bias} for token {token}");
         return this;
     }
+
+    /// <summary>Checks every value, for a vocabulary.</summary>
+    internal SamplingOptions Validate(int vocabularySize)
+    {
+        foreach (var (token, bias) in Validate().LogitBias ?? new Dictionary<int, float>())
+            if (token >= vocabularySize)
+                throw new ArgumentException(
+                    $"token {token} has a bias of {bias}, but there are only {vocabularySize} tokens");
+        return this;
+    }
 }

@@ -26,10 +26,21 @@ internal sealed class TokenConstraint
         (_matcher, _allowed) = (new GrammarMatcher(grammar), new TokenSet(tokens.VocabularySize));
     }
 
+    private TokenConstraint(TokenConstraint other) => (_tokens, _endTokens, _matcher, _allowed) =
+        (other._tokens, other._endTokens, other._matcher.Copy(), other._allowed);
+
+    /// <inheritdoc cref="GrammarMatcher.ComputedPairs"/>
+    public long ComputedPairs => _matcher.ComputedPairs;
+
     /// <summary>Whether the text is whole and nothing can follow.</summary>
     public bool IsFinished => _matcher.IsFinished;
 
-    /// <summary>The tokens that may come next, at least one, until the next call.</summary>
+    /// <summary>The same for another text, from here on; they share what they computed, and one thread at a time uses
+    /// them.</summary>
+    public TokenConstraint Copy() => new(this);
+
+    /// <summary>The tokens that may come next, at least one, until the next call for this text or a copy.</summary>
+    /// <exception cref="AmbiguousGrammarException">The grammar allows too many ways at once here.</exception>
     public TokenSet Allowed()
     {
         _matcher.Allowed(_tokens, _allowed);

@@ -15,10 +15,6 @@ internal sealed class TokenPenalties
         (_generated, _isInPrompt) = (new int[vocabularySize], new bool[vocabularySize]);
         _logits = new float[vocabularySize];
         _biases = [.. options.LogitBias ?? new Dictionary<int, float>()];
-        foreach (var (token, bias) in _biases)
-            if (token >= vocabularySize)
-                throw new ArgumentException(
-                    $"token {token} has a bias of {bias}, but there are only {vocabularySize} tokens");
     }
 
     /// <summary>Null for options that change no logit.</summary>

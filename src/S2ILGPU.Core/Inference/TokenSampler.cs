@@ -25,7 +25,7 @@ public sealed class TokenSampler
         ArgumentNullException.ThrowIfNull(options);
         if (vocabularySize < 1)
             throw new ArgumentException($"a sampler draws from at least 1 logit, got {vocabularySize}");
-        _options = options.Validate();
+        _options = options.Validate(vocabularySize);
         _random = new RandomSource(options.Seed, "sampling");
         int most = options.Temperature == 0 ? 0 : options.TopK == 0 ? vocabularySize
             : Math.Min(options.TopK, vocabularySize);

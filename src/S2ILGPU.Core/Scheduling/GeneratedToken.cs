@@ -18,6 +18,9 @@ public enum FinishReason
 
     /// <summary>The request took longer than its timeout.</summary>
     TimedOut,
+
+    /// <summary>It cannot go on, and others do: <see cref="GeneratedToken.Failure"/> says why.</summary>
+    Failed,
 }
 
 /// <summary>A token of a choice, the end of a choice, or both at once.</summary>
@@ -33,4 +36,7 @@ public sealed record GeneratedToken(int Choice, int? Token, string Text, float? 
     /// <summary>What sampled attention kept of the prompt, with the end of a choice; null where no pass over it was
     /// sampled. What came from a kept prefix was computed for another request and does not count.</summary>
     public SampleCertificate? Sample { get; init; }
+
+    /// <summary>Why the choice cannot go on, with <see cref="FinishReason.Failed"/>; else null.</summary>
+    public string? Failure { get; init; }
 }

@@ -37,9 +37,13 @@ public sealed record GenerationRequest
     /// reports no log-probabilities.</summary>
     public int? TopLogProbabilities { get; init; }
 
-    /// <summary>Requests of a higher priority run first, and take the place of running ones of a lower
-    /// priority.</summary>
+    /// <summary>Requests of a higher priority run first, and take the place of running ones of a lower priority. Equals
+    /// take turns, a text each.</summary>
     public int Priority { get; init; }
+
+    /// <summary>Requests of one group, such as those of one client, take turns with others as one request does; null
+    /// for a group of its own.</summary>
+    public Guid? Group { get; init; }
 
     /// <summary>Time from <see cref="Scheduler.Submit"/> after which what is not finished ends; null for
     /// none.</summary>
@@ -54,7 +58,7 @@ public sealed record GenerationRequest
         ArgumentNullException.ThrowIfNull(Prompt);
         ArgumentNullException.ThrowIfNull(Generated);
         ArgumentNullException.ThrowIfNull(Sampling);
-        Sampling.Validate();
+        Sampling.Validate(vocabularySize);
         if (Prompt.Count < 1 || Prompt.Count > maxPromptTokens)
             throw new ArgumentException($"a prompt has 1 to {maxPromptTokens} tokens, got {Prompt.Count}");
         foreach (var (i, token) in Prompt.Concat(Generated).Index())

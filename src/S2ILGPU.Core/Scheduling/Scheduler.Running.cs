@@ -1,10 +1,27 @@
+using S2ILGPU.Grammars;
 using S2ILGPU.Inference;
 
 namespace S2ILGPU.Scheduling;
 
 public sealed partial class Scheduler
 {
+    private const long TurnLength = 64;                                           // texts
+
+    private long _turn;                                                           // of what begins
+
     private double CommittableBytes => OwnBytes * _options.Overcommit;
+
+    // A text stands a turn behind the one before it of its group, so that the first ones of others come between. As
+    // turns go on with every text that begins, no more than TurnLength of later groups do for each of its own ahead.
+    private void Enqueue(Branch branch)
+    {
+        var first = _queue.Find(other => other.Priority == branch.Priority && other.FarBytes.Count == 0);
+        branch.Turn = Math.Min(_turn, first?.Turn ?? _turn);
+        foreach (var texts in (List<Branch>[])[_queue, _running])
+            if (texts.FindLast(branch.IsAlike) is { } last)
+                branch.Turn = Math.Max(branch.Turn, last.Turn + TurnLength * last.Sequences);
+        Insert(_queue, branch);
+    }
 
     private void EndCancelled(List<Branch> branches)
     {
@@ -60,6 +77,7 @@ public sealed partial class Scheduler
                 child.Sequence = _freeSequences.Pop();
             branch.Owner.Begin(_time.GetElapsedTime(branch.Owner.StartTimestamp));
             Insert(_running, branch);
+            _turn = Math.Max(_turn + 1, branch.Turn);
             if (_prefixes.Find(branch.TokenSpan, branch.PromptTokens - 1) is { } prefix)
             {
                 _cache.Restore(prefix, branch.Sequence);
@@ -128,6 +146,7 @@ public sealed partial class Scheduler
     private void GiveWay(Branch branch)
     {
         Leave(branch);
+        branch.Rest();
         Insert(_queue, branch);
         _counters = _counters with { Preemptions = _counters.Preemptions + 1 };
     }
@@ -229,7 +248,7 @@ public sealed partial class Scheduler
         foreach (var child in branch.Children)
         {
             _cache.Fork(branch.Sequence, child.Sequence);
-            child.Sample = branch.Sample;
+            (child.Sample, child.Turn) = (branch.Sample, branch.Turn + TurnLength * child.Choice);
             Insert(_running, child);
         }
         Branch[] children = [.. branch.Children];
@@ -259,7 +278,19 @@ public sealed partial class Scheduler
     private void Sample(Branch branch, ReadOnlySpan<float> logits)
     {
         var request = branch.Owner.Request;
-        int token = branch.Draw(logits);
+        int token;
+        try
+        {
+            token = branch.Draw(logits);
+        }
+        catch (AmbiguousGrammarException e)
+        {
+            End(branch, new GeneratedToken(branch.Choice, null, branch.Finish(), null, [], FinishReason.Failed)
+            {
+                Failure = e.Message,
+            });
+            return;
+        }
         _counters = _counters with { GeneratedTokens = _counters.GeneratedTokens + 1 };
         if (request.EndTokens.Contains(token))
         {

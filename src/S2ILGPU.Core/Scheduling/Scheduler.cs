@@ -9,9 +9,10 @@ namespace S2ILGPU.Scheduling;
 /// <summary>Continues many prompts at once: in every step one token of each running text and chunks of prompts, packed
 /// into one forward pass (continuous batching).</summary>
 /// <remarks>
-/// <para>Requests begin by priority, and in the order of submission among equals; none overtakes. One begins when the
-/// pages that its patterns need at its longest are free, which for sparse patterns is a small part of what dense
-/// attention would need. A request of a higher priority takes the place of running ones of lower priorities; these are
+/// <para>Requests begin by priority, and equals in turns: the next text of a request stands behind the first ones of
+/// others, and those of equal turns keep the order of submission. One begins when the pages that its patterns need at
+/// its longest are free, which for sparse patterns is a small part of what dense attention would need; until then none
+/// behind it does. A request of a higher priority takes the place of running ones of lower priorities; these are
 /// computed again later, token by token as before.</para>
 /// <para>On the CPU engine a request's tokens are those that it would get alone, whatever else runs, whether a prefix
 /// is shared, and however often it gave way.</para>
@@ -104,8 +105,8 @@ public sealed partial class Scheduler : IDisposable
     /// <param name="request">The request.</param>
     /// <returns>The request, to cancel it.</returns>
     /// <exception cref="ArgumentException">A value of the request is out of its range, it has stop strings or a
-    /// grammar and there is no tokenizer, or it can never run: it needs more sequences or more bytes than there
-    /// are.</exception>
+    /// grammar and there is no tokenizer, the grammar allows too many ways at once, or it can never run: it needs more
+    /// sequences or more bytes than there are.</exception>
     /// <exception cref="InvalidOperationException">The queue is full.</exception>
     public SubmittedRequest Submit(GenerationRequest request)
     {
@@ -118,25 +119,73 @@ public sealed partial class Scheduler : IDisposable
         if (request.Choices > _options.Sequences)
             throw new ArgumentException(
                 $"{request.Choices} choices need as many sequences, there are {_options.Sequences}");
-        var trie = request.Grammar is null ? null : _trie!.Value;
-        int longest = (int)Math.Min(_cache.MaxTokens, (long)request.Prompt.Count + request.MaxTokens - 1);
+        var (bytes, farBytes) = DemandOf(request);
+        var submitted = new SubmittedRequest(request, _time.GetTimestamp());
+        // Not under the gate, as a grammar takes time.
+        var constraint = ConstraintOf(request);
+        Branch[] choices = [.. Enumerable.Range(0, request.Choices).Select(choice =>
+            new Branch(submitted, choice, _tokenizer, choice == 0 ? constraint : constraint?.Copy())
+            { Bytes = bytes, FarBytes = farBytes })];
         lock (_gate)
         {
-            long whole = _demand.Bytes(longest);
-            var (bytes, farBytes) = whole <= _options.MaxBytes ? (whole, []) : DemandWithCredit(longest)
-                ?? throw new ArgumentException($"a choice of up to {longest} tokens needs {whole} bytes of pages"
-                + (_remote is null ? "" : " of one attention worker") + $", {_options.MaxBytes} are allowed"
-                + (Credit is null ? "" : $", and other instances lend at most {Credit.MostBytes}"));
-            if (_queued + _submitted.Count >= _options.MaxQueued)
-                throw new InvalidOperationException($"the queue is full: {_options.MaxQueued} requests wait");
-            var submitted = new SubmittedRequest(request, _orders++, _time.GetTimestamp());
-            Branch[] choices = [.. Enumerable.Range(0, request.Choices).Select(choice =>
-                new Branch(submitted, choice, VocabularySize, _tokenizer, trie, bytes, farBytes))];
+            ThrowIfFull();
+            submitted.Order = _orders++;
             _submitted.Add(choices[0]);
             // Those that do not fit together run each by itself, as room comes.
             (farBytes.Length == 0 && (double)bytes * request.Choices <= _options.MaxBytes ? choices[0].Children
                 : _submitted).AddRange(choices[1..]);
             return submitted;
+        }
+    }
+
+    // Of one choice.
+    private (long Bytes, long[] FarBytes) DemandOf(GenerationRequest request)
+    {
+        int longest = (int)Math.Min(_cache.MaxTokens, (long)request.Prompt.Count + request.MaxTokens - 1);
+        lock (_gate)
+        {
+            long whole = _demand.Bytes(longest);
+            var demand = whole <= _options.MaxBytes ? (whole, []) : DemandWithCredit(longest)
+                ?? throw new ArgumentException($"a choice of up to {longest} tokens needs {whole} bytes of pages"
+                + (_remote is null ? "" : " of one attention worker") + $", {_options.MaxBytes} are allowed"
+                + (Credit is null ? "" : $", and other instances lend at most {Credit.MostBytes}"));
+            ThrowIfFull();
+            return demand;
+        }
+    }
+
+    // Under the gate.
+    private void ThrowIfFull()
+    {
+        if (_queued + _submitted.Count >= _options.MaxQueued)
+            throw new InvalidOperationException($"the queue is full: {_options.MaxQueued} requests wait");
+    }
+
+    // Where a text begins, after what may follow was computed there and behind each token that is generated already: on
+    // the thread of who asks, which has to wait for it, and not on that of all texts.
+    private TokenConstraint? ConstraintOf(GenerationRequest request)
+    {
+        if (request.Grammar is null)
+            return null;
+        var constraint = new TokenConstraint(request.Grammar, _trie!.Value, request.EndTokens);
+        var ahead = constraint.Copy();
+        try
+        {
+            foreach (int token in request.Generated)
+            {
+                if (!ahead.Allowed().Contains(token))
+                    throw new ArgumentException(
+                        $"token {token}, which is generated already, cannot follow in the grammar");
+                ahead.Accept(token);
+                if (ahead.IsFinished)
+                    break;
+            }
+            ahead.Allowed();
+            return constraint;
+        }
+        catch (AmbiguousGrammarException e)
+        {
+            throw new ArgumentException(e.Message, e);
         }
     }
 
@@ -152,7 +201,7 @@ public sealed partial class Scheduler : IDisposable
         lock (_gate)
         {
             foreach (var branch in _submitted)
-                Insert(_queue, branch);
+                Enqueue(branch);
             _queued += _submitted.Count;
             _submitted.Clear();
         }

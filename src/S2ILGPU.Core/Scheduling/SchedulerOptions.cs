@@ -30,8 +30,8 @@ public sealed record SchedulerOptions
     public ElementType? ElementType { get; init; }
 
     /// <summary>How many times <see cref="MaxBytes"/> the running requests may need at their longest, at least 1. Above
-    /// 1 more of them run, because most end early; when the pages run out, the youngest of the lowest priority gives
-    /// way and is computed again later.</summary>
+    /// 1 more of them run, because most end early; when the pages run out, the last to have its turn among the lowest
+    /// priority gives way and is computed again later.</summary>
     public double Overcommit { get; init; } = 1;
 
     /// <summary>The most requests that wait.</summary>

@@ -110,9 +110,10 @@ public sealed class SchedulerThread : IDisposable
         try
         {
             int texts = 0;
+            Guid? group = requests.Count > 1 ? Guid.NewGuid() : null;
             foreach (var request in requests)
             {
-                stream.Add(_scheduler.Submit(stream.Receive(request, texts)));
+                stream.Add(_scheduler.Submit(stream.Receive(request, texts) with { Group = request.Group ?? group }));
                 texts += request.Choices;
             }
             _wake.Set();

@@ -6,10 +6,10 @@ public sealed class SubmittedRequest
     private volatile bool _isCancelled, _isFinished;
     private long _queueTicks = -1;
 
-    internal SubmittedRequest(GenerationRequest request, long order, long startTimestamp)
+    internal SubmittedRequest(GenerationRequest request, long startTimestamp)
     {
-        (Request, Order, StartTimestamp) = (request, order, startTimestamp);
-        OpenChoices = request.Choices;
+        (Request, StartTimestamp, OpenChoices) = (request, startTimestamp, request.Choices);
+        Group = request.Group is { } group ? group : this;
     }
 
     /// <summary>The request.</summary>
@@ -22,7 +22,11 @@ public sealed class SubmittedRequest
     public TimeSpan? QueueTime =>
         Volatile.Read(ref _queueTicks) is >= 0 and var ticks ? TimeSpan.FromTicks(ticks) : null;
 
-    internal long Order { get; }
+    /// <summary>Its number, once it is in the queue.</summary>
+    internal long Order { get; set; }
+
+    /// <summary>Equal for requests that take turns with others as one.</summary>
+    internal object Group { get; }
 
     internal long StartTimestamp { get; }
 

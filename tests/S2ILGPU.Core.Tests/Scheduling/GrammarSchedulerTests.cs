@@ -107,6 +107,102 @@ public sealed class GrammarSchedulerTests : IDisposable
     }
 
     [Fact]
+    public void Choices_share_what_their_grammar_computed()
+    {
+        string names = string.Join(',', Enumerable.Range(0, 300).Select(i => $"\"p{i}\":{{\"type\":\"null\"}}"));
+        var request = new GenerationRequest
+        {
+            Prompt = [1],
+            Grammar = Grammar.FromJsonSchema(JsonDocument.Parse(
+                $$"""{"type":"object","properties":{ {{names}} } }""").RootElement),
+            Sampling = new SamplingOptions { Temperature = 0, LogitBias = s_closing },
+            EndTokens = [EndToken],
+        };
+        var logits = new float[257];
+        foreach (ref float logit in logits.AsSpan())
+            logit = _served.Random.NextSingle();
+        long Draw(int choices)
+        {
+            var constraint = new TokenConstraint(request.Grammar, s_trie, request.EndTokens);
+            var owner = new SubmittedRequest(request, 0);
+            Branch[] branches = [.. Enumerable.Range(0, choices).Select(choice =>
+                new Branch(owner, choice, s_bytes, constraint.Copy()))];
+            for (int step = 0; step < 20 && !branches[0].IsStopped; step++)
+                foreach (var branch in branches)
+                    branch.Append(branch.Draw(logits));
+            return constraint.ComputedPairs;
+        }
+        long alone = Draw(1);
+        Assert.InRange(alone, 300, long.MaxValue);
+        Assert.Equal(alone, Draw(16));
+
+        // and a scheduler makes one for all choices
+        using var scheduler = new Scheduler(_served.Model,
+            new SchedulerOptions { Sequences = 16, StepTokens = 80, ChunkTokens = 32 }, s_bytes);
+        long Submit(int choices) =>
+            Allocations.OfEveryRun(() => scheduler.Submit(request with { Choices = choices }));
+        long one = Submit(1), all = Submit(16);
+        Assert.True(all < 2 * one, $"{one} bytes for one choice, {all} for 16");
+    }
+
+    // Else the masks of one text, some 10 times as much work as the step, are computed between all steps.
+    [Fact]
+    public void Too_many_ways_at_once_end_their_text_and_no_other()
+    {
+        var trainer = new BytePairTrainer();
+        for (int word = 0; word < 8; word++)
+        {
+            byte[] letters = [.. Enumerable.Range(1, 40).Select(i => (byte)('a' + i * i * i * (word + 3) % 26))];
+            for (int time = 0; time < 5; time++)
+                trainer.Add([.. letters, (byte)'\n']);
+        }
+        var tokenizer = trainer.Build(500);                               // long tokens, as large vocabularies have
+        using var served = new ServedModel(tokenizer.VocabularySize);
+        using var scheduler = new Scheduler(served.Model,
+            new SchedulerOptions { Sequences = 6, StepTokens = 80, ChunkTokens = 32 }, tokenizer);
+        string items = string.Join(',', Enumerable.Range(0, 40).Select(n =>
+            $$"""{"type":"string","minLength":{{n}} }"""));
+        string arrays = string.Join(',', Enumerable.Range(0, 25).Select(n =>
+            $$"""{"type":"array","minItems":{{n}},"items":{"anyOf":[{{items}}]} }"""));
+        Received failing = new(), other = new();
+        var request = new GenerationRequest
+        {
+            Prompt = [1],
+            MaxTokens = 40,
+            Choices = 3,
+            Grammar = Grammar.FromJsonSchema(JsonDocument.Parse($$"""{"anyOf":[{{arrays}}]}""").RootElement),
+            Sampling = new SamplingOptions
+            {
+                Temperature = 0,
+                LogitBias = new Dictionary<int, float> { ['['] = 100, ['"'] = 50 },
+            },
+            EndTokens = [tokenizer.EndOfText!.Value],
+            OnToken = failing.Take,
+        };
+        var plain = new GenerationRequest { Prompt = [1, 2], MaxTokens = 40, OnToken = other.Take };
+        scheduler.Submit(request);
+        scheduler.Submit(plain);
+        for (int step = 1; step <= plain.MaxTokens; step++)
+        {
+            scheduler.Step();
+            Assert.Equal(step, other.Tokens().Length);
+        }
+        Assert.False(scheduler.Step());
+        Assert.Equal(served.Alone(plain), other.Tokens());
+        for (int choice = 0; choice < request.Choices; choice++)
+        {
+            Assert.StartsWith("[\"", failing.TextOf(choice), StringComparison.Ordinal);
+            Assert.Equal(FinishReason.Failed, failing.Finish(choice));
+            Assert.Contains("too many ways at once", failing.All.Last(t => t.Choice == choice).Failure,
+                StringComparison.Ordinal);
+        }
+        // where a text begins there, at the door
+        Assert.Contains("too many ways at once", Assert.Throws<ArgumentException>(() =>
+            scheduler.Submit(request with { Choices = 1, Generated = failing.Tokens() })).Message);
+        Assert.Equal(0, scheduler.Counters.Queued);
+    }
+
+    [Fact]
     public void A_whole_text_ends_at_once_and_end_tokens_wait_for_it()
     {
         using var scheduler = new Scheduler(_served.Model,

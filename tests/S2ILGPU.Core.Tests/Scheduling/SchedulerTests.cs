@@ -112,6 +112,96 @@ public sealed class SchedulerTests : IDisposable
     }
 
     [Fact]
+    public void A_later_request_begins_at_the_next_free_place()
+    {
+        using var scheduler = new Scheduler(_served.Model, s_options with { Sequences = 2 });
+        var received = new Received();
+        var request = new GenerationRequest { Prompt = _served.Prompt(5), Sampling = s_greedy };
+        var group = Guid.NewGuid();
+        SubmittedRequest[] many = [.. Enumerable.Range(0, 100).Select(n =>
+            scheduler.Submit(request with { MaxTokens = 3 + n % 2, Group = group }))];
+        scheduler.Step();
+        var later = scheduler.Submit(request with { MaxTokens = 30, OnToken = received.Take });
+        while (later.QueueTime is null)
+            scheduler.Step();
+        Assert.Equal(2, many.Count(one => one.QueueTime is not null));
+        // one place each from here on
+        while (!later.IsFinished)
+        {
+            Assert.InRange(many.Count(one => one.QueueTime is not null && !one.IsFinished), 0, 1);
+            scheduler.Step();
+        }
+        Assert.Equal(_served.Alone(request with { MaxTokens = 30 }), received.Tokens());
+        Assert.Contains(many, one => one.QueueTime is null);
+        while (scheduler.Step()) { }
+        Assert.All(many, one => Assert.True(one.IsFinished));
+        Assert.Equal(0, scheduler.Counters.Preemptions);
+    }
+
+    [Fact]
+    public void Groups_take_turns_and_none_is_left_behind()
+    {
+        using var scheduler = new Scheduler(_served.Model, s_options with { Sequences = 1 });
+        var begun = new List<string>();
+        void Submit(string name, Guid? group, int priority = 0) => scheduler.Submit(new GenerationRequest
+        {
+            Prompt = [1], MaxTokens = 1, Group = group, Priority = priority, OnToken = _ => begun.Add(name),
+        });
+        var (a, b) = (Guid.NewGuid(), Guid.NewGuid());
+        foreach (string name in (string[])["a0", "a1", "a2"])
+            Submit(name, a);
+        Submit("b0", b);
+        Submit("b1", b);
+        Submit("c", null);
+        Submit("urgent", a, priority: 1);
+        while (scheduler.Step()) { }
+        Assert.Equal(["urgent", "a0", "b0", "c", "a1", "b1", "a2"], begun);
+
+        // requests that come as fast as they are served
+        begun.Clear();
+        Submit("first", a);
+        Submit("second", a);
+        for (int step = 0; step < 200; step++)
+        {
+            scheduler.Step();
+            Submit("new", null);
+        }
+        Assert.Equal("first", begun[0]);
+        Assert.InRange(begun.IndexOf("second"), 2, 70);
+    }
+
+    [Fact]
+    public void What_waits_takes_no_memory_in_proportion_to_the_vocabulary()
+    {
+        const int Vocabulary = 20_000, Choices = 16;
+        using var served = new ServedModel(Vocabulary);
+        using var scheduler = new Scheduler(served.Model, s_options with { Sequences = Choices });
+        var request = new GenerationRequest
+        {
+            Prompt = [1],
+            MaxTokens = 2,
+            Choices = Choices,
+            Sampling = new SamplingOptions { TopK = 0, PresencePenalty = 1 },
+        };
+        long bytes = Allocations.OfEveryRun(() => scheduler.Submit(request));
+        Assert.InRange(bytes, 1, Choices * Vocabulary / 4);
+        var received = new Received();
+        var biased = request with
+        {
+            OnToken = received.Take,
+            Sampling = request.Sampling with { LogitBias = new Dictionary<int, float> { [Vocabulary - 1] = 1 } },
+        };
+        scheduler.Submit(biased);
+        while (scheduler.Step()) { }
+        for (int choice = 0; choice < Choices; choice++)
+            Assert.Equal(served.Alone(biased, choice), received.Tokens(choice));
+        // what drawing would refuse is refused here
+        Assert.Contains($"only {Vocabulary} tokens", Assert.Throws<ArgumentException>(() => scheduler.Submit(
+            request with { Sampling = new() { LogitBias = new Dictionary<int, float> { [Vocabulary] = 1 } } }))
+            .Message);
+    }
+
+    [Fact]
     public void Sparse_patterns_let_in_what_dense_attention_would_not()
     {
         long bytes = 2 * DemandOf(159);

@@ -32,6 +32,43 @@ public sealed class SchedulerThreadTests : IDisposable
     }
 
     [Fact]
+    public async Task A_stream_of_many_requests_leaves_the_next_place_to_another_stream()
+    {
+        using var thread = new SchedulerThread(_served.Model, s_options);
+        var request = new GenerationRequest { Prompt = _served.Prompt(3), MaxTokens = 4 };
+        int begun = 0, begunBefore = 0;
+        TokenStream? later = null;
+        void Begin(GeneratedToken token)
+        {
+            begun++;
+            // on the scheduler's thread, while all others wait or run
+            later ??= thread.Submit(request with
+            {
+                OnToken = _ => begunBefore = begunBefore == 0 ? begun : begunBefore,
+            });
+        }
+        using var many = thread.Submit([.. Enumerable.Range(0, 100).Select(_ =>
+        {
+            bool isBegun = false;
+            return request with
+            {
+                OnToken = token =>
+                {
+                    if (!isBegun)
+                        Begin(token);
+                    isBegun = true;
+                },
+            };
+        })]);
+        await many.Ended;
+        using (later)
+            await later!.Ended;
+        Assert.Equal(100, begun);
+        // those that ran already, and those that begin in the same step
+        Assert.InRange(begunBefore, 1, 2 * s_options.Sequences);
+    }
+
+    [Fact]
     public async Task Refused_requests_leave_none_behind()
     {
         using var thread = new SchedulerThread(_served.Model, s_options with { Prefixes = 0 });
