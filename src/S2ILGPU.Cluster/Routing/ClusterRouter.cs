@@ -22,10 +22,14 @@ internal sealed class ClusterRouter(ModelServer server, InstanceServices instanc
         CancellationToken cancellation)
     {
         var stream = new RoutedStream(this, server.Metrics);
+        Guid? group = requests.Count > 1 ? Guid.NewGuid() : null;
         try
         {
-            foreach (var request in requests)
+            foreach (var one in requests)
+            {
+                var request = one with { Group = one.Group ?? group };
                 stream.Add(request, await PlaceAsync(request, cancellation));
+            }
             stream.Complete();
             return stream;
         }

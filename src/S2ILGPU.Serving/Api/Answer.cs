@@ -165,6 +165,7 @@ internal sealed class Answer(AnswerFormat format, ModelServer server, Generation
         {
             null => null,
             FinishReason.Stop => format.StopReason(choice),
+            FinishReason.Failed => "error",
             _ => "length",
         });
     }

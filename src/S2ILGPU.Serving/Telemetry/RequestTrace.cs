@@ -70,6 +70,7 @@ internal sealed class RequestTrace
             FinishReason.Stop => "stop",
             FinishReason.Length => "length",
             FinishReason.TimedOut => "timed_out",
+            FinishReason.Failed => "error",
             _ => "cancelled",
         })];
 
