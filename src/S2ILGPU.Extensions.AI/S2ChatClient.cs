@@ -96,6 +96,8 @@ public sealed class S2ChatClient : IChatClient
         using var stream = _scheduler.Submit(request);
         await foreach (var token in stream.ReadAsync(cancellation).ConfigureAwait(false))
         {
+            if (token.Failure is { } failure)
+                throw new InvalidOperationException(failure);
             outputTokens += token.Token is null ? 0 : 1;
             string text = answer.Read(token.Text, isLast: token.Finish is not null);
             // A token may be a part of a character or of a call, or held back for a stop string.
