@@ -37,14 +37,14 @@ public sealed class GrammarMatcher
     /// <returns>Whether they may; otherwise nothing changes.</returns>
     public bool Accept(ReadOnlySpan<byte> bytes)
     {
-        var state = _states.Renew(_state);
+        var state = _state;
         foreach (byte value in bytes)
         {
             if (state.Step(value) is not { } next)
                 return false;
             state = next;
         }
-        _state = state;
+        _state = _states.Renew(state);                                            // never between set and token
         return true;
     }
 
