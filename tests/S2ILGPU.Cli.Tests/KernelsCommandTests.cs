@@ -84,7 +84,8 @@ public sealed class KernelsCommandTests
             """);
         folder.Write("cuobjdump", "#!/bin/sh\n");
         foreach (string program in new[] { "ptxas", "cuobjdump" })
-            File.SetUnixFileMode(folder[program], UnixFileMode.UserRead | UnixFileMode.UserExecute);
+            if (!OperatingSystem.IsWindows())
+                File.SetUnixFileMode(folder[program], UnixFileMode.UserRead | UnixFileMode.UserExecute);
         var run = await ToolProcess.ShellAsync(
             $"PATH='{folder.FullPath}':\"$PATH\" $s2 kernels --only copy --quick --json");
         Assert.Equal(1, run.ExitCode);

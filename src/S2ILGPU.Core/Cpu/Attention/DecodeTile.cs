@@ -15,8 +15,7 @@ namespace S2ILGPU.Cpu.Attention;
 internal sealed unsafe class DecodeTile<T>
     where T : unmanaged, ISimd<T>
 {
-    /// <summary>The most queries of a tile.</summary>
-    public const int MaxRows = 16;
+    private const int MaxRows = TileQueries.MaxDecodeLanes;
 
     private const int Keys = TokenGroup.MaxTokens;
 

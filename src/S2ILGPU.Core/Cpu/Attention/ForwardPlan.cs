@@ -63,7 +63,8 @@ internal sealed class ForwardPlan(long bytesWorthPairs)
             {
                 double rows = KeyRows(layout, plan.Sequence), ofSequence = rows * plan.Tiles * plan.Units;
                 reads += ofSequence;
-                if (a.Pages is not null
+                // A decoding tile reads pages as they are.
+                if (a.Pages is not null && plan.Sequence.QueryCount > TileQueries.MaxDecodeLanes
                     && ofSequence >= HeadCopy.ReadsWorthCopy * plan.Sequence.KeyCount * _keyValueHeads)
                 {
                     plan = plan with { PagedCopy = PagedCopies.Count };

@@ -65,9 +65,12 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         int keyValueHead = queries.FirstHead / (_arguments.Query.Shape[2] / LayoutOf(s).Pattern.KeyValueHeads);
         TokenRows keys = RowsOf(_key, s, plan.Sequence, LayoutOf(s), keyValueHead),
             values = RowsOf(_value, s, plan.Sequence, LayoutOf(s), keyValueHead);
-        if (DecodeTile<T>.Takes(queries, keys, values))
+        // Whether there are copies depends on the other sequences, and the bits of a sequence must not.
+        var stored = _arguments.Pages is null ? values
+            : RowsOf(new HeadCopy(_value.Source), s, plan.Sequence, LayoutOf(s), keyValueHead);
+        if (DecodeTile<T>.Takes(queries, keys, stored))
             _decodeTiles[worker].Run(queries, _query, _arguments.Scale, WalkOf(s, queries, part),
-                LayoutOf(s).IsCausal, keys, values, ResultOf(s, queries, unit, tile, part));
+                LayoutOf(s).IsCausal, keys, stored, ResultOf(s, queries, unit, tile, part));
         else
             RunTiles(s, unit, tile, part, keys, values, worker);
     }

@@ -15,6 +15,9 @@ internal readonly record struct TileQueries(int Batch, int FirstRow, int FirstPo
     /// <summary>The most lanes of a tile.</summary>
     public const int MaxLanes = 64;
 
+    /// <summary>The most lanes of a tile that <see cref="DecodeTile{T}"/> takes.</summary>
+    public const int MaxDecodeLanes = 16;
+
     /// <summary>W, tokens that a query reads at most, itself and those before it.</summary>
     public int WindowTokens { get; init; } = int.MaxValue;
 
