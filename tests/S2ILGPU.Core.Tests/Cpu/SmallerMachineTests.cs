@@ -4,7 +4,7 @@ using Xunit;
 
 namespace S2ILGPU.Core.Tests.Cpu;
 
-/// <summary>The contract on machines with less than this one: 16 registers instead of 32, no fused multiply-add, no
+/// <summary>The CPU engine on machines with less than this one: 16 registers instead of 32, no fused multiply-add, no
 /// SIMD. The runtime pretends, in a process of its own.</summary>
 public sealed class SmallerMachineTests
 {
@@ -12,12 +12,10 @@ public sealed class SmallerMachineTests
     [InlineData("DOTNET_EnableAVX512")]
     [InlineData("DOTNET_EnableAVX2")]
     [InlineData("DOTNET_EnableHWIntrinsic")]
-    public async Task The_contract_holds_without(string instructions)
+    public async Task The_engine_works_without(string instructions)
     {
-        string[] families = ["MatMul", "Row", "Elementwise", "128AttentionForward", "256AttentionForward",
-            "128AttentionBackward", "256AttentionBackward", "128Decode", "256Decode"];
-        string[] arguments = [typeof(SmallerMachineTests).Assembly.Location,
-            .. families.SelectMany(family => (string[])["--filter-class", $"*{family}Tests"])];
+        string[] arguments = [typeof(SmallerMachineTests).Assembly.Location, "--filter-namespace",
+            "S2ILGPU.Core.Tests.Cpu*"];
         var start = new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true,
             RedirectStandardError = true };
         start.Environment[instructions] = "0";

@@ -68,11 +68,20 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         // Whether there are copies depends on the other sequences, and the bits of a sequence must not.
         var stored = _arguments.Pages is null ? values
             : RowsOf(new HeadCopy(_value.Source), s, plan.Sequence, LayoutOf(s), keyValueHead);
-        if (DecodeTile<T>.Takes(queries, keys, stored))
-            _decodeTiles[worker].Run(queries, _query, _arguments.Scale, WalkOf(s, queries, part),
-                LayoutOf(s).IsCausal, keys, stored, ResultOf(s, queries, unit, tile, part));
-        else
-            RunTiles(s, unit, tile, part, keys, values, worker);
+        // Which kernel computes a tile depends on that tile alone, and so do its bits: a pair is two that both go
+        // through lanes of queries.
+        bool hasSecond = plan.HasSecondTile(tile),
+            isPair = hasSecond && !DecodeTile<T>.Takes(queries, keys, stored)
+                && !DecodeTile<T>.Takes(QueriesOf(s, unit, tile + 1), keys, stored);
+        for (int end = hasSecond && !isPair ? tile + 2 : tile + 1; tile < end; tile++)
+        {
+            queries = QueriesOf(s, unit, tile);
+            if (DecodeTile<T>.Takes(queries, keys, stored))
+                _decodeTiles[worker].Run(queries, _query, _arguments.Scale, WalkOf(s, queries, part),
+                    LayoutOf(s).IsCausal, keys, stored, ResultOf(s, queries, unit, tile, part));
+            else
+                RunTiles(s, unit, tile, part, isPair, keys, values, worker);
+        }
     }
 
     public void Dispose()
@@ -84,12 +93,13 @@ internal sealed unsafe class ForwardWork<T> : IParallelWork, IDisposable
         _partialScratch.Dispose();
     }
 
-    // One or two neighbouring tiles of queries. Two go through the keys together, so that the second finds most of
+    // A tile of queries, or a pair of neighbours. Two go through the keys together, so that the second finds most of
     // them in the cache.
-    private void RunTiles(int s, int unit, int tile, int part, in TokenRows keys, in TokenRows values, int worker)
+    private void RunTiles(int s, int unit, int tile, int part, bool isPair, in TokenRows keys, in TokenRows values,
+        int worker)
     {
         ForwardTile<T> one = _tiles[2 * worker], two = _tiles[2 * worker + 1];
-        bool isCausal = LayoutOf(s).IsCausal, isPair = _plan.Sequences[s].HasSecondTile(tile);
+        bool isCausal = LayoutOf(s).IsCausal;
         TileQueries queries = QueriesOf(s, unit, tile), secondQueries = isPair ? QueriesOf(s, unit, tile + 1) : queries;
         TokenWalk walk = WalkOf(s, queries, part), secondWalk = WalkOf(s, secondQueries, part);
         one.Begin(queries, _query, _arguments.Scale, ref walk);
