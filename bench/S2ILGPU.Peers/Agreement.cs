@@ -22,7 +22,7 @@ internal static class Agreement
         for (int i = 0; i < ours.Length; i++)
         {
             double difference = Math.Abs((double)ours[i] - theirs[i]);
-            if (!(difference <= worst))
+            if (!(difference <= worst) && !double.IsNaN(worst))
                 (worst, at) = (difference, i);
             largest = Math.Max(largest, Math.Abs(theirs[i]));
         }

@@ -23,6 +23,3 @@ internal static class PeerCatalog
 
 /// <summary>A peer's library cannot be used here; the message says why in one line.</summary>
 internal sealed class PeerMissingException(string message) : Exception(message);
-
-/// <summary>Ours and the peer's results differ: their times would not be of the same thing.</summary>
-internal sealed class DisagreementException(string message) : Exception(message);
