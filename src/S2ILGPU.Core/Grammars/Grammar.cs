@@ -69,6 +69,7 @@ public sealed class Grammar
     }
 
     /// <summary>Whether a whole text is in the set.</summary>
+    /// <exception cref="InvalidOperationException">The grammar allows too many ways at once in the text.</exception>
     public bool Matches(string text)
     {
         ArgumentNullException.ThrowIfNull(text);

@@ -11,6 +11,7 @@ public sealed class GrammarMatcher
 
     /// <summary>Creates a matcher before the first byte.</summary>
     /// <param name="grammar">The grammar.</param>
+    /// <exception cref="InvalidOperationException">The grammar allows too many ways to begin.</exception>
     public GrammarMatcher(Grammar grammar)
     {
         ArgumentNullException.ThrowIfNull(grammar);
@@ -31,6 +32,7 @@ public sealed class GrammarMatcher
 
     /// <summary>Takes a byte, where it may follow.</summary>
     /// <returns>Whether it may; otherwise nothing changes.</returns>
+    /// <exception cref="InvalidOperationException">The grammar allows too many ways at once here.</exception>
     public bool Accept(byte value) => Accept([value]);
 
     /// <summary>Takes the bytes of a token, where they may follow.</summary>

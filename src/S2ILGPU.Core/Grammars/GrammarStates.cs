@@ -9,12 +9,10 @@ internal sealed class GrammarStates
     // comes to an end, and its brackets are at most 64 deep, which readers of JSON take.
     private const int MaxDepth = 180;
 
-    // More ways at once are not followed. Each leads to texts of the grammar, so that fewer of them do no harm.
-    private const int MaxStacks = 1000;
-
     // Stacks that a visit of the vocabulary may follow by a byte, and those that come of them, each transition of a
     // state once: tens of milliseconds. The number is the same whatever is known already, so that a text ends or goes
-    // on alike whoever shares its states.
+    // on alike whoever shares its states. A grammar that needs more is refused: to follow only some of its ways would
+    // silently forbid texts that it allows.
     private const int MaxPairs = 100_000;
 
     private const int MaxStates = 10_000, MaxHeld = 1_000_000, MaxSets = 64;
@@ -25,6 +23,7 @@ internal sealed class GrammarStates
     private readonly Queue<GrammarState> _withSets = [];
     private int _ids, _held;
 
+    /// <exception cref="AmbiguousGrammarException">There are too many ways to begin.</exception>
     public GrammarStates(Grammar grammar)
     {
         _grammar = grammar;
@@ -69,6 +68,7 @@ internal sealed class GrammarStates
 
     /// <summary>The state after a byte, one with no way on where it cannot follow; and the number of stacks that take
     /// the byte and that come of them.</summary>
+    /// <exception cref="AmbiguousGrammarException">There are too many ways to follow.</exception>
     public (GrammarState State, int Pairs) After(GrammarStack[] stacks, byte value)
     {
         GrammarStack[] taking = [.. stacks.Where(stack => stack.Top.Bytes!.Contains(value))];
@@ -83,12 +83,11 @@ internal sealed class GrammarStates
         {
             var (opened, seen) = (new List<GrammarStack?>(), new HashSet<GrammarStack?>());
             foreach (var stack in taking)
-                foreach (var open in opened.Count < MaxStacks ? Open(stack.Rest) : [])
-                {
-                    pairs++;
-                    if (opened.Count < MaxStacks && seen.Add(open))
-                        opened.Add(open);
-                }
+            {
+                var ways = Open(stack.Rest);
+                Check(pairs += ways.Length);
+                opened.AddRange(ways.Where(seen.Add));
+            }
             next = Find([.. opened]);
         }
         ComputedPairs += pairs;
@@ -119,9 +118,7 @@ internal sealed class GrammarStates
         {
             ref readonly var node = ref nodes[n];
             var next = path[node.Depth].Step(node.Value);
-            if (Pairs > MaxPairs)
-                throw new AmbiguousGrammarException($"the schema allows too many ways at once: {Pairs} to follow for "
-                    + $"the tokens that may come next, at most {MaxPairs}");
+            Check(Pairs);
             if (next is null)
             {
                 n = node.End;
@@ -133,6 +130,13 @@ internal sealed class GrammarStates
             n++;
         }
         return allowed;
+    }
+
+    private static void Check(long pairs)
+    {
+        if (pairs > MaxPairs)
+            throw new AmbiguousGrammarException($"the schema allows too many ways at once: at least {pairs} to follow "
+                + $"for the tokens that may come next, at most {MaxPairs}");
     }
 
     private GrammarState Find(GrammarStack?[] stacks)
@@ -169,8 +173,9 @@ internal sealed class GrammarStates
         var opened = new List<GrammarStack?>();
         var seen = new HashSet<GrammarStack> { stack };
         var waiting = new Stack<GrammarStack>([stack]);
-        while (opened.Count < MaxStacks && waiting.TryPop(out var next))
+        while (waiting.TryPop(out var next))
         {
+            Check(seen.Count);
             if (next.Top.Bytes is not null)
             {
                 opened.Add(next);

@@ -13,7 +13,8 @@ internal sealed class JsonGrammarBuilder
 
     private readonly List<GrammarElement[][]?> _rules = [];
     private readonly Dictionary<string, int> _named = [];
-    private readonly Dictionary<(int, int), int> _repeated = [];
+    private readonly Dictionary<GrammarElement[][], int> _alike = new(new SameElements());
+    private readonly Dictionary<(int, int, int?, int?), int> _repeated = [];
 
     /// <summary>Any JSON object.</summary>
     public static Grammar AnyObject()
@@ -43,12 +44,15 @@ internal sealed class JsonGrammarBuilder
     /// <summary>The alternatives of a reserved rule.</summary>
     public void Define(int rule, params GrammarElement[][] alternatives) => _rules[rule] = alternatives;
 
-    /// <summary>A rule of alternatives.</summary>
+    /// <summary>A rule of alternatives: the one that has the same already, else a text would follow both of them as two
+    /// ways, and twice as many at each level of a schema that needs itself.</summary>
     public int Rule(params GrammarElement[][] alternatives)
     {
+        if (_alike.TryGetValue(alternatives, out int known))
+            return known;
         int rule = Reserve();
         Define(rule, alternatives);
-        return rule;
+        return _alike[alternatives] = rule;
     }
 
     /// <summary>Bytes that follow each other.</summary>
@@ -75,30 +79,9 @@ internal sealed class JsonGrammarBuilder
     /// <param name="least">The fewest times.</param>
     /// <param name="most">The most times; null for any number.</param>
     /// <param name="separator">A rule between two items; null for none.</param>
-    public int Repeat(int item, int least, int? most, int? separator = null)
-    {
-        // after the first item each begins with the separator
-        int next = separator is { } s ? Rule([GrammarElement.Of(s), GrammarElement.Of(item)]) : item;
-        int rest;
-        if (most is { } count)
-        {
-            rest = Rule([[]]);
-            for (int i = count; i > 1; i--)
-                rest = i > least ? Rule([GrammarElement.Of(next), GrammarElement.Of(rest)], [])
-                    : Rule([GrammarElement.Of(next), GrammarElement.Of(rest)]);
-        }
-        else
-        {
-            rest = Reserve();
-            Define(rest, [GrammarElement.Of(next), GrammarElement.Of(rest)], []);
-            for (int i = least; i > 1; i--)
-                rest = Rule([GrammarElement.Of(next), GrammarElement.Of(rest)]);
-        }
-        if (most == 0)
-            return Rule([[]]);
-        return least == 0 ? Rule([GrammarElement.Of(item), GrammarElement.Of(rest)], [])
-            : Rule([GrammarElement.Of(item), GrammarElement.Of(rest)]);
-    }
+    public int Repeat(int item, int least, int? most, int? separator = null) =>
+        _repeated.TryGetValue((item, least, most, separator), out int known) ? known
+        : _repeated[(item, least, most, separator)] = Repeated(item, least, most, separator);
 
     /// <summary>White space.</summary>
     public int Space() => Named("space", () =>
@@ -139,9 +122,7 @@ internal sealed class JsonGrammarBuilder
 
     /// <summary>A string of so many characters.</summary>
     public int String(int least, int? most) =>
-        _repeated.TryGetValue((least, most ?? -1), out int known) ? known
-        : _repeated[(least, most ?? -1)] = Rule([ByteSet.Of("\""), GrammarElement.Of(Repeat(Character(), least, most)),
-            ByteSet.Of("\"")]);
+        Rule([ByteSet.Of("\""), GrammarElement.Of(Repeat(Character(), least, most)), ByteSet.Of("\"")]);
 
     /// <summary>An integer.</summary>
     public int Integer() => Named("integer", () =>
@@ -168,6 +149,31 @@ internal sealed class JsonGrammarBuilder
     public int Enclosed(char open, int content, char close) => Rule([ByteSet.Of(open.ToString()),
         GrammarElement.Of(Space()), GrammarElement.Of(content), ByteSet.Of(close.ToString())]);
 
+    private int Repeated(int item, int least, int? most, int? separator)
+    {
+        // after the first item each begins with the separator
+        int next = separator is { } s ? Rule([GrammarElement.Of(s), GrammarElement.Of(item)]) : item;
+        int rest;
+        if (most is { } count)
+        {
+            rest = Rule([[]]);
+            for (int i = count; i > 1; i--)
+                rest = i > least ? Rule([GrammarElement.Of(next), GrammarElement.Of(rest)], [])
+                    : Rule([GrammarElement.Of(next), GrammarElement.Of(rest)]);
+        }
+        else
+        {
+            rest = Reserve();
+            Define(rest, [GrammarElement.Of(next), GrammarElement.Of(rest)], []);
+            for (int i = least; i > 1; i--)
+                rest = Rule([GrammarElement.Of(next), GrammarElement.Of(rest)]);
+        }
+        if (most == 0)
+            return Rule([[]]);
+        return least == 0 ? Rule([GrammarElement.Of(item), GrammarElement.Of(rest)], [])
+            : Rule([GrammarElement.Of(item), GrammarElement.Of(rest)]);
+    }
+
     private int Named(string name, Func<int> create) =>
         _named.TryGetValue(name, out int known) ? known : _named[name] = create();
 
@@ -190,4 +196,22 @@ internal sealed class JsonGrammarBuilder
 
     private Grammar Grammar(int root, IReadOnlyList<GrammarForm>? forms = null) =>
         new([.. _rules.Select(rule => rule!)], root, forms);
+
+    private sealed class SameElements : IEqualityComparer<GrammarElement[][]>
+    {
+        public bool Equals(GrammarElement[][]? x, GrammarElement[][]? y) =>
+            x!.Length == y!.Length && x.Zip(y).All(pair => pair.First.AsSpan().SequenceEqual(pair.Second));
+
+        public int GetHashCode(GrammarElement[][] obj)
+        {
+            var hash = new HashCode();
+            foreach (var alternative in obj)
+            {
+                hash.Add(alternative.Length);
+                foreach (var element in alternative)
+                    hash.Add(element);
+            }
+            return hash.ToHashCode();
+        }
+    }
 }

@@ -17,6 +17,7 @@ internal sealed class TokenConstraint
     /// <param name="endTokens">The tokens that end the text.</param>
     /// <exception cref="ArgumentException">A byte of UTF-8 has no token of its own, or that token ends the text: where
     /// the grammar needs this byte, no token could follow.</exception>
+    /// <exception cref="AmbiguousGrammarException">The grammar allows too many ways to begin.</exception>
     public TokenConstraint(Grammar grammar, TokenTrie tokens, IEnumerable<int> endTokens)
     {
         (_tokens, _endTokens) = (tokens, [.. endTokens]);

@@ -167,10 +167,10 @@ public sealed partial class Scheduler : IDisposable
     {
         if (request.Grammar is null)
             return null;
-        var constraint = new TokenConstraint(request.Grammar, _trie!.Value, request.EndTokens);
-        var ahead = constraint.Copy();
         try
         {
+            var constraint = new TokenConstraint(request.Grammar, _trie!.Value, request.EndTokens);
+            var ahead = constraint.Copy();
             foreach (int token in request.Generated)
             {
                 if (!ahead.Allowed().Contains(token))

@@ -142,17 +142,29 @@ public sealed class JsonGrammarTests
     [Fact]
     public void Many_ways_at_once_are_followed()
     {
-        string names = string.Join(',', Enumerable.Range(0, 300).Select(i => $"\"p{i}\":{{\"type\":\"null\"}}"));
+        string names = string.Join(',', Enumerable.Range(0, 3000).Select(i => $"\"p{i}\":{{\"type\":\"null\"}}"));
         var wide = Grammar.FromJsonSchema(JsonDocument.Parse(
             $$"""{"type":"object","properties":{ {{names}} } }""").RootElement);
-        Assert.True(wide.Matches("""{"p3":null,"p150":null,"p299":null}"""));
-        Assert.False(wide.Matches("""{"p150":null,"p3":null}"""));
-        // every bracket doubles the ways
+        Assert.True(wide.Matches("""{"p3":null,"p1500":null,"p2999":null}"""));
+        Assert.False(wide.Matches("""{"p1500":null,"p3":null}"""));
+        // rules that are alike are one way, else every bracket would double the ways
         var doubling = new GrammarMatcher(Grammar.FromJsonSchema(JsonDocument.Parse(
             """{"anyOf":[{"type":"array","items":{"$ref":"#"}},{"type":["array","null"],"items":{"$ref":"#"}}]}""")
             .RootElement));
         Assert.True(doubling.Accept(Encoding.UTF8.GetBytes(new string('[', 25) + new string(']', 25))));
         Assert.True(doubling.IsComplete);
+    }
+
+    [Fact]
+    public void Ways_that_double_with_every_bracket_are_refused_where_they_are_too_many()
+    {
+        var grammar = Grammar.FromJsonSchema(JsonDocument.Parse(
+            """{"anyOf":[{"type":"array","items":{"$ref":"#"}},{"type":"array","items":{"$ref":"#"},"minItems":1}]}""")
+            .RootElement);
+        Assert.True(grammar.Matches(new string('[', 13) + new string(']', 13)));
+        var deep = new GrammarMatcher(grammar);
+        Assert.Contains("at most 100000", Assert.Throws<AmbiguousGrammarException>(() =>
+            deep.Accept(Encoding.UTF8.GetBytes(new string('[', 25)))).Message);
     }
 
     [Fact]
