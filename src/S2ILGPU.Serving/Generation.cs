@@ -11,12 +11,13 @@ namespace S2ILGPU.Serving;
 internal sealed class Generation : IDisposable
 {
     private readonly ModelServer _server;
+    private readonly int _choices;
     private readonly long[] _lastTimestamps;                              // of each text; 0 before its first token
     private ITokenStream? _stream;
 
     public Generation(ModelServer server, string operation, IReadOnlyList<int[]> prompts, GenerationRequest request)
     {
-        _server = server;
+        (_server, _choices) = (server, request.Choices);
         PromptTokens = prompts.Sum(prompt => prompt.Length);
         _lastTimestamps = new long[prompts.Count * request.Choices];
         Trace = new RequestTrace(Id, operation, server.Options.ModelName, request, PromptTokens, Texts);
@@ -97,5 +98,8 @@ internal sealed class Generation : IDisposable
         }
         if (token.Finish is { } finish)
             Trace.Finish(token.Choice, finish);
+        // once for a prompt: its choices say the same
+        if (token.Sample is { } sample && token.Choice % _choices == 0 && _server.SampleFigures is { } figures)
+            _server.Metrics.Sampled(sample, figures.Alpha);
     }
 }

@@ -46,6 +46,8 @@ public sealed class AttentionOptionTests : IDisposable
         string words = await Tool.SucceedAsync($"eval --model {model} --attention sample:window=20 {text}");
         Assert.Contains("bits/byte; sample:window=20 differs by", words);
         Assert.Contains("audited rows, least ", words);
+        Assert.Matches(@"\nof \d+ passes, \d+ kept 0\.95 on average over their audited rows, \d+ in every one "
+            + @"of them\n", words);
         var run = await Tool.RunAsync($"generate --model {model} --prompt Line --max-tokens 2 --attention sample");
         Assert.Equal((0, "sampled attention: no pass had 4 blocks of queries and 16 of keys, all of them were dense\n"),
             (run.ExitCode, run.Error.ReplaceLineEndings("\n")));

@@ -11,6 +11,8 @@ namespace S2ILGPU.Serving.Tests;
 /// 16.</summary>
 public sealed partial class CertificateTests
 {
+    private const double Alpha = 0.4;
+
     private const string Path = "/v1/completions", Chat = "/v1/chat/completions";
 
     [Fact]
@@ -19,9 +21,15 @@ public sealed partial class CertificateTests
         await using var server = await StartAsync();
         var first = await UsageAsync(server, Prompt(400, 7));
         // It is all that the server has read so far.
+        await server.BecomeIdleAsync();
         string metrics = await server.Client.GetStringAsync("/metrics");
         Assert.Equal(Metric(metrics, "s2_sample_audited_kept_least"), Number(first, "kept_probability_least"), 12);
         Assert.Equal(Metric(metrics, "s2_sample_audited_kept_mean"), Number(first, "kept_probability_mean"), 12);
+        Assert.Equal(1, Metric(metrics, "s2_sample_prompts_total"));
+        Assert.Equal(Number(first, "kept_probability_mean") >= Alpha ? 1 : 0,
+            Metric(metrics, "s2_sample_prompts_kept_mean_total"));
+        Assert.Equal(Number(first, "kept_probability_least") >= Alpha ? 1 : 0,
+            Metric(metrics, "s2_sample_prompts_kept_least_total"));
         double[] heads = [.. Fractions().Matches(metrics).Select(match => Double(match.Groups[1].Value))];
         Assert.Equal(heads.Average(), Number(first, "kept_blocks"), 12);
         Assert.InRange(Number(first, "kept_blocks"), 0.01, 0.99);
@@ -54,6 +62,10 @@ public sealed partial class CertificateTests
         double joined = Number(await UsageAsync(server, $"{long1},{long2}"), "kept_blocks");
         double[] each = [Number(one, "kept_blocks"), Number(other, "kept_blocks")];
         Assert.InRange(joined, each.Min(), each.Max());
+        // three requests of one prompt, whatever their choices, and one of two
+        await server.BecomeIdleAsync();
+        string metrics = await server.Client.GetStringAsync("/metrics");
+        Assert.Equal(5, Metric(metrics, "s2_sample_prompts_total"));
     }
 
     [Fact]
@@ -87,7 +99,7 @@ public sealed partial class CertificateTests
         Scheduler = options.Scheduler with { ChunkTokens = 64, StepTokens = 140 },
     }, TinyModelFolder.Config with { ContextTokens = 512,
         Attention = new AttentionPlan(new DenseAttention { BlockTokens = 16 }) },
-        sample: new SampleAttentionOptions { ColumnAlpha = 0.4, SlashAlpha = 0.4, AuditRows = audit });
+        sample: new SampleAttentionOptions { ColumnAlpha = Alpha, SlashAlpha = Alpha, AuditRows = audit });
 
     private static string Prompt(int tokens, int step) =>
         $"[{string.Join(',', Enumerable.Range(0, tokens).Select(i => i * step % 200))}]";

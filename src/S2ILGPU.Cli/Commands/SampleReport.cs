@@ -24,6 +24,10 @@ internal static class SampleReport
             + $"dense attention; selection {figures.SelectionShare:0.0%} of its time, audit "
             + $"{figures.AuditSeconds:0.000} s");
         yield return $"kept probability: {Text("audited", figures.Audit)}; {Text("sampled", figures.Sample)}";
+        if (figures.Passes is { Count: > 0 } passes)
+            yield return string.Create(CultureInfo.InvariantCulture, $"of {passes.Count:#,0} passes, "
+                + $"{passes.OnAverage:#,0} kept {figures.Alpha} on average over their audited rows, "
+                + $"{passes.InEveryRow:#,0} in every one of them");
         for (int layer = 0; layer < figures.KeptFractions.Count; layer++)
             yield return $"kept blocks of the heads of layer {layer}: " + string.Join(' ', figures.KeptFractions[layer]
                 .Select(kept => kept.ToString("0.0%", CultureInfo.InvariantCulture)));
@@ -38,6 +42,12 @@ internal static class SampleReport
         writer.WriteNumber("selectionShare", figures.SelectionShare);
         Write("audited", figures.Audit);
         Write("sampled", figures.Sample);
+        writer.WriteStartObject("passes");
+        writer.WriteNumber("alpha", figures.Alpha);
+        writer.WriteNumber("count", figures.Passes.Count);
+        writer.WriteNumber("keptOnAverage", figures.Passes.OnAverage);
+        writer.WriteNumber("keptInEveryRow", figures.Passes.InEveryRow);
+        writer.WriteEndObject();
         writer.WriteStartArray("keptFractions");
         foreach (var layer in figures.KeptFractions)
         {

@@ -37,12 +37,13 @@ internal sealed class SampleAttention
         _layers = model.Config.Layers;
         _kept = new long[_layers, model.Config.QueryHeads];
         _all = new long[_layers, model.Config.QueryHeads];
+        Figures = SampleAttentionFigures.None with { Alpha = options.Alpha };
     }
 
     public SampleAttentionOptions Options => _options;
 
     /// <summary>What was kept so far.</summary>
-    public SampleAttentionFigures Figures { get; private set; } = SampleAttentionFigures.None;
+    public SampleAttentionFigures Figures { get; private set; }
 
     /// <summary>What a sequence kept in the last pass; null where that was dense for it.</summary>
     /// <param name="sequence">The sequence of the pass.</param>
@@ -179,7 +180,12 @@ internal sealed class SampleAttention
                 keptBlocks.Sum(blocks => (long)blocks), record.AllBlocks * keptBlocks.Length));
         }
         Forget();
-        Figures = figures with { KeptFractions = Fractions(out double fraction), KeptFraction = fraction };
+        Figures = figures with
+        {
+            Passes = _pass.Values.Aggregate(figures.Passes, (sum, part) => sum.With(part.Audit, figures.Alpha)),
+            KeptFractions = Fractions(out double fraction),
+            KeptFraction = fraction,
+        };
     }
 
     private double[][] Fractions(out double fraction)

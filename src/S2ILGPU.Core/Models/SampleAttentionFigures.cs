@@ -19,6 +19,12 @@ public sealed record SampleAttentionFigures
     /// <summary>The kept probability of the sampled rows themselves.</summary>
     public KeptProbability Sample { get; init; }
 
+    /// <summary>What was to be kept: <see cref="SampleAttentionOptions.Alpha"/>; 0 where nothing is sampled.</summary>
+    public double Alpha { get; init; }
+
+    /// <summary>How many passes of a sequence kept <see cref="Alpha"/>.</summary>
+    public CertificateCounts Passes { get; init; }
+
     /// <summary>Seconds of sampling rows and choosing blocks.</summary>
     public double SelectionSeconds { get; init; }
 
@@ -58,6 +64,19 @@ public readonly record struct KeptProbability(long Rows, double Mean, double Lea
     public KeptProbability Join(KeptProbability other) => Rows == 0 ? other : other.Rows == 0 ? this
         : new(Rows + other.Rows, Mean + (other.Mean - Mean) * other.Rows / (Rows + other.Rows),
             Math.Min(Least, other.Least));
+}
+
+/// <summary>How many certificates keep a probability.</summary>
+/// <param name="Count">Certificates with audited rows.</param>
+/// <param name="OnAverage">Those whose mean reaches it.</param>
+/// <param name="InEveryRow">Those whose least reaches it: their CRA.</param>
+public readonly record struct CertificateCounts(long Count, long OnAverage, long InEveryRow)
+{
+    /// <summary>Adds a certificate; one without audited rows says nothing and does not count.</summary>
+    /// <param name="audit">The kept probability of its audited rows.</param>
+    /// <param name="alpha">The probability, 0 to 1.</param>
+    public CertificateCounts With(KeptProbability audit, double alpha) => audit.Rows == 0 ? this
+        : new(Count + 1, OnAverage + (audit.Mean >= alpha ? 1 : 0), InEveryRow + (audit.Least >= alpha ? 1 : 0));
 }
 
 /// <summary>What SampleAttention kept of one text's prompt.</summary>

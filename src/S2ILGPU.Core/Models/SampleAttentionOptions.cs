@@ -24,6 +24,9 @@ public sealed record SampleAttentionOptions
     /// all.</summary>
     public double SlashAlpha { get; init; } = 0.95;
 
+    /// <summary>The larger of the two shares: what the sampled rows of a pass keep on average.</summary>
+    public double Alpha => Math.Max(ColumnAlpha, SlashAlpha);
+
     /// <summary>Equal chunks of the queries of a pass; the last block of queries of each is sampled. Fewer where a
     /// chunk would have less than 8 blocks.</summary>
     public int Chunks { get; init; } = 2;

@@ -10,6 +10,8 @@ namespace S2ILGPU.Serving.Metrics;
 internal sealed class ServingMetrics
 {
     private readonly ConcurrentDictionary<int, Counter> _byStatus = [];
+    private readonly Lock _gate = new();
+    private CertificateCounts _prompts;
 
     /// <summary>Tokens of the prompts of accepted requests.</summary>
     public Counter PromptTokens { get; } = new();
@@ -28,6 +30,15 @@ internal sealed class ServingMetrics
 
     /// <summary>Counts an answer.</summary>
     public void Answered(int status) => _byStatus.GetOrAdd(status, _ => new Counter()).Add(1);
+
+    /// <summary>Counts a prompt whose blocks were chosen at run time.</summary>
+    /// <param name="certificate">What was kept of it.</param>
+    /// <param name="alpha">What was to be kept.</param>
+    public void Sampled(SampleCertificate certificate, double alpha)
+    {
+        lock (_gate)
+            _prompts = _prompts.With(certificate.Audit, alpha);
+    }
 
     /// <summary>All metrics as text.</summary>
     /// <param name="counters">Those of this server's scheduler.</param>
@@ -59,7 +70,8 @@ internal sealed class ServingMetrics
         text.Counter("s2_prefix_tokens_total", "Tokens that shared prefixes saved.", counters.PrefixTokens);
         Cache(text, counters);
         if (sample is not null)
-            SampleMetrics.Write(text, sample);
+            lock (_gate)
+                SampleMetrics.Write(text, sample, _prompts);
         if (attention is not null)
             AttentionMetrics.Write(text, attention);
         lending?.Write(text);

@@ -115,9 +115,21 @@ public sealed class SampleAttentionTests : IDisposable
             Assert.InRange(figures.Sample.Least, 0, figures.Sample.Mean);
             Assert.InRange(figures.Audit.Least, 0, figures.Audit.Mean);
             Assert.Equal(2 * Heads * 8, figures.Audit.Rows);
+            Assert.Equal(new CertificateCounts(1, figures.Audit.Mean >= share ? 1 : 0,
+                figures.Audit.Least >= share ? 1 : 0), figures.Passes);
             Assert.Equal((2, Heads), (figures.KeptFractions.Count, figures.KeptFractions[0].Count));
             Assert.InRange(figures.KeptFraction, 0.01, 0.99);
         }
+    }
+
+    [Fact]
+    public void Certificates_count_by_mean_and_by_least()
+    {
+        var counts = default(CertificateCounts).With(KeptProbability.None, 0.9);
+        Assert.Equal(default, counts);                                          // no row was audited
+        foreach (double[] rows in (double[][])[[0.9, 0.95], [0.5, 1], [0.8, 1], [double.NaN, 1]])
+            counts = counts.With(rows.Aggregate(KeptProbability.None, (sum, kept) => sum.With(kept)), 0.9);
+        Assert.Equal(new CertificateCounts(4, 2, 1), counts);
     }
 
     [Fact]
