@@ -41,8 +41,18 @@ internal static unsafe class LayoutFunctions
         Boundary.Run(() =>
         {
             var l = Handles.Get<BlockLayout>(layout);
-            Write(l.RowStarts, rowStarts, rowStartCount, "row_starts");
-            Write(l.Columns, columns, columnCount, nameof(columns));
+            var starts = Destination((long)l.Heads * l.QueryBlocks + 1, rowStarts, rowStartCount, "row_starts");
+            var entries = Destination(l.KeptBlocks, columns, columnCount, nameof(columns));
+            int row = 0, kept = 0;
+            starts[0] = 0;
+            for (int head = 0; head < l.Heads; head++)
+                for (int queryBlock = l.FirstQueryBlock; queryBlock < l.KeyBlocks; queryBlock++)
+                {
+                    var blocks = l.Row(head, queryBlock);
+                    blocks.Full.CopyTo(entries[kept..]);
+                    blocks.Partial.CopyTo(entries[(kept + blocks.Full.Length)..]);
+                    starts[++row] = kept += blocks.Count;
+                }
         });
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
@@ -60,12 +70,14 @@ internal static unsafe class LayoutFunctions
         };
     });
 
-    private static void Write(ReadOnlySpan<int> values, int* destination, long count, string name)
+    private static Span<int> Destination(long values, int* destination, long count, string name)
     {
-        if (count != values.Length)
-            throw new ArgumentException($"{name} has {values.Length} elements, got room for {count}");
+        if (count != values)
+            throw new ArgumentException($"{name} has {values} elements, got room for {count}");
+        if (values > int.MaxValue)
+            throw new ArgumentException($"{name} has {values} elements, at most {int.MaxValue} are written");
         if (count > 0)
             NotNull(destination, name);
-        values.CopyTo(new Span<int>(destination, values.Length));
+        return new Span<int>(destination, (int)values);
     }
 }

@@ -72,16 +72,17 @@ internal sealed class OnnxAttention : IDisposable
     {
         int rows = layout.QueryBlocks, most = 0;
         for (int head = 0; head < layout.Heads; head++)
-            most = Math.Max(most, layout.RowStarts[(head + 1) * rows] - layout.RowStarts[head * rows]);
+            most = Math.Max(most, (int)layout.CountBlocks(head, 0, rows));
         var starts = new int[layout.Heads * (rows + 1)];
         var columns = new int[layout.Heads * most];
         for (int head = 0; head < layout.Heads; head++)
-        {
-            int first = layout.RowStarts[head * rows];
-            for (int row = 0; row <= rows; row++)
-                starts[head * (rows + 1) + row] = layout.RowStarts[head * rows + row] - first;
-            layout.Columns[first..layout.RowStarts[(head + 1) * rows]].CopyTo(columns.AsSpan(head * most));
-        }
+            for (int row = 0, kept = 0; row < rows; row++)
+            {
+                var blocks = layout.Row(head, row);
+                int[] keys = [.. blocks.Full, .. blocks.Partial];
+                keys.CopyTo(columns, head * most + kept);
+                starts[head * (rows + 1) + row + 1] = kept += keys.Length;
+            }
         AddInput("block_row_indices", starts, layout.Heads, rows + 1);
         AddInput("block_col_indices", columns, layout.Heads, most);
     }

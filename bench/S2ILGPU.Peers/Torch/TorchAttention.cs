@@ -92,9 +92,9 @@ internal static class TorchAttention
         for (int head = 0; head < Heads; head++)
             for (int query = 0; query < tokens; query++)
             {
-                int row = head / (Heads / layout.Heads) * layout.QueryBlocks + query / block;
+                var row = layout.Row(head / (Heads / layout.Heads), query / block);
                 var line = kept.AsSpan((head * tokens + query) * tokens, tokens);
-                foreach (int keyBlock in layout.Columns[layout.RowStarts[row]..layout.RowStarts[row + 1]])
+                foreach (int keyBlock in (int[])[.. row.Full, .. row.Partial])
                     line[(keyBlock * block)..Math.Min(query + 1, (keyBlock + 1) * block)].Fill(true);
             }
         return torch.tensor(kept, [1, Heads, tokens, tokens]);

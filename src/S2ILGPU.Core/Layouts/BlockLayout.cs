@@ -3,28 +3,30 @@ using S2ILGPU.Patterns;
 
 namespace S2ILGPU.Layouts;
 
-/// <summary>The kept blocks of a pattern over a given context, as CSR (rows of query blocks) for the forward pass and
-/// CSC (columns of key blocks) for the backward pass.</summary>
+/// <summary>The kept blocks of a pattern over a given context: rows of query blocks for the forward pass and columns of
+/// key blocks for the backward pass.</summary>
 /// <remarks>
-/// <para>An immutable value, independent of any device, safe to share between threads. Size: O(kept blocks), 4 bytes
-/// each; the CSC half is made when first asked for.</para>
+/// <para>An immutable value, independent of any device, safe to share between threads. Size: 4 bytes for each kept
+/// block of a row that has gaps, as those of stripes have; rows that are ranges take none, and heads that keep the same
+/// blocks share their rows. The columns are made when first asked for.</para>
 /// <para>Rows and columns are absolute blocks. A layout over N tokens serves every sequence of at most N tokens: a
 /// pattern's rows do not depend on the length, and kernels stop at the last block that exists. With fewer queries than
 /// keys, query i sits at position (keys - queries + i).</para>
 /// </remarks>
 public sealed class BlockLayout
 {
-    private readonly int[] _rowStarts, _columns;
-    private KeyColumns? _transposed;
-    private int[]? _likeHeads;
+    private readonly BlockLines[] _rows;                                  // by head; those of heads alike are one
+    private readonly int[] _likeHeads;
+    private BlockLines[]? _columns;
 
-    private BlockLayout(AttentionPattern pattern, int tokens, int firstQueryBlock, int[] rowStarts, int[] columns)
+    private BlockLayout(AttentionPattern pattern, int tokens, int firstQueryBlock, BlockLines[] rows)
     {
         Pattern = pattern;
         Tokens = tokens;
         KeyBlocks = BlocksOf(tokens, pattern.BlockTokens);
         FirstQueryBlock = firstQueryBlock;
-        (_rowStarts, _columns) = (rowStarts, columns);
+        (_rows, _likeHeads) = (rows, [.. rows.Select(head => Array.IndexOf(rows, head))]);
+        KeptBlocks = rows.Sum(head => head.Kept);
     }
 
     /// <summary>The pattern that this layout was made from.</summary>
@@ -54,22 +56,7 @@ public sealed class BlockLayout
     public bool IsCausal => Pattern.IsCausal;
 
     /// <summary>Kept blocks of all heads together.</summary>
-    public long KeptBlocks => _rowStarts[^1];
-
-    /// <summary>CSR row starts, <c>[Heads * QueryBlocks + 1]</c>: row (head, queryBlock) is at <c>head * QueryBlocks +
-    /// queryBlock - FirstQueryBlock</c>.</summary>
-    public ReadOnlySpan<int> RowStarts => _rowStarts;
-
-    /// <summary>CSR entries: absolute key blocks, ascending within a row.</summary>
-    public ReadOnlySpan<int> Columns => _columns.AsSpan(0, _rowStarts[^1]);
-
-    /// <summary>CSC column starts, <c>[Heads * KeyBlocks + 1]</c>.</summary>
-    public ReadOnlySpan<int> ColumnStarts => Transposed.Starts;
-
-    /// <summary>CSC entries: absolute query blocks, ascending within a column.</summary>
-    public ReadOnlySpan<int> Rows => Transposed.Rows;
-
-    private KeyColumns Transposed => _transposed ?? Transpose();
+    public long KeptBlocks { get; }
 
     /// <summary>Builds the layout of a pattern.</summary>
     /// <param name="pattern">The pattern.</param>
@@ -77,10 +64,10 @@ public sealed class BlockLayout
     /// <param name="queryTokens">Number of query positions, the last ones of the context; null for all. Only their rows
     /// are built.</param>
     /// <exception cref="ArgumentException">A count is negative, there are more queries than keys or more blocks than
-    /// the pattern has, the kept blocks do not fit into an array, or a row breaks the pattern's own contract
+    /// the pattern has, the lists of kept blocks do not fit into an array, or a row breaks the pattern's own contract
     /// (unordered, out of range, not causal).</exception>
-    /// <remarks>Cost O(kept blocks) for patterns that enumerate their rows, a few nanoseconds each, and as much again
-    /// for the CSC half when it is asked for.</remarks>
+    /// <remarks>Cost O(rows) for patterns whose rows are ranges and O(kept blocks) for others that enumerate theirs, a
+    /// few nanoseconds each; O(kept blocks) for the columns when they are asked for.</remarks>
     public static BlockLayout Create(AttentionPattern pattern, int tokens, int? queryTokens = null)
     {
         ArgumentNullException.ThrowIfNull(pattern);
@@ -94,25 +81,27 @@ public sealed class BlockLayout
             throw new ArgumentException(
                 $"the pattern has {pattern.MaxBlocks} blocks of {pattern.BlockTokens} tokens, {tokens} tokens need "
                 + $"{keyBlocks}");
-        if ((long)pattern.PatternHeads * keyBlocks >= Array.MaxLength)
-            throw new ArgumentException(
-                $"a layout of {pattern.PatternHeads} heads with {keyBlocks} blocks each does not fit into an array");
-
         CheckSize(pattern, first, keyBlocks);
-        var rowStarts = new int[pattern.PatternHeads * (keyBlocks - first) + 1];
-        var entries = new BlockRowBuilder();
-        for (int head = 0, row = 0; head < pattern.PatternHeads; head++)
+        var heads = new BlockLines[pattern.PatternHeads];
+        var row = new BlockRowBuilder();
+        long stored = 0;
+        for (int head = 0; head < heads.Length; head++)
         {
+            var rows = new BlockLinesBuilder(keyBlocks - first, keyBlocks, head == 0 ? 0 : heads[0].StoredEntries);
             for (int queryBlock = first; queryBlock < keyBlocks; queryBlock++)
             {
-                pattern.AppendRow(head, queryBlock, keyBlocks, entries);
-                CheckRow(pattern, head, queryBlock, keyBlocks, entries.Blocks[rowStarts[row]..]);
-                rowStarts[++row] = entries.Count;
+                row.Clear();
+                pattern.AppendRow(head, queryBlock, keyBlocks, row);
+                CheckRow(pattern, head, queryBlock, keyBlocks, row);
+                rows.Add(row);
             }
-            if (head == 0) // the heads of a pattern are much alike: room for all of them at once
-                entries.Reserve((long)(entries.Count + keyBlocks - first) * pattern.PatternHeads);
+            var lines = rows.Build();
+            int like = Array.FindIndex(heads, 0, head, other => other.SameAs(lines));
+            heads[head] = like < 0 ? lines : heads[like];
+            if (like < 0 && (stored += lines.StoredEntries) > Array.MaxLength)
+                throw BlockRowBuilder.TooManyBlocks();
         }
-        return new BlockLayout(pattern, tokens, first, rowStarts, entries.Detach());
+        return new BlockLayout(pattern, tokens, first, heads);
     }
 
     /// <summary>The kept key blocks of a query block.</summary>
@@ -123,8 +112,7 @@ public sealed class BlockLayout
     {
         if ((uint)head >= (uint)Heads || (uint)(queryBlock - FirstQueryBlock) >= (uint)QueryBlocks)
             ThrowNoLine("row", head, queryBlock, FirstQueryBlock);
-        int r = head * QueryBlocks + queryBlock - FirstQueryBlock;
-        var entries = _columns.AsSpan(_rowStarts[r].._rowStarts[r + 1]);
+        var entries = _rows[head][queryBlock - FirstQueryBlock];
         bool diagonal = IsCausal && entries.Length > 0 && entries[^1] == queryBlock;
         return diagonal ? new BlockRow(entries[..^1], entries[^1..]) : new BlockRow(entries, default);
     }
@@ -137,9 +125,7 @@ public sealed class BlockLayout
     {
         if ((uint)head >= (uint)Heads || (uint)keyBlock >= (uint)KeyBlocks)
             ThrowNoLine("column", head, keyBlock, 0);
-        var transposed = Transposed;
-        int c = head * KeyBlocks + keyBlock;
-        var entries = transposed.Rows.AsSpan(transposed.Starts[c]..transposed.Starts[c + 1]);
+        var entries = ColumnsOf(head)[keyBlock];
         bool diagonal = IsCausal && entries.Length > 0 && entries[0] == keyBlock;
         return diagonal ? new BlockRow(entries[1..], entries[..1]) : new BlockRow(entries, default);
     }
@@ -147,40 +133,39 @@ public sealed class BlockLayout
     /// <summary>The first head that keeps the same blocks in all rows: who needs something once per pattern, as the
     /// lists of a kernel, needs it for those heads only.</summary>
     /// <param name="head">Pattern head.</param>
-    public int FirstHeadLike(int head) => (_likeHeads ??= FindLikeHeads())[head];
+    public int FirstHeadLike(int head) => _likeHeads[head];
+
+    /// <summary>Kept blocks of some rows of a head.</summary>
+    /// <param name="head">Pattern head.</param>
+    /// <param name="firstQueryBlock">First absolute query block.</param>
+    /// <param name="endQueryBlock">Exclusive end.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The layout has no such row.</exception>
+    public long CountBlocks(int head, int firstQueryBlock, int endQueryBlock)
+    {
+        if ((uint)head >= (uint)Heads || firstQueryBlock < FirstQueryBlock || firstQueryBlock > endQueryBlock
+            || endQueryBlock > KeyBlocks)
+            ThrowNoLine("row", head, endQueryBlock, FirstQueryBlock);
+        return _rows[head].KeptBefore(endQueryBlock - FirstQueryBlock)
+            - _rows[head].KeptBefore(firstQueryBlock - FirstQueryBlock);
+    }
+
+    /// <summary>The rows of a head, from <see cref="FirstQueryBlock"/> on.</summary>
+    internal BlockLines RowsOf(int head) => _rows[head];
+
+    /// <summary>The columns of a head.</summary>
+    internal BlockLines ColumnsOf(int head) => (_columns ?? Transpose())[head];
 
     /// <summary>Number of blocks that hold so many tokens.</summary>
     internal static int BlocksOf(int tokens, int blockTokens) => (int)(((long)tokens + blockTokens - 1) / blockTokens);
 
     // Threads that ask at the same time may both transpose; all of them get the same result.
-    private KeyColumns Transpose() =>
-        Interlocked.CompareExchange(ref _transposed, KeyColumns.Of(this), null) ?? _transposed;
-
-    private int[] FindLikeHeads()
+    private BlockLines[] Transpose()
     {
-        var like = new int[Heads];
-        for (int head = 1; head < Heads; head++)
-        {
-            int other = 0;
-            while (other < head && (like[other] != other || !KeepSameBlocks(other, head)))
-                other++;
-            like[head] = other;
-        }
-        return like;
-    }
-
-    private bool KeepSameBlocks(int a, int b)
-    {
-        var startsOfA = _rowStarts.AsSpan(a * QueryBlocks, QueryBlocks + 1);
-        var startsOfB = _rowStarts.AsSpan(b * QueryBlocks, QueryBlocks + 1);
-        int distance = startsOfB[0] - startsOfA[0];
-        if (startsOfB[^1] - startsOfA[^1] != distance || !_columns.AsSpan(startsOfA[0]..startsOfA[^1])
-            .SequenceEqual(_columns.AsSpan(startsOfB[0]..startsOfB[^1])))
-            return false;
-        for (int row = 1; row < QueryBlocks; row++)
-            if (startsOfB[row] - startsOfA[row] != distance)
-                return false;
-        return true;
+        var columns = new BlockLines[Heads];
+        for (int head = 0; head < Heads; head++)
+            columns[head] = _likeHeads[head] < head ? columns[_likeHeads[head]]
+                : _rows[head].Transpose(FirstQueryBlock, KeyBlocks);
+        return Interlocked.CompareExchange(ref _columns, columns, null) ?? columns;
     }
 
     // A layout that is far too large is refused at once, by rows in equal distances, and not after it has filled the
@@ -198,17 +183,20 @@ public sealed class BlockLayout
             {
                 row.Clear();
                 pattern.AppendRow(head, firstRow + (int)((sample + 0.5) * rows / Samples), keyBlocks, row);
+                if (row.IsRange(out _, out _))
+                    continue;                                             // takes no list
                 kept += (double)row.Count * rows / Samples;
                 if (kept > 2.0 * Array.MaxLength)
                     throw BlockRowBuilder.TooManyBlocks();
             }
     }
 
-    private static void CheckRow(AttentionPattern pattern, int head, int queryBlock, int keyBlocks,
-        ReadOnlySpan<int> entries)
+    private static void CheckRow(AttentionPattern pattern, int head, int queryBlock, int keyBlocks, BlockRowBuilder row)
     {
         int end = pattern.RowEnd(queryBlock, keyBlocks), previous = -1;
-        foreach (int entry in entries)
+        if (row.IsRange(out int first, out int rangeEnd) && first >= 0 && rangeEnd <= end)
+            return;
+        foreach (int entry in row.Blocks)
         {
             if (entry <= previous || entry >= end)
                 throw new ArgumentException(

@@ -126,9 +126,11 @@ public sealed class MergedTiles
     {
         Span<int> next = stackalloc int[MaxLines], end = stackalloc int[MaxLines];
         int all = LinesOf(tile), firstLine = tile * LinesPerTile;
-        var entries = MergesRows ? Layout.Columns : Layout.Rows;
+        var lines = MergesRows ? Layout.RowsOf(head) : Layout.ColumnsOf(head);
+        var entries = lines.Entries;
         for (int line = 0; line < LinesPerTile; line++)
-            (next[line], end[line]) = (all >> line & 1) == 0 ? (0, 0) : EntriesOf(head, firstLine + line);
+            (next[line], end[line]) = (all >> line & 1) == 0 ? (0, 0)
+                : lines.At(firstLine + line - FirstLine);
         while (true)
         {
             int block = int.MaxValue, mask = 0;
@@ -150,12 +152,5 @@ public sealed class MergedTiles
                 masks.Add(mask);
             }
         }
-    }
-
-    private (int Start, int End) EntriesOf(int head, int line)
-    {
-        var starts = MergesRows ? Layout.RowStarts : Layout.ColumnStarts;
-        int index = head * (Layout.KeyBlocks - FirstLine) + line - FirstLine;
-        return (starts[index], starts[index + 1]);
     }
 }

@@ -82,8 +82,7 @@ public sealed class PatternReport
     {
         var kept = new long[layout.Heads];
         for (int head = 0; head < kept.Length; head++)
-            kept[head] = layout.RowStarts[(head + 1) * layout.QueryBlocks]
-                - layout.RowStarts[head * layout.QueryBlocks];
+            kept[head] = layout.RowsOf(head).Kept;
         return kept;
     }
 
@@ -98,9 +97,10 @@ public sealed class PatternReport
     private static int CountEmptyRows(BlockLayout layout)
     {
         int empty = 0;
-        for (int row = 1; row < layout.RowStarts.Length; row++)
-            if (layout.RowStarts[row] == layout.RowStarts[row - 1])
-                empty++;
+        for (int head = 0; head < layout.Heads; head++)
+            for (int row = 0; row < layout.QueryBlocks; row++)
+                if (layout.RowsOf(head)[row].IsEmpty)
+                    empty++;
         return empty;
     }
 
@@ -110,8 +110,7 @@ public sealed class PatternReport
         for (int head = 0; head < layout.Heads; head++)
             for (int row = 1; row < layout.QueryBlocks; row++)
             {
-                int r = head * layout.QueryBlocks + row;
-                var earlier = layout.Columns[layout.RowStarts[r - 1]..layout.RowStarts[r]];
+                var earlier = layout.RowsOf(head)[row - 1];
                 int e = 0;
                 foreach (int keyBlock in layout.Row(head, layout.FirstQueryBlock + row).Full)
                 {

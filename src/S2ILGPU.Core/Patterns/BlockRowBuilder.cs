@@ -1,11 +1,13 @@
 namespace S2ILGPU.Patterns;
 
 /// <summary>A growing list of key blocks to which patterns append their rows.</summary>
-/// <remarks>Not thread-safe. Grows by doubling, so that many rows cost few allocations.</remarks>
+/// <remarks>Not thread-safe. Grows by doubling, so that many rows cost few allocations. As long as it is one range it
+/// is kept as its ends: a row of dense attention costs as little as one of a window.</remarks>
 public sealed class BlockRowBuilder
 {
     private int[] _blocks;
     private int[] _scratch = [];
+    private int _rangeStart, _rangeEnd;                                   // not empty: the list, and not in _blocks
 
     /// <summary>Creates an empty list.</summary>
     /// <param name="capacity">Number of key blocks for which there is room at first.</param>
@@ -15,12 +17,20 @@ public sealed class BlockRowBuilder
     public int Count { get; private set; }
 
     /// <summary>The key blocks so far, row after row.</summary>
-    public ReadOnlySpan<int> Blocks => _blocks.AsSpan(0, Count);
+    public ReadOnlySpan<int> Blocks
+    {
+        get
+        {
+            Write();
+            return _blocks.AsSpan(0, Count);
+        }
+    }
 
     /// <summary>Appends one key block.</summary>
     /// <param name="keyBlock">The key block.</param>
     public void Add(int keyBlock)
     {
+        Write();
         if (Count == _blocks.Length)
             Reserve(Count + 1L);
         _blocks[Count++] = keyBlock;
@@ -34,6 +44,13 @@ public sealed class BlockRowBuilder
     {
         if (start >= end)
             return;
+        if (step == 1 && (Count == 0 || start == _rangeEnd && _rangeStart < _rangeEnd))
+        {
+            _rangeStart = Count == 0 ? start : _rangeStart;
+            (_rangeEnd, Count) = (end, end - _rangeStart);
+            return;
+        }
+        Write();
         int count = (int)(((long)end - start + step - 1) / step);
         Reserve((long)Count + count);
         var blocks = _blocks.AsSpan(Count, count);
@@ -43,34 +60,20 @@ public sealed class BlockRowBuilder
     }
 
     /// <summary>Removes all key blocks and keeps the memory.</summary>
-    public void Clear() => Count = 0;
+    public void Clear() => (Count, _rangeStart, _rangeEnd) = (0, 0, 0);
 
-    /// <summary>Makes room for a total number of key blocks.</summary>
-    internal void Reserve(long capacity)
+    /// <summary>Whether the list is known to be one range; else it may be one all the same.</summary>
+    /// <param name="start">First key block.</param>
+    /// <param name="end">Exclusive end.</param>
+    internal bool IsRange(out int start, out int end)
     {
-        if (capacity <= _blocks.Length)
-            return;
-        if (capacity > Array.MaxLength)
-            throw TooManyBlocks();
-        var grown = GC.AllocateUninitializedArray<int>(
-            (int)Math.Min(Math.Max(capacity, 2L * _blocks.Length), Array.MaxLength));
-        Blocks.CopyTo(grown);
-        _blocks = grown;
+        (start, end) = (_rangeStart, _rangeEnd);
+        return start < end;
     }
 
-    /// <summary>The error of a layout that no array holds.</summary>
+    /// <summary>The error of a layout whose lists no array holds.</summary>
     internal static ArgumentException TooManyBlocks() => new(
-        $"a layout holds at most {Array.MaxLength} kept blocks; use larger blocks, fewer tokens or a sparser pattern");
-
-    /// <summary>Hands over the memory, which may be a little longer than <see cref="Count"/>.</summary>
-    internal int[] Detach()
-    {
-        var blocks = _blocks;
-        if (blocks.Length > 1.25 * Count)
-            Array.Resize(ref blocks, Count);
-        (_blocks, Count) = ([], 0);
-        return blocks;
-    }
+        $"a layout lists at most {Array.MaxLength} kept blocks; use larger blocks, fewer tokens or a sparser pattern");
 
     /// <summary>Replaces the two ascending rows at [left, right) and [right, Count) by their union or their
     /// intersection.</summary>
@@ -97,6 +100,32 @@ public sealed class BlockRowBuilder
             return;
         Append(a[i..]);
         Append(b[j..]);
+    }
+
+    // Writes the range that the list was so far.
+    private void Write()
+    {
+        if (_rangeStart >= _rangeEnd)
+            return;
+        int start = _rangeStart, count = Count;
+        (Count, _rangeStart, _rangeEnd) = (0, 0, 0);
+        Reserve(count);
+        for (int i = 0; i < count; i++)
+            _blocks[i] = start + i;
+        Count = count;
+    }
+
+    // Makes room for a total number of key blocks.
+    private void Reserve(long capacity)
+    {
+        if (capacity <= _blocks.Length)
+            return;
+        if (capacity > Array.MaxLength)
+            throw TooManyBlocks();
+        var grown = GC.AllocateUninitializedArray<int>(
+            (int)Math.Min(Math.Max(capacity, 2L * _blocks.Length), Array.MaxLength));
+        _blocks.AsSpan(0, Count).CopyTo(grown);
+        _blocks = grown;
     }
 
     private void Append(ReadOnlySpan<int> keyBlocks)

@@ -195,12 +195,8 @@ internal sealed class TileListBuilder
             return;
         long kept = 0;
         for (int head = 0; head < layout.Heads; head++)
-        {
-            int row = head * layout.QueryBlocks - layout.FirstQueryBlock;
-            if (layout.FirstHeadLike(head) != head)
-                continue;
-            kept += layout.RowStarts[row + blocks] - layout.RowStarts[row + first];
-        }
+            if (layout.FirstHeadLike(head) == head)
+                kept += layout.CountBlocks(head, first, blocks);
         long entries = kept * _geometry.EntriesPerBlock * repetitions / lines;
         CheckCount(entries);
         columns.Reserve((int)entries);

@@ -8,12 +8,14 @@ namespace S2ILGPU.Core.Tests.Layouts;
 public sealed class BlockLayoutTests
 {
     [Fact]
-    public void Csr_matches_the_golden_table()
+    public void Rows_match_the_golden_table()
     {
         var layout = BlockLayout.Create(new LocalStridePattern(4, 4, 16, localBlocks: 2, verticalStride: 4)
             .SliceHeads(1..2), tokens: 128);
-        Assert.Equal([0, 1, 3, 5, 7, 9, 12, 15, 18], layout.RowStarts.ToArray());
-        Assert.Equal([0, 0, 1, 1, 2, 2, 3, 3, 4, 3, 4, 5, 3, 5, 6, 3, 6, 7], layout.Columns.ToArray());
+        int[][] rows = [[0], [0, 1], [1, 2], [2, 3], [3, 4], [3, 4, 5], [3, 5, 6], [3, 6, 7]];
+        for (int row = 0; row < rows.Length; row++)
+            Assert.Equal(rows[row], (int[])[.. layout.Row(0, row).Full, .. layout.Row(0, row).Partial]);
+        Assert.Equal(18, layout.KeptBlocks);
     }
 
     [Fact]
@@ -70,11 +72,28 @@ public sealed class BlockLayoutTests
     public void More_blocks_than_an_array_holds_are_refused_before_they_fill_the_memory()
     {
         long before = GC.GetAllocatedBytesForCurrentThread();
-        foreach (var pattern in new AttentionPattern[] { new DensePattern(1, 1, 64),
-            new LocalStridePattern(8, 8, 64, localBlocks: 16, verticalStride: 8) })
-            Assert.Contains("at most 2147483591 kept blocks",
-                Assert.Throws<ArgumentException>(() => BlockLayout.Create(pattern, int.MaxValue)).Message);
+        Assert.Contains("at most 2147483591 kept blocks", Assert.Throws<ArgumentException>(() => BlockLayout.Create(
+            new LocalStridePattern(8, 8, 64, localBlocks: 16, verticalStride: 8), int.MaxValue)).Message);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1L << 30);
+    }
+
+    // Lists of all kept blocks would take 32 GB and 8 GB.
+    [Fact]
+    public void Rows_and_columns_that_are_ranges_take_no_lists()
+    {
+        const int tokens = 8 << 20, blocks = tokens / 64, fewer = tokens / 8;
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        var dense = BlockLayout.Create(new DensePattern(4, 4, 64), tokens);
+        Assert.Equal(4L * blocks * (blocks + 1) / 2, dense.KeptBlocks);
+        Assert.Equal(100_001, dense.Row(3, 100_000).Count);
+        Assert.Equal([100_000], dense.Row(3, 100_000).Partial.ToArray());
+        Assert.Equal(99_999, dense.Row(3, 100_000).Full[^1]);
+        var window = BlockLayout.Create(new SlidingWindowPattern(4, 4, windowBlocks: 4000, blockTokens: 64), tokens);
+        Assert.Equal((96_001, 99_999), (window.Row(2, 100_000).Full[0], window.Row(2, 100_000).Full[^1]));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 32L << 20);
+        var shorter = BlockLayout.Create(new SlidingWindowPattern(4, 4, windowBlocks: 400, blockTokens: 64), fewer);
+        Assert.Equal((5_001, 5_399), (shorter.Column(2, 5_000).Full[0], shorter.Column(2, 5_000).Full[^1]));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 40L << 20);
     }
 
     private static void CheckAgainstPattern(BlockLayout layout, string context)
@@ -108,9 +127,11 @@ public sealed class BlockLayoutTests
                     $"column {j}: {context}");
             }
         }
-        Assert.Equal((kept, kept, kept), (layout.KeptBlocks, layout.Columns.Length, layout.Rows.Length));
-        Assert.Equal(layout.Heads * layout.QueryBlocks + 1, layout.RowStarts.Length);
-        Assert.Equal(layout.Heads * layout.KeyBlocks + 1, layout.ColumnStarts.Length);
+        Assert.Equal(kept, layout.KeptBlocks);
+        Assert.Equal(kept, Enumerable.Range(0, layout.Heads).Sum(head => layout.ColumnsOf(head).Kept));
+        int from = layout.FirstQueryBlock + layout.QueryBlocks / 3, to = from + (layout.KeyBlocks - from) / 2;
+        Assert.Equal(Enumerable.Range(from, to - from).Sum(row => layout.Row(layout.Heads - 1, row).Count),
+            layout.CountBlocks(layout.Heads - 1, from, to));
     }
 
     [Theory]
@@ -139,8 +160,9 @@ public sealed class BlockLayoutTests
         var sums = new long[8];
         Parallel.For(0, sums.Length, i =>
         {
-            foreach (int row in layout.Rows)
-                sums[i] = sums[i] * 31 + row;
+            for (int head = 0; head < layout.Heads; head++)
+                foreach (int row in layout.ColumnsOf(head).Entries)
+                    sums[i] = sums[i] * 31 + row;
         });
         Assert.All(sums, sum => Assert.Equal(sums[0], sum));
         Assert.NotEqual(0, sums[0]);

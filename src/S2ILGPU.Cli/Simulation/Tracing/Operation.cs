@@ -79,8 +79,8 @@ internal readonly record struct Operation(string Name, double Work, long Rows = 
     private static long Kept(BlockLayout layout, int row)
     {
         long kept = 0;
-        for (int head = 0, at = row - layout.FirstQueryBlock; head < layout.Heads; head++, at += layout.QueryBlocks)
-            kept += layout.RowStarts[at + 1] - layout.RowStarts[at];
+        for (int head = 0; head < layout.Heads; head++)
+            kept += layout.CountBlocks(head, row, row + 1);
         return kept;
     }
 }

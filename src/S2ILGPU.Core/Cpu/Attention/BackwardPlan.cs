@@ -163,17 +163,18 @@ internal sealed class BackwardPlan
             return 0;
         int first = sequence.FirstQueryPosition / layout.BlockTokens,
             end = (sequence.KeyCount - 1) / layout.BlockTokens + 1;
-        return layout.RowStarts[end - layout.FirstQueryBlock] - layout.RowStarts[first - layout.FirstQueryBlock];
+        return layout.CountBlocks(0, first, end);
     }
 
     private static int Boundary(BlockLayout layout, int patternHead, int tiles, int range, int ranges)
     {
-        var starts = layout.ColumnStarts.Slice(patternHead * layout.KeyBlocks, layout.KeyBlocks + 1);
-        int wanted = starts[0] + (int)((long)(starts[^1] - starts[0]) * range / ranges), tile = 0;
+        var columns = layout.ColumnsOf(patternHead);
+        long wanted = columns.Kept * range / ranges;
+        int tile = 0;
         if (range == ranges)
             return tiles;
-        while (tile < tiles
-            && starts[Math.Min(tile * TokenGroup.MaxTokens / layout.BlockTokens, layout.KeyBlocks)] < wanted)
+        while (tile < tiles && columns.KeptBefore(
+            Math.Min(tile * TokenGroup.MaxTokens / layout.BlockTokens, layout.KeyBlocks)) < wanted)
             tile++;
         return tile;
     }

@@ -242,8 +242,7 @@ internal sealed unsafe class BackwardWork<T> : IParallelWork, IDisposable
         var layout = _arguments.Layout;
         var (firstKey, keyEnd) = KeysOf(sequence, tile);
         int firstBlock = firstKey / layout.BlockTokens, blocks = (keyEnd - 1) / layout.BlockTokens - firstBlock + 1;
-        var rows = new BlockUnion(layout.ColumnStarts, layout.Rows,
-            layout.Pattern.PatternHeadOf(head) * layout.KeyBlocks + firstBlock, blocks);
+        var rows = new BlockUnion(layout.ColumnsOf(layout.Pattern.PatternHeadOf(head)), firstBlock, blocks);
         if (layout.IsCausal)
             start = Math.Max(start, firstKey);
         rows.SkipTo(start / layout.BlockTokens);

@@ -1,4 +1,5 @@
 using System.Numerics;
+using S2ILGPU.Layouts;
 
 namespace S2ILGPU.Cpu.Attention;
 
@@ -14,16 +15,15 @@ internal unsafe ref struct BlockUnion
     private fixed int _next[MaxRows], _end[MaxRows];
 
     /// <summary>Starts before the first entry.</summary>
-    /// <param name="starts">Row starts, as in CSR.</param>
-    /// <param name="entries">Entries, ascending within a row.</param>
+    /// <param name="lines">The rows of a head.</param>
     /// <param name="firstRow">First row of the union.</param>
     /// <param name="rows">Number of rows.</param>
-    public BlockUnion(ReadOnlySpan<int> starts, ReadOnlySpan<int> entries, int firstRow, int rows)
+    public BlockUnion(BlockLines lines, int firstRow, int rows)
     {
-        _entries = entries;
+        _entries = lines.Entries;
         _rows = rows;
         for (int r = 0; r < rows; r++)
-            (_next[r], _end[r]) = (starts[firstRow + r], starts[firstRow + r + 1]);
+            (_next[r], _end[r]) = lines.At(firstRow + r);
     }
 
     /// <summary>The present entry.</summary>

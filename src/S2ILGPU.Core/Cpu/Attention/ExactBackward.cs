@@ -92,11 +92,11 @@ internal sealed unsafe class ExactBackward(AttentionBackwardArguments arguments,
     private TokenWalk Keys(int head, int position)
     {
         var layout = arguments.Layout;
-        int row = layout.Pattern.PatternHeadOf(head) * layout.QueryBlocks + position / layout.BlockTokens
-            - layout.FirstQueryBlock;
+        var rows = layout.RowsOf(layout.Pattern.PatternHeadOf(head));
         int end = layout.IsCausal ? position + 1 : sequence.KeyCount;
         int start = Math.Max(0, position - layout.Pattern.WindowTokens + 1);
-        return new TokenWalk(new BlockUnion(layout.RowStarts, layout.Columns, row, 1), layout.BlockTokens, start, end);
+        return new TokenWalk(new BlockUnion(rows, position / layout.BlockTokens - layout.FirstQueryBlock, 1),
+            layout.BlockTokens, start, end);
     }
 
     private void Write(double[] gradient, HeadTensor to)

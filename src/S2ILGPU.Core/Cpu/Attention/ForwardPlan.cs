@@ -104,12 +104,9 @@ internal sealed class ForwardPlan(long bytesWorthPairs)
     }
 
     /// <summary>The union of the layout's rows that a tile touches.</summary>
-    public static BlockUnion Rows(BlockLayout layout, in TileQueries queries)
-    {
-        int first = layout.Pattern.PatternHeadOf(queries.FirstHead) * layout.QueryBlocks + queries.FirstBlock
-            - layout.FirstQueryBlock;
-        return new BlockUnion(layout.RowStarts, layout.Columns, first, queries.Blocks);
-    }
+    public static BlockUnion Rows(BlockLayout layout, in TileQueries queries) =>
+        new(layout.RowsOf(layout.Pattern.PatternHeadOf(queries.FirstHead)), queries.FirstBlock - layout.FirstQueryBlock,
+            queries.Blocks);
 
     // Keys that a tile of a sequence reads on average over rows and heads.
     private static double KeyRows(BlockLayout layout, Sequence sequence) =>

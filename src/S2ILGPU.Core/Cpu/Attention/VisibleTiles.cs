@@ -24,15 +24,15 @@ internal sealed class VisibleTiles
     /// <summary>Adds what a head of a layout sees from some blocks of queries.</summary>
     public void Add(BlockLayout layout, int head, int firstBlock, int endBlock)
     {
-        int row = head * layout.QueryBlocks - layout.FirstQueryBlock;
-        var columns = layout.Columns[layout.RowStarts[row + firstBlock]..layout.RowStarts[row + endBlock]];
-        foreach (int block in columns)
-        {
-            int first = block * layout.BlockTokens / TokenGroup.MaxTokens,
-                last = ((block + 1) * layout.BlockTokens - 1) / TokenGroup.MaxTokens;
-            for (int tile = first; tile <= Math.Min(last, _end - 1); tile++)
-                _bits[tile >> 6] |= 1ul << tile;
-        }
+        var rows = layout.RowsOf(head);
+        for (int row = firstBlock - layout.FirstQueryBlock; row < endBlock - layout.FirstQueryBlock; row++)
+            foreach (int block in rows[row])
+            {
+                int first = block * layout.BlockTokens / TokenGroup.MaxTokens,
+                    last = ((block + 1) * layout.BlockTokens - 1) / TokenGroup.MaxTokens;
+                for (int tile = first; tile <= Math.Min(last, _end - 1); tile++)
+                    _bits[tile >> 6] |= 1ul << tile;
+            }
     }
 
     /// <summary>The first tile from one on; the exclusive end when there is none.</summary>

@@ -1,5 +1,6 @@
 using S2ILGPU.Cpu.Attention;
 using S2ILGPU.Layouts;
+using S2ILGPU.Patterns;
 using S2ILGPU.TestSupport;
 using Xunit;
 
@@ -51,8 +52,14 @@ public sealed class VisibleTilesTests
             int rows = random.Next(1, BlockUnion.MaxRows + 1), from = random.Next(70);
             var lists = Enumerable.Range(0, rows).Select(_ =>
                 Enumerable.Range(0, 64).Where(_ => random.Next(4) == 0).ToArray()).ToArray();
-            int[] starts = [0, .. lists.Select((_, row) => lists.Take(row + 1).Sum(list => list.Length))];
-            var union = new BlockUnion(starts, lists.SelectMany(list => list).ToArray(), 0, rows);
+            var lines = new BlockLinesBuilder(rows, 64, capacity: 0);
+            foreach (int[] list in lists)
+            {
+                var row = new BlockRowBuilder();
+                Array.ForEach(list, row.Add);
+                lines.Add(row);
+            }
+            var union = new BlockUnion(lines.Build(), 0, rows);
             union.SkipTo(from);
             var expected = lists.SelectMany(list => list).Where(block => block >= from).Distinct().Order();
             var actual = new List<int>();
