@@ -34,7 +34,7 @@ public class LayoutAgainstAttentionBenchmarks : DeviceBenchmarks
     public BlockLayout Rows() => BlockLayout.Create(_pattern, Tokens);
 
     [Benchmark(OperationsPerInvoke = Heads)]
-    public int RowsAndColumns() => BlockLayout.Create(_pattern, Tokens).Rows.Length;
+    public int RowsAndColumns() => BlockLayout.Create(_pattern, Tokens).Column(0, 0).Count;
 
     /// <inheritdoc/>
     public override Work Of(string benchmark) =>

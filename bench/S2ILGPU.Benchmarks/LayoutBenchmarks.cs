@@ -27,7 +27,7 @@ public class LayoutBenchmarks
     public BlockLayout Rows() => BlockLayout.Create(_pattern, Tokens);
 
     [Benchmark]
-    public int RowsAndColumns() => BlockLayout.Create(_pattern, Tokens).Rows.Length;
+    public int RowsAndColumns() => BlockLayout.Create(_pattern, Tokens).Column(0, 0).Count;
 
     [Benchmark]
     public BlockLayout LastRow() => BlockLayout.Create(_pattern, Tokens, queryTokens: 1);

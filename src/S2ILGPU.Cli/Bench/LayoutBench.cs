@@ -40,6 +40,7 @@ internal static class LayoutBench
         using var inputs = new AttentionInputs(machine.All, new AttentionSize(tokens, 1, 1, HeadDim));
         using var work = new AttentionWork(inputs, pattern.SliceHeads(0..1));
         return machine.Time(machine.Settings.LayoutRounds, Yardsticks.None, work.Forward,
-            () => BlockLayout.Create(pattern, tokens), () => _ = BlockLayout.Create(pattern, tokens).Rows.Length);
+            () => BlockLayout.Create(pattern, tokens),
+            () => _ = BlockLayout.Create(pattern, tokens).Column(0, 0).Count);
     }
 }

@@ -13,12 +13,16 @@ internal static class CpuEngines
     // Of how many tests a plain run takes one: of the width that this machine uses, and of others.
     private const int ShareOfWidest = 2, ShareOfNarrower = 8;
 
-    /// <summary>An engine; skips the test where the machine has no registers of that width.</summary>
+    // So small that every way of cutting work for caches is taken by the small shapes of tests.
+    private static readonly CacheSizes s_smallCaches = new(4 << 10, 1, 1);
+
+    /// <summary>An engine, 1 of 3 for small caches; skips the test where the machine has no registers of that
+    /// width.</summary>
     public static IEngine Create(SimdWidth width, int threads)
     {
         if (width > SimdWidths.Widest)
             Assert.Skip($"this machine has SIMD registers of {SimdWidths.Widest}, not {width}");
-        return new CpuEngine(new CpuOptions(width, threads));
+        return new CpuEngine(new CpuOptions(width, threads, Seeds.NewRandom().Next(3) == 0 ? s_smallCaches : null));
     }
 
     /// <summary>The same, for 1 of so many tests in a plain run.</summary>
