@@ -33,6 +33,7 @@ public sealed class PatternPageTests
         string page = await Tool.SucceedAsync($"pattern {Options} --format html");
         string script = page.Split("<script>")[1].Split("const numbers")[0];
         var random = Seeds.NewRandom();
+        var patterns = new List<(LocalStridePattern Pattern, int Tokens)>();
         for (int n = 0; n < 20; n++)
         {
             int kv = 1 << random.Next(4), heads = kv << random.Next(3), tokens = random.Next(1, 3000);
@@ -46,8 +47,9 @@ public sealed class PatternPageTests
             int blockTokens = 16 << random.Next(4);
             var pattern = new LocalStridePattern(heads, kv, blockTokens, random.Next(1, 9), random.Next(1, 20),
                 stripes);
-            var report = PatternReport.Of(pattern, tokens);
-            string call = $$"""
+            patterns.Add((pattern, tokens));
+            script += $$"""
+                {
                 const p = {queryHeads:{{heads}},keyValueHeads:{{kv}},tokens:{{tokens}},
                 blockTokens:{{blockTokens}},localBlocks:{{pattern.LocalBlocks}},verticalStride:{{pattern.VerticalStride}},
                 headOffset:{{stripes.HeadOffset}},denseHeads:{{stripes.DenseHeads}},
@@ -57,8 +59,16 @@ public sealed class PatternPageTests
                 for (let h = 0; h < drawn.heads; h++) for (let i = 0; i < drawn.blocks; i++) for (let j = 0; j <= i; j++)
                   if (drawn.keeps(h, i, j)) hash = (hash * 31 + h + i + j) % 1000003;
                 console.log(JSON.stringify({...describe(p), hash}));
+                }
+
                 """;
-            using var json = JsonDocument.Parse(await NodeAsync(script + call));
+        }
+        string[] lines = (await NodeAsync(script)).TrimEnd().Split('\n');
+        Assert.Equal(patterns.Count, lines.Length);
+        foreach (var ((pattern, tokens), line) in patterns.Zip(lines))
+        {
+            var report = PatternReport.Of(pattern, tokens);
+            using var json = JsonDocument.Parse(line);
             string what = $"{pattern}, {tokens} tokens, {Seeds.Text}";
             Assert.True(report.KeptBlocksPerHead.SequenceEqual(Numbers(json, "perHead").Select(x => (long)x)), what);
             Assert.True(report.DenseBlocks == json.RootElement.GetProperty("dense").GetInt64(), what);
