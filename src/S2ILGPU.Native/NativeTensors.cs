@@ -22,11 +22,13 @@ internal static unsafe class NativeTensors
         {
             extents[d] = Checked(tensor->Shape[d], name, "extent", d);
             isEmpty |= extents[d] == 0;
-            // a dimension with one index or none has no neighbours, and libraries write any stride there
-            strides[d] = extents[d] <= 1 ? 0 : Checked(tensor->Strides[d], name, "stride", d);
         }
+        // A dimension with one index has no neighbours, and neither has one of an empty tensor: libraries write any
+        // stride there (NumPy writes 0 in all dimensions of what is empty).
+        for (int d = 0; d < extents.Length; d++)
+            strides[d] = isEmpty || extents[d] <= 1 ? 0 : Checked(tensor->Strides[d], name, "stride", d);
         // What is empty has no address; what is adjacent says so in its last stride.
-        if (extents[^1] <= 1)
+        if (isEmpty || extents[^1] <= 1)
             strides[^1] = 1;
         return CpuEngine.View(isEmpty ? 0 : (nint)tensor->Data, TypeOf(tensor->Type, name), new Shape(extents),
             new Shape(strides));
@@ -36,6 +38,8 @@ internal static unsafe class NativeTensors
     /// <exception cref="ShapeException">They may: a stride is below what the dimensions within it span.</exception>
     public static void CheckNoOverlap(Tensor tensor, string name)
     {
+        if (tensor.Count == 0)
+            return;
         Span<(int Stride, int Extent)> dimensions = stackalloc (int, int)[tensor.Shape.Rank];
         for (int d = 0; d < dimensions.Length; d++)
             dimensions[d] = (tensor.Shape[d] <= 1 ? 0 : tensor.Stride(d), tensor.Shape[d]);

@@ -8,18 +8,24 @@ namespace S2ILGPU.Native;
 /// which go back when the call is done.</summary>
 /// <remarks>The CPU engine computes in place but for fp16, which it does not store; other engines have memory of their
 /// own. Copies have the caller's type where the engine has attention for it, or else the engine's float type; results
-/// are rounded once, to nearest even.</remarks>
+/// are rounded once, to nearest even. What is written must be apart from the rest, copied or not, so that no caller
+/// depends on a copy.</remarks>
 /// <param name="engine">What computes.</param>
 /// <param name="host">What reads and writes the caller's memory.</param>
 internal sealed unsafe class Operands(IEngine engine, CpuEngine host) : IDisposable
 {
     private readonly List<Tensor> _tensors = [];
     private readonly List<(Tensor Copy, Tensor Memory)> _results = [];
+    private readonly List<OperandMemory> _read = [], _written = [];
 
     /// <summary>A tensor to read.</summary>
     public Tensor Read(NativeTensor* tensor, string name)
     {
         var memory = Keep(NativeTensors.View(tensor, name));
+        var operand = new OperandMemory(name, (nint)tensor->Data, memory);
+        foreach (var written in _written)
+            CheckApart(written, operand);
+        _read.Add(operand);
         if (IsInPlace(memory))
             return memory;
         var copy = Copy(memory);
@@ -36,6 +42,10 @@ internal sealed unsafe class Operands(IEngine engine, CpuEngine host) : IDisposa
     {
         var memory = Keep(NativeTensors.View(tensor, name));
         NativeTensors.CheckNoOverlap(memory, name);
+        var operand = new OperandMemory(name, (nint)tensor->Data, memory);
+        foreach (var other in _read.Concat(_written))
+            CheckApart(operand, other);
+        _written.Add(operand);
         if (IsInPlace(memory))
             return memory;
         var copy = Copy(memory);
@@ -68,6 +78,14 @@ internal sealed unsafe class Operands(IEngine engine, CpuEngine host) : IDisposa
     {
         foreach (var tensor in _tensors)
             tensor.Dispose();
+    }
+
+    // Reading what the same call has written already gives wrong numbers and no sign of it.
+    private static void CheckApart(OperandMemory written, OperandMemory other)
+    {
+        if (written.Overlaps(other))
+            throw new ShapeException("s2_tensor", written.Name,
+                $"apart from the memory of {other.Name}, since it is written", "elements of both at one address");
     }
 
     private bool IsInPlace(Tensor memory) => engine == host && engine.SupportsAttention(memory.ElementType);

@@ -205,6 +205,57 @@ public sealed unsafe class AttentionTests
         Release(engine);
     }
 
+    [Theory]
+    [InlineData(2, 0, 20)]
+    [InlineData(0, 20, 20)]
+    [InlineData(0, 0, 0)]
+    [InlineData(2, 0, 0)]
+    public void Tensors_without_elements_have_any_strides(int batch, int queries, int keys)
+    {
+        var random = Seeds.NewRandom();
+        ulong engine = NativeApi.Engine(), layout = NativeApi.Layout(LocalStride(QueryHeads, KeyValueHeads), 20);
+        var given = stackalloc NativeTensor[6];
+        foreach (var type in (ElementType[])[ElementType.Float32, ElementType.Float16])
+            foreach (long stride in (long[])[0, 1, -1, long.MaxValue])
+            {
+                using ForeignTensor q = Queries(random, type, false, batch, queries),
+                    k = Keys(random, type, false, batch, keys), o = Queries(random, type, false, batch, queries),
+                    lse = Statistics(random, false, batch, queries),
+                    dQ = Queries(random, type, false, batch, queries), dK = Keys(random, type, false, batch, keys);
+                ForeignTensor[] tensors = [q, k, o, lse, dQ, dK];
+                for (int t = 0; t < tensors.Length; t++)
+                {
+                    given[t] = *tensors[t].Pointer;
+                    for (int d = 0; tensors[t].Shape.Count == 0 && d < given[t].Rank; d++)
+                        given[t].Strides[d] = stride;
+                }
+                var forward = new NativeForward
+                {
+                    Query = &given[0],
+                    Key = &given[1],
+                    Value = &given[1],
+                    Output = &given[2],
+                    LogSumExp = &given[3],
+                };
+                Check(Api.AttentionForward(engine, layout, &forward));
+                var backward = new NativeBackward
+                {
+                    Query = &given[0],
+                    Key = &given[1],
+                    Value = &given[1],
+                    Output = &given[2],
+                    LogSumExp = &given[3],
+                    OutputGradient = &given[2],
+                    QueryGradient = &given[4],
+                    KeyGradient = &given[5],
+                };
+                Check(Api.AttentionBackward(engine, layout, &backward));
+                // keys that no query reads
+                Assert.All(dK.Values, gradient => Assert.Equal(0, gradient));
+            }
+        Release(engine, layout);
+    }
+
     [Fact]
     public void Other_devices_get_copies()
     {

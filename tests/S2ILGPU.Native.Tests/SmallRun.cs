@@ -8,7 +8,8 @@ internal sealed unsafe class SmallRun : IDisposable
 {
     public const int Tokens = 33, QueryHeads = 2, HeadDim = 16;
 
-    private readonly ForeignTensor _query, _key, _output, _logSumExp, _queryGradient, _keyGradient;
+    private readonly ForeignTensor _query, _key, _output, _logSumExp, _otherLogSumExp, _queryGradient,
+        _keyGradient;
 
     public SmallRun()
     {
@@ -17,12 +18,16 @@ internal sealed unsafe class SmallRun : IDisposable
         _key = new(random, ElementType.Float32, false, 1, Tokens, 1, HeadDim);
         _output = new(random, ElementType.Float32, false, 1, Tokens, QueryHeads, HeadDim);
         _logSumExp = new(random, ElementType.Float32, false, 1, QueryHeads, Tokens);
+        _otherLogSumExp = new(random, ElementType.Float32, false, 1, QueryHeads, Tokens);
         _queryGradient = new(random, ElementType.Float32, false, 1, Tokens, QueryHeads, HeadDim);
         _keyGradient = new(random, ElementType.Float32, false, 1, Tokens, 1, HeadDim);
     }
 
     /// <summary>What forward wrote.</summary>
     public float[] Output => _output.Values;
+
+    /// <summary>A second log-sum-exp, in memory of its own.</summary>
+    public NativeTensor* OtherLogSumExp => _otherLogSumExp.Pointer;
 
     /// <summary>The arguments of forward.</summary>
     public NativeForward ForwardCall => new()
@@ -61,7 +66,9 @@ internal sealed unsafe class SmallRun : IDisposable
 
     public void Dispose()
     {
-        foreach (var tensor in (ForeignTensor[])[_query, _key, _output, _logSumExp, _queryGradient, _keyGradient])
+        ForeignTensor[] all =
+            [_query, _key, _output, _logSumExp, _otherLogSumExp, _queryGradient, _keyGradient];
+        foreach (var tensor in all)
             tensor.Dispose();
     }
 }

@@ -60,7 +60,8 @@ typedef struct s2_tensor {
     int32_t rank;       /* 1 to 4 */
     int64_t shape[4];   /* extents, outermost first, each at most INT32_MAX */
     int64_t strides[4]; /* distance of neighbours in elements, 0 to INT32_MAX; elements of a head are adjacent (1).
-                           0 repeats what is read; what is written overlaps neither itself nor what is read. */
+                           0 repeats what is read; what is written overlaps neither itself nor what is read, or the
+                           call fails with S2_ERROR_SHAPE. Any strides where there are no elements. */
 } s2_tensor;
 
 /* Where one sequence lies in the token dimension of queries [B, Nq, H, D] and keys [B, Nk, Hkv, D]. Query i of the
