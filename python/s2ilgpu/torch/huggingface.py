@@ -1,62 +1,90 @@
 """Attention for models of Hugging Face's transformers, by its interface of attention functions."""
 
+import torch
+
 from ..patterns import Layout, Pattern
-from .functional import attention
-from .modules import _padded
+from .functional import attention, sequences_of
+from .modules import _counts, _padded
+
+# Models pass these to every attention, and they change nothing here: sizes for other kernels, switches of the model.
+_HARMLESS = frozenset((
+    "deterministic", "layer_idx", "max_length_k", "max_length_q", "num_items_in_batch", "output_hidden_states",
+    "output_router_logits", "return_dict", "use_cache",
+))
+_CHECKED = frozenset((
+    "cache_position", "cu_seq_lens_k", "cu_seq_lens_q", "is_causal", "output_attentions", "position_ids",
+))
+
+# Rows of a mask that are compared at once.
+_MASK_ROWS = 256
 
 
 class HuggingFaceAttention:
     """An attention function with the signature of transformers' AttentionInterface.
 
-    pattern: called with (query_heads, key_value_heads), gives the Pattern; layouts are kept and grow with the context.
-    engine: None for the CPU. What would change the arithmetic and is not done here (dropout, biases, soft caps, other
-    masks) raises ValueError instead of being ignored.
+    pattern: called with (query_heads, key_value_heads) of the whole model, gives the Pattern; layouts are kept and grow
+    with the context. engine: None for the CPU. heads: None where the module has all heads; under tensor parallelism
+    (query_heads, key_value_heads, first, end): the heads of the whole model, and which query heads this process has.
+
+    Padding, packed batches by cu_seq_lens_q and cu_seq_lens_k, and a cache that grows are computed. Whatever else would
+    change the arithmetic (dropout, biases, sinks, soft caps, windows, other masks, position_ids that start again)
+    raises ValueError with its name, and so does any argument that is not known to change nothing, unless it is None.
     """
 
-    def __init__(self, pattern, engine=None):
-        self._pattern, self._engine, self._layouts = pattern, engine, {}
+    def __init__(self, pattern, engine=None, heads=None):
+        self._pattern, self._engine, self._heads, self._layouts = pattern, engine, heads, {}
 
     def __call__(self, module, query, key, value, attention_mask=None, scaling=None, dropout=0.0, **others):
-        """query [B, H, Nq, D], key and value [B, Hkv, Nk, D]; attention_mask: None, or 1 and 0 of padding [B, Nk].
-        Returns (O [B, Nq, H, D], None)."""
-        self._check(module, key, dropout, others)
-        layout = self._layout(query.shape[1], key.shape[1], key.shape[2])
+        """query [B, H, Nq, D], key and value [B, Hkv, Nk, D]; attention_mask: None, or padding [B, Nk] as booleans or
+        0 and 1, which is what transformers makes of a tokenizer's mask; cu_seq_lens_q and cu_seq_lens_k [sequences + 1]
+        of a packed batch, with B = 1. Returns (O [B, Nq, H, D], None)."""
+        _check_arguments(module, dropout, others)
+        batch, queries, keys = query.shape[0], query.shape[2], key.shape[2]
+        padding = None if attention_mask is None else _padding(attention_mask, batch, keys)
+        padded = _padded_sequences(padding, queries, keys)
+        packed = _packed_sequences(others, batch, queries, keys)
+        if padded is not None and packed is not None:
+            raise ValueError("cu_seq_lens_q and cu_seq_lens_k exclude an attention mask with padding")
+        _check_cache_position(others.get("cache_position"), keys)
+        if others.get("position_ids") is not None:
+            _check_position_ids(others["position_ids"], padding, packed, (batch, queries), keys)
+        sequences = padded if packed is None else packed
         q, k, v = (tensor.transpose(1, 2) for tensor in (query, key, value))
-        sequences = None if attention_mask is None else _sequences(attention_mask, q.shape[1], k.shape[1])
+        layout = self._layout(module, query.shape[1], key.shape[1], keys)
         return attention(q, k, v, layout, scale=scaling, sequences=sequences, engine=self._engine)[0], None
 
-    def _layout(self, query_heads, key_value_heads, tokens):
+    def _layout(self, module, query_heads, key_value_heads, tokens):
         heads = query_heads, key_value_heads
         layout = self._layouts.get(heads)
         if layout is None or layout.tokens < tokens:
             # twice the context, so that decoding makes few
-            layout = self._layouts[heads] = Layout(self._pattern(*heads), max(1024, 2 * tokens))
+            layout = self._layouts[heads] = Layout(self._pattern_of(module, *heads), max(1024, 2 * tokens))
         return layout
 
-    @staticmethod
-    def _check(module, key, dropout, others):
-        if dropout:
-            raise ValueError(f"sparse attention has no dropout, got {dropout}")
-        if others.get("is_causal", getattr(module, "is_causal", True)) is False:
-            raise ValueError("a module that is not causal: give it another attention")
-        for name in ("softcap", "sliding_window", "s_aux", "head_mask", "position_bias"):
-            if others.get(name) is not None:
-                raise ValueError(f"sparse attention has no {name}")
-        positions = others.get("cache_position")
-        if positions is not None and int(positions[-1]) + 1 != key.shape[2]:
-            raise ValueError(f"{key.shape[2]} keys at position {int(positions[-1])}: a cache that is longer than what "
-                             "it holds (StaticCache) is not supported")
+    def _pattern_of(self, module, query_heads, key_value_heads):
+        if self._heads is None:
+            whole = getattr(getattr(module, "config", None), "num_attention_heads", query_heads)
+            if isinstance(whole, int) and whole != query_heads:
+                raise ValueError(f"{query_heads} query heads of a model with {whole}: heads=(query_heads, "
+                                 "key_value_heads, first, end) says which ones these are")
+            return self._pattern(query_heads, key_value_heads)
+        whole, whole_key_value, first, end = self._heads
+        pattern = self._pattern(whole, whole_key_value).slice_heads(first, end)
+        if (pattern.query_heads, pattern.key_value_heads) != (query_heads, key_value_heads):
+            raise ValueError(f"heads={self._heads} are {pattern.query_heads} query heads on {pattern.key_value_heads}, "
+                             f"the module has {query_heads} on {key_value_heads}")
+        return pattern
 
 
-def register_attention(name="s2", pattern=None, engine=None):
+def register_attention(name="s2", pattern=None, engine=None, heads=None):
     """Makes sparse attention known to transformers, for from_pretrained(..., attn_implementation=name).
 
     pattern: called with (query_heads, key_value_heads), gives the Pattern; None for local-stride with its defaults.
-    Returns the function. Raises ImportError without transformers.
+    engine, heads: of HuggingFaceAttention. Returns the function. Raises ImportError without transformers.
     """
     from transformers import AttentionInterface
 
-    function = HuggingFaceAttention(pattern or Pattern.local_stride, engine)
+    function = HuggingFaceAttention(pattern or Pattern.local_stride, engine, heads)
     AttentionInterface.register(name, function)
     try:
         from transformers import AttentionMaskInterface
@@ -66,20 +94,113 @@ def register_attention(name="s2", pattern=None, engine=None):
     return function
 
 
-def padding_mask(*_, attention_mask=None, **__):
-    """The mask for HuggingFaceAttention: that of padding, or None."""
+def padding_mask(*_, batch_size=1, attention_mask=None, mask_function=None, cache_position=None, q_length=None,
+                 q_offset=0, kv_length=None, kv_offset=0, **__):
+    """The mask for HuggingFaceAttention: that of padding [B, Nk], or None.
+
+    Raises ValueError where mask_function, which transformers calls with (batch, head, query, key), is another mask than
+    the causal one: a window or chunk below the context, a packed batch by position_ids, both directions.
+    """
+    # The name of the plain one; evaluating the others costs O(Nq Nk) for each forward pass of the model.
+    if mask_function is not None and getattr(mask_function, "__name__", None) != "causal_mask_function":
+        queries = (torch.as_tensor(q_offset) + torch.arange(q_length) if cache_position is None
+                   else cache_position).cpu()
+        keys = torch.arange(kv_length) + kv_offset
+        if not _is_causal(mask_function, batch_size, queries, keys):
+            raise ValueError(f"the mask of {getattr(mask_function, '__qualname__', mask_function)} is not the causal "
+                             "one; packed batches need cu_seq_lens_q and cu_seq_lens_k and no position_ids")
     return attention_mask
 
 
-def _sequences(mask, queries, keys):
-    if mask.dim() != 2 or mask.shape[1] != keys:
-        raise ValueError(f"an attention mask is [batch, {keys} keys] of 1 and 0, got {list(mask.shape)}")
-    lengths = mask.bool().sum(1).tolist()
-    if all(length == keys for length in lengths):
+def _is_causal(mask_function, batch, queries, keys):
+    """Whether a mask function lets queries at these positions see the keys at or before their own."""
+    batches, head = torch.arange(batch).view(-1, 1, 1, 1), torch.zeros(1, 1, 1, 1, dtype=torch.long)
+    keys = keys.view(1, 1, 1, -1)
+    for rows in queries.split(_MASK_ROWS):
+        rows = rows.view(1, 1, -1, 1)
+        seen = torch.as_tensor(mask_function(batches, head, rows, keys)).cpu()
+        if not torch.equal(*torch.broadcast_tensors(seen.bool(), keys <= rows)):
+            return False
+    return True
+
+
+def _check_arguments(module, dropout, others):
+    if dropout:
+        raise ValueError(f"sparse attention has no dropout, got {dropout}")
+    is_causal = others.get("is_causal")
+    if not (getattr(module, "is_causal", True) if is_causal is None else is_causal):
+        raise ValueError("a module that is not causal: give it another attention")
+    if others.get("output_attentions"):
+        raise ValueError("sparse attention has no output_attentions: weights are not kept")
+    for name, value in others.items():
+        if value is not None and name not in _HARMLESS and name not in _CHECKED:
+            raise ValueError(f"sparse attention has no {name}")
+
+
+def _padding(mask, batch, keys):
+    """The mask as booleans."""
+    if list(mask.shape) != [batch, keys]:
+        raise ValueError(f"an attention mask is [{batch}, {keys} keys] of 1 and 0, got {list(mask.shape)}")
+    padding = mask.bool()
+    if not torch.equal(padding.to(mask.dtype), mask):
+        wrong = mask[padding.to(mask.dtype) != mask][0].item()
+        raise ValueError(f"an attention mask is of 1 and 0, or of booleans, got {wrong}")
+    return padding
+
+
+def _padded_sequences(mask, queries, keys):
+    """The sequences of a batch with padding; None where there is none."""
+    if mask is None or mask.all():
         return None
-    ascending = (mask.bool().int().diff(dim=1) >= 0).all(1)
-    if ascending.all():
-        return _padded(queries, keys, [keys - length for length in lengths], None)
-    if (mask.bool().int().diff(dim=1) <= 0).all():
-        return _padded(queries, keys, None, lengths)
+    lengths = mask.sum(1).tolist()
+    steps = mask.int().diff(dim=1)
+    if (steps >= 0).all():
+        return _padded((len(lengths), queries), keys, [keys - length for length in lengths], None)
+    if (steps <= 0).all():
+        return _padded((len(lengths), queries), keys, None, lengths)
     raise ValueError("padding is at the start of all sequences, or at the end of all")
+
+
+def _packed_sequences(others, batch, queries, keys):
+    """The sequences of a packed batch; None where it is not packed."""
+    names = "cu_seq_lens_q", "cu_seq_lens_k"
+    given = [others.get(name) for name in names]
+    if all(starts is None for starts in given):
+        return None
+    if any(starts is None for starts in given) or batch != 1:
+        raise ValueError(f"cu_seq_lens_q and cu_seq_lens_k come together and with B = 1, got B = {batch}")
+    counts = [_counts(starts, name) for starts, name in zip(given, names)]
+    for name, lengths, tokens in zip(names, counts, (queries, keys)):
+        if sum(lengths) != tokens:
+            raise ValueError(f"{name} ends at {sum(lengths)}, the batch has {tokens}")
+    return sequences_of(*counts)
+
+
+def _check_cache_position(positions, keys):
+    if positions is not None and len(positions):
+        _check_end("cache_position", int(positions[-1]), keys)
+
+
+def _check_position_ids(positions, padding, packed, batch_and_queries, keys):
+    """Raises where positions are not those of one sequence, apart from its padding, or of the packed ones."""
+    batch, queries = batch_and_queries
+    if list(positions.shape) not in ([batch, queries], [1, queries]):
+        raise ValueError(f"position_ids is [{batch}, {queries} queries], got {list(positions.shape)}")
+    steps = positions.diff(dim=1) == 1
+    if padding is not None:
+        rows = padding[:, keys - queries:]
+        steps = steps | ~(rows[:, 1:] & rows[:, :-1])
+    for sequence in packed or ():
+        if 0 < sequence.query_start < queries:
+            steps[:, sequence.query_start - 1] = True
+    if not steps.all():
+        raise ValueError("position_ids do not ascend by 1: packed batches need cu_seq_lens_q and cu_seq_lens_k")
+    # padding moves positions, and packed sequences have their own
+    if padding is None and packed is None and queries:
+        _check_end("position_ids", int(positions.max()), keys)
+
+
+def _check_end(name, last, keys):
+    if last + 1 != keys:
+        raise ValueError(f"{name} ends at {last} where there are {keys} keys: a cache that is longer or shorter than "
+                         "the context (StaticCache) is not supported")

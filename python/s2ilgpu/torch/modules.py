@@ -65,7 +65,7 @@ class LocalStrideSparseAttention(torch.nn.Module):
             raise ValueError("cu_seqlen_k and cu_seqlen_q are for packed tensors [tokens, heads, D]")
         if self.seq_dim == 2:
             q, k, v = (tensor.transpose(1, 2) for tensor in (q, k, v))
-        output = self._run(q, k, v, sm_scale, _padded(q.shape[1], k.shape[1], left_paddings, seqlens))
+        output = self._run(q, k, v, sm_scale, _padded(q.shape[:2], k.shape[1], left_paddings, seqlens))
         return output.transpose(1, 2) if self.seq_dim == 2 else output
 
     def _run(self, q, k, v, scale, sequences):
@@ -98,13 +98,19 @@ class LocalStrideSparseAttention(torch.nn.Module):
 def _counts(cumulative, name):
     """Lengths from their running sum."""
     starts = [int32(start, f"{name}[{n}]") for n, start in enumerate(cumulative)]
+    if starts[:1] != [0] or starts != sorted(starts):
+        raise ValueError(f"{name} must ascend from 0, got {starts}")
     return [end - start for start, end in zip(starts, starts[1:])]
 
 
-def _padded(queries, keys, left_paddings, seqlens):
+def _padded(batch_and_queries, keys, left_paddings, seqlens):
     """The sequences of a padded batch; None where there is no padding."""
+    batch, queries = batch_and_queries
     if left_paddings is not None and seqlens is not None:
         raise ValueError("left_paddings and seqlens exclude each other")
+    for name, given in (("left_paddings", left_paddings), ("seqlens", seqlens)):
+        if given is not None and len(given) != batch:
+            raise ValueError(f"{name} has {len(given)} entries for a batch of {batch}")
     if seqlens is not None:
         if queries != keys:
             raise ValueError(f"seqlens need as many queries as keys, got {queries} and {keys}")
