@@ -41,10 +41,29 @@ def decode(engine, layout, tensors, key_counts, scale=None):
     call("attention_decode", engine.handle, layout.handle, byref(_arguments(Forward, tensors, scale, None)), counts)
 
 
+def outputs_and_log_sum_exps(parts):
+    """([O_i], [LSE_i]) of parts (O_i, LSE_i)."""
+    if not parts:
+        raise ValueError("there are no parts")
+    for n, part in enumerate(parts):
+        if not isinstance(part, (tuple, list)) or len(part) != 2:
+            raise ValueError(f"part {n} must be (output, log-sum-exp), got a {type(part).__name__}"
+                             + (f" of {len(part)}" if isinstance(part, (tuple, list)) else ""))
+    return [list(column) for column in zip(*parts)]
+
+
+def heads_third(tensor, hdim, name):
+    """[B, N, H, D] of an output whose dimension hdim has the heads; its own inverse."""
+    if hdim not in (1, 2):
+        raise ValueError(f"hdim is 2 for [B, N, H, D] or 1 for [B, H, N, D], got {hdim!r}")
+    shape = getattr(tensor, "shape", None)
+    if shape is None or len(shape) != 4:
+        raise ValueError(f"{name} must have 4 dimensions, got {type(tensor) if shape is None else list(shape)}")
+    return tensor.swapaxes(1, 2) if hdim == 1 else tensor
+
+
 def merge(engine, outputs, log_sum_exps, output, log_sum_exp):
     """Merges parts into output and log_sum_exp."""
-    if len(outputs) != len(log_sum_exps):
-        raise ValueError(f"{len(outputs)} outputs but {len(log_sum_exps)} log-sum-exps")
     many = Tensor * max(1, len(outputs))
     arguments = Merge(len(outputs), many(*outputs), many(*log_sum_exps), pointer(output), pointer(log_sum_exp))
     call("attention_merge", engine.handle, byref(arguments))

@@ -124,7 +124,11 @@ def text(name, *arguments):
 
 
 class Handle:
-    """A number of the library, released with the object. Immutable, for use from any thread."""
+    """A number of the library, released with the object. Immutable, for use from any thread.
+
+    A copy is the object itself: two owners of a number would release it twice. Classes say in __reduce__ how a pickle
+    makes another.
+    """
 
     def __init__(self, name, *arguments):
         handle = ctypes.c_uint64()
@@ -136,6 +140,15 @@ class Handle:
         if getattr(self, "handle", 0) and self._process == os.getpid() and not sys.is_finalizing():
             api().release(self.handle)
             self.handle = 0
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __reduce__(self):
+        raise TypeError(f"a {type(self).__name__} cannot be pickled")
 
     def __repr__(self):
         return f"<{type(self).__name__}: {text('describe', self.handle)}>"

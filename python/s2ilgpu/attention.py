@@ -14,7 +14,8 @@ def attention_forward(query, key, value, layout, *, scale=None, sequences=None, 
 
     query [B, Nq, H, D], key and value [B, Nk, Hkv, D]: float32, float16, or bfloat16 of ml_dtypes; read in place unless
     the elements of a head are apart. Query i sits at position Nk - Nq + i. layout: covers the keys. scale: None for 1 /
-    sqrt(D). sequences: of a padded or packed batch; None where they fill the arrays. output: where O goes, or None.
+    sqrt(D). sequences: of a padded or packed batch; None where they fill the arrays. output: where O goes, or None; no
+    memory of query, key or value.
 
     Returns (O [B, Nq, H, D] of the type of query, LSE [B, H, Nq] float32). Raises S2Error where shapes do not fit.
     """
@@ -60,21 +61,22 @@ def decode(query, key_cache, value_cache, key_counts, layout, *, scale=None, eng
     return output, log_sum_exp
 
 
-def combine_attn_partitions(outputs, log_sum_exps, *, engine=None):
+def combine_attn_partitions(*parts, hdim=2, engine=None):
     """Attention over all keys from attention over disjoint parts of them: LSE = ln sum_i exp(LSE_i), O = sum_i
     exp(LSE_i - LSE) O_i.
 
-    outputs: O_i [B, N, H, D]; log_sum_exps: LSE_i [B, H, N] float32. Returns (O, LSE), again a part: merges compose in
-    a tree. A part with -inf counts nothing.
+    parts: (O_i, LSE_i) each, LSE_i [B, H, N] float32. hdim: the dimension of O_i that has the heads: 2 for
+    [B, N, H, D], 1 for [B, H, N, D]. Returns (O, LSE), again a part: merges compose in a tree. A part with -inf counts
+    nothing.
     """
-    outputs = [_array(array, f"outputs[{n}]") for n, array in enumerate(outputs)]
-    log_sum_exps = [_array(array, f"log_sum_exps[{n}]") for n, array in enumerate(log_sum_exps)]
-    if not outputs:
-        raise ValueError("there are no parts")
+    outputs, log_sum_exps = _calls.outputs_and_log_sum_exps(parts)
+    outputs = [_array(array, f"output of part {n}") for n, array in enumerate(outputs)]
+    outputs = [_calls.heads_third(array, hdim, f"output of part {n}") for n, array in enumerate(outputs)]
+    log_sum_exps = [_array(array, f"log-sum-exp of part {n}") for n, array in enumerate(log_sum_exps)]
     output, log_sum_exp = np.empty(outputs[0].shape, outputs[0].dtype), _statistics(outputs[0])
     _calls.merge(_engine(engine), [_view(array) for array in outputs], [_view(array) for array in log_sum_exps],
                  _view(output), _view(log_sum_exp))
-    return output, log_sum_exp
+    return _calls.heads_third(output, hdim, "output"), log_sum_exp
 
 
 def _engine(engine):

@@ -1,6 +1,7 @@
 """Functions on NumPy arrays against the definition in double precision."""
 
 import copy
+import gc
 import pickle
 import threading
 import unittest
@@ -8,6 +9,7 @@ import unittest
 import numpy as np
 import s2ilgpu
 from reference import dense, error, generator, message, token_mask
+from s2ilgpu import _library
 
 PATTERN = dict(block=16, local=1, stride=3, query_heads=4)
 
@@ -90,10 +92,28 @@ class NumpyTests(unittest.TestCase):
         expected = dense(q, k, v, np.ones((4, keys, keys), bool))
         pattern_of = [s2ilgpu.Pattern.table(kept, 4, 2, 16, causal=False) for kept in self.halves(keys // 16, random)]
         parts = [s2ilgpu.attention_forward(q, k, v, s2ilgpu.Layout(part, keys)) for part in pattern_of]
-        combined = s2ilgpu.combine_attn_partitions(*zip(*parts))
+        combined = s2ilgpu.combine_attn_partitions(*parts)
         for actual, exact, alone in zip(combined, expected, s2ilgpu.attention_forward(q, k, v, layout)):
             self.check(actual, exact, 1e-5, "combined")
             self.check(alone, exact, 1e-5, "whole")
+        heads_first = s2ilgpu.combine_attn_partitions(*((output.swapaxes(1, 2), lse) for output, lse in parts), hdim=1)
+        np.testing.assert_array_equal(heads_first[0].swapaxes(1, 2), combined[0])
+        np.testing.assert_array_equal(heads_first[1], combined[1])
+        tree = s2ilgpu.combine_attn_partitions(s2ilgpu.combine_attn_partitions(parts[0]), list(parts[1]))
+        self.check(tree[0], combined[0], 1e-6, "tree")
+
+    def test_parts_are_pairs_of_output_and_log_sum_exp(self):
+        output, lse = np.zeros((1, 5, 4, 8), np.float32), np.zeros((1, 4, 5), np.float32)
+        combine = s2ilgpu.combine_attn_partitions
+        for parts, hdim, error in (
+            ([], 2, "no parts"), ([(output, lse), output], 2, r"part 1 must be \(output, log-sum-exp\), got a ndarray"),
+            ([(output, lse, lse)], 2, "got a tuple of 3"), ([(output, lse)], 3, "got 3"),
+            ([(output, lse)], -2, "got -2"),
+            ([(output[0], lse)], 2, r"output of part 0 must have 4 dimensions, got \[5, 4, 8\]"),
+            ([(output, lse)], 1, r"\[1, 5, 4\]"), ([[output, output], [lse, lse]], 2, "output of part 1"),
+        ):
+            with self.assertRaisesRegex(ValueError, error):
+                combine(*parts, hdim=hdim)
 
     @staticmethod
     def halves(blocks, random):
@@ -209,10 +229,77 @@ class NumpyTests(unittest.TestCase):
 
     def test_layouts_can_be_pickled_and_copied(self):
         layout = s2ilgpu.Layout((pattern() | pattern(head_offset=1)).slice_heads(0, 2), 300, 40)
-        for other in (pickle.loads(pickle.dumps(layout)), copy.deepcopy(layout)):
-            self.assertNotEqual(other.handle, layout.handle)
-            self.assertEqual(repr(other), repr(layout))
-            np.testing.assert_array_equal(other.mask(), layout.mask())
+        other = pickle.loads(pickle.dumps(layout))
+        self.assertNotEqual(other.handle, layout.handle)
+        self.assertEqual(repr(other), repr(layout))
+        np.testing.assert_array_equal(other.mask(), layout.mask())
+        for copied in (copy.copy(layout), copy.deepcopy(layout)):
+            self.assertIs(copied, layout)
+
+    def test_engines_can_be_pickled_and_copied(self):
+        q, k, v = problem(generator(), 20, 20)
+        engine, layout = s2ilgpu.Engine("cpu", threads=2), s2ilgpu.Layout(pattern(), 20)
+        expected, _ = s2ilgpu.attention_forward(q, k, v, layout, engine=engine)
+        for make in (copy.copy, copy.deepcopy, lambda one: copy.deepcopy([one])[0], lambda one: pickle.loads(
+                pickle.dumps(one))):
+            other = make(engine)
+            np.testing.assert_array_equal(s2ilgpu.attention_forward(q, k, v, layout, engine=other)[0], expected)
+            self.assertEqual(repr(other), repr(engine))
+            del other
+            gc.collect()
+            # the end of the copy is not the end of the engine
+            np.testing.assert_array_equal(s2ilgpu.attention_forward(q, k, v, layout, engine=engine)[0], expected)
+        self.assertNotEqual(pickle.loads(pickle.dumps(engine)).handle, engine.handle)
+
+    def test_every_handle_has_a_pickle(self):
+        kinds = _library.Handle.__subclasses__()
+        self.assertEqual({kind.__name__ for kind in kinds}, {"Engine", "Layout", "Pattern"})
+        for kind in kinds:
+            self.assertIsNot(kind.__reduce__, _library.Handle.__reduce__)
+        bare = _library.Handle.__new__(_library.Handle)
+        self.assertIs(copy.deepcopy(bare), bare)
+        with self.assertRaisesRegex(TypeError, "a Handle cannot be pickled"):
+            pickle.dumps(bare)
+
+    def test_arrays_without_elements(self):
+        layout = s2ilgpu.Layout(pattern(), 20)
+        for dtype in (np.float32, np.float16):
+            for batch, queries, keys in ((2, 0, 20), (0, 20, 20), (0, 0, 0), (2, 0, 0)):
+                with self.subTest(dtype=dtype.__name__, batch=batch, queries=queries, keys=keys):
+                    q, k, v = problem(generator(), queries, keys, dtype, batch)
+                    output, lse = s2ilgpu.attention_forward(q, k, v, layout)
+                    self.assertEqual((output.shape, lse.shape), (q.shape, (batch, 4, queries)))
+                    d_q, d_k, d_v = s2ilgpu.attention_backward(q, k, v, output, lse, output, layout)
+                    self.assertEqual((d_q.shape, d_k.shape), (q.shape, k.shape))
+                    # keys that no query reads
+                    self.assertFalse(d_k.any() or d_v.any())
+                    decoded, _ = s2ilgpu.decode(q, k, v, [keys] * batch, layout)
+                    combined, _ = s2ilgpu.combine_attn_partitions((output, lse), (decoded, lse))
+                    self.assertEqual((decoded.shape, combined.shape), (q.shape, q.shape))
+
+    def test_output_apart_from_what_is_read(self):
+        random = generator()
+        q, k, v = problem(random, 40, 40)
+        layout = s2ilgpu.Layout(pattern(), 40)
+        expected, _ = s2ilgpu.attention_forward(q, k, v, layout)
+        memory = np.empty(3 * q.size, np.float32)
+        shifted = memory[24:24 + q.size].reshape(q.shape)
+        memory[:q.size] = q.ravel()
+        one = np.concatenate([q, k, v], 2)
+        for arrays, output, name in (
+            ((q, k, v), q, "query"), ((q, k, v), q[:], "query"),
+            ((memory[:q.size].reshape(q.shape), k, v), shifted, "query"),
+            ((q, one[:, :, 4:6], one[:, :, 6:]), one[:, :, 3:7], "key"),
+            ((q, k, one[:, :, 6:]), one[:, :, 3:7], "value"),
+        ):
+            with self.assertRaisesRegex(ValueError, f"output must be apart from the memory of {name}"):
+                s2ilgpu.attention_forward(*arrays, layout, output=output)
+        # side by side in one array
+        together = np.concatenate([q, k, v, q], 2)
+        output = together[:, :, 8:]
+        s2ilgpu.attention_forward(together[:, :, :4], together[:, :, 4:6], together[:, :, 6:8], layout, output=output)
+        np.testing.assert_array_equal(output, expected)
+        np.testing.assert_array_equal(together[:, :, 4:6], k)
 
     def test_wrong_arguments_are_named(self):
         q, k, v = problem(generator(), 20, 20)
@@ -232,8 +319,6 @@ class NumpyTests(unittest.TestCase):
             frozen = np.empty_like(q)
             frozen.flags.writeable = False
             s2ilgpu.attention_forward(q, k, v, layout, output=frozen)
-        with self.assertRaisesRegex(ValueError, "no parts"):
-            s2ilgpu.combine_attn_partitions([], [])
 
     def test_integers_and_scales_are_not_wrapped(self):
         q, k, v = problem(generator(), 20, 20)

@@ -1,6 +1,8 @@
 """PyTorch: gradients, types and a training against masked dense attention."""
 
 import copy
+import gc
+import pickle
 import unittest
 
 import numpy as np
@@ -124,8 +126,8 @@ class TorchTests(unittest.TestCase):
             s2ilgpu.attention_forward(q, narrow, v, self.layout)
         with self.assertRaisesRegex(TypeError, r"value_cache is a torch\.Tensor of torch\.bfloat16"):
             s2ilgpu.decode(q[:, :1], k, narrow, [30, 30], self.layout)
-        with self.assertRaisesRegex(TypeError, r"outputs\[1\] is a torch\.Tensor of torch\.bfloat16"):
-            s2ilgpu.combine_attn_partitions([q, narrow], [])
+        with self.assertRaisesRegex(TypeError, r"output of part 1 is a torch\.Tensor of torch\.bfloat16"):
+            s2ilgpu.combine_attn_partitions((q, q), (narrow, q))
         with self.assertRaisesRegex(TypeError, "value is a torch.* without gradients"):
             s2ilgpu.attention_forward(q, k, v.clone().requires_grad_(), self.layout)
 
@@ -152,7 +154,7 @@ class TorchTests(unittest.TestCase):
         outputs = [torch.randn(2, 10, 4, 8).requires_grad_() for _ in range(3)]
         lses = [torch.randn(2, 4, 10).requires_grad_() for _ in range(3)]
         exact_outputs, exact_lses = double(outputs), double(lses)
-        output, lse = combine_attn_partitions(outputs, lses)
+        output, lse = combine_attn_partitions(*zip(outputs, lses))
         expected_lse = torch.stack(exact_lses).logsumexp(0)
         weights = [(part - expected_lse).exp().transpose(1, 2)[..., None] for part in exact_lses]
         expected = sum(weight * part for weight, part in zip(weights, exact_outputs))
@@ -162,6 +164,48 @@ class TorchTests(unittest.TestCase):
         (expected.square().sum() + expected_lse.sin().sum()).backward()
         for part, exact in zip(outputs + lses, exact_outputs + exact_lses):
             self.check(part.grad, exact.grad, 1e-4, "gradient")
+        heads_first = [part.detach().transpose(1, 2).requires_grad_() for part in outputs]
+        swapped, same_lse = combine_attn_partitions(*zip(heads_first, lses), hdim=1)
+        self.assertTrue(torch.equal(swapped.transpose(1, 2), output) and torch.equal(same_lse, lse))
+        (swapped.square().sum() + same_lse.sin().sum()).backward()
+        for part, exact in zip(heads_first, exact_outputs):
+            self.check(part.grad.transpose(1, 2), exact.grad, 1e-4, "gradient with the heads first")
+        for wrong in ((outputs, lses), ()):
+            with self.assertRaisesRegex(ValueError, "part"):
+                combine_attn_partitions(*wrong)
+
+    def test_gradients_pass_gradcheck(self):
+        layout, mask = self.layout, mask_of(6, 40)
+
+        class Checked(torch.autograd.Function):
+            """The definition in double, with the backward under test."""
+
+            @staticmethod
+            def forward(ctx, *tensors):
+                ctx.save_for_backward(*tensors)
+                return dense(*tensors, mask)
+
+            @staticmethod
+            def backward(ctx, *gradients):
+                tensors = [tensor.float().requires_grad_() for tensor in ctx.saved_tensors]
+                with torch.enable_grad():
+                    results = attention(*tensors, layout)
+                found = torch.autograd.grad(results, tensors, [gradient.float() for gradient in gradients])
+                return tuple(gradient.double() for gradient in found)
+
+        tensors = double(problem(6, 40, batch=1, dim=8))
+        # one element of the Jacobian after the other, by finite differences in double
+        self.assertTrue(torch.autograd.gradcheck(Checked.apply, tensors, atol=1e-5, rtol=1e-4), message())
+
+    def test_tensors_without_elements(self):
+        for batch, queries, keys in ((2, 0, 20), (0, 20, 20), (0, 0, 0), (2, 0, 0)):
+            tensors = problem(queries, keys, batch=batch)
+            output, lse = attention(*tensors, self.layout)
+            self.assertEqual((output.shape, lse.shape), (tensors[0].shape, (batch, 4, queries)))
+            (output.sum() + lse.sum()).backward()
+            for tensor in tensors:
+                self.assertEqual(tensor.grad.shape, tensor.shape)
+                self.assertFalse(tensor.grad.any())
 
     def test_other_tensors_are_refused(self):
         q, k, v = problem(20, 20)
@@ -269,7 +313,23 @@ class ModuleTests(unittest.TestCase):
                 module(q[0], k[0], v[0], cu_seqlen_k=torch.tensor([0, value]))
         with self.assertRaisesRegex(ValueError, "covers 64 tokens"):
             module(*(torch.randn(1, 80, heads, 16) for heads in (4, 2, 2)))
-        copy.deepcopy(module)(*(torch.randn(1, 64, heads, 16) for heads in (4, 2, 2)))
+        for name in ("seqlens", "left_paddings"):
+            with self.assertRaisesRegex(ValueError, f"{name} has 1 entries for a batch of 2"):
+                module(q, k, v, **{name: torch.tensor([20])})
+        for cumulative in ([5, 20], [0, 30, 20], []):
+            with self.assertRaisesRegex(ValueError, "cu_seqlen_k must ascend from 0"):
+                module(q[0], k[0], v[0], cu_seqlen_k=cumulative)
+
+    def test_copies_and_pickles_leave_the_engine_to_the_original(self):
+        module = LocalStrideSparseAttention(4, 64, 16, 1, 4, num_kv_heads=2, engine=s2ilgpu.Engine(threads=2))
+        tensors = [torch.randn(1, 64, heads, 16) for heads in (4, 2, 2)]
+        expected = module(*tensors)
+        for make in (copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))):
+            other = make(module)
+            self.assertTrue(torch.equal(other(*tensors), expected))
+            del other
+            gc.collect()
+            self.assertTrue(torch.equal(module(*tensors), expected))
 
 
 class TrainingTests(unittest.TestCase):

@@ -37,15 +37,16 @@ def decode(query, key_cache, value_cache, key_counts, layout, *, scale=None, eng
     return output, log_sum_exp
 
 
-def combine_attn_partitions(outputs, log_sum_exps, *, engine=None):
+def combine_attn_partitions(*parts, hdim=2, engine=None):
     """Attention over all keys from attention over disjoint parts of them, differentiable in O_i and LSE_i.
 
-    outputs: O_i [B, N, H, D]; log_sum_exps: LSE_i [B, H, N] float32. Returns (O, LSE), again a part.
+    parts: (O_i, LSE_i) each, LSE_i [B, H, N] float32. hdim: the dimension of O_i that has the heads: 2 for
+    [B, N, H, D], 1 for [B, H, N, D]. Returns (O, LSE), again a part.
     """
-    outputs, log_sum_exps = list(outputs), list(log_sum_exps)
-    if not outputs or len(outputs) != len(log_sum_exps):
-        raise ValueError(f"{len(outputs)} outputs and {len(log_sum_exps)} log-sum-exps")
-    return _Merge.apply(_engine(engine), len(outputs), *outputs, *log_sum_exps)
+    outputs, log_sum_exps = _calls.outputs_and_log_sum_exps(parts)
+    outputs = [_calls.heads_third(tensor, hdim, f"output of part {n}") for n, tensor in enumerate(outputs)]
+    output, log_sum_exp = _Merge.apply(_engine(engine), len(outputs), *outputs, *log_sum_exps)
+    return _calls.heads_third(output, hdim, "output"), log_sum_exp
 
 
 def sequences_of(query_counts, key_counts):
