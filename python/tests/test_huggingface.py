@@ -153,6 +153,7 @@ class HuggingFaceTests(unittest.TestCase):
         layer.config = Config()
         q, k, v = self.tensors(60, 60)
         whole = self.attend(layer, q, k, v)[0]
+        self.attend(Layer(), q[:, :2], k[:, :1], v[:, :1])  # its layout is kept
         parts = []
         for first, end in ((0, 2), (2, 4)):
             attend = HuggingFaceAttention(pattern, heads=(4, 2, first, end))

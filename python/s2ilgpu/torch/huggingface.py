@@ -39,6 +39,8 @@ class HuggingFaceAttention:
         0 and 1, which is what transformers makes of a tokenizer's mask; cu_seq_lens_q and cu_seq_lens_k [sequences + 1]
         of a packed batch, with B = 1. Returns (O [B, Nq, H, D], None)."""
         _check_arguments(module, dropout, others)
+        if self._heads is None:
+            _check_heads(module, query.shape[1])
         batch, queries, keys = query.shape[0], query.shape[2], key.shape[2]
         padding = None if attention_mask is None else _padding(attention_mask, batch, keys)
         padded = _padded_sequences(padding, queries, keys)
@@ -50,23 +52,19 @@ class HuggingFaceAttention:
             _check_position_ids(others["position_ids"], padding, packed, (batch, queries), keys)
         sequences = padded if packed is None else packed
         q, k, v = (tensor.transpose(1, 2) for tensor in (query, key, value))
-        layout = self._layout(module, query.shape[1], key.shape[1], keys)
+        layout = self._layout(query.shape[1], key.shape[1], keys)
         return attention(q, k, v, layout, scale=scaling, sequences=sequences, engine=self._engine)[0], None
 
-    def _layout(self, module, query_heads, key_value_heads, tokens):
+    def _layout(self, query_heads, key_value_heads, tokens):
         heads = query_heads, key_value_heads
         layout = self._layouts.get(heads)
         if layout is None or layout.tokens < tokens:
             # twice the context, so that decoding makes few
-            layout = self._layouts[heads] = Layout(self._pattern_of(module, *heads), max(1024, 2 * tokens))
+            layout = self._layouts[heads] = Layout(self._pattern_of(*heads), max(1024, 2 * tokens))
         return layout
 
-    def _pattern_of(self, module, query_heads, key_value_heads):
+    def _pattern_of(self, query_heads, key_value_heads):
         if self._heads is None:
-            whole = getattr(getattr(module, "config", None), "num_attention_heads", query_heads)
-            if isinstance(whole, int) and whole != query_heads:
-                raise ValueError(f"{query_heads} query heads of a model with {whole}: heads=(query_heads, "
-                                 "key_value_heads, first, end) says which ones these are")
             return self._pattern(query_heads, key_value_heads)
         whole, whole_key_value, first, end = self._heads
         pattern = self._pattern(whole, whole_key_value).slice_heads(first, end)
@@ -135,6 +133,14 @@ def _check_arguments(module, dropout, others):
     for name, value in others.items():
         if value is not None and name not in _HARMLESS and name not in _CHECKED:
             raise ValueError(f"sparse attention has no {name}")
+
+
+def _check_heads(module, query_heads):
+    """Raises where the module has a part of the heads that its configuration has."""
+    whole = getattr(getattr(module, "config", None), "num_attention_heads", None)
+    if isinstance(whole, int) and whole != query_heads:
+        raise ValueError(f"{query_heads} query heads of a model with {whole}: heads=(query_heads, key_value_heads, "
+                         "first, end) says which ones these are")
 
 
 def _padding(mask, batch, keys):
