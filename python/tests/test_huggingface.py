@@ -88,8 +88,20 @@ class HuggingFaceTests(unittest.TestCase):
         expected = torch.cat([dense(*(t[:, :, end - n:end] for t in (q, k, v)), 0.25)
                               for n, end in zip(lengths, starts[1:].tolist())], 1)
         for others in ({}, dict(position_ids=positions), dict(position_ids=torch.arange(40)[None]),
-                       dict(mask=torch.ones(1, 40)), dict(cache_position=torch.arange(40))):
+                       dict(mask=torch.ones(1, 40)), dict(cache_position=torch.arange(40)),
+                       dict(seq_idx=torch.tensor([[0] * 23 + [1] + [2] * 16]))):
             self.check(self.call(q, k, v, **packed, **others), expected)
+        # without a cache transformers sees the sequences in position_ids, and asks for their mask
+        ids = (positions == 0).cumsum(1)
+        mask = padding_mask(mask_function=lambda b, h, q, k: (k <= q) & (ids[b, q] == ids[b, k]), batch_size=1,
+                            cache_position=torch.arange(40), kv_length=40)
+        for others in ({}, packed):
+            self.check(self.call(q, k, v, mask, position_ids=positions, **others), expected)
+        wrong = torch.tensor([0, 20, 40])
+        with self.assertRaisesRegex(ValueError, r"sequences of \[23, 1, 16\] tokens, got 40 .* of .*20, 20"):
+            self.call(q, k, v, mask, cu_seq_lens_q=wrong, cu_seq_lens_k=wrong)
+        with self.assertRaisesRegex(ValueError, "got 39 queries, 39 keys"):
+            self.call(*(t[:, :, :39] for t in (q, k, v)), mask)
         for changes, error in (
             (dict(cu_seq_lens_k=None), "come together"),
             (dict(cu_seq_lens_k=starts[:-1]), "cu_seq_lens_k ends at 24, the batch has 40"),
@@ -173,10 +185,12 @@ class HuggingFaceTests(unittest.TestCase):
         q, k, v = self.tensors(20, 20)
         one = torch.ones(())
         for name in ("sinks", "s_aux", "attn_bias", "window_size", "softcap", "sliding_window", "head_mask",
-                     "position_bias", "token_type_ids", "seq_idx", "block_tables", "anything"):
+                     "position_bias", "token_type_ids", "block_tables", "anything"):
             with self.assertRaisesRegex(ValueError, f"has no {name}$"):
                 self.call(q, k, v, **{name: one})
             self.call(q, k, v, **{name: None})
+        with self.assertRaisesRegex(ValueError, "no seq_idx without cu_seq_lens_q"):
+            self.call(q, k, v, seq_idx=one)
         with self.assertRaisesRegex(ValueError, "no output_attentions"):
             self.call(q, k, v, output_attentions=True)
         harmless = dict(use_cache=False, num_items_in_batch=one, output_attentions=False, output_hidden_states=True,
@@ -248,6 +262,18 @@ class HuggingFaceTests(unittest.TestCase):
                 with self.subTest(name), self.assertRaisesRegex(ValueError, "is not the causal one"):
                     padding_mask(mask_function=function, **given, **version)
             self.assertIs(padding_mask(mask_function=causal_mask_function, **given, **version), padding)
+        # a batch of one is packed only where its mask is exactly that, and where nothing of it is padding
+        def second(b, h, q, k):
+            return functions["packed"](b + 1, h, q, k)
+
+        functions["packed and more"] = lambda b, h, q, k: second(b, h, q, k) | ((q == 200) & (k == 7))
+        functions["packed but less"] = lambda b, h, q, k: second(b, h, q, k) & ((q != 250) | (k != 130))
+        for name in ("window", "both directions", "prefix", "packed and more", "packed but less"):
+            with self.subTest(name), self.assertRaisesRegex(ValueError, "is not the causal one"):
+                padding_mask(mask_function=functions[name], batch_size=1, kv_length=300, q_length=300)
+        padding = (torch.arange(300) > 7)[None]
+        with self.assertRaisesRegex(ValueError, "is not the causal one"):
+            padding_mask(mask_function=second, batch_size=1, kv_length=300, q_length=300, attention_mask=padding)
         # shorter than the window and the chunk, and the last query of a cache
         for version in (dict(cache_position=torch.arange(200)), dict(q_length=1, q_offset=199)):
             for name in ("causal", "window", "chunk"):

@@ -13,6 +13,7 @@ _HARMLESS = frozenset((
 ))
 _CHECKED = frozenset((
     "cache_position", "cu_seq_lens_k", "cu_seq_lens_q", "is_causal", "output_attentions", "position_ids",
+    "seq_idx",
 ))
 
 # Rows of a mask that are compared at once.
@@ -26,9 +27,10 @@ class HuggingFaceAttention:
     with the context. engine: None for the CPU. heads: None where the module has all heads; under tensor parallelism
     (query_heads, key_value_heads, first, end): the heads of the whole model, and which query heads this process has.
 
-    Padding, packed batches by cu_seq_lens_q and cu_seq_lens_k, and a cache that grows are computed. Whatever else would
-    change the arithmetic (dropout, biases, sinks, soft caps, windows, other masks, position_ids that start again)
-    raises ValueError with its name, and so does any argument that is not known to change nothing, unless it is None.
+    Padding, packed batches by cu_seq_lens_q and cu_seq_lens_k or by a mask, and a cache that grows are computed.
+    Whatever else would change the arithmetic (dropout, biases, sinks, soft caps, windows, other masks, position_ids
+    that start again) raises ValueError with its name, and so does any argument that is not known to change nothing,
+    unless it is None.
     """
 
     def __init__(self, pattern, engine=None, heads=None):
@@ -42,11 +44,17 @@ class HuggingFaceAttention:
         if self._heads is None:
             _check_heads(module, query.shape[1])
         batch, queries, keys = query.shape[0], query.shape[2], key.shape[2]
-        padding = None if attention_mask is None else _padding(attention_mask, batch, keys)
+        counts, padding = _packed_counts(others, batch, queries, keys), None
+        if isinstance(attention_mask, PackedMask):
+            counts = attention_mask.counts(counts, queries, keys)
+        elif attention_mask is not None:
+            padding = _padding(attention_mask, batch, keys)
         padded = _padded_sequences(padding, queries, keys)
-        packed = _packed_sequences(others, batch, queries, keys)
+        packed = None if counts is None else sequences_of(*counts)
         if padded is not None and packed is not None:
             raise ValueError("cu_seq_lens_q and cu_seq_lens_k exclude an attention mask with padding")
+        if others.get("seq_idx") is not None and packed is None:
+            raise ValueError("sparse attention has no seq_idx without cu_seq_lens_q and cu_seq_lens_k")
         _check_cache_position(others.get("cache_position"), keys)
         if others.get("position_ids") is not None:
             _check_position_ids(others["position_ids"], padding, packed, (batch, queries), keys)
@@ -94,30 +102,58 @@ def register_attention(name="s2", pattern=None, engine=None, heads=None):
 
 def padding_mask(*_, batch_size=1, attention_mask=None, mask_function=None, cache_position=None, q_length=None,
                  q_offset=0, kv_length=None, kv_offset=0, **__):
-    """The mask for HuggingFaceAttention: that of padding [B, Nk], or None.
+    """The mask for HuggingFaceAttention: that of padding [B, Nk], None, or a PackedMask.
 
-    Raises ValueError where mask_function, which transformers calls with (batch, head, query, key), is another mask than
-    the causal one: a window or chunk below the context, a packed batch by position_ids, both directions.
+    mask_function: what transformers would evaluate at (batch, head, query, key). One that cuts a batch with B = 1 into
+    sequences, as position_ids that start again do, gives a PackedMask. Raises ValueError for all others that are not
+    causal: a window below the context, both directions.
     """
     # The name of the plain one; evaluating the others costs O(Nq Nk) for each forward pass of the model.
-    if mask_function is not None and getattr(mask_function, "__name__", None) != "causal_mask_function":
-        queries = (torch.as_tensor(q_offset) + torch.arange(q_length) if cache_position is None
-                   else cache_position).cpu()
-        keys = torch.arange(kv_length) + kv_offset
-        if not _is_causal(mask_function, batch_size, queries, keys):
-            raise ValueError(f"the mask of {getattr(mask_function, '__qualname__', mask_function)} is not the causal "
-                             "one; packed batches need cu_seq_lens_q and cu_seq_lens_k and no position_ids")
-    return attention_mask
+    if mask_function is None or getattr(mask_function, "__name__", None) == "causal_mask_function":
+        return attention_mask
+    queries = (torch.as_tensor(q_offset) + torch.arange(q_length) if cache_position is None else cache_position).cpu()
+    keys = torch.arange(kv_length) + kv_offset
+    starts = _starts(mask_function, keys) if batch_size == 1 and torch.equal(queries, keys) else keys.new_zeros(1)
+    is_packed = len(starts) > 1 and (attention_mask is None or bool(attention_mask.all()))
+    if not _is_causal(mask_function, batch_size, queries, keys, starts if is_packed else starts[:1]):
+        raise ValueError(f"the mask of {getattr(mask_function, '__qualname__', mask_function)} is not the causal one, "
+                         "and not that of a packed batch with B = 1")
+    return PackedMask([*starts.tolist(), int(keys[-1]) + 1]) if is_packed else attention_mask
 
 
-def _is_causal(mask_function, batch, queries, keys):
-    """Whether a mask function lets queries at these positions see the keys at or before their own."""
+class PackedMask:
+    """The mask of a packed batch, which transformers passes from padding_mask to HuggingFaceAttention.
+
+    starts: first token of each sequence, and the end of the last one.
+    """
+
+    def __init__(self, starts):
+        self._lengths = [end - start for start, end in zip(starts, starts[1:])]
+
+    def counts(self, given, queries, keys):
+        """Queries and keys of each sequence; given: those by cu_seq_lens, or None."""
+        if queries != keys or sum(self._lengths) != keys or given not in (None, [self._lengths, self._lengths]):
+            raise ValueError(f"the mask is of sequences of {self._lengths} tokens, got {queries} queries, {keys} keys"
+                             + ("" if given is None else f" and cu_seq_lens_q and cu_seq_lens_k of {given}"))
+        return [self._lengths, self._lengths]
+
+
+def _starts(mask_function, keys):
+    """The tokens that do not see the one before them, and the first."""
+    zero = torch.zeros(1, dtype=torch.long)
+    sees = torch.as_tensor(mask_function(zero, zero, keys[1:], keys[:-1])).cpu().bool().expand(max(0, len(keys) - 1))
+    return torch.cat([keys[:1], keys[1:][~sees]])
+
+
+def _is_causal(mask_function, batch, queries, keys, starts):
+    """Whether a mask function lets queries at these positions see the keys from the last start to their own."""
     batches, head = torch.arange(batch).view(-1, 1, 1, 1), torch.zeros(1, 1, 1, 1, dtype=torch.long)
     keys = keys.view(1, 1, 1, -1)
     for rows in queries.split(_MASK_ROWS):
+        first = starts[torch.searchsorted(starts, rows, right=True) - 1].view(1, 1, -1, 1)
         rows = rows.view(1, 1, -1, 1)
         seen = torch.as_tensor(mask_function(batches, head, rows, keys)).cpu()
-        if not torch.equal(*torch.broadcast_tensors(seen.bool(), keys <= rows)):
+        if not torch.equal(*torch.broadcast_tensors(seen.bool(), (keys <= rows) & (keys >= first))):
             return False
     return True
 
@@ -167,8 +203,8 @@ def _padded_sequences(mask, queries, keys):
     raise ValueError("padding is at the start of all sequences, or at the end of all")
 
 
-def _packed_sequences(others, batch, queries, keys):
-    """The sequences of a packed batch; None where it is not packed."""
+def _packed_counts(others, batch, queries, keys):
+    """Queries and keys of each sequence by cu_seq_lens; None where they are not given."""
     names = "cu_seq_lens_q", "cu_seq_lens_k"
     given = [others.get(name) for name in names]
     if all(starts is None for starts in given):
@@ -179,7 +215,7 @@ def _packed_sequences(others, batch, queries, keys):
     for name, lengths, tokens in zip(names, counts, (queries, keys)):
         if sum(lengths) != tokens:
             raise ValueError(f"{name} ends at {sum(lengths)}, the batch has {tokens}")
-    return sequences_of(*counts)
+    return counts
 
 
 def _check_cache_position(positions, keys):
