@@ -67,6 +67,9 @@ public sealed unsafe partial class CpuEngine : IEngine
     /// <summary>Sizes of the caches that kernels are cut for.</summary>
     internal CacheSizes Caches { get; }
 
+    /// <summary>How much of its operands a product takes at a time.</summary>
+    internal Blocking Blocking => _blocking;
+
     /// <summary>Whether memory is handed out full of NaN; for tests.</summary>
     internal bool PoisonsMemory
     {
@@ -95,6 +98,20 @@ public sealed unsafe partial class CpuEngine : IEngine
         SimdWidth.Bits128 => AdvSimd.IsSupported ? "NEON" : "SSE",
         _ => "scalar",
     };
+
+    /// <summary>Number of SIMD registers of a width that kernels use: processors with AVX-512 have 32 of the narrower
+    /// widths too.</summary>
+    /// <param name="width">A resolved width.</param>
+    internal static int RegisterCount(SimdWidth width) => width switch
+    {
+        SimdWidth.Bits512 => Registers<Simd512>(),
+        SimdWidth.Bits256 => Registers<Simd256>(),
+        SimdWidth.Bits128 => Registers<Simd128>(),
+        _ => Registers<SimdScalar>(),
+    };
+
+    private static int Registers<T>()
+        where T : unmanaged, ISimd<T> => T.HasManyRegisters ? 32 : 16;
 
     /// <summary>Returns at once: operations run before they return.</summary>
     public void Synchronize()

@@ -53,6 +53,28 @@ public sealed class WorkerPoolTests
         Assert.False(work.Overlapped);
     }
 
+    // As a slow core of a hybrid processor, or one that another program keeps: it runs one item, the others the rest
+    // of its range. If they did not, the run would never end: the slow worker waits for them.
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(8)]
+    public void Items_of_a_slow_worker_are_taken_over(int workers)
+    {
+        using var pool = new WorkerPool(workers);
+        foreach (int items in (int[])[workers, 64, 1000])
+        {
+            var work = new OneSlow(items);
+            for (int run = 0; run < 20; run++)
+            {
+                work.Restart();
+                pool.Run(items, work);
+                Assert.All(work.Runs, runs => Assert.Equal(1, runs));
+                Assert.Equal(1, work.ItemsOfSlowWorker);
+            }
+        }
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(4)]
@@ -138,6 +160,36 @@ public sealed class WorkerPoolTests
 
         public void Execute(int item, int worker) =>
             _barrier.SignalAndWait(TestContext.Current.CancellationToken);
+    }
+
+    // The worker that comes first gets no further before all other items are done, by others.
+    private sealed class OneSlow(int items) : IParallelWork
+    {
+        private readonly ManualResetEventSlim _othersAreDone = new();
+        private int _slow, _left;
+
+        public int[] Runs { get; } = new int[items];
+
+        public int ItemsOfSlowWorker { get; private set; }
+
+        public void Restart()
+        {
+            Array.Clear(Runs);
+            (_slow, _left, ItemsOfSlowWorker) = (-1, items - 1, 0);
+            _othersAreDone.Reset();
+        }
+
+        public void Execute(int item, int worker)
+        {
+            Interlocked.Increment(ref Runs[item]);
+            int slow = Interlocked.CompareExchange(ref _slow, worker, -1);
+            if (slow == -1)
+                _othersAreDone.Wait(TestContext.Current.CancellationToken);
+            if (slow == -1 || slow == worker)
+                ItemsOfSlowWorker++;
+            else if (Interlocked.Decrement(ref _left) == 0)
+                _othersAreDone.Set();
+        }
     }
 
     private sealed class Exclusive(int workers) : IParallelWork

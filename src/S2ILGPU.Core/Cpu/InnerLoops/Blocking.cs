@@ -24,19 +24,26 @@ internal sealed record Blocking(int FloatsOfB, int RowTiles, long BytesWorthPair
     // A share of the last-level cache is what counts, but a virtual machine names the whole of it. Measured where the
     // second level has 1 MB, on 2 threads, dense, in turn in one process: pairs give 0.94x to 0.98x at 4 MB (D64 at
     // 16k, D128 at 8k with groups of heads), 1.04x to 1.08x at 6 and 8 MB (D64 at 24k and 32k), 1.09x at 8 MB (D128 at
-    // 16k). Sparse rows, which have a tenth of it, 0.98x to 1.01x.
+    // 16k). Sparse rows, which have a tenth of it, 0.98x to 1.01x. Not measured on a machine with another second level:
+    // that 512 KB make it 2.5 MB is an extrapolation.
     private const long PairedCaches = 5;
 
     /// <summary>The sizes for a machine.</summary>
     /// <param name="simd">A resolved width, which decides how high a tile is.</param>
     /// <param name="level1Bytes">First-level cache of a core.</param>
     /// <param name="level2Bytes">Second-level cache of a core.</param>
-    public static Blocking Of(SimdWidth simd, int level1Bytes, int level2Bytes)
-    {
-        int tileBytes = PackedHeight(simd) * MaxSteps * sizeof(float);
-        return new Blocking(level1Bytes / 2 / sizeof(float),
-            Math.Clamp(level2Bytes / 3 / tileBytes, LeastRowTiles, MostRowTiles), PairedCaches * level2Bytes);
-    }
+    public static Blocking Of(SimdWidth simd, int level1Bytes, int level2Bytes) =>
+        new(level1Bytes / 2 / sizeof(float), Math.Clamp(level2Bytes / 3 / TileBytes(simd), LeastRowTiles, MostRowTiles),
+            PairedCaches * level2Bytes);
+
+    /// <summary>Bytes of the panels of B that are in use at a time.</summary>
+    public int BytesOfB => FloatsOfB * sizeof(float);
+
+    /// <summary>Bytes of the tiles of A that are in use at a time.</summary>
+    /// <param name="simd">The width that the sizes were chosen for.</param>
+    public int BytesOfA(SimdWidth simd) => RowTiles * TileBytes(simd);
+
+    private static int TileBytes(SimdWidth simd) => PackedHeight(simd) * MaxSteps * sizeof(float);
 
     private static int PackedHeight(SimdWidth simd) => simd switch
     {
