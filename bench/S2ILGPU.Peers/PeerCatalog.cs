@@ -22,4 +22,17 @@ internal static class PeerCatalog
 }
 
 /// <summary>A peer's library cannot be used here; the message says why in one line.</summary>
-internal sealed class PeerMissingException(string message) : Exception(message);
+internal sealed class PeerMissingException(string message) : Exception(message)
+{
+    /// <summary>What does not work, and the innermost cause in one line.</summary>
+    /// <param name="what">What does not work.</param>
+    /// <param name="cause">Why.</param>
+    /// <param name="log">What the library said of it meanwhile; empty for nothing.</param>
+    public static PeerMissingException Of(string what, Exception cause, string log = "")
+    {
+        string[] lines = [what, FirstLine(cause.GetBaseException().Message), FirstLine(log)];
+        return new PeerMissingException(string.Join(": ", lines.Where(line => line.Length > 0)));
+    }
+
+    private static string FirstLine(string text) => text.Trim().Split('\n')[0].Trim().TrimEnd(':');
+}

@@ -9,9 +9,9 @@ namespace S2ILGPU.Peers;
 /// <param name="IsJson">Whether the result is JSON in place of a table.</param>
 /// <param name="Threads">Threads of both sides; 0 for all processors.</param>
 /// <param name="Only">Measures only figures whose name holds this text; empty for all.</param>
-/// <param name="Minutes">Time after which no further figure begins; 0 for no limit.</param>
+/// <param name="Minutes">Time after which no further figure begins; infinite for no limit.</param>
 internal sealed record PeerOptions(string Peer, bool IsQuick = false, bool IsJson = false, int Threads = 0,
-    string Only = "", double Minutes = 0)
+    string Only = "", double Minutes = double.PositiveInfinity)
 {
     public const string Usage =
         "usage: S2ILGPU.Peers (torch | onnx | llama) [--quick] [--json] [--threads N] [--only TEXT] [--minutes X]";
@@ -24,33 +24,38 @@ internal sealed record PeerOptions(string Peer, bool IsQuick = false, bool IsJso
     public Rounds ModelRounds => IsQuick ? new Rounds(Least: 2, Most: 10, Seconds: 2)
         : new Rounds(Least: 5, Most: 20, Seconds: 10);
 
-    /// <summary>Reads a command line; null where it is not understood.</summary>
-    public static PeerOptions? Parse(string[] arguments)
+    /// <summary>Reads a command line.</summary>
+    /// <exception cref="UsageException">It is not understood; the message names the option and the value.</exception>
+    public static PeerOptions Parse(string[] arguments)
     {
-        PeerOptions? options = null;
-        for (int i = 0; i < arguments.Length; i++)
-        {
-            string argument = arguments[i], next = i + 1 < arguments.Length ? arguments[i + 1] : "";
-            if (options is null)
+        if (arguments.Length == 0 || !PeerCatalog.Names.Contains(arguments[0]))
+            throw new UsageException($"the first argument must be {string.Join(", ", PeerCatalog.Names[..^1])} or "
+                + $"{PeerCatalog.Names[^1]}, got {(arguments.Length == 0 ? "nothing" : arguments[0])}");
+        var options = new PeerOptions(arguments[0]);
+        for (int i = 1; i < arguments.Length; i++)
+            options = arguments[i] switch
             {
-                if (!PeerCatalog.Names.Contains(argument))
-                    return null;
-                options = new PeerOptions(argument);
-            }
-            else if (argument is "--threads" && int.TryParse(next, NumberStyles.None, null, out int threads))
-                (options, i) = (options with { Threads = threads }, i + 1);
-            else if (argument is "--only" && next.Length > 0)
-                (options, i) = (options with { Only = next }, i + 1);
-            else if (argument is "--minutes"
-                && double.TryParse(next, NumberStyles.Float, CultureInfo.InvariantCulture, out double minutes))
-                (options, i) = (options with { Minutes = minutes }, i + 1);
-            else if (argument is "--quick")
-                options = options with { IsQuick = true };
-            else if (argument is "--json")
-                options = options with { IsJson = true };
-            else
-                return null;
-        }
+                "--quick" => options with { IsQuick = true },
+                "--json" => options with { IsJson = true },
+                "--threads" => options with { Threads = ThreadsOf(Value(arguments, i++)) },
+                "--only" => options with { Only = Value(arguments, i++) },
+                "--minutes" => options with { Minutes = MinutesOf(Value(arguments, i++)) },
+                _ => throw new UsageException($"unknown option {arguments[i]}"),
+            };
         return options;
+
+        static int ThreadsOf(string text) => int.TryParse(text, NumberStyles.None, null, out int threads) ? threads
+            : throw new UsageException($"--threads must be a whole number, 0 for all processors, got {text}");
+
+        static double MinutesOf(string text) =>
+            double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double minutes)
+            && double.IsFinite(minutes) && minutes > 0 ? minutes
+            : throw new UsageException($"--minutes must be a number above 0, got {text}");
     }
+
+    private static string Value(string[] arguments, int at) => at + 1 < arguments.Length && arguments[at + 1].Length > 0
+        ? arguments[at + 1] : throw new UsageException($"{arguments[at]} needs a value");
 }
+
+/// <summary>The command line asks for what is not there; the message says what, in one line.</summary>
+internal sealed class UsageException(string message) : Exception(message);

@@ -27,6 +27,7 @@ internal sealed class PeerReport(string peer, CpuEngine engine, PeerOptions opti
 
     private readonly List<PeerFigure> _figures = [];
     private readonly List<string> _leftOut = [];
+    private readonly List<string> _names = [];
     private readonly long _began = Stopwatch.GetTimestamp();
 
     public PeerOptions Options => options;
@@ -37,16 +38,31 @@ internal sealed class PeerReport(string peer, CpuEngine engine, PeerOptions opti
     public string Version { get; set; } = "";
 
     /// <summary>Whether a figure is asked for, and there is time for it.</summary>
+    /// <param name="name">Its name, whether it is asked for or not: <see cref="CheckNames"/> knows it then.</param>
     public bool Wants(string name)
     {
-        if (!name.Contains(options.Only, StringComparison.OrdinalIgnoreCase))
+        if (!_names.Contains(name))
+            _names.Add(name);
+        if (!Names(name))
             return false;
-        if (options.Minutes == 0 || Stopwatch.GetElapsedTime(_began).TotalMinutes < options.Minutes)
+        if (Stopwatch.GetElapsedTime(_began).TotalMinutes < options.Minutes)
             return true;
         if (!_leftOut.Contains(name))
             _leftOut.Add(name);
         return false;
     }
+
+    /// <summary>Checks that at least one figure was asked for.</summary>
+    /// <exception cref="UsageException">The name of none holds the text that it was to hold; the message has the
+    /// names.</exception>
+    public void CheckNames()
+    {
+        if (!_names.Any(Names))
+            throw new UsageException($"--only {options.Only} is in the name of no figure; there are: "
+                + string.Join("; ", _names));
+    }
+
+    private bool Names(string name) => name.Contains(options.Only, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Calls the peer's and ours in turn and adds one figure per variant of ours.</summary>
     public void Compare(string name, Action peers, params OurVariant[] ours) =>

@@ -37,6 +37,12 @@ public sealed class PeerProgramTests : IDisposable
     public void Why_there_are_no_figures_is_said(string script, string reason) => Assert.Equal(reason,
         Assert.Throws<PeerMissingException>(() => Shell(script).Run("onnx", false, s_noLimit, Token)).Message);
 
+    // The program takes no time of 0: it would be none.
+    [Fact]
+    public void The_last_minute_is_not_rounded_to_no_limit() => Assert.Equal("0.01", Shell("""
+        echo '{"peer": "'$1'", "version": "'$4'", "figures": [], "leftOut": []}'
+        """).Run("torch", isQuick: false, TimeSpan.FromSeconds(0.4), Token).Version);
+
     [Fact]
     public void A_program_that_is_not_there_is_said()
     {

@@ -41,16 +41,19 @@ internal static class LlamaPeer
 
     private static string Load()
     {
+        string log = "";
         try
         {
-            NativeLibraryConfig.All.WithLogCallback((_, _) => { });
+            // Why a library does not load is only said there.
+            NativeLibraryConfig.All.WithLogCallback((level, text) =>
+                log = level is LLamaLogLevel.Error or LLamaLogLevel.Warning ? text : log);
             NativeApi.llama_empty_call();
             // The assembly does not know its version; the package folder that it is read from does.
             return new FileInfo(typeof(NativeApi).Assembly.Location).Directory?.Parent?.Parent?.Name ?? "";
         }
         catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or RuntimeError)
         {
-            throw new PeerMissingException("LLamaSharp finds no library that loads here");
+            throw PeerMissingException.Of("LLamaSharp finds no library that loads here", e, log);
         }
     }
 

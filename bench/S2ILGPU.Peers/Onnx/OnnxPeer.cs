@@ -31,8 +31,7 @@ internal static class OnnxPeer
         }
         catch (Exception e) when (e is TypeInitializationException or DllNotFoundException)
         {
-            throw new PeerMissingException(
-                $"its library does not load: {e.GetBaseException().Message.Trim().Split('.')[0]}");
+            throw PeerMissingException.Of("its library does not load", e);
         }
     }
 

@@ -10,38 +10,62 @@ namespace S2ILGPU.Peers.Torch;
 /// <summary>Dense causal attention of libtorch against ours, dense and sparse.</summary>
 internal static class TorchAttention
 {
+    // Queries of the checks with a mask: [H, N, N] are 8 MB of it, where 32,768 tokens would need 8 GB.
     private const int Heads = 8, CheckedTokens = 1024;
+
+    private static readonly string[] s_works =
+        ["attention forward", "attention backward", "attention forward and backward"];
 
     public static void Measure(PeerReport report)
     {
+        bool isQuick = report.Options.IsQuick;
         foreach (int headDim in (int[])[64, 128])
+            Measure(report, headDim, isQuick ? [1024, 2048, 4096] : [1024, 2048, 4096, 8192, 16384, 32768]);
+        foreach (int headDim in isQuick ? (int[])[] : [80, 96, 256])
+            Measure(report, headDim, [4096]);
+    }
+
+    private static void Measure(PeerReport report, int headDim, int[] lengths)
+    {
+        bool isChecked = false;
+        foreach (int tokens in lengths)
         {
-            CheckSparse(report, headDim);
-            foreach (int tokens in report.Options.IsQuick ? (int[])[1024, 2048, 4096] : [1024, 2048, 4096, 16384])
-                Measure(report, tokens, headDim);
+            string size = $"D{headDim}, {tokens} tokens";
+            // All names are asked for, so that a wrong --only can be answered with them.
+            bool[] wanted = [.. s_works.Select(work => report.Wants($"{work} {size}"))];
+            if (!wanted.Contains(true))
+                continue;
+            if (!isChecked)
+                CheckSparse(report, headDim);
+            isChecked = true;
+            Measure(report, tokens, headDim, size);
         }
     }
 
-    private static void Measure(PeerReport report, int tokens, int headDim)
+    private static void Measure(PeerReport report, int tokens, int headDim, string size)
     {
-        string name = $"attention forward D{headDim}, {tokens} tokens";
-        string both = $"attention forward and backward D{headDim}, {tokens} tokens";
-        if (!report.Wants(name) && !report.Wants(both))
-            return;
         using var inputs = new AttentionInputs(report.Engine, new AttentionSize(tokens, Heads, Heads, headDim,
             HasGradients: true));
         using var theirs = new TorchCall(inputs, mask: null);
         var patterns = BenchPatterns.All(Heads);
         AttentionWork[] ours = [.. patterns.Select(p => new AttentionWork(inputs, p.Pattern))];
-        var (forward, backward) = Check(report, name, inputs, theirs, patterns[0].Pattern);
-        if (report.Wants(name))
-            report.Compare(name, theirs.Forward, [.. ours.Select((work, i) => new OurVariant(patterns[i].Name,
-                work.Forward, i == 0 ? forward : null, Note: Kept(ours, i)))]);
-        if (report.Wants(both))
-            report.Compare(both, theirs.ForwardAndBackward, [.. ours.Select((work, i) => new OurVariant(
-                patterns[i].Name, () => Both(work), i == 0 ? backward : null, Note: Kept(ours, i)))]);
+        var (forward, backward) = Check(report, $"attention {size}", inputs, theirs, patterns[0].Pattern);
+        Compare(s_works[0], theirs.Forward, work => work.Forward, forward);
+        foreach (var work in ours)
+            work.Forward(); // a backward pass needs its results
+        if (report.Wants($"{s_works[1]} {size}"))
+            using (var kept = theirs.Keep())
+                Compare(s_works[1], kept.Backward, work => work.Backward, backward);
+        Compare(s_works[2], theirs.ForwardAndBackward, work => () => Both(work), backward);
         foreach (var work in ours)
             work.Dispose();
+
+        void Compare(string work, Action peers, Func<AttentionWork, Action> own, double error)
+        {
+            if (report.Wants($"{work} {size}"))
+                report.Compare($"{work} {size}", peers, [.. ours.Select((our, i) => new OurVariant(patterns[i].Name,
+                    own(our), i == 0 ? error : null, Note: Kept(ours, i)))]);
+        }
     }
 
     // Dense blocks over kept ones: what sparsity can gain at most.
@@ -57,8 +81,6 @@ internal static class TorchAttention
     // The sparse patterns against libtorch with a mask, at a length where a mask [H, N, N] is small.
     private static void CheckSparse(PeerReport report, int headDim)
     {
-        if (!report.Wants($"attention forward and backward D{headDim}"))
-            return;
         using var inputs = new AttentionInputs(report.Engine, new AttentionSize(CheckedTokens, Heads, Heads, headDim,
             HasGradients: true));
         foreach (var (name, pattern) in BenchPatterns.All(Heads)[1..])
@@ -135,6 +157,9 @@ internal static class TorchAttention
             autograd.grad([Attend()], [_query, _key, _value], [_outputGradient]);
         }
 
+        /// <summary>A forward pass whose gradients can be taken again and again.</summary>
+        public KeptOutput Keep() => new(Attend(), [_query, _key, _value], _outputGradient);
+
         /// <summary>Output and gradients in our layout [1, N, H, D].</summary>
         public (float[] Output, float[] Query, float[] Key, float[] Value) Results()
         {
@@ -156,5 +181,18 @@ internal static class TorchAttention
 
         private torch.Tensor Attend() => nn.functional.scaled_dot_product_attention(_query, _key, _value, _mask,
             is_casual: _mask is null);
+    }
+
+    /// <summary>An output of libtorch with its graph.</summary>
+    private sealed class KeptOutput(torch.Tensor output, torch.Tensor[] inputs, torch.Tensor outputGradient)
+        : IDisposable
+    {
+        public void Backward()
+        {
+            using var scope = NewDisposeScope();
+            autograd.grad([output], inputs, [outputGradient], retain_graph: true);
+        }
+
+        public void Dispose() => output.Dispose();
     }
 }

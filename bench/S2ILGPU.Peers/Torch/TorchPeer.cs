@@ -42,8 +42,7 @@ internal static class TorchPeer
         }
         catch (Exception e) when (e is TypeInitializationException or NotSupportedException or DllNotFoundException)
         {
-            string message = e.GetBaseException().Message.Trim().Split('\n')[0].Trim();
-            throw new PeerMissingException($"TorchSharp does not start: {message}");
+            throw PeerMissingException.Of("TorchSharp does not start", e);
         }
     }
 }

@@ -54,7 +54,9 @@ internal sealed class PeerProgram(IReadOnlyList<string> command)
         string temporary = Directory.CreateTempSubdirectory("s2-peer-").FullName;
         try
         {
-            string minutes = (BeginWithin * limit.TotalMinutes).ToString("0.00", CultureInfo.InvariantCulture);
+            // The program refuses 0.
+            string minutes = Math.Max(0.01, BeginWithin * limit.TotalMinutes)
+                .ToString("0.00", CultureInfo.InvariantCulture);
             var start = new ProcessStartInfo(command[0], [.. command.Skip(1), peer, "--json", "--minutes", minutes,
                 .. isQuick ? (string[])["--quick"] : []])
             {
