@@ -27,6 +27,7 @@ public sealed partial class BenchCommandTests : IDisposable
         MatMulRows = 16,
         TrainingPreset = "tiny",
         HasPeers = false,
+        Caches = new CacheSizes(32 << 10, 512 << 10, 8 << 20),
         MatMulRounds = s_twice,
         AttentionRounds = s_twice,
         SpeedUpRounds = s_twice,
@@ -57,8 +58,11 @@ public sealed partial class BenchCommandTests : IDisposable
             "training against context", "odd shapes", "layouts", "busy machine", "register widths"];
         Assert.Equal(titles, shown.Select(g => g.Title));
 
-        BenchCommand.Save(report, isQuick: true, _folder);
+        const string command = "s2 bench cpu --quick --caches 32K,512K,8M";
+        BenchCommand.Save(report, command, _folder);
         string name = report.Machine.FileName;
+        // Unless this machine has just these caches.
+        Assert.EndsWith(s_tiny.Caches == CacheSizes.Machine ? "-32k-512k-8m" : "-32k-512k-8m-pretended", name);
         Assert.Equal([$"{name}-fraction-of-peak.svg", $"{name}-speed-up.svg", $"{name}.json", $"{name}.md"],
             Directory.GetFiles(_folder).Select(Path.GetFileName).Order());
         CheckJson(File.ReadAllText(Path.Combine(_folder, $"{name}.json")), report);
@@ -69,7 +73,26 @@ public sealed partial class BenchCommandTests : IDisposable
         Assert.Contains($"{report.Machine}", page);
         Assert.Contains($"]({name}-speed-up.svg)", page);
         Assert.Contains($"]({name}-fraction-of-peak.svg)", page);
-        Assert.Contains("s2 bench cpu --quick", page);
+        Assert.StartsWith($"# CPU benchmarks, {report.Machine.Title}\n\n`{command}`, ", page);
+        Assert.Contains("\nMatrix products keep 16 KB of B in the first-level cache and ", page);
+        CheckCeilings(report);
+    }
+
+    // A figure without the machine's variation beside it would never be called unsteady for it; a ratio of caches has
+    // the ceiling that their bytes set.
+    private static void CheckCeilings(BenchReport report)
+    {
+        Assert.All(report.Figures, figure => Assert.True(figure.YardstickVariation >= 0, figure.Name));
+        Assert.All(report.Figures.Where(f => f.Unit == Figure.OfPeak), figure => Assert.Equal(1, figure.Ceiling));
+        Assert.All(report.Figures.Where(f => f.Name.StartsWith("sparse over dense")), figure =>
+            Assert.Equal(1, figure.Ceiling));
+        var halves = report.Figures.Where(f => f.Name.Contains("bfloat16 over float32")).ToArray();
+        Assert.NotEmpty(halves);
+        Assert.All(halves, figure =>
+        {
+            Assert.Equal(2, figure.Ceiling);
+            Assert.StartsWith("at most 2.00x by its bytes; ", figure.Note);
+        });
     }
 
     [Theory]
@@ -78,14 +101,20 @@ public sealed partial class BenchCommandTests : IDisposable
         + "sample, plans, report, compare")]
     [InlineData("bench cpu --slow", "--slow")]
     [InlineData("bench cpu attention", "'attention'")]
+    [InlineData("bench cpu --caches 32K,512K", "--caches must be three sizes", "as in 32K,512K,8M, got 32K,512K")]
+    [InlineData("bench cpu --caches 8M,512K,32K", "none smaller than the one before", "got 8M,512K,32K")]
+    [InlineData("bench cpu --caches 0K,512K,8M", "got 0K,512K,8M")]
+    [InlineData("bench cpu --caches 32K,512K,2048M", "up to 1024M", "got 32K,512K,2048M")]
+    [InlineData("bench cpu --caches 32,512,8000", "with K or M", "got 32,512,8000")]
+    [InlineData("bench cpu --caches 32K,-512K,8M", "got 32K,-512K,8M")]
     [InlineData("bench cpu --device cpu", "s2 bench cpu has no option '--device'; s2 bench attention, ")]
     [InlineData("bench compare a b --json", "s2 bench compare has no option '--json'; s2 bench cpu, ")]
     [InlineData("bench attention --tokens 5", "s2 bench attention has no option '--tokens'; s2 bench sample has")]
     [InlineData("bench --out x attention", "--out is an option of s2 bench attention, and goes after that name")]
     [InlineData("bench --quick cpu", "--quick is an option of s2 bench cpu, and goes after that name")]
     [InlineData("bench --format json", "--format is an option of s2 bench compare")]
-    public async Task What_cannot_be_measured_is_refused(string arguments, string message) =>
-        await Tool.RefuseAsync(arguments, message);
+    public async Task What_cannot_be_measured_is_refused(string arguments, params string[] messages) =>
+        await Tool.RefuseAsync(arguments, messages);
 
     [Fact]
     public async Task Plans_are_measured_without_a_device()
@@ -213,7 +242,8 @@ public sealed partial class BenchCommandTests : IDisposable
         Assert.Equal(["pass", "miss", "none", ""], new[] { met, missed, none, free }.Select(f => f.Mark));
         var group = new FigureGroup("g", [met, missed, none, free]);
         var report = Report(group);
-        Assert.Equal("1 of 3 targets met, 1 missed, 0 too unsteady to judge, 1 without a value", report.Summary);
+        Assert.Equal("1 of 3 targets met, 1 missed, 0 too unsteady to judge, 0 above their ceilings, "
+            + "1 without a value", report.Summary);
         Assert.Equal([missed], report.Misses);
         using var json = JsonDocument.Parse(BenchCommand.Json(report));
         Assert.False(json.RootElement.TryGetProperty("commit", out _));
@@ -247,9 +277,9 @@ public sealed partial class BenchCommandTests : IDisposable
         var yardstick = new Samples([1, 1, 1, 1, 1, 1, 1, 0.5, 0.5, 0.5]);
         var figure = Figure.Of("a", new Samples(fractions), 0.8, Figure.OfPeak, yardstick: yardstick);
         Assert.Equal((0.79, 0.862, 0.375), (Math.Round(figure.Value!.Value, 9), Math.Round(figure.Steady!.Value, 9),
-            figure.YardstickVariation));
+            figure.YardstickVariation!.Value));
         Assert.Equal(Verdict.Unsteady, figure.Verdict);
-        Assert.Equal(0, Figure.Of("a", new Samples(fractions), 0.8, Figure.OfPeak).YardstickVariation);
+        Assert.Null(Figure.Of("a", new Samples(fractions), 0.8, Figure.OfPeak).YardstickVariation);
     }
 
     [Fact]
@@ -258,22 +288,23 @@ public sealed partial class BenchCommandTests : IDisposable
         Figure met = new("a", 0.9, 0.8, Figure.OfPeak, 0.1), missed = met with { Name = "b", Value = 0.7 },
             unsteady = missed with { Name = "c", Value = 0.5, Steady = 0.81 };
         var report = Report(new FigureGroup("g", [met, unsteady, missed]));
-        Assert.Equal("1 of 3 targets met, 1 missed, 1 too unsteady to judge, 0 without a value", report.Summary);
+        Assert.Equal("1 of 3 targets met, 1 missed, 1 too unsteady to judge, 0 above their ceilings, "
+            + "0 without a value", report.Summary);
         Assert.Equal([missed, unsteady], report.Misses);
         using var json = JsonDocument.Parse(BenchCommand.Json(report));
         var figures = json.RootElement.GetProperty("figures");
         Assert.Equal(["pass", "unsteady", "miss"],
             figures.EnumerateArray().Select(f => f.GetProperty("verdict").GetString()));
         Assert.Equal(0.81, figures[1].GetProperty("steady").GetDouble());
-        string page = FigureText.Markdown(report, isQuick: false);
+        string page = FigureText.Markdown(report, "s2 bench cpu");
         Assert.Contains("| c | 50.0 % | 80.0 % | unsteady | +-5.0 % | of peak; steady 81.0 % |", page);
     }
 
     [Theory]
-    [InlineData(SimdWidth.Bits512, "cpu-avx-512", "registers of 512 bits")]
-    [InlineData(SimdWidth.Bits256, "cpu-avx2", "registers of 256 bits")]
-    [InlineData(SimdWidth.Scalar, "cpu-scalar", "registers of 32 bits")]
-    public void A_machine_has_its_registers_in_its_name(SimdWidth width, string name, string words)
+    [InlineData(SimdWidth.Bits512, "cpu-avx-512-48k-1.25m-36m", "registers of 512 bits")]
+    [InlineData(SimdWidth.Bits256, "cpu-avx2-48k-1.25m-36m", "registers of 256 bits")]
+    [InlineData(SimdWidth.Scalar, "cpu-scalar-48k-1.25m-36m", "registers of 32 bits")]
+    public void A_machine_has_its_registers_and_caches_in_its_name(SimdWidth width, string name, string words)
     {
         var machine = new MachineFacts("p", "e", 2, width, new CacheSizes(48 << 10, 1280 << 10, 36 << 20));
         Assert.Equal(name, machine.FileName);
@@ -281,9 +312,105 @@ public sealed partial class BenchCommandTests : IDisposable
             $"{machine}");
     }
 
+    [Fact]
+    public void What_is_pretended_is_in_title_and_name()
+    {
+        var smaller = new CacheSizes(32 << 10, 512 << 10, 8 << 20);
+        var machine = new MachineFacts("AMD EPYC", "e", 2, SimdWidth.Bits256, smaller)
+        {
+            Pretended = ["without AVX-512", "caches of 32 KB, 512 KB and 8 MB"],
+        };
+        Assert.Equal("AVX2 (pretended: without AVX-512, caches of 32 KB, 512 KB and 8 MB)", machine.Title);
+        Assert.Equal("cpu-avx2-32k-512k-8m-pretended", machine.FileName);
+        Assert.Equal("amd-epyc-avx2-2-cores-pretended", machine.FolderName);
+        Assert.EndsWith(", pretended: without AVX-512, caches of 32 KB, 512 KB and 8 MB", $"{machine}");
+        var caches = new CacheSizes(1 << 10, 2 << 10, 3 << 20);
+        using CpuEngine own = new(), other = new(new CpuOptions(Caches: caches));
+        Assert.DoesNotContain(MachineFacts.Of(own).Pretended, what => what.StartsWith("caches"));
+        Assert.Contains("caches of 1 KB, 2 KB and 3 MB", MachineFacts.Of(other).Pretended);
+    }
+
+    [Fact]
+    public void Every_limit_has_its_variation_and_the_unsteady_ones_are_named()
+    {
+        // The peaks hold; the read rate falls from 57 to 30 GB/s.
+        var steady = new Dictionary<int, Limit>
+        {
+            [1] = Limit.Of([200e9, 201e9, 202e9]),
+            [2] = Limit.Of([400e9, 404e9]),
+        };
+        var limits = new MachineLimits(steady, Limit.Of([57e9, 57e9, 30e9, 30e9]));
+        Assert.Equal("201 GFLOP/s peak on 1 thread (varied by 0.5 %), 402 GFLOP/s peak on 2 threads (varied by 0.5 %), "
+            + "43.5 GB/s read (varied by 62.1 %)", $"{limits}");
+        Assert.Equal("The machine was busy. Limits that varied over the run: the read rate by 62 %. Do not quote "
+            + "fractions of them, nor speed-ups.", limits.Warning);
+        Assert.Contains("the peak on 1 thread by 50 %,", (limits with
+        {
+            Peaks = new Dictionary<int, Limit> { [1] = Limit.Of([1e9, 2e9, 2e9, 1e9, 2e9]) with { Variation = 0.5 } },
+        }).Warning);
+        Assert.Null((limits with { Read = Limit.Of([57e9]) }).Warning);
+    }
+
+    [Fact]
+    public void A_figure_above_its_ceiling_neither_passes_nor_misses()
+    {
+        var ratio = new Figure("a", 1.12, 0.9, "of the ceiling 4.33x", 0.01) { Ceiling = 1 };
+        Assert.Equal(("above", Verdict.AboveCeiling), (ratio.Mark, ratio.Verdict));
+        Assert.Equal("pass", (ratio with { Value = 1 }).Mark);
+        Assert.Equal("", (ratio with { Target = null }).Mark);
+        var report = Report(new FigureGroup("g", [ratio, ratio with { Value = 0.95 }]));
+        Assert.Equal("1 of 2 targets met, 0 missed, 0 too unsteady to judge, 1 above their ceilings, 0 without a value",
+            report.Summary);
+        Assert.Equal([ratio], report.Misses);
+    }
+
+    [Fact]
+    public void No_speed_up_is_drawn_above_its_ceiling()
+    {
+        SpeedUp below = new("L16 s8", 1024, 1.5, 2), above = new("L16 s8", 2048, 9.75, 4);
+        var line = BenchPlots.SpeedUpLine("L16 s8", "red", [below, above]);
+        Assert.Equal([(1024.0, 1.5), (2048.0, 4.0)], line.Points);
+        Assert.Equal([2048.0], line.Capped);
+        string plot = BenchPlots.SpeedUps([below, above]), without = BenchPlots.SpeedUps([below]);
+        const string ring = "fill=\"white\" stroke=";
+        Assert.Contains("Rings: at the ceiling.", plot);
+        Assert.Single(Regex.Matches(plot, ring));
+        Assert.DoesNotContain("Rings", without);
+        Assert.DoesNotContain(ring, without);
+        Assert.Equal("svg", XDocument.Parse(plot).Root!.Name.LocalName);
+    }
+
+    [Fact]
+    public void Narrower_registers_are_named_by_their_number()
+    {
+        bool hasAvx512 = SimdWidths.Widest == SimdWidth.Bits512;
+        Assert.Equal(hasAvx512 ? "256 bits, 32 registers" : "256 bits, 16 registers",
+            WidthBench.NameOf(SimdWidth.Bits256));
+        Assert.Equal("512 bits, 32 registers", WidthBench.NameOf(SimdWidth.Bits512));
+        Assert.Equal("scalar", WidthBench.NameOf(SimdWidth.Scalar));
+    }
+
+    [Fact]
+    public void Products_are_those_of_layers_heads_and_thin_operands()
+    {
+        var shapes = MatMulShape.Of(4096);
+        Assert.Equal(shapes.Count, shapes.Select(shape => $"{shape}").Distinct().Count());
+        var head = shapes.Single(shape => shape.Name == "logits");
+        var input = shapes.Single(shape => shape.Name == "logits, gradient of the input");
+        var weight = shapes.Single(shape => shape.Name == "logits, gradient of the weight");
+        Assert.Equal((head.M, head.K, head.N, false, false), (input.M, input.N, input.K, input.TransposeA,
+            input.TransposeB));
+        Assert.Equal((head.N, head.K, head.M, true, false), (weight.M, weight.N, weight.K, weight.TransposeA,
+            weight.TransposeB));
+        // The targets are of the products of a training step.
+        Assert.Equal(shapes.Where(shape => Math.Min(shape.M, shape.N) >= 256), shapes.Where(shape => shape.HasTarget));
+        Assert.Equal([(1, false), (16, false)], shapes.Where(shape => shape.M < 256).Select(s => (s.M, s.HasTarget)));
+        Assert.Equal(16, shapes.Min(shape => shape.N));
+    }
+
     private static BenchReport Report(FigureGroup group) => new(
         new MachineFacts("p", "e", 1, SimdWidth.Bits256, new CacheSizes(1, 1, 1)), new DateOnly(2026, 1, 2), null,
-        new Dictionary<int, double> { [1] = 1 }, 1, [group], [], []);
+        new MachineLimits(new Dictionary<int, Limit> { [1] = new(1, 0) }, new Limit(1, 0)), [group], [], []);
 
     private static void CheckJson(string text, BenchReport report)
     {
@@ -297,15 +424,20 @@ public sealed partial class BenchCommandTests : IDisposable
             Assert.InRange(size.Value.GetInt32(), 1 << 10, 1 << 30));
         Assert.All(root.GetProperty("peakGflops").EnumerateObject(), peak =>
             Assert.InRange(peak.Value.GetDouble(), 0.01, 1e6));
-        Assert.Equal(report.PeakGflops.Keys.Select(threads => $"{threads}"),
-            root.GetProperty("peakGflops").EnumerateObject().Select(peak => peak.Name));
+        foreach (string name in (string[])["peakGflops", "peakVariation"])
+            Assert.Equal(report.Limits.Peaks.Keys.Select(threads => $"{threads}"),
+                root.GetProperty(name).EnumerateObject().Select(peak => peak.Name));
         Assert.InRange(root.GetProperty("readGBs").GetDouble(), 0.01, 1e5);
+        Assert.True(root.GetProperty("readVariation").GetDouble() >= 0);
+        Assert.Equal(report.Machine.Pretended,
+            root.GetProperty("pretended").EnumerateArray().Select(what => what.GetString()));
         var figures = root.GetProperty("figures").EnumerateArray().ToArray();
         Assert.Equal(report.Figures.Select(f => f.Name), figures.Select(f => f.GetProperty("name").GetString()));
         Assert.Equal(figures.Length, report.Figures.Select(f => f.Name).Distinct().Count());
         foreach (var figure in figures)
         {
-            Assert.Equal(["name", "value", "target", "unit", "spread", "steady", "verdict"],
+            Assert.Equal(
+                ["name", "value", "target", "unit", "spread", "steady", "ceiling", "limitVariation", "verdict"],
                 figure.EnumerateObject().Select(property => property.Name));
             Assert.False(string.IsNullOrEmpty(figure.GetProperty("unit").GetString()));
             // null where the engine does not read such a cache

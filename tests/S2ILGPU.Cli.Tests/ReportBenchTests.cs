@@ -184,6 +184,21 @@ public sealed partial class ReportBenchTests : IDisposable
         Assert.Empty(new ReportPlan(ReportSettings.Quick, 200e9, 24e9, minutes: 0).Training);
     }
 
+    [Fact]
+    public void A_headline_is_no_higher_than_its_ceiling()
+    {
+        Headline above = new("forward", 30.96, 1, 25.7, "0.77 MB"), below = new("forward", 20, 1, 25.7, "0.77 MB");
+        Assert.Equal(25.7, above.SpeedUp);
+        Assert.Equal("0.77 MB; more was measured: dense waited for memory or a busy machine", above.Remark);
+        Assert.Equal((20, "0.77 MB"), (below.SpeedUp, below.Remark));
+        Assert.Null((above with { Measured = null }).SpeedUp);
+        var facts = new ReportFacts(new MachineFacts("p", "e", 1, Cpu.Simd.SimdWidth.Bits256, new CacheSizes(1, 1, 1)),
+            new DateOnly(2026, 1, 2), null, "", 1, new MachineLimits(new Dictionary<int, Limit>(), default));
+        string table = ReportTables.Headlines(new MachineReport(facts, [above], [], [], [], [], [], [], [], []));
+        Assert.Contains("| forward | 25.70x | 0.50x | 25.70x | 100.0 % | 0.77 MB; more was measured: ", table);
+        Assert.DoesNotContain("30.96", table);
+    }
+
     [Theory]
     [InlineData("amd-epyc-avx2-2-cores", "AMD EPYC", 2)]
     [InlineData("intel-r-xeon-r-platinum-8488c-avx2-1-core", "Intel(R) Xeon(R) Platinum 8488C", 1)]
@@ -204,7 +219,8 @@ public sealed partial class ReportBenchTests : IDisposable
         Assert.All(root.GetProperty("notes").EnumerateArray(), note => Assert.Contains($"\n- {note}\n", page));
         Assert.All(root.GetProperty("headlines").EnumerateArray(), headline =>
             Assert.True(headline.GetProperty("speedUp").GetDouble() > 0
-                && headline.GetProperty("ceiling").GetDouble() >= 1, $"{headline}"));
+                && headline.GetProperty("ceiling").GetDouble() >= 1
+                && headline.GetProperty("fraction").GetDouble() <= 1, $"{headline}"));
     }
 
     // A column is a member, what its number is divided or multiplied by, and its unit; without a name it is not

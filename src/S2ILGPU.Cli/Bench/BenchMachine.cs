@@ -24,8 +24,8 @@ internal sealed class BenchMachine : IDisposable
     public BenchMachine(BenchSettings settings)
     {
         Settings = settings;
-        All = new CpuEngine();
-        One = All.Threads == 1 ? All : new CpuEngine(new CpuOptions(Threads: 1));
+        All = CreateEngine(new CpuOptions());
+        One = All.Threads == 1 ? All : CreateEngine(new CpuOptions(Threads: 1));
         _all = MachineProbe.Create(All, settings.ReadBytes);
         _one = All.Threads == 1 ? _all : MachineProbe.Create(One, readBytes: 1);
     }
@@ -38,20 +38,20 @@ internal sealed class BenchMachine : IDisposable
     /// <summary>The engine on all threads; the same one where there is only one.</summary>
     public CpuEngine All { get; }
 
-    /// <summary>Billions of float32 multiplications and additions per second by number of threads, the median over the
-    /// whole run.</summary>
-    public IReadOnlyDictionary<int, double> PeakGflops => new SortedDictionary<int, double>
+    /// <summary>The machine's own limits over the whole run.</summary>
+    public MachineLimits Limits => new(new SortedDictionary<int, Limit>
     {
-        [All.Threads] = MedianOf(_peakAll),
-        [1] = MedianOf(All.Threads == 1 ? _peakAll : _peakOne),
-    };
+        [All.Threads] = Limit.Of(_peakAll),
+        [1] = Limit.Of(All.Threads == 1 ? [.. _peakAll, .. _peakOne] : _peakOne),
+    }, Limit.Of(_readRate));
 
-    /// <summary>Billions of bytes per second that all threads read, the median over the whole run.</summary>
-    public double ReadGBs => MedianOf(_readRate);
+    /// <summary>Measures every limit a few times: between two groups of figures, so that each is known over the whole
+    /// run.</summary>
+    public void MeasureLimits() => Time(new Rounds(Least: 3, Most: 3, Seconds: 0, WarmUpSeconds: 0),
+        Yardsticks.PeakOneThread | Yardsticks.PeakAllThreads | Yardsticks.ReadRate);
 
-    /// <summary>How much the peak of all threads varied over the whole run: width of the middle half of its
-    /// measurements, of their median. Above a few percent something else was running.</summary>
-    public double PeakVariation => _peakAll.Count == 0 ? 0 : new Samples([.. _peakAll]).Variation;
+    /// <summary>An engine cut for the same caches; the caller disposes it.</summary>
+    public CpuEngine CreateEngine(CpuOptions options) => new(options with { Caches = Settings.Caches });
 
     /// <summary>Measures variants in turn, and the yardsticks with them in every round.</summary>
     public Timings Time(Rounds rounds, Yardsticks yardsticks, params Action[] variants) =>
@@ -131,8 +131,6 @@ internal sealed class BenchMachine : IDisposable
             return null;
         }
     }
-
-    private static double MedianOf(List<double> rates) => rates.Count == 0 ? 0 : new Samples([.. rates]).Median / 1e9;
 }
 
 /// <summary>Times of some variants and what the machine could do at most in the same rounds.</summary>
@@ -164,8 +162,14 @@ internal sealed class Timings(Samples[] seconds)
     {
         var fraction = Fraction(variant, work, yardstick);
         return Bench.Figure.Of(name, fraction, target, unit, note, yardstick,
-            steady: work / seconds[variant].Quantile(0.1) / yardstick!.Quantile(0.9));
+            steady: work / seconds[variant].Quantile(0.1) / yardstick!.Quantile(0.9)) with { Ceiling = 1 };
     }
+
+    /// <summary>The figure of a ratio or of a rate that no limit divides: it is judged beside the peak of the same
+    /// rounds, which says whether the machine had other things to do.</summary>
+    public Figure RatioFigure(string name, Samples ratio, double? target, string unit, string note = "") =>
+        Bench.Figure.Of(name, ratio, target, unit, note, PeakAllThreads ?? PeakOneThread
+            ?? throw new InvalidOperationException("no yardstick was measured"));
 
     /// <summary>How many times as fast a variant is as another, round by round.</summary>
     public Samples Ratio(int variant, int baseline) =>

@@ -22,14 +22,26 @@ internal static class BenchPlots
         foreach (var pattern in points.GroupBy(p => p.Pattern))
         {
             string colour = Colours[series.Count / 2 % Colours.Count];
-            series.Add(new PlotSeries(pattern.Key, colour,
-                [.. pattern.Select(p => ((double)p.Tokens, p.Ratio))]) { HasMarkers = true });
+            series.Add(SpeedUpLine(pattern.Key, colour, [.. pattern]));
             series.Add(new PlotSeries($"{pattern.Key}, ceiling", colour,
                 [.. pattern.Select(p => ((double)p.Tokens, p.Ceiling))], IsDashed: true));
         }
         return new SvgPlot("Sparse over dense attention, forward", "tokens", "times as fast",
-            series) { HasLogarithmicX = true, LegendIsLeft = true }.Render();
+            series) { HasLogarithmicX = true, LegendIsLeft = true, Remark = RemarkOn(series) }.Render();
     }
+
+    /// <summary>A line of speed-ups, none drawn above its ceiling: more than that says that dense attention waited, and
+    /// nothing about the pattern.</summary>
+    public static PlotSeries SpeedUpLine(string name, string colour, IReadOnlyList<SpeedUp> points) =>
+        new(name, colour, [.. points.Select(p => ((double)p.Tokens, Math.Min(p.Ratio, p.Ceiling)))])
+    {
+        HasMarkers = true,
+        Capped = [.. points.Where(p => p.Ratio > p.Ceiling).Select(p => (double)p.Tokens)],
+    };
+
+    /// <summary>What rings of <see cref="SpeedUpLine"/> mean; empty where there are none.</summary>
+    public static string RemarkOn(IEnumerable<PlotSeries> series) => series.Any(line => line.Capped.Count > 0)
+        ? "Rings: at the ceiling. More was measured, because dense waited for memory or a busy machine." : "";
 
     /// <summary>A dot for every figure that is a fraction of peak, and a tick where its target is.</summary>
     public static string FractionsOfPeak(IEnumerable<Figure> figures, string title =

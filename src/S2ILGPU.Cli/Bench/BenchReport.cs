@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 
 namespace S2ILGPU.Cli.Bench;
@@ -7,20 +6,15 @@ namespace S2ILGPU.Cli.Bench;
 /// <param name="Machine">The machine.</param>
 /// <param name="Date">Day of the run.</param>
 /// <param name="Commit">Commit of the working directory; null where unknown.</param>
-/// <param name="PeakGflops">Billions of multiplications and additions per second by number of threads.</param>
-/// <param name="ReadGBs">Billions of bytes that all threads read per second.</param>
+/// <param name="Limits">The machine's own limits.</param>
 /// <param name="Groups">The figures.</param>
 /// <param name="SpeedUps">The points of the speed-up curve.</param>
 /// <param name="Notes">What was left out, and why.</param>
-internal sealed record BenchReport(MachineFacts Machine, DateOnly Date, string? Commit, IReadOnlyDictionary<int,
-    double> PeakGflops, double ReadGBs,
+internal sealed record BenchReport(MachineFacts Machine, DateOnly Date, string? Commit, MachineLimits Limits,
     IReadOnlyList<FigureGroup> Groups, IReadOnlyList<SpeedUp> SpeedUps, IReadOnlyList<string> Notes)
 {
     /// <summary>All figures, in order.</summary>
     public IEnumerable<Figure> Figures => Groups.SelectMany(g => g.Figures);
-
-    /// <summary>The machine's own limits in words.</summary>
-    public string Limits => LimitsOf(PeakGflops, ReadGBs);
 
     /// <summary>How many targets are met, in words.</summary>
     public string Summary
@@ -29,24 +23,17 @@ internal sealed record BenchReport(MachineFacts Machine, DateOnly Date, string? 
         {
             int all = Figures.Count(f => f.Verdict != Verdict.None);
             return $"{Count(Verdict.Pass)} of {all} targets met, {Count(Verdict.Miss)} missed, "
-                + $"{Count(Verdict.Unsteady)} too unsteady to judge, {Count(Verdict.NoValue)} without a value";
+                + $"{Count(Verdict.Unsteady)} too unsteady to judge, "
+                + $"{Count(Verdict.AboveCeiling)} above their ceilings, {Count(Verdict.NoValue)} without a value";
 
             int Count(Verdict verdict) => Figures.Count(f => f.Verdict == verdict);
         }
     }
 
-    /// <summary>The figures that miss their targets, the furthest first, then those that were too unsteady to
-    /// judge.</summary>
-    public IEnumerable<Figure> Misses => Figures.Where(f => f.Verdict is Verdict.Miss or Verdict.Unsteady)
+    /// <summary>The figures that miss their targets, the furthest first, then those that cannot be judged.</summary>
+    public IEnumerable<Figure> Misses =>
+        Figures.Where(f => f.Verdict is Verdict.Miss or Verdict.Unsteady or Verdict.AboveCeiling)
         .OrderBy(f => f.Verdict).ThenBy(f => f.Value / f.Target);
-
-    /// <summary>A machine's limits in words.</summary>
-    public static string LimitsOf(IReadOnlyDictionary<int, double> peakGflops, double readGBs) => string.Join(", ",
-    [
-        .. peakGflops.Select(p => string.Create(CultureInfo.InvariantCulture,
-            $"{p.Value:0} GFLOP/s peak on {p.Key} {(p.Key == 1 ? "thread" : "threads")}")),
-        string.Create(CultureInfo.InvariantCulture, $"{readGBs:0.0} GB/s read"),
-    ]);
 
     /// <summary>Writes the report as one JSON object.</summary>
     public void WriteJson(Stream stream)
@@ -57,11 +44,7 @@ internal sealed record BenchReport(MachineFacts Machine, DateOnly Date, string? 
         json.WriteString("date", $"{Date:yyyy-MM-dd}");
         if (Commit is not null)
             json.WriteString("commit", Commit);
-        json.WriteStartObject("peakGflops");
-        foreach (var (threads, peak) in PeakGflops)
-            json.WriteNumber($"{threads}", Math.Round(peak, 1));
-        json.WriteEndObject();
-        json.WriteNumber("readGBs", Math.Round(ReadGBs, 2));
+        Limits.Write(json);
         json.WriteStartArray("figures");
         foreach (var figure in Figures)
             figure.Write(json);

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace S2ILGPU.Cli.Bench;
 
 /// <summary>One run over all groups of figures.</summary>
@@ -41,18 +39,16 @@ internal static class BenchRun
         foreach (var measure in measurements)
         {
             cancellation.ThrowIfCancellationRequested();
+            machine.MeasureLimits();
             var group = measure();
             if (group.Figures.Count == 0)
                 continue;
             groups.Add(group);
             show(group);
         }
-        if (machine.PeakVariation > Figure.TolerableVariation)
-            notes.Add(string.Create(CultureInfo.InvariantCulture,
-                $"The machine was busy: its own peak varied by {machine.PeakVariation:P0} during the run. Do not "
-                + $"quote these figures."));
+        if (machine.Limits.Warning is { } warning)
+            notes.Add(warning);
         var today = DateOnly.FromDateTime(DateTime.UtcNow);
-        return new BenchReport(facts, today, BenchMachine.Commit(), machine.PeakGflops, machine.ReadGBs, groups,
-            speedUps, notes);
+        return new BenchReport(facts, today, BenchMachine.Commit(), machine.Limits, groups, speedUps, notes);
     }
 }

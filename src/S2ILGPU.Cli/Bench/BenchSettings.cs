@@ -1,3 +1,5 @@
+using S2ILGPU.Cpu;
+
 namespace S2ILGPU.Cli.Bench;
 
 /// <summary>Sizes and patience of a benchmark run.</summary>
@@ -23,6 +25,9 @@ internal sealed record BenchSettings
         LayoutRounds = new Rounds(3, 6, 0.5),
         PeerRounds = new Rounds(3, 10, 0.15, WarmUpSeconds: 0.05),
     };
+
+    /// <summary>Sizes of caches that kernels are cut for; null for those of the machine.</summary>
+    public CacheSizes? Caches { get; init; }
 
     /// <summary>Heads of the attention figures, as many query as key/value heads.</summary>
     public int Heads { get; init; } = 8;

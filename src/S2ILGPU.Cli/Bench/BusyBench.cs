@@ -14,8 +14,8 @@ internal static class BusyBench
         var patterns = BenchPatterns.All(heads);
         AttentionWork[] work = [.. patterns.Select(p => new AttentionWork(inputs, p.Pattern))];
         Action[] variants = [.. work.Select(w => (Action)w.Forward)];
-        var alone = machine.Time(machine.Settings.BusyRounds, Yardsticks.None, variants);
-        Timings beside;
+        var alone = machine.Time(machine.Settings.BusyRounds, Yardsticks.PeakAllThreads, variants);
+        Timings beside; // without the peak: beside others it is none
         using (new SpinningThreads(Others))
             beside = machine.Time(machine.Settings.BusyRounds, Yardsticks.None, variants);
         double share = Math.Min(1, (double)Environment.ProcessorCount / (threads + Others));
@@ -23,10 +23,9 @@ internal static class BusyBench
         for (int i = 0; i < work.Length; i++)
         {
             double fair = alone[i].Median / share;
-            figures.Add(
-                Figure.Of($"forward D{HeadDim}, {tokens} tokens, {patterns[i].Name}, beside {Others} busy threads",
-                beside[i].Each(s => fair / s),
-                Targets.BusyOfFairShare, "of the fair share"));
+            string name = $"forward D{HeadDim}, {tokens} tokens, {patterns[i].Name}, beside {Others} busy threads";
+            figures.Add(alone.RatioFigure(name, beside[i].Each(s => fair / s), Targets.BusyOfFairShare,
+                "of the fair share"));
             work[i].Dispose();
         }
         return new FigureGroup("busy machine", figures);

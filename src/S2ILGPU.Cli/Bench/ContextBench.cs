@@ -21,8 +21,8 @@ internal static class ContextBench
         foreach (int tokens in machine.Settings.ContextTokens)
         {
             // An engine each: the peak of its memory is that of one run.
-            Run[] runs = [.. s_attentions.Select(a => new Run(preset, a, tokens, recompute: false, data))];
-            var timings = machine.Time(machine.Settings.ContextRounds, Yardsticks.None,
+            Run[] runs = [.. s_attentions.Select(a => new Run(machine, preset, a, tokens, recompute: false, data))];
+            var timings = machine.Time(machine.Settings.ContextRounds, Yardsticks.PeakAllThreads,
                 [.. runs.Select(r => (Action)r.Step)]);
             for (int i = 0; i < runs.Length; i++)
             {
@@ -30,8 +30,8 @@ internal static class ContextBench
                 string name = $"training step, preset {preset.Name}, 1 x {tokens} tokens, {s_attentions[i]}";
                 string note = string.Create(CultureInfo.InvariantCulture,
                     $"{timings.Ratio(i, 0).Median:0.00}x dense; peak {runs[i].PeakMegabytes:#,0} MB, "
-                    + $"{PeakOfRecomputing(preset, s_attentions[i], tokens, data):#,0} MB when recomputing");
-                figures.Add(Figure.Of(name, throughput, null, "tokens/s", note));
+                    + $"{PeakOfRecomputing(machine, preset, s_attentions[i], tokens, data):#,0} MB when recomputing");
+                figures.Add(timings.RatioFigure(name, throughput, null, "tokens/s", note));
             }
             foreach (var run in runs)
                 run.Dispose();
@@ -39,9 +39,10 @@ internal static class ContextBench
         return new FigureGroup("training against context", figures);
     }
 
-    private static double PeakOfRecomputing(TrainingPreset preset, string attention, int tokens, TokenDataset data)
+    private static double PeakOfRecomputing(BenchMachine machine, TrainingPreset preset, string attention,
+        int tokens, TokenDataset data)
     {
-        using var run = new Run(preset, attention, tokens, recompute: true, data);
+        using var run = new Run(machine, preset, attention, tokens, recompute: true, data);
         run.Step();
         return run.PeakMegabytes;
     }
@@ -49,11 +50,13 @@ internal static class ContextBench
     /// <summary>A training with an engine of its own.</summary>
     private sealed class Run : IDisposable
     {
-        private readonly CpuEngine _engine = new();
+        private readonly CpuEngine _engine;
         private readonly Trainer _trainer;
 
-        public Run(TrainingPreset preset, string attention, int tokens, bool recompute, TokenDataset data)
+        public Run(BenchMachine machine, TrainingPreset preset, string attention, int tokens, bool recompute,
+            TokenDataset data)
         {
+            _engine = machine.CreateEngine(new CpuOptions());
             var config = (preset.Model with { Attention = preset.Attention(attention), ContextTokens = tokens })
                 .Validate();
             var options = preset.Options with { Steps = int.MaxValue, ValidationInterval = 0, ContextTokens = tokens,

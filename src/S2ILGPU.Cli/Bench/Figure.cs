@@ -17,6 +17,10 @@ internal enum Verdict
     /// <summary>The median misses the target, but the machine was unsteady, and the steady value reaches it.</summary>
     Unsteady,
 
+    /// <summary>The value is above what can be: what it was compared with waited, or a limit was taken too low. It says
+    /// nothing about the target.</summary>
+    AboveCeiling,
+
     /// <summary>There is a target and no value.</summary>
     NoValue,
 }
@@ -42,9 +46,13 @@ internal sealed record Figure(string Name, double? Value, double? Target, string
     /// quiet machine would show.</summary>
     public double? Steady { get; init; }
 
-    /// <summary>How much the machine's own limit varied in the same rounds: <see cref="Samples.Variation"/> of the
-    /// yardstick; 0 where none was measured.</summary>
-    public double YardstickVariation { get; init; }
+    /// <summary>The most that the value can be, in its unit: 1 for a fraction of a limit; null where nothing says
+    /// so.</summary>
+    public double? Ceiling { get; init; }
+
+    /// <summary>How much the limit that the value is divided by varied in the same rounds, for a ratio the machine's
+    /// peak: <see cref="Samples.Variation"/>; null where none was measured.</summary>
+    public double? YardstickVariation { get; init; }
 
     /// <summary>A figure from measurements.</summary>
     /// <param name="name">What was measured, with its sizes.</param>
@@ -59,7 +67,7 @@ internal sealed record Figure(string Name, double? Value, double? Target, string
         new(name, samples.Median, target, unit, samples.Spread, note)
     {
         Steady = steady ?? samples.Quantile(0.9),
-        YardstickVariation = yardstick?.Variation ?? 0,
+        YardstickVariation = yardstick?.Variation,
     };
 
     /// <summary>Whether the target is met, and whether the machine was steady enough to say so.</summary>
@@ -70,19 +78,21 @@ internal sealed record Figure(string Name, double? Value, double? Target, string
     {
         { Target: null } => Verdict.None,
         { Value: null } => Verdict.NoValue,
+        _ when Value > Ceiling => Verdict.AboveCeiling,
         _ when Value >= Target => Verdict.Pass,
         _ when Steady >= Target && (Spread > TolerableVariation * Value || YardstickVariation > TolerableVariation)
             => Verdict.Unsteady,
         _ => Verdict.Miss,
     };
 
-    /// <summary>The verdict in a word: pass, miss, unsteady; none where there is no value, and nothing where there is
-    /// no target.</summary>
+    /// <summary>The verdict in a word: pass, miss, unsteady, above (its ceiling); none where there is no value, and
+    /// nothing where there is no target.</summary>
     public string Mark => Verdict switch
     {
         Verdict.Pass => "pass",
         Verdict.Miss => "miss",
         Verdict.Unsteady => "unsteady",
+        Verdict.AboveCeiling => "above",
         _ => Value is null ? "none" : "",
     };
 
@@ -96,6 +106,8 @@ internal sealed record Figure(string Name, double? Value, double? Target, string
         json.WriteString("unit", Unit);
         WriteNumber(json, "spread", Spread);
         WriteNumber(json, "steady", Steady);
+        WriteNumber(json, "ceiling", Ceiling);
+        WriteNumber(json, "limitVariation", YardstickVariation);
         json.WriteString("verdict", Mark.Length == 0 ? null : Mark);
         json.WriteEndObject();
     }

@@ -60,23 +60,27 @@ internal static class FigureText
 
     /// <summary>The report as a Markdown page.</summary>
     /// <param name="report">The report.</param>
-    /// <param name="isQuick">Whether the sizes were the small ones.</param>
+    /// <param name="command">The command line.</param>
     /// <param name="plots">Files of the plots, beside the page.</param>
-    public static string Markdown(BenchReport report, bool isQuick,
+    public static string Markdown(BenchReport report, string command,
         params ReadOnlySpan<(string File, string Title)> plots)
     {
         var page = new StringBuilder();
-        page.AppendLine($"# CPU benchmarks, {report.Machine.SimdName}").AppendLine();
+        page.AppendLine($"# CPU benchmarks, {report.Machine.Title}").AppendLine();
         string commit = report.Commit is null ? "" : $", commit {report.Commit}";
-        page.AppendLine($"`s2 bench cpu{(isQuick ? " --quick" : "")}`, {report.Date:yyyy-MM-dd}{commit}.").AppendLine();
-        page.AppendLine($"Machine: {report.Machine}. Its own limits, measured in the same rounds: {report.Limits}.")
-            .AppendLine();
+        page.AppendLine($"`{command}`, {report.Date:yyyy-MM-dd}{commit}.").AppendLine();
+        page.AppendLine($"Machine: {report.Machine}. Its own limits, measured in the same rounds, medians over the "
+            + $"run: {report.Limits}.").AppendLine();
+        if (report.Machine.Blocks.Length > 0)
+            page.AppendLine(report.Machine.Blocks).AppendLine();
         page.AppendLine("""
             Medians; the spread is the width of the middle half of the measurements. Variants take turns in one process, so that ratios hold when the machine
             drifts. Multiplications and additions are counted over kept blocks: 4 x rows x columns x D forward, 10 x rows x columns x D backward.
             A speed-up stands beside its ceiling: blocks of dense over blocks of sparse attention.
-            Unsteady: the median misses the target, but the measurements vary by more than 5 %, or the machine's own peak does, and their best tenth
-            (the steady value) reaches it. Such a figure is not judged. Figures that pass are not questioned so: read their spread.
+            Unsteady: the median misses the target, but the measurements vary by more than 5 %, or the limit beside them does (the one that they are
+            divided by, for ratios the peak), and their best tenth (the steady value) reaches it. Above: more than can be, a speed-up above its
+            ceiling or a fraction above 100 %, because what it is compared with waited. Such figures are not judged. Figures that pass are not
+            questioned so: read their spread.
             """);
         page.AppendLine().AppendLine($"{report.Summary}.").AppendLine();
         foreach (var (file, title) in plots)

@@ -25,7 +25,7 @@ internal static class LayoutBench
             string note = string.Create(CultureInfo.InvariantCulture,
                 $"{timings[variant].Median * 1e3:0.0} ms, "
                 + $"{timings[variant].Median / (Heads * timings[0].Median):0.00%} of a forward pass");
-            return Figure.Of(
+            return timings.RatioFigure(
                 $"forward D{HeadDim} over its layout, {tokens} tokens x {Heads} heads, {BenchPatterns.Sparse[0]}, "
                 + $"{what}",
                 timings.Ratio(variant, baseline: 0).Each(r => r * Heads), target, "x", note);
@@ -39,7 +39,7 @@ internal static class LayoutBench
         var pattern = BenchPatterns.L16S8(Heads, Heads);
         using var inputs = new AttentionInputs(machine.All, new AttentionSize(tokens, 1, 1, HeadDim));
         using var work = new AttentionWork(inputs, pattern.SliceHeads(0..1));
-        return machine.Time(machine.Settings.LayoutRounds, Yardsticks.None, work.Forward,
+        return machine.Time(machine.Settings.LayoutRounds, Yardsticks.PeakAllThreads, work.Forward,
             () => BlockLayout.Create(pattern, tokens),
             () => _ = BlockLayout.Create(pattern, tokens).Column(0, 0).Count);
     }

@@ -16,11 +16,19 @@ namespace S2ILGPU.Cli.Bench;
 /// <param name="TransposeB">Whether B is stored [N, K].</param>
 internal sealed record MatMulShape(string Name, int M, int N, int K, bool TransposeA = false, bool TransposeB = false)
 {
+    // What decoding one text and a batch of them multiplies, and what an adapter of such a rank adds to a layer.
+    private const int FewRows = 16, FewColumns = 16;
+
+    /// <summary>Whether the targets hold for it: they are of products with thousands of rows and hundreds of
+    /// columns.</summary>
+    public bool HasTarget { get; init; } = true;
+
     public double Flops => 2.0 * M * N * K;
 
     public override string ToString() => $"SGEMM {Name}, {M} x {N} x {K}";
 
-    /// <summary>The products of the presets' layers and, of the wider one, the gradients of the widest.</summary>
+    /// <summary>The products of the presets' layers and head, the gradients of the widest, and, without targets,
+    /// products of few rows and of few columns.</summary>
     /// <param name="rows">Tokens of a step.</param>
     public static IReadOnlyList<MatMulShape> Of(int rows)
     {
@@ -30,9 +38,14 @@ internal sealed record MatMulShape(string Name, int M, int N, int K, bool Transp
         [
             .. Layer(narrow, rows),
             new("logits", rows, narrow.VocabularySize, narrow.Dim, TransposeB: true),
+            new("logits, gradient of the input", rows, narrow.Dim, narrow.VocabularySize),
+            new("logits, gradient of the weight", narrow.VocabularySize, narrow.Dim, rows, TransposeA: true),
             .. Layer(wide, rows),
             new("gate and up, gradient of the input", rows, wide.Dim, up),
             new("gate and up, gradient of the weight", up, wide.Dim, rows, TransposeA: true),
+            new("one row, gate and up", 1, up, wide.Dim, TransposeB: true) { HasTarget = false },
+            new("few rows, gate and up", FewRows, up, wide.Dim, TransposeB: true) { HasTarget = false },
+            new("few columns, into an adapter", rows, FewColumns, wide.Dim, TransposeB: true) { HasTarget = false },
         ];
     }
 
@@ -57,10 +70,10 @@ internal static class MatMulBench
             var timings = machine.Time(machine.Settings.MatMulRounds,
                 Yardsticks.PeakOneThread | Yardsticks.PeakAllThreads, one.Run, all.Run);
             figures.Add(timings.Figure($"{shape}, 1 thread", 0, shape.Flops, timings.PeakOneThread,
-                Targets.MatMulOneThread, Figure.OfPeak));
+                shape.HasTarget ? Targets.MatMulOneThread : null, Figure.OfPeak));
             if (machine.All.Threads > 1)
                 figures.Add(timings.Figure($"{shape}, {machine.All.Threads} threads", 1, shape.Flops,
-                    timings.PeakAllThreads, Targets.MatMulAllThreads, Figure.OfPeak));
+                    timings.PeakAllThreads, shape.HasTarget ? Targets.MatMulAllThreads : null, Figure.OfPeak));
         }
         return new FigureGroup("matrix products", figures);
     }

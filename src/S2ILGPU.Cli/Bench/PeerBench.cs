@@ -33,10 +33,11 @@ internal static class PeerBench
             {
                 using var work = new MatMulWork(engine, shape);
                 blas.Threads = engine.Threads;
-                var timings = machine.Time(machine.Settings.PeerRounds, Yardsticks.None, work.Run, () =>
+                var peak = engine == machine.All ? Yardsticks.PeakAllThreads : Yardsticks.PeakOneThread;
+                var timings = machine.Time(machine.Settings.PeerRounds, peak, work.Run, () =>
                     blas.Multiply(shape, a, b, c));
                 string threads = engine.Threads == 1 ? "1 thread" : $"{engine.Threads} threads";
-                figures.Add(Figure.Of($"{shape}, {threads}, over {blas.Name}", timings.Ratio(0, baseline: 1),
+                figures.Add(timings.RatioFigure($"{shape}, {threads}, over {blas.Name}", timings.Ratio(0, baseline: 1),
                     null, "x"));
             }
         }

@@ -37,7 +37,7 @@ internal static class ShapesBench
         foreach (var (_, work, _) in cases)
             work.Forward();
         Action[] variants = [.. cases.Select(c => isBackward ? (Action)c.Work.Backward : c.Work.Forward)];
-        var timings = machine.Time(machine.Settings.AttentionRounds, Yardsticks.None, variants);
+        var timings = machine.Time(machine.Settings.AttentionRounds, Yardsticks.PeakAllThreads, variants);
         var figures = new List<Figure>();
         for (int i = 1; i < cases.Length; i++)
         {
@@ -45,7 +45,7 @@ internal static class ShapesBench
             string name =
                 $"{(isBackward ? "backward" : "forward")} D{HeadDim}, {tokens} tokens, {BenchPatterns.Sparse[0]}: "
                 + $"{cases[i].Name}";
-            figures.Add(Figure.Of(name, timings.Ratio(i, baseline: 0).Each(r => r * more), cases[i].Target,
+            figures.Add(timings.RatioFigure(name, timings.Ratio(i, baseline: 0).Each(r => r * more), cases[i].Target,
                 "of the aligned case per kept block"));
         }
         foreach (var (_, work, _) in cases)

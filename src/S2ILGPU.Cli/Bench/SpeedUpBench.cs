@@ -14,14 +14,17 @@ internal static class SpeedUpBench
         var figures = new List<Figure>();
         var points = new List<SpeedUp>();
         foreach (int tokens in machine.Settings.SpeedUpTokens)
-            foreach (var (pattern, ratio, ceiling) in Measure(machine, tokens))
+        {
+            var (timings, speedUps) = Measure(machine, tokens);
+            foreach (var (pattern, ratio, ceiling) in speedUps)
             {
                 points.Add(new SpeedUp(pattern, tokens, ratio.Median, ceiling));
                 double? target = tokens >= Targets.SpeedUpTokens ? Targets.SpeedUpOfCeiling : null;
                 string name = $"sparse over dense forward D{HeadDim}, {tokens} tokens, {pattern}";
-                figures.Add(Figure.Of(name, ratio.Each(r => r / ceiling), target, Unit(ceiling),
-                    Note(ratio.Median, ceiling)));
+                figures.Add(timings.RatioFigure(name, ratio.Each(r => r / ceiling), target, Unit(ceiling),
+                    Note(ratio.Median, ceiling)) with { Ceiling = 1 });
             }
+        }
         return (new FigureGroup("sparse over dense attention", figures), points);
     }
 
@@ -35,19 +38,20 @@ internal static class SpeedUpBench
         $"no better than the ceiling {ceiling:0.00}x: dense attention waited for memory or a busy machine")
         : string.Create(CultureInfo.InvariantCulture, $"{ratio:0.00}x of at most {ceiling:0.00}x");
 
-    private static List<(string Pattern, Samples Ratio, double Ceiling)> Measure(BenchMachine machine, int tokens)
+    private static (Timings Timings, List<(string Pattern, Samples Ratio, double Ceiling)> SpeedUps) Measure(
+        BenchMachine machine, int tokens)
     {
         var patterns = BenchPatterns.All(machine.Settings.Heads);
         using var inputs = new AttentionInputs(machine.All,
             new AttentionSize(tokens, machine.Settings.Heads, machine.Settings.Heads, HeadDim));
         AttentionWork[] work = [.. patterns.Select(p => new AttentionWork(inputs, p.Pattern))];
-        var timings = machine.Time(machine.Settings.SpeedUpRounds, Yardsticks.None,
+        var timings = machine.Time(machine.Settings.SpeedUpRounds, Yardsticks.PeakAllThreads,
             [.. work.Select(w => (Action)w.Forward)]);
         var results = new List<(string, Samples, double)>();
         for (int i = 1; i < work.Length; i++)
             results.Add((patterns[i].Name, timings.Ratio(i, baseline: 0), work[0].Scores / work[i].Scores));
         foreach (var w in work)
             w.Dispose();
-        return results;
+        return (timings, results);
     }
 }

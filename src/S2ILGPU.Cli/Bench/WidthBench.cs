@@ -10,12 +10,17 @@ internal static class WidthBench
 {
     private const int HeadDim = 64, Tokens = 1024;
 
+    /// <summary>What a width is called here. Not AVX2 or SSE: where the machine has AVX-512, narrower kernels use 32
+    /// registers too, which machines with nothing wider do not have.</summary>
+    public static string NameOf(SimdWidth width) => width == SimdWidth.Scalar ? "scalar"
+        : $"{(int)width} bits, {CpuEngine.RegisterCount(width)} registers";
+
     public static FigureGroup Measure(BenchMachine machine)
     {
         var figures = new List<Figure>();
         foreach (var width in SimdWidths.Available)
         {
-            using var engine = new CpuEngine(new CpuOptions(width, Threads: 1));
+            using var engine = machine.CreateEngine(new CpuOptions(width, Threads: 1));
             using var probe = MachineProbe.Create(engine, readBytes: 1);
             using var product = new MatMulWork(engine, new MatMulShape("", 512, 512, 512));
             using var inputs = new AttentionInputs(engine, new AttentionSize(Tokens, 1, 1, HeadDim,
@@ -26,7 +31,6 @@ internal static class WidthBench
                 attention.Forward, attention.Backward);
             var peak = seconds[0].Each(s => probe.MultiplyAddFlops / s);
             var timings = new Timings(seconds[1..]) { PeakOneThread = peak };
-            string name = CpuEngine.SimdName(width);
             (string Name, double Flops)[] work =
             [
                 ("SGEMM 512 x 512 x 512", 2 * 512.0 * 512 * 512),
@@ -34,7 +38,7 @@ internal static class WidthBench
                 ($"backward D{HeadDim}, {Tokens} tokens, dense", attention.BackwardFlops),
             ];
             foreach (var (index, (title, flops)) in work.Index())
-                figures.Add(timings.Figure($"{name}: {title}", index, flops, peak, null,
+                figures.Add(timings.Figure($"{NameOf(width)}: {title}", index, flops, peak, null,
                     $"of the peak of {peak.Median / 1e9:0} GFLOP/s"));
         }
         return new FigureGroup("register widths", figures);

@@ -28,25 +28,33 @@ internal static class BenchCommand
         var json = Options.Json();
         var quick = Options.Switch("--quick", "Short lengths and few repetitions: under a minute instead of several");
         var folder = Options.Text("--out", "DIR",
-            "Folder that also gets a page, JSON and two plots, named after the registers, as in cpu-avx2.md");
+            "Folder that also gets a page, JSON and two plots, named after registers and caches, as in "
+            + "cpu-avx2-32k-512k-32m.md");
+        var caches = CachesOption.Create();
         var command = new Command("cpu",
             "Measure every figure of the CPU engine against the machine's own peak, with targets.") { json,
-            quick, folder };
+            quick, folder, caches };
         command.SetAction((parsed, cancellation) =>
         {
             bool isQuick = parsed.GetValue(quick), isJson = parsed.GetValue(json);
+            var settings = (isQuick ? BenchSettings.Quick : BenchSettings.Full) with
+            {
+                Caches = CachesOption.Sizes(parsed, caches),
+            };
+            string line = $"s2 bench cpu{(isQuick ? " --quick" : "")}"
+                + (parsed.GetValue(caches) is { } sizes ? $" --caches {sizes}" : "");
             // On a thread of its own, so that Ctrl+C reaches the token between two groups.
-            return Task.Run(() => Run(isQuick, isJson, parsed.GetValue(folder), parsed.InvocationConfiguration.Output,
-                cancellation), CancellationToken.None);
+            return Task.Run(() => Run(settings, line, isJson, parsed.GetValue(folder),
+                parsed.InvocationConfiguration.Output, cancellation), CancellationToken.None);
         });
         return command;
     }
 
-    private static int Run(bool isQuick, bool isJson, string? folder, TextWriter output, CancellationToken cancellation)
+    private static int Run(BenchSettings settings, string line, bool isJson, string? folder, TextWriter output,
+        CancellationToken cancellation)
     {
         if (folder is not null)
             CreateFolder(folder); // now rather than after minutes
-        var settings = isQuick ? BenchSettings.Quick : BenchSettings.Full;
         var report = isJson
             ? BenchRun.Run(settings, _ => { }, _ => { }, cancellation)
             : BenchRun.Run(settings, machine => output.WriteLine($"{machine}\n"), group =>
@@ -56,7 +64,7 @@ internal static class BenchCommand
         else
             Summarize(report, output);
         if (folder is not null)
-            Save(report, isQuick, folder);
+            Save(report, line, folder);
         return 0;
     }
 
@@ -67,15 +75,15 @@ internal static class BenchCommand
         Directory.CreateDirectory(folder);
     }
 
-    /// <summary>Writes a report's files into a folder that is there. They are named after the machine's
-    /// registers.</summary>
-    internal static void Save(BenchReport report, bool isQuick, string folder)
+    /// <summary>Writes a report's files into a folder that is there. They are named after the machine's registers and
+    /// caches.</summary>
+    internal static void Save(BenchReport report, string command, string folder)
     {
         string name = report.Machine.FileName, speedUps = $"{name}-speed-up.svg", peak = $"{name}-fraction-of-peak.svg";
         AtomicFile.WriteText(Path.Combine(folder, $"{name}.json"), Json(report) + "\n");
         AtomicFile.WriteText(Path.Combine(folder, speedUps), BenchPlots.SpeedUps(report.SpeedUps));
         AtomicFile.WriteText(Path.Combine(folder, peak), BenchPlots.FractionsOfPeak(report.Figures));
-        string page = FigureText.Markdown(report, isQuick,
+        string page = FigureText.Markdown(report, command,
             (speedUps, "Sparse over dense attention against the length, with its ceiling"),
             (peak, "Fraction of the machine's peak"));
         AtomicFile.WriteText(Path.Combine(folder, $"{name}.md"), page);

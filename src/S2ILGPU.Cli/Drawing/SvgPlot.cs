@@ -14,6 +14,9 @@ internal sealed record PlotSeries(string Name, string Colour, IReadOnlyList<(dou
 {
     /// <summary>Whether every point is marked by a dot.</summary>
     public bool HasMarkers { get; init; }
+
+    /// <summary>Where on the x axis a mark is a ring: the point is drawn lower than it was measured.</summary>
+    public IReadOnlyCollection<double> Capped { get; init; } = [];
 }
 
 /// <summary>Draws lines as an SVG document, over linear axes unless said otherwise.</summary>
@@ -34,6 +37,9 @@ internal sealed record SvgPlot(string Title, string XLabel, string YLabel, IRead
     /// <summary>Whether the legend is beside the lines, for many that fill the plot.</summary>
     public bool LegendIsBeside { get; init; }
 
+    /// <summary>A sentence under the title; empty for none.</summary>
+    public string Remark { get; init; } = "";
+
     /// <summary>Whether the y axis begins at 0, for parts of a whole.</summary>
     public bool StartsAtZero { get; init; }
 
@@ -52,6 +58,8 @@ internal sealed record SvgPlot(string Title, string XLabel, string YLabel, IRead
         svg.AppendLine($"""<rect width="100%" height="100%" fill="white"/>""");
         svg.AppendLine(
             $"""<text x="{F(Left)}" y="26" font-size="16" font-weight="600" fill="#222">{Escape(Title)}</text>""");
+        if (Remark.Length > 0)
+            svg.AppendLine($"""<text x="{F(Left)}" y="41" font-size="11" fill="#555">{Escape(Remark)}</text>""");
         AppendAxes(svg, x, y);
         foreach (var series in Series.Where(s => s.Points.Count > 0))
             AppendLine(svg, series, x, y);
@@ -93,8 +101,11 @@ internal sealed record SvgPlot(string Title, string XLabel, string YLabel, IRead
         svg.AppendLine($"""<polyline fill="none" stroke="{series.Colour}" {style} points="{path}"/>""");
         if (series.HasMarkers)
             foreach (var point in series.Points.Where(p => double.IsFinite(p.Y)))
+            {
+                string fill = series.Capped.Contains(point.X) ? $"white\" stroke=\"{series.Colour}" : series.Colour;
                 svg.AppendLine(
-                    $"""<circle cx="{F(ToX(point.X, x))}" cy="{F(ToY(point.Y, y))}" r="3.5" fill="{series.Colour}"/>""");
+                    $"""<circle cx="{F(ToX(point.X, x))}" cy="{F(ToY(point.Y, y))}" r="3.5" fill="{fill}"/>""");
+            }
     }
 
     private void AppendLegend(StringBuilder svg)

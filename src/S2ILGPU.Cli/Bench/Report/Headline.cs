@@ -6,12 +6,21 @@ namespace S2ILGPU.Cli.Bench.Report;
 
 /// <summary>A figure that stands at the top of a report: times as fast as dense, of what the work allows.</summary>
 /// <param name="Name">What is compared.</param>
-/// <param name="SpeedUp">Time of dense over its time; null where it was left out.</param>
+/// <param name="Measured">Time of dense over its time; null where it was left out.</param>
 /// <param name="Spread">Width of the middle half of the speed-ups.</param>
 /// <param name="Ceiling">The most that it can be.</param>
 /// <param name="Note">What else a reader needs: the counted bytes; empty for nothing.</param>
-internal sealed record Headline(string Name, double? SpeedUp, double? Spread, double? Ceiling, string Note = "")
+internal sealed record Headline(string Name, double? Measured, double? Spread, double? Ceiling, string Note = "")
 {
+    /// <summary>What may be quoted: what was measured, and no more than the ceiling.</summary>
+    public double? SpeedUp => IsCapped ? Ceiling : Measured;
+
+    /// <summary><see cref="Note"/>, and why less than the measurement is quoted.</summary>
+    public string Remark => string.Join("; ", new[] { Note, IsCapped
+        ? "more was measured: dense waited for memory or a busy machine" : "" }.Where(text => text.Length > 0));
+
+    private bool IsCapped => Measured > Ceiling;
+
     /// <summary>The headlines of a report.</summary>
     /// <param name="settings">Its sizes: the longest are those of the headlines.</param>
     /// <param name="attention">Attention and decoding.</param>
@@ -56,10 +65,11 @@ internal sealed record Headline(string Name, double? SpeedUp, double? Spread, do
         json.WriteStartObject();
         json.WriteString("name", Name);
         EntryText.WriteNumber(json, "speedUp", SpeedUp);
+        EntryText.WriteNumber(json, "measured", Measured);
         EntryText.WriteNumber(json, "speedUpSpread", Spread);
         EntryText.WriteNumber(json, "ceiling", Ceiling);
         EntryText.WriteNumber(json, "fraction", SpeedUp / Ceiling);
-        json.WriteString("note", Note);
+        json.WriteString("note", Remark);
         json.WriteEndObject();
     }
 }

@@ -9,15 +9,12 @@ namespace S2ILGPU.Cli.Bench.Report;
 /// <param name="Commit">What the tool was built from; null where unknown.</param>
 /// <param name="Command">The command line.</param>
 /// <param name="Minutes">How long it took.</param>
-/// <param name="PeakGflops">Billions of multiplications and additions per second by number of threads, the median over
-/// the run.</param>
-/// <param name="PeakVariation">How much the peak varied over the run: width of the middle half, of the median.</param>
-/// <param name="ReadGBs">Billions of bytes that all threads read per second, the median over the run.</param>
+/// <param name="Limits">The machine's own limits over the run.</param>
 internal sealed record ReportFacts(MachineFacts Machine, DateOnly Date, string? Commit, string Command, double Minutes,
-    IReadOnlyDictionary<int, double> PeakGflops, double PeakVariation, double ReadGBs)
+    MachineLimits Limits)
 {
     /// <summary>The peak of all threads, in GFLOP/s.</summary>
-    public double Peak => PeakGflops[Machine.Cores];
+    public double Peak => Limits.Peaks[Machine.Cores].Rate;
 }
 
 /// <summary>What <c>s2 bench report</c> measured.</summary>
@@ -73,12 +70,7 @@ internal sealed record MachineReport(ReportFacts Facts, IReadOnlyList<Headline> 
         json.WriteString("commit", Facts.Commit);
         json.WriteString("command", Facts.Command);
         json.WriteNumber("minutes", EntryText.Rounded(Facts.Minutes));
-        json.WriteStartObject("peakGflops");
-        foreach (var (threads, peak) in Facts.PeakGflops)
-            json.WriteNumber($"{threads}", EntryText.Rounded(peak));
-        json.WriteEndObject();
-        json.WriteNumber("peakVariation", EntryText.Rounded(Facts.PeakVariation));
-        json.WriteNumber("readGBs", EntryText.Rounded(Facts.ReadGBs));
+        Facts.Limits.Write(json);
     }
 
     private static void WriteArray<T>(Utf8JsonWriter json, string name, IEnumerable<T> items, Action<T> write)

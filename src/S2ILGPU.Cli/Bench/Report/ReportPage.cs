@@ -15,7 +15,8 @@ internal static class ReportPage
 
         A speed-up stands beside its ceiling: blocks (attention), counted bytes (decoding, generation), or
         multiplications and additions (training) of dense over those of the pattern. One above it says that dense
-        attention waited for memory, not that the sparse one is that good.
+        attention waited for memory, not that the sparse one is that good: the first table and the plots have the
+        ceiling in its place.
         """;
 
     private const string WhatItDoesNotShow = """
@@ -32,13 +33,12 @@ internal static class ReportPage
     {
         var facts = report.Facts;
         var page = new StringBuilder();
-        page.AppendLine($"# Benchmarks: {facts.Machine.Processor}, {facts.Machine.SimdName}").AppendLine();
+        page.AppendLine($"# Benchmarks: {facts.Machine.Processor}, {facts.Machine.Title}").AppendLine();
         string commit = facts.Commit is null ? "" : $", commit {facts.Commit[..Math.Min(10, facts.Commit.Length)]}";
         page.AppendLine(Invariant($"`{facts.Command}`, {facts.Date:yyyy-MM-dd}{commit}, {facts.Minutes:0.0} minutes."))
             .AppendLine();
-        page.AppendLine(Invariant($"Machine: {facts.Machine}. Its own limits, medians over the run: ")
-            + BenchReport.LimitsOf(facts.PeakGflops, facts.ReadGBs)
-            + Invariant($"; the peak of all threads varied by {100 * facts.PeakVariation:0.0} %.")).AppendLine();
+        page.AppendLine($"Machine: {facts.Machine}. Its own limits, medians over the run: {facts.Limits}.")
+            .AppendLine();
         page.AppendLine(ReportTables.Headlines(report)).AppendLine(HowToRead).AppendLine();
         Append("forward", "Attention forward", Heads("forward")
             + ReportTables.Attention(report.AttentionOf("forward")));

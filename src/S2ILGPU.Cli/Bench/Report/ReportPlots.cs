@@ -31,7 +31,7 @@ internal static class ReportPlots
         Add("decode", "decode-speed-up.svg", "Decoding: sparse over dense", "times as fast", SpeedUps(decode),
             isLeft: true);
         Add("decode", "decode-rate.svg", "Decoding: kept keys and values beside plain reading", "GB/s",
-            Rates(decode, e => e.GigabytesPerSecond, "plain reading", report.Facts.ReadGBs));
+            Rates(decode, e => e.GigabytesPerSecond, "plain reading", report.Facts.Limits.Read.Rate));
         if (report.Products.Count > 0)
             plots.Add(new ReportPlot("products", "products.svg", "Matrix products",
                 BenchPlots.FractionsOfPeak(report.Products.Select(OfPeak),
@@ -49,6 +49,7 @@ internal static class ReportPlots
             if (series.Any(line => line.Points.Count > 0))
                 plots.Add(new ReportPlot(section, file, title, new SvgPlot(title, "tokens", unit, series)
                 {
+                    Remark = BenchPlots.RemarkOn(series),
                     HasLogarithmicX = true,
                     LegendIsLeft = isLeft,
                     LegendIsBeside = !isLeft,
@@ -62,14 +63,14 @@ internal static class ReportPlots
         var lines = new List<SpeedUpLine>();
         foreach (var line in entries.Where(e => e.SpeedUp is not null).GroupBy(e => (e.Shape.Pattern, e.Shape.HeadDim)))
             lines.Add(new SpeedUpLine(line.Key.Pattern, $"{line.Key.Pattern}, D{line.Key.HeadDim}",
-                [.. line.Select(e => (e.Shape.Tokens, e.SpeedUp!.Value, e.Ceiling))]));
+                [.. line.Select(e => new SpeedUp(e.Shape.Pattern, e.Shape.Tokens, e.SpeedUp!.Value, e.Ceiling))]));
         return SpeedUps(lines);
     }
 
     private static List<PlotSeries> ModelSpeedUps(ModelEntry[] entries) => SpeedUps([.. entries
         .Where(e => e.SpeedUp is not null).GroupBy(e => e.Attention)
         .Select(line => new SpeedUpLine(line.Key, line.Key,
-            [.. line.Select(e => (e.Tokens, e.SpeedUp!.Value, e.Ceiling))]))]);
+            [.. line.Select(e => new SpeedUp(e.Attention, e.Tokens, e.SpeedUp!.Value, e.Ceiling))]))]);
 
     // A ceiling is that of a pattern: whatever D is, the blocks are the same. It is drawn over the most lengths.
     private static List<PlotSeries> SpeedUps(List<SpeedUpLine> lines)
@@ -78,10 +79,7 @@ internal static class ReportPlots
         foreach (var (i, line) in lines.Index())
         {
             string colour = BenchPlots.Colours[i % BenchPlots.Colours.Count];
-            series.Add(new PlotSeries(line.Name, colour, [.. line.Points.Select(p => ((double)p.Tokens, p.SpeedUp))])
-            {
-                HasMarkers = true,
-            });
+            series.Add(BenchPlots.SpeedUpLine(line.Name, colour, line.Points));
             if (line == lines.Where(other => other.Pattern == line.Pattern).MaxBy(other => other.Points.Count))
                 series.Add(new PlotSeries($"{line.Pattern}, ceiling", colour,
                     [.. line.Points.Select(p => ((double)p.Tokens, p.Ceiling))], IsDashed: true));
@@ -115,8 +113,7 @@ internal static class ReportPlots
         series.Add(new PlotSeries(name, Limit, [.. tokens.Select(x => (x, limit))], IsDashed: true));
     }
 
-    private sealed record SpeedUpLine(string Pattern, string Name,
-        IReadOnlyList<(int Tokens, double SpeedUp, double Ceiling)> Points);
+    private sealed record SpeedUpLine(string Pattern, string Name, IReadOnlyList<SpeedUp> Points);
 
     private static Figure OfPeak(ProductEntry entry) => new(
         $"{entry.Shape.Name}, {entry.Work}, {entry.ElementType}, {entry.Shape.M} x {entry.Shape.N} x {entry.Shape.K}",

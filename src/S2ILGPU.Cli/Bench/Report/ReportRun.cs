@@ -56,24 +56,26 @@ internal sealed class ReportRun(ReportSettings settings, string command, Action<
             | Yardsticks.ReadRate);
         var overOpenBlas = measurePeers(machine);
         var device = Engine.Devices().First(d => d.Kind == DeviceKind.Cpu);
-        double peakFlops = machine.PeakGflops[machine.All.Threads] * 1e9;
+        double peakFlops = machine.Limits.Peaks[machine.All.Threads].Rate * 1e9;
         var plan = new ReportPlan(settings, peakFlops, device.MemoryBytes, settings.Minutes - Minutes);
         show(string.Create(CultureInfo.InvariantCulture,
             $"about {plan.EstimatedMinutes:0.0} minutes for attention, training and generation"));
         foreach (string line in plan.LeftOut)
             LeaveOut(line);
         MeasureAttention(machine, device, plan);
+        machine.MeasureLimits();
         MeasureProducts(machine);
+        machine.MeasureLimits();
         MeasureLayouts(machine);
+        machine.MeasureLimits();
         MeasureModels(machine, plan);
-        if (machine.PeakVariation > Figure.TolerableVariation)
-            _notes.Add(string.Create(CultureInfo.InvariantCulture,
-                $"The machine was busy: its own peak varied by {machine.PeakVariation:P0} during the run. Do not "
-                + $"quote these figures."));
+        machine.MeasureLimits();
+        if (machine.Limits.Warning is { } warning)
+            _notes.Add(warning);
         return new MachineReport(new ReportFacts(facts, DateOnly.FromDateTime(DateTime.UtcNow),
-            DeviceReport.CommitOfTool(), command, Minutes, machine.PeakGflops, machine.PeakVariation,
-            machine.ReadGBs), Headline.Of(settings, _attention, _models), _attention, _products, _models, _layouts,
-            _peers, overOpenBlas, _leftOut, _notes);
+            DeviceReport.CommitOfTool(), command, Minutes, machine.Limits),
+            Headline.Of(settings, _attention, _models), _attention, _products, _models, _layouts, _peers, overOpenBlas,
+            _leftOut, _notes);
     }
 
     private void MeasurePeers(PeerProgram program)

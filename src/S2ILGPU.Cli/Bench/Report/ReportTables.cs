@@ -14,7 +14,7 @@ internal static class ReportTables
     public static string Headlines(MachineReport report) => Table(1, ["", .. s_speedUps, "counted"],
         report.Headlines.Select(h => (string[])[h.Name,
             .. h.SpeedUp is null ? (string[])["left out", "", "", ""] : SpeedUp(h.SpeedUp, h.Spread, h.Ceiling),
-            h.Note]));
+            h.Remark]));
 
     /// <summary>Attention forward, backward or decoding.</summary>
     public static string Attention(IEnumerable<DeviceEntry> entries) =>
