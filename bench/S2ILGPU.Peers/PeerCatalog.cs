@@ -24,15 +24,12 @@ internal static class PeerCatalog
 /// <summary>A peer's library cannot be used here; the message says why in one line.</summary>
 internal sealed class PeerMissingException(string message) : Exception(message)
 {
-    /// <summary>What does not work, and the innermost cause in one line.</summary>
+    /// <summary>What does not work, and why in one line.</summary>
     /// <param name="what">What does not work.</param>
-    /// <param name="cause">Why.</param>
-    /// <param name="log">What the library said of it meanwhile; empty for nothing.</param>
-    public static PeerMissingException Of(string what, Exception cause, string log = "")
-    {
-        string[] lines = [what, FirstLine(cause.GetBaseException().Message), FirstLine(log)];
-        return new PeerMissingException(string.Join(": ", lines.Where(line => line.Length > 0)));
-    }
+    /// <param name="cause">Why; the innermost exception counts.</param>
+    /// <param name="reason">A reason that says more than the exception; empty for none.</param>
+    public static PeerMissingException Of(string what, Exception cause, string reason = "") =>
+        new($"{what}: {FirstLine(reason.Length > 0 ? reason : cause.GetBaseException().Message)}");
 
     private static string FirstLine(string text) => text.Trim().Split('\n')[0].Trim().TrimEnd(':');
 }

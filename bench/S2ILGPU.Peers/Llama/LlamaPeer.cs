@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using LLama.Exceptions;
 using LLama.Native;
 using S2ILGPU.Inference;
@@ -41,19 +42,41 @@ internal static class LlamaPeer
 
     private static string Load()
     {
-        string log = "";
+        const string failure = "Failed Loading '";
+        string failed = "";
         try
         {
-            // Why a library does not load is only said there.
-            NativeLibraryConfig.All.WithLogCallback((level, text) =>
-                log = level is LLamaLogLevel.Error or LLamaLogLevel.Warning ? text : log);
+            // The exception lists what may be the matter; the log has the files. The first is the one meant for this
+            // processor, the others are tried in its place.
+            NativeLibraryConfig.All.WithLogCallback((_, text) =>
+            {
+                if (failed.Length == 0 && text.StartsWith(failure, StringComparison.Ordinal))
+                    failed = text[failure.Length..].Trim().TrimEnd('\'');
+            });
             NativeApi.llama_empty_call();
             // The assembly does not know its version; the package folder that it is read from does.
             return new FileInfo(typeof(NativeApi).Assembly.Location).Directory?.Parent?.Parent?.Name ?? "";
         }
         catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or RuntimeError)
         {
-            throw PeerMissingException.Of("LLamaSharp finds no library that loads here", e, log);
+            throw PeerMissingException.Of("LLamaSharp finds no library that loads here", e, WhyNot(failed));
+        }
+    }
+
+    // What the loader says of a file, after a line of .NET's own advice.
+    private static string WhyNot(string file)
+    {
+        try
+        {
+            if (file.Length > 0)
+                NativeLibrary.Free(NativeLibrary.Load(Path.GetFullPath(file, AppContext.BaseDirectory)));
+            return "";
+        }
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+        {
+            string[] lines = e.Message.Split('\n',
+                StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+            return lines[Math.Min(1, lines.Length - 1)];
         }
     }
 
