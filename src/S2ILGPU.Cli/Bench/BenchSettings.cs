@@ -8,7 +8,7 @@ internal sealed record BenchSettings
     /// <summary>Everything at the sizes that the targets name; minutes.</summary>
     public static BenchSettings Full { get; } = new();
 
-    /// <summary>The short lengths and few repetitions; under a minute on two cores.</summary>
+    /// <summary>The short lengths and few repetitions; 1 to 3 minutes on 2 cores.</summary>
     public static BenchSettings Quick { get; } = new()
     {
         AttentionTokens = [4096],

@@ -26,7 +26,7 @@ internal static class BenchCommand
     private static Command CreateCpu()
     {
         var json = Options.Json();
-        var quick = Options.Switch("--quick", "Short lengths and few repetitions: under a minute instead of several");
+        var quick = Options.Switch("--quick", "Short lengths and few repetitions: 1 to 3 minutes on 2 cores, not 8");
         var folder = Options.Text("--out", "DIR",
             "Folder that also gets a page, JSON and two plots, named after registers and caches, as in "
             + "cpu-avx2-32k-512k-32m.md");
