@@ -54,16 +54,50 @@ public sealed class ClusterInstance : IAsyncDisposable
     /// <param name="options">How to join.</param>
     /// <param name="cancellation">Ends the joining.</param>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
-    /// <exception cref="IOException">The store or the first instance does not answer, the port is in use, or the
-    /// cluster serves another model or configuration.</exception>
+    /// <exception cref="IOException">The store or the first instance does not answer, the store refuses the password,
+    /// this machine has no such address, the port is in use, or the cluster serves another model or
+    /// configuration.</exception>
     public static async Task<ClusterInstance> StartAsync(ModelServer server, ClusterOptions options,
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(server);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        string fingerprint = ModelFingerprint.Of(server.Pretrained, server.Options.Scheduler);
+        options = options with { Address = options.OwnAddress };
+        // The store first: the fingerprint reads all weights.
         var store = options.Store is null ? null : await StoreConnection.OpenAsync(options.Store);
+        try
+        {
+            return await JoinAsync(server, options, store, cancellation);
+        }
+        catch
+        {
+            if (store is not null)
+                await store.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Takes no more requests from other instances, and lends no more pages to them.</summary>
+    /// <returns>Completes when they have what runs here for them, and have given all pages back.</returns>
+    public Task DrainAsync() => Task.WhenAll(_hosted.DrainAsync(), _lending.DrainAsync());
+
+    /// <summary>Leaves the cluster; what runs here for others goes on elsewhere.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _server.Router = new LocalRouter(_server.Scheduler);
+        _server.Scheduler.Credit = null;
+        await _credit.DisposeAsync();
+        await EndAsync(_silo, _port, _hosted, _lending);
+        if (_store is not null)
+            await _store.DisposeAsync();
+        _server.Lender = null;
+    }
+
+    private static async Task<ClusterInstance> JoinAsync(ModelServer server, ClusterOptions options,
+        IConnectionMultiplexer? store, CancellationToken cancellation)
+    {
+        string fingerprint = ModelFingerprint.Of(server.Pretrained, server.Options.Scheduler);
         var expulsion = new Expulsion();
         var hosted = new HostedRuns(server, fingerprint, options.Lease);
         var lending = new LendingHost(server, fingerprint, options.LentBytes);
@@ -86,33 +120,16 @@ public sealed class ClusterInstance : IAsyncDisposable
         }
         catch
         {
-            await EndAsync(silo, port, store, hosted, lending);
+            await EndAsync(silo, port, hosted, lending);
             throw;
         }
     }
 
-    /// <summary>Takes no more requests from other instances, and lends no more pages to them.</summary>
-    /// <returns>Completes when they have what runs here for them, and have given all pages back.</returns>
-    public Task DrainAsync() => Task.WhenAll(_hosted.DrainAsync(), _lending.DrainAsync());
-
-    /// <summary>Leaves the cluster; what runs here for others goes on elsewhere.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        _server.Router = new LocalRouter(_server.Scheduler);
-        _server.Scheduler.Credit = null;
-        await _credit.DisposeAsync();
-        await EndAsync(_silo, _port, _store, _hosted, _lending);
-        _server.Lender = null;
-    }
-
-    private static async Task EndAsync(IHost? silo, PortLock? port, IConnectionMultiplexer? store, HostedRuns hosted,
-        LendingHost lending)
+    private static async Task EndAsync(IHost? silo, PortLock? port, HostedRuns hosted, LendingHost lending)
     {
         if (silo is not null && port is not null)
             await SiloStart.StopAsync(silo, port);
         hosted.Dispose();
         lending.Dispose();
-        if (store is not null)
-            await store.DisposeAsync();
     }
 }

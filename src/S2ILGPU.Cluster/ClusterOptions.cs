@@ -17,9 +17,14 @@ public sealed record ClusterOptions
     /// and later ones take free ports.</summary>
     public int Port { get; init; } = 11111;
 
-    /// <summary>The address at which other instances reach this one; null for loopback without a store, and for the
-    /// address of this machine's name with one.</summary>
+    /// <summary>The address at which other instances reach this one. Null: loopback without a store, and with a store
+    /// the first address of this machine's name that other machines reach.</summary>
     public IPAddress? Address { get; init; }
+
+    /// <summary>The address, found where none is named.</summary>
+    /// <exception cref="IOException">This machine's name has none.</exception>
+    internal IPAddress OwnAddress =>
+        Address ?? (Store is null ? IPAddress.Loopback : Membership.OwnAddress.Find());
 
     /// <summary>How long a call to another instance may take.</summary>
     public TimeSpan CallTimeout { get; init; } = TimeSpan.FromSeconds(3);

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using S2ILGPU.Cluster.Membership;
 using S2ILGPU.Serving;
 using S2ILGPU.Serving.Tests;
 using S2ILGPU.TestSupport;
@@ -69,11 +70,57 @@ public sealed class JoiningTests
     public async Task Store_that_does_not_answer_is_named()
     {
         await using var server = await TestServer.StartAsync();
+        server.Server.Pretrained.Model.Dispose(); // weights are not read for it
         await RefusedAsync(server.Server, new ClusterOptions
         {
             Name = "a",
             Store = $"127.0.0.1:{FreePort.Find()},password=secret",
+            Address = IPAddress.Loopback,
         }, "the store of the cluster does not answer at 127.0.0.1:");
+    }
+
+    [Theory]
+    [InlineData("", "the store of the cluster asks for a password, add ,password=... to the connection, at 127.0.0.1:")]
+    [InlineData(",password=wrong", "the store of the cluster refuses the password at 127.0.0.1:")]
+    public async Task Store_that_refuses_the_password_says_so(string password, string why)
+    {
+        await using var store = await RedisProcess.StartAsync("--requirepass", "secret");
+        await using var server = await TestServer.StartAsync();
+        await RefusedAsync(server.Server, new ClusterOptions
+        {
+            Name = "a",
+            Store = store.Address + password,
+            Address = IPAddress.Loopback,
+        }, why);
+    }
+
+    // 192.0.2.0/24 is for documentation, no machine has an address of it.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Address_of_another_machine_is_refused(bool hasStore)
+    {
+        await using var store = hasStore ? await RedisProcess.StartAsync() : null;
+        await using var server = await TestServer.StartAsync();
+        foreach (int port in (int[])[FreePort.Find(), .. hasStore ? (int[])[0] : []])
+            await RefusedAsync(server.Server, new ClusterOptions
+            {
+                Name = "a",
+                Store = store?.Address,
+                Port = port,
+                Address = IPAddress.Parse("192.0.2.1"),
+            }, $"cannot listen for other instances on 192.0.2.1:{port}: ");
+    }
+
+    [Fact]
+    public void Own_address_is_one_that_other_machines_reach()
+    {
+        IPAddress[] found = [IPAddress.Parse("127.0.1.1"), IPAddress.Loopback, IPAddress.Parse("192.0.2.7"),
+            IPAddress.Parse("192.0.2.8")];
+        Assert.Equal(found[2], OwnAddress.Among(found));
+        foreach (var none in (IPAddress[][])[[], found[..2]])
+            Assert.Equal("this machine's name has no IPv4 address that others reach: name one with --cluster-address",
+                Assert.Throws<IOException>(() => OwnAddress.Among(none)).Message);
     }
 
     [Fact]
@@ -86,7 +133,7 @@ public sealed class JoiningTests
             new() { Name = "a", Port = 0 },
             new() { Name = "a", Port = 65536 },
             new() { Name = "a", Lease = TimeSpan.Zero },
-            new() { Name = "a", Store = "127.0.0.1:1,nonsense=2" },
+            new() { Name = "a", Store = "127.0.0.1:1,nonsense=2", Address = IPAddress.Loopback },
         ])
             await Assert.ThrowsAnyAsync<ArgumentException>(() => ClusterInstance.StartAsync(server.Server, wrong));
     }

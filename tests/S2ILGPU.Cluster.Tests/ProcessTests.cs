@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using S2ILGPU.Cpu;
 using S2ILGPU.Inference;
 using S2ILGPU.Serving.Tests;
@@ -7,7 +6,7 @@ using Xunit;
 
 namespace S2ILGPU.Cluster.Tests;
 
-/// <summary>Processes of the tool that are one service, and one of them that is killed.</summary>
+/// <summary>Processes of the tool that are one service, and one of them that is killed or stopped.</summary>
 public sealed class ProcessTests
 {
     private const int Clients = 16;
@@ -25,31 +24,59 @@ public sealed class ProcessTests
     public async Task Texts_outlive_a_killed_process_of_a_cluster_with_a_store()
     {
         TestScale.SkipUnlessDrawn(3);
-        Assert.SkipUnless(ChildProcess.IsOnPath("redis-server"), "no redis-server is installed");
-        int port = FreePort.Find();
-        using var store = Process.Start(new ProcessStartInfo("redis-server",
-            ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-        { RedirectStandardOutput = true })!;
-        try
+        await using var store = await RedisProcess.StartAsync();
+        await KillAsync(0, "--cluster-port", "0", "--cluster-address", "127.0.0.1", "--cluster-store", store.Address);
+    }
+
+    // It is given up before it runs again, and what it was asked for is computed elsewhere.
+    [Fact]
+    public async Task Texts_outlive_a_process_that_is_stopped_and_goes_on()
+    {
+        TestScale.SkipUnlessDrawn(3);
+        string[] options = ["--cluster", "test", "--cluster-port", $"{FreePort.Find()}"];
+        await using var alone = await TestServer.StartAsync(config: TestCluster.Config);
+        using var folder = SaveModel();
+        using var front = await ServeProcess.StartAsync(folder.FullPath, options);
+        using var silent = await ServeProcess.StartAsync(folder.FullPath, options);
+        await front.MeetAsync(2);
+        await silent.MeetAsync(2);
+        var all = TextRequest.Draw(Clients, 300, 700);
+        var running = await Task.WhenAll(all.Select(request => request.BeginAsync(front, folder.FullPath)));
+        var texts = running.Select(TextRequest.ReadAsync).ToArray();
+        using var surely = await PlaceElsewhereAsync(front, folder.FullPath);
+        while (await silent.MetricAsync("s2_generated_tokens_total") < 50)
+            await Task.Delay(10);
+        await silent.SignalAsync("STOP");
+        while (await front.MetricAsync("s2_requests_continued_total") == 0)
+            await Task.Delay(50);
+        await silent.SignalAsync("CONT");
+        foreach (var (request, text) in all.Zip(texts))
+            Assert.Equal(request.Alone(alone), await text);
+        surely.Dispose();
+        while (!await IsIdleOrEndedAsync() || !await front.IsIdleAsync())
+            await Task.Delay(50);
+        using var after = await front.BeginAsync(folder.FullPath, "Line 5", 20, 0, 1);
+        Assert.Equal(alone.Alone("Line 5", 20, new SamplingOptions { Temperature = 0 }),
+            EventStream.Text(await EventStream.ReadAsync(after)));
+
+        // Its texts have no reader any more. Where it was silent for so long that it is no member, it ends.
+        async Task<bool> IsIdleOrEndedAsync()
         {
-            while (await store.StandardOutput.ReadLineAsync() is { } line && !line.Contains("Ready to accept")) { }
-            _ = store.StandardOutput.ReadToEndAsync();
-            await KillAsync(0, "--cluster-port", "0", "--cluster-address", "127.0.0.1", "--cluster-store",
-                $"127.0.0.1:{port}");
-        }
-        finally
-        {
-            store.Kill();
-            await store.WaitForExitAsync();
+            try
+            {
+                return await silent.IsIdleAsync();
+            }
+            catch (HttpRequestException)
+            {
+                return silent.HasEnded;
+            }
         }
     }
 
     private static async Task KillAsync(int killed, params string[] options)
     {
         await using var alone = await TestServer.StartAsync(config: TestCluster.Config);
-        using var folder = new TemporaryFolder();
-        using (var engine = new CpuEngine(new CpuOptions(Threads: 1)))
-            TinyModelFolder.Save(folder.FullPath, engine, TestCluster.Config);
+        using var folder = SaveModel();
         using var first = await ServeProcess.StartAsync(folder.FullPath, ["--cluster", "test", .. options]);
         using var second = await ServeProcess.StartAsync(folder.FullPath, ["--cluster", "test", .. options]);
         await first.MeetAsync(2);
@@ -74,11 +101,19 @@ public sealed class ProcessTests
             await Task.Delay(50);
         surely.Dispose();
         // The lease ends what ran here for the clients of the lost one.
-        while (await left.MetricAsync("s2_cache_pages_used") > 0 || await left.MetricAsync("s2_running_sequences") > 0)
+        while (!await left.IsIdleAsync())
             await Task.Delay(50);
         using var after = await left.BeginAsync(folder.FullPath, "Line 5", 20, 0, 1);
         Assert.Equal(alone.Alone("Line 5", 20, new SamplingOptions { Temperature = 0 }),
             EventStream.Text(await EventStream.ReadAsync(after)));
+    }
+
+    private static TemporaryFolder SaveModel()
+    {
+        var folder = new TemporaryFolder();
+        using var engine = new CpuEngine(new CpuOptions(Threads: 1));
+        TinyModelFolder.Save(folder.FullPath, engine, TestCluster.Config);
+        return folder;
     }
 
     // A long text that the other process runs: on a busy machine it may answer too late to be given one of the first.

@@ -56,6 +56,13 @@ internal sealed class ServeProcess : IDisposable
         (await Client.GetStringAsync("/metrics")).Split('\n')
         .Single(line => line.StartsWith(name + " ", StringComparison.Ordinal))[(name.Length + 1)..]);
 
+    /// <summary>Whether the process has ended.</summary>
+    public bool HasEnded => _process.HasExited;
+
+    /// <summary>Whether it runs nothing, and no page of its cache is used.</summary>
+    public async Task<bool> IsIdleAsync() =>
+        await MetricAsync("s2_cache_pages_used") == 0 && await MetricAsync("s2_running_sequences") == 0;
+
     /// <summary>Begins a streamed text; returns when the request is placed.</summary>
     public Task<HttpResponseMessage> BeginAsync(string folder, string prompt, int maxTokens, double temperature,
         int seed) =>
@@ -66,6 +73,10 @@ internal sealed class ServeProcess : IDisposable
                 model = Path.GetFileName(folder), prompt, max_tokens = maxTokens, temperature, seed, stream = true,
             })),
         }, HttpCompletionOption.ResponseHeadersRead);
+
+    /// <summary>Sends it a signal.</summary>
+    /// <param name="name">As <c>kill</c> knows it.</param>
+    public Task SignalAsync(string name) => ChildProcess.RunAsync("kill", $"-{name}", $"{_process.Id}");
 
     /// <summary>Kills it at once, as <c>kill -9</c>.</summary>
     public void Kill()

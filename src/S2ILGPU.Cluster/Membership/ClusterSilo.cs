@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -33,7 +32,7 @@ internal static class ClusterSilo
         builder.Logging.ClearProviders();
         builder.UseOrleans(silo =>
         {
-            var address = options.Address ?? (store is null ? IPAddress.Loopback : OwnAddress());
+            var address = options.OwnAddress;
             silo.ConfigureEndpoints(address, port, gatewayPort: 0, listenOnAnyHostAddress: false);
             silo.Configure<Orleans.Configuration.ClusterOptions>(cluster =>
                 (cluster.ClusterId, cluster.ServiceId) = (options.Name, "s2"));
@@ -75,17 +74,5 @@ internal static class ClusterSilo
             membership.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(3);
             membership.NumMissedTableIAmAliveLimit = 3;
         });
-    }
-
-    private static IPAddress OwnAddress()
-    {
-        try
-        {
-            return Dns.GetHostAddresses(Dns.GetHostName(), AddressFamily.InterNetwork)[0];
-        }
-        catch (SocketException e)
-        {
-            throw new IOException($"this machine's name has no address, name one: {e.Message}");
-        }
     }
 }

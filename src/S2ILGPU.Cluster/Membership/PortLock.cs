@@ -15,6 +15,7 @@ internal sealed class PortLock : IDisposable
     public int Port { get; }
 
     /// <summary>The port, or null where another silo or another program has it.</summary>
+    /// <exception cref="IOException">The address is not one of this machine, or may not be listened on.</exception>
     public static PortLock? Take(IPAddress address, int port)
     {
         FileStream? file = null;
@@ -28,28 +29,46 @@ internal sealed class PortLock : IDisposable
             listener.Start();
             return new PortLock(file, port);
         }
-        catch (Exception e) when (e is IOException or SocketException)
+        catch (Exception e) when (e is IOException
+            or SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse })
         {
             file?.Dispose();
             return null;
         }
+        catch (SocketException e)
+        {
+            file?.Dispose();
+            throw CannotListen(address, port, e);
+        }
     }
 
     /// <summary>A port that no one uses.</summary>
+    /// <exception cref="IOException">The address is not one of this machine.</exception>
     public static PortLock TakeAny(IPAddress address)
     {
         while (true)
         {
-            int port;
-            using (var listener = new TcpListener(address, 0))
-            {
-                listener.Start();
-                port = ((IPEndPoint)listener.LocalEndpoint).Port;
-            }
-            if (Take(address, port) is { } taken)
+            if (Take(address, FreePort(address)) is { } taken)
                 return taken;
         }
     }
 
     public void Dispose() => _file.Dispose();
+
+    private static int FreePort(IPAddress address)
+    {
+        using var listener = new TcpListener(address, 0);
+        try
+        {
+            listener.Start();
+        }
+        catch (SocketException e)
+        {
+            throw CannotListen(address, 0, e);
+        }
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static IOException CannotListen(IPAddress address, int port, SocketException e) =>
+        new($"cannot listen for other instances on {new IPEndPoint(address, port)}: {e.Message}", e);
 }

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Hosting;
 using Orleans.Runtime;
@@ -17,11 +16,12 @@ internal static class SiloStart
     /// <param name="options">How it joins.</param>
     /// <param name="cancellation">Ends the joining.</param>
     /// <returns>The silo, and its port, to be given back after it.</returns>
-    /// <exception cref="IOException">The port is in use, or the cluster does not answer.</exception>
+    /// <exception cref="IOException">The address is not one of this machine, the port is in use, or the cluster does
+    /// not answer.</exception>
     public static async Task<(IHost Silo, PortLock Port)> StartAsync(Func<int, IHost> build, ClusterOptions options,
         CancellationToken cancellation)
     {
-        var address = options.Address ?? IPAddress.Loopback;
+        var address = options.OwnAddress;
         var port = (options.Port == 0 ? null : PortLock.Take(address, options.Port))
             ?? (options.Port == 0 || options.Store is null ? PortLock.TakeAny(address)
             : throw new IOException($"cannot listen for other instances on port {options.Port}: it is in use"));
