@@ -11,10 +11,6 @@ public static class MemoryRanks
     /// another rank.</summary>
     public static TimeSpan DefaultDeadline { get; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Whether an exception is one that all ranks throw, not the failure of one.</summary>
-    internal static bool IsCommon(Exception? exception) =>
-        exception is RanksDifferException or OperationCanceledException;
-
     /// <summary>Runs a program on several ranks, each a thread, and waits for all.</summary>
     /// <param name="size">Number of ranks, at least 1.</param>
     /// <param name="body">The program of a rank. Its exception ends the other ranks where they wait.</param>
@@ -55,4 +51,8 @@ public static class MemoryRanks
             }
         }
     }
+
+    // What the caller gets as it is. Threads share the caller's token, so one that is cancelled speaks for all.
+    private static bool IsCommon(Exception? exception) =>
+        exception is RanksDifferException or OperationCanceledException;
 }

@@ -81,8 +81,8 @@ public sealed class TrainRanksTests : IDisposable
         TestScale.SkipUnlessDrawn(2);
         string model = _folder["model"], log = Path.Combine(model, ModelFolder.Log),
             command = string.Join(' ', Command(model, "--steps 100000"));
-        string script = $"{command} & rank=$!; while [ ! -s {log} ] && kill -0 $rank; do sleep 0.1; done; "
-            + "kill -9 $rank; wait $rank";
+        // The shell becomes the rank, so that the launcher sees the signal.
+        string script = $"(while [ ! -s {log} ] && kill -0 $$; do sleep 0.1; done; kill -9 $$) & exec {command}";
         var (code, text) = MpiProgram.Run(family, ["-n", "1", .. Command(model, "--steps 100000"), ":", "-n", "1",
             "sh", "-c", script]);
         Assert.True(code != 0 && File.Exists(log), text);
@@ -94,6 +94,8 @@ public sealed class TrainRanksTests : IDisposable
             await Task.Delay(100, TestContext.Current.CancellationToken);
             run = await ResumeAsync();
         }
+        Assert.Matches(family == "openmpi" ? "rank 1 with PID [0-9]+ .*exited on signal 9" : "PID [0-9]+ RUNNING AT",
+            text);
         Assert.True(run.ExitCode == 0, run.Error);
         Assert.Contains($"{steps} steps of 2 x 4", run.Output);
 
@@ -113,6 +115,35 @@ public sealed class TrainRanksTests : IDisposable
             "2 ranks are needed: start with mpirun -n 2, or add --ranks 2");
         await Tool.RefuseAsync($"train {options} --ranks 2 --data-parallel 3",
             "--data-parallel 3 with --context-parallel 1 needs 3 ranks, there are 2");
+    // The pipe is opened for reading when the rank reads, and nothing comes. The other ranks wait in an exchange then.
+    [Theory]
+    [InlineData("openmpi")]
+    [InlineData("mpich")]
+    public void A_rank_that_is_interrupted_while_it_reads_the_text_ends_the_run(string family)
+    {
+        TestScale.SkipUnlessDrawn(2);
+        string pipe = _folder["pipe"], command = string.Join(' ', Command(_folder["model"], "--steps 3", pipe)),
+            script = $"mkfifo {pipe}; {command} & rank=$!; exec 3> {pipe}; kill -TERM $rank; wait $rank";
+        var (code, text) = MpiProgram.Run(family, ["-n", "1", .. Command(_folder["model"], "--steps 3"), ":",
+            "-n", "1", "sh", "-c", script]);
+        Assert.NotEqual(0, code);
+        Assert.Equal("error: rank 1: interrupted before the first step",
+            Assert.Single(text.Split('\n'), line => line.StartsWith("error")).TrimEnd('\r'));
+    }
+
+    // The other rank is no program of the tool, and never asks for MPI.
+    [Theory]
+    [InlineData("openmpi")]
+    [InlineData("mpich")]
+    public void A_rank_waits_for_another_one_as_long_as_it_was_told(string family)
+    {
+        TestScale.SkipUnlessDrawn(2);
+        var (code, text) = MpiProgram.Run(family, ["-n", "1", .. Command(_folder["model"], "--rank-timeout 2"), ":",
+            "-n", "1", "sleep", "3600"]);
+        Assert.NotEqual(0, code);
+        Assert.Contains("error: MPI_Init_thread waited 2 s for another rank", text);
+    }
+
         await Tool.RefuseAsync($"train {options} --ranks 3 --context-parallel 2",
             "--context-parallel 2 does not divide the 3 ranks");
         await Tool.RefuseAsync($"train {options} --ranks 3 --tensor-parallel 2",
@@ -143,8 +174,8 @@ public sealed class TrainRanksTests : IDisposable
         return _folder[name];
     }
 
-    private string[] Command(string folder, string options) => [.. ToolProcess.Command,
-        .. $"train --preset tiny --accumulate 2 --data {Text} --out {folder} {options}"
+    private string[] Command(string folder, string options, string? text = null) => [.. ToolProcess.Command,
+        .. $"train --preset tiny --accumulate 2 --data {text ?? Text} --out {folder} {options}"
             .Split(' ', StringSplitOptions.RemoveEmptyEntries)];
 
     private static byte[] State(string folder) => File.ReadAllBytes(Path.Combine(folder, ModelFolder.State));

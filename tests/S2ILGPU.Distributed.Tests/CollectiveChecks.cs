@@ -74,6 +74,7 @@ internal sealed class CollectiveChecks(ICollective ranks, IEngine engine, int se
         Assert.Throws<ArgumentOutOfRangeException>(() => collective.Broadcast(three, root: 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => collective.Send(three, to: 0, tag: 0));
         Assert.Throws<ArgumentOutOfRangeException>(() => collective.Receive(three, from: 0, tag: 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => collective.Split(color: -1, key: 0));
         Assert.Equal(0, collective.SentBytes);
     }
 

@@ -1,5 +1,6 @@
+using S2ILGPU.Collectives;
 using S2ILGPU.Cpu;
-using S2ILGPU.Distributed.Hosts;
+using S2ILGPU.Distributed.Mpi;
 using S2ILGPU.TestSupport;
 using Xunit;
 
@@ -8,6 +9,8 @@ namespace S2ILGPU.Distributed.Tests;
 /// <summary>The program of a rank under an MPI launcher; <see cref="MpiRanksTests"/> starts it.</summary>
 public sealed class MpiRankTests
 {
+    private static readonly TimeSpan s_soon = TimeSpan.FromSeconds(1), s_late = MemoryRanks.DefaultDeadline;
+
     [Fact]
     public void Operations_equal_plain_arithmetic()
     {
@@ -55,6 +58,47 @@ public sealed class MpiRankTests
         });
     }
 
+    [Fact]
+    public void A_message_does_not_come() => EndsAtDeadline(new MpiDeadlines(s_late, s_soon, s_late));
+
+    [Fact]
+    public void Another_rank_does_not_start() => EndsAtDeadline(new MpiDeadlines(s_soon, s_late, s_late));
+
+    [Fact]
+    public void Another_rank_does_not_end() =>
+        EndsAtDeadline(new MpiDeadlines(s_late, s_late, s_soon), hasMessages: false);
+
+    // One rank of two is cancelled while the other one waits for it.
+    [Fact]
+    public void A_rank_is_cancelled_alone()
+    {
+        Assert.SkipUnless(MpiRanks.IsLaunched, "runs under an MPI launcher, which MpiRanksTests starts");
+        MpiRanks.Run(connection =>
+        {
+            if (connection.Rank == 1)
+                throw new OperationCanceledException("cancelled alone");
+            using var engine = new CpuEngine(new CpuOptions { Threads = 1 });
+            connection.CreateCollective(engine).Dispose();
+        }, exception =>
+        {
+            Console.Error.WriteLine($"told: {exception.Message}");
+            return 3;
+        });
+    }
+
+    [Fact]
+    public void All_ranks_stop_together()
+    {
+        Assert.SkipUnless(MpiRanks.IsLaunched, "runs under an MPI launcher, which MpiRanksTests starts");
+        Assert.Throws<OperationCanceledException>(() => MpiRanks.Run(_ => throw new OperationCanceledException("saved",
+            new RanksCancelledException(CancellationToken.None)), exception =>
+        {
+            Console.Error.WriteLine($"told: {exception.Message}");
+            return 3;
+        }));
+        Console.WriteLine("stopped together");
+    }
+
     // The runtime finds null by a signal, which libraries below MPI like to take for a crash.
     [Fact]
     public void A_null_is_an_exception()
@@ -66,5 +110,24 @@ public sealed class MpiRankTests
             Assert.Throws<NullReferenceException>(() => text!.Length);
             Console.WriteLine("null was caught");
         });
+    }
+
+    // Rank 1 sleeps where it begins at all.
+    private static void EndsAtDeadline(MpiDeadlines deadlines, bool hasMessages = true)
+    {
+        Assert.SkipUnless(MpiRanks.IsLaunched, "runs under an MPI launcher, which MpiRanksTests starts");
+        MpiRanks.Run(connection =>
+        {
+            if (connection.Rank == 1)
+                Thread.Sleep(Timeout.Infinite);
+            if (!hasMessages)
+                return;
+            using var engine = new CpuEngine(new CpuOptions { Threads = 1 });
+            connection.CreateCollective(engine).Dispose();
+        }, exception =>
+        {
+            Console.Error.WriteLine($"told: {exception.Message}");
+            return 3;
+        }, deadlines);
     }
 }

@@ -37,6 +37,63 @@ public sealed class MpiRanksTests
     [Theory]
     [InlineData("openmpi")]
     [InlineData("mpich")]
+    public void A_message_that_does_not_come_ends_the_run_at_the_deadline(string family)
+    {
+        TestScale.SkipUnlessDrawn(4);
+        var (code, text) = MpiProgram.Run(family, Test(2, nameof(MpiRankTests.A_message_does_not_come)));
+        Assert.NotEqual(0, code);
+        Assert.Contains("told: rank 0 waited 1 s for rank 1", text);
+    }
+
+    [Theory]
+    [InlineData("openmpi")]
+    [InlineData("mpich")]
+    public void A_rank_that_does_not_start_ends_the_run_at_the_deadline(string family)
+    {
+        TestScale.SkipUnlessDrawn(4);
+        var (code, text) = MpiProgram.Run(family,
+            [.. Test(1, nameof(MpiRankTests.Another_rank_does_not_start)), ":", "-n", "1", "sleep", "3600"]);
+        Assert.NotEqual(0, code);
+        Assert.Contains("told: MPI_Init_thread waited 1 s for another rank", text);
+    }
+
+    [Theory]
+    [InlineData("openmpi")]
+    [InlineData("mpich")]
+    public void A_rank_that_does_not_end_ends_the_run_at_the_deadline(string family)
+    {
+        TestScale.SkipUnlessDrawn(4);
+        var (code, text) = MpiProgram.Run(family, Test(2, nameof(MpiRankTests.Another_rank_does_not_end)));
+        Assert.NotEqual(0, code);
+        Assert.Contains("told: MPI_Finalize waited 1 s for another rank", text);
+    }
+
+    [Theory]
+    [InlineData("openmpi")]
+    [InlineData("mpich")]
+    public void A_rank_that_is_cancelled_alone_ends_the_run(string family)
+    {
+        TestScale.SkipUnlessDrawn(4);
+        var (code, text) = MpiProgram.Run(family, Test(2, nameof(MpiRankTests.A_rank_is_cancelled_alone)));
+        Assert.NotEqual(0, code);
+        Assert.Contains("told: cancelled alone", text);
+    }
+
+    [Theory]
+    [InlineData("openmpi")]
+    [InlineData("mpich")]
+    public void Ranks_that_stop_together_do_not_fail(string family)
+    {
+        TestScale.SkipUnlessDrawn(4);
+        var (code, text) = MpiProgram.Run(family, Test(2, nameof(MpiRankTests.All_ranks_stop_together)));
+        Assert.True(code == 0, text);
+        Assert.Contains("stopped together", text);
+        Assert.DoesNotContain("told:", text);
+    }
+
+    [Theory]
+    [InlineData("openmpi")]
+    [InlineData("mpich")]
     public void A_null_stays_an_exception_of_the_runtime(string family)
     {
         TestScale.SkipUnlessDrawn(4);

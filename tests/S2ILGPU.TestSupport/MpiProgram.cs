@@ -6,6 +6,9 @@ namespace S2ILGPU.TestSupport;
 /// <summary>Programs under an MPI launcher of this machine.</summary>
 public static class MpiProgram
 {
+    // Longer than a rank waits for another one, which is told first.
+    private static readonly TimeSpan s_longest = TimeSpan.FromMinutes(30);
+
     /// <summary>Launchers by family, Open MPI first; both may be installed.</summary>
     public static IReadOnlyList<string> Families { get; } = ["openmpi", "mpich"];
 
@@ -28,10 +31,13 @@ public static class MpiProgram
         start.Environment["TERM"] = "dumb";
         start.Environment["S2_SEED"] = $"{Seeds.Current}";
         using var process = Process.Start(start)!;
-        var error = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, output + error.Result);
+        Task<string> error = process.StandardError.ReadToEndAsync(), output = process.StandardOutput.ReadToEndAsync();
+        bool hasEnded = process.WaitForExit(s_longest);
+        if (!hasEnded)
+            process.Kill(entireProcessTree: true);
+        string text = output.Result + error.Result;
+        Assert.True(hasEnded, $"the ranks did not end: {text}");
+        return (process.ExitCode, text);
     }
 
     private static string? Launcher(string family)

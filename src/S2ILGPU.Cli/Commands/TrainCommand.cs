@@ -1,5 +1,6 @@
 using System.CommandLine;
 using S2ILGPU.Cli.Training;
+using S2ILGPU.Distributed;
 
 namespace S2ILGPU.Cli.Commands;
 
@@ -48,6 +49,10 @@ internal sealed class TrainCommand
 
     private readonly Option<bool> _tf32 = DeviceOption.Tf32();
 
+    private readonly Option<int> _rankTimeout = Options.Number("--rank-timeout",
+        (int)MemoryRanks.DefaultDeadline.TotalSeconds,
+        "Seconds that a rank waits for another before the run ends; more than writing a checkpoint takes", least: 1);
+
     public static Command Create() => new TrainCommand().CreateCommand();
 
     private Command CreateCommand()
@@ -56,7 +61,7 @@ internal sealed class TrainCommand
         {
             _data, _folder, _from, _preset, _steps, _context, _batch, _accumulate, _learningRate, _attention,
             _precision, _seed, _recompute, _resume, _device, _tf32, _ranks, _dataParallel, _contextParallel,
-            _tensorParallel,
+            _tensorParallel, _rankTimeout,
         };
         command.SetAction((parsed, cancellation) =>
         {
@@ -100,6 +105,7 @@ internal sealed class TrainCommand
             Checkpoint = checkpoint,
             Attention = checkpoint is null || IsGiven(_attention) ? parsed.GetValue(_attention) : null,
             Data = parsed.GetValue(_data) ?? [],
+            RankTimeout = TimeSpan.FromSeconds(parsed.GetValue(_rankTimeout)),
             Steps = parsed.GetValue(_steps),
             Context = parsed.GetValue(_context),
             Batch = parsed.GetValue(_batch),

@@ -22,7 +22,7 @@ internal sealed class TrainingRanks(TrainingRequest request, TextWriter output, 
         if (threads == 1)
             RunRank(null, text, cancellation);
         else
-            MemoryRanks.Run(threads, rank => RunRank(rank, text, cancellation));
+            MemoryRanks.Run(threads, rank => RunRank(rank, text, cancellation), request.RankTimeout);
         return 0;
     }
 
@@ -30,14 +30,14 @@ internal sealed class TrainingRanks(TrainingRequest request, TextWriter output, 
     {
         if (request.Ranks is not null)
             throw new ArgumentException("--ranks starts threads; an MPI launcher has started the ranks of this run");
-        int own = 0;
+        int? own = null; // until MPI has said it
         try
         {
             MpiRanks.Run(rank =>
             {
                 own = rank.Rank;
                 RunRank(rank, new TrainingText(own == 0 ? output : TextWriter.Null), cancellation);
-            }, exception => Report(own, exception));
+            }, exception => Report(own, exception), request.RankTimeout);
         }
         catch (Exception exception) when (own > 0
             && exception is (RanksDifferException or OperationCanceledException))
@@ -47,12 +47,14 @@ internal sealed class TrainingRanks(TrainingRequest request, TextWriter output, 
         return 0;
     }
 
-    private int Report(int rank, Exception exception)
+    private int Report(int? rank, Exception exception)
     {
         if (rank > 0)
             Thread.Sleep(s_headStart);
-        var failure = Failure.Of(exception);
-        error.WriteLine($"error: rank {rank}: {Failure.OneLine(failure.Message)}");
+        // A cancellation of all ranks does not come here: they agree about it after each step.
+        var failure = exception is OperationCanceledException
+            ? new Failure(Failure.Failed, "interrupted before the first step") : Failure.Of(exception);
+        error.WriteLine($"error: {(rank is null ? "" : $"rank {rank}: ")}{Failure.OneLine(failure.Message)}");
         error.Flush();
         return failure.ExitCode;
     }

@@ -44,6 +44,9 @@ internal sealed partial record TrainingRequest
 
     public int? Context { get; init; }
 
+    /// <summary>The longest that a rank waits for another one.</summary>
+    public required TimeSpan RankTimeout { get; init; }
+
     public int? Batch { get; init; }
 
     public int? Accumulation { get; init; }

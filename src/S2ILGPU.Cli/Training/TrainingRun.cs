@@ -153,12 +153,12 @@ internal sealed class TrainingRun(TrainingRequest request, RankConnection? rank,
             });
             Save(trainer);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException cancelled)
         {
             Save(trainer);
             throw new InterruptedException(
                 $"interrupted after step {trainer.CompletedSteps}; everything is saved, continue with: "
-                + $"s2 train --resume --out {request.Folder}");
+                + $"s2 train --resume --out {request.Folder}", cancelled);
         }
     }
 

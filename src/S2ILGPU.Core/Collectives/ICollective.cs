@@ -63,8 +63,9 @@ public interface ICollective : IDisposable
     Pending Receive(Tensor x, int from, int tag);
 
     /// <summary>Groups of the ranks that name the same color; every rank calls it, and waits.</summary>
-    /// <param name="color">Which group this rank joins.</param>
+    /// <param name="color">Which group this rank joins; not negative.</param>
     /// <param name="key">Order in the group; equal keys keep the order of the ranks.</param>
     /// <returns>The group of this rank; the caller disposes it.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The color is negative.</exception>
     ICollective Split(int color, int key);
 }

@@ -117,7 +117,7 @@ public sealed class Trainer : IDisposable
     /// <exception cref="InvalidOperationException">All steps are done, or the loss or the gradient is not finite; the
     /// parameters are as they were. Or the validation loss after the step is not finite.</exception>
     /// <exception cref="OperationCanceledException">The step was cancelled; the parameters are as they were, and the
-    /// next call does the same step.</exception>
+    /// next call does the same step. With ranks a <see cref="RanksCancelledException"/>, on all of them.</exception>
     public TrainingStep RunStep(CancellationToken cancellation = default)
     {
         if (IsFinished)
@@ -190,7 +190,7 @@ public sealed class Trainer : IDisposable
         double own = _learner.Learn(first, each, CancellationToken.None);
         _parallel.Finish();
         var (loss, isCancelled) = _parallel.Agree(own, cancellation.IsCancellationRequested);
-        return isCancelled ? throw new OperationCanceledException(cancellation) : loss;
+        return isCancelled ? throw new RanksCancelledException(cancellation) : loss;
     }
 
     // Which group of ranks this one is in, and how many learn micro-batches of their own.

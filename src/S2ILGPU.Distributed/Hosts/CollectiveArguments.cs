@@ -67,4 +67,13 @@ internal static class CollectiveArguments
         if ((uint)tag >= Tags)
             throw new ArgumentOutOfRangeException(nameof(tag), $"{operation}: a tag is 0 to {Tags - 1}, got {tag}");
     }
+
+    /// <summary>Checks the color of a group.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative, which MPI does not take.</exception>
+    public static void CheckColor(string operation, int color)
+    {
+        if (color < 0)
+            throw new ArgumentOutOfRangeException(nameof(color),
+                $"{operation}: a color must not be negative, got {color}");
+    }
 }

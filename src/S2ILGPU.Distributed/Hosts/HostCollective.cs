@@ -116,6 +116,7 @@ internal sealed partial class HostCollective : ICollective
     /// <inheritdoc cref="Split"/>
     public HostCollective SplitHost(int color, int key)
     {
+        CollectiveArguments.CheckColor(nameof(Split), color);
         using Tensor own = _engine.FromArray([color, key]),
             all = _engine.Allocate(new Shape(2 * Size), ElementType.Int32);
         AllGather(own, all).Wait();

@@ -15,6 +15,7 @@ internal sealed unsafe partial class MpiLibrary
     private const int Serialized = 2;
 
     private readonly nint _library;
+    private readonly MpiWatch _watch;
     private readonly nint _world, _byte, _statusIgnore;
     private readonly delegate* unmanaged<int*, byte***, int, int*, int> _initThread;
     private readonly delegate* unmanaged<int> _finalize;
@@ -28,9 +29,9 @@ internal sealed unsafe partial class MpiLibrary
     private readonly delegate* unmanaged<int, byte*, int*, int> _errorString;
     private readonly delegate* unmanaged<byte*, int*, int> _version;
 
-    private MpiLibrary(nint library)
+    private MpiLibrary(nint library, MpiWatch watch)
     {
-        _library = library;
+        (_library, _watch) = (library, watch);
         nint errorsReturn;
         if (NativeLibrary.TryGetExport(library, "ompi_mpi_comm_world", out _world))
             (_byte, _statusIgnore, errorsReturn) = (Symbol("ompi_mpi_byte"), 0, Symbol("ompi_mpi_errors_return"));
@@ -50,7 +51,8 @@ internal sealed unsafe partial class MpiLibrary
         _errorString = (delegate* unmanaged<int, byte*, int*, int>)Symbol("MPI_Error_string");
         _version = (delegate* unmanaged<byte*, int*, int>)Symbol("MPI_Get_library_version");
         int provided;
-        Check(_initThread(null, null, Serialized, &provided), "MPI_Init_thread");
+        using (_watch.Begin("MPI_Init_thread", _watch.Deadlines.Start))
+            Check(_initThread(null, null, Serialized, &provided), "MPI_Init_thread");
         Check(_setErrorHandler(_world, errorsReturn), "MPI_Comm_set_errhandler");
         if (provided < Serialized)
             throw new NotSupportedException($"{Version} was built without support for threads (level {provided})");
@@ -74,13 +76,15 @@ internal sealed unsafe partial class MpiLibrary
     }
 
     /// <summary>Loads the first of some libraries that is there, and initialises it.</summary>
+    /// <param name="names">The libraries.</param>
+    /// <param name="watch">Ends the process where a call waits for too long.</param>
     /// <exception cref="DllNotFoundException">None is there.</exception>
-    public static MpiLibrary Load(IReadOnlyList<string> names)
+    public static MpiLibrary Load(IReadOnlyList<string> names, MpiWatch watch)
     {
         LeaveSignalsToTheRuntime();
         foreach (string name in names)
             if (NativeLibrary.TryLoad(name, out nint library))
-                return new MpiLibrary(library);
+                return new MpiLibrary(library, watch);
         throw new DllNotFoundException($"none of {string.Join(", ", names)} can be loaded: install Open MPI or MPICH, "
             + $"or name the library in {MpiLauncher.LibraryVariable}");
     }
@@ -131,6 +135,7 @@ internal sealed unsafe partial class MpiLibrary
     public nint Split(nint communicator, int color, int key)
     {
         nint result = 0;
+        using var watched = _watch.Begin("MPI_Comm_split", _watch.Deadlines.Message);
         Check(_split(communicator, color, key, &result), "MPI_Comm_split");
         return result;
     }
@@ -142,7 +147,11 @@ internal sealed unsafe partial class MpiLibrary
     public void Abort(int exitCode) => _abort(_world, exitCode);
 
     /// <summary>Ends the use of MPI by this process.</summary>
-    public void Finish() => Check(_finalize(), "MPI_Finalize");
+    public void Finish()
+    {
+        using var watched = _watch.Begin("MPI_Finalize", _watch.Deadlines.End);
+        Check(_finalize(), "MPI_Finalize");
+    }
 
     // UCX, below MPICH and often below Open MPI, ends the process at a fault of memory; .NET makes such a fault a
     // NullReferenceException, which may well be caught. UCX reads its switch when it is loaded, from libc, which

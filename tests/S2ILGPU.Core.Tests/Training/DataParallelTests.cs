@@ -108,7 +108,7 @@ public sealed class DataParallelTests
         {
             float[] before = run.Parameters();
             var token = run.Trainer.Parallel!.Ranks.Rank == 1 ? cancelled.Token : CancellationToken.None;
-            Assert.Throws<OperationCanceledException>(() => run.Trainer.RunStep(token));
+            Assert.Throws<RanksCancelledException>(() => run.Trainer.RunStep(token));
             Assert.Equal(before, run.Parameters());
             Assert.Equal(0, run.Trainer.CompletedSteps);
             run.Trainer.RunStep();
