@@ -45,6 +45,14 @@ public sealed class TrainRanksTests : IDisposable
     }
 
     [Fact]
+    public async Task Both_exchanges_of_keys_and_values_train_to_the_same_bits()
+    {
+        const string Options = "--steps 3 --ranks 2 --context-parallel 2 --context-exchange";
+        Assert.Equal(State(await TrainAsync("kept", $"{Options} s2")),
+            State(await TrainAsync("all", $"{Options} all-gather")));
+    }
+
+    [Fact]
     public void A_rank_takes_a_device_of_its_machine_in_turn()
     {
         DeviceInfo[] found = [Info("cuda:0", DeviceKind.Cuda), Info("cuda:1", DeviceKind.Cuda),
@@ -86,6 +94,8 @@ public sealed class TrainRanksTests : IDisposable
         var (code, text) = MpiProgram.Run(family, ["-n", "1", .. Command(model, "--steps 100000"), ":", "-n", "1",
             "sh", "-c", script]);
         Assert.True(code != 0 && File.Exists(log), text);
+        Assert.Matches(family == "openmpi" ? "rank 1 with PID [0-9]+ .*exited on signal 9" : "PID [0-9]+ RUNNING AT",
+            text);
         // The launcher may end before the ranks that it ends.
         int steps;
         var run = await ResumeAsync();
@@ -94,8 +104,6 @@ public sealed class TrainRanksTests : IDisposable
             await Task.Delay(100, TestContext.Current.CancellationToken);
             run = await ResumeAsync();
         }
-        Assert.Matches(family == "openmpi" ? "rank 1 with PID [0-9]+ .*exited on signal 9" : "PID [0-9]+ RUNNING AT",
-            text);
         Assert.True(run.ExitCode == 0, run.Error);
         Assert.Contains($"{steps} steps of 2 x 4", run.Output);
 
@@ -107,14 +115,6 @@ public sealed class TrainRanksTests : IDisposable
         }
     }
 
-    [Fact]
-    public async Task Grids_that_do_not_fit_are_refused()
-    {
-        string options = $"--preset tiny --data {Text} --out {_folder["model"]}";
-        await Tool.RefuseAsync($"train {options} --data-parallel 2",
-            "2 ranks are needed: start with mpirun -n 2, or add --ranks 2");
-        await Tool.RefuseAsync($"train {options} --ranks 2 --data-parallel 3",
-            "--data-parallel 3 with --context-parallel 1 needs 3 ranks, there are 2");
     // The pipe is opened for reading when the rank reads, and nothing comes. The other ranks wait in an exchange then.
     [Theory]
     [InlineData("openmpi")]
@@ -144,6 +144,14 @@ public sealed class TrainRanksTests : IDisposable
         Assert.Contains("error: MPI_Init_thread waited 2 s for another rank", text);
     }
 
+    [Fact]
+    public async Task Grids_that_do_not_fit_are_refused()
+    {
+        string options = $"--preset tiny --data {Text} --out {_folder["model"]}";
+        await Tool.RefuseAsync($"train {options} --data-parallel 2",
+            "2 ranks are needed: start with mpirun -n 2, or add --ranks 2");
+        await Tool.RefuseAsync($"train {options} --ranks 2 --data-parallel 3",
+            "--data-parallel 3 with --context-parallel 1 needs 3 ranks, there are 2");
         await Tool.RefuseAsync($"train {options} --ranks 3 --context-parallel 2",
             "--context-parallel 2 does not divide the 3 ranks");
         await Tool.RefuseAsync($"train {options} --ranks 3 --tensor-parallel 2",

@@ -44,14 +44,16 @@ internal sealed class TrainCommand
         "Groups of ranks that share the forward passes of a step", least: 1, unset: "all ranks");
     private readonly Option<int?> _contextParallel = Options.OptionalNumber<int>("--context-parallel",
         "Ranks that share each sequence", least: 1, unset: "1");
+    private readonly Option<string?> _contextExchange = Options.Choice("--context-exchange", ["s2", "all-gather"],
+        "What ranks that share a sequence send: keys and values that the pattern keeps, or all, to compare", "s2");
     private readonly Option<int?> _tensorParallel = Options.OptionalNumber<int>("--tensor-parallel",
         "Ranks that share each layer: heads and feed-forward columns", least: 1, unset: "1");
-
-    private readonly Option<bool> _tf32 = DeviceOption.Tf32();
 
     private readonly Option<int> _rankTimeout = Options.Number("--rank-timeout",
         (int)MemoryRanks.DefaultDeadline.TotalSeconds,
         "Seconds that a rank waits for another before the run ends; more than writing a checkpoint takes", least: 1);
+
+    private readonly Option<bool> _tf32 = DeviceOption.Tf32();
 
     public static Command Create() => new TrainCommand().CreateCommand();
 
@@ -61,7 +63,7 @@ internal sealed class TrainCommand
         {
             _data, _folder, _from, _preset, _steps, _context, _batch, _accumulate, _learningRate, _attention,
             _precision, _seed, _recompute, _resume, _device, _tf32, _ranks, _dataParallel, _contextParallel,
-            _tensorParallel, _rankTimeout,
+            _contextExchange, _tensorParallel, _rankTimeout,
         };
         command.SetAction((parsed, cancellation) =>
         {
@@ -100,12 +102,14 @@ internal sealed class TrainCommand
             Ranks = parsed.GetValue(_ranks),
             DataParallel = parsed.GetValue(_dataParallel),
             ContextParallel = parsed.GetValue(_contextParallel),
+            ContextScheme = parsed.GetValue(_contextExchange) == "all-gather" ? ContextScheme.AllGather
+                : ContextScheme.KeptBlocks,
             TensorParallel = parsed.GetValue(_tensorParallel),
+            RankTimeout = TimeSpan.FromSeconds(parsed.GetValue(_rankTimeout)),
             Preset = TrainingPreset.Find(parsed.GetValue(_preset)!),
             Checkpoint = checkpoint,
             Attention = checkpoint is null || IsGiven(_attention) ? parsed.GetValue(_attention) : null,
             Data = parsed.GetValue(_data) ?? [],
-            RankTimeout = TimeSpan.FromSeconds(parsed.GetValue(_rankTimeout)),
             Steps = parsed.GetValue(_steps),
             Context = parsed.GetValue(_context),
             Batch = parsed.GetValue(_batch),

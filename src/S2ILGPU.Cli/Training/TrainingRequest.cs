@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using S2ILGPU.Distributed;
 using S2ILGPU.Models;
 using S2ILGPU.Tensors;
 using S2ILGPU.Training;
@@ -37,15 +38,18 @@ internal sealed partial record TrainingRequest
     /// <summary>Ranks that share each sequence; null for 1.</summary>
     public int? ContextParallel { get; init; }
 
+    /// <summary>What ranks that share a sequence send each other.</summary>
+    public ContextScheme ContextScheme { get; init; }
+
     /// <summary>Ranks that share each layer; null for 1.</summary>
     public int? TensorParallel { get; init; }
+
+    /// <summary>The longest that a rank waits for another one.</summary>
+    public required TimeSpan RankTimeout { get; init; }
 
     public int? Steps { get; init; }
 
     public int? Context { get; init; }
-
-    /// <summary>The longest that a rank waits for another one.</summary>
-    public required TimeSpan RankTimeout { get; init; }
 
     public int? Batch { get; init; }
 

@@ -46,7 +46,8 @@ internal sealed class TrainingRun(TrainingRequest request, RankConnection? rank,
             using var groups = ranks is null ? null : new RankGroups(ranks, engine, grid.Tensor, grid.Context);
             using var model = Model(engine, options, tokenizer, groups?.TensorGroup, cancellation);
             using var trainer = new Trainer(model, training, validation, options, ranks,
-                groups?.ContextGroup is { } context ? new ContextParallel(context, model) : null);
+                groups?.ContextGroup is { } context ? new ContextParallel(context, model, request.ContextScheme)
+                    : null);
             Prepare(trainer, tokenizer);
             var notes = EngineNotes.Begin(engine, model, cache: null, error);
             Describe(engine, grid, model, trainer);

@@ -5,6 +5,8 @@ namespace S2ILGPU.Models;
 
 /// <summary>The part of each sequence that this rank has, and attention of its queries over the whole
 /// sequence.</summary>
+/// <remarks><see cref="object.ToString"/> says how it is done: a <see cref="Training.Trainer"/> refuses ranks that say
+/// different things.</remarks>
 public interface IContextShard
 {
     /// <summary>Ranks that share a sequence.</summary>

@@ -13,11 +13,14 @@ namespace S2ILGPU.Training;
 internal static class RankAgreement
 {
     /// <summary>Compares the setup of all ranks; all of them call it.</summary>
+    /// <param name="ranks">All ranks.</param>
+    /// <param name="trainer">The trainer of this one.</param>
+    /// <param name="shard">What it shares sequences by; null for whole sequences.</param>
     /// <exception cref="RanksDifferException">Two ranks differ.</exception>
-    public static void Check(ICollective ranks, Trainer trainer)
+    public static void Check(ICollective ranks, Trainer trainer, IContextShard? shard)
     {
         var engine = trainer.Model.Engine;
-        string[] texts = Exchange(ranks, engine, string.Join('\n', Fields(trainer)));
+        string[] texts = Exchange(ranks, engine, string.Join('\n', Fields(trainer, shard)));
         string[] expected = texts[0].Split('\n');
         for (int r = 1; r < texts.Length; r++)
         {
@@ -29,7 +32,7 @@ internal static class RankAgreement
         }
     }
 
-    private static IEnumerable<string> Fields(Trainer trainer)
+    private static IEnumerable<string> Fields(Trainer trainer, IContextShard? shard)
     {
         var model = trainer.Model;
         using var options = JsonSerializer.SerializeToDocument(trainer.Options, TrainingJson.Default.TrainingOptions);
@@ -38,6 +41,7 @@ internal static class RankAgreement
             yield return $"{field.Name} {OneLine(field.Value)}";
         yield return $"MatrixType {model.MatrixType}";
         yield return $"TensorRanks {model.TensorRanks}";
+        yield return shard?.ToString() ?? "whole sequences";
         yield return $"data {TrainingState.Fingerprint(trainer)}";
         yield return $"version {typeof(Trainer).Assembly.GetName().Version}";
     }

@@ -75,7 +75,7 @@ public sealed class Trainer : IDisposable
         var watch = new GradientWatch(model.Engine, model.Parameters);
         if (ranks is { Size: > 1 })
         {
-            RankAgreement.Check(ranks, this);
+            RankAgreement.Check(ranks, this, shard);
             _replicas = model.Shard is { } part ? ranks.Split(part.Rank, ranks.Rank) : null;
             _parallel = new DataParallel(model, ranks, _replicas ?? ranks, watch, bucketElements);
         }

@@ -15,8 +15,9 @@ internal sealed class ContextExchange
     /// <summary>Enumerates the rows of a pattern.</summary>
     /// <param name="pattern">A causal pattern over the whole sequence.</param>
     /// <param name="chunks">Its cut; the pattern's blocks divide those of the cut.</param>
+    /// <param name="sendsAll">Whether all blocks go to every rank, not only those that it keeps.</param>
     /// <exception cref="ArgumentException">The pattern is not causal, or has a window in tokens.</exception>
-    public ContextExchange(AttentionPattern pattern, ContextChunks chunks)
+    public ContextExchange(AttentionPattern pattern, ContextChunks chunks, bool sendsAll = false)
     {
         if (!pattern.IsCausal)
             throw new ArgumentException($"{pattern}: ranks share the context of causal patterns only");
@@ -28,7 +29,7 @@ internal sealed class ContextExchange
         _pulled = new HeadBlock[chunks.Ranks, chunks.Ranks][];
         for (int from = 0; from < chunks.Ranks; from++)
             for (int to = 0; to < chunks.Ranks; to++)
-                _pulled[from, to] = from == to ? [] : [.. Pull(from, to)];
+                _pulled[from, to] = from == to ? [] : [.. sendsAll ? Blocks(from) : Kept(from, to)];
     }
 
     /// <summary>The pattern.</summary>
@@ -48,6 +49,10 @@ internal sealed class ContextExchange
 
     /// <summary>First block of a chunk.</summary>
     public int StartBlock(int chunk) => Chunks.Start(chunk) / Pattern.BlockTokens;
+
+    /// <summary>Tokens of a block: fewer in the last one where the sequence ends within it.</summary>
+    public int BlockTokens(int block) =>
+        Math.Min(Pattern.BlockTokens, Chunks.Tokens - block * Pattern.BlockTokens);
 
     /// <summary>Exclusive end of the blocks of a chunk.</summary>
     public int EndBlock(int chunk) => (Chunks.Start(chunk + 1) + Pattern.BlockTokens - 1) / Pattern.BlockTokens;
@@ -89,7 +94,17 @@ internal sealed class ContextExchange
             .Select(head => Enumerable.Range(0, start).Where(key => needed[head, key]).ToArray())];
     }
 
-    private IEnumerable<HeadBlock> Pull(int from, int to)
+    // All blocks of a rank.
+    private IEnumerable<HeadBlock> Blocks(int rank)
+    {
+        var (first, second) = Chunks.Of(rank);
+        for (int head = 0; head < Pattern.KeyValueHeads; head++)
+            foreach (int chunk in (int[])[first, second])
+                for (int block = StartBlock(chunk); block < EndBlock(chunk); block++)
+                    yield return new HeadBlock(head, block);
+    }
+
+    private IEnumerable<HeadBlock> Kept(int from, int to)
     {
         var (first, second) = Chunks.Of(to);
         for (int head = 0; head < Pattern.KeyValueHeads; head++)

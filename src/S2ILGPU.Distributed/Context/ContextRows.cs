@@ -5,7 +5,7 @@ namespace S2ILGPU.Distributed.Context;
 /// <summary>The exchange of a layer as rows of tables, for one rank and batch size: which rows it sends, and which rows
 /// make the compact keys and values of its chunks.</summary>
 /// <remarks>The table has the rank's own rows [2, B, n, Hkv] (keys, then values), then what comes from rank 0, from
-/// rank 1 and so on. A block that travels is [2, B, block tokens] rows.</remarks>
+/// rank 1 and so on. A block that travels is [2, B, tokens] rows.</remarks>
 internal sealed class ContextRows
 {
     private readonly ContextExchange _exchange;
@@ -20,12 +20,15 @@ internal sealed class ContextRows
         var (first, second) = chunks.Of(rank);
         _rows = chunks.Length(first) + chunks.Length(second);
         OwnRows = checked(2 * batch * _rows * Heads);
-        int ranks = chunks.Ranks, block = 2 * batch * exchange.Pattern.BlockTokens;
-        SendCounts = [.. Enumerable.Range(0, ranks).Select(to => exchange.Pulled(rank, to).Length * block)];
-        ReceiveCounts = [.. Enumerable.Range(0, ranks).Select(from => exchange.Pulled(from, rank).Length * block)];
+        int ranks = chunks.Ranks, received = OwnRows;
+        SendCounts = [.. Enumerable.Range(0, ranks).Select(to => exchange.Pulled(rank, to).Sum(RowCount))];
+        ReceiveCounts = [.. Enumerable.Range(0, ranks).Select(from => exchange.Pulled(from, rank).Sum(RowCount))];
         SentRows = [.. Enumerable.Range(0, ranks).SelectMany(to => exchange.Pulled(rank, to)).SelectMany(BlockRows)];
         foreach (var pulled in Enumerable.Range(0, ranks).SelectMany(from => exchange.Pulled(from, rank)))
-            _received[pulled] = OwnRows + _received.Count * block;
+        {
+            _received[pulled] = received;
+            received = checked(received + RowCount(pulled));
+        }
         Chunks = [Chunk(first, 0), Chunk(second, chunks.Length(first))];
     }
 
@@ -84,16 +87,18 @@ internal sealed class ContextRows
         if (chunks.Owner(chunks.ChunkOf(token)) == _rank)
             return ((kind * _batch + b) * _rows + chunks.RowOf(token)) * Heads + head;
         var (block, offset) = Math.DivRem(token, _exchange.Pattern.BlockTokens);
-        return _received[new HeadBlock(head, block)] + (kind * _batch + b) * _exchange.Pattern.BlockTokens + offset;
+        return _received[new HeadBlock(head, block)] + (kind * _batch + b) * _exchange.BlockTokens(block) + offset;
     }
+
+    private int RowCount(HeadBlock travelling) => 2 * _batch * _exchange.BlockTokens(travelling.Block);
 
     private IEnumerable<int> BlockRows(HeadBlock sent)
     {
-        int tokens = _exchange.Pattern.BlockTokens;
+        int start = sent.Block * _exchange.Pattern.BlockTokens, tokens = _exchange.BlockTokens(sent.Block);
         for (int kind = 0; kind < 2; kind++)
             for (int b = 0; b < _batch; b++)
                 for (int t = 0; t < tokens; t++)
-                    yield return Row(kind, b, sent.Head, sent.Block * tokens + t);
+                    yield return Row(kind, b, sent.Head, start + t);
     }
 }
 

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using S2ILGPU.Autograd;
 using S2ILGPU.Cpu;
 using S2ILGPU.Distributed.Context;
@@ -75,39 +74,53 @@ public sealed class ContextAttentionTests
         float[] Values(int count) => [.. _random.Normal((long)batch * tokens * count * HeadDim).Select(v => (float)v)];
         float[] query = Values(heads), key = Values(keyHeads), value = Values(keyHeads), gradient = Values(heads);
         var chunks = new ContextChunks(tokens, ranks, 16).Validate();
-        var results = new ConcurrentDictionary<int, float[][]>();
-        MemoryRanks.Run(ranks, connection =>
-        {
-            using var engine = new CpuEngine(new CpuOptions { Threads = 1 });
-            using var group = connection.CreateCollective(engine);
-            int[] positions = chunks.Positions(group.Rank);
-            var exchange = new ContextExchange(pattern, chunks);
-            var rows = new ContextRows(exchange, group.Rank, batch);
-            using var tape = new Tape(engine);
-            Variable q = Leaf(engine, query, positions, heads), k = Leaf(engine, key, positions, keyHeads),
-                v = Leaf(engine, value, positions, keyHeads), d = Leaf(engine, gradient, positions, heads);
-            var output = new ContextAttention(group, rows, q, k, v, 1 / MathF.Sqrt(HeadDim)).Run(tape);
-            long forward = Enumerable.Range(0, ranks).Sum(to => (long)exchange.Pulled(group.Rank, to).Length)
-                * 2 * batch * 16 * HeadDim * sizeof(float);
-            Assert.Equal(forward, group.SentBytes);
-            float[] result = engine.ToArray(output.Value);
-            var loss = tape.New(new Shape(1));
-            tape.Record(loss, () => tape.GiveGradient(output, d.Value));
-            tape.Backward(loss);
-            long backward = Enumerable.Range(0, ranks).Sum(from => (long)exchange.Pulled(from, group.Rank).Length)
-                * 2 * batch * 16 * HeadDim * sizeof(float);
-            Assert.Equal(forward + backward, group.SentBytes);
-            results[group.Rank] = [result, engine.ToArray(q.Gradient!), engine.ToArray(k.Gradient!),
-                engine.ToArray(v.Gradient!)];
-            foreach (var leaf in (Variable[])[q, k, v, d])
-                leaf.Dispose();
-        });
+        var plan = ContextPlan.Of(pattern, tokens, ranks, HeadDim, sizeof(float));
+        var (results, sent, received) = Run(sendsAll: false);
+        Assert.Equal(plan.MeanBytes * batch * ranks, sent.Sum(), 0.5);
+        Assert.Equal(plan.MostSentBytes * batch, sent.Max());
+        Assert.Equal(plan.MostReceivedBytes * batch, received.Max());
         double[][] expected = Reference();
         string[] names = ["O", "dQ", "dK", "dV"];
         for (int rank = 0; rank < ranks; rank++)
             for (int which = 0; which < expected.Length; which++)
                 Near($"{names[which]} of rank {rank} of {ranks}, {tokens} tokens, {pattern}",
                     expected[which], results[rank][which], chunks.Positions(rank));
+        // More bytes to the same bits.
+        var (gathered, gatherSent, gatherReceived) = Run(sendsAll: true);
+        Assert.Equal(results, gathered);
+        Assert.Equal(plan.RingBytes * batch * ranks, gatherSent.Sum(), 0.5);
+        Assert.Equal(gatherSent.Sum(), gatherReceived.Sum());
+        Assert.All(gatherSent.Zip(sent), bytes => Assert.True(bytes.First >= bytes.Second));
+
+        // Results by rank, and the bytes that it sends in the forward and in the backward pass: there it sends as much
+        // as it has received.
+        (float[][][] Results, long[] Forward, long[] Backward) Run(bool sendsAll)
+        {
+            var results = new float[ranks][][];
+            long[] forward = new long[ranks], backward = new long[ranks];
+            MemoryRanks.Run(ranks, connection =>
+            {
+                using var engine = new CpuEngine(new CpuOptions { Threads = 1 });
+                using var group = connection.CreateCollective(engine);
+                int[] positions = chunks.Positions(group.Rank);
+                var rows = new ContextRows(new ContextExchange(pattern, chunks, sendsAll), group.Rank, batch);
+                using var tape = new Tape(engine);
+                Variable q = Leaf(engine, query, positions, heads), k = Leaf(engine, key, positions, keyHeads),
+                    v = Leaf(engine, value, positions, keyHeads), d = Leaf(engine, gradient, positions, heads);
+                var output = new ContextAttention(group, rows, q, k, v, 1 / MathF.Sqrt(HeadDim)).Run(tape);
+                forward[group.Rank] = group.SentBytes;
+                float[] result = engine.ToArray(output.Value);
+                var loss = tape.New(new Shape(1));
+                tape.Record(loss, () => tape.GiveGradient(output, d.Value));
+                tape.Backward(loss);
+                backward[group.Rank] = group.SentBytes - forward[group.Rank];
+                results[group.Rank] = [result, engine.ToArray(q.Gradient!), engine.ToArray(k.Gradient!),
+                    engine.ToArray(v.Gradient!)];
+                foreach (var leaf in (Variable[])[q, k, v, d])
+                    leaf.Dispose();
+            });
+            return (results, forward, backward);
+        }
 
         double[][] Reference()
         {
