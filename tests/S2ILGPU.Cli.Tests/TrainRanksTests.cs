@@ -131,6 +131,23 @@ public sealed class TrainRanksTests : IDisposable
             Assert.Single(text.Split('\n'), line => line.StartsWith("error")).TrimEnd('\r'));
     }
 
+    [Theory]
+    [InlineData("openmpi")]
+    [InlineData("mpich")]
+    public void A_rank_that_is_interrupted_after_a_step_stops_all_and_everything_is_saved(string family)
+    {
+        TestScale.SkipUnlessDrawn(2);
+        string model = _folder["model"], log = Path.Combine(model, ModelFolder.Log),
+            command = string.Join(' ', Command(model, "--steps 100000")),
+            script = $"(while [ ! -s {log} ] && kill -0 $$; do sleep 0.1; done; kill -TERM $$) & exec {command}";
+        var (code, text) = MpiProgram.Run(family, ["-n", "1", .. Command(model, "--steps 100000"), ":", "-n", "1",
+            "sh", "-c", script]);
+        Assert.Equal(130, code);
+        int steps = TrainingState.ReadCompletedSteps(Path.Combine(model, ModelFolder.State));
+        Assert.InRange(steps, 1, 99999);
+        Assert.Contains($"error: interrupted after step {steps}; everything is saved", text);
+    }
+
     // The other rank is no program of the tool, and never asks for MPI.
     [Theory]
     [InlineData("openmpi")]
