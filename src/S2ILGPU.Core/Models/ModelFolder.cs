@@ -85,9 +85,9 @@ public static class ModelFolder
     /// <summary>Reads a model.</summary>
     /// <param name="folder">A folder with configuration and weights, in one file or in several with an index.</param>
     /// <param name="engine">The engine that will hold it.</param>
-    /// <param name="matrixType">How the model stores its matrices. Null for as the files do: bfloat16 or half precision
-    /// where all of them are, which is exact and takes half the memory, and otherwise the engine's float type. To train
-    /// the model give that type.</param>
+    /// <param name="matrixType">How the model stores its matrices. Null for as the files do: each in bfloat16 or half
+    /// precision where it is stored so, which is exact and takes half the memory, and otherwise in the engine's float
+    /// type. To train the model give that type.</param>
     /// <param name="activationType">Element type of the model's activations; null for the engine's float type.</param>
     /// <param name="attention">Attention to run the model with, as <see cref="AttentionPlan.Parse"/> reads it, or <see
     /// cref="SampleAttentionOptions.Parse"/> for a dense model; null for its own.</param>
@@ -112,8 +112,8 @@ public static class ModelFolder
             config = (config with { Attention = AttentionPlan.Parse(attention, config.Layers) }).Validate();
         using var files = WeightFiles.Open(folder);
         ModelWeights.Check(files, config);
-        var model = new TransformerModel(engine, config, seed: null,
-            matrixType ?? ModelWeights.MatrixType(files, config, engine), activationType);
+        var model = new TransformerModel(engine, config,
+            matrix => matrixType ?? ModelWeights.MatrixType(files, matrix, engine), seed: null, activationType);
         try
         {
             model.SampleAttention = sample;

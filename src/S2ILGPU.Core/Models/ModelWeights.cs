@@ -50,12 +50,11 @@ internal static class ModelWeights
         }
     }
 
-    /// <summary>The element type in which a model keeps the matrices of files where nothing else was asked for:
-    /// bfloat16 or half precision where all of them have it, otherwise the engine's.</summary>
-    public static ElementType MatrixType(WeightFiles files, TransformerConfig config, IEngine engine)
+    /// <summary>The element type in which a model keeps a matrix of files where nothing else was asked for: bfloat16 or
+    /// half precision where all tensors that make it up have it, otherwise the engine's.</summary>
+    public static ElementType MatrixType(WeightFiles files, ParameterSpec matrix, IEngine engine)
     {
-        var types = ModelParameters.Of(config).Stored.Where(tensor => tensor.Shape.Rank > 1)
-            .Select(tensor => files.Of(tensor.Name).Info(tensor.Name).Type).Distinct().ToArray();
+        var types = matrix.Parts.Select(part => files.Of(part.Name).Info(part.Name).Type).Distinct().ToArray();
         return (engine.FloatType, types) switch
         {
             (ElementType.Float32, [SafetensorsType.BFloat16]) => ElementType.BFloat16,

@@ -7,11 +7,12 @@ namespace S2ILGPU.Models;
 /// <summary>The parameters of a model, with their initial values.</summary>
 /// <param name="engine">Where the parameters live.</param>
 /// <param name="seed">Seed of the initial values; null leaves matrices uninitialised, to be loaded.</param>
-/// <param name="matrixType">How matrices are stored; in another type than the engine's they are not trainable. Vectors
+/// <param name="matrixType">How a matrix is stored; in another type than the engine's it is not trainable. Vectors
 /// always have the engine's.</param>
-/// <param name="shadowType">Type of a copy of every matrix that products read; null for none.</param>
-internal sealed class ParameterSet(IEngine engine, ulong? seed, ElementType matrixType, ElementType? shadowType)
-    : IDisposable
+/// <param name="shadowType">Type of a copy that products read, of every matrix of the engine's type; null for
+/// none.</param>
+internal sealed class ParameterSet(IEngine engine, ulong? seed, Func<ParameterSpec, ElementType> matrixType,
+    ElementType? shadowType) : IDisposable
 {
     private readonly List<Variable> _parameters = [];
     private readonly List<ParameterSpec> _specs = [];
@@ -29,7 +30,7 @@ internal sealed class ParameterSet(IEngine engine, ulong? seed, ElementType matr
     /// changes no value.</summary>
     public Variable Create(ParameterSpec spec)
     {
-        var parameter = Own(spec.Name, spec.Slice?.Of(spec.Shape) ?? spec.Shape);
+        var parameter = Own(spec, spec.Slice?.Of(spec.Shape) ?? spec.Shape);
         _specs.Add(spec);
         if (spec.Initial != InitialValues.Normal)
             engine.Fill(parameter.Value, spec.Initial == InitialValues.Ones ? 1 : 0);
@@ -81,12 +82,13 @@ internal sealed class ParameterSet(IEngine engine, ulong? seed, ElementType matr
         return values;
     }
 
-    private Variable Own(string name, Shape shape)
+    private Variable Own(ParameterSpec spec, Shape shape)
     {
-        var type = shape.Rank > 1 ? matrixType : engine.FloatType;
+        var type = shape.Rank > 1 ? matrixType(spec) : engine.FloatType;
+        bool isTrainable = type == engine.FloatType;
         var value = engine.Allocate(shape, type);
-        var parameter = type == engine.FloatType ? Variable.Parameter(name, value) : Variable.Frozen(name, value);
-        if (shape.Rank > 1 && shadowType is { } shadow)
+        var parameter = isTrainable ? Variable.Parameter(spec.Name, value) : Variable.Frozen(spec.Name, value);
+        if (isTrainable && shape.Rank > 1 && shadowType is { } shadow)
             parameter.Shadow = engine.Allocate(shape, shadow);
         _parameters.Add(parameter);
         return parameter;

@@ -39,6 +39,13 @@ public sealed class TransformerModel : IDisposable
     /// activations in that type, or the ranks do not divide the key/value heads.</exception>
     public TransformerModel(IEngine engine, TransformerConfig config, ulong? seed = 1, ElementType? matrixType = null,
         ElementType? activationType = null, ICollective? tensorRanks = null)
+        : this(engine, config, _ => matrixType ?? engine.FloatType, seed, activationType, tensorRanks)
+    {
+    }
+
+    /// <summary>The same with a type for each matrix.</summary>
+    internal TransformerModel(IEngine engine, TransformerConfig config, Func<ParameterSpec, ElementType> matrixType,
+        ulong? seed, ElementType? activationType, ICollective? tensorRanks = null)
     {
         ArgumentNullException.ThrowIfNull(engine);
         ArgumentNullException.ThrowIfNull(config);
@@ -47,17 +54,14 @@ public sealed class TransformerModel : IDisposable
         foreach (var attention in config.Attention)
             AttentionRules.CheckWindow("attention", engine,
                 attention.CreatePattern(config.QueryHeads, config.KeyValueHeads));
-        MatrixType = matrixType ?? engine.FloatType;
-        if (MatrixType != engine.FloatType && MatrixType is not (ElementType.BFloat16 or ElementType.Float16))
-            throw new ArgumentException(
-                $"matrices are stored as {engine.FloatType}, {ElementType.BFloat16} or {ElementType.Float16} on "
-                + $"{engine.Name}, not as {MatrixType}");
+        var specs = ModelParameters.Of(config);
+        MatrixType = CheckMatrices(engine, specs.All.Where(spec => spec.Shape.Rank > 1).Select(matrixType));
         ActivationType = Tape.CheckActivations(engine, activationType ?? engine.FloatType);
-        bool hasShadows = ActivationType != engine.FloatType && MatrixType == engine.FloatType;
-        _parameters = new ParameterSet(engine, seed, MatrixType, hasShadows ? ActivationType : null);
+        _parameters = new ParameterSet(engine, seed, matrixType,
+            ActivationType == engine.FloatType ? null : ActivationType);
         _rotary = new RotaryTable(engine, config.ContextTokens, config.RotaryDim, config.RopeTheta,
             config.RopeScaling);
-        var specs = Shard?.Cut(ModelParameters.Of(config)) ?? ModelParameters.Of(config);
+        specs = Shard?.Cut(specs) ?? specs;
         _embedding = _parameters.Create(specs.Embedding);
         var patterns = config.Attention.Distinct()
             .ToDictionary(a => a, a => PatternOf(a, config));
@@ -78,7 +82,8 @@ public sealed class TransformerModel : IDisposable
     /// <summary>The shape.</summary>
     public TransformerConfig Config { get; }
 
-    /// <summary>How matrices are stored.</summary>
+    /// <summary>How matrices are stored; of files that mix types, which keep them, the first type that is not the
+    /// engine's float type.</summary>
     public ElementType MatrixType { get; }
 
     /// <summary>Element type of activations and their gradients; the tapes that the model runs on have it
@@ -215,6 +220,18 @@ public sealed class TransformerModel : IDisposable
     /// <summary>The whole of what has the shape of a parameter of this rank; see <see
     /// cref="WholeParameters"/>.</summary>
     internal float[] Whole(ParameterSpec spec, float[] part) => Shard?.Gather(Engine, spec, part) ?? part;
+
+    // The type of all, or the first one that is not the engine's.
+    private static ElementType CheckMatrices(IEngine engine, IEnumerable<ElementType> types)
+    {
+        ElementType[] others = [.. types.Where(type => type != engine.FloatType).Distinct()];
+        foreach (var type in others)
+            if (type is not (ElementType.BFloat16 or ElementType.Float16))
+                throw new ArgumentException(
+                    $"matrices are stored as {engine.FloatType}, {ElementType.BFloat16} or {ElementType.Float16} on "
+                    + $"{engine.Name}, not as {type}");
+        return others is [var first, ..] ? first : engine.FloatType;
+    }
 
     private AttentionPattern PatternOf(AttentionConfig attention, TransformerConfig config)
     {

@@ -67,6 +67,38 @@ public sealed class CheckpointFilesTests : IDisposable
         Assert.Equal(Logits(folder.FullPath, checkpoint.Tokens), values);
     }
 
+    // Fused matrices are widened where the tensors that make them up differ.
+    [Fact]
+    public void Every_matrix_keeps_its_type_where_files_mix_them()
+    {
+        var random = Seeds.NewRandom();
+        var checkpoint = Checkpoint.Named("llama");
+        using var folder = new TemporaryFolder();
+        folder.Write("config.json", checkpoint.Config.ToJsonString());
+        var types = new Dictionary<string, SafetensorsType>();
+        using (var whole = SafetensorsFile.Open(checkpoint.Weights))
+        {
+            foreach (string name in whole.Names)
+                types[name] = random.Pick(SafetensorsType.Float32, SafetensorsType.BFloat16, SafetensorsType.Float16);
+            SafetensorsFile.Write(folder[ModelFolder.Weights], whole.Entries.Select(entry => new SafetensorsTensor(
+                entry.Name, types[entry.Name], entry.Shape.ToArray(), stream =>
+                {
+                    var bytes = new byte[entry.Count * types[entry.Name].SizeBytes()];
+                    FloatConversion.FromSingle(types[entry.Name], whole.ReadSingles(entry.Name), bytes);
+                    stream.Write(bytes);
+                })));
+        }
+        using (var model = ModelFolder.LoadModel(folder.FullPath, _engine))
+            foreach (var (spec, parameter) in model.Specs.Zip(model.Parameters))
+            {
+                string[] stored = [.. spec.Parts.Select(part => types[part.Name].ToString()).Distinct()];
+                Assert.Equal(spec.Shape.Rank == 2 && stored.Length == 1 ? stored[0] : nameof(ElementType.Float32),
+                    parameter.Value.ElementType.ToString());
+            }
+        Assert.Equal(Logits(folder.FullPath, checkpoint.Tokens, ElementType.Float32),
+            Logits(folder.FullPath, checkpoint.Tokens));
+    }
+
     private static TemporaryFolder Sharded(Checkpoint checkpoint, int files)
     {
         using var whole = SafetensorsFile.Open(checkpoint.Weights);
@@ -100,9 +132,9 @@ public sealed class CheckpointFilesTests : IDisposable
         return Logits(folder.FullPath, checkpoint.Tokens);
     }
 
-    private float[] Logits(string folder, int[] tokens)
+    private float[] Logits(string folder, int[] tokens, ElementType? matrixType = null)
     {
-        using var model = ModelFolder.LoadModel(folder, _engine);
+        using var model = ModelFolder.LoadModel(folder, _engine, matrixType);
         using var tape = new Tape(_engine, recording: false);
         var values = new float[tokens.Length * model.Config.VocabularySize];
         _engine.Download(model.Forward(tape, tokens, 1).Value, values);

@@ -18,47 +18,55 @@ public sealed class LoadingMemoryTests
         FeedForwardDim = 2048,
         ContextTokens = 128,
         QueryHeads = 12,
+        TiedEmbeddings = false,
         Attention = AttentionPlan.Dense,
     };
 
+    // The head of its own type is that of files whose authors left it in single precision.
     [Theory]
-    [InlineData(SafetensorsType.BFloat16, ElementType.BFloat16, 1.2)]
-    [InlineData(SafetensorsType.Float32, ElementType.Float32, 1.2)]
-    [InlineData(SafetensorsType.Float16, ElementType.Float16, 1.2)]
-    public void Peak_is_little_more_than_the_file(SafetensorsType stored, ElementType kept, double ratio)
+    [InlineData(SafetensorsType.BFloat16, SafetensorsType.BFloat16)]
+    [InlineData(SafetensorsType.Float32, SafetensorsType.Float32)]
+    [InlineData(SafetensorsType.Float16, SafetensorsType.Float16)]
+    [InlineData(SafetensorsType.BFloat16, SafetensorsType.Float32)]
+    [InlineData(SafetensorsType.Float16, SafetensorsType.BFloat16)]
+    public void Peak_is_little_more_than_the_file(SafetensorsType stored, SafetensorsType head)
     {
         TestScale.SkipUnlessDrawn(2);
         using var folder = new TemporaryFolder();
-        Write(folder, stored);
+        Write(folder, name => name == ModelParameters.HeadName ? head : stored);
         long bytes = new FileInfo(folder[ModelFolder.Weights]).Length;
         using var engine = new CpuEngine();
         long before = GC.GetAllocatedBytesForCurrentThread();
         using var model = ModelFolder.LoadModel(folder.FullPath, engine);
         long managed = GC.GetAllocatedBytesForCurrentThread() - before;
         Assert.All(model.StoredTensors.Where(tensor => tensor.Tensor.Shape.Rank == 2),
-            tensor => Assert.Equal(kept, tensor.Tensor.ElementType));
+            tensor => Assert.Equal((tensor.Name == ModelParameters.HeadName ? head : stored).ToString(),
+                tensor.Tensor.ElementType.ToString()));
         double peak = (double)(engine.PeakBytes + managed) / bytes;
         TestContext.Current.TestOutputHelper!.WriteLine(
-            $"{stored}: file {bytes / 1e6:0.0} MB, tensors {engine.PeakBytes / 1e6:0.0} MB, managed memory "
-            + $"{managed / 1e6:0.0} MB, {peak:0.000} times the file");
-        Assert.True(peak <= ratio, $"{peak} times the {bytes} bytes of the file");
+            $"{stored}, head {head}: file {bytes / 1e6:0.0} MB, tensors {engine.PeakBytes / 1e6:0.0} MB, managed "
+            + $"memory {managed / 1e6:0.0} MB, {peak:0.000} times the file");
+        Assert.True(peak <= 1.2, $"{peak} times the {bytes} bytes of the file");
     }
 
-    private static void Write(TemporaryFolder folder, SafetensorsType type)
+    private static void Write(TemporaryFolder folder, Func<string, SafetensorsType> typeOf)
     {
         var values = new float[1 << 16];
         var random = Seeds.NewRandom();
         for (int i = 0; i < values.Length; i++)
             values[i] = random.NextSingle() - 0.5f;
-        var bytes = new byte[values.Length * type.SizeBytes()];
-        FloatConversion.FromSingle(type, values, bytes);
         folder.Write(ModelFolder.Config, TransformerConfigFile.Format(s_config));
         SafetensorsFile.Write(folder[ModelFolder.Weights], ModelParameters.Of(s_config).Stored.Select(tensor =>
-            new SafetensorsTensor(tensor.Name, type,
+        {
+            var type = typeOf(tensor.Name);
+            var bytes = new byte[values.Length * type.SizeBytes()];
+            FloatConversion.FromSingle(type, values, bytes);
+            return new SafetensorsTensor(tensor.Name, type,
                 [.. Enumerable.Range(0, tensor.Shape.Rank).Select(d => (long)tensor.Shape[d])], stream =>
                 {
                     for (long left = tensor.Shape.Count * type.SizeBytes(); left > 0; left -= bytes.Length)
                         stream.Write(bytes.AsSpan(0, (int)Math.Min(left, bytes.Length)));
-                })));
+                });
+        }));
     }
 }
