@@ -7,7 +7,7 @@ internal static class AttentionOption
 {
     /// <summary>How attention is spelled.</summary>
     public const string Spelling = "dense, s2:local=16,stride=8,block=64 or window:tokens=4096; dense/2:s2:... makes "
-        + "every second layer dense";
+        + "every second layer dense; 0=dense+1-6=s2:...+7-=window:... names each layer's";
 
     /// <summary>The attention of a model that is trained: a word of its preset, or a plan.</summary>
     public static Option<string?> CreateOfPreset()

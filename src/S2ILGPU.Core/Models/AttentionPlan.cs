@@ -61,9 +61,12 @@ public sealed class AttentionPlan : IReadOnlyList<AttentionConfig>, IEquatable<A
     /// <param name="text"><c>dense</c>, <c>s2</c> or <c>window</c> with their numbers, as in
     /// <c>s2:local=16,stride=8,block=64</c> (further: <c>offset</c>, <c>dense-heads</c>, <c>homogeneous=1</c>,
     /// <c>slide=query</c>) and <c>window:tokens=4096</c>; <c>dense/2:</c> before it makes every second layer
-    /// dense.</param>
+    /// dense. Or an attention for each layer, as in <c>0=dense+1-6=s2:local=16,stride=8+7-=window:tokens=4096</c>: a
+    /// layer or a range of layers before each, counted from 0, the last range without an end for any number of layers.
+    /// Every layer must be named once.</param>
     /// <param name="layers">Number of layers.</param>
-    /// <exception cref="ArgumentException">The text is none of these.</exception>
+    /// <exception cref="ArgumentException">The text is none of these, or layers are missing, named twice, or not
+    /// there.</exception>
     public static AttentionPlan Parse(string text, int layers)
     {
         ArgumentNullException.ThrowIfNull(text);

@@ -8,8 +8,13 @@ internal static class AttentionPlanText
 {
     private const string Dense = "dense", EveryDense = "dense/", Sparse = "s2", Window = "window", Block = "block";
 
+    // Shells leave it alone, unlike ; and |.
+    private const char Separator = '+';
+
     public static AttentionPlan Parse(string text, int layers)
     {
+        if (text.Length > 0 && char.IsAsciiDigit(text[0]))
+            return PerLayer(text, layers);
         if (!text.StartsWith(EveryDense, StringComparison.Ordinal))
             return new AttentionPlan(Entry(text));
         int end = text.IndexOf(':', StringComparison.Ordinal);
@@ -17,6 +22,48 @@ internal static class AttentionPlanText
             throw new ArgumentException($"{text}: the attention of the other layers is missing, as in dense/2:s2");
         int distance = Number(text[EveryDense.Length..end], EveryDense);
         return AttentionPlan.EveryDense(layers, distance, Entry(text[(end + 1)..]));
+    }
+
+    // Parts as 0-3=dense or 4-=s2:local=16, which name every layer once.
+    private static AttentionPlan PerLayer(string text, int layers)
+    {
+        if (layers < 1)
+            throw new ArgumentException($"an attention plan needs at least one layer, got {layers}");
+        string[] parts = text.Split(Separator);
+        var (plan, partOf) = (new AttentionConfig[layers], new string?[layers]);
+        foreach (string part in parts)
+        {
+            if (part.Split('=', 2) is not [var range, var attention])
+                throw new ArgumentException($"'{part}' is not layers with their attention, as in 0-3=dense");
+            var (first, last) = Layers(range, layers);
+            var entry = Entry(attention);
+            for (int layer = first; layer <= last; layer++)
+            {
+                if (partOf[layer] is { } other)
+                    throw new ArgumentException($"layer {layer} has its attention twice: '{other}' and '{part}'");
+                (plan[layer], partOf[layer]) = (entry, part);
+            }
+        }
+        int[] missing = [.. Enumerable.Range(0, layers).Where(layer => partOf[layer] is null)];
+        if (missing.Length > 0)
+            throw new ArgumentException(
+                $"{text} leaves out {missing.Length} of {layers} layers, the first of them {missing[0]}");
+        // A dense layer without a block size has that of the others, as in dense/2:.
+        int? block = plan.FirstOrDefault(entry => entry is not DenseAttention)?.BlockTokens;
+        return new AttentionPlan(plan.Select((entry, layer) => partOf[layer]!.EndsWith($"={Dense}",
+            StringComparison.Ordinal) ? entry with { BlockTokens = block ?? entry.BlockTokens } : entry));
+    }
+
+    // One layer, the first and last of several, or the first of all that follow: 4, 0-3, 4-.
+    private static (int First, int Last) Layers(string range, int layers)
+    {
+        string[] ends = range.Split('-', 2);
+        int first = Number(ends[0], "a layer"),
+            last = ends.Length == 1 ? first : ends[1].Length == 0 ? layers - 1 : Number(ends[1], "a layer");
+        if (Math.Max(first, last) >= layers)
+            throw new ArgumentException($"layers are 0 to {layers - 1}, got {range}");
+        return first <= last ? (first, last)
+            : throw new ArgumentException($"the first layer of {range} comes after the last one");
     }
 
     private static AttentionConfig Entry(string text)

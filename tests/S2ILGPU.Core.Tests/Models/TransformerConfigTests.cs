@@ -222,6 +222,49 @@ public sealed class TransformerConfigTests
             AttentionPlan.Parse("window:tokens=100", 4));
     }
 
+    [Fact]
+    public void Plans_may_name_the_attention_of_each_layer()
+    {
+        var sparse = new LocalStrideAttention { LocalBlocks = 4, VerticalStride = 6, BlockTokens = 32 };
+        const string text = "s2:local=4,stride=6,block=32";
+        Assert.Equal(AttentionPlan.FirstDense(4, 1, sparse), AttentionPlan.Parse($"0=dense+1-3={text}", 4));
+        Assert.Equal(AttentionPlan.FirstDense(9, 2, sparse), AttentionPlan.Parse($"2-={text}+0-1=dense", 9));
+        Assert.Equal(AttentionPlan.EveryDense(4, 2, sparse),
+            AttentionPlan.Parse($"0={text}+1=dense+2={text}+3-=dense", 4));
+        Assert.Equal(new AttentionPlan(new TokenWindowAttention { WindowTokens = 100, BlockTokens = 16 },
+            new DenseAttention { BlockTokens = 128 }, new DenseAttention { BlockTokens = 16 }),
+            AttentionPlan.Parse("0=window:tokens=100,block=16+1=dense:block=128+2=dense", 3));
+        Assert.Equal(new AttentionPlan(new DenseAttention(), new DenseAttention()), AttentionPlan.Parse("0-=dense", 2));
+    }
+
+    // Every list of distinct layers in any order is the plan that it spells, and one that is cut is not.
+    [Fact]
+    public void Random_plans_per_layer_are_what_they_spell()
+    {
+        var random = Seeds.NewRandom();
+        for (int trial = 0; trial < 300; trial++)
+        {
+            var (entries, parts) = (new List<AttentionConfig>(), new List<string>());
+            for (int count = random.Next(1, 6); count > 0; count--)
+            {
+                int first = entries.Count, last = first + random.Next(3), tokens = random.Next(1, 500);
+                entries.AddRange(Enumerable.Repeat(new TokenWindowAttention { WindowTokens = tokens },
+                    last - first + 1));
+                string layers = first == last && random.Next(2) == 0 ? $"{first}"
+                    : count == 1 && random.Next(2) == 0 ? $"{first}-" : $"{first}-{last}";
+                parts.Add($"{layers}=window:tokens={tokens}");
+            }
+            string[] shuffled = [.. parts.OrderBy(_ => random.Next())];
+            string text = string.Join('+', shuffled);
+            Assert.True(new AttentionPlan(entries).Equals(AttentionPlan.Parse(text, entries.Count)),
+                $"{text}, {Seeds.Text}");
+            string cut = string.Join('+', shuffled.Skip(1));
+            if (cut.Length > 0)
+                Assert.Contains("leaves out",
+                    Assert.Throws<ArgumentException>(() => AttentionPlan.Parse(cut, entries.Count)).Message);
+        }
+    }
+
     [Theory]
     [InlineData("", "must begin with dense, s2 or window, got ''")]
     [InlineData("sparse", "must begin with dense, s2 or window, got 'sparse'")]
@@ -234,6 +277,18 @@ public sealed class TransformerConfigTests
     [InlineData("s2:vertical=4", "'vertical' is unknown in s2")]
     [InlineData("s2:slide=key", "slide must be query or kv, got 'key'")]
     [InlineData("dense:local=4", "'local' is unknown in dense")]
+    [InlineData("0-1=dense+3=s2", "0-1=dense+3=s2 leaves out 1 of 4 layers, the first of them 2")]
+    [InlineData("0-2=dense+2-=s2", "layer 2 has its attention twice: '0-2=dense' and '2-=s2'")]
+    [InlineData("0-4=dense", "layers are 0 to 3, got 0-4")]
+    [InlineData("0-3=dense+4-=s2", "layers are 0 to 3, got 4-")]
+    [InlineData("0=dense+3-1=s2", "the first layer of 3-1 comes after the last one")]
+    [InlineData("0=dense+x-3=s2", "a layer must be a whole number, got 'x'")]
+    [InlineData("0=dense+1-y=s2", "a layer must be a whole number, got 'y'")]
+    [InlineData("0=dense+1-3", "'1-3' is not layers with their attention, as in 0-3=dense")]
+    [InlineData("0=dense+", "'' is not layers with their attention")]
+    [InlineData("0=dense+1-3=sparse", "must begin with dense, s2 or window, got 'sparse'")]
+    [InlineData("0=dense+1-3=dense/2", "must begin with dense, s2 or window, got 'dense/2'")]
+    [InlineData("0=dense+1-3=sample", "sample is a way to run a dense model")]
     public void Wrong_plans_are_named(string text, string message) =>
         Assert.Contains(message, Assert.Throws<ArgumentException>(() => AttentionPlan.Parse(text, 4)).Message);
 
