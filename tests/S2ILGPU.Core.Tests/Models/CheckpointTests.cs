@@ -16,7 +16,7 @@ namespace S2ILGPU.Core.Tests.Models;
 /// formulas.</summary>
 public sealed class CheckpointTests : IDisposable
 {
-    private static readonly Tolerance s_close = new(1e-4, true);
+    private static readonly Tolerance s_close = new(1e-4);
 
     private readonly CpuEngine _engine = new();
 

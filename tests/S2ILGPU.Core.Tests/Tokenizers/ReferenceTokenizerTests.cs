@@ -80,7 +80,7 @@ public sealed class ReferenceTokenizerTests : IDisposable
     {
         TestScale.SkipUnlessDrawn(2);
         var random = Seeds.NewRandom();
-        for (int file = TestScale.IsFull ? 30 : 2; file > 0; file--)
+        for (int file = TestScale.IsFull ? 500 : 2; file > 0; file--)
         {
             string path = _folder.Write("tokenizer.json", RandomTokenizer.Draw(kind, random).ToJsonString());
             var ours = BytePairTokenizer.Load(path);
@@ -96,7 +96,7 @@ public sealed class ReferenceTokenizerTests : IDisposable
         string path = await PublishedTokenizer.DownloadAsync(name, _folder);
         using var theirs = RustTokenizer.Load(path);
         bool isNormalized = (await File.ReadAllTextAsync(path)).Contains("\"NFC\"", StringComparison.Ordinal);
-        AssertAgree(BytePairTokenizer.Load(path), theirs, Seeds.NewRandom(), isNormalized, trials: 10_000);
+        AssertAgree(BytePairTokenizer.Load(path), theirs, Seeds.NewRandom(), isNormalized, trials: 100_000);
     }
 
     private static void AssertAgree(BytePairTokenizer ours, RustTokenizer theirs, Random random, bool isNormalized,
