@@ -38,7 +38,7 @@ internal static class ChatRequest
             ? messages.Prepend(new ChatMessage(ChatRole.System, instructions)) : messages);
         if (values.Count == 0)
             throw new ArgumentException("there are no messages", nameof(messages));
-        var defaults = new SamplingOptions();
+        var defaults = new SamplingOptions().For(pretrained.Generation);
         return new GenerationRequest
         {
             Prompt = pretrained.Tokenizer.Encode(Render(template, values, tools.Described), template.HasSpecialTokens,

@@ -1,4 +1,7 @@
 using System.Text.Json;
+using S2ILGPU.Cpu;
+using S2ILGPU.Models;
+using S2ILGPU.TestSupport;
 using Xunit;
 
 namespace S2ILGPU.Cli.Tests;
@@ -28,6 +31,37 @@ public sealed class AttentionOptionTests : IDisposable
             await Tool.SucceedAsync($"eval --model {model} --attention {plan} {text}"));
         await Tool.SucceedAsync($"generate --model {model} --prompt Line --max-tokens 3 --attention window:tokens=5");
         await Tool.RefuseAsync($"generate --model {model} --prompt Line --attention s3", "got 's3'");
+    }
+
+    [Fact]
+    public async Task A_plan_names_the_attention_of_each_layer()
+    {
+        using var engine = new CpuEngine(new CpuOptions(Threads: 1));
+        string text = Path.Combine(_folder, "text.txt"), model = Path.Combine(_folder, "model");
+        File.WriteAllLines(text, Enumerable.Range(0, 200).Select(i => $"Line {i}: some text of {i * 7 % 100} words."));
+        TinyModelFolder.Save(model, engine, TinyModelFolder.Config with { Attention = AttentionPlan.Dense });
+        File.WriteAllText(Path.Combine(model, ModelFolder.GenerationConfig), "{\"eos_token_id\": 5}");
+        const string plan = "0=dense+1-=s2:local=1,stride=4,block=16";
+        var expected = new AttentionPlan(new DenseAttention { BlockTokens = 16 },
+            new LocalStrideAttention { BlockTokens = 16, LocalBlocks = 1, VerticalStride = 4 });
+
+        string tuned = Path.Combine(_folder, "tuned"), imported = Path.Combine(_folder, "imported");
+        await Tool.SucceedAsync($"train --from {model} --attention {plan} --steps 1 --learning-rate 0 --context 64 "
+            + $"--data {text} --out {tuned}");
+        Assert.Equal(expected, TransformerConfigFile.Read(Path.Combine(tuned, ModelFolder.Config)).Attention);
+        await Tool.SucceedAsync($"import {model} --attention {plan} --out {imported}");
+        Assert.Equal(expected, TransformerConfigFile.Read(Path.Combine(imported, ModelFolder.Config)).Attention);
+        using var run = JsonDocument.Parse(
+            await Tool.SucceedAsync($"eval --model {model} --json --attention {plan} {text}"));
+        using var own = JsonDocument.Parse(await Tool.SucceedAsync($"eval --model {imported} --json {text}"));
+        Assert.Equal(Number(own, "loss"), Number(run, "loss"));
+        Assert.NotEqual(Number(run, "loss"), Number(run, "denseLoss"));
+        Assert.Equal(await Tool.SucceedAsync($"generate --model {imported} --prompt Line --max-tokens 60"),
+            await Tool.SucceedAsync($"generate --model {model} --prompt Line --max-tokens 60 --attention {plan}"));
+        foreach (string command in (string[])[$"generate --model {model} --prompt a", $"eval --model {model} {text}",
+            $"serve --model {model} --port 0", $"import {model}",
+            $"train --from {model} --data {text} --out {Path.Combine(_folder, "none")}"])
+            await Tool.RefuseAsync($"{command} --attention 0=dense+1-2=s2", "layers are 0 to 1, got 1-2");
     }
 
     [Fact]

@@ -59,6 +59,21 @@ public sealed class ChatClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Options_left_out_are_as_the_model_says()
+    {
+        _folder.Write(Path.Combine(ModelName, ModelFolder.GenerationConfig), "{\"temperature\": 0.4, \"top_k\": 5}");
+        await using var services = new ServiceCollection()
+            .AddS2(new ChatModelOptions { Folder = _folder[ModelName], Device = "cpu" }).BuildServiceProvider();
+        var client = services.GetRequiredService<IChatClient>();
+        var drawn = new SamplingOptions { Temperature = 0.4f, TopK = 5, Seed = 11 };
+        var response = await client.GetResponseAsync(Message, new ChatOptions { Seed = 11, MaxOutputTokens = 40 });
+        Assert.Equal(Alone(40, drawn), response.Text);
+        response = await client.GetResponseAsync(Message,
+            new ChatOptions { Seed = 11, MaxOutputTokens = 40, Temperature = 2 });
+        Assert.Equal(Alone(40, drawn with { Temperature = 2 }), response.Text);
+    }
+
+    [Fact]
     public async Task Options_are_mapped()
     {
         var sampling = new SamplingOptions

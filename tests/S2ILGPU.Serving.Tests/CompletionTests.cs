@@ -73,6 +73,42 @@ public sealed class CompletionTests
     }
 
     [Fact]
+    public async Task What_a_request_leaves_out_is_as_the_model_says()
+    {
+        await using var server = await TestServer.StartAsync(generationConfig: """
+            {"temperature": 0.5, "top_k": 7, "top_p": 0.9, "min_p": 0.02, "repetition_penalty": 1.2, "eos_token_id": 5}
+            """);
+        var drawn = new SamplingOptions
+        {
+            Temperature = 0.5f,
+            TopK = 7,
+            TopP = 0.9f,
+            MinP = 0.02f,
+            RepetitionPenalty = 1.2f,
+            Seed = 7,
+        };
+        await AssertDrawnAsync("", drawn);
+        await AssertDrawnAsync(",\"temperature\":1.5", drawn with { Temperature = 1.5f });
+        await AssertDrawnAsync(",\"top_k\":0,\"top_p\":1,\"min_p\":0,\"repetition_penalty\":1,\"temperature\":1",
+            s_drawn);
+        // An empty prompt begins with the token that ends a text, which the tokenizer has no name for.
+        var begun = await server.SucceedAsync(Path, """{"model":"tiny","prompt":"","max_tokens":1}""");
+        Assert.Equal(1, begun.GetProperty("usage").GetProperty("prompt_tokens").GetInt32());
+
+        async Task AssertDrawnAsync(string fields, SamplingOptions sampling) => Assert.Equal(
+            server.Alone("Line 5", 30, sampling), TextOf(await server.SucceedAsync(Path,
+                $"{{\"model\":\"tiny\",\"prompt\":\"Line 5\",\"max_tokens\":30,\"seed\":7{fields}}}")));
+    }
+
+    [Fact]
+    public async Task A_model_that_is_not_drawn_from_answers_with_the_likeliest_tokens()
+    {
+        await using var server = await TestServer.StartAsync(generationConfig: "{\"do_sample\": false}");
+        var answer = await server.SucceedAsync(Path, """{"model":"tiny","prompt":"Line 5 of","max_tokens":30}""");
+        Assert.Equal(server.Alone("Line 5 of", 30, s_greedy), TextOf(answer));
+    }
+
+    [Fact]
     public async Task Streams_join_to_the_same_text()
     {
         await using var server = await TestServer.StartAsync();

@@ -21,10 +21,12 @@ internal sealed class TestServer : IAsyncDisposable
     private readonly PretrainedModel _pretrained, _alone;
 
     private TestServer(ModelServerOptions options, TransformerConfig? config, ILogger<ModelServer>? logger,
-        SampleAttentionOptions? sample)
+        SampleAttentionOptions? sample, string? generationConfig)
     {
         using var folder = new TemporaryFolder();
         TinyModelFolder.Save(folder.FullPath, _engine, config);
+        if (generationConfig is not null)
+            folder.Write(ModelFolder.GenerationConfig, generationConfig);
         _pretrained = ModelFolder.Load(folder.FullPath, _engine);
         _alone = ModelFolder.Load(folder.FullPath, _engineAlone);
         _pretrained.Model.SampleAttention = sample;
@@ -40,7 +42,7 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>A server; no prefix is kept, so that the pool is empty when nothing runs.</summary>
     public static async Task<TestServer> StartAsync(Func<ModelServerOptions, ModelServerOptions>? change = null,
         TransformerConfig? config = null, ILogger<ModelServer>? logger = null, SampleAttentionOptions? sample = null,
-        Func<ApiHostOptions, ApiHostOptions>? host = null)
+        Func<ApiHostOptions, ApiHostOptions>? host = null, string? generationConfig = null)
     {
         var options = new ModelServerOptions
         {
@@ -53,7 +55,8 @@ internal sealed class TestServer : IAsyncDisposable
                 Prefixes = 0,
             },
         };
-        var server = new TestServer(change?.Invoke(options) ?? options, config, logger, sample);
+        var server = new TestServer(change?.Invoke(options) ?? options, config, logger, sample,
+            generationConfig);
         server.Host = await ApiHost.StartAsync(server.Server,
             host?.Invoke(new ApiHostOptions { Port = 0 }) ?? new ApiHostOptions { Port = 0 });
         server.Client.BaseAddress = new Uri(server.Host.Address);

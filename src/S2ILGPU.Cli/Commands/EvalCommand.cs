@@ -76,13 +76,13 @@ internal static class EvalCommand
     {
         using var loaded = ModelOption.Load(request.Folder, engine, request.Precision, attention, streams.Error,
             cancellation);
-        var (model, tokenizer) = (loaded.Model, loaded.Tokenizer);
+        var model = loaded.Model;
         int context = request.Context ?? model.Config.ContextTokens;
         if (context > model.Config.ContextTokens)
             throw new ArgumentException(
                 $"--context must be 1 to {model.Config.ContextTokens} (the model's context), got {context}");
         var notes = EngineNotes.Begin(engine, model, cache: null, streams.Error);
-        var data = TokenDataset.Create(tokenizer, corpus);
+        var data = TokenDataset.Create(loaded.Tokenizer, corpus, loaded.EndOfText);
         double loss = Evaluation.MeanLoss(model, data, context, cancellation: cancellation);
         notes.WriteNew();
         var sample = model.SampleAttention is null ? null : model.SampleFigures;

@@ -56,11 +56,12 @@ internal static class GenerateCommand
         using var engine = Engine.Create(request.Device);
         using var loaded = ModelOption.Load(request.Folder, engine, request.Precision, request.Attention,
             streams.Error, cancellation);
+        ModelOption.NoteUnused(loaded, streams.Error);
         var notes = EngineNotes.Begin(engine, loaded.Model, request.CacheType, streams.Error);
         using var generator = new TextGenerator(loaded.Model, loaded.Tokenizer,
             new KeyValueCacheOptions { ElementType = request.CacheType }, loaded.EndTokens);
-        var pieces = generator.Generate(prompt, request.MaxTokens, request.Sampling, cancellation, request.Stop,
-            request.Grammar, request.Speculate);
+        var pieces = generator.Generate(prompt, request.MaxTokens, request.Sampling(loaded.Generation), cancellation,
+            request.Stop, request.Grammar, request.Speculate);
         if (request.IsJson)
             WriteJson(streams.Output, prompt, string.Concat(pieces));
         else
@@ -106,7 +107,8 @@ internal static class GenerateCommand
             writer.WriteEndObject();
         });
 
-    private sealed record Request(string Folder, string? Prompt, int MaxTokens, SamplingOptions Sampling,
+    private sealed record Request(string Folder, string? Prompt, int MaxTokens,
+        Func<GenerationDefaults, SamplingOptions> Sampling,
         IReadOnlyList<string> Stop, Grammar? Grammar, bool IsJson, string Device,
         ElementType? Precision, ElementType? CacheType, string? Attention, int Speculate);
 }

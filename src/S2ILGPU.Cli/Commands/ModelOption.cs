@@ -54,4 +54,12 @@ internal static class ModelOption
         using var progress = new LoadingLine(error, folder);
         return ModelFolder.Load(folder, engine, precision, precision, attention, progress, cancellation);
     }
+
+    /// <summary>Says with which of its authors' fields the texts of a model are not drawn.</summary>
+    public static void NoteUnused(PretrainedModel model, TextWriter error)
+    {
+        if (model.Generation.Unused is { Count: > 0 } unused)
+            error.WriteLine($"note: {ModelFolder.GenerationConfig} asks for what is not computed: "
+                + $"{string.Join(", ", unused)}; texts are drawn without it");
+    }
 }

@@ -34,10 +34,23 @@ internal static class ModelReport
                     : $"a text ends with {string.Join(" or ", description.EndTokens)}")
                 + (ReferenceEquals(chat, ChatTemplate.Plain) ? "; no chat template" : "; chat template"),
         };
+        if (Drawing(description.Generation) is { Length: > 0 } drawing)
+            lines.Add($"drawing    {drawing}");
         lines.AddRange(ModelText.Attention(config, tokens).Select(line => $"attention  {line}"));
         lines.Add(Invariant($"cache      {Megabytes(kept * sizeof(float))} of fp32 after {tokens:#,0} tokens, dense ")
             + Invariant($"attention {Megabytes(dense * sizeof(float))}; bf16 takes half, int8 about a quarter"));
         lines.ForEach(output.WriteLine);
+    }
+
+    // What the file says, by its own names.
+    private static string Drawing(GenerationDefaults model)
+    {
+        (string Name, double? Value)[] fields = [("temperature", model.Temperature), ("top_k", model.TopK),
+            ("top_p", model.TopP), ("min_p", model.MinP), ("repetition_penalty", model.RepetitionPenalty)];
+        var parts = fields.Where(field => field.Value is not null)
+            .Select(field => Invariant($"{field.Name} {field.Value:0.######}"))
+            .Concat(model.Unused.Select(field => $"{field} (not computed)"));
+        return string.Join(", ", parts);
     }
 
     private static string Megabytes(long bytes) => Invariant($"{bytes / 1e6:#,0.0} MB");

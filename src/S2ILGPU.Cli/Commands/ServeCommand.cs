@@ -82,6 +82,7 @@ internal static class ServeCommand
         var chat = ChatTemplate.Load(request.Folder);
         using var loaded = ModelOption.Load(request.Folder, engine, request.Precision, request.Attention,
             streams.Error, cancellation);
+        ModelOption.NoteUnused(loaded, streams.Error);
         var notes = EngineNotes.Begin(engine, loaded.Model, request.Scheduler.ElementType, streams.Error);
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Folder)));
         using var server = new ModelServer(loaded, new ModelServerOptions

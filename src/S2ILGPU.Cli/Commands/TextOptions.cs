@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using S2ILGPU.Grammars;
 using S2ILGPU.Inference;
+using S2ILGPU.Models;
 using S2ILGPU.Storage;
 
 namespace S2ILGPU.Cli.Commands;
@@ -13,20 +14,23 @@ internal sealed class TextOptions
 
     private static readonly SamplingOptions s_defaults = new();
 
-    private readonly Option<float> _temperature = Options.Number("--temperature", s_defaults.Temperature,
-        "0 always takes the most likely token", least: 0, most: 100);
+    private readonly Option<float?> _temperature = Options.OptionalNumber<float>("--temperature",
+        "0 always takes the most likely token", least: 0, most: 100, unset: OfModel(s_defaults.Temperature));
 
-    private readonly Option<int> _topK = Options.Number("--top-k", s_defaults.TopK,
-        "Draw from the N most likely tokens; 0 for all", least: 0);
+    private readonly Option<int?> _topK = Options.OptionalNumber<int>("--top-k",
+        "Draw from the N most likely tokens; 0 for all", least: 0, unset: OfModel(s_defaults.TopK));
 
-    private readonly Option<float> _topP = Options.Number("--top-p", s_defaults.TopP,
-        "Draw from the most likely tokens that reach this probability", least: 0, most: 1);
+    private readonly Option<float?> _topP = Options.OptionalNumber<float>("--top-p",
+        "Draw from the most likely tokens that reach this probability", least: 0, most: 1,
+        unset: OfModel(s_defaults.TopP));
 
-    private readonly Option<float> _minP = Options.Number("--min-p", s_defaults.MinP,
-        "Draw from tokens of at least this part of the largest probability", least: 0, most: 1);
+    private readonly Option<float?> _minP = Options.OptionalNumber<float>("--min-p",
+        "Draw from tokens of at least this part of the largest probability", least: 0, most: 1,
+        unset: OfModel(s_defaults.MinP));
 
-    private readonly Option<float> _repetition = Options.Number("--repetition-penalty", s_defaults.RepetitionPenalty,
-        "Makes tokens of the prompt and the text less likely; 1 changes nothing", least: 0.01f, most: 100);
+    private readonly Option<float?> _repetition = Options.OptionalNumber<float>("--repetition-penalty",
+        "Makes tokens of the prompt and the text less likely; 1 changes nothing", least: 0.01f, most: 100,
+        unset: OfModel(s_defaults.RepetitionPenalty));
 
     private readonly Option<float> _presence = Options.Number("--presence-penalty", s_defaults.PresencePenalty,
         "Subtracted from the logits of generated tokens, once", least: -2, most: 2);
@@ -59,20 +63,30 @@ internal sealed class TextOptions
             command.Add(option);
     }
 
-    /// <summary>How to draw.</summary>
-    /// <exception cref="ArgumentException">A value is out of its range.</exception>
-    public SamplingOptions Sampling(ParseResult parsed) => new SamplingOptions
+    /// <summary>How to draw, given what holds for options that are left out.</summary>
+    /// <exception cref="ArgumentException">A value is out of its range, whatever the model.</exception>
+    public Func<GenerationDefaults, SamplingOptions> Sampling(ParseResult parsed)
     {
-        Temperature = parsed.GetValue(_temperature),
-        TopK = parsed.GetValue(_topK),
-        TopP = parsed.GetValue(_topP),
-        MinP = parsed.GetValue(_minP),
-        RepetitionPenalty = parsed.GetValue(_repetition),
-        PresencePenalty = parsed.GetValue(_presence),
-        FrequencyPenalty = parsed.GetValue(_frequency),
-        LogitBias = Biases(parsed.GetValue(_bias)),
-        Seed = parsed.GetValue(_seed),
-    }.Validate();
+        Of(GenerationDefaults.None);
+        return Of;
+
+        SamplingOptions Of(GenerationDefaults model)
+        {
+            var defaults = s_defaults.For(model);
+            return new SamplingOptions
+            {
+                Temperature = parsed.GetValue(_temperature) ?? defaults.Temperature,
+                TopK = parsed.GetValue(_topK) ?? defaults.TopK,
+                TopP = parsed.GetValue(_topP) ?? defaults.TopP,
+                MinP = parsed.GetValue(_minP) ?? defaults.MinP,
+                RepetitionPenalty = parsed.GetValue(_repetition) ?? defaults.RepetitionPenalty,
+                PresencePenalty = parsed.GetValue(_presence),
+                FrequencyPenalty = parsed.GetValue(_frequency),
+                LogitBias = Biases(parsed.GetValue(_bias)),
+                Seed = parsed.GetValue(_seed),
+            }.Validate();
+        }
+    }
 
     /// <summary>Where the text ends.</summary>
     public IReadOnlyList<string> Stop(ParseResult parsed) => parsed.GetValue(_stop) ?? [];
@@ -91,6 +105,9 @@ internal sealed class TextOptions
         return JsonValue.Read(path, "a JSON schema", MaxSchemaBytes,
             schema => Grammars.Grammar.FromJsonSchema(schema.Element));
     }
+
+    private static string OfModel(double otherwise) =>
+        string.Create(CultureInfo.InvariantCulture, $"the model's, else {otherwise:0.##}");
 
     private Dictionary<int, float>? Biases(string? text)
     {

@@ -204,9 +204,11 @@ internal sealed class TrainingRun(TrainingRequest request, RankConnection? rank,
         }
         string prompt = tokenizer.Decode(validation.Tokens[..Math.Min(12, validation.TokenCount)])
             .ReplaceLineEndings(" ");
-        using var generator = new TextGenerator(model, tokenizer);
+        var written = ModelDescription.Read(request.Folder);
+        using var generator = new TextGenerator(model, tokenizer, endTokens: written.EndTokens);
+        var sampling = new SamplingOptions().For(written.Generation);
         int room = Math.Min(SampleTokens, model.Config.ContextTokens / 2);
-        string text = string.Concat(generator.Generate(prompt, room, new SamplingOptions())).Trim();
+        string text = string.Concat(generator.Generate(prompt, room, sampling)).Trim();
         output.WriteLine(TerminalText.For(output, $"sample     {prompt}|{text}"));
     }
 }

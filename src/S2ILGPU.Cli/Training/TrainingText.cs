@@ -30,11 +30,11 @@ internal sealed class TrainingText(TextWriter output)
         var corpus = ReferencePacks.ReadOr(options.Data, options.CorpusBytes);
         output.WriteLine($"corpus     {corpus}");
         var (training, validation) = corpus.Split(options.Seed);
-        var tokenizer = (request.IsResumed ? request.Folder : request.Checkpoint?.Folder) is { } folder
-            ? ModelFolder.LoadTokenizer(folder)
-            : BytePairTrainer.Train(training, request.Preset.Model.VocabularySize);
-        var (learned, measured) = (TokenDataset.Create(tokenizer, training),
-            TokenDataset.Create(tokenizer, validation));
+        var model = (request.IsResumed ? request.Folder : request.Checkpoint?.Folder) is { } folder
+            ? ModelDescription.Read(folder) : null;
+        var tokenizer = model?.Tokenizer ?? BytePairTrainer.Train(training, request.Preset.Model.VocabularySize);
+        var (learned, measured) = (TokenDataset.Create(tokenizer, training, model?.EndOfText),
+            TokenDataset.Create(tokenizer, validation, model?.EndOfText));
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"tokens     {learned.TokenCount:#,0} to learn from, {measured.TokenCount:#,0} to validate, vocabulary "
             + $"{tokenizer.VocabularySize:#,0}, "

@@ -7,9 +7,9 @@ using S2ILGPU.Tensors;
 
 namespace S2ILGPU.Cluster.Hosting;
 
-/// <summary>What decides which text a request gets: configuration, patterns, weights, vocabulary, and how the
-/// scheduler cuts prompts and stores keys and values. Instances with equal fingerprints may continue each other's
-/// texts.</summary>
+/// <summary>What decides which text a request gets: configuration, patterns, weights, vocabulary, how the model's
+/// authors draw from it, and how the scheduler cuts prompts and stores keys and values. Instances with equal
+/// fingerprints may continue each other's texts.</summary>
 internal static class ModelFingerprint
 {
     // Elements that are copied to the host at a time.
@@ -27,6 +27,9 @@ internal static class ModelFingerprint
         Append(hash, FormattableString.Invariant($"{model.MatrixType} {model.ActivationType} {scheduler.ElementType} ")
             + FormattableString.Invariant($"{scheduler.ChunkTokens} {scheduler.MaxTokens} {model.SampleAttention} ")
             + string.Join(' ', pretrained.EndTokens));
+        var drawn = pretrained.Generation;
+        Append(hash, FormattableString.Invariant(
+            $"{drawn.Temperature} {drawn.TopK} {drawn.TopP} {drawn.MinP} {drawn.RepetitionPenalty}"));
         for (int token = 0; token < pretrained.Tokenizer.VocabularySize; token++)
         {
             var bytes = pretrained.Tokenizer.TokenBytes(token);
@@ -35,7 +38,7 @@ internal static class ModelFingerprint
         }
         foreach (var (name, tensor) in model.StoredTensors)
         {
-            Append(hash, $"{name} {tensor.Shape}");
+            Append(hash, $"{name} {tensor.Shape} {tensor.ElementType}");
             Append(hash, model, tensor);
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));

@@ -1,3 +1,5 @@
+using S2ILGPU.Models;
+
 namespace S2ILGPU.Inference;
 
 /// <summary>How the next token is chosen from the logits, by the names of OpenAI's API. An immutable value; defaults
@@ -33,6 +35,21 @@ public sealed record SamplingOptions
 
     /// <summary>Seed of the draws: the same seed, prompt and model give the same text.</summary>
     public ulong Seed { get; init; } = 1;
+
+    /// <summary>These options, with what a model's authors say in the place of what they name.</summary>
+    /// <param name="model">As <see cref="PretrainedModel.Generation"/>.</param>
+    public SamplingOptions For(GenerationDefaults model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return this with
+        {
+            Temperature = model.Temperature ?? Temperature,
+            TopK = model.TopK ?? TopK,
+            TopP = model.TopP ?? TopP,
+            MinP = model.MinP ?? MinP,
+            RepetitionPenalty = model.RepetitionPenalty ?? RepetitionPenalty,
+        };
+    }
 
     /// <summary>Checks every value.</summary>
     /// <returns>The options themselves.</returns>

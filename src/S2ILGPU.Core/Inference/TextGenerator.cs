@@ -13,6 +13,7 @@ public sealed class TextGenerator : IDisposable
     private readonly TransformerModel _model;
     private readonly BytePairTokenizer _tokenizer;
     private readonly HashSet<int> _endTokens;
+    private readonly int? _endOfText;
     private readonly TransformerDecoder _decoder;
     private float[] _logits;                                                      // [tokens, V]
     private TokenTrie? _tokens;
@@ -39,6 +40,7 @@ public sealed class TextGenerator : IDisposable
                 $"a text generator has one sequence, its cache options ask for {cache.Sequences}");
         (_model, _tokenizer) = (model, tokenizer);
         _endTokens = [.. endTokens ?? (tokenizer.EndOfText is { } endOfText ? [endOfText] : [])];
+        _endOfText = tokenizer.EndOfText ?? (endTokens is [var first, ..] ? first : null);
         _decoder = new TransformerDecoder(model, cache);
         _logits = new float[model.Config.VocabularySize];
     }
@@ -75,9 +77,9 @@ public sealed class TextGenerator : IDisposable
             throw new ArgumentException($"the most tokens to generate must not be negative, got {maxTokens}");
         int[] tokens = _tokenizer.Encode(prompt, addSpecial: true);
         if (tokens.Length == 0)
-            tokens = [_tokenizer.EndOfText
-                ?? throw new ArgumentException(
-                "the prompt is empty, and the tokenizer has no end-of-text token to begin with")];
+            tokens = [_endOfText
+                ?? throw new ArgumentException("the prompt is empty, and the model has no token that ends a text to "
+                    + "begin with")];
         if (tokens.Length > Cache.MaxTokens)
             throw new ArgumentException($"the prompt has {tokens.Length} tokens, "
                 + (Cache.MaxTokens < _model.Config.ContextTokens ? $"the cache has room for {Cache.MaxTokens}"

@@ -7,10 +7,12 @@ namespace S2ILGPU.Models;
 /// <param name="Config">The configuration.</param>
 /// <param name="Tokenizer">The tokenizer, with at most as many tokens as the model.</param>
 /// <param name="EndTokens">Tokens that end a text, ascending.</param>
+/// <param name="Generation">How the model's authors draw from it.</param>
 internal sealed record ModelDescription(TransformerConfig Config, BytePairTokenizer Tokenizer,
-    IReadOnlyList<int> EndTokens)
+    IReadOnlyList<int> EndTokens, GenerationDefaults Generation)
 {
-    private const string EndTokenKey = "eos_token_id";
+    /// <summary>The token between two documents; null where the model has none.</summary>
+    public int? EndOfText => Tokenizer.EndOfText ?? (EndTokens is [var first, ..] ? first : null);
 
     /// <summary>Reads the folder of a model.</summary>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
@@ -19,29 +21,19 @@ internal sealed record ModelDescription(TransformerConfig Config, BytePairTokeni
     public static ModelDescription Read(string folder)
     {
         var tokenizer = ModelFolder.LoadTokenizer(folder);
-        var config = TransformerConfigFile.Read(ModelFolder.PathOf(folder, ModelFolder.Config));
-        return tokenizer.VocabularySize <= config.VocabularySize
-            ? new(config, tokenizer, ReadEndTokens(folder, tokenizer))
-            : throw new InvalidDataException(
+        string path = ModelFolder.PathOf(folder, ModelFolder.Config);
+        var config = TransformerConfigFile.Read(path);
+        if (tokenizer.VocabularySize > config.VocabularySize)
+            throw new InvalidDataException(
                 $"{folder}: {ModelFolder.Tokenizer} has {tokenizer.VocabularySize} tokens, more than the "
                 + $"{config.VocabularySize} of the model: they do not belong together");
-    }
-
-    // Ids beyond the vocabulary, and the -1 that stands for none, are never drawn and so need no refusal.
-    private static int[] ReadEndTokens(string folder, BytePairTokenizer tokenizer)
-    {
-        var ids = new SortedSet<int>();
+        int[] configured = JsonValue.Read(path, "a configuration", TransformerConfigFile.MaxBytes,
+            GenerationConfigFile.ReadEndTokens);
+        var (generation, more) = GenerationConfigFile.Read(folder);
+        // Ids beyond the vocabulary, and the -1 that stands for none, are never drawn and so need no refusal.
+        var ids = configured.Concat(more).Where(id => id >= 0 && id < tokenizer.VocabularySize);
         if (tokenizer.EndOfText is { } endOfText)
-            ids.Add(endOfText);
-        foreach (string name in (ReadOnlySpan<string>)[ModelFolder.Config, ModelFolder.GenerationConfig])
-            if (ModelFolder.PathOf(folder, name) is var path && FileKinds.Of(path) is not FileKind.Missing)
-                ids.UnionWith(JsonValue.Read<int[]>(path, "a configuration", TransformerConfigFile.MaxBytes,
-                    root => root.Find(EndTokenKey) switch
-                    {
-                        null => [],
-                        { IsArray: true } list => [.. list.Items().Select(id => id.Integer())],
-                        { } one => [one.Integer()],
-                    }));
-        return [.. ids.Where(id => id >= 0 && id < tokenizer.VocabularySize)];
+            ids = ids.Append(endOfText);
+        return new(config, tokenizer, [.. ids.Distinct().Order()], generation);
     }
 }

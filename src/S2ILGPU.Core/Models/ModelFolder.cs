@@ -77,9 +77,9 @@ public static class ModelFolder
         ElementType? activationType = null, string? attention = null, IProgress<double>? progress = null,
         CancellationToken cancellation = default)
     {
-        var (_, tokenizer, endTokens) = ModelDescription.Read(folder);
-        var model = LoadModel(folder, engine, matrixType, activationType, attention, progress, cancellation);
-        return new PretrainedModel(model, tokenizer, endTokens);
+        var description = ModelDescription.Read(folder);
+        return new PretrainedModel(
+            LoadModel(folder, engine, matrixType, activationType, attention, progress, cancellation), description);
     }
 
     /// <summary>Reads a model.</summary>

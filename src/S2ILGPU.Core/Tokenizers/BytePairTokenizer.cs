@@ -16,6 +16,9 @@ public sealed class BytePairTokenizer
     // Where nothing else ends a document: the names of that token in models of other makers.
     private static readonly string[] s_endNames = [EndOfTextToken, "<|end_of_text|>", "</s>"];
 
+    // The names, for messages.
+    internal static string EndNames => string.Join(", ", s_endNames);
+
     private readonly PieceEncoder _encoder;
     private readonly bool[] _isAdded, _isSpecial;
     private readonly AddedTokens _all, _plain;

@@ -11,13 +11,13 @@ public sealed class TokenDataset
     private readonly int[] _documentStarts;
     private readonly int[] _tokenBytes; // bytes of text by token id, 0 for special tokens
 
-    private TokenDataset(BytePairTokenizer tokenizer, int[] tokens, int[] documentStarts)
+    private TokenDataset(BytePairTokenizer tokenizer, int endOfText, int[] tokens, int[] documentStarts)
     {
         _tokens = tokens;
         _documentStarts = documentStarts;
         _tokenBytes = new int[tokenizer.VocabularySize];
         for (int id = 0; id < _tokenBytes.Length; id++)
-            _tokenBytes[id] = tokenizer.IsSpecial(id) ? 0 : tokenizer.TokenBytes(id).Length;
+            _tokenBytes[id] = tokenizer.IsSpecial(id) || id == endOfText ? 0 : tokenizer.TokenBytes(id).Length;
         ByteCount = CountBytes(tokens);
         EntropyBitsPerToken = Entropy(tokens, _tokenBytes.Length);
     }
@@ -45,23 +45,27 @@ public sealed class TokenDataset
     public double EntropyBitsPerByte => ByteCount == 0 ? 0 : EntropyBitsPerToken * TokenCount / ByteCount;
 
     /// <summary>Encodes a corpus.</summary>
-    /// <param name="tokenizer">The tokenizer; it must have an end-of-text token.</param>
+    /// <param name="tokenizer">The tokenizer.</param>
     /// <param name="corpus">The text. <see cref="BytePairTokenizer.Prefix"/> begins each document, an end-of-text token
     /// follows it.</param>
+    /// <param name="endOfText">The token that follows each document, as a model folder names it; null for the
+    /// tokenizer's end-of-text token.</param>
     /// <param name="progress">Told the fraction of the text that is encoded, 0 to 1, after each document; null for
     /// none.</param>
     /// <param name="cancellation">Ends the encoding between two documents.</param>
-    /// <exception cref="ArgumentException">The tokenizer has no end-of-text token, or the tokens are more than an array
+    /// <exception cref="ArgumentException">There is no end-of-text token, or the tokens are more than an array
     /// can hold.</exception>
     /// <exception cref="OperationCanceledException">The encoding was cancelled.</exception>
-    public static TokenDataset Create(BytePairTokenizer tokenizer, Corpus corpus, IProgress<double>? progress = null,
-        CancellationToken cancellation = default)
+    public static TokenDataset Create(BytePairTokenizer tokenizer, Corpus corpus, int? endOfText = null,
+        IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(corpus);
-        int endOfText = tokenizer.EndOfText
-            ?? throw new ArgumentException(
-            $"the tokenizer has no token {BytePairTokenizer.EndOfTextToken} to put between documents");
+        int separator = endOfText ?? tokenizer.EndOfText ?? throw new ArgumentException(
+            $"there is no token to put between documents: the tokenizer has none of {BytePairTokenizer.EndNames}, and "
+            + "neither config.json nor generation_config.json of a model names one of its tokens as eos_token_id");
+        if ((uint)separator >= (uint)tokenizer.VocabularySize)
+            throw new ArgumentException($"token id {separator} is not in the vocabulary of {tokenizer.VocabularySize}");
         var tokens = new List<int>(corpus.SizeBytes / 3 + 1);
         var starts = new int[corpus.DocumentCount];
         long encoded = 0;
@@ -76,10 +80,10 @@ public sealed class TokenDataset
             starts[d] = tokens.Count;
             tokens.AddRange(tokenizer.Prefix);
             tokenizer.EncodeInto(document, tokens);
-            tokens.Add(endOfText);
+            tokens.Add(separator);
             progress?.Report((double)(encoded += document.Length) / corpus.SizeBytes);
         }
-        return new TokenDataset(tokenizer, tokens.ToArray(), starts);
+        return new TokenDataset(tokenizer, separator, tokens.ToArray(), starts);
     }
 
     /// <summary>Fills a batch with windows at places drawn by (seed, step): the same call gives the same windows, so

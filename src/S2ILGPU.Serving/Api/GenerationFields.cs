@@ -2,15 +2,19 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using S2ILGPU.Inference;
+using S2ILGPU.Models;
 using S2ILGPU.Scheduling;
 
 namespace S2ILGPU.Serving.Api;
 
-/// <summary>The fields that completions and chat share, with OpenAI's ranges and defaults; <c>top_k</c>, <c>min_p</c>
-/// and <c>repetition_penalty</c> besides.</summary>
+/// <summary>The fields that completions and chat share, with OpenAI's ranges; <c>top_k</c>, <c>min_p</c> and
+/// <c>repetition_penalty</c> besides. Defaults are those of the model's files, then OpenAI's.</summary>
 internal static class GenerationFields
 {
     private const int MaxStops = 4, MaxTop = 20;
+
+    // OpenAI's, of a model whose files say nothing.
+    private static readonly SamplingOptions s_defaults = new() { Temperature = 1, TopK = 0, TopP = 1 };
 
     /// <summary>The request, without its prompt.</summary>
     /// <param name="body">The fields.</param>
@@ -32,7 +36,7 @@ internal static class GenerationFields
             MaxTokens = (int)(body.Integer("max_completion_tokens", 1, int.MaxValue)
                 ?? body.Integer("max_tokens", 1, int.MaxValue) ?? (isChat ? server.ContextTokens : 16)),
             Choices = (int)(body.Integer("n", 1, 128) ?? 1),
-            Sampling = Sampling(body, server.Pretrained.Tokenizer.VocabularySize),
+            Sampling = Sampling(body, server.Pretrained),
             Stop = [.. Stop(body), .. tools?.Use?.Stop ?? []],
             Grammar = format ?? tools?.Use?.Grammar,
             Timeout = server.Options.RequestTimeout,
@@ -41,20 +45,24 @@ internal static class GenerationFields
         };
     }
 
-    private static SamplingOptions Sampling(RequestBody body, int vocabularySize) => new()
+    private static SamplingOptions Sampling(RequestBody body, PretrainedModel model)
     {
-        Temperature = body.Number("temperature", 0, 2) ?? 1,
-        // 0 keeps the most likely token alone.
-        TopP = Math.Max(body.Number("top_p", 0, 1) ?? 1, 1e-6f),
-        TopK = (int)(body.Integer("top_k", 0, int.MaxValue) ?? 0),
-        MinP = body.Number("min_p", 0, 1) ?? 0,
-        RepetitionPenalty = body.Number("repetition_penalty", 0.01, 100) ?? 1,
-        PresencePenalty = body.Number("presence_penalty", -2, 2) ?? 0,
-        FrequencyPenalty = body.Number("frequency_penalty", -2, 2) ?? 0,
-        LogitBias = LogitBias(body, vocabularySize),
-        Seed = unchecked((ulong?)body.Integer("seed", long.MinValue, long.MaxValue))
-            ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
-    };
+        var defaults = s_defaults.For(model.Generation);
+        return new SamplingOptions
+        {
+            Temperature = body.Number("temperature", 0, 2) ?? defaults.Temperature,
+            // 0 keeps the most likely token alone.
+            TopP = Math.Max(body.Number("top_p", 0, 1) ?? defaults.TopP, 1e-6f),
+            TopK = (int)(body.Integer("top_k", 0, int.MaxValue) ?? defaults.TopK),
+            MinP = body.Number("min_p", 0, 1) ?? defaults.MinP,
+            RepetitionPenalty = body.Number("repetition_penalty", 0.01, 100) ?? defaults.RepetitionPenalty,
+            PresencePenalty = body.Number("presence_penalty", -2, 2) ?? 0,
+            FrequencyPenalty = body.Number("frequency_penalty", -2, 2) ?? 0,
+            LogitBias = LogitBias(body, model.Tokenizer.VocabularySize),
+            Seed = unchecked((ulong?)body.Integer("seed", long.MinValue, long.MaxValue))
+                ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
+        };
+    }
 
     private static Dictionary<int, float>? LogitBias(RequestBody body, int vocabularySize)
     {

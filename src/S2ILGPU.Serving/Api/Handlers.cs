@@ -135,7 +135,7 @@ internal sealed class Handlers(ModelServer server)
         var request = GenerationFields.Read(body, server, tools);
         var tokenizer = server.Pretrained.Tokenizer;
         List<int[]> prompts = tools is null
-            ? CompletionPrompts.Read(body, tokenizer, server.Options.Scheduler.MaxQueued)
+            ? CompletionPrompts.Read(body, server.Pretrained, server.Options.Scheduler.MaxQueued)
             : [ChatPrompt.Read(body, server, tools.Tools)];
         using var generation = await server.BeginAsync(
             isChat ? RequestTrace.Chat : RequestTrace.TextCompletion, prompts, request, http.RequestAborted);

@@ -1,6 +1,6 @@
 using System.Text.Json;
+using S2ILGPU.Models;
 using S2ILGPU.Serving.Api;
-using S2ILGPU.Tokenizers;
 
 namespace S2ILGPU.Serving.Prompts;
 
@@ -11,11 +11,11 @@ internal static class CompletionPrompts
 
     /// <summary>Token ids of each prompt.</summary>
     /// <param name="body">The fields.</param>
-    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="model">The model, for its tokenizer.</param>
     /// <param name="maxQueued">The most requests that wait: more prompts would never be taken, so that it would be of
     /// no use to ask again.</param>
     /// <exception cref="ApiException">The field is missing, is none of these, or has too many prompts.</exception>
-    public static List<int[]> Read(RequestBody body, BytePairTokenizer tokenizer, int maxQueued)
+    public static List<int[]> Read(RequestBody body, PretrainedModel model, int maxQueued)
     {
         int most = Math.Min(MaxPrompts, maxQueued);
         if (body.Find("prompt") is not { } prompt)
@@ -25,12 +25,13 @@ internal static class CompletionPrompts
         if (isMany && prompt.GetArrayLength() > most)
             throw ApiException.Invalid("prompt",
                 $"'prompt' has at most {most} prompts, got {prompt.GetArrayLength()}");
-        return isMany ? [.. prompt.EnumerateArray().Select(item => One(item, tokenizer))] : [One(prompt, tokenizer)];
+        return isMany ? [.. prompt.EnumerateArray().Select(item => One(item, model))] : [One(prompt, model)];
     }
 
     // An empty text begins a document.
-    private static int[] One(JsonElement prompt, BytePairTokenizer tokenizer)
+    private static int[] One(JsonElement prompt, PretrainedModel model)
     {
+        var tokenizer = model.Tokenizer;
         int[] tokens = prompt.ValueKind switch
         {
             JsonValueKind.String => tokenizer.Encode(prompt.GetString()!, addSpecial: true),
@@ -38,8 +39,8 @@ internal static class CompletionPrompts
             _ => throw Wrong(prompt),
         };
         return tokens.Length > 0 ? tokens
-            : tokenizer.EndOfText is { } endOfText ? [endOfText]
-            : throw ApiException.Invalid("prompt", "'prompt' is empty, and the tokenizer has no token to begin with");
+            : model.EndOfText is { } endOfText ? [endOfText]
+            : throw ApiException.Invalid("prompt", "'prompt' is empty, and the model has no token to begin with");
     }
 
     private static int Id(JsonElement id, int vocabularySize) =>

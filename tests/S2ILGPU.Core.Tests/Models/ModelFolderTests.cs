@@ -212,6 +212,32 @@ public sealed class ModelFolderTests : IDisposable
         Assert.Equal(expected, loaded.EndTokens);
     }
 
+    // A tokenizer without a known name for the end of a text: its files name the token.
+    [Theory]
+    [InlineData(null, null, null)]
+    [InlineData("7", null, 7)]
+    [InlineData(null, "[11, 9]", 9)]
+    [InlineData("5000", "9", 9)]
+    public void Documents_end_with_the_token_of_the_files(string? configured, string? generation, int? expected)
+    {
+        using var folder = new TinyLlama(TinyLlama.Config.Replace("{\"model",
+            $"{{\"eos_token_id\": {configured ?? "null"}, \"model"));
+        new BytePairTrainer().Build(257, ["<|turn|>"]).Save(folder["tokenizer.json"]);
+        folder.Write("generation_config.json", $"{{\"eos_token_id\": {generation ?? "null"}}}");
+        using var loaded = ModelFolder.Load(folder.Path, _engine);
+        Assert.Equal(expected, loaded.EndOfText);
+        using var generator = new TextGenerator(loaded.Model, loaded.Tokenizer, endTokens: loaded.EndTokens);
+        var begin = () => generator.Generate("", 1, new SamplingOptions()).Count();
+        if (expected is { } token)
+        {
+            begin();
+            var data = TokenDataset.Create(loaded.Tokenizer, Corpus.FromText("ab"), loaded.EndOfText);
+            Assert.Equal(['a', 'b', token], data.Tokens);
+        }
+        else
+            Assert.Contains("no token that ends a text", Assert.Throws<ArgumentException>(() => begin()).Message);
+    }
+
     [Fact]
     public void Ends_a_text_at_any_of_its_end_tokens()
     {

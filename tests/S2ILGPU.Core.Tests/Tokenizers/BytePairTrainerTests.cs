@@ -169,7 +169,7 @@ public sealed class BytePairTrainerTests
         Assert.Throws<OperationCanceledException>(() =>
             BytePairTrainer.Train(corpus, 300, new Told(_ => stop.Cancel()), stop.Token));
         Assert.Throws<OperationCanceledException>(() => TokenDataset.Create(BytePairTrainer.Train(corpus, 300),
-            Corpus.FromText("a", "b"), new Told(_ => stop.Cancel()), stop.Token));
+            Corpus.FromText("a", "b"), progress: new Told(_ => stop.Cancel()), cancellation: stop.Token));
     }
 
     private sealed class Told(Action<double> tell) : IProgress<double>

@@ -104,8 +104,22 @@ public sealed class TokenDatasetTests
     public void Needs_an_end_of_text_token()
     {
         var tokenizer = new BytePairTrainer().Build(300, ["<other>"]);
-        Assert.Contains("<|endoftext|>",
+        Assert.Contains("none of <|endoftext|>, <|end_of_text|>, </s>, and neither config.json nor",
             Assert.Throws<ArgumentException>(() => TokenDataset.Create(tokenizer, Documents("a"))).Message);
+        Assert.Contains("token id 300 is not in the vocabulary of 257", Assert.Throws<ArgumentException>(() =>
+            TokenDataset.Create(tokenizer, Documents("a"), endOfText: 300)).Message);
+    }
+
+    // The token of a model whose tokenizer names none, and one that is a letter: it stands for no text.
+    [Theory]
+    [InlineData(256)]
+    [InlineData('x')]
+    public void Puts_the_token_of_a_model_between_documents(int endOfText)
+    {
+        var tokenizer = new BytePairTrainer().Build(300, ["<other>"]);
+        var data = TokenDataset.Create(tokenizer, Documents("ab", "c"), endOfText);
+        Assert.Equal(['a', 'b', endOfText, 'c', endOfText], data.Tokens);
+        Assert.Equal(3, data.ByteCount);
     }
 
     private static TokenDataset Bytes(params string[] documents) =>
