@@ -23,6 +23,9 @@ public sealed class JoiningTests
             Scheduler = options.Scheduler with { ChunkTokens = 16 },
         }, TestCluster.Config);
         await RefusedAsync(otherChunks.Server, cluster.Options, "another model or configuration");
+        await using var otherDrawing = await TestServer.StartAsync(config: TestCluster.Config,
+            generationConfig: "{\"temperature\": 0.5}");
+        await RefusedAsync(otherDrawing.Server, cluster.Options, "another model or configuration");
         // The first one goes on, and the refused ones serve alone.
         Assert.Equal(cluster.Alone("Line 5", 20), await cluster.StreamAsync(0, "Line 5", 20));
         Assert.Equal("ok\n", await larger.Client.GetStringAsync("/health"));
