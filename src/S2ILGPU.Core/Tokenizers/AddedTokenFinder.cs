@@ -8,6 +8,9 @@ namespace S2ILGPU.Tokenizers;
 /// <remarks>A trie over the bytes of the tokens; the text between is skipped by their first bytes.</remarks>
 internal sealed class AddedTokenFinder
 {
+    // Joiners and non-joiners are in words here, as in Rust's \w; split patterns have Oniguruma's, without them.
+    private static readonly CharacterSet s_joiners = CharacterSet.Range(0x200C, 0x200D);
+
     private readonly Dictionary<(int Node, byte Next), int> _children = [];
     private readonly List<AddedToken?> _tokens = [null]; // by node; node 0 is the root
     private readonly SearchValues<byte> _firstBytes;
@@ -75,8 +78,11 @@ internal sealed class AddedTokenFinder
     }
 
     private static bool IsInWord(ReadOnlySpan<byte> text, int start, int end) =>
-        (start > 0 && CharacterSet.Word.LengthAt(text, CharacterSet.StartBefore(text, start)) > 0)
-        || (end < text.Length && CharacterSet.Word.LengthAt(text, end) > 0);
+        (start > 0 && IsWordAt(text, CharacterSet.StartBefore(text, start)))
+        || (end < text.Length && IsWordAt(text, end));
+
+    private static bool IsWordAt(ReadOnlySpan<byte> text, int place) =>
+        CharacterSet.Word.LengthAt(text, place) > 0 || s_joiners.LengthAt(text, place) > 0;
 
     private static int SpaceBefore(ReadOnlySpan<byte> text, int start) =>
         CharacterSet.Space.LengthAt(text, CharacterSet.StartBefore(text, start));
